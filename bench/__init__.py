@@ -1,0 +1,1 @@
+"""Speed, printed as ratios that one run measures. Never asserted."""

@@ -1,0 +1,1 @@
+"""The engine: value types, simulation, data sources, exchange and settings."""

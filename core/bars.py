@@ -1,0 +1,63 @@
+"""Bars in and out of data frames, their gaps and their fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from core.domain import Bars, FloatArray
+
+COLUMNS = ["open", "high", "low", "close", "volume"]
+
+
+class Gaps(NamedTuple):
+    """Missing bars of a series."""
+
+    count: int
+    """Places where at least one bar is missing."""
+    missing: int
+    """Bars missing in all."""
+
+
+def empty_bars() -> Bars:
+    """Return bars of length 0."""
+    return Bars(np.empty(0, np.int64), *(np.empty(0) for _ in COLUMNS))
+
+
+def bars_from_frame(frame: pd.DataFrame) -> Bars:
+    """Return the frame's bars; the index must be a tz-aware UTC DatetimeIndex of open times.
+
+    Raises KeyError when one of open, high, low, close, volume is missing.
+    """
+    index = pd.DatetimeIndex(frame.index)
+    stamps = index.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[ms]").astype(np.int64)
+    return Bars(stamps, *(_float_column(frame, name) for name in COLUMNS))
+
+
+def frame_from_bars(bars: Bars) -> pd.DataFrame:
+    """Return a frame with columns open … volume on a tz-aware UTC index named `timestamp`."""
+    index = pd.DatetimeIndex(bars.ts.astype("datetime64[ms]"), tz="UTC", name="timestamp")
+    return pd.DataFrame(dict(zip(COLUMNS, bars[1:], strict=True)), index=index)
+
+
+def count_gaps(bars: Bars, timeframe_ms: int) -> Gaps:
+    """Count the missing bars between the first and the last one."""
+    steps = np.diff(bars.ts)
+    holes = steps[steps > timeframe_ms]
+    return Gaps(int(holes.size), int((holes // timeframe_ms - 1).sum()))
+
+
+def bars_sha256(bars: Bars) -> str:
+    """Return the SHA-256 of the columns ts, open … volume, little-endian, one after the other."""
+    digest = hashlib.sha256()
+    digest.update(bars.ts.astype("<i8").tobytes())
+    for column in bars[1:]:
+        digest.update(column.astype("<f8").tobytes())
+    return digest.hexdigest()
+
+
+def _float_column(frame: pd.DataFrame, name: str) -> FloatArray:
+    return np.ascontiguousarray(frame[name].to_numpy(dtype=np.float64))

@@ -1,0 +1,142 @@
+"""Value types that every part shares. Those that a decision touches are tuples of numbers.
+
+Units: prices in quote currency per base unit, sizes in base units, time in UTC milliseconds,
+rates as fractions (0.001 is 0.1 %).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+NAN = float("nan")
+
+LOT = 2.0**-20
+"""Smallest simulated size, about one millionth of a base unit (0.06 USDT of bitcoin at 60,000).
+
+A power of two, so that scaling prices by it is exact and every driver agrees to the last bit."""
+
+
+class Bars(NamedTuple):
+    """Closed bars of one series, oldest first; six arrays of one length."""
+
+    ts: IntArray
+    """Open time, ms UTC, strictly ascending, on the timeframe's grid."""
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+    volume: FloatArray
+    """Base units."""
+
+    def since(self, start: int) -> Bars:
+        """Return the bars from row `start` on (a view)."""
+        return Bars(*(column[start:] for column in self))
+
+    def until(self, stop: int) -> Bars:
+        """Return the bars before row `stop` (a view)."""
+        return Bars(*(column[:stop] for column in self))
+
+
+class Series(NamedTuple):
+    """What identifies stored candles."""
+
+    exchange: str
+    symbol: str
+    timeframe: str
+
+    def __str__(self) -> str:
+        return f"{self.exchange} {self.symbol} {self.timeframe}"
+
+
+class Costs(NamedTuple):
+    """Fill assumptions of one run."""
+
+    commission: float = 0.001
+    """Rate of notional, charged on entry and on exit."""
+    spread: float = 0.0
+    """Rate of price, charged on entry only."""
+
+
+class Reason(IntEnum):
+    """Why a decision wants what it wants, and why a trade ended."""
+
+    NONE = 0
+    ENTRY = 1
+    HOLD = 2
+    RULE = 3
+    """The rule's own exit."""
+    STOP = 4
+    TAKE = 5
+    END = 6
+    """Still open when the data ended; marked at the last close."""
+    RUIN = 7
+    """Equity was gone; everything closed at that bar's close."""
+
+
+class Refusal(IntEnum):
+    """Why a wanted entry did not become a trade."""
+
+    NONE = 0
+    BRACKET = 1
+    """Stop and take do not enclose the price, or are not positive."""
+    LOT = 2
+    """The size rounds down to nothing."""
+    CASH = 3
+    """Cash cannot pay it at the open."""
+
+
+class PositionView(NamedTuple):
+    """The position as a decision may see it, at the close of a bar."""
+
+    side: int = 0
+    """-1 short, 0 flat, +1 long."""
+    entry_price: float = NAN
+    stop: float = NAN
+    take: float = NAN
+    bars_held: int = 0
+    """Bars since the entry fill."""
+    rungs: int = 0
+    """Ladders only: bit i is set while rung i (1, 2, …) is held."""
+
+
+FLAT = PositionView()
+
+
+class Decision(NamedTuple):
+    """What is wanted from the next open on. A target, not an order: repeating it is harmless."""
+
+    target: float
+    """-1 … 1 of the strategy's allocation; k/N for a ladder that wants k of N rungs."""
+    stop: float = NAN
+    """Absolute price, NaN for none. On a ladder: of the rungs this decision opens."""
+    take: float = NAN
+    """As `stop`."""
+    reason: int = Reason.NONE
+    rungs: int = 0
+    """Ladders only: the rungs wanted, as in PositionView."""
+
+
+def enter(target: float, stop: float = NAN, take: float = NAN) -> Decision:
+    """Want a position of this size and side, with these protective prices."""
+    return Decision(float(target), float(stop), float(take), Reason.ENTRY, 0)
+
+
+def hold(held: PositionView) -> Decision:
+    """Want what is already held, protective prices unchanged."""
+    return Decision(float(held.side), held.stop, held.take, Reason.HOLD, held.rungs)
+
+
+def flat(reason: int = Reason.NONE) -> Decision:
+    """Want no position."""
+    return Decision(0.0, NAN, NAN, reason, 0)
+
+
+def ladder(rungs: int, share: float, take: float) -> Decision:
+    """Want these rungs; `share` is the wanted fraction k/N, `take` the new rungs' take-profit."""
+    return Decision(share, NAN, take, Reason.ENTRY, rungs)

@@ -1,0 +1,1 @@
+"""The database: typed models, set-up, and the candle store."""

@@ -1,0 +1,1 @@
+"""The command-line programs. Each parses, loads the settings, builds, runs and prints."""

@@ -1,0 +1,1 @@
+"""The strategies: one rule in one file each, plus what they share."""
