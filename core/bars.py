@@ -16,7 +16,7 @@ COLUMNS = ["open", "high", "low", "close", "volume"]
 class Gaps(NamedTuple):
     """Missing bars of a series."""
 
-    count: int
+    holes: int
     """Places where at least one bar is missing."""
     missing: int
     """Bars missing in all."""

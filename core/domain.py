@@ -36,11 +36,11 @@ class Bars(NamedTuple):
 
     def since(self, start: int) -> Bars:
         """Return the bars from row `start` on (a view)."""
-        return Bars(*(column[start:] for column in self))
+        return Bars(self.ts[start:], *(column[start:] for column in self[1:]))
 
     def until(self, stop: int) -> Bars:
         """Return the bars before row `stop` (a view)."""
-        return Bars(*(column[:stop] for column in self))
+        return Bars(self.ts[:stop], *(column[:stop] for column in self[1:]))
 
 
 class Series(NamedTuple):

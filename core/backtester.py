@@ -1,0 +1,165 @@
+"""One strategy on one series, on Backtesting.py itself.
+
+What is added to Backtesting.py, and why (docs/decisions/0002): sizes are fractions of a unit; trades still
+open at the end are closed at the last close, so that trades and equity add up (Backtesting.py's own
+`finalize_trades` would use the last bar's open); every trade says why it ended and how deep it was under
+water; entries that were refused are counted.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from backtesting import __version__ as backtesting_version
+from backtesting._stats import compute_stats
+from backtesting.lib import FractionalBacktest
+
+from core.bars import frame_from_bars
+from core.domain import LOT, Bars, FloatArray, Reason, Refusal
+from core.errors import NoDataError
+from core.results import BacktestResult, RunSpec, describe_data
+from strategies.registry import Strategy, load_strategy
+from strategies.rule import first_decision
+
+ENGINE = f"backtesting.py {backtesting_version}"
+
+
+def prepare_ohlcv_for_backtesting(df: pd.DataFrame) -> pd.DataFrame:
+    """Return the candles as Backtesting.py wants them: Open … Volume on a UTC index without a zone."""
+    prepared = df.rename(columns=str.capitalize)[["Open", "High", "Low", "Close", "Volume"]]
+    index = pd.DatetimeIndex(prepared.index)
+    return prepared.set_axis(index.tz_convert("UTC").tz_localize(None) if index.tz else index)
+
+
+def run_backtest(bars: Bars, spec: RunSpec) -> BacktestResult:
+    """Run one strategy over the bars. Raises NoDataError when they do not outlast its warm-up."""
+    strategy = load_strategy(spec.strategy)
+    params = strategy.rule.make_params(spec.params)
+    check_enough_bars(bars, strategy, params)
+    data = prepare_ohlcv_for_backtesting(frame_from_bars(bars))
+    backtest = FractionalBacktest(
+        data,
+        strategy.backtest,
+        fractional_unit=LOT,
+        cash=spec.cash,
+        commission=spec.costs.commission,
+        spread=spec.costs.spread,
+    )
+    with warnings.catch_warnings():
+        # Both are answered here: refusals are counted, open trades are closed at the last close.
+        warnings.filterwarnings("ignore", "time=.*Broker canceled the order", UserWarning)
+        warnings.filterwarnings("ignore", "Some trades remain open", UserWarning)
+        stats = backtest.run(**params._asdict(), **spec.costs._asdict(), unit=LOT)
+    runner = stats["_strategy"]
+    stats = close_at_the_end(stats, data, spec)
+    return BacktestResult(
+        spec=spec,
+        data=describe_data(bars, spec.series),
+        engine=ENGINE,
+        stats=stats[[name for name in stats.index if not name.startswith("_")]],
+        trades=complete_trades(stats["_trades"], runner.exits, bars),
+        equity=stats["_equity_curve"]["Equity"].to_numpy(),
+        refusals=count_refusals(runner),
+    )
+
+
+def check_enough_bars(bars: Bars, strategy: Strategy, params: Any) -> None:
+    """Raise NoDataError unless there is a bar to decide on and one after it to fill on."""
+    have = bars.close.size
+    need = first_decision(strategy.rule.columns(bars, params)) + 2
+    if have < need:
+        least = f"at least {strategy.rule.longest(params) + 2}"
+        raise NoDataError(f"{strategy.rule.name} needs {least} bars to warm up and trade, there are {have}")
+
+
+def close_at_the_end(stats: pd.Series, data: pd.DataFrame, spec: RunSpec) -> pd.Series:
+    """Return the statistics with trades that are still open closed at the last close, costs paid."""
+    runner = stats["_strategy"]
+    if not runner.trades:
+        return stats
+    last = [_closed_at(trade, data, spec) for trade in runner.trades]
+    closed_before = [stats["_trades"]] if len(stats["_trades"]) else []
+    trades = pd.concat([*closed_before, pd.DataFrame(last)], ignore_index=True)
+    equity = stats["_equity_curve"]["Equity"].to_numpy().copy()
+    # The entry's commission left the cash at the entry; what is missing is the exit's.
+    equity[-1] -= sum(abs(row["Size"]) * row["ExitPrice"] * spec.costs.commission for row in last)
+    closed: pd.Series = compute_stats(trades, equity, data, runner)
+    if spec.costs.commission:
+        closed["Commissions [$]"] = float(trades["Commission"].sum())
+    return closed
+
+
+def complete_trades(
+    trades: pd.DataFrame, exits: Mapping[tuple[Any, int], Reason], bars: Bars
+) -> pd.DataFrame:
+    """Return Backtesting.py's trades table with `MaxDrawdownPct` and `Reason` added.
+
+    `exits` names the reason of exits that the rule asked for, by tag and exit bar.
+    """
+    rows = list(trades.itertuples(index=False))
+    reasons = [_exit_reason(row, exits, bars.close.size - 1) for row in rows]
+    drawdowns = [_max_drawdown_pct(row, reason, bars) for row, reason in zip(rows, reasons, strict=True)]
+    return trades.assign(MaxDrawdownPct=drawdowns, Reason=[reason.name.lower() for reason in reasons])
+
+
+def count_refusals(runner: Any) -> dict[str, int]:
+    """Count the entries that were wanted and not made, by reason."""
+    counts = Counter(refusal.name.lower() for _, refusal in runner.refused)
+    made = {trade.tag for trade in (*runner.closed_trades, *runner.trades)}
+    waiting = {order.tag for order in runner.orders}
+    if unpaid := len(runner.asked - made - waiting):
+        counts[Refusal.CASH.name.lower()] += unpaid
+    return dict(counts)
+
+
+def _closed_at(trade: Any, data: pd.DataFrame, spec: RunSpec) -> dict[str, Any]:
+    size, entry = trade.size * LOT, trade.entry_price / LOT
+    price = float(data["Close"].iloc[-1])
+    fees = abs(size) * (entry + price) * spec.costs.commission
+    pnl = size * (price - entry) - fees
+    return {
+        "Size": size,
+        "EntryBar": trade.entry_bar,
+        "ExitBar": len(data) - 1,
+        "EntryPrice": entry,
+        "ExitPrice": price,
+        "SL": trade.sl / LOT if trade.sl else np.nan,
+        "TP": trade.tp / LOT if trade.tp else np.nan,
+        "PnL": pnl,
+        "Commission": fees,
+        "ReturnPct": pnl / (abs(size) * entry),
+        "EntryTime": data.index[trade.entry_bar],
+        "ExitTime": data.index[-1],
+        "Duration": data.index[-1] - data.index[trade.entry_bar],
+        "Tag": trade.tag,
+    }
+
+
+def _exit_reason(row: Any, exits: Mapping[tuple[Any, int], Reason], last_bar: int) -> Reason:
+    asked = exits.get((row.Tag, row.ExitBar))
+    if asked is not None:
+        return asked
+    side = 1 if row.Size > 0 else -1
+    # A stop fills at its price or worse, a take at its price or better; a missing one is NaN or None.
+    if row.SL and side * (row.ExitPrice - row.SL) <= 0:
+        return Reason.STOP
+    if row.TP and side * (row.ExitPrice - row.TP) >= 0:
+        return Reason.TAKE
+    return Reason.END if row.ExitBar == last_bar else Reason.RUIN
+
+
+def _max_drawdown_pct(row: Any, reason: Reason, bars: Bars) -> float:
+    """Return the worst open loss in percent of the entry price, positive.
+
+    Whole bars up to the exit bar; on that one an exit at the open saw the open only, a stop its own fill.
+    """
+    whole = slice(row.EntryBar, row.ExitBar + (reason in (Reason.TAKE, Reason.END, Reason.RUIN)))
+    adverse: FloatArray = bars.low[whole] if row.Size > 0 else bars.high[whole]
+    worst = np.append(adverse, row.ExitPrice)
+    loss = (row.EntryPrice - worst) if row.Size > 0 else (worst - row.EntryPrice)
+    return float(max(0.0, loss.max()) / row.EntryPrice * 100)

@@ -1,0 +1,159 @@
+"""What goes into a backtest and what comes out, independent of the engine that ran it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import pandas as pd
+
+from core.bars import bars_sha256, count_gaps
+from core.domain import Bars, Costs, FloatArray, Series
+from core.utils import timeframe_ms
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """One backtest to run; with the same candles and code it gives the same trades."""
+
+    series: Series
+    strategy: str
+    params: Mapping[str, float]
+    costs: Costs
+    cash: float
+
+
+class DataRange(NamedTuple):
+    """The candles a run saw."""
+
+    start: int
+    """Open time of the first bar, ms UTC."""
+    end: int
+    """Open time of the last bar, ms UTC."""
+    bars: int
+    gaps: int
+    """Bars missing between the two."""
+    sha256: str
+
+
+class TradeRecord(NamedTuple):
+    """One closed round trip. Prices and money in quote currency, size in base units, times ms UTC."""
+
+    side: str
+    """LONG or SHORT."""
+    size: float
+    """Positive."""
+    entry_ts: int
+    exit_ts: int
+    entry_price: float
+    """The spread is in it."""
+    exit_price: float
+    pnl: float
+    """After commission on both sides."""
+    pnl_pct: float
+    """`pnl` in percent of the entry notional."""
+    fees: float
+    """Commission of both sides, already taken out of `pnl`."""
+    max_dd_pct: float
+    """Worst open loss on the trade's bars, positive percent of the entry price, before fees."""
+    reason: str
+
+
+class Summary(NamedTuple):
+    """The figures of the comparison table; None where there is nothing to compute from."""
+
+    final_equity: float
+    return_pct: float
+    buy_hold_return_pct: float
+    max_drawdown_pct: float
+    """Positive."""
+    sharpe_ratio: float | None
+    """Backtesting.py's: annual geometric return over compounded volatility."""
+    sortino_ratio: float | None
+    win_rate_pct: float | None
+    profit_factor: float | None
+    """Backtesting.py's: sum of winning over sum of losing percent returns."""
+    exposure_pct: float
+    trades_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestResult:
+    """One finished run."""
+
+    spec: RunSpec
+    data: DataRange
+    engine: str
+    stats: pd.Series
+    """Backtesting.py's statistics under their own names, scalars only."""
+    trades: pd.DataFrame
+    """Backtesting.py's trades table with `MaxDrawdownPct` (positive percent) and `Reason` added."""
+    equity: FloatArray
+    """Equity at each bar's close."""
+    refusals: Mapping[str, int] = field(default_factory=dict)
+    """Entries that were wanted and not made, counted by reason."""
+
+    @property
+    def summary(self) -> Summary:
+        """Return the figures of the comparison table."""
+        return summarise(self.stats)
+
+    @property
+    def records(self) -> tuple[TradeRecord, ...]:
+        """Return the trades in the order they were closed."""
+        return trade_records(self.trades)
+
+
+def describe_data(bars: Bars, series: Series) -> DataRange:
+    """Return range, count, gaps and fingerprint of bars; there must be at least one."""
+    gaps = count_gaps(bars, timeframe_ms(series.timeframe))
+    return DataRange(int(bars.ts[0]), int(bars.ts[-1]), int(bars.ts.size), gaps.missing, bars_sha256(bars))
+
+
+def summarise(stats: pd.Series) -> Summary:
+    """Return the table's figures from Backtesting.py's statistics."""
+    return Summary(
+        final_equity=float(stats["Equity Final [$]"]),
+        return_pct=float(stats["Return [%]"]),
+        buy_hold_return_pct=float(stats["Buy & Hold Return [%]"]),
+        max_drawdown_pct=abs(float(stats["Max. Drawdown [%]"])),
+        sharpe_ratio=finite_or_none(stats["Sharpe Ratio"]),
+        sortino_ratio=finite_or_none(stats["Sortino Ratio"]),
+        win_rate_pct=finite_or_none(stats["Win Rate [%]"]),
+        profit_factor=finite_or_none(stats["Profit Factor"]),
+        exposure_pct=float(stats["Exposure Time [%]"]),
+        trades_count=int(stats["# Trades"]),
+    )
+
+
+def trade_records(trades: pd.DataFrame) -> tuple[TradeRecord, ...]:
+    """Return one record per row of a completed trades table (BacktestResult.trades)."""
+    columns = zip(
+        trades["Size"].tolist(),
+        _milliseconds(trades["EntryTime"]),
+        _milliseconds(trades["ExitTime"]),
+        trades["EntryPrice"].tolist(),
+        trades["ExitPrice"].tolist(),
+        trades["PnL"].tolist(),
+        trades["ReturnPct"].tolist(),
+        trades["Commission"].tolist(),
+        trades["MaxDrawdownPct"].tolist(),
+        trades["Reason"].tolist(),
+        strict=True,
+    )
+    return tuple(
+        TradeRecord("LONG" if size > 0 else "SHORT", abs(size), t0, t1, p0, p1, pnl, 100 * ret, fees, dd, why)
+        for size, t0, t1, p0, p1, pnl, ret, fees, dd, why in columns
+    )
+
+
+def finite_or_none(value: object) -> float | None:
+    """Return a number, or None for NaN, infinity and None itself."""
+    number = float(value) if isinstance(value, int | float) else math.nan
+    return number if math.isfinite(number) else None
+
+
+def _milliseconds(times: pd.Series) -> list[int]:
+    return [int(ms) for ms in times.to_numpy().astype("datetime64[ms]").astype("int64")]

@@ -1,0 +1,281 @@
+"""The two ways a rule is run: on Backtesting.py, and bar by bar for paper and live.
+
+Both are thin: they hand `decide` two rows and the position, and carry out what it wants. The only module
+that imports Backtesting.py's Strategy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isnan
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import pandas as pd
+from backtesting import Strategy
+
+from core.bars import COLUMNS, bars_from_frame
+from core.domain import FLAT, NAN, Bars, Costs, Decision, PositionView, Reason, Refusal
+from core.errors import UsageError
+from core.sizing import Account, size_entry
+from strategies.rule import StrategyRule, first_decision, is_ready, row
+
+
+@dataclass(frozen=True, slots=True)
+class StrategySignal:
+    """What a live strategy wants done at the next open."""
+
+    symbol: str
+    action: str
+    """OPEN_LONG, CLOSE_LONG, OPEN_SHORT, CLOSE_SHORT or HOLD."""
+    risk_r: float = 1.0
+    """Multiple of the strategy's risk per trade."""
+    extra: dict[str, Any] | None = None
+    """stop, take, rr_ratio, reason; `level` on a ladder."""
+
+
+class BaseStrategy:
+    """A strategy bar by bar: candles in, signals out. Knows no exchange, database or clock.
+
+    `state[symbol]` holds `df`, the recent candles (UTC index, open … volume), and `position`, the
+    PositionView that whoever keeps the account sets through `set_position`.
+    """
+
+    rule: ClassVar[StrategyRule]
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        """Take one entry of strategies.yaml; `params` may be missing. Raises UsageError."""
+        self.config = config
+        self.state: dict[str, dict[str, Any]] = {}
+        self.params = self.rule.make_params(config.get("params") or {})
+        self.window = self.rule.memory(self.params)
+
+    def set_position(self, symbol: str, position: PositionView) -> None:
+        """Tell the strategy what it holds; positions come from fills, never from its own signals."""
+        self._of(symbol)["position"] = position
+
+    def on_bar(self, symbol: str, candle: dict[str, Any]) -> StrategySignal:
+        """Return the first signal of this closed candle, HOLD when nothing is to be done."""
+        return self.signals(symbol, candle)[0]
+
+    def signals(self, symbol: str, candle: dict[str, Any]) -> list[StrategySignal]:
+        """Take one closed candle (time, open, high, low, close, volume); return one signal or more."""
+        state = self._of(symbol)
+        state["df"] = _appended(state["df"], candle, self.window)
+        want = self.decision(symbol)
+        if want is None:
+            return [StrategySignal(symbol, "HOLD", extra={"reason": "warm-up"})]
+        actions = self._actions(state["position"], want)
+        return [StrategySignal(symbol, action, 1.0, extra) for action, extra in actions]
+
+    def decision(self, symbol: str) -> Decision | None:
+        """Return what the rule wants at the newest candle, None while warming up."""
+        state = self._of(symbol)
+        if len(state["df"]) < 2:
+            return None
+        columns = self.rule.columns(bars_from_frame(state["df"]), self.params)
+        prev, now = row(columns, -2), row(columns, -1)
+        if not (is_ready(prev) and is_ready(now)):
+            return None
+        return self.rule.decide(now, prev, state["position"], self.params)
+
+    def _actions(self, held: PositionView, want: Decision) -> list[tuple[str, dict[str, Any]]]:
+        side = (want.target > 0) - (want.target < 0)
+        if side == held.side:
+            return [("HOLD", _protection(want) if side else {})]
+        close = [(f"CLOSE_{_name(held.side)}", {"reason": _reason(want.reason)})] if held.side else []
+        entry = _protection(want) | {"reason": _reason(want.reason)}
+        if hasattr(self.params, "rr_ratio"):
+            entry["rr_ratio"] = self.params.rr_ratio
+        return close + ([(f"OPEN_{_name(side)}", entry)] if side else [])
+
+    def _of(self, symbol: str) -> dict[str, Any]:
+        empty = pd.DataFrame(columns=COLUMNS, index=pd.DatetimeIndex([], tz="UTC"), dtype=float)
+        return self.state.setdefault(symbol, {"df": empty, "position": FLAT})
+
+
+class LadderStrategy(BaseStrategy):
+    """A ladder bar by bar: one signal for each rung to open or close."""
+
+    def set_position(self, symbol: str, position: PositionView) -> None:
+        """Tell the strategy which rungs it holds; `levels` shows them as {1: True, 2: False, …}."""
+        super().set_position(symbol, position)
+        self._of(symbol)["levels"] = _levels(position.rungs, self.params.levels)
+
+    def _actions(self, held: PositionView, want: Decision) -> list[tuple[str, dict[str, Any]]]:
+        reason = {"reason": _reason(want.reason)}
+        closing = _rungs(held.rungs & ~want.rungs)
+        opening = _rungs(want.rungs & ~held.rungs)
+        actions: list[tuple[str, dict[str, Any]]] = [
+            ("CLOSE_LONG", {"level": level} | reason) for level in closing
+        ]
+        actions += [("OPEN_LONG", {"level": level} | _protection(want) | reason) for level in opening]
+        return actions or [("HOLD", {})]
+
+    def _of(self, symbol: str) -> dict[str, Any]:
+        state = super()._of(symbol)
+        state.setdefault("levels", _levels(0, self.params.levels))
+        return state
+
+
+class Lot(NamedTuple):
+    """Backtesting.py's tag of one entry: which decision asked for it."""
+
+    bar: int
+    rung: int
+
+
+class BacktestStrategy(Strategy):
+    """A rule on Backtesting.py.
+
+    Parameters are class attributes under their own names, so `Backtest.run(ema_fast=10)` and `optimize`
+    work. `unit` is FractionalBacktest's `fractional_unit` (prices arrive multiplied by it), 1 on a plain
+    Backtest; `commission` and `spread` repeat the broker's, which sizing must know.
+    """
+
+    rule: ClassVar[StrategyRule]
+    unit: float = 1.0
+    commission: float = 0.0
+    spread: float = 0.0
+
+    def __init_subclass__(cls) -> None:
+        for name, default in cls.rule.params._field_defaults.items():
+            setattr(cls, name, default)
+
+    def init(self) -> None:
+        """Compute the columns and bind them, so that Backtesting.py starts after their warm-up."""
+        fields = self.rule.params._fields
+        self._params = self.rule.make_params({name: getattr(self, name) for name in fields})
+        self._sizing = self.rule.sizing(self._params)._replace(lot=self.unit)
+        self._costs = Costs(self.commission, self.spread)
+        bars = self._bars()
+        columns = self.rule.columns(bars, self._params)
+        for name, values in zip(columns._fields, columns, strict=True):
+            if not any(values is series for series in bars):
+                setattr(self, f"column_{name}", self.I(lambda v=values: v, name=name))
+        self._row = type(columns)._make
+        self._rows = list(zip(*(column.tolist() for column in columns), strict=True))
+        self._close = bars.close.tolist()
+        self.first_decision = first_decision(columns)
+        self.asked: set[Lot] = set()
+        self.refused: list[tuple[int, Refusal]] = []
+        self.exits: dict[tuple[Lot, int], Reason] = {}
+
+    def next(self) -> None:
+        """Decide at this bar's close and order for the next open."""
+        i = len(self.data) - 1
+        held = self._held(i)
+        make, rows = self._row, self._rows
+        want = self.rule.decide(make(rows[i]), make(rows[i - 1]), held, self._params)
+        if self.rule.is_ladder:
+            self._follow_ladder(i, held, want)
+        elif (want.target > 0) - (want.target < 0) != held.side:
+            self._exit(i, want.reason, None)
+            if want.target != 0:
+                self._enter(i, want, [0])
+        elif held.side:
+            self._protect(want)
+
+    def _bars(self) -> Bars:
+        data, unit = self.data, self.unit
+        opens, highs, lows, closes = (
+            np.asarray(column) / unit for column in (data.Open, data.High, data.Low, data.Close)
+        )
+        stamps = pd.DatetimeIndex(data.index).to_numpy().astype("datetime64[ms]").astype(np.int64)
+        return Bars(stamps, opens, highs, lows, closes, np.asarray(data.Volume) * unit)
+
+    def _held(self, i: int) -> PositionView:
+        trades = self.trades
+        if not trades:
+            return FLAT
+        first, unit, rungs = trades[0], self.unit, 0
+        if self.rule.is_ladder:
+            for trade in trades:
+                rungs |= 1 << trade.tag.rung
+        stop, take = first.sl, first.tp
+        return PositionView(
+            1 if first.size > 0 else -1,
+            first.entry_price / unit,
+            NAN if stop is None else stop / unit,
+            NAN if take is None else take / unit,
+            i - first.entry_bar,
+            rungs,
+        )
+
+    def _follow_ladder(self, i: int, held: PositionView, want: Decision) -> None:
+        if closing := held.rungs & ~want.rungs:
+            self._exit(i, want.reason, closing)
+        if opening := _rungs(want.rungs & ~held.rungs):
+            share = want.target / len(_rungs(want.rungs))
+            self._enter(i, want._replace(target=share), opening)
+
+    def _enter(self, i: int, want: Decision, rungs: list[int]) -> None:
+        close, cash = self._close[i], self._free_cash(i)
+        for rung in rungs:
+            account = Account(self.equity, cash)
+            units, refusal = size_entry(want, close, account, self._sizing, self._costs)
+            if refusal:
+                self.refused.append((i, refusal))
+                continue
+            order = self.buy if want.target > 0 else self.sell
+            lot = Lot(i, rung)
+            self.asked.add(lot)
+            order(size=units / self.unit, sl=self._scaled(want.stop), tp=self._scaled(want.take), tag=lot)
+            cash -= units * close
+
+    def _exit(self, i: int, reason: int, rungs: int | None) -> None:
+        # Each close order goes to the head of the queue: reversed, the oldest trade is closed first.
+        for trade in reversed(self.trades):
+            if rungs is None or rungs & 1 << trade.tag.rung:
+                trade.close()
+                self.exits[trade.tag, i + 1] = Reason(reason)
+
+    def _protect(self, want: Decision) -> None:
+        for trade in self.trades:
+            for name, price in (("sl", self._scaled(want.stop)), ("tp", self._scaled(want.take))):
+                if getattr(trade, name) != price:
+                    setattr(trade, name, price)
+
+    def _free_cash(self, i: int) -> float:
+        return float(self.equity - sum(abs(t.size) * self.unit * self._close[i] for t in self.trades))
+
+    def _scaled(self, price: float) -> float | None:
+        return None if isnan(price) else price * self.unit
+
+
+def _appended(frame: pd.DataFrame, candle: Mapping[str, Any], window: int) -> pd.DataFrame:
+    time = candle["time"]
+    stamp = pd.Timestamp(time, unit="ms", tz="UTC") if isinstance(time, int) else pd.Timestamp(time)
+    if stamp.tzinfo is None:
+        raise UsageError(f"candle time: wanted ms UTC or a time with a zone, got {time!r}")
+    if len(frame) and stamp < frame.index[-1]:
+        raise UsageError(f"candles must come in order: {stamp} after {frame.index[-1]}")
+    if len(frame) and stamp == frame.index[-1]:
+        return frame
+    newest = pd.DataFrame({name: [float(candle[name])] for name in COLUMNS}, index=[stamp])
+    return pd.concat([frame.iloc[1 - window :], newest]) if len(frame) else newest
+
+
+def _protection(want: Decision) -> dict[str, Any]:
+    return {"stop": _or_none(want.stop), "take": _or_none(want.take)}
+
+
+def _or_none(price: float) -> float | None:
+    return None if isnan(price) else price
+
+
+def _name(side: int) -> str:
+    return "LONG" if side > 0 else "SHORT"
+
+
+def _reason(reason: int) -> str:
+    return Reason(reason).name.lower()
+
+
+def _rungs(mask: int) -> list[int]:
+    return [level for level in range(mask.bit_length()) if mask & 1 << level]
+
+
+def _levels(mask: int, count: int) -> dict[int, bool]:
+    return {level: bool(mask & 1 << level) for level in range(1, count + 1)}

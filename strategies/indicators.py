@@ -1,0 +1,64 @@
+"""Causal indicators: out[i] depends on x[: i + 1] only; NaN while warming up.
+
+Recursive averages come from TA-Lib. Its SMA and STDDEV keep a running sum, so their last bits depend on
+where the series starts and a live window would differ from a backtest; the windowed forms here depend on
+the window alone (docs/decisions/0003). All take and return float64 arrays of one length.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import talib
+
+from core.domain import FloatArray
+
+
+def ema(x: FloatArray, period: int) -> FloatArray:
+    """Return the exponential moving average, alpha = 2 / (period + 1), seeded by the first SMA.
+
+    First value at index period - 1. Source: TA-Lib EMA.
+    """
+    return np.asarray(talib.EMA(x, period))
+
+
+def atr(high: FloatArray, low: FloatArray, close: FloatArray, period: int) -> FloatArray:
+    """Return the average true range in price units, Wilder smoothing; first value at index period.
+
+    Source: J. W. Wilder, New Concepts in Technical Trading Systems (1978); TA-Lib ATR.
+    """
+    return np.asarray(talib.ATR(high, low, close, period))
+
+
+def sma(x: FloatArray, period: int) -> FloatArray:
+    """Return the mean of the last `period` values; exact on a flat window."""
+    out = np.full(x.size, np.nan)
+    if x.size < period:
+        return out
+    oldest = x[: x.size - period + 1]
+    total = np.zeros(oldest.size)
+    for lag in range(1, period):
+        total += x[lag : lag + oldest.size] - oldest
+    out[period - 1 :] = oldest + total / period
+    return out
+
+
+def std(x: FloatArray, period: int) -> FloatArray:
+    """Return the population standard deviation (ddof 0) of the last `period` values."""
+    out = np.full(x.size, np.nan)
+    if x.size < period:
+        return out
+    mean = sma(x, period)[period - 1 :]
+    total = np.zeros(mean.size)
+    for lag in range(period):
+        total += (x[lag : lag + mean.size] - mean) ** 2
+    out[period - 1 :] = np.sqrt(total / period)
+    return out
+
+
+def bollinger(x: FloatArray, period: int, width: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return (mid, upper, lower): the SMA and `width` population standard deviations around it.
+
+    Source: J. Bollinger, Bollinger on Bollinger Bands (2001).
+    """
+    mid, spread = sma(x, period), width * std(x, period)
+    return mid, mid + spread, mid - spread

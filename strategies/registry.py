@@ -1,0 +1,46 @@
+"""The strategies by name. A new one is one file and one line here."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from core.errors import UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from strategies.rule import StrategyRule
+
+REGISTRY = {
+    "TREND_EMA": "trend_ema",
+    "MR_BB": "mean_reversion_bb",
+    "SQZ_BO": "squeeze_breakout",
+    "GRID_LR": "grid_ladder",
+}
+"""Name in tables and the database -> module in this package, which is also its key in strategies.yaml."""
+
+
+class Strategy(NamedTuple):
+    """A loaded strategy: the rule and its two classes."""
+
+    rule: StrategyRule
+    backtest: Any
+    live: Any
+
+
+def canonical_name(name: str) -> str:
+    """Return the registry's spelling of `TREND_EMA`, `trend_ema` or a module name. Raises UsageError."""
+    modules = {module: key for key, module in REGISTRY.items()}
+    found = name.upper() if name.upper() in REGISTRY else modules.get(name.lower())
+    if found is None:
+        raise UsageError(unknown_name("strategy", name, REGISTRY))
+    return found
+
+
+def load_strategy(name: str) -> Strategy:
+    """Import a strategy by name; slow the first time, since it imports Backtesting.py."""
+    module = import_module(f"strategies.{REGISTRY[canonical_name(name)]}")
+    rule = module.RULE
+    classes = [value for value in vars(module).values() if getattr(value, "rule", None) is rule]
+    backtest = next(cls for cls in classes if cls.__name__.endswith("Backtest"))
+    live = next(cls for cls in classes if cls.__name__.endswith("Live"))
+    return Strategy(rule, backtest, live)

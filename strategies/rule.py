@@ -1,0 +1,133 @@
+"""What a strategy is: one rule, of two pure functions over its own parameters and columns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+
+from core.domain import Bars, Decision, FloatArray, PositionView
+from core.errors import UsageError, unknown_name
+from core.sizing import Sizing
+
+T = TypeVar("T")
+"""FloatArray for all bars of a column, float for one row."""
+
+MEMORY = 40
+"""Bars of history, in multiples of the longest period, after which a column no longer depends on where it
+began: an EMA needs 20 spans to the last bit, Wilder's smoothing 40 (measured)."""
+
+COMMON_BOUNDS = {
+    "_period": (2.0, 2000.0),
+    "_mult": (0.05, 100.0),
+    "_ratio": (0.05, 100.0),
+    "_std": (0.05, 100.0),
+    "risk_per_trade": (0.0001, 0.2),
+    "max_exposure": (0.01, 0.99),
+}
+"""Smallest and largest value by the end of a parameter's name: one vocabulary for all rules."""
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyRule:
+    """One strategy. Backtest, sweep, paper and live call the same two functions."""
+
+    name: str
+    params: type[Any]
+    """A NamedTuple of numbers with defaults. Fields named as in Sizing set the size."""
+    columns: Callable[[Bars, Any], Any]
+    """(bars, params) -> a NamedTuple of arrays as long as the bars; causal; NaN while warming up."""
+    decide: Callable[[Any, Any, PositionView, Any], Decision]
+    """(now, prev, held, params) -> Decision; two rows of the columns, pure arithmetic."""
+    longest: Callable[[Any], int]
+    """params -> the longest period, in bars."""
+    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Smallest and largest value, both allowed, of the parameters that COMMON_BOUNDS does not know."""
+    orders: tuple[tuple[str, str], ...] = field(default=())
+    """Pairs of parameters of which the first must be smaller than the second."""
+    is_ladder: bool = False
+    """A ladder holds numbered rungs, each a lot with its own take-profit."""
+
+    def make_params(self, given: Mapping[str, object]) -> Any:
+        """Return the parameters with defaults filled in. Raises UsageError naming every problem."""
+        problems = self.check_params(given)
+        if problems:
+            raise UsageError("; ".join(problems))
+        return self._built(given)
+
+    def check_params(self, given: Mapping[str, object]) -> list[str]:
+        """Return one line per problem: unknown name, not a number, out of bounds, wrong order."""
+        defaults = self.params._field_defaults
+        problems = [
+            f"{self.name}: {unknown_name('parameter', name, defaults)}"
+            for name in given
+            if name not in defaults
+        ]
+        problems += [
+            line
+            for name, value in given.items()
+            if name in defaults
+            for line in self._number_problems(name, value)
+        ]
+        return problems or self._order_problems(self._built(given))
+
+    def bounds_of(self, name: str) -> tuple[float, float]:
+        """Return the smallest and the largest allowed value of a parameter."""
+        common = (bounds for ending, bounds in COMMON_BOUNDS.items() if name.endswith(ending))
+        return self.bounds[name] if name in self.bounds else next(common)
+
+    def sizing(self, params: Any) -> Sizing:
+        """Return how the rule sizes its entries."""
+        return Sizing(**{name: getattr(params, name) for name in Sizing._fields if hasattr(params, name)})
+
+    def memory(self, params: Any) -> int:
+        """Return the bars a live window needs so that its last row equals the backtest's."""
+        return MEMORY * self.longest(params)
+
+    def _number_problems(self, name: str, value: object) -> list[str]:
+        default = self.params._field_defaults[name]
+        kind = "a whole number" if isinstance(default, int) else "a number"
+        low, high = self.bounds_of(name)
+        wanted = f"{self.name}.{name}: wanted {kind} from {low:g} to {high:g}, got {value!r}"
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            return [wanted]
+        whole = not isinstance(default, int) or float(value).is_integer()
+        return [] if whole and low <= value <= high else [wanted]
+
+    def _order_problems(self, params: Any) -> list[str]:
+        return [
+            f"{self.name}: wanted {small} < {large}, got {low} and {high}"
+            for small, large in self.orders
+            if not (low := getattr(params, small)) < (high := getattr(params, large))
+        ]
+
+    def _built(self, given: Mapping[str, object]) -> Any:
+        defaults = self.params._field_defaults
+        return self.params(**{name: type(defaults[name])(value) for name, value in given.items()})
+
+
+def row(columns: Any, i: int) -> Any:
+    """Return the columns' values at bar i as the same NamedTuple, of Python floats."""
+    return type(columns)(*[column.item(i) for column in columns])
+
+
+def warm_up(columns: Any) -> int:
+    """Return the first bar on which every column has a value; the length when there is none."""
+    length = int(columns[0].size)
+    ready = np.ones(length, bool)
+    for column in columns:
+        ready &= ~np.isnan(column)
+    return int(ready.argmax()) if ready.any() else length
+
+
+def first_decision(columns: Any) -> int:
+    """Return the first bar that is decided on: one after warm-up, so that `prev` has values too."""
+    return warm_up(columns) + 1
+
+
+def is_ready(values: tuple[float, ...] | FloatArray) -> bool:
+    """Tell whether a row is past warm-up."""
+    return not any(math.isnan(value) for value in values)
