@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import MetaData
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, inspect, text
+from sqlalchemy.engine import URL, ExceptionContext, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, ProgrammingError
 from sqlalchemy.orm import DeclarativeBase
+
+from core.errors import DatabaseError
+from core.utils import now_ms
+from db import sqlite
+from db.faults import INIT, database_error, database_name
 
 SCHEMA_VERSION = 1
 """Raised by one with every change to the tables; a database with a higher one is refused."""
@@ -16,7 +27,180 @@ class Base(DeclarativeBase):
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
             "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
             "fk": "fk_%(table_name)s_%(column_0_name)s",
             "pk": "pk_%(table_name)s",
         }
     )
+
+
+def open_engine(db_url: str, *, create: bool = False) -> Engine:
+    """Open a database and check that this program can use it.
+
+    A relative SQLite path is relative to the project. `?mode=ro` opens an SQLite file for reading
+    only, `?timeout=SECONDS` says how long to wait for a lock. Nothing is made unless `create`, and
+    nothing that exists is ever overwritten. Errors of the engine are DatabaseError from then on.
+
+    Raises DatabaseError when it is missing, empty, damaged, locked, unreachable, of another program
+    or of a newer version, or when the URL cannot be used.
+    """
+    url = _parse(db_url)
+    if url.get_backend_name() == "sqlite" and not sqlite.in_memory(url):
+        _find_file(url, create=create)
+    engine = _make_engine(url)
+    try:
+        _check_schema(engine, create=create)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Begin a transaction that writes; it is committed at the end, or undone as a whole.
+
+    SQLite takes its write lock at once, because a transaction that reads first and writes later can
+    fail at the first write however long it is willing to wait.
+    """
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        yield connection
+
+
+def database_file(engine: Engine) -> Path | None:
+    """Return the SQLite file behind an engine, None for a server or memory."""
+    if engine.dialect.name != "sqlite" or sqlite.in_memory(engine.url):
+        return None
+    return Path(str(engine.url.database))
+
+
+def schema_version(engine: Engine) -> int | None:
+    """Return the version of the tables, None when the database does not say."""
+    with engine.connect() as connection:
+        version: int | None = connection.execute(text("SELECT max(version) FROM schema_info")).scalar()
+    return version
+
+
+def _parse(db_url: str) -> URL:
+    try:
+        url = make_url(db_url)
+    except (ArgumentError, ValueError):
+        # What was given is not repeated: it may hold a password.
+        raise DatabaseError(
+            "cannot read the database URL: wanted sqlite:///data/hot_crypto.db (three slashes, then the "
+            "file) or postgresql://user:password@host/name"
+        ) from None
+    return sqlite.located(url) if url.get_backend_name() == "sqlite" and not sqlite.in_memory(url) else url
+
+
+def _find_file(url: URL, *, create: bool) -> None:
+    path = Path(str(url.database))
+    if sqlite.check_file(path):
+        return
+    if not create:
+        raise DatabaseError(
+            f"there is no database {path}: make it with `{INIT}`, or load candles into it, "
+            f"or name another with --db-url or HOT_CRYPTO_DB_URL"
+        )
+    sqlite.make_file(path, _fill)
+
+
+def _fill(draft: Path) -> None:
+    engine = _make_engine(URL.create("sqlite", database=str(draft)))
+    try:
+        _create_tables(engine)
+    finally:
+        engine.dispose()
+
+
+def _make_engine(url: URL) -> Engine:
+    try:
+        engine = _bare_engine(url)
+    except (NoSuchModuleError, ArgumentError):
+        raise DatabaseError(
+            f"unknown kind of database {url.drivername!r}: wanted sqlite:///FILE or postgresql://…"
+        ) from None
+    except ModuleNotFoundError as error:
+        raise DatabaseError(
+            f"{url.drivername!r} needs the Python package {error.name!r}, which is not installed: "
+            f"install it, or use sqlite:///FILE"
+        ) from None
+    name = database_name(engine.url)
+
+    def translate(context: ExceptionContext) -> BaseException | None:
+        # A ProgrammingError is a mistake in this program and keeps its traceback.
+        found = context.sqlalchemy_exception
+        if found is None or isinstance(found, ProgrammingError):
+            return None
+        return database_error(context.original_exception, name)
+
+    event.listen(engine, "handle_error", translate, retval=True)
+    return engine
+
+
+def _bare_engine(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url)
+    if sqlite.in_memory(url):
+        engine = create_engine(url, connect_args={"isolation_level": None})
+    else:
+        engine = create_engine(url.set(query={}), creator=sqlite.opener(url))
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _begin(connection: Connection) -> None:
+    # The driver's own transaction control begins at the first write only, and never IMMEDIATE.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _check_schema(engine: Engine, *, create: bool) -> None:
+    with engine.connect() as connection:
+        present = set(inspect(connection).get_table_names())
+    name = database_name(engine.url)
+    if "schema_info" in present:
+        _check_version(schema_version(engine), name)
+    elif present and engine.dialect.name == "sqlite":
+        raise DatabaseError(
+            f"database {name} belongs to another program (it has the table {min(present)!r}) and was left "
+            f"alone: name another file"
+        )
+    if _tables().issubset(present):
+        return
+    if not create:
+        raise DatabaseError(
+            f"database {name} lacks tables: add them with `{INIT}`, which keeps what is stored"
+        )
+    _create_tables(engine)
+
+
+def _check_version(version: int | None, name: str) -> None:
+    if version == SCHEMA_VERSION:
+        return
+    what = "newer" if version and version > SCHEMA_VERSION else "not one that this program can read"
+    raise DatabaseError(
+        f"database {name} has schema version {version}, this program has {SCHEMA_VERSION}: it is {what}; "
+        f"use the program that made it (update this one) or name another database"
+    )
+
+
+def _tables() -> set[str]:
+    # Not at the top: the models derive from Base above.
+    from db.models import OHLCV
+
+    return set(OHLCV.metadata.tables)
+
+
+def _create_tables(engine: Engine) -> None:
+    _tables()
+    with writing(engine) as connection:
+        Base.metadata.create_all(connection)
+        # Two processes may set up one server at once: the fixed key lets only one row exist.
+        connection.execute(
+            text(
+                "INSERT INTO schema_info (id, version, created_at) VALUES (1, :version, :now) "
+                "ON CONFLICT (id) DO NOTHING"
+            ),
+            {"version": SCHEMA_VERSION, "now": now_ms()},
+        )

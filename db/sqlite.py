@@ -1,0 +1,125 @@
+"""SQLite files: where they are, how one is opened, and how a new one comes into being."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
+
+from core.errors import DatabaseError
+from db.faults import INIT, database_error
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
+
+ROOT = Path(__file__).resolve().parents[1]
+"""Relative SQLite files are relative to the project, not to where a command was started."""
+
+BUSY_SECONDS = 5.0
+"""How long a statement waits for another program's write to end."""
+
+
+def in_memory(url: URL) -> bool:
+    """Tell whether the URL names no file."""
+    return url.database in (None, "", ":memory:")
+
+
+def located(url: URL) -> URL:
+    """Return the URL with an absolute path; SQLite's own `file:` form is understood too."""
+    path = Path(str(url.database).removeprefix("file:")).expanduser()
+    query = {key: value for key, value in url.query.items() if key != "uri"}
+    return url.set(database=str(ROOT / path), query=query)
+
+
+def opener(url: URL) -> Callable[[], sqlite3.Connection]:
+    """Return a function that opens one connection to an existing file and never makes one.
+
+    Raises DatabaseError when `timeout` is not a number of seconds.
+    """
+    options = {"mode": "rw"} | {key: str(value) for key, value in url.query.items()}
+    seconds = _seconds(options.pop("timeout", str(BUSY_SECONDS)))
+    name = str(url.database)
+    address = f"file:{quote(name)}?{urlencode(options)}"
+
+    def connect() -> sqlite3.Connection:
+        try:
+            connection = sqlite3.connect(
+                address, uri=True, timeout=seconds, isolation_level=None, check_same_thread=False
+            )
+            connection.execute("PRAGMA foreign_keys = ON")
+            # Under WAL a power cut can cost the last commits but never damages the file. Candles can
+            # be fetched and backtests run again; orders, which cannot, will have to ask for FULL.
+            connection.execute("PRAGMA synchronous = NORMAL")
+        except sqlite3.Error as error:
+            raise database_error(error, name) from error
+        return connection
+
+    return connect
+
+
+def check_file(path: Path) -> bool:
+    """Tell whether there is a file to open.
+
+    Raises DatabaseError for a directory, an empty file, or a path that cannot be looked at.
+    """
+    try:
+        if path.is_dir():
+            raise DatabaseError(f"database {path} is a directory: name a file in it")
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise _unusable(path, error) from error
+    if size == 0:
+        raise DatabaseError(
+            f"database {path} is empty (0 bytes), so it was cut off or never finished: "
+            f"restore a backup, or delete it and run {INIT}"
+        )
+    return True
+
+
+def make_file(path: Path, fill: Callable[[Path], None]) -> None:
+    """Make a database file that appears only when `fill` is done with it, and replaces nothing.
+
+    Raises DatabaseError when it cannot be put there.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=path.parent) as folder:
+            draft = Path(folder) / path.name
+            connection = sqlite3.connect(draft)
+            connection.execute("PRAGMA journal_mode = WAL")  # kept in the file: readers never block
+            connection.close()
+            fill(draft)
+            _publish(draft, path)
+    except OSError as error:
+        raise _unusable(path, error) from error
+    except sqlite3.Error as error:
+        raise database_error(error, str(path)) from error
+
+
+def _publish(draft: Path, path: Path) -> None:
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return  # another process was first, and its file is as complete as this one
+    except OSError:  # a file system without hard links
+        with path.open("xb") as target, draft.open("rb") as source:
+            shutil.copyfileobj(source, target)
+
+
+def _seconds(given: str) -> float:
+    try:
+        return float(given)
+    except ValueError:
+        raise DatabaseError(f"timeout={given} in the database URL is not a number of seconds") from None
+
+
+def _unusable(path: Path, error: OSError) -> DatabaseError:
+    said = error.strerror or str(error)
+    return DatabaseError(f"database {path} cannot be used: {said}; name a file in a directory you can write")
