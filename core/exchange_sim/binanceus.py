@@ -1,0 +1,208 @@
+"""Binance.US REST: which paths there are, what they weigh, and what they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from core.exchange_sim import binanceus_params as given
+from core.exchange_sim import binanceus_wire as wire
+from core.exchange_sim.binanceus_params import Params
+from core.exchange_sim.book import Book, book, no_book
+from core.exchange_sim.candles import MINUTE
+from core.exchange_sim.feed import LATEST, Feed
+from core.exchange_sim.limits import Limits, Verdict, depth_weight
+from core.exchange_sim.markets import TRADING, Market, quoted
+from core.exchange_sim.ticker import Ticker, ticker
+from core.exchange_sim.venue import Answer, Refused, Request, as_json, page
+
+ROOT = "/api/v3/"
+SIGNED = (
+    "account",
+    "allOrderList",
+    "allOrders",
+    "historicalTrades",
+    "myPreventedMatches",
+    "myTrades",
+    "openOrderList",
+    "openOrders",
+    "order",
+    "order/cancelReplace",
+    "order/oco",
+    "order/test",
+    "orderList",
+    "rateLimit/order",
+    "userDataStream",
+)
+"""Paths that need a key. There are no accounts yet, so every key is refused."""
+MARKET_FILTER = ("symbol", "symbols")
+WINDOW = ("startTime", "endTime", "limit")
+
+
+class Route(NamedTuple):
+    """One path below ROOT."""
+
+    reply: Callable[[Params, int], object]
+    params: tuple[str, ...] = ()
+    weight: Callable[[Params], int] = lambda _: 1
+
+
+class BinanceUS:
+    """The public part of the venue over one feed."""
+
+    def __init__(self, feed: Feed, markets: tuple[Market, ...], limits: Limits) -> None:
+        self._feed = feed
+        self._markets: Mapping[str, Market] = {market.id: market for market in markets}
+        self._limits = limits
+        self._routes = self._all_routes()
+
+    def answer(self, request: Request, now: int) -> Answer:
+        """Return the answer at `now`, with the weight headers, 429 and 418 included."""
+        route = self._routes.get(request.path.removeprefix(ROOT)) if request.method == "GET" else None
+        verdict = self._limits.charge(route.weight(request.params) if route else 1, now)
+        body = self._body(request, route, now) if verdict.status == 200 else _too_many(verdict, self._limits)
+        used = str(verdict.used)
+        weight = (("X-MBX-USED-WEIGHT", used), ("X-MBX-USED-WEIGHT-1M", used))
+        return body._replace(headers=body.headers + weight)
+
+    def _body(self, request: Request, route: Route | None, now: int) -> Answer:
+        if route is None:
+            return _no_route(request.path)
+        try:
+            given.check_names(request.params, route.params)
+            return as_json(route.reply(request.params, now))
+        except Refused as refusal:
+            return _error(refusal)
+
+    def _all_routes(self) -> dict[str, Route]:
+        return {
+            "ping": Route(_ping),
+            "time": Route(_time),
+            "exchangeInfo": Route(self._info, (*MARKET_FILTER, "permissions"), lambda _: 10),
+            "klines": Route(self._klines, ("symbol", "interval", *WINDOW)),
+            "depth": Route(self._depth, ("symbol", "limit"), _depth_weight),
+            "trades": Route(self._trades, ("symbol", "limit")),
+            "aggTrades": Route(self._aggregate_trades, ("symbol", "fromId", *WINDOW)),
+            "avgPrice": Route(self._average, ("symbol",)),
+            "ticker/24hr": Route(self._day, (*MARKET_FILTER, "type"), _day_weight),
+            "ticker/price": Route(self._price, MARKET_FILTER, _price_weight),
+            "ticker/bookTicker": Route(self._best, MARKET_FILTER, _price_weight),
+        }
+
+    def _info(self, params: Params, now: int) -> object:
+        listed = given.chosen({k: v for k, v in params.items() if k != "permissions"}, self._markets)
+        listed = listed if isinstance(listed, list) else [listed]
+        return wire.exchange_info(listed, now, self._limits.weight_limit, self._limits.raw_limit)
+
+    def _klines(self, params: Params, now: int) -> object:
+        market, interval = given.market(params, self._markets), given.interval(params)
+        start, end = given.whole(params, "startTime"), given.whole(params, "endTime")
+        rows = given.limit(params, 500, 1000)
+        end = LATEST if end is None else end
+        return wire.klines(self._feed.candles(market, interval, now, rows, start=start, end=end), interval)
+
+    def _depth(self, params: Params, now: int) -> object:
+        market = given.market(params, self._markets)
+        return wire.depth(self._book(market, now, given.limit(params, 100, 5000)), now)
+
+    def _trades(self, params: Params, now: int) -> object:
+        market = given.market(params, self._markets)
+        return wire.trades(self._feed.trades(market, now, given.limit(params, 500, 1000)))
+
+    def _aggregate_trades(self, params: Params, now: int) -> object:
+        market, rows = given.market(params, self._markets), given.limit(params, 500, 1000)
+        start, end = given.whole(params, "startTime"), given.whole(params, "endTime")
+        from_id = given.whole(params, "fromId")
+        if from_id is None and start is None:
+            return wire.aggregate_trades(self._feed.trades(market, now, rows, end=end))
+        until = now if end is None else min(now, end)
+        return wire.aggregate_trades(self._feed.trades_since(market, until, rows, start or 0, from_id or 0))
+
+    def _average(self, params: Params, now: int) -> object:
+        bars = self._feed.day(given.market(params, self._markets), now).between(now - 5 * MINUTE + 1, now + 1)
+        volume = float(bars.volume.sum())
+        price = float(bars.quote.sum()) / volume if volume else 0.0
+        return {"mins": 5, "price": quoted(price), "closeTime": now}
+
+    def _day(self, params: Params, now: int) -> object:
+        kind = params.get("type", "FULL")
+        if kind not in ("FULL", "MINI"):
+            raise Refused(-1130, "Data sent for parameter 'type' is not valid.")
+        return self._per_market(params, now, self._full if kind == "FULL" else _mini)
+
+    def _full(self, market: Market, seen: Ticker, now: int) -> object:
+        return wire.full_ticker(market, seen, self._book(market, now, 1))
+
+    def _price(self, params: Params, now: int) -> object:
+        return self._per_market(params, now, _last)
+
+    def _best(self, params: Params, now: int) -> object:
+        return self._per_market(params, now, self._top)
+
+    def _top(self, market: Market, _: Ticker, now: int) -> object:
+        return wire.best_prices(market, self._book(market, now, 1))
+
+    def _per_market(self, params: Params, now: int, reply: Callable[[Market, Ticker, int], object]) -> object:
+        wanted = given.chosen(params, self._markets)
+        rows = []
+        for market in wanted if isinstance(wanted, list) else [wanted]:
+            seen = ticker(self._feed, market, now)
+            if seen is not None:
+                rows.append(reply(market, seen, now))
+        return rows if isinstance(wanted, list) else rows[0] if rows else {}
+
+    def _book(self, market: Market, now: int, levels: int) -> Book:
+        newest = self._feed.last_bar(market, now)
+        if market.status != TRADING or not newest.ts.size:
+            return no_book()
+        return book(market, float(newest.close[0]), now, self._feed.seed, levels)
+
+
+def _ping(_: Params, __: int) -> object:
+    return {}
+
+
+def _time(_: Params, now: int) -> object:
+    return {"serverTime": now}
+
+
+def _mini(market: Market, seen: Ticker, _: int) -> object:
+    return wire.mini_ticker(market, seen)
+
+
+def _last(market: Market, seen: Ticker, _: int) -> object:
+    return {"symbol": market.id, "price": quoted(seen.last)}
+
+
+def _no_route(path: str) -> Answer:
+    if path.startswith("/sapi/") or path.removeprefix(ROOT) in SIGNED:
+        return _error(Refused(-2015, "Invalid API-key, IP, or permissions for action.", 401))
+    return page(404, "404 Not Found")
+
+
+def _error(refusal: Refused) -> Answer:
+    return as_json({"code": refusal.code, "msg": refusal.message}, refusal.status)
+
+
+def _too_many(verdict: Verdict, limits: Limits) -> Answer:
+    if verdict.banned_until:
+        what = f"Way too much request weight used; IP banned until {verdict.banned_until}."
+    else:
+        what = f"Too many requests; current limit is {limits.weight_limit} request weight per 1 MINUTE."
+    text = f"{what} Please use the websocket for live updates to avoid bans."
+    answer = _error(Refused(-1003, text, verdict.status))
+    return answer._replace(headers=(("Retry-After", str(verdict.retry_after)),))
+
+
+def _depth_weight(params: Params) -> int:
+    levels = params.get("limit", "100")
+    return depth_weight(int(levels) if levels.isdecimal() else 100)
+
+
+def _day_weight(params: Params) -> int:
+    symbols = given.count_chosen(params)
+    return 40 if symbols is None or symbols > 100 else 20 if symbols > 20 else 1
+
+
+def _price_weight(params: Params) -> int:
+    return 1 if "symbol" in params else 2

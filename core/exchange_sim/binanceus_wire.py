@@ -1,0 +1,193 @@
+"""The JSON of Binance.US: numbers as strings with 8 decimals, times in ms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.exchange_sim.book import Book, Side
+from core.exchange_sim.candles import Candles, Interval
+from core.exchange_sim.markets import TRADING, Market, quoted
+from core.exchange_sim.tape import Trades
+from core.exchange_sim.ticker import Ticker
+
+Json = dict[str, Any]
+ORDER_TYPES = ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"]
+
+
+def exchange_info(markets: list[Market], now: int, weight_limit: int, raw_limit: int) -> Json:
+    """Return the trading rules of these markets."""
+    limits = [
+        ("REQUEST_WEIGHT", "MINUTE", 1, weight_limit),
+        ("ORDERS", "SECOND", 1, 10),
+        ("RAW_REQUESTS", "MINUTE", 5, raw_limit),
+    ]
+    return {
+        "timezone": "UTC",
+        "serverTime": now,
+        "rateLimits": [
+            {"rateLimitType": kind, "interval": unit, "intervalNum": count, "limit": most}
+            for kind, unit, count, most in limits
+        ],
+        "exchangeFilters": [],
+        "symbols": [_symbol(market) for market in markets],
+    }
+
+
+def klines(candles: Candles, interval: Interval) -> list[list[Any]]:
+    """Return candle rows; half of every volume counts as bought by takers."""
+    rows = []
+    for ts, opened, high, low, close, volume, quote, count in zip(
+        *(column.tolist() for column in candles), strict=True
+    ):
+        prices = [quoted(price) for price in (opened, high, low, close)]
+        end = interval.after(ts) - 1
+        bought = [quoted(volume / 2), quoted(quote / 2)]
+        rows.append([ts, *prices, quoted(volume), end, quoted(quote), count, *bought, "0"])
+    return rows
+
+
+def full_ticker(market: Market, ticker: Ticker, book: Book) -> Json:
+    """Return the 24-hour statistics with best bid and ask."""
+    change = ticker.last - ticker.open
+    mini = mini_ticker(market, ticker)
+    times = {name: mini.pop(name) for name in ("openTime", "closeTime", "firstId", "lastId", "count")}
+    best = best_prices(market, book)
+    return {
+        **mini,
+        "priceChange": quoted(change),
+        "priceChangePercent": f"{change / ticker.open * 100:.3f}",
+        "weightedAvgPrice": quoted(ticker.mean),
+        "prevClosePrice": quoted(ticker.previous_close),
+        "lastQty": quoted(ticker.last_amount),
+        **best,
+        **times,
+    }
+
+
+def mini_ticker(market: Market, ticker: Ticker) -> Json:
+    """Return the 24-hour statistics without change and book."""
+    return {
+        "symbol": market.id,
+        "openPrice": quoted(ticker.open),
+        "highPrice": quoted(ticker.high),
+        "lowPrice": quoted(ticker.low),
+        "lastPrice": quoted(ticker.last),
+        "volume": quoted(ticker.volume),
+        "quoteVolume": quoted(ticker.quote),
+        "openTime": ticker.open_time,
+        "closeTime": ticker.close_time,
+        "firstId": ticker.first_id,
+        "lastId": ticker.last_id,
+        "count": ticker.trades,
+    }
+
+
+def best_prices(market: Market, book: Book) -> Json:
+    """Return the first level of both sides; zeros for an empty side."""
+    (bid, bid_amount), (ask, ask_amount) = (_first(side) for side in book)
+    return {
+        "symbol": market.id,
+        "bidPrice": bid,
+        "bidQty": bid_amount,
+        "askPrice": ask,
+        "askQty": ask_amount,
+    }
+
+
+def depth(book: Book, now: int) -> Json:
+    """Return both sides of the book."""
+    return {"lastUpdateId": now // 1000, "bids": _levels(book.bids), "asks": _levels(book.asks)}
+
+
+def trades(told: Trades) -> list[Json]:
+    """Return the rows of /trades."""
+    return [
+        {
+            "id": id_,
+            "price": quoted(price),
+            "qty": quoted(amount),
+            "quoteQty": quoted(price * amount),
+            "time": ts,
+            "isBuyerMaker": sold,
+            "isBestMatch": True,
+        }
+        for id_, ts, price, amount, sold in zip(*(column.tolist() for column in told), strict=True)
+    ]
+
+
+def aggregate_trades(told: Trades) -> list[Json]:
+    """Return the rows of /aggTrades; every trade stands alone."""
+    return [
+        {
+            "a": id_,
+            "p": quoted(price),
+            "q": quoted(amount),
+            "f": id_,
+            "l": id_,
+            "T": ts,
+            "m": sold,
+            "M": True,
+        }
+        for id_, ts, price, amount, sold in zip(*(column.tolist() for column in told), strict=True)
+    ]
+
+
+def _symbol(market: Market) -> Json:
+    return {
+        "symbol": market.id,
+        "status": market.status,
+        "baseAsset": market.base,
+        "baseAssetPrecision": 8,
+        "quoteAsset": market.quote,
+        "quotePrecision": 8,
+        "quoteAssetPrecision": 8,
+        "baseCommissionPrecision": 8,
+        "quoteCommissionPrecision": 8,
+        "orderTypes": ORDER_TYPES,
+        "icebergAllowed": True,
+        "ocoAllowed": True,
+        "quoteOrderQtyMarketAllowed": True,
+        "allowTrailingStop": True,
+        "cancelReplaceAllowed": True,
+        "isSpotTradingAllowed": market.status == TRADING,
+        "isMarginTradingAllowed": False,
+        "filters": _filters(market),
+        "permissions": ["SPOT"],
+        "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
+        "allowedSelfTradePreventionModes": ["EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"],
+    }
+
+
+def _filters(market: Market) -> list[Json]:
+    tick, lot = quoted(market.tick), quoted(market.lot)
+    return [
+        {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "1000000.00000000", "tickSize": tick},
+        {"filterType": "PERCENT_PRICE", "multiplierUp": "5", "multiplierDown": "0.2", "avgPriceMins": 5},
+        {"filterType": "LOT_SIZE", "minQty": lot, "maxQty": quoted(market.max_lot), "stepSize": lot},
+        {
+            "filterType": "MIN_NOTIONAL",
+            "minNotional": quoted(market.min_notional),
+            "applyToMarket": True,
+            "avgPriceMins": 5,
+        },
+        {"filterType": "ICEBERG_PARTS", "limit": 10},
+        {
+            "filterType": "MARKET_LOT_SIZE",
+            "minQty": quoted(0),
+            "maxQty": quoted(market.max_lot / 200),
+            "stepSize": quoted(0),
+        },
+        {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200},
+        {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": 5},
+    ]
+
+
+def _levels(side: Side) -> list[list[str]]:
+    return [
+        [quoted(price), quoted(amount)]
+        for price, amount in zip(*(column.tolist() for column in side), strict=True)
+    ]
+
+
+def _first(side: Side) -> tuple[str, str]:
+    return (quoted(side.price[0]), quoted(side.amount[0])) if side.price.size else (quoted(0), quoted(0))

@@ -1,0 +1,224 @@
+"""Faults on purpose: which request meets one, and what becomes of its answer.
+
+A plan is asked once per request, in order, and depends on nothing else: the same plan and the same
+requests give the same faults. Kinds:
+
+    delay          the answer comes `seconds` late
+    reset_before   the connection is reset and the request was never processed
+    reset_after    the connection is reset although the request was processed
+    status         HTTP `status` with an HTML page (500, 502, 503, 504)
+    rate_limit     HTTP 429 with Retry-After: `seconds`
+    cut            the body ends before its Content-Length
+    html           HTTP 200 with an HTML page
+    empty          HTTP 200 with no body
+    cut_json       HTTP 200 with the first half of the JSON
+    stale          the previous answer to the same question once more
+    missing        candles: some rows in the middle are left out
+    duplicate      candles: one row comes twice
+    garbage        candles: one row has NaN, zero, a negative price, text or high below low
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from core.errors import UsageError, unknown_name
+from core.exchange_sim.venue import Answer, Request, as_json, page
+
+CONNECTION_KINDS = ("delay", "reset_before", "reset_after", "cut")
+BODY_KINDS = ("status", "rate_limit", "html", "empty", "cut_json", "stale")
+CANDLE_KINDS = ("missing", "duplicate", "garbage")
+KINDS = CONNECTION_KINDS + BODY_KINDS + CANDLE_KINDS
+CANDLE_PATHS = ("/klines", "/OHLC")
+GARBAGE: tuple[tuple[int, object], ...] = (
+    (4, "NaN"),
+    (1, "0.00000000"),
+    (3, "-1.00000000"),
+    (5, "garbage"),
+    (2, "0.00000001"),
+    (4, None),
+)
+"""Column of the row and what it becomes; column 2 puts the high below the low."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault and the requests it is for."""
+
+    kind: str
+    path: str = ""
+    """Part of the request's path."""
+    times: int = 1
+    """So many matching requests meet it …"""
+    after: int = 0
+    """… once so many have passed."""
+    status: int = 503
+    seconds: float = 1.0
+    """Of delay, or in Retry-After."""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise UsageError(unknown_name("fault", self.kind, KINDS))
+
+
+@dataclass(frozen=True, slots=True)
+class FaultSchedule:
+    """Faults at random, from a seed."""
+
+    seed: int
+    rate: float = 0.05
+    """Share of requests, 0 … 1."""
+    kinds: tuple[str, ...] = KINDS
+    seconds: float = 1.0
+    """Of delay, or in Retry-After."""
+
+
+class FaultPlan(Protocol):
+    """Says for one request after another whether a fault meets it."""
+
+    def next(self, path: str) -> Fault | None:
+        """Return the fault for the next request, which asks for `path`."""
+
+
+class ListedFaults:
+    """The plan of an explicit list: the first entry that matches and is not used up."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self._faults = tuple(faults)
+        self._matched = [0] * len(self._faults)
+
+    def next(self, path: str) -> Fault | None:
+        """Return the fault for the next request, which asks for `path`."""
+        found = None
+        for row, fault in enumerate(self._faults):
+            if fault.path not in path:
+                continue
+            if found is None and fault.after <= self._matched[row] < fault.after + fault.times:
+                found = fault
+                self._matched[row] += 1
+            elif self._matched[row] < fault.after:
+                self._matched[row] += 1
+        return found
+
+
+class SeededFaults:
+    """The plan of a schedule: each request draws from a stream of its own."""
+
+    def __init__(self, schedule: FaultSchedule) -> None:
+        self._schedule = schedule
+        self._count = 0
+
+    def next(self, path: str) -> Fault | None:
+        """Return the fault for the next request, which asks for `path`."""
+        rng = np.random.default_rng((self._schedule.seed, self._count))
+        self._count += 1
+        hit, which = rng.random(2)
+        kinds = [kind for kind in self._schedule.kinds if kind not in CANDLE_KINDS or is_candles(path)]
+        if hit >= self._schedule.rate or not kinds:
+            return None
+        status = int(rng.choice([500, 502, 503, 504]))
+        return Fault(kinds[int(which * len(kinds))], status=status, seconds=self._schedule.seconds)
+
+
+def plan_of(faults: Iterable[Fault] | FaultSchedule) -> FaultPlan:
+    """Return the plan, at its beginning."""
+    return SeededFaults(faults) if isinstance(faults, FaultSchedule) else ListedFaults(faults)
+
+
+def parse_faults(text: str, seed: int) -> tuple[Fault, ...] | FaultSchedule:
+    """Return what a command line says: `0.05`, or `status:path=klines:times=2:status=502,delay`.
+
+    Raises UsageError for an unknown kind or option and for a number that is none.
+    """
+    try:
+        rate = float(text)
+    except ValueError:
+        return tuple(_parse_fault(part) for part in text.split(","))
+    if not 0 <= rate <= 1:
+        raise UsageError(f"--faults wants a share of requests from 0 to 1, got {text}")
+    return FaultSchedule(seed, rate)
+
+
+def is_candles(path: str) -> bool:
+    """Say whether a path answers with candles."""
+    return path.endswith(CANDLE_PATHS)
+
+
+def spoiled(fault: Fault, answer: Answer, request: Request, previous: Answer | None, seed: int) -> Answer:
+    """Return what becomes of an answer whose connection is left alone.
+
+    `previous` is the last answer to the same question, `seed` chooses the rows of candle faults.
+    """
+    if fault.kind in CANDLE_KINDS:
+        return _with_rows(answer, fault.kind, seed) if is_candles(request.path) else answer
+    replaced = {
+        "status": page(fault.status, f"{fault.status} {_TITLES.get(fault.status, 'Error')}"),
+        "rate_limit": _rate_limited(request.path, fault.seconds),
+        "html": page(200, "Please wait"),
+        "empty": answer._replace(body=b""),
+        "cut_json": answer._replace(body=answer.body[: len(answer.body) // 2]),
+        "stale": previous or answer,
+    }
+    kept = replaced.get(fault.kind, answer)
+    return kept._replace(headers=kept.headers or answer.headers)
+
+
+_TITLES: Mapping[int, str] = {
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Temporarily Unavailable",
+    504: "Gateway Time-out",
+}
+
+
+def _rate_limited(path: str, seconds: float) -> Answer:
+    body: dict[str, object] = {"code": -1003, "msg": "Too many requests."}
+    if path.startswith("/0/"):
+        body = {"error": ["EGeneral:Too many requests"]}
+    return as_json(body, 429)._replace(headers=(("Retry-After", str(max(1, round(seconds)))),))
+
+
+def _with_rows(answer: Answer, kind: str, seed: int) -> Answer:
+    if answer.status != 200:
+        return answer
+    body = json.loads(answer.body)
+    rows = body if isinstance(body, list) else _kraken_rows(body)
+    if len(rows) > 2:
+        _spoil_rows(rows, kind, np.random.default_rng((seed, len(rows))))
+    return answer._replace(body=as_json(body).body)
+
+
+def _kraken_rows(body: dict[str, Any]) -> list[Any]:
+    tables = [rows for rows in body.get("result", {}).values() if isinstance(rows, list)]
+    return tables[0] if tables else []
+
+
+def _spoil_rows(rows: list[Any], kind: str, rng: np.random.Generator) -> None:
+    at = int(rng.integers(1, len(rows) - 1))
+    if kind == "missing":
+        del rows[at : min(at + int(rng.integers(1, 4)), len(rows) - 1)]
+    elif kind == "duplicate":
+        rows.insert(at, rows[at])
+    else:
+        column, value = GARBAGE[int(rng.integers(len(GARBAGE)))]
+        rows[at][column] = value
+
+
+def _parse_fault(text: str) -> Fault:
+    kind, *options = text.strip().split(":")
+    types = {"path": str, "times": int, "after": int, "status": int, "seconds": float}
+    values: dict[str, Any] = {}
+    for option in options:
+        name, _, value = option.partition("=")
+        if name not in types:
+            raise UsageError(unknown_name("fault option", name, types))
+        try:
+            values[name] = types[name](value)
+        except ValueError:
+            raise UsageError(f"fault option {name} wants a number, got {value!r}") from None
+    return Fault(kind, **values)

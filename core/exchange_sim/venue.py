@@ -1,0 +1,54 @@
+"""What a venue is to the server: a function from a request and the time to an answer."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple, Protocol
+
+from core.errors import RefusedError
+
+
+class Request(NamedTuple):
+    """One HTTP request as it arrived."""
+
+    method: str
+    path: str
+    params: dict[str, str]
+    """Of the query string and, for the names it lacks, of the form in the body."""
+
+
+class Answer(NamedTuple):
+    """One HTTP answer, before any fault."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Venue(Protocol):
+    """One exchange's wire protocol."""
+
+    def answer(self, request: Request, now: int) -> Answer:
+        """Return the answer at `now`, ms UTC."""
+
+
+class Refused(RefusedError):  # noqa: N818 - an answer on the wire, never shown to the user
+    """Ends a request with an error body; caught by the venue that raised it."""
+
+    def __init__(self, code: int, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+def as_json(value: object, status: int = 200) -> Answer:
+    """Return a JSON answer."""
+    return Answer(status, json.dumps(value, separators=(",", ":")).encode())
+
+
+def page(status: int, title: str) -> Answer:
+    """Return an HTML answer, as front ends and firewalls send it."""
+    html = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
+    return Answer(status, html.encode(), "text/html")
