@@ -1,0 +1,191 @@
+"""The settings' types: every key, its unit and what it may be. The descriptions are the error messages."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
+
+from core.domain import Costs
+from core.errors import unknown_name
+from core.utils import TIMEFRAMES
+
+SYMBOL = re.compile(r"[A-Z0-9]{1,20}/[A-Z0-9]{1,20}")
+DB_URL = re.compile(r"sqlite(\+\w+)?://(/.*)?|(?!sqlite)[a-z0-9]+(\+\w+)?://.+")
+_A_SYMBOL = "BASE/QUOTE in upper case, such as BTC/USDT"
+
+
+def _symbol(text: str) -> str:
+    if not SYMBOL.fullmatch(text):
+        raise ValueError(_A_SYMBOL)
+    return text
+
+
+def _timeframe(text: str) -> str:
+    if text not in TIMEFRAMES:
+        raise ValueError(f"one of {', '.join(TIMEFRAMES)}")
+    return text
+
+
+def _distinct(symbols: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(symbols)) < len(symbols):
+        raise ValueError("each symbol once")
+    return symbols
+
+
+def _number(value: Any) -> int | float:
+    # pydantic would take True for 1.
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise ValueError("a finite number")
+    return value  # type: ignore[no-any-return]
+
+
+def _db_url(text: str) -> str:
+    if not DB_URL.fullmatch(text):
+        raise ValueError("a URL such as sqlite:///data/hot_crypto.db, with three slashes for SQLite")
+    return text
+
+
+def _base_url(text: str) -> str:
+    if not _is_origin(text):
+        raise ValueError("http:// or https://, a host and at most a port, such as http://127.0.0.1:8080")
+    return text.rstrip("/")
+
+
+def _is_origin(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    extra = parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and port != 0 and not extra
+
+
+Symbol = Annotated[str, AfterValidator(_symbol)]
+Timeframe = Annotated[str, AfterValidator(_timeframe)]
+Number = Annotated[int | float, PlainValidator(_number)]
+
+
+class Section(BaseModel):
+    """What all parts of the settings are: frozen, strict, without unknown keys."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True
+    )
+
+
+class ExchangeSettings(Section):
+    """Where candles come from."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", description="a ccxt id such as binanceus")]
+    sandbox: Annotated[bool, Field(description="true or false")]
+    base_url: Annotated[
+        Annotated[str, AfterValidator(_base_url)] | None,
+        Field(description="an address such as http://127.0.0.1:8080, or nothing"),
+    ] = None
+    """Instead of the venue's own address; none for the real venue."""
+
+
+class DbSettings(Section):
+    """Where candles and results are kept."""
+
+    url: Annotated[
+        Annotated[str, AfterValidator(_db_url)] | None,
+        Field(repr=False, description="a URL such as sqlite:///data/hot_crypto.db, or nothing"),
+    ] = None
+    """SQLAlchemy URL; none for the default of db.init_db. Not in the repr: it may hold a password."""
+
+
+class RiskSettings(Section):
+    """Limits of the account."""
+
+    default_risk_per_trade: Annotated[
+        float, Field(gt=0, le=0.05, description="above 0 and at most 0.05 (a fraction: 0.01 is 1 %)")
+    ]
+    """Equity lost when a stop is hit, as a fraction."""
+    max_daily_loss_pct: Annotated[float, Field(ge=0.1, le=50, description="0.1 to 50 (percent: 3 is 3 %)")]
+    """Percent of the day's first equity after which no trade is opened."""
+
+
+class BacktestSettings(Section):
+    """Assumptions of a backtest."""
+
+    default_cash: Annotated[float, Field(ge=1, le=1e12, description="1 to 1e12 (quote currency)")]
+    commission_pct: Annotated[float, Field(ge=0, le=5, description="0 to 5 (percent: 0.1 is 0.1 %)")]
+    """Percent of notional, charged on entry and on exit."""
+    spread_pct: Annotated[float, Field(ge=0, le=5, description="0 to 5 (percent: 0.05 is 0.05 %)")] = 0.0
+    """Percent of price, charged on entry."""
+
+    @property
+    def costs(self) -> Costs:
+        """The costs as rates: 0.1 % is 0.001."""
+        return Costs(self.commission_pct / 100, self.spread_pct / 100)
+
+
+class StrategySettings(Section):
+    """One entry of strategies.yaml."""
+
+    enabled: Annotated[bool, Field(description="true or false")]
+    symbols: Annotated[
+        tuple[Symbol, ...],
+        AfterValidator(_distinct),
+        Field(min_length=1, description="a list of symbols, such as [BTC/USDT, ETH/USDT]"),
+    ]
+    timeframe: Annotated[Timeframe, Field(description=f"one of {', '.join(TIMEFRAMES)}")]
+    params: Annotated[
+        Mapping[str, Number], Field(description="parameter names, each with a finite number")
+    ] = {}
+    """What differs from the rule's defaults; which names exist and how far they go is the rule's business."""
+
+
+class MarketSettings(Section):
+    """One series of candles to load."""
+
+    symbol: Annotated[Symbol, Field(description=_A_SYMBOL)]
+    timeframe: Annotated[Timeframe, Field(description=f"one of {', '.join(TIMEFRAMES)}")]
+
+
+class Settings(Section):
+    """All settings."""
+
+    exchange: ExchangeSettings
+    db: DbSettings
+    risk: RiskSettings
+    backtest: BacktestSettings
+    strategies: Mapping[str, StrategySettings]
+    """By the strategy's module name, in the order of the file."""
+    markets: tuple[MarketSettings, ...]
+
+
+SECTIONS: dict[str, type[Section]] = {
+    "exchange": ExchangeSettings,
+    "db": DbSettings,
+    "risk": RiskSettings,
+    "backtest": BacktestSettings,
+}
+"""The sections of settings.yaml."""
+
+
+def env_names() -> dict[str, tuple[str, str]]:
+    """Return every environment variable that sets a key of settings.yaml, with that section and key."""
+    names = {
+        f"HOT_CRYPTO_{section}_{key}".upper(): (section, key)
+        for section, model in SECTIONS.items()
+        for key in model.model_fields
+    }
+    return {"EXCHANGE_BASE_URL": ("exchange", "base_url"), **names}
+
+
+def is_text(section: str, key: str) -> bool:
+    """Tell whether a key of settings.yaml holds text rather than a number, true or false."""
+    return SECTIONS[section].model_fields[key].annotation not in (bool, float)
+
+
+def unknown_key(key: str, model: type[Section]) -> str:
+    """Return the line for a key that a section does not have."""
+    return unknown_name("key", key, model.model_fields)

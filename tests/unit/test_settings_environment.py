@@ -1,0 +1,254 @@
+"""What lies over the files: environment, .env and command line; addresses and secrets."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from core.errors import SettingsError
+from core.settings import environment, load_settings, with_overrides
+from core.settings_models import SECTIONS, env_names
+from core.settings_problems import shown_value
+from tests.settings_help import SETTINGS, problems, write_config
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return write_config(tmp_path)
+
+
+SAMPLES = {
+    "exchange.name": "kraken",
+    "exchange.sandbox": "true",
+    "exchange.base_url": "http://127.0.0.1:8080",
+    "db.url": "sqlite:///other.db",
+    "risk.default_risk_per_trade": "2e-2",
+    "risk.max_daily_loss_pct": "2",
+    "backtest.default_cash": "500",
+    "backtest.commission_pct": "0.25",
+    "backtest.spread_pct": "0.5",
+}
+
+
+@pytest.mark.parametrize("name", env_names())
+def test_every_scalar_has_a_variable_that_beats_the_file(config: Path, name: str) -> None:
+    section, key = env_names()[name]
+    text = SAMPLES[f"{section}.{key}"]
+    before = getattr(getattr(load_settings(config, {}), section), key)
+    after = getattr(getattr(load_settings(config, {name: text}), section), key)
+    assert after != before
+    assert str(after).lower() == text or float(after) == float(text)
+
+
+def test_every_section_and_key_has_a_variable() -> None:
+    keys = {(section, key) for section, model in SECTIONS.items() for key in model.model_fields}
+    assert set(env_names().values()) == keys
+
+
+def test_a_variable_can_set_what_the_file_leaves_out(config: Path) -> None:
+    (config / "settings.yaml").write_text(SETTINGS.replace("  max_daily_loss_pct: 3\n", ""))
+    settings = load_settings(config, {"HOT_CRYPTO_RISK_MAX_DAILY_LOSS_PCT": "2"})
+    assert settings.risk.max_daily_loss_pct == 2
+
+
+def test_the_command_line_beats_the_environment(config: Path) -> None:
+    settings = load_settings(config, {"HOT_CRYPTO_DB_URL": "sqlite:///env.db"})
+    assert settings.db.url == "sqlite:///env.db"
+    changed = with_overrides(settings, {"db.url": "sqlite:///flag.db", "backtest.default_cash": None})
+    assert changed.db.url == "sqlite:///flag.db"
+    assert changed.backtest == settings.backtest
+    assert settings.db.url == "sqlite:///env.db"
+
+
+def test_a_blank_variable_counts_as_not_set(config: Path) -> None:
+    env = {"EXCHANGE_BASE_URL": "", "HOT_CRYPTO_RISK_MAX_DAILY_LOSS_PCT": "  "}
+    assert load_settings(config, env) == load_settings(config, {})
+
+
+@pytest.mark.parametrize("text", ["yes", "1", "True", "on"])
+def test_a_switch_in_the_environment_is_true_or_false_and_nothing_else(config: Path, text: str) -> None:
+    (line,) = problems(config, {"HOT_CRYPTO_EXCHANGE_SANDBOX": text})
+    assert line.startswith("environment variable HOT_CRYPTO_EXCHANGE_SANDBOX: exchange.sandbox: ")
+    assert line.endswith("is not allowed: wanted true or false")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("HOT_CRYPTO_DB_ULR", "HOT_CRYPTO_DB_URL"),
+        ("HOT_CRYPTO_RISK_MAX_DAILY_LOSS", "HOT_CRYPTO_RISK_MAX_DAILY_LOSS_PCT"),
+        ("hot_crypto_db_url", "HOT_CRYPTO_DB_URL"),
+        ("HOTCRYPTO_DB_URL", "HOT_CRYPTO_DB_URL"),
+        ("EXCHANGE_BASEURL", "EXCHANGE_BASE_URL"),
+        ("EXCHANGE_API_SECRETS", "EXCHANGE_API_SECRET"),
+    ],
+)
+def test_a_misnamed_variable_is_refused_with_the_right_name(config: Path, name: str, meant: str) -> None:
+    (line,) = problems(config, {name: "hunter2"})
+    assert line.startswith(f"unknown environment variable {name!r}: did you mean {meant}?")
+    assert "hunter2" not in line
+
+
+@pytest.mark.parametrize("name", ["PATH", "EXCHANGE_SERVER", "HOTEL_CRYPTO", "EXCHANGE_API_KEY"])
+def test_other_programs_variables_are_left_alone(config: Path, name: str) -> None:
+    load_settings(config, {name: "x"})
+
+
+def test_two_variables_for_one_key_must_agree(config: Path) -> None:
+    env = {"EXCHANGE_BASE_URL": "http://a", "HOT_CRYPTO_EXCHANGE_BASE_URL": "http://b"}
+    assert problems(config, env) == [
+        "environment variable HOT_CRYPTO_EXCHANGE_BASE_URL and environment variable EXCHANGE_BASE_URL "
+        "differ: set one of them"
+    ]
+    env["EXCHANGE_BASE_URL"] = "http://b/"
+    env["HOT_CRYPTO_EXCHANGE_BASE_URL"] = "http://b/"
+    assert load_settings(config, env).exchange.base_url == "http://b"
+
+
+def test_a_variable_does_not_hide_a_section_of_the_wrong_kind(config: Path) -> None:
+    (config / "settings.yaml").write_text(SETTINGS + "db: 5\n")
+    (line,) = problems(config, {"HOT_CRYPTO_DB_URL": "sqlite:///x.db"})
+    assert line == "config/settings.yaml:10: db: 5 is not allowed: wanted the keys url"
+
+
+def test_a_variable_does_not_hide_a_file_of_the_wrong_kind(config: Path) -> None:
+    (config / "settings.yaml").write_text("- 1")
+    (line,) = problems(config, {"HOT_CRYPTO_DB_URL": "sqlite:///x.db"})
+    assert line.startswith("config/settings.yaml: a list is not allowed at the top")
+
+
+def test_overrides_are_checked_like_the_files(config: Path) -> None:
+    settings = load_settings(config, {})
+    with pytest.raises(SettingsError) as caught:
+        with_overrides(settings, {"db.ulr": "x", "backtest.default_cash": "0", "exchange.name": "No Such"})
+    assert str(caught.value).split("\n  ")[1:] == [
+        "command line: unknown setting 'db.ulr': did you mean db.url? known: "
+        + ", ".join(sorted({".".join(path) for path in env_names().values()})),
+        "command line: exchange.name: 'No Such' is not allowed: wanted a ccxt id such as binanceus",
+        "command line: backtest.default_cash: 0 is not allowed: wanted 1 to 1e12 (quote currency)",
+    ]
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8080", "https://api.binance.us", "http://[::1]:1", "http://sim:80/"]
+)
+def test_an_exchange_address_is_scheme_host_and_port(config: Path, url: str) -> None:
+    assert load_settings(config, {"EXCHANGE_BASE_URL": url}).exchange.base_url == url.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["127.0.0.1:8080", "ftp://a", "http://", "http://a:x", "http://a:99999", "http://a:0", "http://a/api",
+     "http://a?x=1", "http://a#x", "http://[", "http://user@a"],
+)  # fmt: skip
+def test_anything_else_is_no_exchange_address(config: Path, url: str) -> None:
+    (line,) = problems(config, {"EXCHANGE_BASE_URL": url})
+    assert "is not allowed: wanted http:// or https://, a host and at most a port" in line
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:///data/x.db", "sqlite:////abs/x.db", "sqlite://", "sqlite+pysqlite:///x.db",
+            "postgresql+psycopg://u:p@h/db"]
+)  # fmt: skip
+def test_a_database_address_is_a_sqlalchemy_url(config: Path, url: str) -> None:
+    assert load_settings(config, {"HOT_CRYPTO_DB_URL": url}).db.url == url
+
+
+@pytest.mark.parametrize("url", ["data/x.db", "sqlite:/x.db", "sqlite://data/x.db", "sqlite", "://x"])
+def test_anything_else_is_no_database_address(config: Path, url: str) -> None:
+    (line,) = problems(config, {"HOT_CRYPTO_DB_URL": url})
+    assert "wanted a URL such as sqlite:///data/hot_crypto.db, with three slashes for SQLite" in line
+
+
+@pytest.mark.parametrize(
+    ("file", "extra", "path"),
+    [
+        ("settings.yaml", "exchange2: {api_key: hunter2}", "exchange2.api_key"),
+        ("settings.yaml", "apiKey: hunter2", "apiKey"),
+        ("settings.yaml", "secrets: {a: hunter2}", "secrets"),
+        ("settings.yaml", "db: {password: hunter2}", "db.password"),
+        ("settings.yaml", "db: {url: 'postgresql://u:hunter2@h/db'}", "db.url"),
+        ("settings.yaml", "db: {url: 'postgresql://h/db?user=u&password=hunter2'}", "db.url"),
+        ("strategies.yaml", "  telegram_token: hunter2", "trend_ema.telegram_token"),
+        (
+            "markets.yaml",
+            "- {symbol: ETH/USDT, timeframe: 4h, EXCHANGE_API_SECRET: hunter2}",
+            "1.EXCHANGE_API_SECRET",
+        ),
+    ],
+)
+def test_a_secret_in_a_file_is_refused_and_never_shown(
+    config: Path, file: str, extra: str, path: str
+) -> None:
+    text = (config / file).read_text()
+    (config / file).write_text(text + extra + "\n")
+    lines = problems(config)
+    assert any(f": {path}: a secret does not belong here: put it into .env" in line for line in lines)
+    assert "hunter2" not in "".join(lines)
+
+
+def test_a_sqlite_path_with_an_at_sign_is_no_secret(config: Path) -> None:
+    (config / "settings.yaml").write_text(SETTINGS + "db: {url: 'sqlite:////data/@disk/x.db'}\n")
+    assert load_settings(config, {}).db.url == "sqlite:////data/@disk/x.db"
+
+
+@pytest.mark.parametrize("url", ["mysql:/u:hunter2@h", "u:hunter2@h/x", "x?password=hunter2", "\nhunter2@h"])
+def test_a_mistyped_database_address_does_not_show_its_password(config: Path, url: str) -> None:
+    assert "hunter2" not in "".join(problems(config, {"HOT_CRYPTO_DB_URL": url}))
+
+
+def test_neither_keys_nor_the_database_address_show_in_the_settings(config: Path) -> None:
+    env = {
+        "EXCHANGE_API_KEY": "hunter2",
+        "EXCHANGE_API_SECRET": "hunter3",
+        "HOT_CRYPTO_DB_URL": "postgresql://u:hunter4@h/db",
+    }
+    settings = load_settings(config, env)
+    assert "hunter" not in repr(settings)
+    assert "hunter2" not in settings.model_dump_json()
+    assert "hunter3" not in settings.model_dump_json()
+
+
+def test_a_long_value_is_cut_in_messages() -> None:
+    assert shown_value("x" * 100) == "'" + "x" * 56 + "..."
+    assert shown_value("a\nb") == "'a\\nb'"
+
+
+def test_the_dotenv_file_adds_to_the_environment_and_never_overrides_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOT_CRYPTO_DB_URL", "sqlite:///shell.db")
+    monkeypatch.delenv("EXCHANGE_API_KEY", raising=False)
+    (tmp_path / ".env").write_text(
+        "# keys\nexport EXCHANGE_API_KEY='a${HOME}b' # comment\n\nHOT_CRYPTO_DB_URL=sqlite:///file.db\nBLANK=\n"
+    )
+    found = environment(tmp_path)
+    assert found["HOT_CRYPTO_DB_URL"] == "sqlite:///shell.db"
+    assert found["EXCHANGE_API_KEY"] == "a${HOME}b"
+    assert found["BLANK"] == ""
+    assert "EXCHANGE_API_KEY" not in os.environ
+
+
+def test_without_a_dotenv_file_the_environment_is_the_shells(tmp_path: Path) -> None:
+    assert environment(tmp_path) == dict(os.environ)
+
+
+def test_every_line_of_dotenv_that_would_be_ignored_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("A=1\n\n\nB hunter2\nA=hunter2\n'x=hunter2\nNAME_ONLY\n")
+    with pytest.raises(SettingsError) as caught:
+        environment(tmp_path)
+    assert str(caught.value).split("\n  ")[1:] == [
+        ".env:4: cannot be read: wanted NAME=value",
+        ".env:5: A is set twice, first on line 1",
+        ".env:6: cannot be read: wanted NAME=value",
+        ".env:7: cannot be read: wanted NAME=value",
+    ]
+
+
+def test_a_dotenv_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"A=\xff\n")
+    with pytest.raises(SettingsError, match=r"\.env:1: is not UTF-8"):
+        environment(tmp_path)
