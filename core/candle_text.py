@@ -1,0 +1,162 @@
+"""Text and numbers of a candle file, read exactly or refused with a reason.
+
+A file gives its open times in ms, seconds, µs, ns or as ISO text (UTC where it names no zone). Which of
+them is never guessed from one row: the form in which most of the file's rows fall between 2009 and
+tomorrow is the file's form, and a row that does not fall there in that form is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.candle_checks import is_plausible
+from core.domain import NAN, FloatArray, IntArray
+from core.errors import NoDataError
+
+ISO = "ISO text"
+_UNITS = {"ms": (1, 1), "seconds": (1000, 1), "µs": (1, 1000), "ns": (1, 1_000_000)}
+"""What makes ms of them: times the first, divided by the second. Their plausible ranges do not touch."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_INT64 = range(-(2**63), 2**63)
+NO_WHOLE_MS = "is not a whole millisecond"
+
+
+class Times(NamedTuple):
+    """Open times as a file gives them."""
+
+    values: IntArray
+    """ms UTC where `is_ms`, else a number whose unit is still to be decided."""
+    is_ms: NDArray[np.bool_]
+
+
+class Decided(NamedTuple):
+    """Open times in ms UTC."""
+
+    ts: IntArray
+    """Meaningless in the rows that are refused."""
+    form: str
+    """How the file gives its times: ms, seconds, µs, ns or ISO text."""
+    reasons: dict[int, str]
+    """Why rows are refused, by row."""
+
+
+def read_numbers(name: str, cells: Sequence[str]) -> tuple[FloatArray, dict[int, str]]:
+    """Return the cells of column `name` as float64, NaN where refused, and the reasons by row."""
+    if not _underscored(cells):
+        try:
+            return np.fromiter(map(float, cells), np.float64, len(cells)), {}
+        except ValueError:
+            pass
+    values, reasons = np.full(len(cells), NAN), {}
+    for row, cell in enumerate(cells):
+        try:
+            values[row] = float("" if _underscored(cell) else cell)
+        except ValueError:
+            reasons[row] = f"{name} {_shown(cell)} is not a number" if cell.strip() else f"{name} is empty"
+    return values, reasons
+
+
+def read_times(cells: Sequence[str]) -> tuple[Times, dict[int, str]]:
+    """Return the cells as times of a unit still to be decided, and the reasons by refused row."""
+    if not _underscored(cells):
+        try:
+            return undecided(np.fromiter(map(int, cells), np.int64, len(cells))), {}
+        except (ValueError, OverflowError):
+            pass
+    times, reasons = undecided(np.zeros(len(cells), np.int64)), {}
+    for row, cell in enumerate(cells):
+        found = _time(cell.strip())
+        if isinstance(found, str):
+            reasons[row] = f"time {_shown(cell)} {found}" if cell.strip() else "time is empty"
+        else:
+            times.values[row], times.is_ms[row] = found
+    return times, reasons
+
+
+def undecided(values: IntArray) -> Times:
+    """Return numbers as times of a unit still to be decided."""
+    return Times(values, np.zeros(len(values), np.bool_))
+
+
+def decide_times(times: Times, readable: NDArray[np.bool_], now: int) -> Decided:
+    """Decide in which form a whole file gives its times, and convert them, as of `now` (ms UTC).
+
+    `readable` tells the rows whose time could be read at all.
+    Raises NoDataError when two forms fit equally many rows.
+    """
+    milliseconds = {unit: _to_ms(times.values, unit) for unit in _UNITS} | {ISO: times.values}
+    fits = {
+        form: readable & (times.is_ms == (form == ISO)) & is_plausible(ts, now)
+        for form, ts in milliseconds.items()
+    }
+    counts = {form: int(rows.sum()) for form, rows in fits.items()}
+    form, *rivals = sorted(counts, key=counts.__getitem__, reverse=True)
+    if counts[form] and counts[form] == counts[rivals[0]]:
+        raise NoDataError(
+            f"{counts[form]} rows give the time in {form} and as many in {rivals[0]}: split the file in two"
+        )
+    reasons = {row: _misfit(times, row, form) for row in np.flatnonzero(readable & ~fits[form]).tolist()}
+    split = fits[form] & (_from_ms(milliseconds[form], form) != times.values)
+    reasons |= {
+        row: f"time {times.values[row]} ({form}) {NO_WHOLE_MS}" for row in np.flatnonzero(split).tolist()
+    }
+    return Decided(milliseconds[form], form, reasons)
+
+
+def _underscored(cells: Sequence[str]) -> bool:
+    # Python reads 1_000 as a thousand; nobody who writes candle files means that.
+    return "_" in "".join(cells)
+
+
+def _shown(cell: str) -> str:
+    text = cell.strip()
+    return repr(text if len(text) <= 40 else text[:39] + "…")
+
+
+def _time(cell: str) -> tuple[int, bool] | str:
+    """Return a number of unknown unit and False, ms and True, or why it is neither."""
+    if _underscored(cell):
+        return "is not a time"
+    try:
+        number = float(cell)
+    except ValueError:
+        return _iso(cell)
+    if not number.is_integer():
+        return "is not a whole number"
+    value = int(cell) if cell.lstrip("+-").isdecimal() else int(number)
+    return (value, False) if value in _INT64 else "is out of range"
+
+
+def _iso(cell: str) -> tuple[int, bool] | str:
+    try:
+        moment = datetime.fromisoformat(cell)
+    except ValueError:
+        return "is not a time: wanted ms UTC or 2024-01-31 12:00:00"
+    since = moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH
+    ms, rest = divmod(since, timedelta(milliseconds=1))
+    return NO_WHOLE_MS if rest else (ms, True)
+
+
+def _to_ms(values: IntArray, unit: str) -> IntArray:
+    times, over = _UNITS[unit]
+    # Clipped, so that a wild number stays wild instead of wrapping round into the plausible.
+    ms: IntArray = np.clip(values, -(2**53), 2**53) * times if over == 1 else values // over
+    return ms
+
+
+def _from_ms(ms: IntArray, form: str) -> IntArray:
+    times, over = _UNITS.get(form, (1, 1))
+    values: IntArray = ms * over // times
+    return values
+
+
+def _misfit(times: Times, row: int, form: str) -> str:
+    if times.is_ms[row] != (form == ISO):
+        return f"time is in another form than in the rest of the file, which has {form}"
+    return f"time {times.values[row]} ({'ms' if form == ISO else form}) is not between 2009 and tomorrow"
