@@ -119,7 +119,7 @@ class BinanceUS:
         return wire.aggregate_trades(self._feed.trades_since(market, until, rows, start or 0, from_id or 0))
 
     def _average(self, params: Params, now: int) -> object:
-        bars = self._feed.day(given.market(params, self._markets), now).between(now - 5 * MINUTE + 1, now + 1)
+        bars = self._feed.window(given.market(params, self._markets), now, now - 5 * MINUTE + 1)
         volume = float(bars.volume.sum())
         price = float(bars.quote.sum()) / volume if volume else 0.0
         return {"mins": 5, "price": quoted(price), "closeTime": now}

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 
 from core.exchange_sim.candles import DAY, HOUR, MINUTE, Interval
+from core.exchange_sim.feed import LATEST
 from core.exchange_sim.markets import Market
 from core.exchange_sim.venue import Refused
 
@@ -55,7 +56,7 @@ def whole(params: Params, name: str) -> int | None:
         return None
     if not re.fullmatch(NUMBER_FORM, text):
         raise _illegal(name, NUMBER_FORM)
-    return int(text)
+    return min(int(text), LATEST)
 
 
 def limit(params: Params, default: int, most: int) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.domain import Bars, FloatArray, IntArray
+from core.exchange_sim.markets import Market
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -58,8 +59,8 @@ class CandleSource(Protocol):
     def kind(self) -> str:
         """Return `synthetic`, `db` or `csv`."""
 
-    def symbols(self) -> tuple[str, ...]:
-        """Return the symbols (`BTC/USDT`) there are candles for."""
+    def markets(self) -> tuple[Market, ...]:
+        """Return the markets there are candles for."""
 
     def steps(self, symbol: str) -> tuple[int, ...]:
         """Return the bar lengths kept, ms, ascending; empty for an unknown symbol."""

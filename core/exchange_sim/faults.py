@@ -62,8 +62,7 @@ class Fault:
     """Of delay, or in Retry-After."""
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise UsageError(unknown_name("fault", self.kind, KINDS))
+        _check_kinds((self.kind,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +75,11 @@ class FaultSchedule:
     kinds: tuple[str, ...] = KINDS
     seconds: float = 1.0
     """Of delay, or in Retry-After."""
+
+    def __post_init__(self) -> None:
+        _check_kinds(self.kinds)
+        if not 0 <= self.rate <= 1:
+            raise UsageError(f"faults want a share of requests from 0 to 1, got {self.rate}")
 
 
 class FaultPlan(Protocol):
@@ -96,7 +100,7 @@ class ListedFaults:
         """Return the fault for the next request, which asks for `path`."""
         found = None
         for row, fault in enumerate(self._faults):
-            if fault.path not in path:
+            if fault.path not in path or not _fits(fault.kind, path):
                 continue
             if found is None and fault.after <= self._matched[row] < fault.after + fault.times:
                 found = fault
@@ -118,7 +122,7 @@ class SeededFaults:
         rng = np.random.default_rng((self._schedule.seed, self._count))
         self._count += 1
         hit, which = rng.random(2)
-        kinds = [kind for kind in self._schedule.kinds if kind not in CANDLE_KINDS or is_candles(path)]
+        kinds = [kind for kind in self._schedule.kinds if _fits(kind, path)]
         if hit >= self._schedule.rate or not kinds:
             return None
         status = int(rng.choice([500, 502, 503, 504]))
@@ -139,14 +143,7 @@ def parse_faults(text: str, seed: int) -> tuple[Fault, ...] | FaultSchedule:
         rate = float(text)
     except ValueError:
         return tuple(_parse_fault(part) for part in text.split(","))
-    if not 0 <= rate <= 1:
-        raise UsageError(f"--faults wants a share of requests from 0 to 1, got {text}")
     return FaultSchedule(seed, rate)
-
-
-def is_candles(path: str) -> bool:
-    """Say whether a path answers with candles."""
-    return path.endswith(CANDLE_PATHS)
 
 
 def spoiled(fault: Fault, answer: Answer, request: Request, previous: Answer | None, seed: int) -> Answer:
@@ -155,7 +152,7 @@ def spoiled(fault: Fault, answer: Answer, request: Request, previous: Answer | N
     `previous` is the last answer to the same question, `seed` chooses the rows of candle faults.
     """
     if fault.kind in CANDLE_KINDS:
-        return _with_rows(answer, fault.kind, seed) if is_candles(request.path) else answer
+        return _with_rows(answer, fault.kind, seed)
     replaced = {
         "status": page(fault.status, f"{fault.status} {_TITLES.get(fault.status, 'Error')}"),
         "rate_limit": _rate_limited(request.path, fault.seconds),
@@ -207,6 +204,16 @@ def _spoil_rows(rows: list[Any], kind: str, rng: np.random.Generator) -> None:
     else:
         column, value = GARBAGE[int(rng.integers(len(GARBAGE)))]
         rows[at][column] = value
+
+
+def _fits(kind: str, path: str) -> bool:
+    return kind not in CANDLE_KINDS or path.endswith(CANDLE_PATHS)
+
+
+def _check_kinds(kinds: tuple[str, ...]) -> None:
+    for kind in kinds:
+        if kind not in KINDS:
+            raise UsageError(unknown_name("fault", kind, KINDS))
 
 
 def _parse_fault(text: str) -> Fault:

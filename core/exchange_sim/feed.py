@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.exchange_sim.candles import (
-    DAY,
     TRADES_PER_BAR,
     Candles,
     CandleSource,
@@ -15,7 +14,7 @@ from core.exchange_sim.candles import (
     join,
 )
 from core.exchange_sim.markets import Market
-from core.exchange_sim.tape import Trades, joined, opened_by, started, tape
+from core.exchange_sim.tape import Trades, joined, no_trades, opened_by, started, tape
 
 LATEST = 2**62
 """Later than any bar."""
@@ -43,8 +42,9 @@ class Feed:
         With `start` the oldest `limit` of them, without it the newest.
         """
         running = self.running(market, interval, now).between(start or 0, end + 1)
-        stop = interval.open_of(min(now, end)) if end >= now else interval.after(interval.open_of(end))
-        stop = min(stop, interval.open_of(now))
+        stop = interval.open_of(now)
+        if end < now:
+            stop = min(stop, interval.after(interval.open_of(end)))
         if start is not None:
             return join((self.oldest(market, interval, start, stop, limit), running)).rows(0, limit)
         both = join((self.newest(market, interval, stop, limit), running))
@@ -91,11 +91,11 @@ class Feed:
             cursor = since
         return join(parts)
 
-    def day(self, market: Market, now: int) -> Candles:
-        """Return the base bars of the last 24 hours, the one in progress as it stands."""
+    def window(self, market: Market, now: int, since: int) -> Candles:
+        """Return the base bars that open from `since` ms on, the one in progress as it stands."""
         step = self._base(market, now)
-        closed = self.source.candles(market.symbol, step, now - DAY + 1, now // step * step)
-        return join((closed, self._base_running(market, step, now)))
+        closed = self.source.candles(market.symbol, step, since, now // step * step)
+        return join((closed, self._base_running(market, step, now).between(since, now + 1)))
 
     def last_bar(self, market: Market, now: int, before: int = LATEST) -> Candles:
         """Return the newest base bar that opens before `before` ms, as it stands at `now`."""
@@ -115,7 +115,10 @@ class Feed:
     def trades_since(self, market: Market, now: int, limit: int, start: int, from_id: int = 0) -> Trades:
         """Return the oldest `limit` trades from `start` ms and from a trade id on."""
         interval = Interval(self._base(market, now))
-        since = interval.open_of(max(start, opened_by(from_id)))
+        begin = max(start, opened_by(from_id))
+        if begin > now:
+            return no_trades()
+        since = interval.open_of(begin)
         stop = interval.after(interval.open_of(now))
         told = self._told(
             market, self.oldest(market, interval, since, stop, limit // TRADES_PER_BAR + 2), interval.ms

@@ -19,6 +19,7 @@ from core.exchange_sim.binanceus import BinanceUS
 from core.exchange_sim.candles import CandleSource
 from core.exchange_sim.faults import Fault, FaultPlan, FaultSchedule, plan_of, spoiled
 from core.exchange_sim.feed import Feed
+from core.exchange_sim.kraken import Kraken
 from core.exchange_sim.limits import RAW_LIMIT, WEIGHT_LIMIT, Limits
 from core.exchange_sim.markets import LISTED, Market
 from core.exchange_sim.synthetic import SyntheticSource
@@ -26,6 +27,8 @@ from core.exchange_sim.venue import Answer, Request, Venue
 from core.utils import Clock, now_ms
 
 HOST = "127.0.0.1"
+MOST_LOGGED = 50_000
+MOST_REMEMBERED = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,8 @@ class SimConfig:
     """Of the synthetic candles, of trades and book."""
     source: CandleSource | None = None
     """None: synthetic candles from the seed."""
-    markets: tuple[Market, ...] = LISTED
+    markets: tuple[Market, ...] = ()
+    """None given: those of the source."""
     clock: Clock = now_ms
     """The exchange's time, ms UTC: a bar later than it is not shown."""
     faults: Iterable[Fault] | FaultSchedule = ()
@@ -82,16 +86,20 @@ class RunningSim:
         """Start a new fault plan."""
         self.plan = plan_of(faults)
 
-    def answer(self, request: Request) -> Answer:
-        """Return the venue's answer, without faults."""
-        venue = next(venue for start, venue in self.venues.items() if request.path.startswith(start))
-        return venue.answer(request, self.now())
+    def log(self, request: Request) -> None:
+        """Remember a request; of very many only the newest."""
+        self.requests.append(Logged(*request))
+        if len(self.requests) > 2 * MOST_LOGGED:
+            del self.requests[:MOST_LOGGED]
 
-    def faulty(self, fault: Fault | None, request: Request) -> Answer:
-        """Return the answer with the fault done to it, and remember the sound one."""
+    def answer(self, request: Request, fault: Fault | None) -> Answer:
+        """Return the venue's answer with the fault done to it, and remember the sound one."""
+        venue = next(venue for start, venue in self.venues.items() if request.path.startswith(start))
         question = (request.path, str(sorted(request.params.items())))
-        answer, before = self.answer(request), self.previous.get(question)
+        answer, before = venue.answer(request, self.now()), self.previous.pop(question, None)
         self.previous[question] = answer
+        if len(self.previous) > MOST_REMEMBERED:
+            del self.previous[next(iter(self.previous))]
         if fault is None:
             return answer
         return spoiled(fault, answer, request, before, self.seed + len(self.faults_met))
@@ -106,28 +114,25 @@ def serve(config: SimConfig) -> Iterator[RunningSim]:
     listener = _listen(config.port)
     sim = _sim(config, f"http://{HOST}:{listener.getsockname()[1]}")
     loop = asyncio.new_event_loop()
-    ready, stop = threading.Event(), asyncio.Event()
-    thread = threading.Thread(
-        target=loop.run_until_complete,
-        args=(_run(sim, listener, ready, stop),),
-        name="exchange-sim",
-        daemon=True,
-    )
+    thread = threading.Thread(target=loop.run_forever, name="exchange-sim", daemon=True)
     thread.start()
-    ready.wait()
+    runner = asyncio.run_coroutine_threadsafe(_start(sim, listener), loop).result()
     try:
         yield sim
     finally:
-        loop.call_soon_threadsafe(stop.set)
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
 
 
 def _sim(config: SimConfig, url: str) -> RunningSim:
-    source = config.source or SyntheticSource(config.seed, config.markets)
+    markets = config.markets or (config.source.markets() if config.source else LISTED)
+    source = config.source or SyntheticSource(config.seed, markets)
     feed = Feed(source, config.seed)
     venues: dict[str, Venue] = {
-        "": BinanceUS(feed, config.markets, Limits(config.weight_limit, config.raw_limit)),
+        "/0/": Kraken(feed, markets),
+        "": BinanceUS(feed, markets, Limits(config.weight_limit, config.raw_limit)),
     }
     return RunningSim(url, source.kind, venues, config.clock, plan_of(config.faults), config.seed)
 
@@ -147,25 +152,22 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-async def _run(sim: RunningSim, listener: socket.socket, ready: threading.Event, stop: asyncio.Event) -> None:
-    app = web.Application()
-
+async def _start(sim: RunningSim, listener: socket.socket) -> web.AppRunner:
     async def handle(request: web.Request) -> web.StreamResponse:
         return await _handle(sim, request)
 
+    app = web.Application()
     app.router.add_route("*", "/{path:.*}", handle)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.SockSite(runner, listener).start()
-    ready.set()
-    await stop.wait()
-    await runner.cleanup()
+    return runner
 
 
 async def _handle(sim: RunningSim, web_request: web.Request) -> web.StreamResponse:
     form = {name: str(value) for name, value in (await web_request.post()).items()}
     request = Request(web_request.method, web_request.path, {**form, **web_request.query})
-    sim.requests.append(Logged(*request))
+    sim.log(request)
     fault = sim.plan.next(request.path)
     if fault is not None:
         sim.faults_met.append(fault.kind)
@@ -173,7 +175,7 @@ async def _handle(sim: RunningSim, web_request: web.Request) -> web.StreamRespon
             await asyncio.sleep(fault.seconds)
         if fault.kind == "reset_before":
             return _reset(web_request)
-    answer = sim.faulty(fault, request)
+    answer = sim.answer(request, fault)
     if fault is not None and fault.kind == "reset_after":
         return _reset(web_request)
     return await _send(sim, web_request, answer, cut=fault is not None and fault.kind == "cut")

@@ -59,6 +59,8 @@ ASSETS = {
     "DOGE": Asset(0.13, 0.046, 0.65, 1e6),
     "LTC": Asset(85.0, 0.036, 0.75, 4e5),
 }
+OTHER = Asset(1.0, 0.045, 0.7, 5e5)
+"""How assets that are not in the table move."""
 USD_SHARE = 0.4
 """Turnover of a USD market as a share of the USDT market's."""
 
@@ -109,9 +111,9 @@ class SyntheticSource:
         self._minutes = lru_cache(maxsize=128)(self._make_minutes)
         self._hours = lru_cache(maxsize=16_384)(self._make_hours)
 
-    def symbols(self) -> tuple[str, ...]:
-        """Return the listed symbols."""
-        return tuple(self._markets)
+    def markets(self) -> tuple[Market, ...]:
+        """Return the listed markets."""
+        return tuple(self._markets.values())
 
     def steps(self, symbol: str) -> tuple[int, ...]:
         """Return minute and hour: hours are kept because years of them are asked for."""
@@ -142,7 +144,7 @@ class SyntheticSource:
 
     def _make_minutes(self, symbol: str, day: int) -> Candles:
         market, weather = self._markets[symbol], self._weather(day)
-        asset, days = ASSETS[market.base], self._days(symbol)
+        asset, days = _asset(market), self._days(symbol)
         row = day - FIRST_DAY
         rng = self._rng(f"asset {market.base}", day)
         own = rng.standard_normal(MINUTES)
@@ -157,11 +159,11 @@ class SyntheticSource:
         return _candles(day, prices, spent, market, weather.away)
 
     def _turnover(self, market: Market) -> float:
-        return ASSETS[market.base].turnover * (1.0 if market.quote == "USDT" else USD_SHARE)
+        return _asset(market).turnover * (1.0 if market.quote == "USDT" else USD_SHARE)
 
     def _make_days(self, symbol: str) -> Days:
         market, climate = self._markets[symbol], self._climate()
-        asset = ASSETS[market.base]
+        asset = _asset(market)
         own = self._rng(f"days {market.base}").standard_normal(climate.shocks.size)
         shocks = asset.correlation * climate.shocks + _rest(asset.correlation) * own
         sigma = asset.volatility * climate.calm
@@ -258,3 +260,7 @@ def _candles(
 
 def _rest(correlation: float) -> float:
     return float(np.sqrt(1 - correlation**2))
+
+
+def _asset(market: Market) -> Asset:
+    return ASSETS.get(market.base, OTHER)

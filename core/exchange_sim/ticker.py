@@ -1,4 +1,4 @@
-"""The 24-hour statistics of a symbol: sums over its base bars, nothing of their own."""
+"""The statistics of a symbol over a window up to now: sums over its base bars, nothing of their own."""
 
 from __future__ import annotations
 
@@ -35,14 +35,16 @@ class Ticker(NamedTuple):
         return self.quote / self.volume if self.volume else 0.0
 
 
-def ticker(feed: Feed, market: Market, now: int) -> Ticker | None:
-    """Return the statistics at `now`; None when the symbol has never traded before it.
+def ticker(feed: Feed, market: Market, now: int, since: int | None = None) -> Ticker | None:
+    """Return the statistics from `since` ms (default: 24 hours ago) to `now`.
 
-    Without a trade in the window all prices are the last one and the volume is 0.
+    None when the symbol has never traded before `now`. Without a trade in the window all prices are
+    the last one and the volume is 0.
     """
-    bars = feed.day(market, now)
+    opened = now - DAY + 1 if since is None else since
+    bars = feed.window(market, now, opened)
     if not bars.ts.size:
-        return _quiet(feed.last_bar(market, now), now)
+        return _quiet(feed.last_bar(market, now), opened, now)
     before = feed.last_bar(market, now, before=int(bars.ts[0]))
     newest = feed.trades(market, now, 1)
     return Ticker(
@@ -57,13 +59,13 @@ def ticker(feed: Feed, market: Market, now: int) -> Ticker | None:
         trades=int(bars.trades.sum()),
         first_id=first_id(int(bars.ts[0])),
         last_id=int(newest.id[-1]) if newest.id.size else -1,
-        open_time=now - DAY + 1,
+        open_time=opened,
         close_time=now,
     )
 
 
-def _quiet(bar: Candles, now: int) -> Ticker | None:
+def _quiet(bar: Candles, opened: int, now: int) -> Ticker | None:
     if not bar.ts.size:
         return None
     price = float(bar.close[0])
-    return Ticker(price, 0.0, price, price, price, price, 0.0, 0.0, 0, -1, -1, now - DAY + 1, now)
+    return Ticker(price, 0.0, price, price, price, price, 0.0, 0.0, 0, -1, -1, opened, now)
