@@ -8,9 +8,11 @@ water; entries that were refused are counted.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,11 +21,14 @@ from backtesting import __version__ as backtesting_version
 from backtesting._stats import compute_stats
 from backtesting.lib import FractionalBacktest
 
+from core.backtest_persistence import save_result
 from core.bars import frame_from_bars
-from core.domain import LOT, Bars, FloatArray, Reason, Refusal
+from core.data_source import DataSource
+from core.domain import LOT, Bars, Costs, FloatArray, Reason, Refusal, Series
 from core.errors import NoDataError
 from core.results import BacktestResult, RunSpec, describe_data
-from strategies.registry import Strategy, load_strategy
+from core.sql_data_source import SQLDataSource
+from strategies.registry import Strategy, canonical_name, load_strategy
 from strategies.rule import first_decision
 
 ENGINE = f"backtesting.py {backtesting_version}"
@@ -37,7 +42,10 @@ def prepare_ohlcv_for_backtesting(df: pd.DataFrame) -> pd.DataFrame:
 
 
 def run_backtest(bars: Bars, spec: RunSpec) -> BacktestResult:
-    """Run one strategy over the bars. Raises NoDataError when they do not outlast its warm-up."""
+    """Run one strategy over the bars; the result's spec names every parameter, defaults included.
+
+    Raises NoDataError when the bars do not outlast the warm-up, UsageError for a bad parameter.
+    """
     strategy = load_strategy(spec.strategy)
     params = strategy.rule.make_params(spec.params)
     check_enough_bars(bars, strategy, params)
@@ -58,7 +66,7 @@ def run_backtest(bars: Bars, spec: RunSpec) -> BacktestResult:
     runner = stats["_strategy"]
     stats = close_at_the_end(stats, data, spec)
     return BacktestResult(
-        spec=spec,
+        spec=replace(spec, params=params._asdict()),
         data=describe_data(bars, spec.series),
         engine=ENGINE,
         stats=stats[[name for name in stats.index if not name.startswith("_")]],
@@ -66,6 +74,45 @@ def run_backtest(bars: Bars, spec: RunSpec) -> BacktestResult:
         equity=stats["_equity_curve"]["Equity"].to_numpy(),
         refusals=count_refusals(runner),
     )
+
+
+def run_trend_ema_backtest(
+    symbol: str,
+    timeframe: str,
+    limit: int | None,
+    cash: float,
+    commission: float,
+    use_sql: bool = False,  # noqa: FBT001 - the specification's signature
+    db_url: str | None = None,
+    persist: bool = False,  # noqa: FBT001
+    strategy_name: str = "TREND_EMA",
+    exchange: str = "binanceus",
+) -> BacktestResult:
+    """Load candles, run one strategy (any in the registry) with its default parameters, print the statistics.
+
+    `commission` is a rate per side. Raises NoDataError, UsageError, ExchangeError, DatabaseError.
+    """
+    source = open_source(exchange, use_sql=use_sql, db_url=db_url)
+    bars = source.get_bars(symbol, timeframe, limit)
+    series = Series(source.exchange, symbol, timeframe)
+    result = run_backtest(bars, RunSpec(series, canonical_name(strategy_name), {}, Costs(commission), cash))
+    sys.stdout.write(f"{result.stats.to_string()}\n")
+    if persist:
+        save_result(result, db_url)
+    return result
+
+
+def open_source(
+    exchange: str, *, use_sql: bool, db_url: str | None = None, base_url: str | None = None
+) -> DataSource:
+    """Return the stored candles or the exchange itself. Raises DatabaseError, UsageError, ExchangeError."""
+    if use_sql:
+        return SQLDataSource(db_url, exchange)
+    # ccxt takes half a second to import, which stored candles need not pay.
+    from core.ccxt_data_source import CCXTDataSource
+    from core.exchange_client import ExchangeClient
+
+    return CCXTDataSource(ExchangeClient(exchange, base_url=base_url))
 
 
 def check_enough_bars(bars: Bars, strategy: Strategy, params: Any) -> None:

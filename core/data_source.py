@@ -5,8 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from core.bars import bars_from_frame
+
 if TYPE_CHECKING:
     import pandas as pd
+
+    from core.domain import Bars
 
 
 class DataSource(ABC):
@@ -31,3 +35,15 @@ class DataSource(ABC):
         `timestamp` of open times, oldest first; gaps are left as they are. `limit=None` means all.
         Raises NoDataError when there is none.
         """
+
+    def get_bars(
+        self,
+        symbol: str,
+        timeframe: str,
+        limit: int | None = None,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+    ) -> Bars:
+        """Return the bars as arrays; arguments and errors as `get_ohlcv`, but all bars by default."""
+        return bars_from_frame(self.get_ohlcv(symbol, timeframe, limit, start=start, end=end))

@@ -5,10 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from core.errors import HotCryptoError
+from core.errors import HotCryptoError, UsageError
+
+if TYPE_CHECKING:
+    from core.settings import ParamCheck, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 INTERRUPTED = 130
@@ -40,3 +45,55 @@ def parser(description: str, examples: str) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+
+
+def load_settings(overrides: dict[str, object] | None = None, check: ParamCheck | None = None) -> Settings:
+    """Return the settings: command line over environment and .env over config/*.yaml.
+
+    `overrides` maps `section.key` to a value, None for not given. Raises SettingsError.
+    """
+    from core import settings
+
+    loaded = settings.load_settings(ROOT / "config", settings.environment(ROOT), check)
+    return settings.with_overrides(loaded, overrides or {})
+
+
+def positive(text: str) -> int:
+    """Return a whole number of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"wanted a whole number from 1, got {text!r}")
+    return int(text)
+
+
+@contextmanager
+def progress(description: str, total: int) -> Iterator[Callable[..., None]]:
+    """Show a progress bar on stderr if that is a terminal; yield what advances it by one, or by a number."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    shown = sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), disable=not shown, transient=True) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda by=1: bar.advance(task, by)
+
+
+def check_free(path: str | None, *, force: bool) -> None:
+    """Raise UsageError if `path` names a file that exists, unless forced; `-` and None are always free."""
+    if path and path != "-" and not force and Path(path).exists():
+        raise UsageError(f"{path} exists and is left as it is: name another file or add --force")
+
+
+def write_output(path: str, text: str) -> None:
+    """Write text to a file, all or nothing, or to stdout for `-`. Raises UsageError if it cannot."""
+    if path == "-":
+        sys.stdout.write(text)
+        return
+    target = Path(path)
+    unfinished = target.with_name(target.name + ".part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(target)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}; name a folder you may write to") from None

@@ -1,0 +1,106 @@
+"""Which backtests to run: the settings' strategies, narrowed and changed by what the user asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from core.errors import UsageError, unknown_name
+from core.utils import timeframe_ms
+from strategies.registry import REGISTRY, canonical_name, load_strategy
+
+if TYPE_CHECKING:
+    from core.settings_models import Settings, StrategySettings
+
+DEFAULT_SYMBOLS = ("BTC/USDT", "ETH/USDT")
+"""What `--all` compares on, by the specification."""
+
+
+class PlannedRun(NamedTuple):
+    """One strategy on one symbol, with every parameter named."""
+
+    symbol: str
+    timeframe: str
+    strategy: str
+    params: Mapping[str, float]
+
+
+def plan_runs(
+    settings: Settings,
+    *,
+    strategies: Sequence[str] = (),
+    symbols: Sequence[str] = (),
+    timeframe: str | None = None,
+    params: Mapping[str, float] | None = None,
+) -> list[PlannedRun]:
+    """Return the runs: the named strategies, or all enabled ones, on each symbol.
+
+    What is not given comes from strategies.yaml. A parameter must belong to one of the strategies and is
+    handed to those that have it. Raises UsageError for an unknown name or a value out of bounds.
+    """
+    names = _chosen(settings, strategies)
+    given = params or {}
+    _check_known(given, names)
+    runs = []
+    for name in names:
+        entry = settings.strategies.get(REGISTRY[name])
+        frame = timeframe or (entry.timeframe if entry else "4h")
+        timeframe_ms(frame)
+        chosen = _params(name, entry, given)
+        runs += [PlannedRun(symbol, frame, name, chosen) for symbol in symbols or DEFAULT_SYMBOLS]
+    return runs
+
+
+def parse_params(texts: Iterable[str]) -> dict[str, float]:
+    """Return {name: value} for texts like `ema_fast=10`. Raises UsageError for any other form."""
+    found: dict[str, float] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            number = None
+        if not (equals and name.strip()) or number is None:
+            raise UsageError(f"--param: wanted NAME=NUMBER (ema_fast=10), got {text!r}")
+        found[name.strip()] = number
+    return found
+
+
+def split_names(texts: Iterable[str]) -> list[str]:
+    """Return the names of a repeated option whose values may hold several, separated by commas."""
+    names = [name.strip() for text in texts for name in text.split(",")]
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def check_params(module: str, params: Mapping[str, object]) -> list[str]:
+    """Return the problems of one entry of strategies.yaml; the settings' hook."""
+    return load_strategy(canonical_name(module)).rule.check_params(params)
+
+
+def _chosen(settings: Settings, strategies: Sequence[str]) -> list[str]:
+    if strategies:
+        return list(dict.fromkeys(canonical_name(name) for name in strategies))
+    enabled = [
+        name
+        for name, module in REGISTRY.items()
+        if module in settings.strategies and settings.strategies[module].enabled
+    ]
+    if not enabled:
+        raise UsageError(
+            "config/strategies.yaml enables no strategy: set enabled: true, or name a --strategy"
+        )
+    return enabled
+
+
+def _check_known(given: Mapping[str, float], names: Iterable[str]) -> None:
+    known = {field for name in names for field in load_strategy(name).rule.params._fields}
+    for param in given:
+        if param not in known:
+            raise UsageError(f"--param: {unknown_name('parameter', param, known)}")
+
+
+def _params(name: str, entry: StrategySettings | None, given: Mapping[str, float]) -> Mapping[str, float]:
+    rule = load_strategy(name).rule
+    own = {param: value for param, value in given.items() if param in rule.params._fields}
+    params: Mapping[str, float] = rule.make_params({**(entry.params if entry else {}), **own})._asdict()
+    return params

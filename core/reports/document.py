@@ -1,0 +1,58 @@
+"""Runs as a JSON document (schema: docs/run-document.schema.json) and trades as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from core.backtest_persistence import StoredRun
+from core.errors import NoDataError
+from core.results import BacktestResult, DataRange, RunSpec, Summary, TradeRecord
+
+
+def run_document(results: Iterable[BacktestResult]) -> dict[str, Any]:
+    """Return `{"runs": […]}`; times ms UTC, rates as fractions, None where there is nothing to compute."""
+    return {"runs": [run_entry(r.spec, r.data, r.summary, r.records) for r in results]}
+
+
+def stored_document(run: StoredRun) -> dict[str, Any]:
+    """Return a saved run as the same document. Raises NoDataError if it was saved without its inputs."""
+    if run.spec is None or run.data is None:
+        raise NoDataError(f"run {run.run_id} was saved without its parameters and candles: no document of it")
+    return {"runs": [run_entry(run.spec, run.data, run.summary, run.trades)]}
+
+
+def run_entry(
+    spec: RunSpec, data: DataRange, summary: Summary, trades: Iterable[TradeRecord]
+) -> dict[str, Any]:
+    """Return one element of `runs`."""
+    return {
+        "symbol": spec.series.symbol,
+        "timeframe": spec.series.timeframe,
+        "exchange": spec.series.exchange,
+        "strategy": spec.strategy,
+        "params": dict(spec.params),
+        "costs": {**spec.costs._asdict(), "initial_cash": spec.cash},
+        "data": data._asdict(),
+        **summary._asdict(),
+        "trades": [trade._asdict() for trade in trades],
+    }
+
+
+def as_json(document: dict[str, Any]) -> str:
+    """Return the document as indented JSON; NaN and infinity are refused, not written."""
+    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+
+
+def trades_csv(results: Iterable[BacktestResult]) -> str:
+    """Return all trades of all runs as CSV, one line each, every digit kept."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["exchange", "symbol", "timeframe", "strategy", *TradeRecord._fields])
+    for result in results:
+        head = [*result.spec.series, result.spec.strategy]
+        writer.writerows([*head, *trade] for trade in result.records)
+    return text.getvalue()

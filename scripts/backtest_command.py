@@ -1,0 +1,198 @@
+"""What run_backtest.py does once its arguments are parsed; imports everything it needs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+from core.backtest_persistence import save_result
+from core.backtest_plan import PlannedRun, check_params, parse_params, plan_runs, split_names
+from core.backtester import open_source
+from core.data_source import DataSource
+from core.domain import Bars, Costs, Series
+from core.errors import UsageError
+from core.multi_backtester import Job, best_first, run_jobs
+from core.reports.document import as_json, run_document, trades_csv
+from core.reports.table import print_comparison, print_table
+from core.results import BacktestResult, RunSpec
+from core.settings import Settings
+from core.utils import format_time, parse_time
+from scripts import cli
+from strategies.registry import REGISTRY, load_strategy
+
+EXCHANGE_LIMIT = 1000
+"""Bars asked of the exchange when no limit is given."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Plan, load, run, save, print."""
+    for path in (args.json, args.trades, args.plot):
+        cli.check_free(path, force=args.force)
+    settings = cli.load_settings(overrides(args), check_params)
+    plans = plan_runs(
+        settings,
+        strategies=split_names(args.strategy),
+        symbols=[symbol.upper() for symbol in split_names(args.symbol)],
+        timeframe=args.timeframe,
+        params=parse_params(args.param),
+    )
+    source = open_source(
+        args.exchange or settings.exchange.name,
+        use_sql=args.use_sql,
+        db_url=settings.db.url,
+        base_url=settings.exchange.base_url,
+    )
+    jobs = load_jobs(plans, source, settings, args)
+    run_ids: dict[int, int] = {}
+    results = []
+    with cli.progress("backtests", len(jobs)) as advance:
+        for result in run_jobs(jobs, args.jobs):
+            # One by one, as they come: an interrupt keeps what was finished.
+            if args.persist:
+                run_ids[id(result)] = save_result(result, settings.db.url)
+            results.append(result)
+            advance()
+    results = best_first(results)
+    report(args, jobs, results, [run_ids[id(result)] for result in results if run_ids])
+    return 0
+
+
+def overrides(args: argparse.Namespace) -> dict[str, object]:
+    """Return what the command line changes in the settings."""
+    return {
+        "db.url": args.db_url,
+        "backtest.default_cash": args.cash,
+        "backtest.commission_pct": None if args.commission is None else 100 * args.commission,
+        "backtest.spread_pct": None if args.spread is None else 100 * args.spread,
+    }
+
+
+def load_jobs(
+    plans: Sequence[PlannedRun], source: DataSource, settings: Settings, args: argparse.Namespace
+) -> list[Job]:
+    """Load every series once; return one job per planned run."""
+    start = parse_time(args.start) if args.start else None
+    end = parse_time(args.end) if args.end else None
+    if start is not None and end is not None and start >= end:
+        raise UsageError(f"--start must come before --end, got {args.start} and {args.end}")
+    limit = args.limit or (None if args.use_sql or args.start else EXCHANGE_LIMIT)
+    candles: dict[Series, Bars] = {}
+    jobs = []
+    for plan in plans:
+        series = Series(source.exchange, plan.symbol, plan.timeframe)
+        if series not in candles:
+            candles[series] = source.get_bars(plan.symbol, plan.timeframe, limit, start=start, end=end)
+        spec = RunSpec(
+            series, plan.strategy, plan.params, costs(args, settings), settings.backtest.default_cash
+        )
+        jobs.append(Job(candles[series], spec))
+    return jobs
+
+
+def costs(args: argparse.Namespace, settings: Settings) -> Costs:
+    """Return the costs as rates; those of the command line to the last digit."""
+    commission = settings.backtest.commission_pct / 100 if args.commission is None else args.commission
+    spread = settings.backtest.spread_pct / 100 if args.spread is None else args.spread
+    return Costs(commission, spread)
+
+
+def report(
+    args: argparse.Namespace, jobs: Sequence[Job], results: Sequence[BacktestResult], run_ids: Sequence[int]
+) -> None:
+    """Print the table and write the files that were asked for."""
+    if "-" not in (args.json, args.trades):
+        print_data(jobs)
+        print_comparison(results, run_ids)
+        print_endings(results)
+        if len(results) == 1:
+            print(f"\n{results[0].stats.to_string()}")
+    if run_ids:
+        print(
+            "runs are saved: show_runs.py RUN_ID shows one, run_backtest.py --rerun RUN_ID repeats it",
+            file=sys.stderr,
+        )
+    if args.json:
+        cli.write_output(args.json, as_json(run_document(results)))
+    if args.trades:
+        cli.write_output(args.trades, trades_csv(results))
+    if args.plot:
+        from core.reports.chart import Charted, chart_html
+
+        candles = {job.spec.series: job.bars for job in jobs}
+        by_series = sorted(results, key=lambda r: r.spec.series)
+        charts = [
+            Charted(series, candles[series], best_first(group))
+            for series, group in groupby(by_series, key=lambda r: r.spec.series)
+        ]
+        cli.write_output(args.plot, chart_html(charts, note=", ".join({origin(job) for job in jobs} - {""})))
+        print(f"chart: {args.plot} (open it in a browser)", file=sys.stderr)
+
+
+def print_data(jobs: Sequence[Job]) -> None:
+    """Print one line per series: what the runs saw."""
+    for series, bars in {job.spec.series: job.bars for job in jobs}.items():
+        span = f"{format_time(int(bars.ts[0]))} to {format_time(int(bars.ts[-1]))} UTC"
+        print(f"{series}: {bars.ts.size:,} bars, {span}")
+    for line in sorted({origin(job) for job in jobs} - {""}):
+        print(line)
+    print()
+
+
+def origin(job: Job) -> str:
+    """Return the warning that belongs to candles that no market made, or nothing."""
+    made_up = job.spec.series.exchange.endswith("-synthetic")
+    return "SYNTHETIC candles: made by the local exchange's generator, not by a market" if made_up else ""
+
+
+def print_endings(results: Sequence[BacktestResult]) -> None:
+    """Print how trades ended and which entries were refused."""
+    headings = ["symbol", "strategy", "trades ended by", "entries refused"]
+    rows = [
+        [r.spec.series.symbol, r.spec.strategy, counted(Counter(r.trades["Reason"])), counted(r.refusals)]
+        for r in results
+    ]
+    print()
+    print_table(headings, rows, left=4)
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Return `stop 12, take 7`, most frequent first."""
+    return ", ".join(f"{name} {n}" for name, n in Counter(counts).most_common()) or "none"
+
+
+def show_strategies() -> int:
+    """Print the registry: names, what they do, parameters with defaults and bounds."""
+    settings = cli.load_settings(check=check_params)
+    for name, module in REGISTRY.items():
+        rule = load_strategy(name).rule
+        entry = settings.strategies.get(module)
+        state = f"enabled, {entry.timeframe}" if entry and entry.enabled else "not enabled"
+        print(f"{name} ({module}; {state})")
+        params = rule.make_params(entry.params if entry else {})
+        rows = []
+        for param, value in params._asdict().items():
+            low, high = rule.bounds_of(param)
+            default = rule.params._field_defaults[param]
+            rows.append([f"  {param}", f"{value:g}", f"{default:g}", f"{low:g} … {high:g}"])
+        print_table(["  parameter", "set to", "default", "allowed"], rows)
+        print()
+    return 0
+
+
+def run_again(args: argparse.Namespace) -> int:
+    """Repeat a saved run; exit code 1 when anything differs."""
+    from core.rerun import rerun
+
+    settings = cli.load_settings(overrides(args))
+    again = rerun(args.rerun, settings.db.url)
+    print_comparison([again.again])
+    then = f"saved {format_time(again.stored.created_at)} UTC by {again.stored.engine}"
+    print(f"\nrun {args.rerun}, {then}")
+    print(f"candles: {'identical' if again.same_candles else 'CHANGED since then'}")
+    print(f"code: {'identical' if again.same_code else 'changed since then'}")
+    trades = len(again.stored.trades)
+    print(f"trades: {f'all {trades} identical' if again.difference is None else again.difference}")
+    return 0 if again.difference is None else 1

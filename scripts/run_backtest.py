@@ -1,0 +1,76 @@
+"""Backtest one strategy, or compare all of them, on stored candles or straight from the exchange."""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from scripts import cli
+
+EXAMPLES = """\
+  run_backtest.py --all --use-sql --persist
+  run_backtest.py --strategy TREND_EMA --symbol BTC/USDT --timeframe 4h --use-sql --param ema_fast=10
+  run_backtest.py --all --use-sql --start 2023-01-01 --end 2024-01-01 --json runs.json --plot runs.html
+  run_backtest.py --rerun 12
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse, load, run, print."""
+    args = parse(argv)
+    from scripts import backtest_command as command
+
+    if args.list:
+        return command.show_strategies()
+    if args.rerun is not None:
+        return command.run_again(args)
+    return command.run(args)
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """Return the arguments."""
+    parser = cli.parser(__doc__ or "", EXAMPLES)
+    what = parser.add_argument_group("what to run")
+    what.add_argument("--all", action="store_true", help="every strategy enabled in config/strategies.yaml")
+    what.add_argument("--strategy", action="append", default=[], metavar="NAME", help="one or more, by name")
+    what.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="change a parameter")
+    what.add_argument("--list", action="store_true", help="show the strategies and their parameters")
+    what.add_argument("--rerun", type=int, metavar="RUN_ID", help="repeat a saved run and compare the trades")
+
+    data = parser.add_argument_group("on which candles")
+    data.add_argument(
+        "--symbol", action="append", default=[], help="one or more (default: BTC/USDT, ETH/USDT)"
+    )
+    data.add_argument("--timeframe", help="1m … 1d (default: the strategy's own in strategies.yaml)")
+    data.add_argument("--exchange", help="whose candles (default: exchange.name in settings.yaml)")
+    data.add_argument("--use-sql", action="store_true", help="stored candles instead of asking the exchange")
+    data.add_argument(
+        "--limit", type=cli.positive, help="newest bars only (default: all stored; exchange: 1000)"
+    )
+    data.add_argument("--start", metavar="TIME", help="first bar's open time, UTC: 2024-01-31 or with T12:00")
+    data.add_argument("--end", metavar="TIME", help="bars that open before this time")
+    data.add_argument("--db-url", help="database (default: HOT_CRYPTO_DB_URL, then settings.yaml)")
+
+    money = parser.add_argument_group("money")
+    money.add_argument("--cash", type=float, help="initial cash, quote currency")
+    money.add_argument("--commission", type=float, help="rate per side: 0.001 is 0.1 %%")
+    money.add_argument("--spread", type=float, help="rate of price, paid on entry")
+
+    output = parser.add_argument_group("what to do with the results")
+    output.add_argument("--persist", action="store_true", help="save runs and trades in the database")
+    output.add_argument("--json", metavar="PATH", help="write the JSON document; - for stdout, alone")
+    output.add_argument("--trades", metavar="PATH", help="write all trades as CSV; - for stdout")
+    output.add_argument("--plot", metavar="PATH", help="write a chart, one HTML page that needs no network")
+    output.add_argument("--force", action="store_true", help="overwrite these files if they exist")
+    output.add_argument("--jobs", type=cli.positive, help="processes (default: all cores when it pays)")
+    args = parser.parse_args(argv)
+    if not (args.all or args.strategy or args.list or args.rerun is not None):
+        parser.error("name what to run: --all, --strategy NAME, --list or --rerun RUN_ID")
+    if args.all and args.strategy:
+        parser.error("--all runs every enabled strategy: give either --all or --strategy")
+    return args
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,125 @@
+"""Run the local exchange: Binance.US and Kraken on 127.0.0.1, with generated or stored candles."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from core.errors import UsageError
+from core.utils import format_time, now_ms, parse_time
+from scripts import cli
+
+if TYPE_CHECKING:
+    from core.exchange_sim.server import SimConfig
+    from core.exchange_sim.stored import StoredSource
+
+EXAMPLES = """\
+  run_exchange_sim.py                                    generated candles, the same for the same seed
+  run_exchange_sim.py --faults 0.05                      5 % of the requests go wrong
+  run_exchange_sim.py --faults status:path=klines:times=2:status=502,delay:seconds=3
+  run_exchange_sim.py --source db --start-at 2024-01-01  stored candles, as if it were 2024-01-01
+  run_exchange_sim.py --source csv --file btc.csv --symbol BTC/USDT --timeframe 1h
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serve until Ctrl-C."""
+    args = parse(argv)
+    from threading import Event
+
+    from core.exchange_sim.server import serve
+
+    config, served = prepare(args)
+    with serve(config) as sim:
+        print(banner(sim.url, served), flush=True)
+        try:
+            Event().wait()
+        except KeyboardInterrupt:
+            print(f"stopped after {len(sim.requests)} requests", file=sys.stderr)
+    return cli.INTERRUPTED
+
+
+def prepare(args: argparse.Namespace) -> "tuple[SimConfig, str]":
+    """Return what to serve and the line that says so."""
+    from core.exchange_sim.faults import parse_faults
+    from core.exchange_sim.server import SimConfig
+    from core.exchange_sim.stored import replay_clock
+
+    faults = parse_faults(args.faults, args.seed) if args.faults else ()
+    clock = replay_clock(parse_time(args.start_at), speed=args.speed) if args.start_at else now_ms
+    if args.source == "synthetic":
+        served = f"SYNTHETIC candles: generated from seed {args.seed}, not from any market"
+        return SimConfig(args.port, args.seed, clock=clock, faults=faults), served
+    source, served = stored(args)
+    return SimConfig(args.port, args.seed, source, clock=clock, faults=faults), served
+
+
+def stored(args: argparse.Namespace) -> "tuple[StoredSource, str]":
+    """Return the stored candles and the line that says what they are."""
+    from core.exchange_sim.stored import from_database, from_files
+
+    if args.source == "db":
+        settings = cli.load_settings({"db.url": args.db_url})
+        exchange = args.exchange or settings.exchange.name
+        source, where = from_database(settings.db.url, exchange), f"of {exchange} in the database"
+    else:
+        source, refused = from_files(zip(args.file, args.symbol, args.timeframe, strict=True), now_ms())
+        where = f"of {len(args.file)} file(s)" + (f", {refused} bad rows left out" if refused else "")
+    spans = [(market.symbol, *map(format_time, source.span(market.symbol))) for market in source.markets()]
+    return source, f"stored candles {where}: " + ", ".join(f"{name} {a} to {b}" for name, a, b in spans)
+
+
+def banner(url: str, served: str) -> str:
+    """Return what to print once requests are answered."""
+    return (
+        f"local exchange (Binance.US, Kraken) at {url}\n{served}\n"
+        f"use it:  EXCHANGE_BASE_URL={url} python scripts/fetch_ohlcv_to_db.py "
+        f"--symbol BTC/USDT --timeframe 1h\nstop it: Ctrl-C"
+    )
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """Return the arguments."""
+    parser = cli.parser(__doc__ or "", EXAMPLES)
+    parser.add_argument("--port", type=_port, default=8090, help="0: any free one (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=7, help="of candles, book and faults (default: 7)")
+    parser.add_argument(
+        "--source", choices=("synthetic", "db", "csv"), default="synthetic", help="of candles"
+    )
+    parser.add_argument("--faults", metavar="SPEC", help="share of requests (0.05), or a list; see examples")
+    parser.add_argument("--start-at", metavar="TIME", help="exchange time at the start, UTC (default: now)")
+    parser.add_argument("--speed", type=float, default=1.0, help="of exchange time after --start-at")
+    parser.add_argument("--db-url", help="db: the database (default: HOT_CRYPTO_DB_URL, then settings.yaml)")
+    parser.add_argument("--exchange", help="db: whose candles (default: exchange.name in settings.yaml)")
+    parser.add_argument(
+        "--file", type=Path, action="append", default=[], help="csv: a candle file; repeat it"
+    )
+    parser.add_argument("--symbol", action="append", default=[], help="csv: one for each file")
+    parser.add_argument("--timeframe", action="append", default=[], help="csv: one for each file")
+    args = parser.parse_args(argv)
+    _check(args)
+    return args
+
+
+def _check(args: argparse.Namespace) -> None:
+    given = len(args.file), len(args.symbol), len(args.timeframe)
+    if args.source == "csv" and (not args.file or len(set(given)) > 1):
+        raise UsageError("--source csv wants --file, --symbol and --timeframe, each once for every file")
+    if args.source != "csv" and any(given):
+        raise UsageError("--file, --symbol and --timeframe are for --source csv")
+    if args.source != "db" and (args.db_url or args.exchange):
+        raise UsageError("--db-url and --exchange are for --source db")
+    if not 0 < args.speed <= 100_000:
+        raise UsageError(f"--speed wants a number above 0, up to 100000, got {args.speed}")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"wanted a port from 0 to 65535, got {text!r}")
+    return int(text)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,79 @@
+"""List saved backtests, or show one with its trades."""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from scripts import cli
+
+EXAMPLES = """\
+  show_runs.py
+  show_runs.py --strategy TREND_EMA --limit 10
+  show_runs.py 12 --trades 20
+  show_runs.py 12 --json run12.json
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse, load, print."""
+    args = parse(argv)
+    cli.check_free(args.json, force=args.force)
+    db_url = cli.load_settings({"db.url": args.db_url}).db.url
+    return show_one(args, db_url) if args.run_id is not None else show_all(args, db_url)
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """Return the arguments."""
+    parser = cli.parser(__doc__ or "", EXAMPLES)
+    parser.add_argument("run_id", nargs="?", type=int, metavar="RUN_ID", help="show this run (default: list)")
+    parser.add_argument("--limit", type=cli.positive, default=50, help="newest runs to list (default 50)")
+    parser.add_argument("--symbol", help="list runs on this symbol")
+    parser.add_argument("--strategy", help="list runs of this strategy")
+    parser.add_argument(
+        "--trades", type=cli.positive, metavar="N", help="show at most N trades (default: all)"
+    )
+    parser.add_argument(
+        "--json", metavar="PATH", help="write the run as a JSON document; - for stdout, alone"
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite that file if it exists")
+    parser.add_argument("--db-url", help="database (default: HOT_CRYPTO_DB_URL, then settings.yaml)")
+    args = parser.parse_args(argv)
+    if args.json and args.run_id is None:
+        parser.error("--json shows one run: name its RUN_ID")
+    return args
+
+
+def show_all(args: argparse.Namespace, db_url: str | None) -> int:
+    """Print one row per saved run, newest first."""
+    from core.backtest_persistence import list_runs
+    from core.reports.table import print_runs
+    from strategies.registry import canonical_name
+
+    strategy = canonical_name(args.strategy) if args.strategy else None
+    symbol = args.symbol.upper() if args.symbol else None
+    runs = list_runs(db_url, limit=args.limit, symbol=symbol, strategy=strategy)
+    if runs:
+        print_runs(runs)
+    else:
+        print("no saved runs: run_backtest.py --all --use-sql --persist saves some")
+    return 0
+
+
+def show_one(args: argparse.Namespace, db_url: str | None) -> int:
+    """Print one run: what went in, what came out, every trade."""
+    from core.backtest_persistence import load_run
+    from core.reports.document import as_json, stored_document
+    from core.reports.table import print_stored_run
+
+    run = load_run(args.run_id, db_url)
+    if args.json:
+        cli.write_output(args.json, as_json(stored_document(run)))
+    if args.json != "-":
+        print_stored_run(run, args.trades)
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)
