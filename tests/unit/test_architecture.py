@@ -1,0 +1,79 @@
+"""Imports point down: every contract of `make lint` holds, and notices when it is broken."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("core", "db", "llm", "scripts", "strategies")
+
+# Contract -> where to plant which line to break it.
+PLANTED = {
+    "imports point down": ("core/utils.py", "import core.bars"),
+    "domain and errors stand on Python and numpy alone": ("core/errors.py", "import pandas"),
+    "only the exchange client imports ccxt": ("core/sizing.py", "import ccxt"),
+    "only strategies.base and the backtest adapter import Backtesting.py": (
+        "strategies/indicators.py",
+        "from backtesting import Strategy",
+    ),
+    "SQL stays in the database package and in what stores and loads through it": (
+        "core/results.py",
+        "from sqlalchemy import text",
+    ),
+    "every other library has its owner": ("core/results.py", "import yaml"),
+    "a strategy decides from numbers: no data frames, files, clocks, chance, exchange or database": (
+        "strategies/trend_ema.py",
+        "import time",
+    ),
+    "only the backtest runners know the strategies": ("core/sizing.py", "import strategies.rule"),
+    "the database knows values, not who uses them": ("db/models.py", "import core.sizing"),
+    "the local exchange shares no code with the client it tests": (
+        "core/exchange_sim/markets.py",
+        "import requests",
+    ),
+    "a language model reaches the database and value types, and nothing that trades": (
+        "llm/journaler.py",
+        "import core.sizing",
+    ),
+    "nothing stands on the scripts or on a language model": ("core/sizing.py", "import llm.journaler"),
+    "only scripts read the configuration": ("core/sizing.py", "import core.settings"),
+}
+
+
+def lint_imports(root: Path) -> str:
+    code = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    return " ".join(done.stdout.split())
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def test_every_contract_holds(copy: Path) -> None:
+    output = lint_imports(copy)
+    assert f"Contracts: {len(PLANTED)} kept, 0 broken." in output
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_contract_notices_a_planted_import(copy: Path, name: str) -> None:
+    file, line = PLANTED[name]
+    with (copy / file).open("a") as target:
+        target.write(f"\n{line}\n")
+    assert f"{name} BROKEN" in lint_imports(copy)
+
+
+def test_every_contract_has_a_planted_import() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert {contract["name"] for contract in project["tool"]["importlinter"]["contracts"]} == set(PLANTED)
