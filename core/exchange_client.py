@@ -1,0 +1,376 @@
+"""One exchange, through ccxt: closed candles, balance and orders, and no surprises.
+
+The only module that imports ccxt. Times are ms UTC, prices quote currency, amounts base units.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import ccxt
+
+from core.bars import frame_from_bars
+from core.candle_pages import Row, Source, Span, concat, newest, pages
+from core.errors import (
+    AuthenticationError,
+    ExchangeUnreachableError,
+    OrderRefusedError,
+    UnsupportedError,
+    UsageError,
+)
+from core.exchange_calls import Caller, Notice, Notify, RetryPolicy, log_notice
+from core.exchange_clock import ExchangeClock
+from core.exchange_errors import Attempt
+from core.exchange_setup import enter_sandbox, redirect, send_through
+from core.exchange_transport import Transport
+from core.exchange_urls import is_below, is_host_of, parse_base
+from core.exchange_venues import venue_of
+from core.order_rules import (
+    Precision,
+    check_confirmed,
+    checked_params,
+    fit_order,
+    market_rules,
+    refuse_resending,
+)
+from core.rate_limit import Pacer, RateLimiter
+from core.utils import Clock, format_time, now_ms, timeframe_ms
+from core.words import nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from core.domain import Bars
+
+MARKETS_EVERY_MS = 3_600_000
+"""Markets older than this are loaded again: rules change and symbols are halted while a program runs."""
+DEFAULT_PAGE = 500
+"""Candles asked for at once where ccxt does not know the venue's limit."""
+SKEW_NOTICE_MS = 1000
+
+_LABELS = {"synthetic": "synthetic"}
+_PRECISIONS: dict[int, Precision] = {ccxt.TICK_SIZE: "step", ccxt.DECIMAL_PLACES: "places"}
+
+
+class ExchangeClient:
+    """A thin, careful wrapper around one ccxt exchange."""
+
+    def __init__(
+        self,
+        exchange_name: str = "binanceus",
+        api_key: str | None = None,
+        api_secret: str | None = None,
+        sandbox: bool = False,  # noqa: FBT001 -- the specification's signature
+        *,
+        base_url: str | None = None,
+        clock: Clock = now_ms,
+        sleep: Callable[[float], None] = time.sleep,
+        timeout: float = 10.0,
+        retries: RetryPolicy | None = None,
+        notify: Notify = log_notice,
+    ) -> None:
+        """Make a client; nothing is sent yet.
+
+        Key, secret and base URL come from EXCHANGE_API_KEY, EXCHANGE_API_SECRET and EXCHANGE_BASE_URL
+        when None. With a base URL every request goes there and nowhere else. `clock` returns ms UTC,
+        `timeout` is the seconds a complete answer may take.
+
+        Raises UsageError for a name ccxt does not know, SettingsError for an unusable base URL,
+        UnsupportedError for a sandbox the venue does not have.
+        """
+        if exchange_name not in ccxt.exchanges:
+            raise UsageError(nearest("exchange", exchange_name, ccxt.exchanges, "ccxt knows"))
+        self.name = exchange_name
+        self._venue = venue_of(exchange_name)
+        base_url = base_url if base_url is not None else os.environ.get("EXCHANGE_BASE_URL") or None
+        self._base = parse_base(base_url) if base_url else None
+        self._key = api_key if api_key is not None else os.environ.get("EXCHANGE_API_KEY", "")
+        secret = api_secret if api_secret is not None else os.environ.get("EXCHANGE_API_SECRET", "")
+        self._notify = notify
+        self._local = clock
+        self._markets_at: int | None = None
+        retries = retries or RetryPolicy()
+        self._clock = ExchangeClock(clock, self._measure)
+        limiter = RateLimiter(exchange_name, self._venue.budgets, clock, sleep, patience=retries.patience)
+        self._transport = Transport(
+            exchange_name, self._is_allowed, limiter, self._venue.costs, self._clock.peek, timeout
+        )
+        attempt = Attempt(exchange_name, "", (self._key, secret))
+        self._call = Caller(attempt, self._transport, limiter, self._clock, retries, sleep, notify)
+        self._exchange = self._make_exchange(secret, sandbox=sandbox)
+        self._pacer = Pacer(clock, sleep)
+
+    def __repr__(self) -> str:
+        return f"ExchangeClient({self.name!r}, base_url={self._base!r})"
+
+    def __enter__(self) -> ExchangeClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._exchange.session.close()
+
+    @property
+    def label(self) -> str:
+        """The name under which this exchange's candles are stored.
+
+        The ccxt id; with `-synthetic` or `-replay` behind it when a local exchange made the candles up
+        or read them from storage, so that they never mix with real ones.
+        """
+        if self._base is not None and self._transport.candle_source is None:
+            self._clock.measure()
+        source = self._transport.candle_source
+        return self.name if source is None else f"{self.name}-{_LABELS.get(source, 'replay')}"
+
+    def now(self) -> datetime:
+        """Return the time now, UTC, as the exchange counts it once that was measured."""
+        return datetime.fromtimestamp(self._clock.peek() / 1000, UTC)
+
+    def exchange_now(self) -> int:
+        """Return the exchange's time, ms UTC; it is asked when the last answer is five minutes old."""
+        return self._clock.now()
+
+    def symbols(self) -> list[str]:
+        """Return the symbols the exchange lists, sorted."""
+        return sorted(self._markets())
+
+    def fetch_ohlcv(
+        self,
+        symbol: str,
+        timeframe: str = "4h",
+        limit: int | None = 500,
+        since: int | None = None,
+        until: int | None = None,
+    ) -> pd.DataFrame:
+        """Return closed candles as a frame indexed by open time (UTC), oldest first.
+
+        The newest `limit` before `until` (default: now), or with `since` the first `limit` from there on;
+        None for all. `since` and `until` are open times in ms UTC, `until` excluded. Any number of them:
+        pages are fetched as needed. The frame is empty when there are none.
+        """
+        if since is None and limit is not None:
+            return frame_from_bars(self.newest_bars(symbol, timeframe, limit, end=until))
+        parts, count = [], 0
+        for bars in self.ohlcv_pages(symbol, timeframe, since or 0, until):
+            parts.append(bars)
+            count += len(bars.ts)
+            if limit is not None and count >= limit:
+                break
+        return frame_from_bars(concat(parts).until(count if limit is None else limit))
+
+    def newest_bars(
+        self,
+        symbol: str,
+        timeframe: str,
+        limit: int,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+    ) -> Bars:
+        """Return the newest `limit` closed bars with start <= open time < end (ms UTC)."""
+        if limit < 1:
+            raise UsageError(f"wanted at least 1 candle, the limit is {limit}")
+        span = self._span(symbol, timeframe, start or 0, end)
+        wanted_from = max(span.start, span.end - limit * span.step)
+        kept = self._kept(symbol, timeframe, span, wanted_from)
+        return newest(lambda window: list(self._pages(symbol, timeframe, window)), kept, limit)
+
+    def ohlcv_pages(
+        self, symbol: str, timeframe: str, since: int, until: int | None = None
+    ) -> Iterator[Bars]:
+        """Return an iterator over all closed bars with since <= open time < until (ms UTC), page by page.
+
+        Ascending, without loss or repeat, over years and over holes of any length; no page is empty.
+        Rows that are no candles are left out and told to `notify`, as is history that the venue does not
+        keep. Raises UnsupportedError for a symbol or timeframe the venue does not offer, ExchangeError
+        when it cannot be read.
+        """
+        span = self._span(symbol, timeframe, since, until)
+        return self._pages(symbol, timeframe, self._kept(symbol, timeframe, span, span.start))
+
+    def get_balance(self, asset: str = "USDT") -> float:
+        """Return the free balance of one asset, in its own units: what an order could spend now.
+
+        Raises AuthenticationError without a usable key, UnsupportedError for an unknown asset.
+        """
+        self._require_key("read the balance")
+        self._markets()
+        balance = self._call.read("read the balance", self._exchange.fetch_balance)
+        entry = balance.get(asset)
+        if entry is None and asset not in self._exchange.currencies:
+            raise UnsupportedError(nearest("asset", asset, self._exchange.currencies, f"{self.name} lists"))
+        return float(entry["free"] or 0) if entry else 0.0
+
+    def create_order(
+        self,
+        symbol: str,
+        side: str,
+        order_type: str,
+        amount: float | Decimal | str,
+        price: float | Decimal | str | None = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Place one market or limit order, sent exactly once, and return ccxt's order.
+
+        `amount` in base units is rounded down to the lot, a buy price down and a sell price up to the tick.
+        `params["clientOrderId"]` names the order (1 to 36 of A-Z a-z 0-9 - _); one is made up when absent.
+
+        Raises OrderRefusedError (InsufficientFundsError) when nothing is open because of it, and
+        OrderUnknownError, which names the client order id, when nobody knows: look it up then.
+        """
+        sent = checked_params(params, uuid.uuid4().hex)
+        refuse_resending(self._exchange.options)
+        client_id = sent["clientOrderId"]
+        action = f"place the {order_type} {side} of {amount} {symbol} (client order id {client_id})"
+        self._require_key(action)
+        market = self._market(symbol)
+        if market.get("active") is False:
+            raise OrderRefusedError(
+                f"{symbol}: order refused before sending: {self.name} has halted trading in it"
+            )
+        rules = market_rules(market, _PRECISIONS.get(self._exchange.precisionMode, "digits"))
+        fitted = fit_order(rules, side, order_type, amount, price)
+        # Text, because a float would lose digits and ccxt formats what it gets.
+        numbers = (f"{fitted.amount:f}", None if fitted.price is None else f"{fitted.price:f}")
+        self._clock.now()
+        order = self._call.order(
+            action, lambda: self._exchange.create_order(symbol, order_type, side, *numbers, sent)
+        )
+        check_confirmed(order, Attempt(self.name, action), symbol, client_id)
+        return dict(order)
+
+    def cancel_order(self, order_id: str, symbol: str) -> dict[str, Any]:
+        """Cancel one order, sent exactly once, and return ccxt's order.
+
+        Raises OrderRefusedError when it is not open (filled, cancelled or never there: look it up),
+        OrderUnknownError when no answer says whether it was cancelled.
+        """
+        action = f"cancel order {order_id} of {symbol}"
+        self._require_key(action)
+        self._market(symbol)
+        self._clock.now()
+        return dict(self._call.order(action, lambda: self._exchange.cancel_order(order_id, symbol)))
+
+    def get_open_orders(self, symbol: str | None = None) -> list[dict[str, Any]]:
+        """Return the open orders of one symbol, or of all, as ccxt's orders."""
+        self._require_key("read the open orders")
+        if symbol is not None:
+            self._market(symbol)
+        self._markets()
+        return list(self._call.read("read the open orders", lambda: self._exchange.fetch_open_orders(symbol)))
+
+    def _make_exchange(self, secret: str, *, sandbox: bool) -> Any:
+        options = {"enableRateLimit": True, "number": Decimal, "options": dict(self._venue.options)}
+        keys = {"apiKey": self._key, "secret": secret} if self._key else {}
+        exchange = getattr(ccxt, self.name)({**options, **keys})
+        exchange.throttle = self._throttle
+        send_through(exchange, self._transport)
+        if sandbox:
+            enter_sandbox(exchange, self._venue.no_sandbox, self._base)
+        if self._base is not None:
+            redirect(exchange, self._base)
+        return exchange
+
+    def _is_allowed(self, url: str) -> bool:
+        if self._base is not None:
+            return is_below(url, self._base)
+        return self._venue.domain is None or is_host_of(url, self._venue.domain)
+
+    def _throttle(self, cost: float | None = None) -> None:
+        # With budgets of its own the limiter below decides; else ccxt's costs, on the injected clock.
+        if not self._venue.budgets:
+            self._pacer.wait(float(self._exchange.rateLimit) * (1 if cost is None else float(cost)))
+
+    def _measure(self) -> int | None:
+        if not self._exchange.has["fetchTime"]:
+            return None
+        theirs = int(self._call.read("read the time", self._exchange.fetch_time))
+        # What signs a request counts with ccxt's clock, not with the injected one.
+        self._exchange.options["timeDifference"] = self._exchange.milliseconds() - theirs
+        ahead = self._local() - theirs
+        if abs(ahead) >= SKEW_NOTICE_MS and self._base is None:
+            side = "ahead of" if ahead > 0 else "behind"
+            text = f"this machine's clock is {abs(ahead) / 1000:.1f} s {side} {self.name}'s; corrected for"
+            self._notify(Notice("clock", text))
+        return theirs
+
+    def _require_key(self, action: str) -> None:
+        if not self._key:
+            raise AuthenticationError(
+                f"{self.name}: cannot {action}: there is no key; set EXCHANGE_API_KEY and EXCHANGE_API_SECRET"
+            )
+        self._clock.now()
+
+    def _markets(self) -> Mapping[str, Any]:
+        now = self._local()
+        if self._markets_at is None or not 0 <= now - self._markets_at < MARKETS_EVERY_MS:
+            self._call.read("read its markets", lambda: self._exchange.load_markets(reload=True))
+            self._markets_at = now
+        markets: Mapping[str, Any] = self._exchange.markets or {}
+        if not markets:
+            self._markets_at = None
+            raise ExchangeUnreachableError(f"{self.name}: it lists no market at all; try again later")
+        return markets
+
+    def _market(self, symbol: str) -> Mapping[str, Any]:
+        markets = self._markets()
+        if symbol not in markets:
+            raise UnsupportedError(nearest("symbol", symbol, markets, f"{self.name} lists"))
+        market: Mapping[str, Any] = markets[symbol]
+        return market
+
+    def _span(self, symbol: str, timeframe: str, since: int, until: int | None) -> Span:
+        step = timeframe_ms(timeframe)
+        self._market(symbol)
+        offered = (self._exchange.timeframes or {}) if self._exchange.has["fetchOHLCV"] is True else {}
+        if timeframe not in offered:
+            raise UnsupportedError(
+                f"{self.name} has no {timeframe} candles: it offers {', '.join(offered) or 'none'}"
+            )
+        closed = self._clock.now() // step * step
+        end = closed if until is None else min(-(-until // step) * step, closed)
+        page = self._exchange.feature_value(symbol, "fetchOHLCV", "limit", DEFAULT_PAGE)
+        return Span(-(-since // step) * step, end, step, int(page))
+
+    def _kept(self, symbol: str, timeframe: str, span: Span, wanted_from: int) -> Span:
+        """Return the part of a span that the venue still has, and say so when more is wanted."""
+        keeps = self._venue.keeps
+        if keeps is None:
+            return span
+        # The candle in progress is one of them.
+        first = self._clock.now() // span.step * span.step - (keeps - 1) * span.step
+        if wanted_from < first:
+            text = (
+                f"{self.name} serves only its newest {keeps} {timeframe} candles: {symbol} can be had from "
+                f"{format_time(first)} on, nothing older"
+            )
+            self._notify(Notice("history", text))
+        return span._replace(start=max(span.start, first))
+
+    def _pages(self, symbol: str, timeframe: str, span: Span) -> Iterator[Bars]:
+        def ask(since: int | None, limit: int) -> list[Row]:
+            action = f"read {symbol} {timeframe} candles"
+            return self._call.read(action, lambda: self._rows(symbol, timeframe, since, limit))
+
+        for page in pages(Source(ask, self._clock.now), span):
+            for reason in page.refused:
+                self._notify(Notice("refused", f"{self.name} {symbol} {timeframe}: {reason}"))
+            if len(page.bars.ts):
+                yield page.bars
+
+    def _rows(self, symbol: str, timeframe: str, since: int | None, limit: int) -> list[Row]:
+        rows = self._exchange.fetch_ohlcv(symbol, timeframe, since, limit)
+        if not all(isinstance(row, list) and len(row) >= 6 and isinstance(row[0], int) for row in rows):
+            raise ExchangeUnreachableError(
+                f"{self.name}: cannot read {symbol} {timeframe} candles: the answer holds something else"
+            )
+        return list(rows)

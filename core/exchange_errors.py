@@ -1,0 +1,249 @@
+"""ccxt's errors turned into this project's: by class name, code and HTTP status, without importing ccxt.
+
+The sentence of an error is put together here from the venue's own words (its JSON message, never its
+URL), with key, secret and signature taken out, so that it can be logged and shown.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from enum import Enum
+from types import MappingProxyType
+from typing import NamedTuple
+
+from core.errors import (
+    AuthenticationError,
+    ExchangeError,
+    ExchangeUnreachableError,
+    InsufficientFundsError,
+    OrderRefusedError,
+    OrderUnknownError,
+    RateLimitedError,
+    UnsupportedError,
+)
+
+
+class Remedy(Enum):
+    """What may help against a failure of a read."""
+
+    NOTHING = 0
+    AGAIN = 1
+    """The same request after a pause."""
+    SILENCE = 2
+    """The same request after the pause the venue wants."""
+    CLOCK = 3
+    """The same request after measuring the venue's clock."""
+
+
+class Failure(NamedTuple):
+    """An error to raise, and what could be done before raising it."""
+
+    error: ExchangeError
+    remedy: Remedy = Remedy.NOTHING
+
+
+class Answer(NamedTuple):
+    """What is known of the last HTTP answer."""
+
+    status: int | None = None
+    text: str = ""
+    retry_after: float | None = None
+    """Seconds."""
+
+
+class Attempt(NamedTuple):
+    """What was tried, for the sentence."""
+
+    venue: str
+    action: str
+    """As in `read BTC/USDT 1h candles`."""
+    secrets: tuple[str, ...] = ()
+    """Texts that must not appear."""
+
+
+class Cause(Enum):
+    """Why a request failed."""
+
+    RATE = "too many requests"
+    CLOCK = "this machine's clock and the venue's disagree"
+    KEY = "the key was not accepted; check EXCHANGE_API_KEY, EXCHANGE_API_SECRET and its permissions"
+    PLACE = "the venue turns this address away"
+    FUNDS = "the account cannot pay it"
+    NAME = "the venue does not offer it"
+    REFUSED = "the venue refused"
+    LOCAL = "the request could not be made; check the form of key and secret"
+    TROUBLE = "no usable answer"
+    UNCLEAR = "the venue refused without a reason this program knows"
+
+
+class _Case(NamedTuple):
+    kinds: frozenset[str]
+    """The names of the error's class and of its base classes."""
+    broken: str
+    """The name of the class of what caused it."""
+    answer: Answer
+    code: str
+    said: str
+    """The venue's own words; empty when the body is not an error of its form."""
+    sent: bool
+    """Whether a request may have reached the venue."""
+
+
+_SENT_ANYWAY = {"-1000", "-1001", "-1004", "-1006", "-1007", "-1008"}
+"""Binance: it had trouble after the order may have been accepted."""
+_KEY_CODES = {"-1002", "-1022", "-2008", "-2014", "-2015"}
+_REFUSALS = {"InvalidOrder", "BadRequest", "ArgumentsRequired", "OperationRejected"}
+_TRANSIENT_WORDS = ("EService:", "EGeneral:Internal error")
+"""Kraken says these with HTTP 200; ccxt calls them a plain refusal."""
+_BROKEN = {"SSLError", "ChunkedEncodingError", "ContentDecodingError"}
+_PLACES = {
+    403: "its firewall turns this address away: wait some minutes and ask less often",
+    404: "there is nothing at this address: check the base URL",
+    451: "it does not serve this country",
+}
+
+# The first that holds. The key comes before the rate: after one good call ccxt takes a revoked key for a
+# flood of requests.
+_CAUSES: tuple[tuple[Callable[[_Case], bool], Cause], ...] = (
+    (lambda case: case.answer.status in (418, 429), Cause.RATE),
+    (lambda case: case.code == "-1021" or "InvalidNonce" in case.kinds, Cause.CLOCK),
+    (lambda case: case.code in _KEY_CODES or "AuthenticationError" in case.kinds, Cause.KEY),
+    (lambda case: bool(case.kinds & {"RateLimitExceeded", "DDoSProtection"}), Cause.RATE),
+    (lambda case: case.answer.status in _PLACES and "OperationFailed" in case.kinds, Cause.PLACE),
+    (lambda case: "InsufficientFunds" in case.kinds, Cause.FUNDS),
+    (lambda case: bool(case.kinds & {"BadSymbol", "NotSupported"}), Cause.NAME),
+    (lambda case: bool(case.kinds & _REFUSALS), Cause.REFUSED),
+    (lambda case: "BaseError" not in case.kinds and not case.sent, Cause.LOCAL),
+    # What is not ccxt's own error came up while it took apart an answer that was not what it looked like.
+    (lambda case: "BaseError" not in case.kinds or "OperationFailed" in case.kinds, Cause.TROUBLE),
+    (lambda case: case.broken in _BROKEN or case.said.startswith(_TRANSIENT_WORDS), Cause.TROUBLE),
+)
+_READ_ERRORS: Mapping[Cause, tuple[type[ExchangeError], Remedy]] = MappingProxyType(
+    {
+        Cause.CLOCK: (AuthenticationError, Remedy.CLOCK),
+        Cause.KEY: (AuthenticationError, Remedy.NOTHING),
+        Cause.PLACE: (ExchangeUnreachableError, Remedy.NOTHING),
+        Cause.NAME: (UnsupportedError, Remedy.NOTHING),
+        Cause.TROUBLE: (ExchangeUnreachableError, Remedy.AGAIN),
+    }
+)
+_ORDER_ERRORS: Mapping[Cause, type[ExchangeError]] = MappingProxyType(
+    {
+        Cause.CLOCK: AuthenticationError,
+        Cause.KEY: AuthenticationError,
+        Cause.FUNDS: InsufficientFundsError,
+        Cause.NAME: OrderRefusedError,
+        Cause.REFUSED: OrderRefusedError,
+    }
+)
+
+
+def translate_read(error: Exception, attempt: Attempt, answer: Answer, *, sent: bool = True) -> Failure:
+    """Return this project's error for a failed read, and the remedy to try first."""
+    case = _case(error, answer, sent=sent)
+    cause = _cause(case)
+    sentence = f"{_wanted(attempt)}{_sentence(cause, case)}{_words(error, case, attempt)}"
+    if cause is Cause.RATE:
+        return Failure(RateLimitedError(sentence, answer.retry_after), Remedy.SILENCE)
+    kind, remedy = _READ_ERRORS.get(cause, (ExchangeError, Remedy.NOTHING))
+    return Failure(kind(sentence), remedy)
+
+
+def translate_order(error: Exception, attempt: Attempt, answer: Answer, *, sent: bool) -> ExchangeError:
+    """Return this project's error for a failed order: refused, or unknown when in any doubt.
+
+    `sent` says whether the request may have reached the venue. If it did, only a refusal in the venue's
+    own words is one; after anything else the order may exist.
+    """
+    case = _case(error, answer, sent=sent)
+    cause = _cause(case)
+    start, words = _wanted(attempt), _words(error, case, attempt)
+    if cause is Cause.RATE and _is_definite(case):
+        return RateLimitedError(f"{start}{_sentence(cause, case)}{words}", answer.retry_after)
+    if cause in _ORDER_ERRORS and (not sent or _is_definite(case)):
+        return _ORDER_ERRORS[cause](f"{start}{_sentence(cause, case)}{words}")
+    if not sent:
+        return ExchangeUnreachableError(f"{start}{_sentence(cause, case)}; nothing was sent{words}")
+    return OrderUnknownError(
+        f"{start}{_sentence(Cause.TROUBLE, case)}; it may exist: look it up, do not send it again{words}"
+    )
+
+
+def unusable_order_answer(attempt: Attempt, why: str) -> OrderUnknownError:
+    """Return the error for an order that was answered, but not by its own confirmation."""
+    return OrderUnknownError(f"{_wanted(attempt)}{why}; it may exist: look it up, do not send it again")
+
+
+def _is_definite(case: _Case) -> bool:
+    status = case.answer.status
+    if status in (418, 429):
+        return True
+    answered = status is not None and status < 500 and status not in (408, 409) and bool(case.said)
+    # "Duplicate order sent." says that an order with this id is open.
+    return answered and case.code not in _SENT_ANYWAY and "Duplicate" not in case.said
+
+
+def _case(error: Exception, answer: Answer, *, sent: bool) -> _Case:
+    kinds = frozenset(kind.__name__ for kind in type(error).__mro__)
+    return _Case(kinds, type(error.__cause__).__name__, answer, *_read_body(answer.text), sent)
+
+
+def _cause(case: _Case) -> Cause:
+    return next((cause for holds, cause in _CAUSES if holds(case)), Cause.UNCLEAR)
+
+
+def _wanted(attempt: Attempt) -> str:
+    return f"{attempt.venue}: cannot {attempt.action}: "
+
+
+def _sentence(cause: Cause, case: _Case) -> str:
+    answer = case.answer
+    if cause is Cause.RATE and answer.retry_after is not None:
+        return f"too many requests: it wants {answer.retry_after:.0f} s of silence"
+    if cause is Cause.PLACE and answer.status is not None:
+        return _PLACES[answer.status]
+    return _trouble(case) if cause is Cause.TROUBLE else str(cause.value)
+
+
+def _trouble(case: _Case) -> str:
+    status = case.answer.status
+    if status is not None and status >= 400:
+        return f"it answered HTTP {status}"
+    if "RequestTimeout" in case.kinds:
+        return "no complete answer in time"
+    if status is not None or "BaseError" not in case.kinds:
+        return "the answer was cut off or makes no sense"
+    return "no connection, or it broke off"
+
+
+def _read_body(text: str) -> tuple[str, str]:
+    """Return the code and the message in an error body of Binance's or Kraken's form, else blanks."""
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return "", ""
+    if not isinstance(body, dict):
+        return "", ""
+    said = body.get("msg") or body.get("message") or body.get("error") or ""
+    if isinstance(said, list):
+        said = ", ".join(map(str, said))
+    return str(body.get("code", "")), str(said)
+
+
+def _words(error: Exception, case: _Case, attempt: Attempt) -> str:
+    said = case.said
+    if not said and case.answer.status is None and "://" not in str(error):
+        # ccxt's own words about its arguments; what it says about a request holds the signed URL.
+        said = str(error).removeprefix(attempt.venue) if "BaseError" in case.kinds else ""
+    for secret in filter(None, attempt.secrets):
+        said = said.replace(secret, "***")
+    said = _SIGNED.sub(r"\1 ***", _ADDRESS.sub("(address)", said))
+    said = " ".join(said.split())
+    return f' (it says: "{said if len(said) <= _LONGEST else said[:_LONGEST] + "…"}")' if said else ""
+
+
+_LONGEST = 160
+_ADDRESS = re.compile(r"\w+://\S+")
+_SIGNED = re.compile(r"(?i)\b(signature|api-?key|api-sign|x-mbx-apikey)\b\W*[=:]\W*[\w%+/=-]+")

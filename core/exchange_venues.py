@@ -1,0 +1,63 @@
+"""What this program knows about single exchanges beyond what ccxt says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from core.rate_limit import BINANCEUS_BUDGETS, Budget, Costs, binanceus_costs
+
+
+def _no_costs(_method: str, _url: str) -> Costs:
+    return {}
+
+
+class Venue(NamedTuple):
+    """One exchange's peculiarities."""
+
+    domain: str | None = None
+    """The only domain its requests may go to; None when ccxt's own addresses are trusted."""
+    budgets: tuple[Budget, ...] = ()
+    """Its real limits, where ccxt's throttle is wrong; then they replace it."""
+    costs: Any = _no_costs
+    """Takes method and URL, returns Costs."""
+    keeps: int | None = None
+    """It serves only so many of the newest candles, the one in progress included."""
+    no_sandbox: str = ""
+    """Why ccxt's sandbox mode must not be used."""
+    options: Mapping[str, Any] = MappingProxyType({})
+    """ccxt options."""
+
+
+_SPOT_ONLY: Mapping[str, Any] = MappingProxyType(
+    {
+        "defaultType": "spot",
+        "fetchMarkets": {"types": ["spot"]},
+        "fetchCurrencies": False,
+        "fetchMargins": False,
+        "fetchOpenOrders": {"warnWithoutSymbol": False},
+        # Binance refuses an order that arrives later than this: the shorter, the sooner its fate is known.
+        "recvWindow": 5000,
+    }
+)
+
+_VENUES: Mapping[str, Venue] = MappingProxyType(
+    {
+        "binanceus": Venue(
+            # ccxt sends some calls of this class to binance.com, signed with the Binance.US key.
+            domain="binance.us",
+            budgets=BINANCEUS_BUDGETS,
+            costs=binanceus_costs,
+            no_sandbox="Binance.US has none; ccxt would switch to the test networks of binance.com",
+            options=_SPOT_ONLY,
+        ),
+        "binance": Venue(options=_SPOT_ONLY),
+        "kraken": Venue(keeps=720),
+    }
+)
+
+
+def venue_of(name: str) -> Venue:
+    """Return what is known of a ccxt exchange id; a plain Venue for most."""
+    return _VENUES.get(name, Venue())

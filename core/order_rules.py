@@ -1,0 +1,184 @@
+"""A market's order rules in exact decimals: rounding to tick and lot, smallest and largest order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Context, Decimal, InvalidOperation
+from typing import Any, Literal, NamedTuple
+
+from core.errors import OrderRefusedError
+from core.exchange_errors import Attempt, unusable_order_answer
+
+# Its own context: ccxt sets the rounding of the thread's shared one whenever it formats a number.
+_EXACT = Context(prec=60)
+
+SIDES = ("buy", "sell")
+ORDER_TYPES = ("market", "limit")
+
+
+Precision = Literal["step", "places", "digits"]
+"""A price or amount step, a number of decimal places, or of significant digits (rounded by ccxt)."""
+
+
+class Span(NamedTuple):
+    """Smallest and largest allowed value; None for no bound."""
+
+    least: Decimal | None = None
+    most: Decimal | None = None
+
+
+class MarketRules(NamedTuple):
+    """What an order on one market must satisfy."""
+
+    symbol: str
+    tick: Decimal | None
+    """Price step, quote currency; None when the venue rounds by other rules."""
+    lot: Decimal | None
+    """Amount step, base units."""
+    amount: Span = Span()
+    market_amount: Span = Span()
+    """A further bound on market orders."""
+    price: Span = Span()
+    cost: Span = Span()
+    """Amount times price, quote currency."""
+
+
+class Fitted(NamedTuple):
+    """An order that satisfies its market's rules."""
+
+    amount: Decimal
+    price: Decimal | None
+    """None for a market order."""
+
+
+def exact(value: object) -> Decimal | None:
+    """Return a number as the decimal it is written as; None for None, NaN and what is no number."""
+    try:
+        number = Decimal(str(value), _EXACT)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def market_rules(market: Mapping[str, Any], precision: Precision = "step") -> MarketRules:
+    """Return the rules in a ccxt market; `precision` says what its numbers of that name mean."""
+    limits, steps = market.get("limits") or {}, market.get("precision") or {}
+
+    def step(name: str) -> Decimal | None:
+        value = exact(steps.get(name))
+        if value is None or precision == "digits":
+            return None
+        return (Decimal(1).scaleb(-int(value)) if precision == "places" else value) or None
+
+    def span(name: str) -> Span:
+        bounds = limits.get(name) or {}
+        return Span(exact(bounds.get("min")), exact(bounds.get("max")))
+
+    return MarketRules(
+        market["symbol"],
+        step("price"),
+        step("amount"),
+        *map(span, ("amount", "market", "price", "cost")),
+    )
+
+
+def fit_order(rules: MarketRules, side: str, order_type: str, amount: object, price: object) -> Fitted:
+    """Return amount and price as the venue takes them: amount down, buy price down, sell price up.
+
+    Raises OrderRefusedError, naming the rule, when that cannot be a valid order.
+    """
+    _check_form(rules, side, order_type, price)
+    wanted = _positive(rules, "amount", amount)
+    size = _to_step(wanted, rules.lot)
+    _within(rules, "amount", size, rules.amount)
+    if order_type == "market":
+        _within(rules, "market amount", size, rules.market_amount)
+        return Fitted(size, None)
+    limit = _to_step(_positive(rules, "price", price), rules.tick, up=side == "sell")
+    _within(rules, "price", limit, rules.price)
+    _within(rules, "notional", _EXACT.multiply(size, limit), rules.cost)
+    return Fitted(size, limit)
+
+
+def _check_form(rules: MarketRules, side: str, order_type: str, price: object) -> None:
+    if side not in SIDES or order_type not in ORDER_TYPES:
+        raise _refused(rules, f"side {side!r} with type {order_type!r}", "buy or sell, market or limit")
+    if order_type == "limit" and price is None:
+        raise _refused(rules, "a limit order without a price", "give the price")
+    if order_type == "market" and price is not None:
+        # ccxt would turn it into an order for amount * price of quote currency.
+        raise _refused(rules, "a market order with a price", "leave the price out or use a limit order")
+
+
+def _positive(rules: MarketRules, name: str, value: object) -> Decimal:
+    number = exact(value)
+    if number is None or number <= 0:
+        raise _refused(rules, f"{name} {value}", f"the {name} must be a positive number")
+    return number
+
+
+def _to_step(value: Decimal, step: Decimal | None, *, up: bool = False) -> Decimal:
+    if step is None:
+        return value
+    # Whole steps and a remainder: nothing is rounded on the way, whatever the digits.
+    steps, rest = _EXACT.divmod(value, step)
+    return _EXACT.multiply(steps + 1 if up and rest else steps, step)
+
+
+def _within(rules: MarketRules, name: str, value: Decimal, span: Span) -> None:
+    if value <= 0 or (span.least is not None and value < span.least):
+        least = f"{span.least:f}" if span.least is not None else "one step"
+        raise _refused(rules, f"{name} {value:f} after rounding", f"the smallest allowed is {least}")
+    # A venue writes 0 for "no upper bound".
+    if span.most and value > span.most:
+        raise _refused(rules, f"{name} {value:f}", f"the largest allowed is {span.most:f}")
+
+
+def _refused(rules: MarketRules, came: str, allowed: str) -> OrderRefusedError:
+    return OrderRefusedError(f"{rules.symbol}: order refused before sending: {came}: {allowed}")
+
+
+_CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
+_RESENDING = "maxRetriesOnFailure"
+_BY_COST = ("cost", "quoteOrderQty")
+
+
+def checked_params(params: Mapping[str, Any] | None, new_id: str) -> dict[str, Any]:
+    """Return an order's further parameters with its client order id, `new_id` when they name none.
+
+    Raises OrderRefusedError for an id of another form and for parameters that change what is sent.
+    """
+    sent = {"clientOrderId": new_id, **(params or {})}
+    if not _CLIENT_ID.fullmatch(str(sent["clientOrderId"])):
+        raise OrderRefusedError(
+            f"client order id {sent['clientOrderId']!r}: order refused before sending: wanted 1 to 36 "
+            "letters, digits, - or _"
+        )
+    for name in _BY_COST:
+        if name in sent:
+            raise OrderRefusedError(
+                f"parameter {name}: order refused before sending: give the amount instead"
+            )
+    refuse_resending(sent)
+    return sent
+
+
+def refuse_resending(settings: Mapping[str, Any]) -> None:
+    """Raise OrderRefusedError when ccxt was told to send again what failed: it would order twice."""
+    for place in (settings, *(value for value in settings.values() if isinstance(value, Mapping))):
+        for name in (_RESENDING, "default" + _RESENDING[0].upper() + _RESENDING[1:]):
+            if place.get(name):
+                raise OrderRefusedError(
+                    f"{name} is {place[name]}: order refused before sending: an order whose answer was lost "
+                    "would be placed again; set it to 0"
+                )
+
+
+def check_confirmed(order: Any, attempt: Attempt, symbol: str, client_id: str) -> None:
+    """Raise OrderUnknownError unless an answer confirms this very order with an id of the venue's."""
+    if not isinstance(order, Mapping) or not order.get("id"):
+        raise unusable_order_answer(attempt, "the answer carries no order id")
+    for name, wanted in (("clientOrderId", client_id), ("symbol", symbol)):
+        if order.get(name) not in (None, wanted):
+            raise unusable_order_answer(attempt, f"the answer is about {name} {order[name]}")
