@@ -1,0 +1,82 @@
+"""Time ours and a reference alternately in one run, so that a busy machine slows both alike."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Sequence
+from statistics import median
+from time import perf_counter
+from typing import NamedTuple
+
+
+def _nothing() -> None:
+    return None
+
+
+class Case(NamedTuple):
+    """Something to measure."""
+
+    name: str
+    ours: Callable[[], object]
+    reference: Callable[[], object] | None = None
+    """The yardstick; without one the target is in seconds."""
+    target: float = 1.0
+    """At most this many times the reference, or this many seconds."""
+    repeat: int = 5
+    prepare: Callable[[], object] = _nothing
+    """Called before each timing, not timed."""
+
+
+class Measured(NamedTuple):
+    """Medians of a case, in seconds."""
+
+    case: Case
+    ours: float
+    reference: float | None
+
+    @property
+    def value(self) -> float:
+        """What the target limits: the ratio, or the seconds where there is no reference."""
+        return self.ours / self.reference if self.reference else self.ours
+
+    @property
+    def met(self) -> bool:
+        """Whether the target is kept."""
+        return self.value <= self.case.target
+
+
+def measure(case: Case) -> Measured:
+    """Run a case; who goes first alternates, and garbage is collected between, not during."""
+    sides = [case.ours] if case.reference is None else [case.ours, case.reference]
+    times: list[list[float]] = [[] for _ in sides]
+    for turn in range(case.repeat):
+        for which in range(len(sides)) if turn % 2 else reversed(range(len(sides))):
+            case.prepare()
+            times[which].append(_seconds(sides[which]))
+    return Measured(case, median(times[0]), median(times[1]) if len(sides) > 1 else None)
+
+
+def format_rows(results: Sequence[Measured]) -> list[str]:
+    """Return the table, heading first."""
+    width = max((len(found.case.name) for found in results), default=4)
+    heading = f"{'name':<{width}}  {'ours s':>9}  {'reference s':>11}  {'ratio':>6}  {'target':>7}"
+    return [heading, *(_row(found, width) for found in results)]
+
+
+def _row(found: Measured, width: int) -> str:
+    reference = f"{found.reference:11.4f}" if found.reference else " " * 11
+    ratio = f"{found.value:6.2f}" if found.reference else " " * 6
+    target = f"{found.case.target:g}" + ("" if found.reference else " s")
+    verdict = "" if found.met else "  MISSED"
+    return f"{found.case.name:<{width}}  {found.ours:9.4f}  {reference}  {ratio}  {target:>7}{verdict}"
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    gc.collect()
+    gc.disable()
+    try:
+        start = perf_counter()
+        run()
+        return perf_counter() - start
+    finally:
+        gc.enable()
