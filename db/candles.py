@@ -34,7 +34,7 @@ _HOLES = f"""SELECT count(*), sum(step / ? - 1) FROM
  WHERE step > ?"""  # noqa: S608
 _RANGES = """SELECT exchange, symbol, timeframe, count(*), min(ts), max(ts) FROM ohlcv
  GROUP BY exchange, symbol, timeframe ORDER BY exchange, symbol, timeframe"""
-_UPDATES = "SELECT exchange, symbol, timeframe, updated_at, checked_at, source FROM candle_series"
+_LOADS = "SELECT exchange, symbol, timeframe, updated_at, checked_at, source FROM candle_series"
 # A stored row that is the same is not written again: no work for the disk, and it is not counted.
 _UPSERT = """INSERT INTO ohlcv (exchange, symbol, timeframe, ts, open, high, low, close, volume)
  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -160,11 +160,11 @@ def stored_ranges(engine: Engine) -> list[SeriesRange]:
     return [SeriesRange(Series(*row[:3]), *row[3:]) for row in rows]
 
 
-def list_series(engine: Engine) -> list[StoredSeries]:
-    """Return what is stored, its gaps and its last load, by exchange, symbol and timeframe."""
+def list_series(engine: Engine, only: Series | None = None) -> list[StoredSeries]:
+    """Return what is stored (of one series, if given), its gaps and its last load, by name."""
+    ranges = [found for found in stored_ranges(engine) if only in (None, found.series)]
     with engine.connect() as connection:
-        ranges = [SeriesRange(Series(*row[:3]), *row[3:]) for row in connection.exec_driver_sql(_RANGES)]
-        loads = {Series(*row[:3]): tuple(row[3:]) for row in connection.exec_driver_sql(_UPDATES)}
+        loads = {Series(*row[:3]): tuple(row[3:]) for row in connection.exec_driver_sql(_LOADS)}
         return [
             StoredSeries(*found, _gaps(connection, found), *loads.get(found.series, (None, None, "")))
             for found in ranges

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -63,6 +64,20 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"wanted a whole number from 1, got {text!r}")
     return int(text)
+
+
+def exchange_label(text: str) -> str:
+    """Return an exchange's label in lower case."""
+    if not re.fullmatch(r"[\w-]+", text):
+        raise argparse.ArgumentTypeError(f"wanted an exchange such as binance, got {text!r}")
+    return text.lower()
+
+
+def symbol(text: str) -> str:
+    """Return a symbol in upper case."""
+    if not re.fullmatch(r"\w+/\w+(:\w+)?", text):
+        raise argparse.ArgumentTypeError(f"wanted a symbol such as BTC/USDT, got {text!r}")
+    return text.upper()
 
 
 @contextmanager

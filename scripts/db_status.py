@@ -1,0 +1,113 @@
+"""Show what the database holds: candles by series, their range and gaps, saved backtests, size."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from scripts import cli
+
+if TYPE_CHECKING:
+    from db.candles import StoredSeries
+    from db.status import DatabaseStatus
+
+EXAMPLES = """\
+  db_status.py
+  db_status.py --db-url sqlite:///data/other.db
+  db_status.py --json -
+  db_status.py --check
+"""
+NEXT_STEP = """\
+no candles yet; load some:
+  python scripts/fetch_ohlcv_to_db.py --exchange binanceus --symbol BTC/USDT --timeframe 4h
+  python scripts/import_ohlcv_to_db.py FILE --exchange binance --symbol BTC/USDT --timeframe 4h"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse, look, print."""
+    args = parse(argv)
+    cli.check_free(args.json, force=args.force)
+    from db.base import open_engine
+    from db.init_db import get_db_url
+    from db.status import database_status, find_damage
+
+    engine = open_engine(cli.load_settings({"db.url": args.db_url}).db.url or get_db_url())
+    status = database_status(engine)
+    if args.json:
+        cli.write_output(args.json, json.dumps(as_document(status), indent=2) + "\n")
+    if args.json != "-":
+        show(status)
+    damage = find_damage(engine) if args.check else []
+    for line in damage:
+        print(f"damaged: {line}", file=sys.stderr)
+    if args.check and not damage:
+        print("checked: no damage found", file=sys.stderr)
+    return 1 if damage else 0
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """Return the arguments."""
+    parser = cli.parser(__doc__ or "", EXAMPLES)
+    parser.add_argument("--db-url", help="database (default: HOT_CRYPTO_DB_URL, then settings.yaml)")
+    parser.add_argument("--json", metavar="PATH", help="write it as a JSON document; - for stdout, alone")
+    parser.add_argument("--force", action="store_true", help="overwrite that file if it exists")
+    parser.add_argument("--check", action="store_true", help="read the whole SQLite file and look for damage")
+    return parser.parse_args(argv)
+
+
+def show(status: "DatabaseStatus") -> None:
+    """Print the database and one row per series."""
+    size = "" if status.size is None else f", {status.size / 1e6:.1f} MB"
+    print(f"{status.name} (schema version {status.schema_version}{size})")
+    print(
+        f"{status.backtest_runs} saved backtest runs"
+        + ("; show_runs.py lists them" * bool(status.backtest_runs))
+    )
+    if not status.series:
+        print(NEXT_STEP)
+        return
+    from core.reports.table import print_table
+
+    headings = ("exchange", "symbol", "timeframe", "first (UTC)", "last (UTC)", "bars", "gaps", "missing")
+    print()
+    print_table((*headings, "updated (UTC)", ""), [cells(found) for found in status.series], left=3)
+
+
+def cells(found: "StoredSeries") -> list[str]:
+    """Return a row of the table."""
+    from core.utils import format_time
+    from db.status import is_synthetic
+
+    gaps = ("?", "?") if found.gaps is None else (f"{found.gaps.holes:,}", f"{found.gaps.missing:,}")
+    times = [format_time(found.first), format_time(found.last)]
+    updated = "?" if found.updated_at is None else format_time(found.updated_at)
+    return [
+        *found.series,
+        *times,
+        f"{found.rows:,}",
+        *gaps,
+        updated,
+        "SYNTHETIC" if is_synthetic(found) else "",
+    ]
+
+
+def as_document(status: "DatabaseStatus") -> dict[str, object]:
+    """Return the status for machines; times in ms UTC, size in bytes."""
+    from db.status import is_synthetic
+
+    series = [
+        found.series._asdict()
+        | {"rows": found.rows, "first": found.first, "last": found.last}
+        | {"gaps": None if found.gaps is None else found.gaps._asdict()}
+        | {"updated_at": found.updated_at, "checked_at": found.checked_at, "source": found.source}
+        | {"synthetic": is_synthetic(found)}
+        for found in status.series
+    ]
+    return status._asdict() | {"series": series}
+
+
+if __name__ == "__main__":
+    cli.run(main)
