@@ -6,7 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from core.errors import UsageError, unknown_name
 
@@ -28,6 +28,8 @@ TIMEFRAMES: dict[str, int] = {
     "1d": 86_400_000,
 }
 """Milliseconds per bar. All divide a day, so every grid starts at midnight UTC."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def timeframe_ms(timeframe: str) -> int:
@@ -56,7 +58,8 @@ def parse_time(text: str) -> int:
         raise UsageError(
             f"cannot read the time {text!r}: wanted 2024-01-31, 2024-01-31T12:00 (UTC) or milliseconds"
         ) from None
-    return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1000)
+    # Whole numbers: `timestamp() * 1000` is a millisecond short for some times.
+    return (moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def format_time(ms: int) -> str:

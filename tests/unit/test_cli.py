@@ -1,0 +1,196 @@
+"""What every script does: exit codes, one line per error, quiet pipes, `--help` without heavy imports."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.errors import (
+    DatabaseError,
+    ExchangeError,
+    HotCryptoError,
+    NoDataError,
+    OrderRefusedError,
+    SettingsError,
+    UsageError,
+)
+from core.settings_models import env_names
+from scripts import cli
+
+SCRIPTS = sorted(
+    path
+    for path in (cli.ROOT / "scripts").glob("*.py")
+    if "__main__" in path.read_text(encoding="utf-8") and path.name != "cli.py"
+)
+HEAVY = {
+    "aiohttp", "backtesting", "bokeh", "ccxt", "numpy", "pandas", "pyarrow", "pydantic", "requests", "rich",
+    "sqlalchemy", "talib", "yaml",
+}  # fmt: skip
+
+
+def run_child(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=cli.ROOT, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (HotCryptoError, 1),
+        (NoDataError, 1),
+        (OrderRefusedError, 1),
+        (UsageError, 2),
+        (SettingsError, 2),
+        (DatabaseError, 3),
+        (ExchangeError, 3),
+    ],
+)
+def test_an_error_is_one_line_on_stderr_and_its_exit_code(
+    capsys: pytest.CaptureFixture[str], error: type[HotCryptoError], code: int
+) -> None:
+    def main() -> int:
+        raise error("wanted this, got that: do so")
+
+    with pytest.raises(SystemExit) as left:
+        cli.run(main)
+    assert left.value.code == code
+    assert capsys.readouterr() == ("", "error: wanted this, got that: do so\n")
+
+
+@pytest.mark.parametrize(("returned", "code"), [(None, 0), (0, 0), (1, 1)])
+def test_what_main_returns_is_the_exit_code(returned: int | None, code: int) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.run(lambda: returned)
+    assert left.value.code == code
+
+
+def test_an_interrupt_is_130_and_says_that_work_is_saved(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> int:
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as left:
+        cli.run(main)
+    assert left.value.code == cli.INTERRUPTED == 130
+    assert capsys.readouterr().err == "interrupted: what was finished is saved\n"
+
+
+def test_a_mistake_in_the_program_keeps_its_traceback() -> None:
+    with pytest.raises(ZeroDivisionError):
+        cli.run(lambda: 1 // 0)
+
+
+@pytest.mark.parametrize("lines", [1, 100_000])
+def test_a_reader_that_has_enough_is_no_error(lines: int) -> None:
+    code = (
+        f"import sys; from scripts import cli; cli.run(lambda: sys.stdin.read() and print('x\\n' * {lines}))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=cli.ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.close()
+        child.stdin.write(b"the reader is gone")
+        child.stdin.close()
+        assert child.stderr.read() == b""
+        assert child.wait() == 0
+
+
+def test_the_parser_shows_examples_and_takes_no_abbreviations(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = cli.parser("Do a thing.", "  scripts/thing.py --symbol BTC/USDT")
+    parser.add_argument("--symbol")
+    assert "examples:\n  scripts/thing.py --symbol BTC/USDT" in parser.format_help()
+    with pytest.raises(SystemExit) as left:
+        parser.parse_args(["--sym", "x"])
+    assert left.value.code == 2
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "", "x", "1e3"])
+def test_a_count_is_a_whole_number_from_1(text: str) -> None:
+    assert cli.positive("12") == 12
+    with pytest.raises(argparse.ArgumentTypeError, match="wanted a whole number from 1"):
+        cli.positive(text)
+
+
+def test_a_users_file_is_not_overwritten_unless_told(tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    cli.check_free(str(path), force=False)
+    path.write_text("mine")
+    with pytest.raises(UsageError, match=r"mine\.json exists and is left as it is"):
+        cli.check_free(str(path), force=False)
+    cli.check_free(str(path), force=True)
+    cli.check_free("-", force=False)
+    cli.check_free(None, force=False)
+
+
+def test_output_goes_to_a_file_whole_or_to_stdout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "new" / "out.json"
+    cli.write_output(str(path), "{}\n")
+    assert path.read_text() == "{}\n"
+    assert [found.name for found in path.parent.iterdir()] == ["out.json"]
+    cli.write_output("-", "{}\n")
+    assert capsys.readouterr().out == "{}\n"
+
+
+def test_output_that_cannot_be_written_is_wrong_usage(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="cannot write"):
+        cli.write_output(str(tmp_path / "file" / "out.json"), "{}")
+
+
+def test_progress_is_silent_when_stderr_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with cli.progress("working", total=3) as advance:
+        advance()
+        advance(2)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_settings_are_the_roots_files_under_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(cli.ROOT / "config", tmp_path / "config")
+    (tmp_path / ".env").write_text("HOT_CRYPTO_EXCHANGE_NAME=kraken\nHOT_CRYPTO_DB_URL=sqlite:///mine.db\n")
+    monkeypatch.setattr(cli, "ROOT", tmp_path)
+    for name in env_names():
+        monkeypatch.delenv(name, raising=False)
+    settings = cli.load_settings({"db.url": "sqlite:///elsewhere.db", "exchange.name": None})
+    assert settings.db.url == "sqlite:///elsewhere.db"
+    assert settings.exchange.name == "kraken"
+    assert cli.load_settings().db.url == "sqlite:///mine.db"
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_help_has_an_example_and_imports_nothing_heavy(script: Path) -> None:
+    code = (
+        "import runpy, sys\n"
+        f"sys.argv = [{str(script)!r}, '--help']\n"
+        "try:\n"
+        f"    runpy.run_path({str(script)!r}, run_name='__main__')\n"
+        "except SystemExit as left:\n"
+        f"    print('heavy', left.code, sorted({HEAVY} & set(sys.modules)))\n"
+    )
+    done = run_child(code)
+    assert done.stderr == ""
+    assert "examples:" in done.stdout
+    assert done.stdout.splitlines()[-1] == "heavy 0 []"
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_an_unknown_flag_is_wrong_usage_without_a_traceback(script: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(script), "--no-such-flag"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"usage: {script.name}")
+    assert done.stderr.splitlines()[-1].startswith(f"{script.name}: error: ")

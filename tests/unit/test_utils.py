@@ -1,0 +1,83 @@
+"""Times, timeframes and log lines are said in one way."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import UsageError
+from core.utils import TIMEFRAMES, configure_logging, format_time, now_ms, parse_time, timeframe_ms
+
+JANUARY_31 = 1_706_659_200_000
+
+
+def test_every_timeframe_divides_a_day_and_is_as_long_as_its_name_says() -> None:
+    units = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
+    for name, length in TIMEFRAMES.items():
+        assert length == int(name[:-1]) * units[name[-1]] == timeframe_ms(name)
+        assert 86_400_000 % length == 0
+
+
+@pytest.mark.parametrize("name", ["4H", "1w", "", "5", "60m", "1M"])
+def test_an_unknown_timeframe_is_refused_with_the_known_ones(name: str) -> None:
+    with pytest.raises(UsageError, match=f"unknown timeframe '{name}': .*known: 12h, 15m, 1d"):
+        timeframe_ms(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [
+        ("2024-01-31", JANUARY_31),
+        ("2024-01-31T12:00", JANUARY_31 + 43_200_000),
+        ("2024-01-31 12:00:00.001", JANUARY_31 + 43_200_001),
+        ("2024-01-31T12:00+02:00", JANUARY_31 + 36_000_000),
+        ("2024-01-31T12:00Z", JANUARY_31 + 43_200_000),
+        ("1706659200000", JANUARY_31),
+        ("1969-12-31T23:59:59.999", -1),
+    ],
+)
+def test_a_time_without_a_zone_is_utc(text: str, ms: int) -> None:
+    assert parse_time(text) == ms
+
+
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "2024-02-30", "1706659200", "12:00", "2024-01-31T25:00", "-1"]
+)
+def test_what_is_no_time_is_refused_with_what_is_wanted(text: str) -> None:
+    with pytest.raises(UsageError, match=r"wanted 2024-01-31, 2024-01-31T12:00 \(UTC\) or milliseconds"):
+        parse_time(text)
+
+
+@given(st.integers(0, 4_000_000_000_000))
+def test_a_time_is_read_to_the_millisecond(ms: int) -> None:
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+    assert parse_time(moment.isoformat()) == ms
+
+
+@given(st.integers(0, 2_500_000_000_000))
+def test_a_time_is_written_to_the_minute_in_utc(ms: int) -> None:
+    assert parse_time(format_time(ms)) == ms - ms % 60_000
+
+
+def test_now_is_the_clock_in_whole_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time_ns", lambda: 1_706_659_200_000_999_999)
+    assert now_ms() == JANUARY_31
+
+
+def test_log_lines_go_to_stderr_and_ccxts_debug_lines_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_options: dict[str, Any] = {}
+    monkeypatch.setattr(logging, "basicConfig", lambda **options: given_options.update(options))
+    ccxt = logging.getLogger("ccxt")
+    monkeypatch.setattr(ccxt, "level", ccxt.level)
+    configure_logging(logging.DEBUG)
+    assert given_options["level"] == logging.DEBUG
+    assert given_options["stream"] is sys.stderr
+    assert not logging.getLogger("ccxt.base.exchange").isEnabledFor(logging.DEBUG)
+    ccxt.manager._clear_cache()  # type: ignore[attr-defined]
