@@ -123,6 +123,23 @@ def test_a_count_is_a_whole_number_from_1(text: str) -> None:
         cli.positive(text)
 
 
+def test_an_exchange_and_a_symbol_are_taken_in_any_case() -> None:
+    assert cli.exchange_label("BinanceUS-synthetic") == "binanceus-synthetic"
+    assert cli.symbol("btc/usdt") == "BTC/USDT"
+
+
+@pytest.mark.parametrize("text", ["", "binance us", "a/b"])
+def test_an_exchange_is_one_word(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="wanted an exchange such as binance"):
+        cli.exchange_label(text)
+
+
+@pytest.mark.parametrize("text", ["", "BTCUSDT", "BTC/", "BTC/USDT/X", "BTC/USDT' OR 1=1"])
+def test_a_symbol_is_base_and_quote(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="wanted a symbol such as BTC/USDT"):
+        cli.symbol(text)
+
+
 def test_a_users_file_is_not_overwritten_unless_told(tmp_path: Path) -> None:
     path = tmp_path / "mine.json"
     cli.check_free(str(path), force=False)
