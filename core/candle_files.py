@@ -169,10 +169,9 @@ def _checked(part: Part, notes: tuple[str, ...], timeframe: str, now: int) -> Ca
 def _check_step(ts: IntArray, timeframe: str) -> None:
     """Refuse 1h bars called 4h: every fourth of them is on the grid and would pass for a 4h bar."""
     step = usual_step(ts)
-    if step in (None, timeframe_ms(timeframe)):
+    if step is None or step == timeframe_ms(timeframe):
         return
-    names = {ms: name for name, ms in TIMEFRAMES.items()}
-    right = names.get(step or 0)
+    right = next((name for name, ms in TIMEFRAMES.items() if ms == step), None)
     advice = f"give --timeframe {right}" if right else "that is no timeframe this program knows"
     raise UsageError(
         f"most bars are {right or f'{step} ms'} apart, the timeframe given is {timeframe}: {advice}"

@@ -90,7 +90,17 @@ def _parse(db_url: str) -> URL:
             "cannot read the database URL: wanted sqlite:///data/hot_crypto.db (three slashes, then the "
             "file) or postgresql://user:password@host/name"
         ) from None
-    return sqlite.located(url) if url.get_backend_name() == "sqlite" and not sqlite.in_memory(url) else url
+    if url.get_backend_name() != "sqlite":
+        return url
+    if url.drivername not in ("sqlite", "sqlite+pysqlite"):
+        raise _unknown_kind(url)
+    return url if sqlite.in_memory(url) else sqlite.located(url)
+
+
+def _unknown_kind(url: URL) -> DatabaseError:
+    return DatabaseError(
+        f"unknown kind of database {url.drivername!r}: wanted sqlite:///FILE or postgresql://…"
+    )
 
 
 def _find_file(url: URL, *, create: bool) -> None:
@@ -99,8 +109,8 @@ def _find_file(url: URL, *, create: bool) -> None:
         return
     if not create:
         raise DatabaseError(
-            f"there is no database {path}: make it with `{INIT}`, or load candles into it, "
-            f"or name another with --db-url or HOT_CRYPTO_DB_URL"
+            f"there is no database {path}: make it with `{INIT} --db-url sqlite:///{path}`, or name "
+            f"another with --db-url or HOT_CRYPTO_DB_URL"
         )
     sqlite.make_file(path, _fill)
 
@@ -117,9 +127,7 @@ def _make_engine(url: URL) -> Engine:
     try:
         engine = _bare_engine(url)
     except (NoSuchModuleError, ArgumentError):
-        raise DatabaseError(
-            f"unknown kind of database {url.drivername!r}: wanted sqlite:///FILE or postgresql://…"
-        ) from None
+        raise _unknown_kind(url) from None
     except ModuleNotFoundError as error:
         raise DatabaseError(
             f"{url.drivername!r} needs the Python package {error.name!r}, which is not installed: "
@@ -144,7 +152,7 @@ def _bare_engine(url: URL) -> Engine:
     if sqlite.in_memory(url):
         engine = create_engine(url, connect_args={"isolation_level": None})
     else:
-        engine = create_engine(url.set(query={}), creator=sqlite.opener(url))
+        engine = create_engine(url, creator=sqlite.opener(url))
     event.listen(engine, "begin", _begin)
     return engine
 

@@ -27,7 +27,8 @@ _SQLITE_FAULTS = {
     f"{INIT} and load the candles again",
     "SQLITE_READONLY": "cannot be written: the file or its directory is read-only; give this user the right "
     "to write both, or name another file",
-    "SQLITE_CANTOPEN": "cannot be opened: this user must be able to read and write the file and its folder",
+    "SQLITE_CANTOPEN": "cannot be opened: check that it is there and that this user may read and write it "
+    "and its folder",
     "SQLITE_FULL": "could not grow: the disk is full; nothing of this step was stored",
     "SQLITE_IOERR": "cannot be read or written: the disk or file system reports an error",
     "SQLITE_CONSTRAINT": "refused a row; nothing of this step was stored",

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from core.errors import DatabaseError
 from db.faults import INIT, database_error
@@ -22,6 +22,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 BUSY_SECONDS = 5.0
 """How long a statement waits for another program's write to end."""
+
+
+OLDEST = (3, 37, 0)
+"""The first SQLite with STRICT tables; upserts and window functions are older."""
 
 
 def in_memory(url: URL) -> bool:
@@ -39,12 +43,15 @@ def located(url: URL) -> URL:
 def opener(url: URL) -> Callable[[], sqlite3.Connection]:
     """Return a function that opens one connection to an existing file and never makes one.
 
-    Raises DatabaseError when `timeout` is not a number of seconds.
+    Raises DatabaseError when the URL has other options than those or SQLite is too old.
     """
-    options = {"mode": "rw"} | {key: str(value) for key, value in url.query.items()}
-    seconds = _seconds(options.pop("timeout", str(BUSY_SECONDS)))
+    if sqlite3.sqlite_version_info < OLDEST:
+        raise DatabaseError(
+            f"SQLite {sqlite3.sqlite_version} is too old: use a Python that comes with 3.37 or newer"
+        )
+    mode, seconds = _options({key: str(value) for key, value in url.query.items()})
     name = str(url.database)
-    address = f"file:{quote(name)}?{urlencode(options)}"
+    address = f"file:{quote(name)}?mode={mode}"
 
     def connect() -> sqlite3.Connection:
         try:
@@ -113,11 +120,14 @@ def _publish(draft: Path, path: Path) -> None:
             shutil.copyfileobj(source, target)
 
 
-def _seconds(given: str) -> float:
-    try:
-        return float(given)
-    except ValueError:
-        raise DatabaseError(f"timeout={given} in the database URL is not a number of seconds") from None
+def _options(query: dict[str, str]) -> tuple[str, float]:
+    """Return mode and seconds; mode=rw by default, because SQLite alone would make a missing file."""
+    mode, seconds = query.pop("mode", "rw"), query.pop("timeout", str(BUSY_SECONDS))
+    if query or mode not in ("ro", "rw") or not seconds.replace(".", "", 1).isdecimal():
+        raise DatabaseError(
+            "cannot use the options of the database URL: wanted ?mode=ro, ?mode=rw or ?timeout=SECONDS"
+        )
+    return mode, float(seconds)
 
 
 def _unusable(path: Path, error: OSError) -> DatabaseError:
