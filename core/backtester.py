@@ -46,7 +46,11 @@ def run_backtest(bars: Bars, spec: RunSpec) -> BacktestResult:
 
     Raises NoDataError when the bars do not outlast the warm-up, UsageError for a bad parameter.
     """
-    strategy = load_strategy(spec.strategy)
+    return simulate(bars, spec, load_strategy(spec.strategy))
+
+
+def simulate(bars: Bars, spec: RunSpec, strategy: Strategy) -> BacktestResult:
+    """Run a strategy that is at hand; otherwise as run_backtest."""
     params = strategy.rule.make_params(spec.params)
     check_enough_bars(bars, strategy, params)
     data = prepare_ohlcv_for_backtesting(frame_from_bars(bars))
@@ -65,13 +69,14 @@ def run_backtest(bars: Bars, spec: RunSpec) -> BacktestResult:
         stats = backtest.run(**params._asdict(), **spec.costs._asdict(), unit=LOT)
     runner = stats["_strategy"]
     stats = close_at_the_end(stats, data, spec)
+    equity = stats["_equity_curve"]["Equity"].to_numpy()
     return BacktestResult(
         spec=replace(spec, params=params._asdict()),
         data=describe_data(bars, spec.series),
         engine=ENGINE,
         stats=stats[[name for name in stats.index if not name.startswith("_")]],
-        trades=complete_trades(stats["_trades"], runner.exits, bars),
-        equity=stats["_equity_curve"]["Equity"].to_numpy(),
+        trades=complete_trades(stats["_trades"], runner.exits, bars, is_ruined=equity[-1] <= 0),
+        equity=equity,
         refusals=count_refusals(runner),
     )
 
@@ -142,14 +147,16 @@ def close_at_the_end(stats: pd.Series, data: pd.DataFrame, spec: RunSpec) -> pd.
 
 
 def complete_trades(
-    trades: pd.DataFrame, exits: Mapping[tuple[Any, int], Reason], bars: Bars
+    trades: pd.DataFrame, exits: Mapping[tuple[Any, int], Reason], bars: Bars, *, is_ruined: bool
 ) -> pd.DataFrame:
     """Return Backtesting.py's trades table with `MaxDrawdownPct` and `Reason` added.
 
-    `exits` names the reason of exits that the rule asked for, by tag and exit bar.
+    `exits` names the reason of exits that the rule asked for, by tag and exit bar; `is_ruined` says that
+    the run ended because equity was gone.
     """
-    rows = list(trades.itertuples(index=False))
-    reasons = [_exit_reason(row, exits, bars.close.size - 1) for row in rows]
+    rows: list[Any] = list(trades.itertuples(index=False))
+    otherwise = Reason.RUIN if is_ruined else Reason.END
+    reasons = [exits.get((row.Tag, row.ExitBar)) or _protective_exit(row) or otherwise for row in rows]
     drawdowns = [_max_drawdown_pct(row, reason, bars) for row, reason in zip(rows, reasons, strict=True)]
     return trades.assign(MaxDrawdownPct=drawdowns, Reason=[reason.name.lower() for reason in reasons])
 
@@ -187,17 +194,13 @@ def _closed_at(trade: Any, data: pd.DataFrame, spec: RunSpec) -> dict[str, Any]:
     }
 
 
-def _exit_reason(row: Any, exits: Mapping[tuple[Any, int], Reason], last_bar: int) -> Reason:
-    asked = exits.get((row.Tag, row.ExitBar))
-    if asked is not None:
-        return asked
+def _protective_exit(row: Any) -> Reason:
+    """Return STOP or TAKE if one of them explains the exit price, else NONE."""
     side = 1 if row.Size > 0 else -1
     # A stop fills at its price or worse, a take at its price or better; a missing one is NaN or None.
     if row.SL and side * (row.ExitPrice - row.SL) <= 0:
         return Reason.STOP
-    if row.TP and side * (row.ExitPrice - row.TP) >= 0:
-        return Reason.TAKE
-    return Reason.END if row.ExitBar == last_bar else Reason.RUIN
+    return Reason.TAKE if row.TP and side * (row.ExitPrice - row.TP) >= 0 else Reason.NONE
 
 
 def _max_drawdown_pct(row: Any, reason: Reason, bars: Bars) -> float:

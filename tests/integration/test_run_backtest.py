@@ -1,0 +1,241 @@
+"""run_backtest.py and show_runs.py as a user calls them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from core.domain import Series
+from core.errors import NoDataError, UsageError
+from core.multi_backtester import Job, run_jobs
+from core.results import BacktestResult
+from db.candles import upsert_bars
+from db.init_db import init_db
+from scripts import backtest_command, cli, run_backtest, show_runs
+from tests.markets import random_bars
+
+ROOT = Path(__file__).resolve().parents[2]
+STRATEGIES = """\
+trend_ema: {enabled: true, symbols: [BTC/USDT], timeframe: 1h, params: {ema_fast: 9, ema_slow: 21}}
+mean_reversion_bb: {enabled: true, symbols: [BTC/USDT], timeframe: 1h, params: {}}
+squeeze_breakout: {enabled: false, symbols: [BTC/USDT], timeframe: 1h, params: {}}
+grid_ladder: {enabled: true, symbols: [BTC/USDT], timeframe: 1h, params: {levels: 3}}
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with its own configuration and a database with BTC/USDT and ETH/USDT on 1h."""
+    (tmp_path / "config").mkdir()
+    for name in ("settings.yaml", "markets.yaml"):
+        (tmp_path / "config" / name).write_text((ROOT / "config" / name).read_text())
+    (tmp_path / "config" / "strategies.yaml").write_text(STRATEGIES)
+    url = f"sqlite:///{tmp_path / 'candles.db'}"
+    engine = init_db(url)
+    for seed, symbol in enumerate(("BTC/USDT", "ETH/USDT")):
+        upsert_bars(engine, Series("binanceus", symbol, "1h"), random_bars(seed, 700))
+    upsert_bars(engine, Series("binanceus-synthetic", "BTC/USDT", "1h"), random_bars(5, 300))
+    engine.dispose()
+    monkeypatch.setattr(cli, "ROOT", tmp_path)
+    monkeypatch.setenv("HOT_CRYPTO_DB_URL", url)
+    return tmp_path
+
+
+def call(*argv: str) -> int:
+    return run_backtest.main([*argv, "--use-sql"])
+
+
+def test_all_compares_every_enabled_strategy_best_first(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("--all") == 0
+    out = capsys.readouterr().out
+    rows = [line.split() for line in out.splitlines() if line.startswith(("BTC/USDT", "ETH/USDT"))][:6]
+    assert {(row[0], row[2]) for row in rows} == {
+        (symbol, name) for symbol in ("BTC/USDT", "ETH/USDT") for name in ("TREND_EMA", "MR_BB", "GRID_LR")
+    }
+    returns = [float(row[3].replace(",", "")) for row in rows]
+    assert returns == sorted(returns, reverse=True)
+    assert "SYNTHETIC" not in out
+
+
+def test_one_run_prints_all_statistics(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("--strategy", "trend_ema", "--symbol", "btc/usdt") == 0
+    assert "Kelly Criterion" in capsys.readouterr().out
+
+
+def test_the_json_document_goes_alone_to_stdout_and_follows_its_schema(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("--all", "--symbol", "BTC/USDT", "--json", "-") == 0
+    document = json.loads(capsys.readouterr().out)
+    jsonschema.validate(document, json.loads((ROOT / "docs" / "run-document.schema.json").read_text()))
+    params = {run["strategy"]: run["params"] for run in document["runs"]}
+    assert params["TREND_EMA"]["ema_fast"] == 9
+    assert params["GRID_LR"]["levels"] == 3
+
+
+def test_money_and_range_come_from_the_command_line(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--strategy", "MR_BB", "--symbol", "BTC/USDT", "--json", "-"]
+    options += ["--cash", "500", "--commission", "0.0007", "--spread", "0.0003", "--param", "bb_period=30"]
+    assert call(*options, "--limit", "200", "--end", "2023-12-01") == 0
+    (run,) = json.loads(capsys.readouterr().out)["runs"]
+    assert run["costs"] == {"commission": 0.0007, "spread": 0.0003, "initial_cash": 500.0}
+    assert run["params"]["bb_period"] == 30
+    assert run["data"]["bars"] == 200
+    assert run["data"]["end"] < 1_701_388_800_000
+
+
+def test_files_are_written_and_never_overwritten_unless_told(home: Path) -> None:
+    files = {name: str(home / "out" / name) for name in ("runs.json", "trades.csv", "chart.html")}
+    options = ["--all", "--symbol", "BTC/USDT", "--json", files["runs.json"]]
+    options += ["--trades", files["trades.csv"], "--plot", files["chart.html"]]
+    assert call(*options) == 0
+    runs = json.loads(Path(files["runs.json"]).read_text())["runs"]
+    with Path(files["trades.csv"]).open() as handle:
+        assert len(list(csv.DictReader(handle))) == sum(run["trades_count"] for run in runs)
+    assert "GRID_LR" in Path(files["chart.html"]).read_text()
+    for option in ("runs.json", "trades.csv", "chart.html"):
+        with pytest.raises(UsageError, match="add --force"):
+            call(*options[:3], "--json" if "json" in option else "--plot", files[option])
+    Path(files["runs.json"]).write_text("mine")
+    with pytest.raises(UsageError):
+        call(*options)
+    assert Path(files["runs.json"]).read_text() == "mine"
+    assert call(*options, "--force") == 0
+    assert list((home / "out").iterdir()) != []
+    assert {path.name for path in (home / "out").iterdir()} == set(files)
+
+
+def test_a_file_that_cannot_be_written_is_one_line(home: Path) -> None:
+    (home / "taken").write_text("a file, not a folder")
+    with pytest.raises(UsageError, match="cannot write"):
+        call("--strategy", "MR_BB", "--symbol", "BTC/USDT", "--json", str(home / "taken" / "runs.json"))
+
+
+def test_trades_can_go_to_stdout(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("--strategy", "MR_BB", "--symbol", "BTC/USDT", "--trades", "-") == 0
+    assert capsys.readouterr().out.startswith("exchange,symbol,")
+
+
+def test_saved_runs_are_listed_shown_and_repeated(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("--all", "--persist") == 0
+    capsys.readouterr()
+    assert show_runs.main([]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 7
+    assert show_runs.main(["--strategy", "mr_bb", "--symbol", "eth/usdt", "--limit", "5"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert show_runs.main(["2", "--trades", "1"]) == 0
+    assert "SHA-256" in capsys.readouterr().out
+    assert show_runs.main(["2", "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["runs"][0]["trades_count"] > 0
+    assert run_backtest.main(["--rerun", "2"]) == 0
+    assert "identical" in capsys.readouterr().out
+
+
+def test_a_rerun_that_differs_exits_with_one(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from sqlalchemy import text
+
+    from db.base import open_engine
+
+    assert call("--strategy", "MR_BB", "--symbol", "BTC/USDT", "--persist") == 0
+    with open_engine(f"sqlite:///{home / 'candles.db'}").begin() as connection:
+        connection.execute(text("UPDATE backtest_trades SET exit_price = exit_price + 1 WHERE id = 1"))
+    assert run_backtest.main(["--rerun", "1"]) == 1
+    assert "trade 1: exit_price" in capsys.readouterr().out
+
+
+def test_an_empty_list_says_how_to_fill_it(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert show_runs.main([]) == 0
+    assert "--persist" in capsys.readouterr().out
+
+
+def test_generated_candles_are_called_synthetic_in_table_and_chart(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chart = home / "chart.html"
+    options = ["--strategy", "MR_BB", "--symbol", "BTC/USDT", "--exchange", "binanceus-synthetic"]
+    assert call(*options, "--plot", str(chart)) == 0
+    assert "SYNTHETIC" in capsys.readouterr().out
+    assert "SYNTHETIC" in chart.read_text()
+
+
+def test_strategies_are_listed_with_what_they_are_set_to(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_backtest.main(["--list"]) == 0
+    out = capsys.readouterr().out
+    assert "SQZ_BO (squeeze_breakout; not enabled)" in out
+    ema_fast = next(line.split() for line in out.splitlines() if line.split()[:1] == ["ema_fast"])
+    assert ema_fast[:3] == ["ema_fast", "9", "20"]
+
+
+def test_runs_finished_before_an_interrupt_are_saved(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(jobs: list[Job], workers: int | None) -> Iterator[BacktestResult]:
+        for count, result in enumerate(run_jobs(jobs, workers)):
+            if count == 2:
+                raise KeyboardInterrupt
+            yield result
+
+    monkeypatch.setattr(backtest_command, "run_jobs", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        call("--all", "--persist")
+    assert show_runs.main([]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("argv", "error", "says"),
+    [
+        (["--strategy", "TREND_EM"], UsageError, "did you mean TREND_EMA"),
+        (["--all", "--param", "x=1"], UsageError, "unknown parameter 'x'"),
+        (["--all", "--timeframe", "5h"], UsageError, "unknown timeframe"),
+        (["--all", "--commission", "0.2"], UsageError, "commission"),
+        (["--all", "--cash", "-5"], UsageError, "default_cash"),
+        (["--all", "--cash", "nan"], UsageError, "default_cash"),
+        (["--all", "--start", "yesterday"], UsageError, "cannot read the time"),
+        (["--all", "--start", "2024-01-02", "--end", "2024-01-01"], UsageError, "--start must come before"),
+        (["--all", "--symbol", "DOGE/USDT"], NoDataError, "no stored candles of binanceus DOGE/USDT"),
+        (["--all", "--timeframe", "1m"], NoDataError, "no stored candles"),
+        (["--all", "--exchange", "krakn"], NoDataError, "no stored candles of krakn"),
+        (["--all", "--limit", "30"], NoDataError, "needs at least"),
+        (["--all", "--start", "2099-01-01"], NoDataError, "from 2099-01-01"),
+    ],
+)
+def test_bad_input_is_one_line_that_says_what_to_do(
+    home: Path, argv: list[str], error: type[Exception], says: str
+) -> None:
+    with pytest.raises(error, match=says) as caught:
+        call(*argv)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["--all", "--strategy", "MR_BB"],
+        ["--all", "--limit", "0"],
+        ["--all", "--limit", "x"],
+        ["--all", "--nonsense"],
+        ["--al"],
+        ["--rerun", "one"],
+    ],
+)
+def test_wrong_usage_exits_with_two(home: Path, argv: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run_backtest.main(argv)
+    assert caught.value.code == 2
+
+
+def test_show_runs_wants_a_run_to_write_as_json(home: Path) -> None:
+    with pytest.raises(SystemExit) as caught:
+        show_runs.main(["--json", "-"])
+    assert caught.value.code == 2

@@ -1,0 +1,93 @@
+"""What every registered strategy must hold; a new registry line is covered by being there."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.bars import frame_from_bars
+from core.domain import FLAT, PositionView
+from strategies.registry import REGISTRY, load_strategy
+from strategies.rule import first_decision, row
+from tests.markets import random_bars
+
+PURE = (ast.BinOp, ast.BoolOp, ast.UnaryOp, ast.Compare, ast.Name, ast.Attribute, ast.Constant, ast.Call)
+CALLS = {"enter", "hold", "flat", "ladder", "abs", "min", "max", "range"}
+
+
+def same(one: Any, other: Any) -> bool:
+    return bool(np.array_equal(np.array(one, float), np.array(other, float), equal_nan=True))
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+@settings(max_examples=20)
+@given(seed=st.integers(0, 10_000), cut=st.integers(1, 250))
+def test_columns_depend_on_the_past_alone_bit_for_bit(name: str, seed: int, cut: int) -> None:
+    rule = load_strategy(name).rule
+    bars = random_bars(seed, 260)
+    whole = rule.columns(bars, rule.params())
+    part = rule.columns(bars.until(cut), rule.params())
+    for all_bars, some in zip(whole, part, strict=True):
+        assert all_bars.size == bars.close.size
+        assert np.array_equal(all_bars[: some.size], some, equal_nan=True)
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+@settings(max_examples=10)
+@given(seed=st.integers(0, 10_000))
+def test_the_live_class_decides_as_the_rule_does_on_the_whole_history(name: str, seed: int) -> None:
+    strategy = load_strategy(name)
+    rule, params = strategy.rule, strategy.rule.params()
+    bars = random_bars(seed, 2300)
+    columns = rule.columns(bars, params)
+    live = strategy.live({})
+    frame = frame_from_bars(bars)
+    rng = np.random.default_rng(seed)
+    for i in rng.integers(first_decision(columns), bars.close.size, 15):
+        held = (
+            PositionView(side=1, stop=1.0, take=2.0, bars_held=3, rungs=0b10) if rng.random() < 0.3 else FLAT
+        )
+        live.set_position("BTC/USDT", held)
+        live.state["BTC/USDT"]["df"] = frame.iloc[max(0, i + 1 - live.window) : i + 1]
+        want = rule.decide(row(columns, int(i)), row(columns, int(i) - 1), held, params)
+        decided = live.decision("BTC/USDT")
+        assert decided is not None
+        assert same(decided, want)
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_decide_is_pure_arithmetic(name: str) -> None:
+    source = inspect.getsource(load_strategy(name).rule.decide)
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            assert isinstance(node.func, ast.Name)
+            assert node.func.id in CALLS
+        if isinstance(node, ast.BinOp):
+            # `**`, `//` and `%` are the ones whose last bit may differ once compiled.
+            assert not isinstance(node.op, ast.Pow | ast.FloorDiv | ast.Mod | ast.MatMult)
+        if isinstance(node, ast.expr):
+            assert isinstance(node, (*PURE, ast.Tuple, ast.Subscript)), ast.dump(node)
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+@settings(max_examples=20)
+@given(seed=st.integers(0, 10_000))
+def test_decisions_are_repeatable_and_their_stops_are_on_the_right_side(name: str, seed: int) -> None:
+    rule = load_strategy(name).rule
+    bars = random_bars(seed, 400)
+    columns = rule.columns(bars, rule.params())
+    for i in range(first_decision(columns), bars.close.size):
+        now, prev = row(columns, i), row(columns, i - 1)
+        want = rule.decide(now, prev, FLAT, rule.params())
+        assert same(want, rule.decide(now, prev, FLAT, rule.params()))
+        assert -1 <= want.target <= 1
+        if want.target and not rule.is_ladder:
+            side = 1 if want.target > 0 else -1
+            assert side * (now.close - want.stop) > 0
+            assert side * (want.take - now.close) > 0

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from core.backtest_persistence import StoredRun
+from core.backtester import run_backtest
+from core.domain import Bars, Costs, Series
+from core.errors import NoDataError
+from core.reports.chart import MAX_POINTS, Charted, chart_html
+from core.reports.document import as_json, run_document, stored_document, trades_csv
+from core.reports.table import number, print_comparison, print_runs, print_stored_run
+from core.results import BacktestResult, RunSpec
+from tests.markets import make_bars, random_bars
+from tests.unit.test_backtester import Q, run
+
+SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "run-document.schema.json"
+SERIES = Series("binanceus", "BTC/USDT", "1h")
+BARS = random_bars(5, 600)
+
+
+@pytest.fixture(scope="module")
+def result() -> BacktestResult:
+    return run_backtest(BARS, RunSpec(SERIES, "MR_BB", {}, Costs(0.001), 10_000.0))
+
+
+def stored(result: BacktestResult) -> StoredRun:
+    return StoredRun(
+        7, 0, SERIES, "MR_BB", result.summary, result.spec, result.data, "1", "e", result.records
+    )
+
+
+def test_the_document_follows_its_schema_with_and_without_trades(result: BacktestResult) -> None:
+    document = json.loads(as_json(run_document([result, run([Q, Q, Q, Q], {})])))
+    jsonschema.validate(document, json.loads(SCHEMA.read_text()))
+    assert [bool(one["trades"]) for one in document["runs"]] == [True, False]
+    assert document["runs"][0]["trades_count"] == len(document["runs"][0]["trades"])
+    assert document["runs"][1]["win_rate_pct"] is None
+
+
+def test_the_schema_bites(result: BacktestResult) -> None:
+    document = run_document([result])
+    del document["runs"][0]["data"]["sha256"]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, json.loads(SCHEMA.read_text()))
+
+
+def test_a_saved_run_gives_the_same_document(result: BacktestResult) -> None:
+    assert as_json(stored_document(stored(result))) == as_json(run_document([result]))
+
+
+def test_no_document_is_made_of_a_run_saved_without_its_inputs(result: BacktestResult) -> None:
+    from dataclasses import replace
+
+    with pytest.raises(NoDataError, match="without its parameters"):
+        stored_document(replace(stored(result), spec=None))
+
+
+def test_the_csv_keeps_every_digit(result: BacktestResult) -> None:
+    lines = trades_csv([result]).splitlines()
+    assert lines[0].startswith("exchange,symbol,timeframe,strategy,side,size,entry_ts")
+    assert len(lines) == 1 + len(result.records)
+    assert lines[1].split(",")[8] == repr(result.records[0].entry_price)
+
+
+def test_the_table_is_aligned_and_says_none_where_there_is_nothing(result: BacktestResult) -> None:
+    out = io.StringIO()
+    print_comparison([result, run([Q, Q, Q, Q], {})], [12, 13], file=out)
+    head, first, second = out.getvalue().splitlines()
+    assert head.split()[-1] == "run"
+    assert len(head) == len(first) == len(second)
+    assert "nan" not in out.getvalue()
+    assert second.split()[-8:] == ["0.00", "none", "none", "none", "none", "0.00", "0", "13"]
+
+
+def test_numbers_are_shown_with_two_decimals_and_counts_as_they_are() -> None:
+    assert (number(1234.567), number(1234), number(None)) == ("1,234.57", "1,234", "none")
+
+
+def test_saved_runs_are_listed_and_shown(result: BacktestResult) -> None:
+    out = io.StringIO()
+    print_runs([stored(result)], file=out)
+    assert out.getvalue().splitlines()[1].split()[:1] == ["7"]
+    out = io.StringIO()
+    print_stored_run(stored(result), 2, file=out)
+    text = out.getvalue()
+    assert "bb_period 20" in text
+    assert result.data.sha256 in text
+    assert f"… and {len(result.records) - 2:,} more trades" in text
+
+
+def test_a_run_saved_without_its_inputs_is_shown_without_them(result: BacktestResult) -> None:
+    from dataclasses import replace
+
+    out = io.StringIO()
+    print_stored_run(replace(stored(result), spec=None, data=None), file=out)
+    assert "parameters" not in out.getvalue()
+    assert "more trades" not in out.getvalue()
+
+
+def test_the_chart_is_one_page_that_loads_nothing(result: BacktestResult) -> None:
+    page = chart_html([Charted(SERIES, BARS, [result])], note="SYNTHETIC")
+    assert "SYNTHETIC" in page
+    assert "MR_BB" in page
+    # Bokeh's own script mentions addresses; what a browser would load is a tag that names one.
+    tags = re.sub(r"(<script\b[^>]*>).*?</script>", r"\1", page, flags=re.DOTALL)
+    assert re.findall(r"<[^>]*\b(?:src|href)\s*=", tags) == []
+
+
+def test_long_series_are_drawn_in_groups() -> None:
+    rows = [Q] * (MAX_POINTS + 1)
+    bars: Bars = make_bars(*rows)
+    page = chart_html([Charted(SERIES, bars, [run(rows, {})])])
+    assert "drawn in groups of 2 bars" in page

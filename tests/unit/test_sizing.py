@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.domain import LOT, NAN, Costs, Refusal, enter
+from core.sizing import Account, Sizing, round_down, size_entry
+
+RICH = Account(equity=10_000.0, cash=10_000.0)
+FREE = Costs(commission=0.0, spread=0.0)
+
+
+def test_the_size_risks_the_stated_part_of_equity() -> None:
+    sized = size_entry(enter(1.0, 90.0, 120.0), 100.0, RICH, Sizing(0.01, 0.95, 1.0), FREE)
+    assert sized == (10.0, Refusal.NONE)
+
+
+def test_with_a_lot_of_one_the_size_is_the_specification_s_floor() -> None:
+    sized = size_entry(enter(1.0, 93.0), 100.0, RICH, Sizing(0.01, 0.95, 1.0), FREE)
+    assert sized.units == math.floor(10_000 * 0.01 / 7)
+
+
+def test_a_short_is_sized_by_the_distance_to_its_stop_above() -> None:
+    sized = size_entry(enter(-1.0, 105.0, 80.0), 100.0, RICH, Sizing(0.01, 0.95, 1.0), FREE)
+    assert sized == (20.0, Refusal.NONE)
+
+
+def test_a_tight_stop_is_capped_by_what_cash_can_pay_costs_included() -> None:
+    costs = Costs(commission=0.01, spread=0.02)
+    sized = size_entry(enter(1.0, 99.9), 100.0, RICH, Sizing(0.01, 0.95, 1.0), costs)
+    assert sized.units == math.floor(9_500 / 103)
+
+
+def test_free_cash_caps_the_size_below_the_allocation() -> None:
+    poor = Account(equity=10_000.0, cash=1_000.0)
+    sized = size_entry(enter(0.5), 100.0, poor, Sizing(max_exposure=0.5, lot=1.0), FREE)
+    assert sized.units == 5.0
+
+
+def test_without_a_stop_the_size_is_the_target_s_share_of_the_allocation() -> None:
+    sized = size_entry(enter(0.2), 100.0, RICH, Sizing(max_exposure=0.5, lot=1.0), FREE)
+    assert sized.units == 10.0
+
+
+def test_bitcoin_can_be_traded_on_a_small_account() -> None:
+    sized = size_entry(enter(1.0, 59_000.0), 60_000.0, RICH, Sizing(), FREE)
+    assert sized.units == pytest.approx(0.1, abs=LOT)
+    assert sized.units % LOT == 0
+
+
+@pytest.mark.parametrize(
+    ("side", "stop", "take"),
+    [
+        (1.0, 100.0, NAN),
+        (1.0, 101.0, NAN),
+        (1.0, NAN, 100.0),
+        (1.0, 0.0, NAN),
+        (1.0, -5.0, 120.0),
+        (-1.0, 100.0, NAN),
+        (-1.0, 99.0, 80.0),
+        (-1.0, NAN, 100.0),
+        (-1.0, 110.0, 0.0),
+    ],
+)
+def test_stop_and_take_must_enclose_the_price(side: float, stop: float, take: float) -> None:
+    assert size_entry(enter(side, stop, take), 100.0, RICH, Sizing(), FREE) == (0.0, Refusal.BRACKET)
+
+
+def test_the_spread_counts_when_the_take_is_checked() -> None:
+    want = enter(1.0, 90.0, 100.5)
+    assert size_entry(want, 100.0, RICH, Sizing(), Costs(0.0, 0.01)).refusal == Refusal.BRACKET
+    assert size_entry(want, 100.0, RICH, Sizing(), FREE).refusal == Refusal.NONE
+
+
+def test_a_size_below_one_lot_is_refused() -> None:
+    tiny = Account(equity=10.0, cash=10.0)
+    assert size_entry(enter(1.0, 50.0), 100.0, tiny, Sizing(lot=1.0), FREE) == (0.0, Refusal.LOT)
+
+
+@pytest.mark.parametrize("units", [NAN, math.inf, -math.inf, 0.0, -1.0])
+def test_nothing_sensible_rounds_down_to_nothing(units: float) -> None:
+    assert round_down(units, 1.0) == 0.0
+
+
+@given(
+    equity=st.floats(1.0, 1e9),
+    cash_part=st.floats(0.0, 1.0),
+    close=st.floats(1e-3, 1e6),
+    distance=st.floats(1e-6, 0.9),
+    side=st.sampled_from([1.0, -1.0]),
+    costs=st.builds(Costs, st.floats(0.0, 0.05), st.floats(0.0, 0.05)),
+    sizing=st.builds(Sizing, st.floats(1e-4, 0.2), st.floats(0.01, 0.99), st.just(LOT)),
+)
+def test_a_size_is_whole_lots_and_never_costs_or_risks_more_than_allowed(
+    equity: float, cash_part: float, close: float, distance: float, side: float, costs: Costs, sizing: Sizing
+) -> None:
+    account = Account(equity, equity * cash_part)
+    stop = close * (1 - side * distance)
+    units, refusal = size_entry(enter(side, stop), close, account, sizing, costs)
+    assert (units > 0) == (refusal == Refusal.NONE)
+    assert units / LOT == math.floor(units / LOT)
+    unit_cost = close * (1 + side * costs.spread) + close * costs.commission
+    assert units * unit_cost <= sizing.max_exposure * account.cash * (1 + 1e-12)
+    assert units * abs(close - stop) <= sizing.risk_per_trade * equity * (1 + 1e-12)
