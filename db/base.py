@@ -152,7 +152,7 @@ def _bare_engine(url: URL) -> Engine:
     if sqlite.in_memory(url):
         engine = create_engine(url, connect_args={"isolation_level": None})
     else:
-        engine = create_engine(url, creator=sqlite.opener(url))
+        engine = create_engine(url.set(query={}), creator=sqlite.opener(url))
     event.listen(engine, "begin", _begin)
     return engine
 
