@@ -3,7 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -12,8 +12,7 @@ from core.utils import format_time, now_ms, parse_time
 from scripts import cli
 
 if TYPE_CHECKING:
-    from core.exchange_sim.server import SimConfig
-    from core.exchange_sim.stored import StoredSource
+    from core.exchange_sim.candles import CandleSource
 
 EXAMPLES = """\
   run_exchange_sim.py                                    generated candles, the same for the same seed
@@ -24,15 +23,28 @@ EXAMPLES = """\
 """
 
 
+class Served(NamedTuple):
+    """Where the candles come from, in words, and a series to fetch."""
+
+    source: "CandleSource"
+    words: str
+    symbol: str = "BTC/USDT"
+    timeframe: str = "1h"
+
+
 def main(argv: list[str] | None = None) -> int:
     """Serve until Ctrl-C."""
     args = parse(argv)
     from threading import Event
 
-    from core.exchange_sim.server import serve
+    from core.exchange_sim.faults import parse_faults
+    from core.exchange_sim.replay import replay_clock
+    from core.exchange_sim.server import SimConfig, serve
 
-    config, served = prepare(args)
-    with serve(config) as sim:
+    faults = parse_faults(args.faults, args.seed) if args.faults else ()
+    clock = replay_clock(parse_time(args.start_at), speed=args.speed) if args.start_at else now_ms
+    served = generated(args) if args.source == "synthetic" else stored(args)
+    with serve(SimConfig(args.port, args.seed, served.source, clock=clock, faults=faults)) as sim:
         print(banner(sim.url, served), flush=True)
         try:
             Event().wait()
@@ -41,42 +53,38 @@ def main(argv: list[str] | None = None) -> int:
     return cli.INTERRUPTED
 
 
-def prepare(args: argparse.Namespace) -> "tuple[SimConfig, str]":
-    """Return what to serve and the line that says so."""
-    from core.exchange_sim.faults import parse_faults
-    from core.exchange_sim.server import SimConfig
-    from core.exchange_sim.stored import replay_clock
+def generated(args: argparse.Namespace) -> Served:
+    """Return synthetic candles."""
+    from core.exchange_sim.synthetic import SyntheticSource
 
-    faults = parse_faults(args.faults, args.seed) if args.faults else ()
-    clock = replay_clock(parse_time(args.start_at), speed=args.speed) if args.start_at else now_ms
-    if args.source == "synthetic":
-        served = f"SYNTHETIC candles: generated from seed {args.seed}, not from any market"
-        return SimConfig(args.port, args.seed, clock=clock, faults=faults), served
-    source, served = stored(args)
-    return SimConfig(args.port, args.seed, source, clock=clock, faults=faults), served
+    return Served(
+        SyntheticSource(args.seed), f"SYNTHETIC candles: generated from seed {args.seed}, not from any market"
+    )
 
 
-def stored(args: argparse.Namespace) -> "tuple[StoredSource, str]":
-    """Return the stored candles and the line that says what they are."""
+def stored(args: argparse.Namespace) -> Served:
+    """Return the candles of a database or of files."""
     from core.exchange_sim.stored import from_database, from_files
+    from db.init_db import get_db_url
 
     if args.source == "db":
         settings = cli.load_settings({"db.url": args.db_url})
         exchange = args.exchange or settings.exchange.name
-        source, where = from_database(settings.db.url, exchange), f"of {exchange} in the database"
+        source, what = from_database(settings.db.url or get_db_url(), exchange), f"of {exchange}"
     else:
         source, refused = from_files(zip(args.file, args.symbol, args.timeframe, strict=True), now_ms())
-        where = f"of {len(args.file)} file(s)" + (f", {refused} bad rows left out" if refused else "")
-    spans = [(market.symbol, *map(format_time, source.span(market.symbol))) for market in source.markets()]
-    return source, f"stored candles {where}: " + ", ".join(f"{name} {a} to {b}" for name, a, b in spans)
+        what = "of files" + (f", {refused} bad rows left out" if refused else "")
+    spans = source.spans()
+    lines = (f"  {s.symbol} {s.timeframe}: {format_time(s.first)} to {format_time(s.end)}" for s in spans)
+    return Served(source, "\n".join((f"stored candles {what}:", *lines)), spans[0].symbol, spans[0].timeframe)
 
 
-def banner(url: str, served: str) -> str:
+def banner(url: str, served: Served) -> str:
     """Return what to print once requests are answered."""
     return (
-        f"local exchange (Binance.US, Kraken) at {url}\n{served}\n"
+        f"local exchange (Binance.US, Kraken) at {url}\n{served.words}\n"
         f"use it:  EXCHANGE_BASE_URL={url} python scripts/fetch_ohlcv_to_db.py "
-        f"--symbol BTC/USDT --timeframe 1h\nstop it: Ctrl-C"
+        f"--symbol {served.symbol} --timeframe {served.timeframe}\nstop it: Ctrl-C"
     )
 
 
@@ -84,7 +92,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     """Return the arguments."""
     parser = cli.parser(__doc__ or "", EXAMPLES)
     parser.add_argument("--port", type=_port, default=8090, help="0: any free one (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=7, help="of candles, book and faults (default: 7)")
+    parser.add_argument(
+        "--seed", type=cli.positive, default=7, help="of candles, book and faults (default: 7)"
+    )
     parser.add_argument(
         "--source", choices=("synthetic", "db", "csv"), default="synthetic", help="of candles"
     )

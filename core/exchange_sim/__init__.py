@@ -2,16 +2,17 @@
 
     server.py      the aiohttp application, its thread, `serve(SimConfig(...))`; applies faults
     venue.py       what a venue is: a pure function from a request and the time to an answer
-    binanceus.py   Binance.US REST: routes, parameter checks, error bodies
-    binanceus_wire.py   the JSON of its answers
+    binanceus.py   Binance.US REST: routes, weights (binanceus_params.py checks what is asked,
+                   binanceus_wire.py writes the JSON of the answers)
     kraken.py      Kraken's public REST
     limits.py      request weights, 429 and 418
     faults.py      the seeded fault schedule and what each fault does to an answer
     feed.py        candles, trades and prices of one source as seen at a moment
-    tape.py        the trades inside a bar       ticker.py  24-hour statistics
-    book.py        the order book around a price markets.py symbols, tick, lot and their filters
+    tape.py        the trades inside a bar   ticker.py  statistics of the last 24 hours
+    book.py        the order book            markets.py symbols with tick, lot and smallest order
     candles.py     bars with turnover, grids, aggregation; the CandleSource protocol
-    synthetic.py   generated candles             stored.py  candles from a database or from files
+    synthetic.py   generated candles         stored.py  candles from a database or from files
+    replay.py      clocks that put the exchange's present into the past
 
 Trading will add accounts.py (balances, keys, signatures), matching.py (orders against the tape) and
 the signed routes beside the public ones in binanceus.py; until then signed paths refuse the key.

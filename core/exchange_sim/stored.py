@@ -1,20 +1,34 @@
 """Candles that were stored before: served in their own timeframes, and aggregated to coarser ones.
 
 The exchange never shows a bar later than its clock. With the machine's clock stored history is simply
-the past; `replay_clock` moves the exchange's present into it, and the history then looks live.
+the past; `replay.replay_clock` moves the exchange's present into it, and the history then looks live.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
 
+from core.candle_files import read_candle_file
 from core.domain import Bars
 from core.errors import NoDataError
 from core.exchange_sim.candles import Candles, with_turnover
 from core.exchange_sim.markets import Market, market_for
-from core.utils import TIMEFRAMES, Clock, now_ms
+from core.utils import TIMEFRAMES
 from db.base import open_engine
 from db.candles import read_bars, stored_ranges
+
+
+class Span(NamedTuple):
+    """How far one stored series reaches."""
+
+    symbol: str
+    timeframe: str
+    first: int
+    """Open of the first bar, ms UTC."""
+    end: int
+    """End of the last bar, ms UTC."""
 
 
 class StoredSource:
@@ -30,10 +44,6 @@ class StoredSource:
         if not self._kept:
             raise NoDataError("there are no candles to serve: load some first, or serve synthetic ones")
 
-    def symbols(self) -> tuple[str, ...]:
-        """Return the symbols there are bars for, in order."""
-        return tuple(sorted(self._kept))
-
     def steps(self, symbol: str) -> tuple[int, ...]:
         """Return the bar lengths stored, ms, ascending."""
         return tuple(sorted(self._kept.get(symbol, {})))
@@ -45,10 +55,8 @@ class StoredSource:
     def span(self, symbol: str) -> tuple[int, int]:
         """Return the open of the first and the end of the last bar of any timeframe, ms."""
         kept = self._kept[symbol]
-        return (
-            min(int(candles.ts[0]) for candles in kept.values()),
-            max(int(candles.ts[-1]) + step for step, candles in kept.items()),
-        )
+        ends = (int(candles.ts[-1]) + step for step, candles in kept.items())
+        return min(int(candles.ts[0]) for candles in kept.values()), max(ends)
 
     def candles(self, symbol: str, step: int, start: int, end: int) -> Candles:
         """Return the stored bars of `step` ms that open in [start, end) ms."""
@@ -56,7 +64,16 @@ class StoredSource:
 
     def markets(self) -> tuple[Market, ...]:
         """Return the markets to list, with a tick that suits the newest price."""
-        return tuple(market_for(symbol, self._newest_close(symbol)) for symbol in self.symbols())
+        return tuple(market_for(symbol, self._newest_close(symbol)) for symbol in sorted(self._kept))
+
+    def spans(self) -> tuple[Span, ...]:
+        """Return what is served, by symbol and timeframe."""
+        names = {ms: name for name, ms in TIMEFRAMES.items()}
+        return tuple(
+            Span(symbol, names[step], int(kept[step].ts[0]), int(kept[step].ts[-1]) + step)
+            for symbol, kept in sorted(self._kept.items())
+            for step in sorted(kept)
+        )
 
     def _newest_close(self, symbol: str) -> float:
         step = self.steps(symbol)[-1]
@@ -87,12 +104,20 @@ def from_database(db_url: str, exchange: str) -> StoredSource:
     if not series:
         there = ", ".join(sorted({one.exchange for one in stored})) or "nothing"
         raise NoDataError(
-            f"no stored candles of exchange {exchange!r} in {db_url}; stored: {there}; name one with --exchange"
+            f"no stored candles of exchange {exchange!r} to serve; stored: {there}; name one with --exchange"
         )
     return StoredSource("db", series)
 
 
-def replay_clock(start: int, *, speed: float = 1.0, wall: Clock = now_ms) -> Clock:
-    """Return a clock that reads `start` ms now and runs `speed` times as fast as `wall`."""
-    began = wall()
-    return lambda: start + int((wall() - began) * speed)
+def from_files(files: Iterable[tuple[Path, str, str]], now: int) -> tuple[StoredSource, int]:
+    """Return the candles of files, given with symbol and timeframe, and how many rows were refused.
+
+    `now` (ms UTC) is when they are read: a bar that was not closed then is refused. Of two files for
+    one series the later replaces the earlier. Raises UsageError and NoDataError as read_candle_file.
+    """
+    series, refused = {}, 0
+    for path, symbol, timeframe in files:
+        found = read_candle_file(path, timeframe, now)
+        series[symbol, timeframe] = found.good
+        refused += len(found.refused)
+    return StoredSource("csv", series), refused
