@@ -8,52 +8,15 @@ import pandas as pd
 import pytest
 from backtesting import Backtest, Strategy
 
+from bench.backtests import PlainMeanReversion, PlainTrendEma
 from core.backtester import prepare_ohlcv_for_backtesting
 from core.bars import frame_from_bars
-from strategies.indicators import atr, bollinger, ema
 from strategies.mean_reversion_bb import MeanReversionBBBacktest
 from strategies.trend_ema import TrendEmaBacktest
 from tests.markets import random_bars
 
 CASH = 10_000_000.0
 COLUMNS = ["Size", "EntryBar", "ExitBar", "EntryPrice", "ExitPrice", "SL", "TP", "PnL", "Commission"]
-
-
-class PlainTrendEma(Strategy):  # type: ignore[misc]
-    def init(self) -> None:
-        data = self.data
-        self.fast = self.I(ema, data.Close, 20)
-        self.slow = self.I(ema, data.Close, 50)
-        self.atr = self.I(atr, data.High, data.Low, data.Close, 14)
-
-    def next(self) -> None:
-        close = self.data.Close[-1]
-        if not self.position and self.fast[-1] > self.slow[-1] and close > self.fast[-1]:
-            stop = close - 1.5 * self.atr[-1]
-            size = min(self.equity * 0.01 / (close - stop), 0.95 * self.equity / (close * 1.001))
-            if int(size):
-                self.buy(size=int(size), sl=stop, tp=close + 2 * (close - stop))
-
-
-class PlainMeanReversion(Strategy):  # type: ignore[misc]
-    def init(self) -> None:
-        data = self.data
-        self.mid, self.upper, self.lower = self.I(bollinger, data.Close, 20, 2.0)
-        self.atr = self.I(atr, data.High, data.Low, data.Close, 14)
-
-    def next(self) -> None:
-        close = self.data.Close[-1]
-        if self.position:
-            return
-        if close < self.lower[-1]:
-            stop = min(self.data.Low[-1], close - 2 * self.atr[-1])
-            self.buy(size=self.units(close, stop), sl=stop, tp=self.mid[-1])
-        elif close > self.upper[-1]:
-            stop = max(self.data.High[-1], close + 2 * self.atr[-1])
-            self.sell(size=self.units(close, stop), sl=stop, tp=self.mid[-1])
-
-    def units(self, close: float, stop: float) -> int:
-        return int(min(self.equity * 0.01 / abs(close - stop), 0.95 * self.equity / (close * 1.001)))
 
 
 def run(strategy: type[Strategy], seed: int, **params: Any) -> tuple[pd.DataFrame, list[float]]:
