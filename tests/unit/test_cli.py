@@ -86,7 +86,9 @@ def test_a_mistake_in_the_program_keeps_its_traceback() -> None:
 
 
 @pytest.mark.parametrize("lines", [1, 100_000])
-def test_a_reader_that_has_enough_is_no_error(lines: int) -> None:
+def test_a_reader_that_has_enough_is_no_error(lines: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Unbuffered output would hide what is left over for the interpreter to flush at its end.
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     code = (
         f"import sys; from scripts import cli; cli.run(lambda: sys.stdin.read() and print('x\\n' * {lines}))"
     )

@@ -109,6 +109,7 @@ def test_optional_parts_may_be_left_out(config: Path) -> None:
             "1",
             "settings.yaml:5: risk.default_risk_per_trade: 1 is not allowed: wanted above 0 and at",
         ),
+        ("0.01", "0.0501", "settings.yaml:5: risk.default_risk_per_trade: 0.0501 is not allowed"),
         ("0.01", "0", "settings.yaml:5: risk.default_risk_per_trade: 0 is not allowed"),
         ("0.01", ".nan", "settings.yaml:5: risk.default_risk_per_trade: '.nan' is not allowed"),
         ("0.01", "1e400", "settings.yaml:5: risk.default_risk_per_trade: inf is not allowed"),

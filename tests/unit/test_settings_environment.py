@@ -120,6 +120,12 @@ def test_a_variable_does_not_hide_a_file_of_the_wrong_kind(config: Path) -> None
     assert line.startswith("config/settings.yaml: a list is not allowed at the top")
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -1.0])
+def test_an_override_that_is_no_usable_number_is_refused(config: Path, number: float) -> None:
+    with pytest.raises(SettingsError, match=r"command line: backtest.default_cash: .* is not allowed"):
+        with_overrides(load_settings(config, {}), {"backtest.default_cash": number})
+
+
 def test_overrides_are_checked_like_the_files(config: Path) -> None:
     settings = load_settings(config, {})
     with pytest.raises(SettingsError) as caught:
@@ -246,6 +252,11 @@ def test_every_line_of_dotenv_that_would_be_ignored_is_a_problem(tmp_path: Path)
         ".env:6: cannot be read: wanted NAME=value",
         ".env:7: cannot be read: wanted NAME=value",
     ]
+
+
+def test_a_dotenv_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfONLY_HERE=1\r\n")
+    assert environment(tmp_path)["ONLY_HERE"] == "1"
 
 
 def test_a_dotenv_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
