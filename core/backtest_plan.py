@@ -35,7 +35,8 @@ def plan_runs(
 ) -> list[PlannedRun]:
     """Return the runs: the named strategies, or all enabled ones, on each symbol.
 
-    What is not given comes from strategies.yaml. A parameter must belong to one of the strategies and is
+    What is not given comes from strategies.yaml; all enabled ones together are compared on the same two
+    symbols. A parameter must belong to one of the strategies and is
     handed to those that have it. Raises UsageError for an unknown name or a value out of bounds.
     """
     names = _chosen(settings, strategies)
@@ -47,7 +48,8 @@ def plan_runs(
         frame = timeframe or (entry.timeframe if entry else "4h")
         timeframe_ms(frame)
         chosen = _params(name, entry, given)
-        runs += [PlannedRun(symbol, frame, name, chosen) for symbol in symbols or DEFAULT_SYMBOLS]
+        own = entry.symbols if entry and strategies else DEFAULT_SYMBOLS
+        runs += [PlannedRun(symbol, frame, name, chosen) for symbol in symbols or own]
     return runs
 
 

@@ -94,9 +94,11 @@ def load_jobs(
 
 def costs(args: argparse.Namespace, settings: Settings) -> Costs:
     """Return the costs as rates; those of the command line to the last digit."""
-    commission = settings.backtest.commission_pct / 100 if args.commission is None else args.commission
-    spread = settings.backtest.spread_pct / 100 if args.spread is None else args.spread
-    return Costs(commission, spread)
+    commission, spread = settings.backtest.costs
+    return Costs(
+        commission if args.commission is None else args.commission,
+        spread if args.spread is None else args.spread,
+    )
 
 
 def report(

@@ -45,8 +45,8 @@ def main(argv: list[str] | None = None) -> int:
     _run("scripts/show_runs.py", show_runs.main, "1", "--trades", "5", "--db-url", db_url)
     print(
         f"\n# done. Look at the chart: open {chart} in a browser\n"
-        "# one strategy:    .venv/bin/python scripts/run_backtest.py --strategy TREND_EMA --param ema_fast=10 "
-        f"--use-sql --exchange {LABEL} --db-url {db_url}\n"
+        "# one strategy:    .venv/bin/python scripts/run_backtest.py --strategy TREND_EMA "
+        f"--param ema_fast=10 --use-sql --exchange {LABEL} --db-url {db_url}\n"
         f"# the same again:  .venv/bin/python scripts/run_backtest.py --rerun 1 --db-url {db_url}\n"
         f"# every saved run: .venv/bin/python scripts/show_runs.py --db-url {db_url}"
     )

@@ -40,7 +40,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
     data = parser.add_argument_group("on which candles")
     data.add_argument(
-        "--symbol", action="append", default=[], help="one or more (default: BTC/USDT, ETH/USDT)"
+        "--symbol",
+        action="append",
+        default=[],
+        help="one or more (default: BTC/USDT and ETH/USDT for --all, else as in strategies.yaml)",
     )
     data.add_argument("--timeframe", help="1m … 1d (default: the strategy's own in strategies.yaml)")
     data.add_argument("--exchange", help="whose candles (default: exchange.name in settings.yaml)")

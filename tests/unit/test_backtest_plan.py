@@ -42,6 +42,12 @@ def test_a_strategy_that_is_named_runs_whether_enabled_or_not(settings: Settings
     assert [(plan.symbol, plan.strategy) for plan in plans] == [("SOL/USDT", "GRID_LR")]
 
 
+def test_a_strategy_that_is_named_runs_on_its_own_symbols_unless_told(settings: Settings) -> None:
+    mine = changed(settings, "mean_reversion_bb", symbols=("SOL/USDT",))
+    assert [plan.symbol for plan in plan_runs(mine, strategies=["MR_BB"])] == ["SOL/USDT"]
+    assert {plan.symbol for plan in plan_runs(mine)} == {"BTC/USDT", "ETH/USDT"}
+
+
 def test_timeframe_and_parameters_come_from_the_settings_unless_given(settings: Settings) -> None:
     mine = changed(settings, "trend_ema", timeframe="1h", params={"ema_fast": 9})
     (plan,) = plan_runs(mine, strategies=["TREND_EMA"], symbols=["BTC/USDT"])
