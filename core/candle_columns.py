@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
-from typing import Any, BinaryIO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -88,7 +88,7 @@ def text_parts(lines: Iterator[str]) -> tuple[Layout, Iterator[Part]]:
     return layout, _text_parts(lines, number + 1, delimiter, layout)
 
 
-def parquet_parts(raw: BinaryIO) -> tuple[Layout, Iterator[Part]]:
+def parquet_parts(raw: IO[bytes]) -> tuple[Layout, Iterator[Part]]:
     """Return the layout of a Parquet file and its rows. Raises NoDataError when it cannot be read."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -157,7 +157,7 @@ def _parquet_parts(file: Any, names: Sequence[str]) -> Iterator[Part]:
             yield _parquet_part(batch, row, names)
             row += batch.num_rows
     except pa.ArrowException as error:
-        raise NoDataError(f"the Parquet file is damaged ({error}): get it again") from error
+        raise NoDataError(f"the Parquet file cannot be read to its end ({error})") from error
 
 
 def _parquet_part(batch: Any, row: int, names: Sequence[str]) -> Part:

@@ -17,9 +17,9 @@ import io
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 
@@ -90,18 +90,18 @@ def read_candle_file(path: Path, timeframe: str, now: int, progress: Progress = 
         return _checked(part, notes, timeframe, now)
 
 
-def _read_parquet(raw: BinaryIO, progress: Progress) -> tuple[tuple[str, ...], Part]:
+def _read_parquet(raw: IO[bytes], progress: Progress) -> tuple[tuple[str, ...], Part]:
     layout, parts = parquet_parts(raw)
     return layout.notes, _joined(parts, raw, progress)
 
 
-def _read_text(raw: BinaryIO, suffix: str, progress: Progress) -> tuple[tuple[str, ...], Part]:
+def _read_text(raw: IO[bytes], suffix: str, progress: Progress) -> tuple[tuple[str, ...], Part]:
     with _text(raw, suffix) as lines:
         layout, parts = text_parts(lines)
         return layout.notes, _joined(parts, raw, progress)
 
 
-def _joined(parts: Iterator[Part], raw: BinaryIO, progress: Progress) -> Part:
+def _joined(parts: Iterator[Part], raw: IO[bytes], progress: Progress) -> Part:
     found, done = [], 0
     for part in parts:
         found.append(part)
@@ -113,14 +113,16 @@ def _joined(parts: Iterator[Part], raw: BinaryIO, progress: Progress) -> Part:
 
 
 @contextmanager
-def _text(raw: BinaryIO, suffix: str) -> Iterator[Iterator[str]]:
+def _text(raw: IO[bytes], suffix: str) -> Iterator[Iterator[str]]:
     """Yield the lines of a text file; bytes that are not UTF-8 make their row's number unreadable."""
-    if suffix == ".zip":
-        with zipfile.ZipFile(raw) as archive, archive.open(_only_member(archive)) as member:
-            yield io.TextIOWrapper(member, encoding="utf-8-sig", errors="replace")
-    else:
-        stream = gzip.GzipFile(fileobj=raw) if suffix == ".csv.gz" else raw
-        yield io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace")
+    with ExitStack() as opened:
+        stream: IO[bytes] | gzip.GzipFile = raw
+        if suffix == ".csv.gz":
+            stream = opened.enter_context(gzip.GzipFile(fileobj=raw))
+        elif suffix == ".zip":
+            archive = opened.enter_context(zipfile.ZipFile(raw))
+            stream = opened.enter_context(archive.open(_only_member(archive)))
+        yield opened.enter_context(io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace"))
 
 
 def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
@@ -138,11 +140,15 @@ def _file_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (NoDataError, UsageError) as error:
-        raise type(error)(f"{path}: {error}") from error
+        raise type(error)(f"{path}: {_one_line(error)}") from error
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError) as error:
         raise NoDataError(
-            f"{path} cannot be read to its end ({error}), and nothing of it was loaded: get it again"
+            f"{path} cannot be read to its end ({_one_line(error)}), and nothing of it was loaded"
         ) from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _checked(part: Part, notes: tuple[str, ...], timeframe: str, now: int) -> CandleFile:

@@ -1,0 +1,213 @@
+"""Columns are found by name in any order and case; lines keep their numbers."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from core import candle_columns
+from core.candle_columns import Layout, Part, find_columns, join, parquet_parts, text_parts
+from core.errors import NoDataError
+
+MS = 1_700_000_000_000
+
+
+def read(text: str) -> tuple[Layout, Part]:
+    layout, parts = text_parts(iter(text.splitlines(keepends=True)))
+    return layout, join(list(parts))
+
+
+def parquet(**columns: Any) -> tuple[Layout, Part]:
+    """Return what is read of a Parquet file with sound prices except for the columns given."""
+    length = len(next(iter(columns.values())))
+    table = {
+        name: [float(n)] * length
+        for name, n in zip(["open", "high", "low", "close", "volume"], (2, 3, 1, 2, 9), strict=True)
+    }
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(table | columns), buffer)
+    layout, parts = parquet_parts(buffer)
+    return layout, join(list(parts))
+
+
+def table(part: Part) -> list[tuple[float, ...]]:
+    return list(zip(part.times.values.tolist(), *(column.tolist() for column in part.columns), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("header", "places"),
+    [
+        ("ts,open,high,low,close,volume", (0, 1, 2, 3, 4, 5)),
+        ("Timestamp,Open,High,Low,Close,Volume\n", (0, 1, 2, 3, 4, 5)),
+        ("volume,CLOSE,low,High,open,Date,trades", (5, 4, 3, 2, 1, 0)),
+        ('"Open time", "open","high","low","close","volume"', (0, 1, 2, 3, 4, 5)),
+        ("open-time,open,high,low,close,volume", (0, 1, 2, 3, 4, 5)),
+        ("open,high,low,close,volume,__index_level_0__", (5, 0, 1, 2, 3, 4)),
+    ],
+)
+def test_columns_are_found_in_any_order_and_case(header: str, places: tuple[int, ...]) -> None:
+    layout = find_columns(header.split(","))
+    assert layout.places == places
+    assert layout.notes == ()
+
+
+def test_of_two_times_the_more_exact_is_taken_and_said() -> None:
+    layout = find_columns(["date", "open", "high", "low", "close", "volume", "timestamp"])
+    assert layout.places[0] == 6
+    assert layout.notes == ("the time is taken from timestamp, not from date",)
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("ts,open,high,low,close", "no column for volume; the first line has 'ts, open, high, low, close'"),
+        ("when,open,high,low,close,volume", "no column for a time (ts, timestamp, time, "),
+        ("1,2,3", "no column for a time"),
+        ("ts,open,high,low,close,volume,Open", "the column open is there twice"),
+        ("x" * 300, "…'"),
+    ],
+)
+def test_a_missing_or_double_column_is_named(header: str, said: str) -> None:
+    with pytest.raises(NoDataError) as error:
+        find_columns(header.split(","))
+    assert said in str(error.value)
+    assert len(str(error.value)) < 300
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_commas_semicolons_and_tabs_separate(delimiter: str) -> None:
+    text = f"ts,open,high,low,close,volume\n{MS},2,3,1,2.5,9\n".replace(",", delimiter)
+    _, part = read(text)
+    assert table(part) == [(MS, 2.0, 3.0, 1.0, 2.5, 9.0)]
+
+
+def test_lines_keep_their_numbers_over_blank_lines_and_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candle_columns, "_PART", 2)
+    row = f"{MS},2,3,1,2.5,9\n"
+    _, part = read("\n\nts,open,high,low,close,volume\n" + row + "\n" + row + row + "  \n" + row)
+    assert part.lines.tolist() == [4, 6, 7, 9]
+    assert part.reasons == {}
+
+
+def test_reasons_keep_to_their_rows_over_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candle_columns, "_PART", 2)
+    good = f"{MS},2,3,1,2.5,9\n"
+    _, part = read(
+        "ts,open,high,low,close,volume\n" + good * 3 + "x,2,3,1,2.5,9\n" + f"{MS},y,3,1,z,9\n" + "1,2\n"
+    )
+    assert part.reasons == {
+        3: "time 'x' is not a time: wanted ms UTC or 2024-01-31 12:00:00",
+        4: "open 'y' is not a number",
+        5: "has 2 fields instead of 6",
+    }
+
+
+def test_quotes_are_dropped_and_an_open_one_swallows_no_line() -> None:
+    _, part = read(f'ts,open,high,low,close,volume\n"{MS}","2","3","1","2.5","9"\n"{MS},2,3,1,2.5,9\n')
+    assert len(table(part)) == 2
+    assert part.reasons == {}
+
+
+def test_binances_rows_need_no_header() -> None:
+    row = f"{MS},2,3,1,2.5,9,{MS + 59_999},22.5,7,4,10,0\n"
+    layout, part = read(row * 2)
+    assert table(part) == [(MS, 2.0, 3.0, 1.0, 2.5, 9.0)] * 2
+    assert part.lines.tolist() == [1, 2]
+    assert "taken for Binance's" in layout.notes[0]
+
+
+def test_other_rows_without_a_header_are_refused_because_their_order_is_unknown() -> None:
+    with pytest.raises(NoDataError, match="no column for a time"):
+        read(f"{MS},2,3,1,2.5,9\n")
+
+
+@pytest.mark.parametrize("text", ["", "\n", " \n\t\n"])
+def test_an_empty_file_is_said_to_be_empty(text: str) -> None:
+    with pytest.raises(NoDataError, match="the file is empty"):
+        read(text)
+
+
+@pytest.mark.parametrize(
+    ("times", "values", "is_ms"),
+    [
+        (pa.array([MS], pa.int64()), MS, False),
+        (pa.array([MS // 1000], pa.uint32()), MS // 1000, False),
+        (pa.array([float(MS)]), MS, False),
+        (pa.array([str(MS)]), MS, False),
+        (pa.array([MS // 1000], pa.timestamp("s")), MS, True),
+        (pa.array([MS], pa.timestamp("ms")), MS, True),
+        (pa.array([MS * 1000], pa.timestamp("us", "UTC")), MS, True),
+        (pa.array([MS * 1_000_000], pa.timestamp("ns", "Europe/Berlin")), MS, True),
+        (pa.array([date(2023, 11, 14)]), 1_699_920_000_000, True),
+        (pa.array([datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)]), MS, True),
+        (pa.array(["2023-11-14 22:13:20"]), MS, True),
+    ],
+)
+def test_parquet_times_of_any_type_are_read(times: object, values: int, is_ms: bool) -> None:
+    _, part = parquet(ts=times)
+    assert part.times.values.tolist() == [values]
+    assert part.times.is_ms.tolist() == [is_ms]
+    assert part.reasons == {}
+
+
+@pytest.mark.parametrize(
+    ("times", "reason"),
+    [
+        (pa.array([MS, None], pa.timestamp("ms")), "time is empty"),
+        (pa.array([MS, None], pa.int64()), "time is empty"),
+        (pa.array([MS * 1000, MS * 1000 + 7], pa.timestamp("us")), "time is not a whole millisecond"),
+        (pa.array([f"{MS}", "soon"]), "time 'soon' is not a time: wanted ms UTC or 2024-01-31 12:00:00"),
+    ],
+)
+def test_a_parquet_time_that_cannot_be_read_is_refused(times: object, reason: str) -> None:
+    assert parquet(ts=times)[1].reasons == {1: reason}
+
+
+@pytest.mark.parametrize(
+    "close",
+    [
+        pa.array([2, 2], pa.int32()),
+        pa.array([2.0, 2.0], pa.float32()),
+        pa.array([Decimal("2.0"), Decimal("2.0")]),
+        pa.array(["2", "2.0"]),
+    ],
+)
+def test_parquet_prices_of_any_type_are_read(close: object) -> None:
+    _, part = parquet(ts=[MS, MS + 60_000], close=close)
+    assert part.columns[3].tolist() == [2.0, 2.0]
+    assert part.columns[3].dtype == np.float64
+    assert part.reasons == {}
+
+
+@pytest.mark.parametrize(
+    ("close", "reason"),
+    [
+        (pa.array([2.0, None]), "close is empty"),
+        (pa.array(["2", None]), "close is empty"),
+        (pa.array(["2", "two"]), "close 'two' is not a number"),
+    ],
+)
+def test_a_parquet_price_that_cannot_be_read_is_refused(close: object, reason: str) -> None:
+    assert parquet(ts=[MS, MS + 60_000], close=close)[1].reasons == {1: reason}
+
+
+def test_parquet_rows_are_counted_from_one_over_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candle_columns, "_PART", 2)
+    assert parquet(ts=[MS] * 5)[1].lines.tolist() == [1, 2, 3, 4, 5]
+
+
+def test_what_is_no_parquet_is_said_to_be_none() -> None:
+    with pytest.raises(NoDataError, match="not a Parquet file"):
+        parquet_parts(io.BytesIO(b"ts,open\n" * 9))
+
+
+def test_a_time_too_large_for_a_parquet_reader_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NoDataError, match="cannot be read to its end"):
+        parquet(ts=pa.array([2**64 - 1], pa.uint64()))
