@@ -16,7 +16,7 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 VOLUME_SCALE = 1e8
-QUOTE_SCALE = 1e4
+QUOTE_SCALE = 1e6
 """Sums are taken over whole multiples of 1/scale, which float64 adds exactly: any grouping agrees."""
 TRADES_PER_BAR = 16
 """Each bar of the base step is told in so many trades, which makes trade ids countable."""

@@ -219,7 +219,7 @@ def _described(pair: Pair) -> Json:
 def _ohlc_rows(bars: Candles, market: Market) -> list[list[Any]]:
     rows = []
     for ts, opened, high, low, close, volume, quote, count in zip(*(c.tolist() for c in bars), strict=True):
-        mean = quote / volume if volume else 0.0
+        mean = min(max(quote / volume, low), high) if volume else 0.0
         prices = [quoted(price, market.price_decimals) for price in (opened, high, low, close, mean)]
         rows.append([ts // 1000, *prices, quoted(volume), count])
     return rows

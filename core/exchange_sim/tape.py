@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.domain import FloatArray, IntArray
-from core.exchange_sim.candles import DAY, MINUTE, TRADES_PER_BAR, Candles
+from core.exchange_sim.candles import DAY, MINUTE, TRADES_PER_BAR, VOLUME_SCALE, Candles
 from core.exchange_sim.markets import Market
 
 EPOCH = 17_167 * DAY
@@ -84,12 +84,12 @@ def started(bar: Candles, step: int, market: Market, seed: int, now: int) -> Can
     so_far = trades.where(trades.ts <= now)
     if not so_far.id.size:
         return bar.rows(0, 0)
-    volume = float(np.rint(so_far.amount.sum() * 1e8) / 1e8)
-    done = volume / float(bar.volume[0])
-    row = (
-        bar.ts[0], bar.open[0], so_far.price.max(), so_far.price.min(), so_far.price[-1], volume,
-        np.rint(bar.quote[0] * done * 1e4) / 1e4, so_far.id.size,
-    )  # fmt: skip
+    high, low = float(so_far.price.max()), float(so_far.price.min())
+    volume = float(np.rint(so_far.amount.sum() * VOLUME_SCALE) / VOLUME_SCALE)
+    # The whole bar's turnover counts at its mean price, which may lie outside what was traded so far.
+    share = float(bar.quote[0]) * volume / float(bar.volume[0])
+    quote = round(min(max(share, low * volume), high * volume), 6)
+    row = (bar.ts[0], bar.open[0], high, low, so_far.price[-1], volume, quote, so_far.id.size)
     return Candles._make(np.array([value], column.dtype) for value, column in zip(row, bar, strict=True))
 
 
