@@ -33,6 +33,7 @@ from core.exchange_urls import is_below, is_host_of, parse_base
 from core.exchange_venues import venue_of
 from core.order_rules import (
     Precision,
+    check_cancelled,
     check_confirmed,
     checked_params,
     fit_order,
@@ -142,6 +143,16 @@ class ExchangeClient:
     def symbols(self) -> list[str]:
         """Return the symbols the exchange lists, sorted."""
         return sorted(self._markets())
+
+    def check_series(self, symbol: str, timeframe: str) -> None:
+        """Raise UnsupportedError unless the exchange offers these candles, UsageError for no timeframe."""
+        timeframe_ms(timeframe)
+        self._market(symbol)
+        offered = (self._exchange.timeframes or {}) if self._exchange.has["fetchOHLCV"] is True else {}
+        if timeframe not in offered:
+            raise UnsupportedError(
+                f"{self.name} has no {timeframe} candles: it offers {', '.join(offered) or 'none'}"
+            )
 
     def fetch_ohlcv(
         self,
@@ -258,7 +269,9 @@ class ExchangeClient:
         self._require_key(action)
         self._market(symbol)
         self._clock.now()
-        return dict(self._call.order(action, lambda: self._exchange.cancel_order(order_id, symbol)))
+        order = self._call.order(action, lambda: self._exchange.cancel_order(order_id, symbol))
+        check_cancelled(order, Attempt(self.name, action), order_id)
+        return dict(order)
 
     def get_open_orders(self, symbol: str | None = None) -> list[dict[str, Any]]:
         """Return the open orders of one symbol, or of all, as ccxt's orders."""
@@ -269,7 +282,11 @@ class ExchangeClient:
         return list(self._call.read("read the open orders", lambda: self._exchange.fetch_open_orders(symbol)))
 
     def _make_exchange(self, secret: str, *, sandbox: bool) -> Any:
-        options = {"enableRateLimit": True, "number": Decimal, "options": dict(self._venue.options)}
+        options = {
+            "enableRateLimit": True,
+            "number": self._venue.number,
+            "options": dict(self._venue.options),
+        }
         keys = {"apiKey": self._key, "secret": secret} if self._key else {}
         exchange = getattr(ccxt, self.name)({**options, **keys})
         exchange.throttle = self._throttle
@@ -297,7 +314,8 @@ class ExchangeClient:
         # What signs a request counts with ccxt's clock, not with the injected one.
         self._exchange.options["timeDifference"] = self._exchange.milliseconds() - theirs
         ahead = self._local() - theirs
-        if abs(ahead) >= SKEW_NOTICE_MS and self._base is None:
+        # A local exchange lives in a time of its own.
+        if abs(ahead) >= SKEW_NOTICE_MS and self._transport.candle_source is None:
             side = "ahead of" if ahead > 0 else "behind"
             text = f"this machine's clock is {abs(ahead) / 1000:.1f} s {side} {self.name}'s; corrected for"
             self._notify(Notice("clock", text))
@@ -329,13 +347,8 @@ class ExchangeClient:
         return market
 
     def _span(self, symbol: str, timeframe: str, since: int, until: int | None) -> Span:
+        self.check_series(symbol, timeframe)
         step = timeframe_ms(timeframe)
-        self._market(symbol)
-        offered = (self._exchange.timeframes or {}) if self._exchange.has["fetchOHLCV"] is True else {}
-        if timeframe not in offered:
-            raise UnsupportedError(
-                f"{self.name} has no {timeframe} candles: it offers {', '.join(offered) or 'none'}"
-            )
         closed = self._clock.now() // step * step
         end = closed if until is None else min(-(-until // step) * step, closed)
         page = self._exchange.feature_value(symbol, "fetchOHLCV", "limit", DEFAULT_PAGE)

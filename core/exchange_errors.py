@@ -119,6 +119,8 @@ _CAUSES: tuple[tuple[Callable[[_Case], bool], Cause], ...] = (
     # What is not ccxt's own error came up while it took apart an answer that was not what it looked like.
     (lambda case: "BaseError" not in case.kinds or "OperationFailed" in case.kinds, Cause.TROUBLE),
     (lambda case: case.broken in _BROKEN or case.said.startswith(_TRANSIENT_WORDS), Cause.TROUBLE),
+    # ccxt could not make sense of an answer that is no refusal.
+    (lambda case: case.sent and not case.said, Cause.TROUBLE),
 )
 _READ_ERRORS: Mapping[Cause, tuple[type[ExchangeError], Remedy]] = MappingProxyType(
     {
@@ -234,9 +236,9 @@ def _read_body(text: str) -> tuple[str, str]:
 
 def _words(error: Exception, case: _Case, attempt: Attempt) -> str:
     said = case.said
-    if not said and case.answer.status is None and "://" not in str(error):
+    if not said and "BaseError" in case.kinds and "://" not in str(error):
         # ccxt's own words about its arguments; what it says about a request holds the signed URL.
-        said = str(error).removeprefix(attempt.venue) if "BaseError" in case.kinds else ""
+        said = str(error).removeprefix(attempt.venue)
     for secret in filter(None, attempt.secrets):
         said = said.replace(secret, "***")
     said = _SIGNED.sub(r"\1 ***", _ADDRESS.sub("(address)", said))

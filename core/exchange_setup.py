@@ -11,10 +11,19 @@ from core.exchange_urls import check_below, point_at
 
 
 def send_through(exchange: Any, transport: Transport) -> None:
-    """Make a transport the only way out, and silence the debug lines that show key and signature."""
+    """Make a transport the only way out, and keep key and signature out of debug logs."""
     exchange.session.mount("http://", transport)
     exchange.session.mount("https://", transport)
     exchange.logger = logging.Logger("ccxt.silent", logging.CRITICAL + 1)
+    # Adding it twice does nothing.
+    logging.getLogger("urllib3.connectionpool").addFilter(without_queries)
+
+
+def without_queries(record: logging.LogRecord) -> bool:
+    """Cut what stands behind a `?` from a log line's texts, and let the line pass."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(arg.partition("?")[0] if isinstance(arg, str) else arg for arg in record.args)
+    return True
 
 
 def enter_sandbox(exchange: Any, objection: str, base: str | None) -> None:
@@ -23,7 +32,7 @@ def enter_sandbox(exchange: Any, objection: str, base: str | None) -> None:
     Raises UnsupportedError when it has none, when `objection` says why it must not be used, and with a
     base URL, because the switch changes hosts.
     """
-    why = objection or ("" if "test" in exchange.urls else "ccxt knows no test network of it")
+    why = objection or ("" if exchange.urls.get("test") else "ccxt knows no test network of it")
     if base is not None:
         why = "a base URL is set, and a sandbox has addresses of its own"
     if why:
@@ -44,7 +53,8 @@ def redirect(exchange: Any, base: str) -> None:
 
 
 def _restore_error_tables(exchange: Any) -> None:
-    # ccxt finds Binance's table of spot errors by the real host's address.
-    for kind in ("exact", "broad"):
-        table = exchange.exceptions.get("spot", {}).get(kind, {})
-        exchange.exceptions[kind] = {**exchange.exceptions.get(kind, {}), **table}
+    # Binance's classes find their table of spot errors by the real host's address.
+    if not hasattr(exchange, "get_exceptions_by_url"):
+        return
+    for kind, table in exchange.exceptions["spot"].items():
+        exchange.exceptions[kind] = {**exchange.exceptions[kind], **table}

@@ -172,7 +172,7 @@ class Transport(HTTPAdapter):
         """Return the seconds of silence an answer asks for: its header's, or the ban's in its text."""
         banned = re.search(r"banned until (\d{13})", text)
         until = (int(banned[1]) - self._now()) / 1000 if banned else None
-        wanted = _retry_after(response.headers.get("Retry-After", ""), self._now())
+        wanted = retry_after(response.headers.get("Retry-After", ""), self._now())
         waits = [seconds for seconds in (until, wanted) if seconds is not None]
         return max(0.0, *waits) if waits else None
 
@@ -196,7 +196,8 @@ def _is_document(text: str) -> bool:
         return False
 
 
-def _retry_after(text: str, now: int) -> float | None:
+def retry_after(text: str, now: int) -> float | None:
+    """Return the seconds in a Retry-After header, which holds a number or a date; None for neither."""
     if text.strip().isdecimal():
         return float(text)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -22,6 +23,8 @@ class Venue(NamedTuple):
     """Its real limits, where ccxt's throttle is wrong; then they replace it."""
     costs: Any = _no_costs
     """Takes method and URL, returns Costs."""
+    number: type = float
+    """What ccxt makes of numbers; exact decimals where its class is known to bear them."""
     keeps: int | None = None
     """It serves only so many of the newest candles, the one in progress included."""
     no_sandbox: str = ""
@@ -50,9 +53,11 @@ _VENUES: Mapping[str, Venue] = MappingProxyType(
             budgets=BINANCEUS_BUDGETS,
             costs=binanceus_costs,
             no_sandbox="Binance.US has none; ccxt would switch to the test networks of binance.com",
+            number=Decimal,
             options=_SPOT_ONLY,
         ),
-        "binance": Venue(options=_SPOT_ONLY),
+        "binance": Venue(number=Decimal, options=_SPOT_ONLY),
+        # With decimals ccxt cannot read Kraken's markets: it takes their precisions for missing.
         "kraken": Venue(keeps=720),
     }
 )

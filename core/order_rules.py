@@ -150,9 +150,10 @@ def checked_params(params: Mapping[str, Any] | None, new_id: str) -> dict[str, A
     Raises OrderRefusedError for an id of another form and for parameters that change what is sent.
     """
     sent = {"clientOrderId": new_id, **(params or {})}
-    if not _CLIENT_ID.fullmatch(str(sent["clientOrderId"])):
+    client_id = sent["clientOrderId"]
+    if not isinstance(client_id, str) or not _CLIENT_ID.fullmatch(client_id):
         raise OrderRefusedError(
-            f"client order id {sent['clientOrderId']!r}: order refused before sending: wanted 1 to 36 "
+            f"client order id {client_id!r}: order refused before sending: wanted 1 to 36 "
             "letters, digits, - or _"
         )
     for name in _BY_COST:
@@ -182,3 +183,12 @@ def check_confirmed(order: Any, attempt: Attempt, symbol: str, client_id: str) -
     for name, wanted in (("clientOrderId", client_id), ("symbol", symbol)):
         if order.get(name) not in (None, wanted):
             raise unusable_order_answer(attempt, f"the answer is about {name} {order[name]}")
+
+
+def check_cancelled(order: Any, attempt: Attempt, order_id: str) -> None:
+    """Raise OrderUnknownError unless an answer says something, and about this very order."""
+    if not isinstance(order, Mapping) or not order.get("info"):
+        raise unusable_order_answer(attempt, "the answer says nothing")
+    # Some venues only count what they cancelled.
+    if order.get("id") not in (None, order_id):
+        raise unusable_order_answer(attempt, f"the answer is about order {order['id']}")

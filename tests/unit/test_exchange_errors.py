@@ -1,0 +1,217 @@
+"""Every ccxt error becomes one of this project's, with a sentence that helps and holds no secret."""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+
+import ccxt
+import pytest
+
+from core import errors
+from core.exchange_errors import (
+    Answer,
+    Attempt,
+    Remedy,
+    translate_order,
+    translate_read,
+    unusable_order_answer,
+)
+
+ATTEMPT = Attempt("binanceus", "read BTC/USDT 1h candles", ("my-key", "my-secret"))
+ORDER = Attempt("binanceus", "place the market buy (client order id mine)", ("my-key", "my-secret"))
+ALL = [kind for _, kind in inspect.getmembers(import_module("ccxt.base.errors"), inspect.isclass)]
+URL = "https://api.binance.us/api/v3/account?timestamp=1&recvWindow=5000&signature=" + "ab12" * 16
+
+
+def body(code: int, message: str, status: int = 400) -> Answer:
+    return Answer(status, f'{{"code":{code},"msg":"{message}"}}')
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_every_ccxt_error_is_translated_for_reads_and_for_orders(kind: type[Exception]) -> None:
+    failure = translate_read(kind("binanceus GET " + URL), ATTEMPT, Answer())
+    assert type(failure.error) is not errors.HotCryptoError
+    assert str(failure.error).startswith("binanceus: cannot read BTC/USDT 1h candles: ")
+    order = translate_order(kind("binanceus POST " + URL), ORDER, Answer(), sent=True)
+    assert isinstance(order, errors.OrderUnknownError)
+    assert "client order id mine" in str(order)
+
+
+@pytest.mark.parametrize(
+    ("raised", "answer", "kind", "remedy"),
+    [
+        (ccxt.RequestTimeout, Answer(), errors.ExchangeUnreachableError, Remedy.AGAIN),
+        (ccxt.NetworkError, Answer(), errors.ExchangeUnreachableError, Remedy.AGAIN),
+        (ccxt.ExchangeNotAvailable, Answer(502, "<html>"), errors.ExchangeUnreachableError, Remedy.AGAIN),
+        (ccxt.OnMaintenance, Answer(503), errors.ExchangeUnreachableError, Remedy.AGAIN),
+        (ccxt.OperationFailed, body(-1001, "x"), errors.ExchangeUnreachableError, Remedy.AGAIN),
+        (ccxt.BadResponse, Answer(200, "{}"), errors.ExchangeUnreachableError, Remedy.AGAIN),
+        (ccxt.ExchangeNotAvailable, Answer(403), errors.ExchangeUnreachableError, Remedy.NOTHING),
+        (ccxt.ExchangeNotAvailable, Answer(404), errors.ExchangeUnreachableError, Remedy.NOTHING),
+        (ccxt.ExchangeNotAvailable, Answer(451), errors.ExchangeUnreachableError, Remedy.NOTHING),
+        (ccxt.DDoSProtection, Answer(429, "", 7.0), errors.RateLimitedError, Remedy.SILENCE),
+        (ccxt.DDoSProtection, Answer(418, "", 60.0), errors.RateLimitedError, Remedy.SILENCE),
+        (ccxt.RateLimitExceeded, body(-1003, "x"), errors.RateLimitedError, Remedy.SILENCE),
+        (ccxt.DDoSProtection, body(-2015, "x", 401), errors.AuthenticationError, Remedy.NOTHING),
+        (ccxt.AuthenticationError, body(-1022, "x"), errors.AuthenticationError, Remedy.NOTHING),
+        (ccxt.PermissionDenied, Answer(403), errors.AuthenticationError, Remedy.NOTHING),
+        (ccxt.InvalidNonce, body(-1021, "x"), errors.AuthenticationError, Remedy.CLOCK),
+        (ccxt.BadSymbol, body(-1121, "x"), errors.UnsupportedError, Remedy.NOTHING),
+        (ccxt.NotSupported, Answer(), errors.UnsupportedError, Remedy.NOTHING),
+        (ccxt.BadRequest, body(-1100, "x"), errors.ExchangeError, Remedy.NOTHING),
+        (ccxt.ExchangeError, body(-9999, "x"), errors.ExchangeError, Remedy.NOTHING),
+        (ccxt.ExchangeError, Answer(200, "{}"), errors.ExchangeUnreachableError, Remedy.AGAIN),
+        (
+            ccxt.ExchangeError,
+            Answer(200, '{"error":["EService:Busy"]}'),
+            errors.ExchangeUnreachableError,
+            Remedy.AGAIN,
+        ),
+        (KeyError, Answer(200, "{}"), errors.ExchangeUnreachableError, Remedy.AGAIN),
+    ],
+)
+def test_a_failed_read_gets_its_error_and_its_remedy(
+    raised: type[Exception], answer: Answer, kind: type[Exception], remedy: Remedy
+) -> None:
+    failure = translate_read(raised("binanceus"), ATTEMPT, answer)
+    assert type(failure.error) is kind
+    assert failure.remedy is remedy
+
+
+def test_a_rate_limit_carries_the_wanted_silence() -> None:
+    error = translate_read(ccxt.DDoSProtection("x"), ATTEMPT, Answer(429, "", 7.0)).error
+    assert isinstance(error, errors.RateLimitedError)
+    assert error.retry_after == 7.0
+    assert "it wants 7 s of silence" in str(error)
+
+
+def test_a_broken_tls_line_is_no_refusal() -> None:
+    error = ccxt.ExchangeError("binanceus GET " + URL)
+    error.__cause__ = type("SSLError", (Exception,), {})()
+    assert translate_read(error, ATTEMPT, Answer()).remedy is Remedy.AGAIN
+
+
+def test_what_fails_before_anything_is_sent_is_a_matter_of_the_key() -> None:
+    failure = translate_read(ValueError("Incorrect padding"), ATTEMPT, Answer(), sent=False)
+    assert failure.remedy is Remedy.NOTHING
+    assert "check the form of key and secret" in str(failure.error)
+
+
+def test_the_sentence_quotes_the_venue_and_shortens_it() -> None:
+    assert '(it says: "Invalid symbol.")' in str(
+        translate_read(ccxt.BadSymbol("x"), ATTEMPT, body(-1121, "Invalid symbol.")).error
+    )
+    long = str(translate_read(ccxt.BadSymbol("x"), ATTEMPT, body(-1121, "word " * 100)).error)
+    assert long.endswith('…")')
+    assert len(long) < 300
+    assert "\n" not in str(translate_read(ccxt.BadSymbol("x"), ATTEMPT, body(-1, "a\\nb")).error)
+
+
+@pytest.mark.parametrize("text", ['["a"]', "<html>", "", "{}", "3"])
+def test_a_body_that_is_no_error_is_not_quoted(text: str) -> None:
+    assert "it says" not in str(translate_read(ccxt.BadRequest(URL), ATTEMPT, Answer(400, text)).error)
+
+
+def test_several_errors_of_kraken_are_joined() -> None:
+    answer = Answer(200, '{"error":["EQuery:Unknown asset pair","EGeneral:X"]}')
+    assert "EQuery:Unknown asset pair, EGeneral:X" in str(
+        translate_read(ccxt.BadSymbol(""), ATTEMPT, answer).error
+    )
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "key my-key refused",
+        "secret my-secret leaked",
+        f"bad request {URL}",
+        "signature=" + "ab12" * 16,
+        "Signature: '" + "ab12" * 16 + "'",
+    ],
+)
+@pytest.mark.parametrize("sent", [True, False])
+def test_no_sentence_holds_key_secret_or_signature(said: str, *, sent: bool) -> None:
+    for text in (
+        str(translate_read(ccxt.BadRequest("x"), ATTEMPT, body(-1100, said)).error),
+        str(translate_read(ccxt.BadRequest("binanceus " + said), ATTEMPT, Answer(), sent=sent).error),
+        str(translate_order(ccxt.InvalidOrder("x"), ORDER, body(-1013, said), sent=sent)),
+        str(translate_order(ccxt.InvalidOrder(said), ORDER, Answer(), sent=sent)),
+    ):
+        assert "my-key" not in text
+        assert "my-secret" not in text
+        assert "ab12ab12" not in text
+        assert "recvWindow" not in text
+
+
+def test_words_about_keys_that_are_no_keys_stay() -> None:
+    said = "Signature for this request is not valid."
+    error = translate_read(ccxt.AuthenticationError("x"), ATTEMPT, body(-1022, said)).error
+    assert said in str(error)
+
+
+@pytest.mark.parametrize(
+    ("raised", "answer", "kind"),
+    [
+        (ccxt.InsufficientFunds, body(-2010, "insufficient balance"), errors.InsufficientFundsError),
+        (ccxt.InvalidOrder, body(-1013, "Filter failure: LOT_SIZE"), errors.OrderRefusedError),
+        (ccxt.BadRequest, body(-1013, "Filter failure: NOTIONAL"), errors.OrderRefusedError),
+        (ccxt.OrderImmediatelyFillable, body(-2010, "would match"), errors.OrderRefusedError),
+        (ccxt.MarketClosed, body(-1013, "Market is closed."), errors.OrderRefusedError),
+        (ccxt.BadSymbol, body(-1121, "Invalid symbol."), errors.OrderRefusedError),
+        (ccxt.OrderNotFound, body(-2011, "Unknown order sent."), errors.OrderRefusedError),
+        (ccxt.AuthenticationError, body(-1022, "Signature"), errors.AuthenticationError),
+        (ccxt.InvalidNonce, body(-1021, "Timestamp"), errors.AuthenticationError),
+        (ccxt.DDoSProtection, Answer(429, "", 9.0), errors.RateLimitedError),
+        (ccxt.DDoSProtection, Answer(418, "", 9.0), errors.RateLimitedError),
+        (ccxt.RateLimitExceeded, body(-1015, "Too many new orders."), errors.RateLimitedError),
+    ],
+)
+def test_an_order_is_refused_only_in_the_venues_own_words(
+    raised: type[Exception], answer: Answer, kind: type[Exception]
+) -> None:
+    assert type(translate_order(raised("x"), ORDER, answer, sent=True)) is kind
+
+
+@pytest.mark.parametrize(
+    ("raised", "answer"),
+    [
+        (ccxt.InvalidOrder, body(-2010, "Duplicate order sent.")),
+        (ccxt.OperationFailed, body(-1000, "unknown")),
+        (ccxt.OperationFailed, body(-1001, "disconnected")),
+        (ccxt.OperationFailed, body(-1006, "unexpected")),
+        (ccxt.RequestTimeout, body(-1007, "timeout")),
+        (ccxt.BadRequest, body(-1007, "timeout")),
+        (ccxt.OperationFailed, body(-1008, "overloaded")),
+        (ccxt.InvalidOrder, body(-2010, "x", 500)),
+        (ccxt.InvalidOrder, body(-2010, "x", 409)),
+        (ccxt.InvalidOrder, Answer(400, "<html>")),
+        (ccxt.ExchangeError, body(-4242, "never heard of")),
+        (ccxt.ExchangeNotAvailable, Answer(503, "<html>")),
+        (ccxt.NetworkError, Answer()),
+        (KeyError, Answer(200, "{}")),
+        (RuntimeError, Answer()),
+    ],
+)
+def test_after_anything_else_an_order_is_unknown(raised: type[Exception], answer: Answer) -> None:
+    error = translate_order(raised("x"), ORDER, answer, sent=True)
+    assert type(error) is errors.OrderUnknownError
+    assert "look it up, do not send it again" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind"),
+    [
+        (ccxt.NetworkError, errors.ExchangeUnreachableError),
+        (ccxt.InvalidOrder, errors.OrderRefusedError),
+        (ccxt.ArgumentsRequired, errors.OrderRefusedError),
+        (ccxt.AuthenticationError, errors.AuthenticationError),
+        (TypeError, errors.ExchangeUnreachableError),
+    ],
+)
+def test_an_order_that_was_never_sent_is_not_unknown(raised: type[Exception], kind: type[Exception]) -> None:
+    assert type(translate_order(raised("binanceus x"), ORDER, Answer(), sent=False)) is kind
+
+
+def test_an_answer_that_confirms_nothing_leaves_the_order_unknown() -> None:
+    assert "the answer is empty; it may exist" in str(unusable_order_answer(ORDER, "the answer is empty"))
