@@ -7,7 +7,7 @@ import errno
 import socket
 import struct
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -26,6 +26,7 @@ from core.exchange_sim.synthetic import SyntheticSource
 from core.exchange_sim.venue import Answer, Request, Venue
 from core.utils import Clock, now_ms
 
+Pause = Callable[[float], Awaitable[None]]
 HOST = "127.0.0.1"
 MOST_LOGGED = 50_000
 MOST_REMEMBERED = 64
@@ -48,6 +49,8 @@ class SimConfig:
     faults: Iterable[Fault] | FaultSchedule = ()
     weight_limit: int = WEIGHT_LIMIT
     raw_limit: int = RAW_LIMIT
+    pause: Pause = asyncio.sleep
+    """How the fault `delay` waits, seconds."""
 
 
 class Logged(NamedTuple):
@@ -70,12 +73,13 @@ class RunningSim:
     clock: Clock
     plan: FaultPlan
     seed: int
+    pause: Pause
     skew_ms: int = 0
     """Added to the clock."""
-    requests: list[Logged] = field(default_factory=list)
+    requests: list[Logged] = field(default_factory=list, repr=False)
     faults_met: list[str] = field(default_factory=list)
     """Kinds of the faults that happened, in order."""
-    previous: dict[tuple[str, str], Answer] = field(default_factory=dict)
+    previous: dict[tuple[str, str], Answer] = field(default_factory=dict, repr=False)
     """The last answer to each question, for the fault `stale`."""
 
     def now(self) -> int:
@@ -120,7 +124,7 @@ def serve(config: SimConfig) -> Iterator[RunningSim]:
     try:
         yield sim
     finally:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result()
+        asyncio.run_coroutine_threadsafe(_stop(runner), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
@@ -134,7 +138,8 @@ def _sim(config: SimConfig, url: str) -> RunningSim:
         "/0/": Kraken(feed, markets),
         "": BinanceUS(feed, markets, Limits(config.weight_limit, config.raw_limit)),
     }
-    return RunningSim(url, source.kind, venues, config.clock, plan_of(config.faults), config.seed)
+    plan = plan_of(config.faults)
+    return RunningSim(url, source.kind, venues, config.clock, plan, config.seed, config.pause)
 
 
 def _listen(port: int) -> socket.socket:
@@ -164,6 +169,15 @@ async def _start(sim: RunningSim, listener: socket.socket) -> web.AppRunner:
     return runner
 
 
+async def _stop(runner: web.AppRunner) -> None:
+    await runner.cleanup()
+    # What is left waits for clients that are gone: delays that nobody outlasted.
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+
+
 async def _handle(sim: RunningSim, web_request: web.Request) -> web.StreamResponse:
     form = {name: str(value) for name, value in (await web_request.post()).items()}
     request = Request(web_request.method, web_request.path, {**form, **web_request.query})
@@ -172,7 +186,7 @@ async def _handle(sim: RunningSim, web_request: web.Request) -> web.StreamRespon
     if fault is not None:
         sim.faults_met.append(fault.kind)
         if fault.kind == "delay":
-            await asyncio.sleep(fault.seconds)
+            await sim.pause(fault.seconds)
         if fault.kind == "reset_before":
             return _reset(web_request)
     answer = sim.answer(request, fault)

@@ -6,18 +6,21 @@ the past; `replay.replay_clock` moves the exchange's present into it, and the hi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from core.candle_files import read_candle_file
 from core.domain import Bars
-from core.errors import NoDataError
+from core.errors import NoDataError, UsageError
 from core.exchange_sim.candles import Candles, with_turnover
 from core.exchange_sim.markets import Market, market_for
 from core.utils import TIMEFRAMES
 from db.base import open_engine
 from db.candles import read_bars, stored_ranges
+
+SYMBOL = re.compile(r"[A-Z0-9]{1,20}/[A-Z0-9]{1,20}")
 
 
 class Span(NamedTuple):
@@ -113,10 +116,13 @@ def from_files(files: Iterable[tuple[Path, str, str]], now: int) -> tuple[Stored
     """Return the candles of files, given with symbol and timeframe, and how many rows were refused.
 
     `now` (ms UTC) is when they are read: a bar that was not closed then is refused. Of two files for
-    one series the later replaces the earlier. Raises UsageError and NoDataError as read_candle_file.
+    one series the later replaces the earlier. Raises UsageError for a symbol that is not BASE/QUOTE, and
+    what read_candle_file raises.
     """
     series, refused = {}, 0
     for path, symbol, timeframe in files:
+        if not SYMBOL.fullmatch(symbol):
+            raise UsageError(f"wanted a symbol such as BTC/USDT, got {symbol!r}")
         found = read_candle_file(path, timeframe, now)
         series[symbol, timeframe] = found.good
         refused += len(found.refused)

@@ -1,0 +1,144 @@
+"""The script that runs the local exchange, as a user starts and stops it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from core.bars import frame_from_bars
+from core.domain import Series
+from core.errors import HotCryptoError
+from core.utils import parse_time
+from scripts import run_exchange_sim
+from tests.sim import HOUR, NOON, steps_of
+from tests.stored import make_database, url_of
+
+SCRIPT = Path(run_exchange_sim.__file__)
+
+
+@contextmanager
+def running(*args: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Start the script on a free port; give its banner and the process."""
+    command = [sys.executable, str(SCRIPT), "--port", "0", *args]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines: list[str] = []
+        while not lines or (lines[-1] and not lines[-1].startswith("stop it")):
+            lines.append(process.stdout.readline())
+        try:
+            yield "".join(lines), process
+        finally:
+            process.kill()
+
+
+def asked(banner: str, path: str) -> Any:
+    url = next(word for word in banner.split() if word.startswith("http://"))
+    with closing(urlopen(url + path)) as answer:
+        return json.load(answer)
+
+
+def csv_file(folder: Path) -> Path:
+    path = folder / "hours.csv"
+    frame = frame_from_bars(steps_of(48, HOUR))
+    frame.index = frame.index.as_unit("ms").astype("int64")  # type: ignore[attr-defined]
+    frame.to_csv(path, index_label="ts")
+    return path
+
+
+def test_it_says_synthetic_and_how_to_use_it_and_ends_with_ctrl_c() -> None:
+    with running("--seed", "11") as (banner, process):
+        assert "SYNTHETIC candles: generated from seed 11" in banner
+        assert "EXCHANGE_BASE_URL=http://127.0.0.1:" in banner
+        assert asked(banner, "/api/v3/ping") == {}
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+    assert (process.returncode, out, err) == (130, "", "stopped after 1 requests\n")
+
+
+def test_candles_of_a_file_look_live_at_the_time_given(tmp_path: Path) -> None:
+    path = str(csv_file(tmp_path))
+    series = ("--file", path, "--symbol", "SOL/USDT", "--timeframe", "1h")
+    with running("--source", "csv", *series, "--start-at", str(NOON + 10 * HOUR)) as (banner, _):
+        assert "SOL/USDT 1h: 2024-01-01 12:00 to 2024-01-03 12:00" in banner
+        assert "--symbol SOL/USDT --timeframe 1h" in banner
+        rows = asked(banner, "/api/v3/klines?symbol=SOLUSDT&interval=1h")
+    assert [row[0] for row in rows] == [NOON + n * HOUR for n in range(11)]
+
+
+def test_bad_rows_of_a_file_are_counted(tmp_path: Path) -> None:
+    path = csv_file(tmp_path)
+    path.write_text(path.read_text() + f"{NOON + 48 * HOUR},1,1,nan,1,1\n")
+    args = ["--source", "csv", "--file", str(path), "--symbol", "BTC/USDT", "--timeframe", "1h"]
+    served = run_exchange_sim.stored(run_exchange_sim.parse(args))
+    assert "1 bad rows left out" in served.words
+    assert served.source.kind == "csv"
+
+
+def test_candles_of_a_database_are_served_by_label(tmp_path: Path) -> None:
+    series = Series("binanceus", "BTC/USDT", "1h")
+    url = url_of(make_database(tmp_path, steps_of(48, HOUR), series))
+    args = ["--source", "db", "--db-url", url]
+    served = run_exchange_sim.stored(run_exchange_sim.parse(args))
+    assert served.source.kind == "db"
+    assert served.source.span("BTC/USDT") == (NOON, NOON + 48 * HOUR)
+    with pytest.raises(HotCryptoError, match=r"'kraken'.*stored: binanceus") as refused:
+        run_exchange_sim.stored(run_exchange_sim.parse([*args, "--exchange", "kraken"]))
+    assert refused.value.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "why"),
+    [
+        (["--source", "csv"], "wants --file, --symbol and --timeframe"),
+        (["--source", "csv", "--file", "a", "--symbol", "A/B"], "wants --file, --symbol and --timeframe"),
+        (["--symbol", "BTC/USDT"], "are for --source csv"),
+        (["--exchange", "kraken"], "are for --source db"),
+        (["--speed", "0"], "--speed wants a number above 0"),
+        (["--speed", "nan"], "--speed wants a number above 0"),
+    ],
+)
+def test_what_does_not_belong_together_is_refused(args: list[str], why: str) -> None:
+    with pytest.raises(HotCryptoError, match=why) as refused:
+        run_exchange_sim.parse(args)
+    assert refused.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "args", [["--port", "65536"], ["--port", "x"], ["--seed", "-1"], ["--source", "moon"]]
+)
+def test_what_is_no_number_or_choice_is_refused(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        run_exchange_sim.parse(args)
+    assert refused.value.code == 2
+    assert args[0] in capsys.readouterr().err
+
+
+def test_main_serves_with_faults_and_a_replayed_clock(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[Any] = []
+
+    def wait(self: object, timeout: float | None = None) -> bool:
+        banner = capsys.readouterr().out
+        if "stop it" not in banner:  # the server's own events
+            return original(self, timeout)  # type: ignore[arg-type]
+        seen.append(asked(banner, "/api/v3/time")["serverTime"])
+        raise KeyboardInterrupt
+
+    import threading
+
+    original = threading.Event.wait
+    monkeypatch.setattr(threading.Event, "wait", wait)
+    args = ["--port", "0", "--faults", "status:path=klines", "--start-at", "2024-01-31", "--speed", "2"]
+    assert run_exchange_sim.main(args) == 130
+    start = parse_time("2024-01-31")
+    assert start <= seen[0] < start + 60_000
