@@ -75,10 +75,12 @@ def _nothing_stored(series: Series, start: int | None, end: int | None, stored: 
     nearest = sorted(stored, key=lambda found: _likeness(found.series, series), reverse=True)
     names = ", ".join(_shown(found) for found in nearest[:_SHOWN]) or "nothing"
     more = f" and {len(stored) - _SHOWN} more" if len(stored) > _SHOWN else ""
+    venue = series.exchange.removesuffix("-synthetic").removesuffix("-replay")
+    local = "" if venue == series.exchange else " --base-url URL-OF-THE-LOCAL-EXCHANGE"
     return (
         f"no stored candles of {series}{within}; stored: {names}{more}; load them with "
-        f"`python scripts/fetch_ohlcv_to_db.py --exchange {series.exchange} --symbol {series.symbol} "
-        f"--timeframe {series.timeframe}` or scripts/import_ohlcv_to_db.py FILE"
+        f"`python scripts/fetch_ohlcv_to_db.py --exchange {venue} --symbol {series.symbol} "
+        f"--timeframe {series.timeframe}{local}` or scripts/import_ohlcv_to_db.py FILE"
     )
 
 

@@ -60,7 +60,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--strict", action="store_true", help="store nothing of a file that has a refused row")
     add("--max-shown", type=cli.positive, default=20, metavar="N", help="refused rows to show (default 20)")
     add("--dry-run", action="store_true", help="read and check only; the database is not touched")
-    return parser.parse_args(argv)
+    return parser.parse_intermixed_args(argv)
 
 
 def load(path: Path, series: "Series", engine: "Engine | None", args: argparse.Namespace) -> bool:

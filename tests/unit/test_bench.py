@@ -1,0 +1,92 @@
+"""The harness times both sides alike, alternating, and says which target is missed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import __main__ as command
+from bench import database, harness, start_up
+from bench.harness import Case, Measured, format_rows, measure
+
+
+def test_both_sides_run_as_often_and_take_turns_going_first() -> None:
+    calls: list[str] = []
+    found = measure(
+        Case(
+            "x",
+            lambda: calls.append("ours"),
+            lambda: calls.append("reference"),
+            repeat=4,
+            prepare=lambda: calls.append("-"),
+        )
+    )
+    assert calls[::2] == ["-"] * 8
+    assert calls[1::2] == ["reference", "ours", "ours", "reference"] * 2
+    assert found.reference is not None
+
+
+def test_the_median_counts_and_preparing_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 9.0, 10.0, 11.0, 20.0, 22.0])
+    monkeypatch.setattr(harness, "perf_counter", lambda: next(clock))
+    found = measure(Case("x", lambda: None, target=2.0, repeat=3))
+    assert (found.ours, found.reference, found.value) == (2.0, None, 2.0)
+    assert found.met
+
+
+def test_a_missed_target_is_marked() -> None:
+    case = Case("reading", print, target=1.5)
+    rows = format_rows([Measured(case, 3.0, 2.0), Measured(case, 3.2, 2.0), Measured(case, 1.4, None)])
+    assert [row.split() for row in rows[1:]] == [
+        ["reading", "3.0000", "2.0000", "1.50", "1.5"],
+        ["reading", "3.2000", "2.0000", "1.60", "1.5", "MISSED"],
+        ["reading", "1.4000", "1.5", "s"],
+    ]
+
+
+def test_every_script_has_a_case_and_names_are_found_by_a_part(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert command.main(["--list"]) == 0
+    names = capsys.readouterr().out.splitlines()
+    assert "--help of db_status.py" in names
+    assert "--help of db.init_db" in names
+    assert "read 500,000 bars" in names
+    assert "--help of cli.py" not in names
+    assert command.main(["--list", "upsert"]) == 0
+    assert all("upsert" in name for name in capsys.readouterr().out.splitlines())
+
+
+def test_a_missed_target_is_an_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    for target, code in ((100.0, 0), (0.0, 1)):
+        case = Case("x", lambda: None, target=target, repeat=1)
+        monkeypatch.setattr(command, "_cases", lambda _, case=case: [case])
+        assert command.main([]) == code
+    assert command.main(["no such case"]) == 1
+
+
+def test_the_database_cases_do_what_they_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "COUNT", 50)
+    for case in database.cases(tmp_path):
+        assert case.reference is not None
+        measure(case._replace(repeat=1))
+        case.prepare()
+        ours = case.ours()
+        case.prepare()
+        theirs = case.reference()
+        if case.name.startswith("read"):
+            assert [a.tolist() for a in ours] == [b.tolist() for b in theirs]  # type: ignore[attr-defined]
+        else:
+            kind = case.name.split()[2]
+            assert ours == {"new": (50, 0, 0), "equal": (0, 0, 50), "changed": (0, 50, 0)}[kind]
+
+
+def test_a_start_is_timed_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ran: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "run", lambda words, **_: ran.append(words))
+    for case in start_up.cases(tmp_path):
+        case.ours()
+    assert all(words[0] == sys.executable and words[-1] == "--help" for words in ran)
