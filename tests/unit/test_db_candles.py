@@ -141,6 +141,15 @@ def test_an_interrupted_load_leaves_nothing_behind(engine: Engine, monkeypatch: 
     assert upsert_bars(engine, SERIES, bars_at(*range(9), price=50.0)) == (8, 1, 0)
 
 
+def test_a_full_disk_leaves_nothing_of_the_load_behind(engine: Engine) -> None:
+    upsert_bars(engine, SERIES, bars_at(0))
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 12")  # of the one connection that is pooled
+    with pytest.raises(DatabaseError, match="the disk is full; nothing of this step was stored"):
+        upsert_bars(engine, SERIES, bars_at(*range(2000)))
+    assert same_bars(read_bars(engine, SERIES), bars_at(0))
+
+
 def test_no_bars_are_no_load(engine: Engine) -> None:
     assert upsert_bars(engine, SERIES, bars_at()) == (0, 0, 0)
     assert list_series(engine) == []
