@@ -47,6 +47,10 @@ class Candles(NamedTuple):
         """Return rows [start, stop) (a view)."""
         return Candles._make(column[start:stop] for column in self)
 
+    def last(self, count: int) -> Candles:
+        """Return the newest `count` rows (a view)."""
+        return self.rows(max(0, self.ts.size - count), None)
+
     def bars(self) -> Bars:
         """Return the bars without turnover and count."""
         return Bars(*self[:6])

@@ -48,7 +48,7 @@ class Feed:
         if start is not None:
             return join((self.oldest(market, interval, start, stop, limit), running)).rows(0, limit)
         both = join((self.newest(market, interval, stop, limit), running))
-        return both.rows(max(0, both.ts.size - limit), None)
+        return both.last(limit)
 
     def running(self, market: Market, interval: Interval, now: int) -> Candles:
         """Return the bar in progress at `now` as it stands: one row, or none if nothing traded in it."""
@@ -67,13 +67,13 @@ class Feed:
         first, last = self.source.span(market.symbol)
         cursor, stop = interval.open_of(max(start, first)), min(stop, interval.after(interval.open_of(last)))
         cursor = cursor if cursor >= start else interval.after(cursor)
-        parts, found = [], 0
-        while cursor < stop and found < limit:
-            upto = min(interval.after(cursor, limit - found), stop)
+        parts, missing, width = [], limit, limit
+        while cursor < stop and missing > 0:
+            upto = min(interval.after(cursor, width), stop)
             parts.append(aggregate(self.source.candles(market.symbol, step, cursor, upto), interval))
-            found += parts[-1].ts.size
+            missing, width = _narrowed(missing, width, parts[-1])
             cursor = upto
-        return join(parts)
+        return join(parts).rows(0, limit)
 
     def newest(self, market: Market, interval: Interval, stop: int, limit: int) -> Candles:
         """Return the last `limit` whole bars that open before `stop` ms, which is on the grid."""
@@ -83,13 +83,13 @@ class Feed:
         first, last = self.source.span(market.symbol)
         cursor = min(stop, interval.after(interval.open_of(last)))
         parts: list[Candles] = []
-        missing = limit
+        missing, width = limit, limit
         while cursor > first and missing > 0:
-            since = interval.after(cursor, -missing)
+            since = interval.after(cursor, -width)
             parts.insert(0, aggregate(self.source.candles(market.symbol, step, since, cursor), interval))
-            missing -= parts[0].ts.size
+            missing, width = _narrowed(missing, width, parts[0])
             cursor = since
-        return join(parts)
+        return join(parts).last(limit)
 
     def window(self, market: Market, now: int, since: int) -> Candles:
         """Return the base bars that open from `since` ms on, the one in progress as it stands."""
@@ -141,3 +141,9 @@ class Feed:
     def _step(self, market: Market, interval: Interval) -> int | None:
         fitting = [step for step in self.source.steps(market.symbol) if interval.built_from(step)]
         return max(fitting, default=None)
+
+
+def _narrowed(missing: int, width: int, found: Candles) -> tuple[int, int]:
+    """Return how many bars are still missing and how many bars far to look next: farther in a gap."""
+    left = missing - found.ts.size
+    return left, left if found.ts.size else 2 * width

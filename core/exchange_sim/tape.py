@@ -10,11 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.domain import FloatArray, IntArray
-from core.exchange_sim.candles import DAY, MINUTE, TRADES_PER_BAR, VOLUME_SCALE, Candles
+from core.exchange_sim.candles import MINUTE, TRADES_PER_BAR, VOLUME_SCALE, Candles
 from core.exchange_sim.markets import Market
-
-EPOCH = 17_167 * DAY
-"""Trade ids count from 2017-01-01."""
 
 
 class Trades(NamedTuple):
@@ -50,13 +47,13 @@ def joined(parts: Iterable[Trades]) -> Trades:
 
 
 def first_id(opened: int) -> int:
-    """Return the id of the first trade of the bar that opens at `opened` ms."""
-    return (opened - EPOCH) // MINUTE * TRADES_PER_BAR
+    """Return the id of the first trade of the bar that opens at `opened` ms: the minute says it."""
+    return opened // MINUTE * TRADES_PER_BAR
 
 
 def opened_by(trade_id: int) -> int:
     """Return the open time, ms, of the minute that a trade id belongs to."""
-    return trade_id // TRADES_PER_BAR * MINUTE + EPOCH
+    return trade_id // TRADES_PER_BAR * MINUTE
 
 
 def tape(bar: Candles, step: int, market: Market, seed: int) -> Trades:

@@ -10,6 +10,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.domain import FloatArray
 from core.exchange_sim.binanceus_params import INTERVALS
 from core.exchange_sim.book import book
 from core.exchange_sim.candles import DAY, MINUTE, Candles, Interval
@@ -30,6 +31,10 @@ EXAMPLES = settings(max_examples=60)
 def minutes(market: Market, start: int, end: int) -> list[tuple[Any, ...]]:
     found = FEED.source.candles(market.symbol, MINUTE, start, end)
     return list(zip(*(column.tolist() for column in found), strict=True))
+
+
+def on_grid(column: FloatArray, decimals: int) -> bool:
+    return column.tolist() == [float(quoted(value, decimals)) for value in column.tolist()]
 
 
 def by_hand(rows: list[tuple[Any, ...]], interval: Interval) -> list[tuple[Any, ...]]:
@@ -123,8 +128,8 @@ def test_bars_are_valid_on_the_grid_and_on_the_tick(seed: int, market: Market, m
     assert (bars.low <= np.minimum(bars.open, bars.close)).all()
     assert (bars.high >= np.maximum(bars.open, bars.close)).all()
     assert (bars.volume > 0).all()
-    for column, decimals in ((bars.close, market.price_decimals), (bars.volume, market.lot_decimals)):
-        assert column.tolist() == [float(quoted(value, decimals)) for value in column.tolist()]
+    assert on_grid(bars.close, market.price_decimals)
+    assert on_grid(bars.volume, market.lot_decimals)
 
 
 @EXAMPLES
@@ -143,6 +148,8 @@ def test_the_trades_of_a_bar_make_the_bar_and_a_bar_in_progress_only_grows(
     assert [prices[0], prices.max(), prices.min(), prices[-1]] == [float(column[0]) for column in bar[1:5]]
     assert (told.amount > 0).all()
     assert round(float(told.amount.sum()), 8) == bar.volume[0]
+    assert on_grid(told.amount, market.lot_decimals)
+    assert on_grid(told.price, market.price_decimals)
     seen = [rows_of(started(bar, MINUTE, market, 7, opened + ms))[0] for ms in range(0, MINUTE, 3000)]
     for one, next_ in pairwise(seen):
         assert one[2] <= next_[2]
@@ -164,5 +171,9 @@ def test_a_book_is_never_crossed_and_fewer_levels_are_its_top(
     assert seen.bids.price[0] < seen.asks.price[0]
     assert (np.diff(seen.bids.price) < 0).all()
     assert (np.diff(seen.asks.price) > 0).all()
+    for side in seen:
+        assert on_grid(side.price, market.price_decimals)
+        assert on_grid(side.amount, market.lot_decimals)
+        assert (side.amount > 0).all()
     assert deep.asks.price[:levels].tolist() == seen.asks.price.tolist()
     assert deep.bids.amount[: seen.bids.price.size].tolist() == seen.bids.amount.tolist()

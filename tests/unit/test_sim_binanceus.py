@@ -177,19 +177,32 @@ def test_the_first_bar_ever_has_itself_as_previous_close() -> None:
     assert tiny(NOON + DAY + 90_000)("ticker/24hr", symbol="BTCUSDT")["prevClosePrice"] == "102.00000000"
 
 
-def test_exchange_info_gives_ticks_lots_and_limits(us: Asked) -> None:
-    info = us("exchangeInfo", symbol="BTCUSDT")
-    assert len(info["symbols"]) == 1
-    filters = {row["filterType"]: row for row in info["symbols"][0]["filters"]}
-    assert filters["PRICE_FILTER"]["tickSize"] == "0.01000000"
-    assert filters["LOT_SIZE"]["stepSize"] == "0.00001000"
-    assert filters["MIN_NOTIONAL"]["minNotional"] == "1.00000000"
-    assert {row["rateLimitType"]: row["limit"] for row in info["rateLimits"]} == {
-        "REQUEST_WEIGHT": 1200,
-        "ORDERS": 10,
-        "RAW_REQUESTS": 5000,
+def test_exchange_info_describes_a_symbol_as_the_venue_does(us: Asked) -> None:
+    (symbol,) = us("exchangeInfo", symbol="ETHUSDT")["symbols"]
+    filters = {row.pop("filterType"): row for row in symbol.pop("filters")}
+    assert filters == {
+        "PRICE_FILTER": {"minPrice": "0.01000000", "maxPrice": "1000000.00000000", "tickSize": "0.01000000"},
+        "PERCENT_PRICE": {"multiplierUp": "5", "multiplierDown": "0.2", "avgPriceMins": 5},
+        "LOT_SIZE": {"minQty": "0.00010000", "maxQty": "9000.00000000", "stepSize": "0.00010000"},
+        "MIN_NOTIONAL": {"minNotional": "1.00000000", "applyToMarket": True, "avgPriceMins": 5},
+        "ICEBERG_PARTS": {"limit": 10},
+        "MARKET_LOT_SIZE": {"minQty": "0.00000000", "maxQty": "45.00000000", "stepSize": "0.00000000"},
+        "MAX_NUM_ORDERS": {"maxNumOrders": 200},
+        "MAX_NUM_ALGO_ORDERS": {"maxNumAlgoOrders": 5},
     }
-    assert len(us("exchangeInfo", permissions="SPOT", symbols='["BTCUSDT","ETHUSDT"]')["symbols"]) == 2
+    assert (symbol["status"], symbol["baseAsset"], symbol["quoteAsset"]) == ("TRADING", "ETH", "USDT")
+    assert symbol["orderTypes"] == ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"]
+    assert {value for name, value in symbol.items() if name.endswith("Precision")} == {8}
+
+
+def test_exchange_info_gives_the_limits_and_can_be_asked_for_some_symbols(us: Asked) -> None:
+    info = us("exchangeInfo", permissions="SPOT", symbols='["BTCUSDT","ETHUSDT"]')
+    assert [row["symbol"] for row in info["symbols"]] == ["BTCUSDT", "ETHUSDT"]
+    assert [tuple(row.values()) for row in info["rateLimits"]] == [
+        ("REQUEST_WEIGHT", "MINUTE", 1, 1200),
+        ("ORDERS", "SECOND", 1, 10),
+        ("RAW_REQUESTS", "MINUTE", 5, 5000),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,24 @@
 from __future__ import annotations
 
-from core.exchange_sim.candles import Interval
+from core.domain import Bars
+from core.exchange_sim.candles import Candles, Interval
 from core.exchange_sim.feed import Feed
 from core.exchange_sim.stored import StoredSource
 from tests.sim import BTC, DAY, HOUR, MINUTE, NOON, bars_of, hand_made, steps_of
 
 M1, H1, H4, D1 = Interval(MINUTE), Interval(HOUR), Interval(4 * HOUR), Interval(DAY)
+
+
+class Counting(StoredSource):
+    """Counts how often it is asked."""
+
+    def __init__(self, bars: Bars) -> None:
+        super().__init__("csv", {("BTC/USDT", "1m"): bars})
+        self.asked = 0
+
+    def candles(self, symbol: str, step: int, start: int, end: int) -> Candles:
+        self.asked += 1
+        return super().candles(symbol, step, start, end)
 
 
 def feed(count: int = 10) -> Feed:
@@ -48,6 +61,15 @@ def test_the_limit_is_filled_across_a_gap_from_both_ends() -> None:
     gappy = Feed(hand_made(bars_of(rows)), 7)
     assert opens(gappy, NOON + 600 * MINUTE, 3) == [1, 500, 501]
     assert opens(gappy, NOON + 600 * MINUTE, 3, start=0) == [0, 1, 500]
+
+
+def test_a_gap_of_years_is_crossed_in_few_steps() -> None:
+    rows = [(NOON + days * DAY, 1.0, 1.0, 1.0, 1.0, 16.0) for days in (0, 3000)]
+    source = Counting(bars_of(rows))
+    market = Feed(source, 7)
+    assert opens(market, NOON + 3001 * DAY, 2) == [0, 3000 * 1440]
+    assert opens(market, NOON + 3001 * DAY, 2, start=NOON) == [0, 3000 * 1440]
+    assert source.asked < 100
 
 
 def test_the_bar_in_progress_moves_and_ends_as_the_whole_bar() -> None:
