@@ -70,10 +70,10 @@ class _DeadlineResponse(HTTPResponse):
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        seconds = sock.gettimeout()
-        if seconds is not None:
-            self.fp.close()
-            self.fp = io.BufferedReader(DeadlineStream(sock, seconds, time.monotonic))
+        self.fp.close()
+        # The transport below sets a time-out for every request.
+        seconds = sock.gettimeout() or 0.0
+        self.fp = io.BufferedReader(DeadlineStream(sock, seconds, time.monotonic))
 
 
 class _Connection(HTTPConnection):

@@ -72,6 +72,34 @@ def _read_weight(path: str, query: Mapping[str, list[str]]) -> int:
     return 1
 
 
+class _Window:
+    """What was spent of one budget, and when (seconds)."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self.total = 0
+        self._spent: deque[tuple[float, int]] = deque()
+
+    def add(self, moment: float, amount: int) -> None:
+        """Spend."""
+        self._spent.append((moment, amount))
+        self.total += amount
+
+    def wait(self, cost: int, now: float) -> float:
+        """Return the seconds until this cost fits."""
+        while self._spent and self._spent[0][0] <= now - self.budget.window:
+            self.total -= self._spent.popleft()[1]
+        over = self.total + cost - self.budget.limit
+        if cost == 0 or over <= 0:
+            return 0.0
+        for moment, amount in self._spent:
+            over -= amount
+            if over <= 0:
+                # Never longer than the window, even after the local clock was set back.
+                return min(moment + self.budget.window - now, self.budget.window)
+        return self.budget.window
+
+
 class RateLimiter:
     """Waits before a request that would break a budget or a wanted silence."""
 
@@ -85,11 +113,10 @@ class RateLimiter:
         patience: float = 120.0,
     ) -> None:
         self._venue = venue
-        self._budgets = budgets
         self._clock = clock
         self._sleep = sleep
         self._patience = patience
-        self._spent: dict[str, deque[tuple[float, int]]] = {budget.name: deque() for budget in budgets}
+        self._windows = {budget.name: _Window(budget) for budget in budgets}
         self._silent_until = 0.0
 
     def acquire(self, costs: Costs, patience: float | None = None) -> None:
@@ -98,7 +125,7 @@ class RateLimiter:
         Raises RateLimitedError, at once and with nothing sent, when the wait would be longer.
         """
         now = self._clock() / 1000
-        waits = [self._wait(budget, costs.get(budget.name, 0), now) for budget in self._budgets]
+        waits = [window.wait(costs.get(name, 0), now) for name, window in self._windows.items()]
         wait = max([self._silent_until - now, *waits, 0.0])
         most = self._patience if patience is None else patience
         if wait > most:
@@ -109,35 +136,18 @@ class RateLimiter:
             )
         if wait > 0:
             self._sleep(wait)
-        for name in self._spent.keys() & costs.keys():
-            self._spent[name].append((now + wait, costs[name]))
+        for name in self._windows.keys() & costs.keys():
+            self._windows[name].add(now + wait, costs[name])
 
     def observe(self, name: str, used: int) -> None:
         """Take over the venue's own count where it is higher: somebody else shares this address."""
-        if name not in self._spent:
-            return
-        now = self._clock() / 1000
-        missing = used - sum(cost for _, cost in self._spent[name])
-        if missing > 0:
-            self._spent[name].append((now, missing))
+        window = self._windows.get(name)
+        if window is not None and used > window.total:
+            window.add(self._clock() / 1000, used - window.total)
 
     def silence(self, seconds: float) -> None:
         """Send nothing for this long, whoever asks."""
         self._silent_until = max(self._silent_until, self._clock() / 1000 + seconds)
-
-    def _wait(self, budget: Budget, cost: int, now: float) -> float:
-        spent = self._spent[budget.name]
-        while spent and spent[0][0] <= now - budget.window:
-            spent.popleft()
-        over = sum(amount for _, amount in spent) + cost - budget.limit
-        if cost == 0 or over <= 0:
-            return 0.0
-        for moment, amount in spent:
-            over -= amount
-            if over <= 0:
-                # Never longer than the window, even after the local clock was set back.
-                return min(moment + budget.window - now, budget.window)
-        return budget.window
 
 
 class Pacer:

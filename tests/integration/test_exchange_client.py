@@ -26,6 +26,7 @@ from core.errors import (
     UnsupportedError,
     UsageError,
 )
+from core.exchange_calls import Notice, log_notice
 from core.exchange_client import ExchangeClient
 from core.exchange_sim.faults import KINDS, Fault, FaultSchedule
 from core.exchange_sim.server import RunningSim, SimConfig, serve
@@ -150,27 +151,37 @@ def test_the_class_is_ccxts_own_and_its_throttle_is_replaced_by_the_real_limit(s
 
 
 def test_the_weight_limit_of_the_venue_is_never_met_with_a_429(sim: RunningSim, time: FakeTime) -> None:
-    # 1,400 pages of one bar each are more than a minute's weight.
+    # The ticker of all symbols weighs 40: 65 of them are more than two minutes' 1,200.
     with bench(sim.url, time=time) as one:
-        one.client._exchange.features["spot"]["fetchOHLCV"]["limit"] = 1
-        bars = concat(list(one.client.ohlcv_pages("BTC/USDT", "1m", NOON - 1400 * 60_000, NOON)))
-    assert len(bars.ts) > 1390
-    assert [notice for notice in one.notices if notice.kind == "retry"] == []
-    assert sum(time.slept) > 0
+        exchange = one.client._exchange
+        exchange.load_markets()
+        for _ in range(65):
+            assert "BTC/USDT" in exchange.fetch_tickers()
+    assert 60 < sum(time.slept) < 190
 
 
-def test_the_used_weight_header_counts_what_others_on_this_address_use(
-    sim: RunningSim, time: FakeTime
-) -> None:
-    with bench(sim.url, time=time) as one, bench(sim.url, time=time) as other:
-        for _ in range(2):
-            other.client._exchange.features["spot"]["fetchOHLCV"]["limit"] = 1
-            list(other.client.ohlcv_pages("BTC/USDT", "1m", NOON - 550 * 60_000, NOON))
-        before = len(time.slept)
-        one.client._exchange.features["spot"]["fetchOHLCV"]["limit"] = 1
-        list(one.client.ohlcv_pages("BTC/USDT", "1m", NOON - 200 * 60_000, NOON))
-    assert len(time.slept) > before
-    assert [notice for notice in one.notices if notice.kind == "retry"] == []
+def test_the_used_weight_header_counts_what_others_on_this_address_use() -> None:
+    with tiny_exchange() as exchange, bench(exchange.url) as one:
+        full = said({"serverTime": NOON}, X_MBX_USED_WEIGHT_1M="1200")
+        exchange.queue("/api/v3/time", full)
+        one.client.exchange_now()
+        assert one.time.slept == []
+        one.client.symbols()
+    assert one.time.slept == [61.0]
+
+
+def test_notices_go_into_the_log_unless_somebody_wants_them(caplog: pytest.LogCaptureFixture) -> None:
+    log_notice(Notice("history", "only the newest 720"))
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("WARNING", "only the newest 720")
+    ]
+
+
+def test_a_venue_that_tells_no_time_is_taken_to_agree_with_the_local_clock() -> None:
+    with tiny_exchange() as exchange, bench(exchange.url, time=FakeTime(NOON + 77)) as one:
+        one.client._exchange.has["fetchTime"] = False
+        assert one.client.exchange_now() == NOON + 77
+        assert exchange.requests == []
 
 
 # --- addresses -----------------------------------------------------------------------------------

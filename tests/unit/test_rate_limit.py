@@ -65,6 +65,16 @@ def test_a_request_beyond_the_budget_waits_until_enough_of_the_window_has_passed
     assert time.slept == [50.0, 10.0]
 
 
+def test_a_large_request_waits_until_several_small_ones_have_passed() -> None:
+    time = FakeTime()
+    one = limiter(time)
+    for _ in range(5):
+        one.acquire({"weight": 2})
+        time.now += 1_000
+    one.acquire({"weight": 6})
+    assert time.slept == [57.0]
+
+
 def test_twenty_minutes_of_klines_stay_below_1200_in_every_minute() -> None:
     time = FakeTime()
     one = limiter(time, BINANCEUS_BUDGETS)
