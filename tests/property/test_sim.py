@@ -34,7 +34,8 @@ def minutes(market: Market, start: int, end: int) -> list[tuple[Any, ...]]:
 
 
 def on_grid(column: FloatArray, decimals: int) -> bool:
-    return column.tolist() == [float(quoted(value, decimals)) for value in column.tolist()]
+    values: list[float] = column.tolist()
+    return values == [float(quoted(value, decimals)) for value in values]
 
 
 def by_hand(rows: list[tuple[Any, ...]], interval: Interval) -> list[tuple[Any, ...]]:

@@ -77,6 +77,11 @@ def test_since_leaves_out_what_is_known_but_never_the_bar_in_progress(kraken: As
     assert [row[0] for row in late] == [NOON // 1000]
 
 
+def test_a_candle_is_a_row_of_eight_with_its_mean_price() -> None:
+    rows = result(tiny(NOON + 5 * MINUTE), "OHLC", pair="XBTUSDT", since=NOON // 1000 + 180)["XBTUSDT"]
+    assert rows[0] == [NOON // 1000 + 240, "104.0", "105.5", "103.5", "105.0", "104.5", "16.00000000", 16]
+
+
 def test_the_volume_weighted_price_lies_within_the_bar(kraken: Asked) -> None:
     for _, _, high, low, _, mean, volume, count in result(kraken, "OHLC", pair="XXBTZUSD")["XXBTZUSD"]:
         assert float(low) <= float(mean) <= float(high)

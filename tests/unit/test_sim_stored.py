@@ -39,6 +39,13 @@ def test_prices_come_from_the_finest_bars_that_reach_the_present(after: int, ste
     assert both().base_step("BTC/USDT", NOON + after * HOUR + 1) == step
 
 
+def test_a_finer_series_that_has_not_begun_is_no_price() -> None:
+    later = steps_of(24, HOUR, NOON + 100 * HOUR)
+    source = StoredSource("db", {("BTC/USDT", "1h"): later, ("BTC/USDT", "4h"): steps_of(50, 4 * HOUR)})
+    assert source.base_step("BTC/USDT", NOON + 1) == 4 * HOUR
+    assert source.base_step("BTC/USDT", NOON + 100 * HOUR) == HOUR
+
+
 def test_nothing_to_serve_is_said() -> None:
     with pytest.raises(NoDataError, match="no candles to serve"):
         StoredSource("csv", {("BTC/USDT", "1h"): empty_bars()})
