@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from core.exchange_sim.binanceus_params import INTERVALS
 from core.exchange_sim.limits import Limits
 from core.exchange_sim.synthetic import SyntheticSource
 from tests.sim import DAY, HOUR, MINUTE, NOON, Asked, hand_made, steps_of
@@ -61,6 +62,12 @@ def test_candles_of_a_window_start_and_end_where_asked(us: Asked) -> None:
     window = {"startTime": NOON - 5 * HOUR, "endTime": NOON - 2 * HOUR}
     rows = us("klines", symbol="ETHUSDT", interval="1h", **window)
     assert [row[0] for row in rows] == [NOON - n * HOUR for n in (5, 4, 3, 2)]
+
+
+def test_all_intervals_of_the_venue_are_served(us: Asked) -> None:
+    names = "1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d 3d 1w 1M".split()
+    assert sorted(INTERVALS) == sorted(names)
+    assert all(len(us("klines", symbol="BTCUSDT", interval=name, limit=2)) == 2 for name in names)
 
 
 def test_weeks_open_on_monday_and_months_on_the_first(us: Asked) -> None:
@@ -134,6 +141,10 @@ def test_trades_can_be_paged_by_id(us: Asked) -> None:
     newest = us("aggTrades", symbol="BTCUSDT", limit=100)
     assert us("aggTrades", symbol="BTCUSDT", fromId=newest[40]["a"], limit=10) == newest[40:50]
     recent = us("trades", symbol="BTCUSDT", limit=100)
+    assert all(
+        number(t["quoteQty"]) == pytest.approx(number(t["price"]) * number(t["qty"]), abs=1e-7)
+        for t in recent
+    )
     assert [trade["id"] for trade in recent] == [trade["a"] for trade in newest]
     assert us("aggTrades", symbol="BTCUSDT", endTime=newest[-1]["T"], limit=100) == newest
 
