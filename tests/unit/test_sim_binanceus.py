@@ -65,7 +65,7 @@ def test_candles_of_a_window_start_and_end_where_asked(us: Asked) -> None:
 
 
 def test_all_intervals_of_the_venue_are_served(us: Asked) -> None:
-    names = "1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d 3d 1w 1M".split()
+    names = ["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M"]
     assert sorted(INTERVALS) == sorted(names)
     assert all(len(us("klines", symbol="BTCUSDT", interval=name, limit=2)) == 2 for name in names)
 
