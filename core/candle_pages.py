@@ -63,9 +63,9 @@ def pages(source: Source, span: Span) -> Iterator[Page]:
 
     A page may be empty. Bars that were not closed when they were asked for are left out.
     """
-    start = span.start
+    start, reach = span.start, _Reach(source)
     while start < span.end:
-        page = _read_page(source, span._replace(start=start))
+        page = _read_page(source, span._replace(start=start), reach)
         yield page
         start = page.next
 
@@ -91,6 +91,24 @@ def newest(read: Callable[[Span], list[Bars]], span: Span, limit: int) -> Bars:
 def concat(parts: Sequence[Bars]) -> Bars:
     """Return bars one after another."""
     return Bars._make(map(np.concatenate, zip(*parts, strict=True))) if parts else empty_bars()
+
+
+@dataclass(slots=True)
+class _Reach:
+    """How far a source's candles go, asked for only when it matters."""
+
+    source: Source
+    newest: int | None = None
+
+    def ends_before(self, start: int) -> bool:
+        """Return whether the newest candle is before `start`: nothing is left to wait for then.
+
+        An empty answer alone does not say so: the hole may be longer than a page.
+        """
+        if self.newest is None or self.newest < start:
+            stamps = _as_bars(self.source.ask(None, 2)).ts
+            self.newest = int(stamps.max()) if len(stamps) else None
+        return self.newest is not None and self.newest < start
 
 
 @dataclass(slots=True)
@@ -152,7 +170,7 @@ class _Window:
         return self.span.start <= ts < self.span.end and ts % self.span.step == 0
 
 
-def _read_page(source: Source, span: Span) -> Page:
+def _read_page(source: Source, span: Span, reach: _Reach) -> Page:
     window = _Window(span)
     limit = window.wanted
     for again in range(1 + ASK_AGAIN):
@@ -161,25 +179,16 @@ def _read_page(source: Source, span: Span) -> Page:
         news = window.add(source.ask(span.start, limit), now)
         if window.is_whole or (again and not news):
             break
-    return Page(window.bars, tuple(window.refused.values()), _next_start(source, window))
+    return Page(window.bars, tuple(window.refused.values()), _next_start(window, reach))
 
 
-def _next_start(source: Source, window: _Window) -> int:
+def _next_start(window: _Window, reach: _Reach) -> int:
     span, last = window.span, window.last()
     if last is not None:
         return last + span.step
-    if window.beyond or _is_over(source, span):
+    if window.beyond or reach.ends_before(span.start):
         return span.end
     return span.start + span.page * span.step
-
-
-def _is_over(source: Source, span: Span) -> bool:
-    """Return whether the source's newest candle is before the window: nothing is left to wait for.
-
-    An empty answer alone does not say so: the hole may be longer than a page.
-    """
-    newest = _as_bars(source.ask(None, 2)).ts
-    return bool(len(newest)) and int(newest.max()) < span.start
 
 
 def _as_bars(rows: Sequence[Row]) -> Bars:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import ccxt
 
 from core.bars import frame_from_bars
-from core.candle_pages import Row, Source, Span, concat, newest, pages
+from core.candle_pages import concat
 from core.errors import (
     AuthenticationError,
     ExchangeUnreachableError,
@@ -25,6 +25,7 @@ from core.errors import (
     UsageError,
 )
 from core.exchange_calls import Caller, Notice, Notify, RetryPolicy, log_notice
+from core.exchange_candles import CandleReader
 from core.exchange_clock import ExchangeClock
 from core.exchange_errors import Attempt
 from core.exchange_setup import enter_sandbox, redirect, send_through
@@ -41,7 +42,7 @@ from core.order_rules import (
     refuse_resending,
 )
 from core.rate_limit import Pacer, RateLimiter
-from core.utils import Clock, format_time, now_ms, timeframe_ms
+from core.utils import Clock, now_ms, timeframe_ms
 from core.words import nearest
 
 if TYPE_CHECKING:
@@ -51,8 +52,6 @@ if TYPE_CHECKING:
 
 MARKETS_EVERY_MS = 3_600_000
 """Markets older than this are loaded again: rules change and symbols are halted while a program runs."""
-DEFAULT_PAGE = 500
-"""Candles asked for at once where ccxt does not know the venue's limit."""
 SKEW_NOTICE_MS = 1000
 
 _LABELS = {"synthetic": "synthetic"}
@@ -106,6 +105,7 @@ class ExchangeClient:
         self._call = Caller(attempt, self._transport, limiter, self._clock, retries, sleep, notify)
         self._exchange = self._make_exchange(secret, sandbox=sandbox)
         self._pacer = Pacer(clock, sleep)
+        self._candles = CandleReader(self._exchange, self._call, self._clock, self._venue.keeps, notify)
 
     def __repr__(self) -> str:
         return f"ExchangeClient({self.name!r}, base_url={self._base!r})"
@@ -148,11 +148,7 @@ class ExchangeClient:
         """Raise UnsupportedError unless the exchange offers these candles, UsageError for no timeframe."""
         timeframe_ms(timeframe)
         self._market(symbol)
-        offered = (self._exchange.timeframes or {}) if self._exchange.has["fetchOHLCV"] is True else {}
-        if timeframe not in offered:
-            raise UnsupportedError(
-                f"{self.name} has no {timeframe} candles: it offers {', '.join(offered) or 'none'}"
-            )
+        self._candles.check_timeframe(timeframe)
 
     def fetch_ohlcv(
         self,
@@ -168,15 +164,12 @@ class ExchangeClient:
         None for all. `since` and `until` are open times in ms UTC, `until` excluded. Any number of them:
         pages are fetched as needed. The frame is empty when there are none.
         """
-        if since is None and limit is not None:
-            return frame_from_bars(self.newest_bars(symbol, timeframe, limit, end=until))
-        parts, count = [], 0
-        for bars in self.ohlcv_pages(symbol, timeframe, since or 0, until):
-            parts.append(bars)
-            count += len(bars.ts)
-            if limit is not None and count >= limit:
-                break
-        return frame_from_bars(concat(parts).until(count if limit is None else limit))
+        self.check_series(symbol, timeframe)
+        if limit is None:
+            return frame_from_bars(concat(list(self._candles.pages(symbol, timeframe, since or 0, until))))
+        if since is None:
+            return frame_from_bars(self._candles.newest(symbol, timeframe, limit, 0, until))
+        return frame_from_bars(self._candles.first(symbol, timeframe, limit, since, until))
 
     def newest_bars(
         self,
@@ -188,12 +181,8 @@ class ExchangeClient:
         end: int | None = None,
     ) -> Bars:
         """Return the newest `limit` closed bars with start <= open time < end (ms UTC)."""
-        if limit < 1:
-            raise UsageError(f"wanted at least 1 candle, the limit is {limit}")
-        span = self._span(symbol, timeframe, start or 0, end)
-        wanted_from = max(span.start, span.end - limit * span.step)
-        kept = self._kept(symbol, timeframe, span, wanted_from)
-        return newest(lambda window: list(self._pages(symbol, timeframe, window)), kept, limit)
+        self.check_series(symbol, timeframe)
+        return self._candles.newest(symbol, timeframe, limit, start or 0, end)
 
     def ohlcv_pages(
         self, symbol: str, timeframe: str, since: int, until: int | None = None
@@ -205,8 +194,8 @@ class ExchangeClient:
         keep. Raises UnsupportedError for a symbol or timeframe the venue does not offer, ExchangeError
         when it cannot be read.
         """
-        span = self._span(symbol, timeframe, since, until)
-        return self._pages(symbol, timeframe, self._kept(symbol, timeframe, span, span.start))
+        self.check_series(symbol, timeframe)
+        return self._candles.pages(symbol, timeframe, since, until)
 
     def get_balance(self, asset: str = "USDT") -> float:
         """Return the free balance of one asset, in its own units: what an order could spend now.
@@ -345,45 +334,3 @@ class ExchangeClient:
             raise UnsupportedError(nearest("symbol", symbol, markets, f"{self.name} lists"))
         market: Mapping[str, Any] = markets[symbol]
         return market
-
-    def _span(self, symbol: str, timeframe: str, since: int, until: int | None) -> Span:
-        self.check_series(symbol, timeframe)
-        step = timeframe_ms(timeframe)
-        closed = self._clock.now() // step * step
-        end = closed if until is None else min(-(-until // step) * step, closed)
-        page = self._exchange.feature_value(symbol, "fetchOHLCV", "limit", DEFAULT_PAGE)
-        return Span(-(-since // step) * step, end, step, int(page))
-
-    def _kept(self, symbol: str, timeframe: str, span: Span, wanted_from: int) -> Span:
-        """Return the part of a span that the venue still has, and say so when more is wanted."""
-        keeps = self._venue.keeps
-        if keeps is None:
-            return span
-        # The candle in progress is one of them.
-        first = self._clock.now() // span.step * span.step - (keeps - 1) * span.step
-        if wanted_from < first:
-            text = (
-                f"{self.name} serves only its newest {keeps} {timeframe} candles: {symbol} can be had from "
-                f"{format_time(first)} on, nothing older"
-            )
-            self._notify(Notice("history", text))
-        return span._replace(start=max(span.start, first))
-
-    def _pages(self, symbol: str, timeframe: str, span: Span) -> Iterator[Bars]:
-        def ask(since: int | None, limit: int) -> list[Row]:
-            action = f"read {symbol} {timeframe} candles"
-            return self._call.read(action, lambda: self._rows(symbol, timeframe, since, limit))
-
-        for page in pages(Source(ask, self._clock.now), span):
-            for reason in page.refused:
-                self._notify(Notice("refused", f"{self.name} {symbol} {timeframe}: {reason}"))
-            if len(page.bars.ts):
-                yield page.bars
-
-    def _rows(self, symbol: str, timeframe: str, since: int | None, limit: int) -> list[Row]:
-        rows = self._exchange.fetch_ohlcv(symbol, timeframe, since, limit)
-        if not all(isinstance(row, list) and len(row) >= 6 and isinstance(row[0], int) for row in rows):
-            raise ExchangeUnreachableError(
-                f"{self.name}: cannot read {symbol} {timeframe} candles: the answer holds something else"
-            )
-        return list(rows)

@@ -44,7 +44,8 @@ class Reply(NamedTuple):
     status: int = 200
     headers: dict[str, str] = {}
     fate: str = "answer"
-    """`answer`, `reset` (after the request was read), `cut` (half of the body) or `late` (never)."""
+    """`answer`, `reset` (after the request was read), `cut` (half of the body), `late` (never) or
+    `drip` (a byte every 20 ms, complete after 4 s)."""
 
 
 class Asked(NamedTuple):
@@ -151,6 +152,10 @@ def send(handler: BaseHTTPRequestHandler, reply: Reply) -> None:
         handler.close_connection = True
         return
     data = reply.body.encode()
+    if reply.fate == "drip":
+        drip(handler.connection, b"HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n" + data.ljust(200))
+        handler.close_connection = True
+        return
     handler.send_response(reply.status)
     for name, value in reply.headers.items():
         handler.send_header(name, value)
@@ -158,6 +163,20 @@ def send(handler: BaseHTTPRequestHandler, reply: Reply) -> None:
     handler.end_headers()
     handler.wfile.write(data[: len(data) // 2] if reply.fate == "cut" else data)
     handler.close_connection = reply.fate == "cut"
+
+
+def drip(connection: socket.socket, data: bytes) -> None:
+    """Send byte by byte until all is sent or the other side has gone."""
+    connection.settimeout(0.02)
+    for byte in data:
+        try:
+            connection.sendall(bytes([byte]))
+            if connection.recv(1) == b"":
+                return
+        except TimeoutError:
+            continue
+        except OSError:
+            return
 
 
 @dataclass

@@ -31,7 +31,7 @@ from core.exchange_client import ExchangeClient
 from core.exchange_sim.faults import KINDS, Fault, FaultSchedule
 from core.exchange_sim.server import RunningSim, SimConfig, serve
 from core.exchange_urls import is_below, leaves
-from tests.exchange_help import KEY, NOON, SECRET, FakeTime, bench, said, tiny_exchange
+from tests.exchange_help import KEY, NOON, SECRET, FakeTime, Reply, bench, said, tiny_exchange
 
 HOUR, DAY = 3_600_000, 86_400_000
 KLINES = "/api/v3/klines"
@@ -107,13 +107,23 @@ def test_since_and_until_choose_open_times_and_limit_the_first(sim: RunningSim, 
     assert [stamp.hour for stamp in first.index] == [2, 3]
     assert len(every) == 10
     assert [stamp.hour for stamp in last.index] == [6, 7]
+    assert "2" in {one.params["limit"] for one in sim.requests if one.path == KLINES}
     assert len(none) == 0
     assert list(none.columns) == COLUMNS
+
+
+def test_since_the_beginning_is_since_the_first_bitcoin(sim: RunningSim, time: FakeTime) -> None:
+    with bench(sim.url, time=time) as one:
+        next(one.client.ohlcv_pages("BTC/USDT", "1d", 0))
+    asked = next(one.params for one in sim.requests if one.path == KLINES)
+    assert asked["startTime"] == "1230940800000"
 
 
 def test_a_limit_below_one_is_refused(sim: RunningSim, time: FakeTime) -> None:
     with bench(sim.url, time=time) as one, pytest.raises(UsageError, match="at least 1 candle"):
         one.client.newest_bars("BTC/USDT", "1h", 0)
+    with bench(sim.url, time=time) as one, pytest.raises(UsageError, match="at least 1 candle"):
+        one.client.fetch_ohlcv("BTC/USDT", "1h", -1, since=NOON)
 
 
 @pytest.mark.parametrize("skew", [-3 * HOUR, -61_000, 0, 59_000, 5 * HOUR])
@@ -393,7 +403,7 @@ def test_a_read_survives_a_fault_with_the_right_data(sim: RunningSim, time: Fake
     assert [notice for notice in one.notices if notice.kind == "refused"] == []
 
 
-SURVIVABLE = tuple(kind for kind in KINDS if kind not in ("delay", "stale"))
+SURVIVABLE = tuple(kind for kind in KINDS if kind != "delay")
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -465,6 +475,13 @@ def test_a_slow_answer_ends_in_unreachable(sim: RunningSim, time: FakeTime) -> N
         sim.set_faults([Fault("delay", "exchangeInfo", times=4, seconds=0.2)])
         with pytest.raises(ExchangeUnreachableError, match="no complete answer in time"):
             one.client.symbols()
+
+
+def test_an_answer_that_drips_cannot_outlast_the_deadline() -> None:
+    with tiny_exchange() as exchange, bench(exchange.url, timeout=0.1) as one:
+        exchange.standing["/api/v3/time"] = Reply('{"serverTime": 1}', fate="drip")
+        with pytest.raises(ExchangeUnreachableError, match="no complete answer in time"):
+            one.client.exchange_now()
 
 
 def test_an_address_nobody_listens_on_is_unreachable() -> None:

@@ -108,6 +108,12 @@ def test_an_empty_answer_is_not_the_end_when_newer_candles_exist() -> None:
     assert hours(read(venue, span(0, 31))) == [30]
 
 
+def test_how_far_the_candles_go_is_asked_once_however_many_windows_are_empty() -> None:
+    venue = Windows([200])
+    assert hours(read(venue, span(0, 201))) == [200]
+    assert [since for since, _ in venue.asked].count(None) == 1
+
+
 def test_after_the_last_candle_of_a_dead_market_nothing_more_is_asked() -> None:
     venue = Windows([0, 1])
     assert hours(read(venue, span(0, 10_000))) == [0, 1]
