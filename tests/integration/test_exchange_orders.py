@@ -205,9 +205,11 @@ def test_a_refusal_in_the_venues_words_is_one_and_was_sent_once(
 
 
 def test_binances_own_error_table_is_in_force_at_another_address(exchange: TinyExchange, one: Bench) -> None:
-    # ccxt finds this code only in the table it chooses by the real host's name.
-    exchange.queue(ORDER, said({"code": -2008, "msg": "Invalid Api-Key ID."}, 401))
-    with pytest.raises(AuthenticationError, match="Invalid Api-Key ID"):
+    # ccxt knows this code only from the table that it finds by the real host's name.
+    exchange.queue(
+        ORDER, said({"code": -2016, "msg": "No trading window could be found for the symbol."}, 400)
+    )
+    with pytest.raises(OrderRefusedError, match="No trading window"):
         buy(one)
 
 
