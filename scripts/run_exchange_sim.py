@@ -45,8 +45,8 @@ def main(argv: list[str] | None = None) -> int:
     clock = replay_clock(parse_time(args.start_at), speed=args.speed) if args.start_at else now_ms
     served = generated(args) if args.source == "synthetic" else stored(args)
     with serve(SimConfig(args.port, args.seed, served.source, clock=clock, faults=faults)) as sim:
-        print(banner(sim.url, served), flush=True)
         try:
+            print(banner(sim.url, served), flush=True)
             Event().wait()
         except KeyboardInterrupt:
             print(f"stopped after {len(sim.requests)} requests", file=sys.stderr)
