@@ -40,10 +40,12 @@ def main(argv: list[str] | None = None) -> int:
     from core.exchange_sim.faults import parse_faults
     from core.exchange_sim.replay import replay_clock
     from core.exchange_sim.server import SimConfig, serve
+    from core.exchange_sim.synthetic import SyntheticSource
 
     faults = parse_faults(args.faults, args.seed) if args.faults else ()
     clock = replay_clock(parse_time(args.start_at), speed=args.speed) if args.start_at else now_ms
-    served = generated(args) if args.source == "synthetic" else stored(args)
+    made_up = f"SYNTHETIC candles: generated from seed {args.seed}, not from any market"
+    served = stored(args) if args.source != "synthetic" else Served(SyntheticSource(args.seed), made_up)
     with serve(SimConfig(args.port, args.seed, served.source, clock=clock, faults=faults)) as sim:
         try:
             print(banner(sim.url, served), flush=True)
@@ -51,15 +53,6 @@ def main(argv: list[str] | None = None) -> int:
         except KeyboardInterrupt:
             print(f"stopped after {len(sim.requests)} requests", file=sys.stderr)
     return cli.INTERRUPTED
-
-
-def generated(args: argparse.Namespace) -> Served:
-    """Return synthetic candles."""
-    from core.exchange_sim.synthetic import SyntheticSource
-
-    return Served(
-        SyntheticSource(args.seed), f"SYNTHETIC candles: generated from seed {args.seed}, not from any market"
-    )
 
 
 def stored(args: argparse.Namespace) -> Served:

@@ -99,7 +99,6 @@ def _prices(bar: Candles, market: Market, rng: np.random.Generator) -> FloatArra
         np.arange(TRADES_PER_BAR), (0, early, late, TRADES_PER_BAR - 1), (opened, first, second, close)
     )
     noise = rng.normal(0.0, (high - low) / 12, TRADES_PER_BAR)
-    noise[[0, early, late, -1]] = 0.0
     prices: FloatArray = np.clip(np.round(line + noise, market.price_decimals), low, high)
     prices[[0, early, late, -1]] = opened, first, second, close
     return prices
