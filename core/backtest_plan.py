@@ -10,7 +10,7 @@ from core.utils import timeframe_ms
 from strategies.registry import REGISTRY, canonical_name, load_strategy
 
 if TYPE_CHECKING:
-    from core.settings_models import Settings, StrategySettings
+    from core.settings.models import Settings, StrategySettings
 
 DEFAULT_SYMBOLS = ("BTC/USDT", "ETH/USDT")
 """What `--all` compares on, by the specification."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.bars import frame_from_bars
-from core.candle_pages import concat
 from core.data_source import DataSource
 from core.errors import NoDataError
+from core.exchange.pages import concat
 from core.exchange_client import ExchangeClient
 from core.utils import format_time
 

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import ccxt
 
 from core.bars import frame_from_bars
-from core.candle_pages import concat
 from core.errors import (
     AuthenticationError,
     ExchangeUnreachableError,
@@ -24,15 +23,11 @@ from core.errors import (
     UnsupportedError,
     UsageError,
 )
-from core.exchange_calls import Caller, Notice, Notify, RetryPolicy, log_notice
-from core.exchange_candles import CandleReader
-from core.exchange_clock import ExchangeClock
-from core.exchange_errors import Attempt
-from core.exchange_setup import enter_sandbox, redirect, send_through
-from core.exchange_transport import Transport
-from core.exchange_urls import is_below, is_host_of, parse_base
-from core.exchange_venues import venue_of
-from core.order_rules import (
+from core.exchange.calls import Caller, Notice, Notify, RetryPolicy, log_notice
+from core.exchange.candles import CandleReader
+from core.exchange.clock import ExchangeClock
+from core.exchange.errors import Attempt
+from core.exchange.order_rules import (
     Precision,
     check_cancelled,
     check_confirmed,
@@ -41,7 +36,12 @@ from core.order_rules import (
     market_rules,
     refuse_resending,
 )
-from core.rate_limit import Pacer, RateLimiter
+from core.exchange.pages import concat
+from core.exchange.rate_limit import Pacer, RateLimiter
+from core.exchange.setup import enter_sandbox, redirect, send_through
+from core.exchange.transport import Transport
+from core.exchange.urls import is_below, is_host_of, parse_base
+from core.exchange.venues import venue_of
 from core.utils import Clock, now_ms, timeframe_ms
 from core.words import nearest
 

@@ -27,7 +27,7 @@ Float64: TypeEngine[float] = Double().with_variant(REAL(), "sqlite")
 Name = String(64).with_variant(TEXT(), "sqlite")
 STRICT = {"sqlite_strict": True}
 
-# The last line of defence; core.candle_checks says the same with a reason per row. A comparison with
+# The last line of defence; core.candles.checks says the same with a reason per row. A comparison with
 # NaN is never true, and 1e300 shuts out infinity.
 SANE_CANDLE = """low > 0 AND open BETWEEN low AND high AND close BETWEEN low AND high AND high < 1e300
  AND volume >= 0 AND volume < 1e300"""

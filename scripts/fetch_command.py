@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from core.bars import Gaps
 from core.domain import Series
 from core.errors import NoDataError, UsageError
-from core.exchange_calls import Notice, Notify
+from core.exchange.calls import Notice, Notify
 from core.exchange_client import ExchangeClient
 from core.settings import Settings
 from core.utils import format_time, parse_time, timeframe_ms

@@ -18,7 +18,7 @@ from scripts import cli
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from core.candle_files import CandleFile
+    from core.candles.files import CandleFile
     from core.domain import Series
 
 EXAMPLES = """\
@@ -31,7 +31,7 @@ EXAMPLES = """\
 def main(argv: list[str] | None = None) -> int:
     """Parse, read each file, store it, say what became of it."""
     args = parse(argv)
-    from core.candle_files import check_path
+    from core.candles.files import check_path
     from core.domain import Series
     from core.utils import timeframe_ms
     from db.init_db import init_db
@@ -65,7 +65,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 def load(path: Path, series: "Series", engine: "Engine | None", args: argparse.Namespace) -> bool:
     """Read, check and store one file; tell whether there was something good in it."""
-    from core.candle_files import read_candle_file
+    from core.candles.files import read_candle_file
     from core.utils import now_ms
 
     try:

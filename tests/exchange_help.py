@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
-from core.exchange_calls import Notice, RetryPolicy
+from core.exchange.calls import Notice, RetryPolicy
 from core.exchange_client import ExchangeClient
 
 NOON = 1_704_110_400_000

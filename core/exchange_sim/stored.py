@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from core.candle_files import read_candle_file
+from core.candles.files import read_candle_file
 from core.domain import Bars
 from core.errors import NoDataError, UsageError
 from core.exchange_sim.candles import Candles, with_turnover

@@ -14,7 +14,6 @@ import pandas as pd
 import pytest
 
 from core.bars import COLUMNS
-from core.candle_pages import concat
 from core.ccxt_data_source import CCXTDataSource
 from core.errors import (
     AuthenticationError,
@@ -26,11 +25,12 @@ from core.errors import (
     UnsupportedError,
     UsageError,
 )
-from core.exchange_calls import Notice, log_notice
+from core.exchange.calls import Notice, log_notice
+from core.exchange.pages import concat
+from core.exchange.urls import is_below, leaves
 from core.exchange_client import ExchangeClient
 from core.exchange_sim.faults import KINDS, Fault, FaultSchedule
 from core.exchange_sim.server import RunningSim, SimConfig, serve
-from core.exchange_urls import is_below, leaves
 from tests.exchange_help import KEY, NOON, SECRET, FakeTime, Reply, bench, said, tiny_exchange
 
 HOUR, DAY = 3_600_000, 86_400_000

@@ -24,7 +24,7 @@ from core.errors import (
     UnsupportedError,
     UsageError,
 )
-from core.exchange_calls import RetryPolicy
+from core.exchange.calls import RetryPolicy
 from core.exchange_client import ExchangeClient
 from core.exchange_sim.faults import Fault
 from core.exchange_sim.server import RunningSim, SimConfig, serve

@@ -19,7 +19,7 @@ from core.errors import (
     SettingsError,
     UsageError,
 )
-from core.settings_models import env_names
+from core.settings.models import env_names
 from scripts import cli
 
 SCRIPTS = sorted(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.exchange_clock import MEASURE_EVERY_MS, ExchangeClock
+from core.exchange.clock import MEASURE_EVERY_MS, ExchangeClock
 from tests.exchange_help import NOON, FakeTime
 
 

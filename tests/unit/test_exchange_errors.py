@@ -9,7 +9,7 @@ import ccxt
 import pytest
 
 from core import errors
-from core.exchange_errors import (
+from core.exchange.errors import (
     Answer,
     Attempt,
     Remedy,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from core.exchange_setup import without_queries
+from core.exchange.setup import without_queries
 
 
 def test_a_signed_query_is_cut_from_a_log_line() -> None:

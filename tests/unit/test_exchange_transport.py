@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.exchange_transport import DeadlineStream, retry_after
+from core.exchange.transport import DeadlineStream, retry_after
 from tests.exchange_help import NOON
 
 

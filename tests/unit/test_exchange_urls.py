@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.errors import SettingsError, UnsupportedError
-from core.exchange_urls import check_below, is_below, is_host_of, leaves, parse_base, point_at
+from core.exchange.urls import check_below, is_below, is_host_of, leaves, parse_base, point_at
 
 BASE = "http://127.0.0.1:8080"
 

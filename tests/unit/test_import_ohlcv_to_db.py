@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.candle_files import CandleFile
+from core.candles.files import CandleFile
 from core.errors import DatabaseError, UsageError
 from db import candles
 from db.candles import list_series, read_bars

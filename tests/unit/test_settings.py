@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from core.domain import Costs
 from core.errors import UsageError
 from core.settings import Settings, environment, load_settings, with_overrides
-from core.settings_models import env_names
+from core.settings.models import env_names
 from tests.settings_help import MARKETS, SETTINGS, STRATEGIES, problems, write_config
 
 ROOT = Path(__file__).resolve().parents[2]

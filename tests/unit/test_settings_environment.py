@@ -9,8 +9,8 @@ import pytest
 
 from core.errors import SettingsError
 from core.settings import environment, load_settings, with_overrides
-from core.settings_models import SECTIONS, env_names
-from core.settings_problems import shown_value
+from core.settings.models import SECTIONS, env_names
+from core.settings.problems import shown_value
 from tests.settings_help import SETTINGS, problems, write_config
 
 

@@ -25,8 +25,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from core.errors import ExchangeError, ExchangeUnreachableError, UnsupportedError
-from core.exchange_errors import Answer
-from core.rate_limit import Costs, RateLimiter
+from core.exchange.errors import Answer
+from core.exchange.rate_limit import Costs, RateLimiter
 from core.utils import Clock
 
 CONNECT_SECONDS = 5.0

@@ -10,8 +10,8 @@ from random import SystemRandom
 from typing import Literal, NamedTuple, TypeVar
 
 from core.errors import AuthenticationError, ExchangeError, ExchangeUnreachableError, RateLimitedError
-from core.exchange_clock import ExchangeClock
-from core.exchange_errors import (
+from core.exchange.clock import ExchangeClock
+from core.exchange.errors import (
     Attempt,
     Failure,
     Remedy,
@@ -19,8 +19,8 @@ from core.exchange_errors import (
     translate_read,
     unusable_order_answer,
 )
-from core.exchange_transport import Transport
-from core.rate_limit import RateLimiter
+from core.exchange.rate_limit import RateLimiter
+from core.exchange.transport import Transport
 
 T = TypeVar("T")
 

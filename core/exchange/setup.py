@@ -6,8 +6,8 @@ import logging
 from typing import Any
 
 from core.errors import UnsupportedError
-from core.exchange_transport import Transport
-from core.exchange_urls import check_below, point_at
+from core.exchange.transport import Transport
+from core.exchange.urls import check_below, point_at
 
 
 def send_through(exchange: Any, transport: Transport) -> None:

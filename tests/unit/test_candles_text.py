@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.candle_text import ISO, decide_times, read_numbers, read_times
+from core.candles.text import ISO, decide_times, read_numbers, read_times
 from core.errors import NoDataError
 
 MS = 1_700_000_000_000

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import SettingsError
-from core.strict_yaml import MAX_BYTES, Document, dotted, plain_scalar, read_yaml
+from core.settings.strict_yaml import MAX_BYTES, Document, dotted, plain_scalar, read_yaml
 
 
 @pytest.fixture

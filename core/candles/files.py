@@ -5,8 +5,8 @@ high, low, close and volume; others are ignored. Only Binance's own 12 columns m
 Text is separated by commas, semicolons or tabs, one row per line. What is not a number or a time is
 refused row by row; a file that is cut or damaged, or lacks a column, is refused whole.
 
-The rows that could be read are checked by core.candle_checks: they may come in any order, equal
-repetitions are dropped, and rows that contradict each other are all refused. core.candle_text says how
+The rows that could be read are checked by core.candles.checks: they may come in any order, equal
+repetitions are dropped, and rows that contradict each other are all refused. core.candles.text says how
 times are understood.
 """
 
@@ -23,9 +23,9 @@ from typing import IO, NamedTuple
 
 import numpy as np
 
-from core.candle_checks import check_candles, usual_step
-from core.candle_columns import Part, join, parquet_parts, text_parts
-from core.candle_text import decide_times
+from core.candles.checks import check_candles, usual_step
+from core.candles.columns import Part, join, parquet_parts, text_parts
+from core.candles.text import decide_times
 from core.domain import Bars, IntArray
 from core.errors import NoDataError, UsageError
 from core.utils import TIMEFRAMES, timeframe_ms

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from core import candle_columns
-from core.candle_columns import Layout, Part, find_columns, join, parquet_parts, text_parts
+from core.candles import columns as candle_columns
+from core.candles.columns import Layout, Part, find_columns, join, parquet_parts, text_parts
 from core.errors import NoDataError
 
 MS = 1_700_000_000_000

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
-from core.settings_models import Section, unknown_key
-from core.strict_yaml import Document, KeyPath, dotted
+from core.settings.models import Section, unknown_key
+from core.settings.strict_yaml import Document, KeyPath, dotted
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

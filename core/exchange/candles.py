@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from core.candle_checks import EARLIEST
-from core.candle_pages import Row, Source, Span, concat, newest, pages
+from core.candles.checks import EARLIEST
 from core.domain import Bars
 from core.errors import ExchangeUnreachableError, UnsupportedError, UsageError
-from core.exchange_calls import Caller, Notice, Notify
-from core.exchange_clock import ExchangeClock
+from core.exchange.calls import Caller, Notice, Notify
+from core.exchange.clock import ExchangeClock
+from core.exchange.pages import Row, Source, Span, concat, newest, pages
 from core.utils import format_time, timeframe_ms
 
 DEFAULT_PAGE = 500

@@ -9,8 +9,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.candle_pages import Row, Source, Span, newest, pages
 from core.domain import Bars
+from core.exchange.pages import Row, Source, Span, newest, pages
 
 STEP = 60_000
 START = 1_704_067_200_000

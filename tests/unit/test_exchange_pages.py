@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.bars import empty_bars
-from core.candle_pages import Page, Row, Source, Span, concat, newest, pages
 from core.domain import Bars
+from core.exchange.pages import Page, Row, Source, Span, concat, newest, pages
 from tests.exchange_help import NOON
 
 HOUR = 3_600_000

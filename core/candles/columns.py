@@ -11,7 +11,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from core.bars import COLUMNS
-from core.candle_text import NO_WHOLE_MS, Times, read_numbers, read_times, undecided
+from core.candles.text import NO_WHOLE_MS, Times, read_numbers, read_times, undecided
 from core.domain import FloatArray, IntArray
 from core.errors import NoDataError
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.candle_checks import DAY, EARLIEST, Refused, check_candles, usual_step
+from core.candles.checks import DAY, EARLIEST, Refused, check_candles, usual_step
 from core.domain import Bars
 from tests.stored import HOUR, START, bars_at, same_bars
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from core.candle_checks import is_plausible
+from core.candles.checks import is_plausible
 from core.domain import NAN, FloatArray, IntArray
 from core.errors import NoDataError
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.candle_checks import check_candles
+from core.candles.checks import check_candles
 from core.domain import Bars
 from tests.stored import HOUR, START, same_bars
 

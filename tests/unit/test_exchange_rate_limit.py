@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.errors import RateLimitedError
-from core.rate_limit import BINANCEUS_BUDGETS, Budget, Pacer, RateLimiter, binanceus_costs
+from core.exchange.rate_limit import BINANCEUS_BUDGETS, Budget, Pacer, RateLimiter, binanceus_costs
 from tests.exchange_help import FakeTime
 
 API = "https://api.binance.us/api/v3/"

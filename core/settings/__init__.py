@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import SettingsError, UsageError, unknown_name
-from core.settings_models import (
+from core.settings.models import (
     SECTIONS,
     BacktestSettings,
     DbSettings,
@@ -31,8 +31,8 @@ from core.settings_models import (
     env_names,
     is_text,
 )
-from core.settings_problems import check_form, not_a_mapping, without_secrets
-from core.strict_yaml import Document, dotted, plain_scalar, read_text, read_yaml
+from core.settings.problems import check_form, not_a_mapping, without_secrets
+from core.settings.strict_yaml import Document, dotted, plain_scalar, read_text, read_yaml
 
 __all__ = [
     "BacktestSettings",

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.bars import frame_from_bars
-from core.candle_files import CandleFile, RefusedLine, check_path, read_candle_file
+from core.candles.files import CandleFile, RefusedLine, check_path, read_candle_file
 from core.domain import Bars
 from core.errors import NoDataError, UsageError
 from tests.stored import HOUR, NOW, START, bars_at, same_bars

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.bars import frame_from_bars
-from core.candle_files import CandleFile, read_candle_file
+from core.candles.files import CandleFile, read_candle_file
 from core.domain import Bars
 from core.errors import NoDataError
 from tests.stored import HOUR, NOW, START, same_bars

@@ -8,7 +8,7 @@ from decimal import Context, Decimal, InvalidOperation
 from typing import Any, Literal, NamedTuple
 
 from core.errors import OrderRefusedError
-from core.exchange_errors import Attempt, unusable_order_answer
+from core.exchange.errors import Attempt, unusable_order_answer
 
 # Its own context: ccxt sets the rounding of the thread's shared one whenever it formats a number.
 _EXACT = Context(prec=60)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.bars import empty_bars
-from core.candle_checks import Refused, check_candles
+from core.candles.checks import Refused, check_candles
 from core.domain import Bars
 from core.utils import Clock
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from core.errors import OrderRefusedError, OrderUnknownError
-from core.exchange_errors import Attempt
-from core.order_rules import (
+from core.exchange.errors import Attempt
+from core.exchange.order_rules import (
     Fitted,
     MarketRules,
     Span,

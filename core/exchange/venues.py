@@ -7,7 +7,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from core.rate_limit import BINANCEUS_BUDGETS, Budget, Costs, binanceus_costs
+from core.exchange.rate_limit import BINANCEUS_BUDGETS, Budget, Costs, binanceus_costs
 
 
 def _no_costs(_method: str, _url: str) -> Costs:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import OrderRefusedError
-from core.order_rules import MarketRules, Span, fit_order
+from core.exchange.order_rules import MarketRules, Span, fit_order
 
 STEPS = st.sampled_from(
     [Decimal(text) for text in ("1", "0.1", "0.5", "0.01", "0.00001", "0.00000001", "25")]

@@ -1,0 +1,1 @@
+"""Candles from outside: checked row by row, read from files."""
