@@ -43,7 +43,7 @@ def run_jobs(jobs: Sequence[Job], workers: int | None = None) -> Iterator[Backte
             for future in as_completed(futures):
                 yield future.result()
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
 
 
 def run_multi_backtest(

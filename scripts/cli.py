@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import _thread
 import argparse
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.errors import HotCryptoError, UsageError
 
@@ -22,6 +25,8 @@ INTERRUPTED = 130
 
 def run(main: Callable[[], int | None]) -> None:
     """Run a script's main; turn errors into one line on stderr and the documented exit code."""
+    show = sys.unraisablehook
+    sys.unraisablehook = partial(deliver_again, show)
     try:
         code = main() or 0
         sys.stdout.flush()
@@ -35,7 +40,20 @@ def run(main: Callable[[], int | None]) -> None:
         # The reader (head, less) has enough; closing stdout again would raise once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    finally:
+        sys.unraisablehook = show
     sys.exit(code)
+
+
+def deliver_again(show: Callable[[Any], object], lost: sys.UnraisableHookArgs) -> None:
+    """Interrupt once more if Ctrl-C came while Python could not raise it, inside a destructor say.
+
+    Otherwise that Ctrl-C would be printed and forgotten, and the program would go on.
+    """
+    if lost.exc_type is KeyboardInterrupt:
+        threading.Timer(0.05, _thread.interrupt_main).start()
+    else:
+        show(lost)
 
 
 def parser(description: str, examples: str) -> argparse.ArgumentParser:

@@ -213,3 +213,42 @@ def test_an_unknown_flag_is_wrong_usage_without_a_traceback(script: Path) -> Non
     assert done.returncode == 2
     assert done.stderr.startswith(f"usage: {script.name}")
     assert done.stderr.splitlines()[-1].startswith(f"{script.name}: error: ")
+
+
+def test_an_interrupt_that_a_destructor_swallows_is_delivered_again() -> None:
+    program = """
+import threading
+from scripts import cli
+
+class Swallows:
+    def __del__(self):
+        raise KeyboardInterrupt
+
+def main():
+    Swallows()
+    threading.Event().wait(60)
+
+cli.run(main)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=cli.ROOT, capture_output=True, text=True, timeout=50
+    )
+    assert done.returncode == 130
+    assert done.stderr.splitlines() == ["interrupted: what was finished is saved"]
+
+
+def test_other_errors_of_destructors_are_shown_as_python_shows_them() -> None:
+    program = """
+from scripts import cli
+
+class Fails:
+    def __del__(self):
+        raise ValueError("the file was closed already")
+
+cli.run(lambda: Fails() and 0)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=cli.ROOT, capture_output=True, text=True, timeout=50
+    )
+    assert done.returncode == 0
+    assert "the file was closed already" in done.stderr
