@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import _thread
 import argparse
 import os
 import re
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -51,7 +51,7 @@ def deliver_again(show: Callable[[Any], object], lost: sys.UnraisableHookArgs) -
     Otherwise that Ctrl-C would be printed and forgotten, and the program would go on.
     """
     if lost.exc_type is KeyboardInterrupt:
-        threading.Timer(0.05, _thread.interrupt_main).start()
+        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
     else:
         show(lost)
 
