@@ -138,11 +138,15 @@ def close_at_the_end(stats: pd.Series, data: pd.DataFrame, spec: RunSpec) -> pd.
     closed_before = [stats["_trades"]] if len(stats["_trades"]) else []
     trades = pd.concat([*closed_before, pd.DataFrame(last)], ignore_index=True)
     equity = stats["_equity_curve"]["Equity"].to_numpy().copy()
-    # The entry's commission left the cash at the entry; what is missing is the exit's.
-    equity[-1] -= sum(abs(row["Size"]) * row["ExitPrice"] * spec.costs.commission for row in last)
-    closed: pd.Series = compute_stats(trades, equity, data, runner)
+    # Added up as the broker does when it closes a trade, so that other drivers agree to the last bit.
+    equity[-1] = runner._broker._cash
+    for row in last:
+        fee = abs(row["Size"]) * row["ExitPrice"] * spec.costs.commission
+        equity[-1] += row["Size"] * (row["ExitPrice"] - row["EntryPrice"]) - fee
+    with np.errstate(invalid="ignore"):
+        closed: pd.Series = compute_stats(trades, equity, data, runner)
     if spec.costs.commission:
-        closed["Commissions [$]"] = float(trades["Commission"].sum())
+        closed["Commissions [$]"] = sum(trades["Commission"].tolist())
     return closed
 
 
@@ -157,7 +161,7 @@ def complete_trades(
     rows: list[Any] = list(trades.itertuples(index=False))
     otherwise = Reason.RUIN if is_ruined else Reason.END
     reasons = [exits.get((row.Tag, row.ExitBar)) or _protective_exit(row) or otherwise for row in rows]
-    drawdowns = [_max_drawdown_pct(row, reason, bars) for row, reason in zip(rows, reasons, strict=True)]
+    drawdowns = [max_drawdown_pct(row, reason, bars) for row, reason in zip(rows, reasons, strict=True)]
     return trades.assign(MaxDrawdownPct=drawdowns, Reason=[reason.name.lower() for reason in reasons])
 
 
@@ -174,8 +178,9 @@ def count_refusals(runner: Any) -> dict[str, int]:
 def _closed_at(trade: Any, data: pd.DataFrame, spec: RunSpec) -> dict[str, Any]:
     size, entry = trade.size * LOT, trade.entry_price / LOT
     price = float(data["Close"].iloc[-1])
-    fees = abs(size) * (entry + price) * spec.costs.commission
+    fees = abs(size) * price * spec.costs.commission + abs(size) * entry * spec.costs.commission
     pnl = size * (price - entry) - fees
+    side = 1 if size > 0 else -1
     return {
         "Size": size,
         "EntryBar": trade.entry_bar,
@@ -186,7 +191,7 @@ def _closed_at(trade: Any, data: pd.DataFrame, spec: RunSpec) -> dict[str, Any]:
         "TP": trade.tp / LOT if trade.tp else np.nan,
         "PnL": pnl,
         "Commission": fees,
-        "ReturnPct": pnl / (abs(size) * entry),
+        "ReturnPct": side * (price / entry - 1) - fees / (abs(size) * entry),
         "EntryTime": data.index[trade.entry_bar],
         "ExitTime": data.index[-1],
         "Duration": data.index[-1] - data.index[trade.entry_bar],
@@ -203,7 +208,7 @@ def _protective_exit(row: Any) -> Reason:
     return Reason.TAKE if row.TP and side * (row.ExitPrice - row.TP) >= 0 else Reason.NONE
 
 
-def _max_drawdown_pct(row: Any, reason: Reason, bars: Bars) -> float:
+def max_drawdown_pct(row: Any, reason: Reason, bars: Bars) -> float:
     """Return the worst open loss in percent of the entry price, positive.
 
     Whole bars up to the exit bar; on that one an exit at the open saw the open only, a stop its own fill.

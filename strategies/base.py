@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isnan
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
 from backtesting import Strategy
 
-from core.bars import COLUMNS, bars_from_frame
+from core.bars import COLUMNS, bars_from_frame, empty_bars, frame_from_bars
 from core.domain import FLAT, NAN, Bars, Costs, Decision, PositionView, Reason, Refusal
 from core.errors import UsageError
 from core.sizing import Account, size_entry
@@ -32,7 +32,7 @@ class StrategySignal:
     risk_r: float = 1.0
     """Multiple of the strategy's risk per trade."""
     extra: dict[str, Any] | None = None
-    """stop, take, rr_ratio, reason; `level` on a ladder."""
+    """stop, take, rr_ratio, reason, target (-1 … 1 of the allocation); `level` on a ladder."""
 
 
 class BaseStrategy:
@@ -62,7 +62,9 @@ class BaseStrategy:
     def signals(self, symbol: str, candle: dict[str, Any]) -> list[StrategySignal]:
         """Take one closed candle (time, open, high, low, close, volume); return one signal or more."""
         state = self._of(symbol)
-        state["df"] = _appended(state["df"], candle, self.window)
+        bars = _appended(_bars_of(state), candle, self.window)
+        state["bars"], state["df"] = bars, frame_from_bars(bars)
+        state["framed"] = state["df"]
         want = self.decision(symbol)
         if want is None:
             return [StrategySignal(symbol, "HOLD", extra={"reason": "warm-up"})]
@@ -72,9 +74,10 @@ class BaseStrategy:
     def decision(self, symbol: str) -> Decision | None:
         """Return what the rule wants at the newest candle, None while warming up."""
         state = self._of(symbol)
-        if len(state["df"]) < 2:
+        bars = _bars_of(state)
+        if bars.ts.size < 2:
             return None
-        columns = self.rule.columns(bars_from_frame(state["df"]), self.params)
+        columns = self.rule.columns(bars, self.params)
         prev, now = row(columns, -2), row(columns, -1)
         if not (is_ready(prev) and is_ready(now)):
             return None
@@ -84,15 +87,17 @@ class BaseStrategy:
         side = (want.target > 0) - (want.target < 0)
         if side == held.side:
             return [("HOLD", _protection(want) if side else {})]
-        close = [(f"CLOSE_{_name(held.side)}", {"reason": _reason(want.reason)})] if held.side else []
-        entry = _protection(want) | {"reason": _reason(want.reason)}
+        why = {"reason": _reason(want.reason), "target": want.target}
+        close = [(f"CLOSE_{_name(held.side)}", why)] if held.side else []
+        entry = _protection(want) | why
         if hasattr(self.params, "rr_ratio"):
             entry["rr_ratio"] = self.params.rr_ratio
         return close + ([(f"OPEN_{_name(side)}", entry)] if side else [])
 
     def _of(self, symbol: str) -> dict[str, Any]:
-        empty = pd.DataFrame(columns=COLUMNS, index=pd.DatetimeIndex([], tz="UTC"), dtype=float)
-        return self.state.setdefault(symbol, {"df": empty, "position": FLAT})
+        if symbol not in self.state:
+            self.state[symbol] = {"df": frame_from_bars(empty_bars()), "position": FLAT}
+        return self.state[symbol]
 
 
 class LadderStrategy(BaseStrategy):
@@ -104,13 +109,13 @@ class LadderStrategy(BaseStrategy):
         self._of(symbol)["levels"] = _levels(position.rungs, self.params.levels)
 
     def _actions(self, held: PositionView, want: Decision) -> list[tuple[str, dict[str, Any]]]:
-        reason = {"reason": _reason(want.reason)}
+        why = {"reason": _reason(want.reason), "target": want.target}
         closing = _rungs(held.rungs & ~want.rungs)
         opening = _rungs(want.rungs & ~held.rungs)
         actions: list[tuple[str, dict[str, Any]]] = [
-            ("CLOSE_LONG", {"level": level} | reason) for level in closing
+            ("CLOSE_LONG", {"level": level} | why) for level in closing
         ]
-        actions += [("OPEN_LONG", {"level": level} | _protection(want) | reason) for level in opening]
+        actions += [("OPEN_LONG", {"level": level} | _protection(want) | why) for level in opening]
         return actions or [("HOLD", {})]
 
     def _of(self, symbol: str) -> dict[str, Any]:
@@ -244,21 +249,39 @@ class BacktestStrategy(Strategy):
         return None if isnan(price) else price * self.unit
 
 
-def _appended(frame: pd.DataFrame, candle: Mapping[str, Any], window: int) -> pd.DataFrame:
-    time = candle["time"]
-    stamp = pd.Timestamp(time, unit="ms", tz="UTC") if isinstance(time, int) else pd.Timestamp(time)
-    if stamp.tzinfo is None:
+def _bars_of(state: dict[str, Any]) -> Bars:
+    """Return the candles as arrays; those at hand if they are the frame's, since making them takes longer."""
+    frame, bars = state["df"], state.get("bars")
+    if bars is not None and state.get("framed") is frame:
+        return cast(Bars, bars)
+    return bars_from_frame(frame)
+
+
+def _appended(bars: Bars, candle: Mapping[str, Any], window: int) -> Bars:
+    """Return the newest `window` bars with this candle; unchanged if it is the newest already."""
+    stamp = _milliseconds(candle["time"])
+    last = int(bars.ts[-1]) if bars.ts.size else stamp - 1
+    if stamp < last:
+        given, newest = (pd.Timestamp(ms, unit="ms", tz="UTC") for ms in (stamp, last))
+        raise UsageError(f"candles must come in order: {given} after {newest}")
+    if stamp == last:
+        return bars
+    kept = bars.since(max(0, bars.ts.size - window + 1))
+    columns = (np.append(old, float(candle[name])) for name, old in zip(COLUMNS, kept[1:], strict=True))
+    return Bars(np.append(kept.ts, stamp), *columns)
+
+
+def _milliseconds(time: object) -> int:
+    if isinstance(time, int):
+        return time
+    moment = pd.Timestamp(cast(Any, time))
+    if moment.tzinfo is None:
         raise UsageError(f"candle time: wanted ms UTC or a time with a zone, got {time!r}")
-    if len(frame) and stamp < frame.index[-1]:
-        raise UsageError(f"candles must come in order: {stamp} after {frame.index[-1]}")
-    if len(frame) and stamp == frame.index[-1]:
-        return frame
-    newest = pd.DataFrame({name: [float(candle[name])] for name in COLUMNS}, index=[stamp])
-    return pd.concat([frame.iloc[1 - window :], newest]) if len(frame) else newest
+    return int(moment.value // 1_000_000)
 
 
 def _protection(want: Decision) -> dict[str, Any]:
-    return {"stop": _or_none(want.stop), "take": _or_none(want.take)}
+    return {"stop": _or_none(want.stop), "take": _or_none(want.take), "target": want.target}
 
 
 def _or_none(price: float) -> float | None:

@@ -43,7 +43,7 @@ def test_warm_up_is_a_hold_that_says_so() -> None:
 def test_an_entry_carries_stop_take_and_reason() -> None:
     signal = warmed().on_bar(SYMBOL, candle(1, order=1.0))
     assert (signal.action, signal.risk_r) == ("OPEN_LONG", 1.0)
-    assert signal.extra == {"stop": 90.0, "take": 120.0, "reason": "entry"}
+    assert signal.extra == {"stop": 90.0, "take": 120.0, "target": 1.0, "reason": "entry"}
 
 
 def test_trend_ema_carries_the_ratio_of_the_specification() -> None:
@@ -59,14 +59,14 @@ def test_what_is_held_is_held_with_its_stop_and_take() -> None:
     live = warmed()
     live.set_position(SYMBOL, LONG)
     signal = live.on_bar(SYMBOL, candle(1))
-    assert (signal.action, signal.extra) == ("HOLD", {"stop": 90.0, "take": 120.0})
+    assert (signal.action, signal.extra) == ("HOLD", {"stop": 90.0, "take": 120.0, "target": 1.0})
 
 
 def test_an_exit_names_its_reason() -> None:
     live = warmed()
     live.set_position(SYMBOL, LONG)
     assert live.on_bar(SYMBOL, candle(1, order=3.0)) == StrategySignal(
-        SYMBOL, "CLOSE_LONG", 1.0, {"reason": "rule"}
+        SYMBOL, "CLOSE_LONG", 1.0, {"reason": "rule", "target": 0.0}
     )
 
 
@@ -165,7 +165,10 @@ class TestLadder:
         live.set_position(SYMBOL, PositionView(side=1, rungs=0b1010))
         assert live.state[SYMBOL]["levels"] == {1: True, 2: False, 3: True}
         signals = live.signals(SYMBOL, candle(5, close=110.0))
-        closing = [StrategySignal(SYMBOL, "CLOSE_LONG", 1.0, {"level": n, "reason": "rule"}) for n in (1, 3)]
+        closing = [
+            StrategySignal(SYMBOL, "CLOSE_LONG", 1.0, {"level": n, "reason": "rule", "target": 0.0})
+            for n in (1, 3)
+        ]
         assert signals == closing
 
     def test_holds_between_rungs(self) -> None:

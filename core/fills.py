@@ -1,0 +1,293 @@
+"""The fill model: what becomes of orders on the next bar, stated once.
+
+The same source runs compiled inside the sweep kernel and as plain Python in the paper account. It is
+Backtesting.py's broker (0.6.6), because equality is equality with that:
+
+1. A decision at the close of bar t is carried out at the open of bar t + 1. Exits that the rule asked for
+   come first, oldest lot first; then stops of lots already held, newest lot first; then their takes, oldest
+   first; then entries, in the order they were asked for; then stops and takes of the new lots.
+   (`_Broker._process_orders` and the places at which orders are put into its queue.)
+2. A stop fills at its price, or at the open if the bar opens beyond it; a take likewise, or at a better
+   open. Both are live from the entry bar on. When one bar holds both, the stop comes first.
+3. An entry pays the spread: it fills at open * (1 + side * spread). Exits do not.
+4. Commission is a rate of notional on entry and on exit, taken from cash at once.
+5. An entry that free cash cannot pay at the open, commission included, is refused. Free cash counts open
+   lots at this bar's close, as Backtesting.py does; for unleveraged longs the close cancels out.
+6. When equity at a close is not positive, everything is closed at that close and the run is over.
+7. What is open after the last bar is closed at its close (docs/decisions/0002, where Backtesting.py's own
+   `finalize_trades` is not followed).
+
+All amounts are float64, in quote currency and base units; every expression is written in the order in which
+Backtesting.py computes it, which is what keeps the last bit.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from core.domain import Costs, Decision, FloatArray, PositionView, Reason, Refusal
+from core.sizing import Account, Sizing, size_entry
+
+MOST_LOTS = 64
+"""Lots held or asked for at one time; a ladder has at most 50 rungs."""
+
+# A book is one array, since compiled code pays for every array it is handed. Its first row is the head,
+# then come the lots held, oldest first, then the entries asked for.
+CASH, LOTS, ASKED, EXITS, TRADES, REFUSED = range(6)
+WIDTH = REFUSED + len(Refusal)
+NO_CASH = REFUSED + int(Refusal.CASH)
+HELD = 1
+WANTED = HELD + MOST_LOTS
+# Columns of a lot. EXIT is the reason of an exit asked for, else 0; SIZE is signed.
+SIZE, ENTRY_PRICE, ENTRY_BAR, STOP, TAKE, RUNG, EXIT = range(7)
+# Columns of a trade. The first six are its lot's.
+EXIT_BAR, EXIT_PRICE, FEES, PNL, RETURN, REASON = range(6, 12)
+TRADE_COLUMNS = 12
+
+
+class OneBar(NamedTuple):
+    """Prices of one bar."""
+
+    open: float
+    high: float
+    low: float
+    close: float
+
+
+def open_book(cash: float) -> FloatArray:
+    """Return an account on one symbol with nothing but cash; shape (129, 10), changed in place."""
+    book = np.zeros((WANTED + MOST_LOTS, WIDTH))
+    book[0, CASH] = cash
+    return book
+
+
+def make_trades(capacity: int) -> FloatArray:
+    """Return room for closed trades, shape (capacity, 12)."""
+    return np.empty((capacity, TRADE_COLUMNS))
+
+
+def has_room(book: FloatArray, trades: FloatArray) -> bool:
+    """Tell whether all that one bar can close finds room."""
+    return bool(book[0, TRADES] + 2 * MOST_LOTS <= trades.shape[0])
+
+
+def grown(book: FloatArray, trades: FloatArray) -> FloatArray:
+    """Return the trades in an array of twice the size."""
+    used = int(book[0, TRADES])
+    more = make_trades(2 * trades.shape[0] + 2 * MOST_LOTS)
+    # Loops, not slices: compiled, one assignment of a slice costs seconds of compile time.
+    for n in range(used):
+        for column in range(TRADE_COLUMNS):
+            more[n, column] = trades[n, column]
+    return more
+
+
+def code(member: int) -> int:
+    """Return an enum's number; compiled code cannot store the enum itself in an array."""
+    return int(member)
+
+
+def equity(book: FloatArray, close: float) -> float:
+    """Return cash and open profit at this close; the exits' commission is not yet in it."""
+    size, cost = 0.0, 0.0
+    for k in range(HELD, HELD + int(book[0, LOTS])):
+        size += book[k, SIZE]
+        cost += book[k, SIZE] * book[k, ENTRY_PRICE]
+    return float(book[0, CASH] + (close * size - cost))
+
+
+def free_cash(book: FloatArray, close: float) -> float:
+    """Return what is not bound in lots at this close; negative when shorts have run away."""
+    bound = 0.0
+    for k in range(HELD, HELD + int(book[0, LOTS])):
+        bound += abs(book[k, SIZE]) * close
+    return equity(book, close) - bound
+
+
+def view(book: FloatArray, i: int, is_ladder: bool) -> PositionView:  # noqa: FBT001 - no keywords when compiled
+    """Return the position as a decision may see it at the close of bar i."""
+    if book[0, LOTS] == 0.0:
+        return PositionView(0, np.nan, np.nan, np.nan, 0, 0)
+    rungs = 0
+    if is_ladder:
+        for k in range(HELD, HELD + int(book[0, LOTS])):
+            rungs |= 1 << int(book[k, RUNG])
+    return PositionView(
+        1 if book[HELD, SIZE] > 0 else -1,
+        book[HELD, ENTRY_PRICE],
+        book[HELD, STOP],
+        book[HELD, TAKE],
+        i - int(book[HELD, ENTRY_BAR]),
+        rungs,
+    )
+
+
+def fill(book: FloatArray, trades: FloatArray, i: int, bar: OneBar, costs: Costs) -> None:
+    """Carry out what was asked for at the last close and what stops and takes demand on bar i."""
+    if book[0, LOTS] > 0:
+        if book[0, EXITS] > 0:
+            exit_asked(book, trades, i, bar, costs)
+        protect(book, trades, i, bar, costs)
+    if book[0, ASKED] > 0:
+        before = book[0, LOTS]
+        for k in range(WANTED, WANTED + int(book[0, ASKED])):
+            open_lot(book, k, i, bar, costs)
+        book[0, ASKED] = 0.0
+        if book[0, LOTS] > before:
+            protect(book, trades, i, bar, costs)
+
+
+def exit_asked(book: FloatArray, trades: FloatArray, i: int, bar: OneBar, costs: Costs) -> None:
+    """Close the lots whose exit was asked for, at this open."""
+    for k in range(HELD, HELD + int(book[0, LOTS])):
+        if book[k, EXIT] != 0.0:
+            close_lot(book, trades, k, i, bar.open, int(book[k, EXIT]), costs)
+    book[0, EXITS] = 0.0
+    drop_closed(book)
+
+
+def protect(book: FloatArray, trades: FloatArray, i: int, bar: OneBar, costs: Costs) -> None:
+    """Fill the stops, then the takes, that bar i reaches."""
+    last, before = HELD + int(book[0, LOTS]) - 1, book[0, TRADES]
+    for k in range(last, HELD - 1, -1):
+        stop = book[k, STOP]
+        if book[k, SIZE] > 0:
+            if bar.low <= stop:
+                close_lot(book, trades, k, i, min(bar.open, stop), Reason.STOP, costs)
+        elif bar.high >= stop and book[k, SIZE] < 0:
+            close_lot(book, trades, k, i, max(bar.open, stop), Reason.STOP, costs)
+    for k in range(HELD, last + 1):
+        take = book[k, TAKE]
+        if book[k, SIZE] > 0:
+            if bar.high >= take:
+                close_lot(book, trades, k, i, max(bar.open, take), Reason.TAKE, costs)
+        elif bar.low <= take and book[k, SIZE] < 0:
+            close_lot(book, trades, k, i, min(bar.open, take), Reason.TAKE, costs)
+    if book[0, TRADES] > before:
+        drop_closed(book)
+
+
+def open_lot(book: FloatArray, k: int, i: int, bar: OneBar, costs: Costs) -> None:
+    """Make the entry asked for in row k at this open, or count its refusal."""
+    size = book[k, SIZE]
+    side = 1.0 if size > 0 else -1.0
+    price = bar.open * (1 + side * costs.spread)
+    unit_cost = price + abs(size) * bar.open * costs.commission / abs(size)
+    if abs(size) * unit_cost > max(0.0, free_cash(book, bar.close)):
+        book[0, NO_CASH] += 1
+        return
+    lot = HELD + int(book[0, LOTS])
+    for column in range(WIDTH):
+        book[lot, column] = book[k, column]
+    book[lot, ENTRY_PRICE] = price
+    book[lot, ENTRY_BAR] = i
+    book[lot, EXIT] = 0.0
+    book[0, LOTS] += 1
+    book[0, CASH] -= abs(size) * price * costs.commission
+
+
+def close_lot(
+    book: FloatArray, trades: FloatArray, k: int, i: int, price: float, reason: int, costs: Costs
+) -> None:
+    """Close the lot in row k at this price; `drop_closed` frees its row."""
+    size, entry, n = book[k, SIZE], book[k, ENTRY_PRICE], int(book[0, TRADES])
+    gross = size * (price - entry)
+    exit_fee = abs(size) * price * costs.commission
+    book[0, CASH] += gross - exit_fee
+    fees = exit_fee + abs(size) * entry * costs.commission
+    side = 1.0 if size > 0 else -1.0
+    for column in range(EXIT):
+        trades[n, column] = book[k, column]
+    trades[n, EXIT_BAR] = i
+    trades[n, EXIT_PRICE] = price
+    trades[n, FEES] = fees
+    trades[n, PNL] = gross - fees
+    trades[n, RETURN] = side * (price / entry - 1) - fees / (abs(size) * entry)
+    trades[n, REASON] = code(reason)
+    book[0, TRADES] += 1
+    book[k, SIZE] = 0.0
+
+
+def drop_closed(book: FloatArray) -> None:
+    """Move the lots still held together, oldest first."""
+    kept = HELD
+    for k in range(HELD, HELD + int(book[0, LOTS])):
+        if book[k, SIZE] != 0.0:
+            if kept != k:
+                for column in range(WIDTH):
+                    book[kept, column] = book[k, column]
+            kept += 1
+    book[0, LOTS] = kept - HELD
+
+
+def close_all(book: FloatArray, trades: FloatArray, i: int, price: float, reason: int, costs: Costs) -> None:
+    """Close every lot at this price, oldest first."""
+    for k in range(HELD, HELD + int(book[0, LOTS])):
+        close_lot(book, trades, k, i, price, reason, costs)
+    book[0, LOTS] = 0.0
+
+
+def ask(
+    book: FloatArray,
+    want: Decision,
+    held: PositionView,
+    close: float,
+    sizing: Sizing,
+    costs: Costs,
+    is_ladder: bool,  # noqa: FBT001 - no keywords when compiled
+) -> None:
+    """Turn what a decision wants at this close into exits, entries and moved stops."""
+    side = 1 if want.target > 0 else (-1 if want.target < 0 else 0)
+    if is_ladder:
+        if want.rungs != held.rungs:
+            ask_exits(book, want.reason, held.rungs & ~want.rungs)
+            ask_rungs(book, want, want.rungs & ~held.rungs, close, sizing, costs)
+    elif side != held.side:
+        ask_exits(book, want.reason, -1)
+        if side != 0:
+            ask_entry(book, want, 0, close, free_cash(book, close), sizing, costs)
+    elif side != 0:
+        for k in range(HELD, HELD + int(book[0, LOTS])):
+            book[k, STOP] = want.stop
+            book[k, TAKE] = want.take
+
+
+def ask_exits(book: FloatArray, reason: int, rungs: int) -> None:
+    """Ask to close the lots of these rungs (-1: all) at the next open."""
+    for k in range(HELD, HELD + int(book[0, LOTS])):
+        if rungs & (1 << int(book[k, RUNG])):
+            book[k, EXIT] = code(reason)
+            book[0, EXITS] += 1
+
+
+def ask_rungs(
+    book: FloatArray, want: Decision, opening: int, close: float, sizing: Sizing, costs: Costs
+) -> None:
+    """Ask for one entry per rung to open, lowest number first, each with its share of the target."""
+    wanted = 0
+    for rung in range(MOST_LOTS - 1):
+        wanted += (want.rungs >> rung) & 1
+    cash = free_cash(book, close)
+    for rung in range(MOST_LOTS - 1):
+        if (opening >> rung) & 1:
+            share = Decision(want.target / wanted, want.stop, want.take, want.reason, want.rungs)
+            cash -= ask_entry(book, share, rung, close, cash, sizing, costs) * close
+
+
+def ask_entry(
+    book: FloatArray, want: Decision, rung: int, close: float, cash: float, sizing: Sizing, costs: Costs
+) -> float:
+    """Ask for one entry, or count its refusal; return the size asked for, unsigned."""
+    units, refusal = size_entry(want, close, Account(equity(book, close), cash), sizing, costs)
+    if code(refusal) != 0:
+        book[0, REFUSED + code(refusal)] += 1
+        return 0.0
+    k = WANTED + int(book[0, ASKED])
+    book[k, SIZE] = units if want.target > 0 else -units
+    book[k, STOP] = want.stop
+    book[k, TAKE] = want.take
+    book[k, RUNG] = rung
+    book[0, ASKED] += 1
+    return units

@@ -1,0 +1,148 @@
+"""The proof: one strategy three ways over the same bars, equal in every field to the last bit.
+
+Backtesting.py, the compiled kernel, and the live class bar by bar on a paper account. Also: no column looks
+ahead, and a live window of `memory` bars is long enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from core.backtester import prepare_ohlcv_for_backtesting, simulate
+from core.bars import frame_from_bars
+from core.domain import FLAT, Bars, FloatArray, PositionView
+from core.engine import Engine
+from core.fast_backtester import simulate_fast, trades_table
+from core.paper import PaperAccount
+from core.results import RunSpec, TradeRecord, trade_records
+from strategies.registry import Strategy, load_strategy
+from strategies.rule import StrategyRule, first_decision, row
+
+SAMPLED = 200
+"""Bars at which look-ahead and the live window are checked, besides those around trades."""
+
+
+class Run(NamedTuple):
+    """One way's trades and equity, and how long it took."""
+
+    way: str
+    trades: tuple[TradeRecord, ...]
+    equity: FloatArray
+    seconds: float
+
+
+class Verdict(NamedTuple):
+    """What a verification found."""
+
+    spec: RunSpec
+    runs: tuple[Run, ...]
+    differences: tuple[str, ...]
+    """One line each; none when all is equal."""
+    checks: int
+    """Bars at which columns and decisions were compared with those of cut histories."""
+
+
+def verify(bars: Bars, spec: RunSpec, strategy: Strategy | None = None, sampled: int = SAMPLED) -> Verdict:
+    """Run a strategy three ways and compare; check cut histories at `sampled` bars and around as many trades.
+
+    Raises NoDataError, UsageError.
+    """
+    chosen = strategy or load_strategy(spec.strategy)
+    # Compiled before anything is timed.
+    simulate_fast(bars, spec, chosen)
+    runs = (
+        _timed("backtesting", lambda: _plain(simulate(bars, spec, chosen))),
+        _timed("fast", lambda: _plain(simulate_fast(bars, spec, chosen))),
+        _timed("live", lambda: run_live(bars, spec, chosen)),
+    )
+    differences = [line for run in runs[1:] for line in compare_runs(runs[0], run)]
+    params = chosen.rule.make_params(spec.params)
+    checked = sorted(_bars_to_check(bars, chosen.rule, params, runs[0].trades[:sampled], sampled))
+    differences += check_columns(bars, chosen.rule, params, checked)
+    return Verdict(spec, runs, tuple(differences), len(checked))
+
+
+def run_live(bars: Bars, spec: RunSpec, strategy: Strategy) -> tuple[tuple[TradeRecord, ...], FloatArray]:
+    """Run the live class bar by bar on a paper account; return trades and equity at each close."""
+    rule = strategy.rule
+    params = rule.make_params(spec.params)
+    account = PaperAccount(spec.cash, rule.sizing(params), spec.costs, is_ladder=rule.is_ladder)
+    engine = Engine(spec.series.symbol, strategy.live({"params": params._asdict()}), account)
+    names = ("time", "open", "high", "low", "close", "volume")
+    for values in zip(*(column.tolist() for column in bars), strict=True):
+        engine.on_bar(dict(zip(names, values, strict=True)))
+    account.close_at_the_end(float(bars.close[-1]))
+    data = prepare_ohlcv_for_backtesting(frame_from_bars(bars))
+    return trade_records(trades_table(account.trades, data, bars)), np.array(account.curve)
+
+
+def compare_runs(expected: Run, found: Run) -> Iterator[str]:
+    """Yield the first difference between two runs' trades, and the first between their equity curves."""
+    for i, (one, other) in enumerate(zip(expected.trades, found.trades, strict=False), start=1):
+        if one != other:
+            fields = zip(TradeRecord._fields, one, other, strict=True)
+            what = ", ".join(f"{name} {a!r} against {b!r}" for name, a, b in fields if a != b)
+            yield f"{expected.way} and {found.way} differ in trade {i}: {what}"
+            break
+    if len(expected.trades) != len(found.trades):
+        counts = f"{len(expected.trades)} against {len(found.trades)}"
+        yield f"{expected.way} and {found.way} differ in the number of trades: {counts}"
+    if differing := np.flatnonzero(expected.equity != found.equity).tolist():
+        i = differing[0]
+        values = f"{float(expected.equity[i])!r} against {float(found.equity[i])!r}"
+        yield f"{expected.way} and {found.way} differ in equity at bar {i}: {values}"
+
+
+def check_columns(bars: Bars, rule: StrategyRule, params: Any, checked: Iterable[int]) -> Iterator[str]:
+    """Yield a line for the first bar at which a cut history gives other columns or decisions, per cut."""
+    whole, memory = rule.columns(bars, params), rule.memory(params)
+    cuts: dict[str, Callable[[int], Bars]] = {
+        "looks ahead: with later bars cut off": lambda i: bars.until(i + 1),
+        f"needs more history than its live window of {memory} bars: with that": lambda i: bars.until(
+            i + 1
+        ).since(max(0, i + 1 - memory)),
+    }
+    for what, cut in cuts.items():
+        for i in checked:
+            columns = rule.columns(cut(i), params)
+            rows = (row(whole, i), row(whole, i - 1)), (row(columns, -1), row(columns, -2))
+            if not all(_same(a, b) for a, b in zip(*rows, strict=True)):
+                yield f"{rule.name} {what}, its columns at bar {i} differ"
+                break
+            wanted = [[rule.decide(*pair, held, params) for held in _positions(bars, i)] for pair in rows]
+            if not all(_same(a, b) for a, b in zip(*wanted, strict=True)):
+                yield f"{rule.name} {what}, its decision at bar {i} differs"
+                break
+
+
+def _bars_to_check(
+    bars: Bars, rule: StrategyRule, params: Any, trades: Iterable[TradeRecord], sampled: int
+) -> set[int]:
+    first, length = first_decision(rule.columns(bars, params)), bars.close.size
+    chosen = np.random.default_rng(0).integers(first, length, sampled).tolist()
+    stamps = [stamp for trade in trades for stamp in (trade.entry_ts, trade.exit_ts)]
+    at = np.searchsorted(bars.ts, np.array(stamps, np.int64)).tolist()
+    return {i for i in (*chosen, *at, *(i - 1 for i in at), length - 1) if first <= i < length}
+
+
+def _positions(bars: Bars, i: int) -> tuple[PositionView, ...]:
+    price = float(bars.close[i])
+    return FLAT, PositionView(1, price, 0.9 * price, 1.1 * price, 3, 0b10)
+
+
+def _plain(result: Any) -> tuple[tuple[TradeRecord, ...], FloatArray]:
+    return result.records, result.equity
+
+
+def _timed(way: str, run: Callable[[], tuple[tuple[TradeRecord, ...], FloatArray]]) -> Run:
+    start = perf_counter()
+    trades, equity = run()
+    return Run(way, trades, equity, perf_counter() - start)
+
+
+def _same(one: Iterable[float], other: Iterable[float]) -> bool:
+    return bool(np.array_equal(np.array(one, float), np.array(other, float), equal_nan=True))

@@ -1,0 +1,205 @@
+"""P0 to P3: every registered strategy gives the same trades on Backtesting.py, compiled, and live."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core import backtester, engine, fast_backtester, fills, paper, sizing
+from core.domain import FLAT, Bars, Costs, Decision, PositionView, Series
+from core.kernel import compiled
+from core.results import RunSpec
+from core.verify import run_live, verify
+from strategies.registry import REGISTRY, Strategy, load_strategy
+from tests.markets import HOUR, START, random_bars
+from tests.scripted import SCRIPTED
+
+SERIES = Series("binanceus", "BTC/USDT", "1h")
+COSTS = (Costs(0.0, 0.0), Costs(0.001, 0.0), Costs(0.0007, 0.0004))
+
+
+def spec_of(name: str, seed: int, **params: float) -> RunSpec:
+    return RunSpec(SERIES, name, params, COSTS[seed % 3], 10_000.0)
+
+
+def wild_bars(seed: int) -> Bars:
+    """Return bars whose stops are jumped, whose bars touch both stop and take, and that stand still."""
+    return random_bars(
+        seed, 500, volatility=[0.002, 0.01, 0.03][seed % 3], price=[0.5, 100.0, 60_000.0][seed % 3]
+    )
+
+
+def scripted_bars(seed: int) -> Bars:
+    bars = random_bars(seed, 250, volatility=0.02, price=100.0)
+    orders = np.random.default_rng(seed).choice(5, bars.close.size, p=[0.6, 0.15, 0.12, 0.1, 0.03])
+    return bars._replace(volume=orders.astype(float))
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_three_ways_agree_to_the_last_bit_on_forty_markets(name: str) -> None:
+    trades, reasons = 0, set()
+    for seed in range(40):
+        verdict = verify(wild_bars(seed), spec_of(name, seed), sampled=10)
+        assert verdict.differences == ()
+        trades += len(verdict.runs[0].trades)
+        reasons |= {trade.reason for trade in verdict.runs[0].trades}
+    assert trades > 300
+    assert {"stop", "take", "end"} - ({"stop"} if name == "GRID_LR" else set()) <= reasons
+
+
+def test_three_ways_agree_when_orders_are_arbitrary_and_every_reason_occurs() -> None:
+    reasons, refusals = set(), set()
+    for seed in range(60):
+        spec = spec_of("SCRIPTED", seed, stop_away=3.0, take_away=4.0, risk_per_trade=0.2)
+        verdict = verify(scripted_bars(seed), spec, SCRIPTED, sampled=5)
+        assert verdict.differences == ()
+        result = fast_backtester.simulate_fast(scripted_bars(seed), spec, SCRIPTED)
+        assert result.refusals == backtester.simulate(scripted_bars(seed), spec, SCRIPTED).refusals
+        reasons |= {trade.reason for trade in verdict.runs[0].trades}
+        refusals |= set(result.refusals)
+    assert {"stop", "take", "rule", "end"} <= reasons
+    assert "cash" in refusals
+
+
+def test_three_ways_agree_when_equity_runs_out() -> None:
+    rows = np.array([[100.0, 101.0, 99.0, 100.0]] * 3 + [[100.0, 400.0, 100.0, 400.0]] * 3)
+    orders = np.array([0.0, 4.0, 0.0, 0.0, 1.0, 0.0])
+    ruin = Bars(START + HOUR * np.arange(6), rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3], orders)
+    verdict = verify(ruin, spec_of("SCRIPTED", 0), SCRIPTED)
+    assert verdict.differences == ()
+    assert [trade.reason for trade in verdict.runs[0].trades] == ["ruin"]
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_statistics_of_the_fast_engine_are_backtesting_py_s(name: str) -> None:
+    for seed in (1, 2):
+        plain = backtester.run_backtest(wild_bars(seed), spec_of(name, seed))
+        fast = fast_backtester.run_fast(wild_bars(seed), spec_of(name, seed))
+        assert plain.stats.index.symmetric_difference(fast.stats.index).empty
+        for key in plain.stats.index:
+            one, other = plain.stats[key], fast.stats[key]
+            assert one == other or (one != one and other != other), key
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_decide_compiled_equals_decide_plain_on_random_rows_nan_and_signed_zero_included(name: str) -> None:
+    rule = load_strategy(name).rule
+    rng = np.random.default_rng(5)
+    kind = type(rule.columns(random_bars(1, 60), rule.params()))
+    odd = np.array([0.0, -0.0, np.nan, np.inf, 1.0])
+    fast = compiled(rule.decide)
+    for _ in range(400):
+        values = np.where(rng.random((2, len(kind._fields))) < 0.2, rng.choice(odd, 1), rng.normal(100, 3, 1))
+        values += rng.normal(0, 0.5, values.shape)
+        now, prev = (kind(*map(float, row)) for row in values)
+        held = FLAT if rng.random() < 0.5 else PositionView(1, 100.0, 90.0, 110.0, 3, 0b110)
+        plain = rule.decide(now, prev, held, rule.params())
+        assert np.array_equal(
+            np.array(plain, float), np.array(fast(now, prev, held, rule.params()), float), equal_nan=True
+        )
+
+
+# Each mutation changes one line of the source that kernel and paper account share, in plain Python; the live
+# way must then differ from Backtesting.py on some market.
+MUTATIONS: list[tuple[Any, Callable[..., Any], str, str]] = [
+    (fills, fills.protect, "min(bar.open, stop)", "stop"),
+    (fills, fills.protect, "max(bar.open, stop)", "stop"),
+    (fills, fills.protect, "max(bar.open, take)", "take"),
+    (fills, fills.protect, "bar.low <= stop", "bar.close <= stop"),
+    (fills, fills.protect, "bar.high >= take", "bar.high > 1.001 * take"),
+    (fills, fills.fill, "if book[0, LOTS] > before:", "if False:"),
+    (fills, fills.open_lot, "bar.open * (1 + side * costs.spread)", "bar.open"),
+    (fills, fills.open_lot, "bar.open * (1 + side * costs.spread)", "bar.close * (1 + side * costs.spread)"),
+    (fills, fills.open_lot, "book[0, CASH] -= abs(size) * price * costs.commission", "pass"),
+    (fills, fills.open_lot, "book[lot, ENTRY_BAR] = i", "book[lot, ENTRY_BAR] = i - 1"),
+    (fills, fills.open_lot, "max(0.0, free_cash(book, bar.close))", "1e18"),
+    (fills, fills.close_lot, "gross - exit_fee", "gross"),
+    (fills, fills.close_lot, "price * costs.commission", "price * (1 - costs.spread) * costs.commission"),
+    (
+        fills,
+        fills.close_all,
+        "range(HELD, HELD + int(book[0, LOTS]))",
+        "range(HELD + int(book[0, LOTS]) - 1, 0, -1)",
+    ),
+    (fills, fills.exit_asked, "bar.open", "bar.close"),
+    (sizing, sizing.size_entry, "abs(close - want.stop)", "abs(fill - want.stop) * 1.01"),
+]
+
+
+def mutated(function: Callable[..., Any], old: str, new: str) -> FunctionType:
+    source = inspect.getsource(function)
+    assert old in source
+    scope: dict[str, Any] = {}
+    exec("from __future__ import annotations\n" + source.replace(old, new), function.__globals__, scope)
+    changed: FunctionType = scope[function.__name__]
+    return changed
+
+
+def differs(name: str, seeds: range) -> bool:
+    strategy: Strategy = SCRIPTED if name == "SCRIPTED" else load_strategy(name)
+    for seed in seeds:
+        bars = scripted_bars(seed) if name == "SCRIPTED" else wild_bars(seed)
+        extra = {"stop_away": 3.0, "take_away": 4.0, "risk_per_trade": 0.2} if name == "SCRIPTED" else {}
+        spec = spec_of(name, seed, **extra)
+        plain = backtester.simulate(bars, spec, strategy)
+        trades, curve = run_live(bars, spec, strategy)
+        if trades != plain.records or not np.array_equal(curve, plain.equity):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("number", range(len(MUTATIONS)))
+def test_a_planted_fault_in_the_fill_model_is_noticed(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, function, old, new = MUTATIONS[number]
+    changed = mutated(function, old, new)
+    for holder in (module, fills, paper):
+        if getattr(holder, function.__name__, None) is function:
+            monkeypatch.setattr(holder, function.__name__, changed)
+    assert any(differs(name, range(12)) for name in ("SCRIPTED", "GRID_LR"))
+
+
+def test_a_decision_carried_out_a_bar_late_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, waiting = paper.PaperAccount.submit, [Decision(0.0)]
+
+    def late(self: paper.PaperAccount, want: Decision, close: float) -> None:
+        waiting.append(want)
+        real(self, waiting.pop(0), close)
+
+    monkeypatch.setattr(paper.PaperAccount, "submit", late)
+    assert differs("SCRIPTED", range(4))
+
+
+def test_a_stop_lost_between_signal_and_account_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = engine.decision_of
+    monkeypatch.setattr(engine, "decision_of", lambda *given: real(*given)._replace(stop=float("nan")))
+    assert differs("SCRIPTED", range(4))
+
+
+def test_a_column_that_looks_ahead_is_noticed() -> None:
+    from dataclasses import replace
+
+    rule = SCRIPTED.rule
+
+    def peeking(bars: Bars, p: Any) -> Any:
+        return rule.columns(bars, p)._replace(close=np.append(bars.close[1:], bars.close[-1]))
+
+    cheat = SCRIPTED._replace(rule=replace(rule, columns=peeking))
+    cheat = cheat._replace(
+        backtest=type("CheatBacktest", (SCRIPTED.backtest,), {"rule": cheat.rule}),
+        live=type("CheatLive", (SCRIPTED.live,), {"rule": cheat.rule}),
+    )
+    verdict = verify(scripted_bars(1), spec_of("SCRIPTED", 1), cheat)
+    assert any("looks ahead" in line for line in verdict.differences)
+
+
+def test_too_short_a_live_window_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from strategies import rule as rules
+
+    monkeypatch.setattr(rules, "MEMORY", 3)
+    verdict = verify(wild_bars(1), spec_of("TREND_EMA", 1))
+    assert any("needs more history" in line for line in verdict.differences)
