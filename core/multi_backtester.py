@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import NamedTuple
 
@@ -13,12 +13,17 @@ import pandas as pd
 
 from core.backtest_persistence import save_result
 from core.backtester import open_source, run_backtest
+from core.column_cache import SharedBars, shared
 from core.domain import Bars, Costs, Series
+from core.errors import UsageError, unknown_name
 from core.results import BacktestResult, RunSpec
 from strategies.registry import REGISTRY
 
 WORTH_A_POOL = 400_000
 """Bars to simulate in all above which starting processes (two seconds each) saves time."""
+
+
+ENGINES = ("backtesting", "fast")
 
 
 class Job(NamedTuple):
@@ -28,22 +33,45 @@ class Job(NamedTuple):
     spec: RunSpec
 
 
-def run_jobs(jobs: Sequence[Job], workers: int | None = None) -> Iterator[BacktestResult]:
+def run_jobs(
+    jobs: Sequence[Job], workers: int | None = None, engine: str = "backtesting"
+) -> Iterator[BacktestResult]:
     """Run all jobs; yield each result as it is done. `workers` None: as many as cores, if it pays."""
+    run = runner(engine)
     if workers is None:
-        pays = sum(job.bars.close.size for job in jobs) > WORTH_A_POOL
+        pays = engine == "backtesting" and sum(job.bars.close.size for job in jobs) > WORTH_A_POOL
         workers = min(os.cpu_count() or 1, len(jobs)) if pays else 1
     if workers <= 1:
-        yield from (run_backtest(*job) for job in jobs)
+        yield from (run(*job) for job in jobs)
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, initializer=_leave_interrupts_to_the_parent) as pool:
-        futures = [pool.submit(run_backtest, *job) for job in jobs]
+        futures = {
+            pool.submit(_run_here, shared(job.bars) or job.bars, job.spec, engine): job for job in jobs
+        }
         try:
             for future in as_completed(futures):
-                yield future.result()
+                result = future.result()
+                # None: the file was deleted before the worker came to it; this process has it open.
+                yield run(*futures[future]) if result is None else result
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def runner(engine: str) -> Callable[[Bars, RunSpec], BacktestResult]:
+    """Return what runs one backtest: `backtesting` or `fast`, also as a result's engine names itself.
+
+    Raises UsageError for another name.
+    """
+    name = engine.split()[0]
+    if name in ("backtesting", "backtesting.py"):
+        return run_backtest
+    if name == "fast":
+        # The compiler takes a second to import, which Backtesting.py's runs need not pay.
+        from core.fast_backtester import run_fast
+
+        return run_fast
+    raise UsageError(unknown_name("engine", engine, ENGINES))
 
 
 def run_multi_backtest(
@@ -98,6 +126,12 @@ def compare(results: Iterable[BacktestResult]) -> pd.DataFrame:
 def best_first(results: Iterable[BacktestResult]) -> list[BacktestResult]:
     """Return the results by falling return; equal ones by name, so that the order never varies."""
     return sorted(results, key=lambda r: (-r.summary.return_pct, r.spec.series, r.spec.strategy))
+
+
+def _run_here(candles: Bars | SharedBars, spec: RunSpec, engine: str) -> BacktestResult | None:
+    """Run a job in a worker, which maps the bars itself if it can; None when they are gone."""
+    bars = candles.load() if isinstance(candles, SharedBars) else candles
+    return None if bars is None else runner(engine)(bars, spec)
 
 
 def _leave_interrupts_to_the_parent() -> None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from core.bars import frame_from_bars
+from core.column_cache import ColumnCache
 from core.data_source import DataSource
 from core.domain import Bars, Series
 from core.errors import NoDataError
 from core.utils import format_time, timeframe_ms
-from db.base import open_engine
-from db.candles import SeriesRange, read_bars, stored_ranges
+from db.base import database_file, open_engine
+from db.candle_revisions import current_revision, issue_revision
+from db.candles import SeriesRange, first_ts, last_ts, read_bars, stored_ranges
 from db.init_db import get_db_url
 
 if TYPE_CHECKING:
@@ -20,6 +24,9 @@ if TYPE_CHECKING:
 
 _SHOWN = 3
 """Stored series that a message names."""
+
+CACHED_FROM = 10_000
+"""Bars from which a read goes through the column cache; fewer come out of the table in 10 ms."""
 
 
 class SQLDataSource(DataSource):
@@ -59,13 +66,66 @@ class SQLDataSource(DataSource):
         start: int | None = None,
         end: int | None = None,
     ) -> Bars:
-        """Return stored bars as arrays; arguments and errors as `get_ohlcv`, but all bars by default."""
+        """Return stored bars as arrays; arguments and errors as `get_ohlcv`, but all bars by default.
+
+        The arrays cannot be written: long ones are mapped from the cache beside the database file, which
+        is compared with the table first and made when it is missing.
+        """
         timeframe_ms(timeframe)
         series = Series(self.exchange, symbol, timeframe)
-        bars = read_bars(self.engine, series, start=start, end=end, limit=limit)
+        if self._is_worth_caching(series, start, end, limit):
+            bars = _part(self._whole(series), start, end, limit)
+        else:
+            bars = read_bars(self.engine, series, start=start, end=end, limit=limit)
         if not len(bars.ts):
             raise NoDataError(_nothing_stored(series, start, end, stored_ranges(self.engine)))
+        for column in bars:
+            column.flags.writeable = False
         return bars
+
+    @cached_property
+    def _cache(self) -> ColumnCache | None:
+        file = database_file(self.engine)
+        return None if file is None else ColumnCache(file.parent / "cache", file.name)
+
+    def _is_worth_caching(
+        self, series: Series, start: int | None, end: int | None, limit: int | None
+    ) -> bool:
+        """Tell whether so many bars are wanted that it pays to have the whole series in the cache."""
+        if self._cache is None or (limit is not None and limit < CACHED_FROM):
+            return False
+        first, last = first_ts(self.engine, series), last_ts(self.engine, series)
+        if first is None or last is None:
+            return False
+        low = first if start is None else max(first, start)
+        high = last if end is None else min(last, end)
+        return (high - low) // timeframe_ms(series.timeframe) >= CACHED_FROM - 1
+
+    def _whole(self, series: Series) -> Bars:
+        """Return all bars of the series, from the cache if they are there or can be put there."""
+        revision = self._revision(series)
+        if self._cache is None or revision is None:
+            return read_bars(self.engine, series)
+        if (found := self._cache.load(series, revision)) is not None:
+            return found
+        bars = read_bars(self.engine, series)
+        # A revision is given once and ends with the first change: bars read while it stood are its bars.
+        if current_revision(self.engine, series) == revision and self._cache.save(series, revision, bars):
+            return self._cache.load(series, revision) or bars
+        return bars
+
+    def _revision(self, series: Series) -> str | None:
+        if (revision := current_revision(self.engine, series)) is not None:
+            return revision
+        issue_revision(self.engine, series)
+        return current_revision(self.engine, series)
+
+
+def _part(bars: Bars, start: int | None, end: int | None, limit: int | None) -> Bars:
+    """Return the bars with start <= ts < end, at most the newest `limit` of them (a view)."""
+    low = 0 if start is None else int(np.searchsorted(bars.ts, start))
+    high = len(bars.ts) if end is None else int(np.searchsorted(bars.ts, end))
+    return bars.until(high).since(low if limit is None else max(low, high - limit))
 
 
 def _nothing_stored(series: Series, start: int | None, end: int | None, stored: list[SeriesRange]) -> str:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import DeclarativeBase
 from core.errors import DatabaseError
 from core.utils import now_ms
 from db import sqlite
+from db.candle_revisions import create_triggers
 from db.faults import INIT, database_error, database_name
 
 SCHEMA_VERSION = 1
@@ -204,6 +205,7 @@ def _create_tables(engine: Engine) -> None:
     _tables()
     with writing(engine) as connection:
         Base.metadata.create_all(connection)
+        create_triggers(connection)
         # Two processes may set up one server at once: the fixed key lets only one row exist.
         connection.execute(
             text(

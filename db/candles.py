@@ -29,6 +29,7 @@ _READ = f"""SELECT ts, open, high, low, close, volume FROM ohlcv
  WHERE {_OF_SERIES} AND ts >= ? AND ts < ? ORDER BY ts"""  # noqa: S608
 _COUNT = f"SELECT count(*) FROM ohlcv WHERE {_OF_SERIES} AND ts >= ? AND ts <= ?"  # noqa: S608
 _LATEST = f"SELECT max(ts) FROM ohlcv WHERE {_OF_SERIES}"  # noqa: S608
+_EARLIEST = f"SELECT min(ts) FROM ohlcv WHERE {_OF_SERIES}"  # noqa: S608
 _HOLES = f"""SELECT count(*), sum(step / ? - 1) FROM
  (SELECT ts - lag(ts) OVER (ORDER BY ts) AS step FROM ohlcv WHERE {_OF_SERIES}) AS steps
  WHERE step > ?"""  # noqa: S608
@@ -150,6 +151,13 @@ def last_ts(engine: Engine, series: Series) -> int | None:
     """Return the open time of the newest stored bar, ms UTC, None when nothing is stored."""
     with engine.connect() as connection:
         found: int | None = connection.exec_driver_sql(_marked(_LATEST, connection), tuple(series)).scalar()
+    return found
+
+
+def first_ts(engine: Engine, series: Series) -> int | None:
+    """Return the open time of the oldest stored bar, ms UTC, None when nothing is stored."""
+    with engine.connect() as connection:
+        found: int | None = connection.exec_driver_sql(_marked(_EARLIEST, connection), tuple(series)).scalar()
     return found
 
 

@@ -84,6 +84,22 @@ class CandleSeries(Base):
     """What that load read: a file's name or the exchange's address."""
 
 
+class CandleRevision(Base):
+    """A name for the candles of a series as they are; triggers delete it when one of them changes.
+
+    See db/candle_revisions.py. A series without one is a series that nobody keeps a copy of.
+    """
+
+    __tablename__ = "candle_revisions"
+    __table_args__ = STRICT | {"sqlite_with_rowid": False}
+
+    exchange: Mapped[str] = mapped_column(Name, primary_key=True)
+    symbol: Mapped[str] = mapped_column(Name, primary_key=True)
+    timeframe: Mapped[str] = mapped_column(Name, primary_key=True)
+    revision: Mapped[str] = mapped_column(Name)
+    """Random, so that it is never given twice."""
+
+
 class BacktestRun(Base):
     """One backtest: what went in, so that it can be repeated, and what came out.
 

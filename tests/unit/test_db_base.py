@@ -76,7 +76,7 @@ def test_a_cut_file_is_refused_and_left_alone(tmp_path: Path, create: bool, left
 def test_damage_further_on_is_told_when_it_is_read_or_written(tmp_path: Path) -> None:
     path = make_database(tmp_path, bars_at(*range(2000)))
     content = bytearray(path.read_bytes())
-    content[40_960:-40_960] = b"\xa5" * (len(content) - 81_920)
+    content[61_440:-40_960] = b"\xa5" * (len(content) - 102_400)
     path.write_bytes(content)
     engine = opened(path)
     with pytest.raises(DatabaseError, match="is damaged"):

@@ -40,7 +40,7 @@ def test_the_command_says_where_the_database_is_and_what_it_holds(
     assert capsys.readouterr().out == (
         f"database  {path}\n"
         "schema    version 1\n"
-        "tables    backtest_runs, backtest_trades, candle_series, ohlcv, schema_info\n"
+        "tables    backtest_runs, backtest_trades, candle_revisions, candle_series, ohlcv, schema_info\n"
     )
 
 
