@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from core.backtest_persistence import StoredRun, load_run
-from core.backtester import run_backtest
 from core.errors import NoDataError
+from core.multi_backtester import runner
 from core.results import BacktestResult, TradeRecord, describe_data
 from core.sql_data_source import SQLDataSource
 from core.version import code_version
@@ -34,7 +34,7 @@ def rerun(run_id: int, db_url: str | None = None) -> Rerun:
     symbol, timeframe = stored.series.symbol, stored.series.timeframe
     source = SQLDataSource(db_url, stored.series.exchange)
     bars = source.get_bars(symbol, timeframe, start=stored.data.start, end=stored.data.end + 1)
-    again = run_backtest(bars, stored.spec)
+    again = runner(stored.engine or "backtesting")(bars, stored.spec)
     return Rerun(
         stored=stored,
         again=again,

@@ -32,6 +32,39 @@ def run(args: argparse.Namespace) -> int:
     for path in (args.json, args.trades, args.plot):
         cli.check_free(path, force=args.force)
     settings = cli.load_settings(overrides(args), check_params)
+    jobs = planned_jobs(args, settings)
+    run_ids: dict[int, int] = {}
+    results = []
+    with cli.progress("backtests", len(jobs)) as advance:
+        for result in run_jobs(jobs, args.jobs, args.engine):
+            # One by one, as they come: an interrupt keeps what was finished.
+            if args.persist:
+                run_ids[id(result)] = save_result(result, settings.db.url)
+            results.append(result)
+            advance()
+    results = best_first(results)
+    report(args, jobs, results, [run_ids[id(result)] for result in results if run_ids])
+    return 0
+
+
+def verify(args: argparse.Namespace) -> int:
+    """Run each strategy three ways and compare; exit code 1 when anything differs."""
+    from core.reports.verdict import print_verdicts
+    from core.verify import verify as verify_one
+
+    jobs = planned_jobs(args, cli.load_settings(overrides(args), check_params))
+    verdicts = []
+    with cli.progress("verifications", len(jobs)) as advance:
+        for job in jobs:
+            verdicts.append(verify_one(*job))
+            advance(1)
+    print_data(jobs)
+    print_verdicts(verdicts)
+    return 1 if any(verdict.differences for verdict in verdicts) else 0
+
+
+def planned_jobs(args: argparse.Namespace, settings: Settings) -> list[Job]:
+    """Plan the runs that were asked for and load their candles."""
     plans = plan_runs(
         settings,
         strategies=split_names(args.strategy),
@@ -45,19 +78,7 @@ def run(args: argparse.Namespace) -> int:
         db_url=settings.db.url,
         base_url=settings.exchange.base_url,
     )
-    jobs = load_jobs(plans, source, settings, args)
-    run_ids: dict[int, int] = {}
-    results = []
-    with cli.progress("backtests", len(jobs)) as advance:
-        for result in run_jobs(jobs, args.jobs):
-            # One by one, as they come: an interrupt keeps what was finished.
-            if args.persist:
-                run_ids[id(result)] = save_result(result, settings.db.url)
-            results.append(result)
-            advance()
-    results = best_first(results)
-    report(args, jobs, results, [run_ids[id(result)] for result in results if run_ids])
-    return 0
+    return load_jobs(plans, source, settings, args)
 
 
 def overrides(args: argparse.Namespace) -> dict[str, object]:

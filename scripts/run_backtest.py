@@ -13,6 +13,7 @@ EXAMPLES = """\
   run_backtest.py --strategy TREND_EMA --symbol BTC/USDT --timeframe 4h --use-sql --param ema_fast=10
   run_backtest.py --all --use-sql --start 2023-01-01 --end 2024-01-01 --json runs.json --plot runs.html
   run_backtest.py --rerun 12
+  run_backtest.py --verify --all --use-sql
 """
 
 
@@ -25,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
         return command.show_strategies()
     if args.rerun is not None:
         return command.run_again(args)
-    return command.run(args)
+    return command.verify(args) if args.verify else command.run(args)
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -36,6 +37,14 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     what.add_argument("--strategy", action="append", default=[], metavar="NAME", help="one or more, by name")
     what.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="change a parameter")
     what.add_argument("--list", action="store_true", help="show the strategies and their parameters")
+    what.add_argument(
+        "--engine", choices=("backtesting", "fast"), default="backtesting", help="fast: compiled"
+    )
+    what.add_argument(
+        "--verify",
+        action="store_true",
+        help="run each strategy three ways (Backtesting.py, compiled, live bar by bar) and compare every bit",
+    )
     what.add_argument("--rerun", type=int, metavar="RUN_ID", help="repeat a saved run and compare the trades")
 
     data = parser.add_argument_group("on which candles")
@@ -72,6 +81,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         parser.error("name what to run: --all, --strategy NAME, --list or --rerun RUN_ID")
     if args.all and args.strategy:
         parser.error("--all runs every enabled strategy: give either --all or --strategy")
+    if args.verify and (args.persist or args.json or args.trades or args.plot):
+        parser.error("--verify compares and keeps nothing: leave out --persist, --json, --trades and --plot")
     return args
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from core.domain import Series
+from core import paper
+from core.domain import PositionView, Series
 from core.errors import NoDataError, UsageError
+from core.fills import OneBar
 from core.multi_backtester import Job, run_jobs
 from core.results import BacktestResult
 from db.candles import upsert_bars
@@ -150,6 +152,40 @@ def test_a_rerun_that_differs_exits_with_one(home: Path, capsys: pytest.CaptureF
     assert "trade 1: exit_price" in capsys.readouterr().out
 
 
+def test_the_fast_engine_prints_saves_and_repeats_the_same(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("--all", "--json", "-") == 0
+    plain = json.loads(capsys.readouterr().out)
+    assert call("--all", "--json", "-", "--engine", "fast", "--persist") == 0
+    assert json.loads(capsys.readouterr().out) == plain
+    assert run_backtest.main(["--rerun", "1"]) == 0
+    assert "by fast (numba" in capsys.readouterr().out
+
+
+def test_verify_says_that_three_ways_are_equal(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("--verify", "--all", "--limit", "300") == 0
+    out = capsys.readouterr().out
+    assert "6 of 6 equal three ways to the last bit" in out
+    assert "DIFFERENT" not in out
+
+
+def test_verify_exits_with_one_and_names_the_first_difference(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = paper.PaperAccount.on_bar
+
+    def skipping(self: paper.PaperAccount, bar: OneBar) -> PositionView:
+        return real(self, bar._replace(low=bar.low * 1.001))
+
+    monkeypatch.setattr(paper.PaperAccount, "on_bar", skipping)
+    assert call("--verify", "--strategy", "TREND_EMA", "--symbol", "BTC/USDT") == 1
+    out = capsys.readouterr().out
+    assert "DIFFERENT" in out
+    assert "backtesting and live differ in trade" in out
+    assert "0 of 1 equal" in out
+
+
 def test_an_empty_list_says_how_to_fill_it(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert show_runs.main([]) == 0
     assert "--persist" in capsys.readouterr().out
@@ -178,8 +214,8 @@ def test_strategies_are_listed_with_what_they_are_set_to(
 def test_runs_finished_before_an_interrupt_are_saved(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(jobs: list[Job], workers: int | None) -> Iterator[BacktestResult]:
-        for count, result in enumerate(run_jobs(jobs, workers)):
+    def interrupted(jobs: list[Job], workers: int | None, engine: str) -> Iterator[BacktestResult]:
+        for count, result in enumerate(run_jobs(jobs, workers, engine)):
             if count == 2:
                 raise KeyboardInterrupt
             yield result
@@ -225,6 +261,8 @@ def test_bad_input_is_one_line_that_says_what_to_do(
         ["--all", "--limit", "0"],
         ["--all", "--limit", "x"],
         ["--all", "--nonsense"],
+        ["--all", "--engine", "quick"],
+        ["--all", "--verify", "--persist"],
         ["--al"],
         ["--rerun", "one"],
     ],
