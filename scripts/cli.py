@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import re
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 INTERRUPTED = 130
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def run(main: Callable[[], int | None]) -> None:
     """Run a script's main; turn errors into one line on stderr and the documented exit code."""
     show = sys.unraisablehook
     sys.unraisablehook = partial(deliver_again, show)
+    _replace_closed_streams()
     try:
         code = main() or 0
         sys.stdout.flush()
@@ -37,9 +40,16 @@ def run(main: Callable[[], int | None]) -> None:
         print("interrupted: what was finished is saved", file=sys.stderr)
         code = INTERRUPTED
     except BrokenPipeError:
-        # The reader (head, less) has enough; closing stdout again would raise once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader (head, less) has enough.
+        _abandon_stdout()
         code = 0
+    except OSError as error:
+        # Files and databases have errors of their own: what is left is printing, to a full disk say.
+        if error.errno not in _NO_ROOM:
+            raise
+        _abandon_stdout()
+        print(f"error: cannot write the output: {error.strerror}", file=sys.stderr)
+        code = 1
     finally:
         sys.unraisablehook = show
     sys.exit(code)
@@ -111,10 +121,17 @@ def progress(description: str, total: int) -> Iterator[Callable[..., None]]:
         yield lambda by=1: bar.advance(task, by)
 
 
-def check_free(path: str | None, *, force: bool) -> None:
-    """Raise UsageError if `path` names a file that exists, unless forced; `-` and None are always free."""
-    if path and path != "-" and not force and Path(path).exists():
-        raise UsageError(f"{path} exists and is left as it is: name another file or add --force")
+def check_free(*paths: str | None, force: bool) -> None:
+    """Raise UsageError for two outputs to one place, and for a file that exists, unless forced.
+
+    None is no output; `-`, pipes and devices are always free.
+    """
+    given = [Path(path) for path in paths if path]
+    for path in given:
+        if given.count(path) > 1:
+            raise UsageError(f"two outputs go to {path}: give each its own file, or one of them alone")
+        if not force and path.exists() and not _is_special(path):
+            raise UsageError(f"{path} exists and is left as it is: name another file or add --force")
 
 
 def write_output(path: str, text: str) -> None:
@@ -123,10 +140,38 @@ def write_output(path: str, text: str) -> None:
         sys.stdout.write(text)
         return
     target = Path(path)
-    unfinished = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(target)
+        if _is_special(target):
+            target.write_text(text, encoding="utf-8")
+        else:
+            _write_whole(target.resolve(), text)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}; name a folder you may write to") from None
+
+
+def _write_whole(target: Path, text: str) -> None:
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(target)
+    finally:
+        with suppress(OSError):
+            unfinished.unlink()
+
+
+def _is_special(path: Path) -> bool:
+    """Tell whether this is a pipe or a device, which is written to and never replaced by a file."""
+    return str(path) == "-" or (path.exists() and not path.is_file() and not path.is_dir())
+
+
+def _replace_closed_streams() -> None:
+    # A program that was started with stdout or stderr closed (`>&-`) has None there.
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - open to the end
+
+
+def _abandon_stdout() -> None:
+    # Python would write what is left over at its end, and fail once more.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterable, Sequence
 from typing import IO
@@ -43,9 +44,14 @@ def print_table(
         table.add_column(heading, justify="left" if i < left else "right", no_wrap=True)
     for row in rows:
         table.add_row(*row)
+    out, text = file or sys.stdout, io.StringIO()
     # Wider than any table: a pipe has no width and a narrow terminal may wrap, neither may cost a digit.
-    console = Console(file=file or sys.stdout, width=500, highlight=False, markup=False, emoji=False)
+    console = Console(
+        file=text, width=500, force_terminal=out.isatty(), highlight=False, markup=False, emoji=False
+    )
     console.print(table, crop=False)
+    # Not printed by rich, which ends the program with 1 when the reader of a pipe (head) has enough.
+    out.writelines(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
 
 
 def print_comparison(

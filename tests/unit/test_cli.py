@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -109,6 +110,55 @@ def test_a_reader_that_has_enough_is_no_error(lines: int, monkeypatch: pytest.Mo
         assert child.wait() == 0
 
 
+def test_a_reader_that_has_enough_of_a_table_is_no_error() -> None:
+    code = (
+        "import sys; from scripts import cli; from core.reports.table import print_table\n"
+        "cli.run(lambda: sys.stdin.read() and print_table(['n'], [['1']] * 10_000))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=cli.ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.close()
+        assert child.communicate(b"the reader is gone")[1] == b""
+        assert child.returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is full")
+def test_output_that_finds_no_room_is_said_in_one_line() -> None:
+    code = "from scripts import cli; cli.run(lambda: print('x' * 100_000))"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=cli.ROOT, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 1
+    assert done.stderr == "error: cannot write the output: No space left on device\n"
+
+
+def test_another_error_of_the_system_keeps_its_traceback() -> None:
+    with pytest.raises(FileNotFoundError):
+        cli.run(lambda: Path("/no/such/file").stat().st_size)
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_a_closed_stream_is_no_error(closed: str) -> None:
+    code = (
+        f"import sys; sys.{closed} = None\n"
+        "from scripts import cli; from core.reports.table import print_table\n"
+        "def main():\n"
+        "    with cli.progress('working', 1) as advance: advance()\n"
+        "    print_table(['n'], [['1']])\n"
+        "cli.run(main)"
+    )
+    done = run_child(code)
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
 def test_the_parser_shows_examples_and_takes_no_abbreviations(capsys: pytest.CaptureFixture[str]) -> None:
     parser = cli.parser("Do a thing.", "  scripts/thing.py --symbol BTC/USDT")
     parser.add_argument("--symbol")
@@ -149,8 +199,34 @@ def test_a_users_file_is_not_overwritten_unless_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"mine\.json exists and is left as it is"):
         cli.check_free(str(path), force=False)
     cli.check_free(str(path), force=True)
-    cli.check_free("-", force=False)
-    cli.check_free(None, force=False)
+    cli.check_free("-", None, force=False)
+
+
+@pytest.mark.parametrize("twice", [("-", "-"), ("a.json", "b.csv", "./a.json")])
+def test_two_outputs_to_one_place_are_refused_even_when_forced(twice: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError, match="two outputs go to"):
+        cli.check_free(*twice, force=True)
+
+
+def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        cli.check_free(str(pipe), force=False)
+        cli.write_output(str(pipe), "{}\n")
+        assert os.read(reader, 100) == b"{}\n"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
+def test_a_link_stays_and_what_it_points_to_is_written(tmp_path: Path) -> None:
+    (tmp_path / "out.json").write_text("old")
+    (tmp_path / "link.json").symlink_to(tmp_path / "out.json")
+    cli.write_output(str(tmp_path / "link.json"), "new")
+    assert (tmp_path / "out.json").read_text() == "new"
+    assert (tmp_path / "link.json").is_symlink()
 
 
 def test_output_goes_to_a_file_whole_or_to_stdout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -166,6 +242,10 @@ def test_output_that_cannot_be_written_is_wrong_usage(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot write"):
         cli.write_output(str(tmp_path / "file" / "out.json"), "{}")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UsageError, match="cannot write"):
+        cli.write_output(str(tmp_path / "folder"), "{}")
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["file", "folder"]
 
 
 def test_progress_is_silent_when_stderr_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,13 @@ from core.domain import Bars, Costs, Series
 from core.errors import NoDataError
 from core.reports.chart import MAX_POINTS, Charted, chart_html
 from core.reports.document import as_json, run_document, stored_document, trades_csv
-from core.reports.table import number, print_comparison, print_runs, print_stored_run
+from core.reports.table import (
+    number,
+    print_comparison,
+    print_runs,
+    print_stored_run,
+    print_table,
+)
 from core.results import BacktestResult, RunSpec
 from tests.markets import make_bars, random_bars
 from tests.unit.test_backtester import Q, run
@@ -117,3 +123,14 @@ def test_long_series_are_drawn_in_groups() -> None:
     bars: Bars = make_bars(*rows)
     page = chart_html([Charted(SERIES, bars, [run(rows, {})])])
     assert "drawn in groups of 2 bars" in page
+
+
+def test_a_table_is_plain_in_a_pipe_and_bold_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    pipe, terminal = io.StringIO(), io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    for out in (pipe, terminal):
+        print_table(["name", "why"], [["one", ""], ["two", "because"]], left=2, file=out)
+    assert pipe.getvalue() == "name  why\none\ntwo   because\n"
+    assert "\x1b[1m" in terminal.getvalue()
