@@ -11,6 +11,7 @@ import pytest
 from bench import __main__ as command
 from bench import database, harness, start_up
 from bench.harness import Case, Measured, format_rows, measure
+from core import sql_data_source
 
 
 def test_both_sides_run_as_often_and_take_turns_going_first() -> None:
@@ -54,7 +55,7 @@ def test_every_script_has_a_case_and_names_are_found_by_a_part(
     names = capsys.readouterr().out.splitlines()
     assert "--help of db_status.py" in names
     assert "--help of db.init_db" in names
-    assert "read 500,000 bars" in names
+    assert "read 525,600 bars" in names
     assert "--help of cli.py" not in names
     assert command.main(["--list", "upsert"]) == 0
     assert all("upsert" in name for name in capsys.readouterr().out.splitlines())
@@ -70,11 +71,13 @@ def test_a_missed_target_is_an_exit_code(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_database_cases_do_what_they_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "COUNT", 50)
+    monkeypatch.setattr(sql_data_source, "CACHED_FROM", 1)
     for case in database.cases(tmp_path):
-        assert case.reference is not None
         measure(case._replace(repeat=1))
         case.prepare()
         ours = case.ours()
+        if case.reference is None:
+            continue
         case.prepare()
         theirs = case.reference()
         if case.name.startswith("read"):
