@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.domain import FLAT, Costs, Decision, PositionView, Reason, enter, flat, hold
+from core.domain import Costs, Decision, PositionView, Reason, enter, flat, hold
 from core.engine import decision_of
 from core.errors import UsageError
 from core.fills import EXIT_PRICE, MOST_LOTS, REASON, SIZE, OneBar, grown, has_room, make_trades, open_book
@@ -21,7 +21,7 @@ def account(is_ladder: bool = False) -> PaperAccount:
 
 def test_an_entry_fills_at_the_next_open_and_the_position_shows_it() -> None:
     paper = account()
-    assert paper.on_bar(QUIET) == FLAT
+    assert paper.on_bar(QUIET).side == 0
     paper.submit(enter(1.0, 90.0, 120.0), 100.0)
     assert paper.on_bar(QUIET._replace(open=102.0, high=103.0)) == PositionView(1, 102.0, 90.0, 120.0, 0, 0)
     assert paper.curve[-1] == 10_000.0 + 10 * (100.0 - 102.0)
