@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from core import backtester, engine, fast_backtester, fills, paper, sizing
+from core import kernel as kernel_module
 from core.domain import FLAT, Bars, Costs, Decision, PositionView, Series
 from core.kernel import compiled
 from core.results import RunSpec
-from core.verify import run_live, verify
+from core.verify import Run, check_columns, compare_runs, run_live, verify
 from strategies.registry import REGISTRY, Strategy, load_strategy
+from strategies.rule import first_decision
 from tests.markets import HOUR, START, random_bars
 from tests.scripted import SCRIPTED
 
@@ -203,3 +205,70 @@ def test_too_short_a_live_window_is_noticed(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(rules, "MEMORY", 3)
     verdict = verify(wild_bars(1), spec_of("TREND_EMA", 1))
     assert any("needs more history" in line for line in verdict.differences)
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_the_loop_run_as_plain_python_gives_what_the_compiled_one_gives(name: str) -> None:
+    rule, bars = load_strategy(name).rule, wild_bars(4)
+    params, costs = rule.params(), COSTS[1]
+    run = kernel_module.simulate(bars, rule, params, 10_000.0, costs)
+    columns = rule.columns(bars, params)
+    book, trades = fills.open_book(10_000.0), fills.make_trades(2 * fills.MOST_LOTS)
+    curve = np.full(bars.close.size, 10_000.0)
+    i = first_decision(columns)
+    while i < bars.close.size:
+        i = kernel_module.run_bars(
+            rule.decide,
+            bars,
+            columns,
+            params,
+            i,
+            book,
+            trades,
+            curve,
+            rule.sizing(params),
+            costs,
+            rule.is_ladder,
+        )
+        if not fills.has_room(book, trades):
+            trades = fills.grown(book, trades)
+    assert np.array_equal(trades[: len(run.trades)], run.trades, equal_nan=True)
+    assert np.array_equal(curve, run.curve)
+    assert np.array_equal(book[0], run.book[0])
+    assert len(run.trades) > 3
+
+
+def test_the_plain_loop_ends_where_equity_ends() -> None:
+    flat_then_up = np.array([[100.0, 101.0, 99.0, 100.0]] * 3 + [[100.0, 400.0, 100.0, 400.0]] * 3)
+    stamps, orders = START + HOUR * np.arange(6), np.array([0.0, 4.0, 0.0, 0.0, 0.0, 0.0])
+    bars = Bars(stamps, *(flat_then_up[:, k] for k in range(4)), orders)  # type: ignore[call-arg]
+    rule, params = SCRIPTED.rule, SCRIPTED.rule.params()
+    book, trades, curve = fills.open_book(10_000.0), fills.make_trades(200), np.full(6, 10_000.0)
+    columns = rule.columns(bars, params)
+    given = (rule.decide, bars, columns, params, 1, book, trades, curve, rule.sizing(params), COSTS[0], False)
+    assert kernel_module.run_bars(*given) == 6
+    assert curve.tolist() == [10_000.0] * 3 + [0.0] * 3
+
+
+def test_runs_of_different_length_and_curves_that_part_are_described() -> None:
+    record = run_live(wild_bars(1), spec_of("TREND_EMA", 1), load_strategy("TREND_EMA"))[0][0]
+    one = Run("one", (record, record), np.array([1.0, 2.0]), 0.1)
+    other = Run("other", (record,), np.array([1.0, 3.0]), 0.1)
+    assert list(compare_runs(one, other)) == [
+        "one and other differ in the number of trades: 2 against 1",
+        "one and other differ in equity at bar 1: 2.0 against 3.0",
+    ]
+    assert list(compare_runs(one, one)) == []
+
+
+def test_a_decision_that_changes_with_later_bars_is_noticed() -> None:
+    from dataclasses import replace
+
+    rule, calls = SCRIPTED.rule, [0]
+
+    def moody(now: Any, prev: Any, held: PositionView, p: Any) -> Decision:
+        calls[0] += 1
+        return Decision(float(calls[0] % 3))
+
+    lines = check_columns(scripted_bars(1), replace(rule, decide=moody), rule.params(), [20, 21, 22])
+    assert any("its decision at bar" in line for line in lines)
