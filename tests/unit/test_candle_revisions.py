@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine
 
 from core.domain import Series
 from db.base import open_engine
@@ -37,6 +38,15 @@ def revisions(path: Path) -> tuple[str | None, str | None]:
     found = current_revision(engine, SERIES), current_revision(engine, OTHER)
     engine.dispose()
     return found
+
+
+def statements_of(engine: Engine) -> list[str]:
+    """Return a list of what the engine's one connection runs from now on."""
+    sent: list[str] = []
+    with closing(engine.raw_connection()) as connection:
+        driver: Any = connection.driver_connection
+        driver.set_trace_callback(sent.append)
+    return sent
 
 
 ROW = "(exchange, symbol, timeframe, ts, open, high, low, close, volume)"
@@ -152,7 +162,10 @@ def test_a_database_that_is_being_written_is_not_waited_for(path: Path) -> None:
     engine = opened(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
+        sent = statements_of(engine)
         issue_revision(engine, SERIES)
+        assert [sql.split()[0] for sql in sent] == ["PRAGMA", "PRAGMA", "INSERT", "PRAGMA"]
+        assert sent[1] == "PRAGMA busy_timeout = 0"
         other.execute("ROLLBACK")
     assert current_revision(engine, SERIES) is None
     with engine.connect() as connection:

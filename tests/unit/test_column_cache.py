@@ -135,6 +135,14 @@ def only_a_beginning(content: bytearray) -> None:
     del content[100:]
 
 
+def not_even_a_header(content: bytearray) -> None:
+    del content[10:]
+
+
+def cut_within_a_number(content: bytearray) -> None:
+    del content[-3:]
+
+
 def zeroed(content: bytearray) -> None:
     content[4096:8192] = bytes(4096)
 
@@ -174,6 +182,8 @@ def all_zero(content: bytearray) -> None:
         grown,
         emptied,
         only_a_beginning,
+        not_even_a_header,
+        cut_within_a_number,
         zeroed,
         pages_swapped,
         flipped,
