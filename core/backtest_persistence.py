@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from core.domain import Costs, Series
@@ -25,7 +24,7 @@ from core.results import (
 )
 from core.utils import now_ms
 from core.version import code_version
-from db.base import open_engine
+from db.base import open_engine, writing
 from db.init_db import get_db_url, init_db
 from db.models import BacktestRun, BacktestTrade
 
@@ -101,6 +100,13 @@ def save_result(result: BacktestResult, db_url: str | None = None) -> int:
         db_url,
         result=result,
     )
+
+
+def check_saving(db_url: str | None = None) -> None:
+    """Raise DatabaseError now if a run could not be saved later; creates the database when there is none."""
+    # Read-only is noticed by the first statement that could write, not by the transaction's beginning.
+    with writing(init_db(db_url)) as connection:
+        connection.execute(delete(BacktestRun).where(BacktestRun.id < 0))
 
 
 def load_run(run_id: int, db_url: str | None = None) -> StoredRun:
@@ -179,7 +185,3 @@ def _plain(value: object) -> float | int | str | None:
     if isinstance(value, float):
         return finite_or_none(value)
     return None if value is None or value is pd.NaT else str(value)
-
-
-Saver = Callable[[BacktestResult], int]
-"""Saves a result and returns its run id."""

@@ -54,7 +54,7 @@ def plan_runs(
 
 
 def parse_params(texts: Iterable[str]) -> dict[str, float]:
-    """Return {name: value} for texts like `ema_fast=10`. Raises UsageError for any other form."""
+    """Return {name: value} for texts like `ema_fast=10`, each name once. Raises UsageError for others."""
     found: dict[str, float] = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -64,6 +64,8 @@ def parse_params(texts: Iterable[str]) -> dict[str, float]:
             number = None
         if not (equals and name.strip()) or number is None:
             raise UsageError(f"--param: wanted NAME=NUMBER (ema_fast=10), got {text!r}")
+        if name.strip() in found:
+            raise UsageError(f"--param: {name.strip()} is given twice: keep one")
         found[name.strip()] = number
     return found
 
@@ -76,7 +78,10 @@ def split_names(texts: Iterable[str]) -> list[str]:
 
 def check_params(module: str, params: Mapping[str, object]) -> list[str]:
     """Return the problems of one entry of strategies.yaml; the settings' hook."""
-    return load_strategy(canonical_name(module)).rule.check_params(params)
+    # Under another name, such as TREND_EMA, the entry would be read and never found again.
+    if module not in REGISTRY.values():
+        return [unknown_name("strategy", module, REGISTRY.values())]
+    return load_strategy(module).rule.check_params(params)
 
 
 def _chosen(settings: Settings, strategies: Sequence[str]) -> list[str]:

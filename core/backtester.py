@@ -26,7 +26,7 @@ from core.bars import frame_from_bars
 from core.data_source import DataSource
 from core.domain import LOT, Bars, Costs, FloatArray, Reason, Refusal, Series
 from core.errors import NoDataError
-from core.results import BacktestResult, RunSpec, describe_data
+from core.results import BacktestResult, RunSpec, describe_data, stats_text
 from core.sql_data_source import SQLDataSource
 from strategies.registry import Strategy, canonical_name, load_strategy
 from strategies.rule import first_decision
@@ -101,14 +101,19 @@ def run_trend_ema_backtest(
     bars = source.get_bars(symbol, timeframe, limit)
     series = Series(source.exchange, symbol, timeframe)
     result = run_backtest(bars, RunSpec(series, canonical_name(strategy_name), {}, Costs(commission), cash))
-    sys.stdout.write(f"{result.stats.to_string()}\n")
+    sys.stdout.write(f"{stats_text(result.stats)}\n")
     if persist:
         save_result(result, db_url)
     return result
 
 
 def open_source(
-    exchange: str, *, use_sql: bool, db_url: str | None = None, base_url: str | None = None
+    exchange: str,
+    *,
+    use_sql: bool,
+    db_url: str | None = None,
+    base_url: str | None = None,
+    sandbox: bool = False,
 ) -> DataSource:
     """Return the stored candles or the exchange itself. Raises DatabaseError, UsageError, ExchangeError."""
     if use_sql:
@@ -117,7 +122,8 @@ def open_source(
     from core.ccxt_data_source import CCXTDataSource
     from core.exchange_client import ExchangeClient
 
-    return CCXTDataSource(ExchangeClient(exchange, base_url=base_url))
+    # Without key and secret: candles are public.
+    return CCXTDataSource(ExchangeClient(exchange, "", "", sandbox, base_url=base_url))
 
 
 def check_enough_bars(bars: Bars, strategy: Strategy, params: Any) -> None:

@@ -102,8 +102,7 @@ class OrderUnknownError(ExchangeError):
 def unknown_name(what: str, given: str, allowed: Iterable[str]) -> str:
     """Return the line for a name that does not exist, with the nearest one that does."""
     names = sorted(allowed)
-    near = get_close_matches(given, names, n=1, cutoff=0.5) or get_close_matches(
-        given.upper(), names, n=1, cutoff=0.5
-    )
+    spellings = (given, given.upper(), given.lower())
+    near = next(filter(None, (get_close_matches(one, names, n=1, cutoff=0.5) for one in spellings)), [])
     hint = f"did you mean {near[0]}? " if near else ""
     return f"unknown {what} {given!r}: {hint}known: {', '.join(names)}"

@@ -87,6 +87,7 @@ class ExchangeClient:
         if exchange_name not in ccxt.exchanges:
             raise UsageError(nearest("exchange", exchange_name, ccxt.exchanges, "ccxt knows"))
         self.name = exchange_name
+        self._sandbox = sandbox
         self._venue = venue_of(exchange_name)
         base_url = base_url if base_url is not None else os.environ.get("EXCHANGE_BASE_URL") or None
         self._base = parse_base(base_url) if base_url else None
@@ -125,8 +126,10 @@ class ExchangeClient:
         """The name under which this exchange's candles are stored.
 
         The ccxt id; with `-synthetic` or `-replay` behind it when a local exchange made the candles up
-        or read them from storage, so that they never mix with real ones.
+        or read them from storage, with `-sandbox` on a test network, so that they never mix with real ones.
         """
+        if self._sandbox:
+            return f"{self.name}-sandbox"
         if self._base is not None and self._transport.candle_source is None:
             self._clock.measure()
         source = self._transport.candle_source

@@ -13,6 +13,9 @@ from core.bars import bars_sha256, count_gaps
 from core.domain import Bars, Costs, FloatArray, Series
 from core.utils import timeframe_ms
 
+NONE = "none"
+"""What is printed where there is nothing to compute from."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
@@ -128,6 +131,12 @@ def summarise(stats: pd.Series) -> Summary:
     )
 
 
+def stats_text(stats: pd.Series) -> str:
+    """Return Backtesting.py's statistics, one a line, `none` where there is nothing to compute from."""
+    values = [NONE if _is_nothing(value) else value for value in stats]
+    return str(pd.Series(values, index=stats.index, dtype=object).to_string())
+
+
 def trade_records(trades: pd.DataFrame) -> tuple[TradeRecord, ...]:
     """Return one record per row of a completed trades table (BacktestResult.trades)."""
     columns = zip(
@@ -153,6 +162,10 @@ def finite_or_none(value: object) -> float | None:
     """Return a number, or None for NaN, infinity and None itself."""
     number = float(value) if isinstance(value, int | float) else math.nan
     return number if math.isfinite(number) else None
+
+
+def _is_nothing(value: object) -> bool:
+    return value is None or value is pd.NaT or (isinstance(value, float) and not math.isfinite(value))
 
 
 def _milliseconds(times: pd.Series) -> list[int]:

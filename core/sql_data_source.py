@@ -137,6 +137,7 @@ def _nothing_stored(series: Series, start: int | None, end: int | None, stored: 
     more = f" and {len(stored) - _SHOWN} more" if len(stored) > _SHOWN else ""
     venue = series.exchange.removesuffix("-synthetic").removesuffix("-replay")
     local = "" if venue == series.exchange else " --base-url URL-OF-THE-LOCAL-EXCHANGE"
+    venue = venue.removesuffix("-sandbox")
     return (
         f"no stored candles of {series}{within}; stored: {names}{more}; load them with "
         f"`python scripts/fetch_ohlcv_to_db.py --exchange {venue} --symbol {series.symbol} "

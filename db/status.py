@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine, text
 
+from core.domain import Series
 from db.base import database_file, schema_version
 from db.candles import StoredSeries, list_series
 from db.faults import database_name
@@ -50,9 +51,9 @@ def find_damage(engine: Engine) -> list[str]:
     return [] if found == ["ok"] else found
 
 
-def is_synthetic(series: StoredSeries) -> bool:
+def is_synthetic(series: Series) -> bool:
     """Tell whether the candles were generated."""
-    return series.series.exchange.endswith(SYNTHETIC)
+    return series.exchange.endswith(SYNTHETIC)
 
 
 def _bytes_on_disk(file: Path) -> int:

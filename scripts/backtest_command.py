@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from core.backtest_persistence import save_result
+from core.backtest_persistence import check_saving, save_result
 from core.backtest_plan import PlannedRun, check_params, parse_params, plan_runs, split_names
 from core.backtester import open_source
 from core.data_source import DataSource
@@ -17,9 +17,10 @@ from core.errors import UsageError
 from core.multi_backtester import Job, best_first, run_jobs
 from core.reports.document import as_json, run_document, trades_csv
 from core.reports.table import print_comparison, print_table
-from core.results import BacktestResult, RunSpec
+from core.results import BacktestResult, RunSpec, stats_text
 from core.settings import Settings
 from core.utils import format_time, parse_time
+from db.status import is_synthetic
 from scripts import cli
 from strategies.registry import REGISTRY, load_strategy
 
@@ -29,10 +30,11 @@ EXCHANGE_LIMIT = 1000
 
 def run(args: argparse.Namespace) -> int:
     """Plan, load, run, save, print."""
-    for path in (args.json, args.trades, args.plot):
-        cli.check_free(path, force=args.force)
+    cli.check_free(args.json, args.trades, args.plot, force=args.force)
     settings = cli.load_settings(overrides(args), check_params)
     jobs = planned_jobs(args, settings)
+    if args.persist:
+        check_saving(settings.db.url)
     run_ids: dict[int, int] = {}
     results = []
     with cli.progress("backtests", len(jobs)) as advance:
@@ -72,11 +74,13 @@ def planned_jobs(args: argparse.Namespace, settings: Settings) -> list[Job]:
         timeframe=args.timeframe,
         params=parse_params(args.param),
     )
+    name = args.exchange or settings.exchange.name
     source = open_source(
-        args.exchange or settings.exchange.name,
+        name,
         use_sql=args.use_sql,
         db_url=settings.db.url,
         base_url=settings.exchange.base_url,
+        sandbox=settings.exchange.sandbox and name == settings.exchange.name,
     )
     return load_jobs(plans, source, settings, args)
 
@@ -86,8 +90,6 @@ def overrides(args: argparse.Namespace) -> dict[str, object]:
     return {
         "db.url": args.db_url,
         "backtest.default_cash": args.cash,
-        "backtest.commission_pct": None if args.commission is None else 100 * args.commission,
-        "backtest.spread_pct": None if args.spread is None else 100 * args.spread,
     }
 
 
@@ -100,21 +102,21 @@ def load_jobs(
     if start is not None and end is not None and start >= end:
         raise UsageError(f"--start must come before --end, got {args.start} and {args.end}")
     limit = args.limit or (None if args.use_sql or args.start else EXCHANGE_LIMIT)
+    label, money = source.exchange, (costs(args, settings), settings.backtest.default_cash)
+    wanted = [Series(label, plan.symbol, plan.timeframe) for plan in plans]
     candles: dict[Series, Bars] = {}
-    jobs = []
-    for plan in plans:
-        series = Series(source.exchange, plan.symbol, plan.timeframe)
-        if series not in candles:
-            candles[series] = source.get_bars(plan.symbol, plan.timeframe, limit, start=start, end=end)
-        spec = RunSpec(
-            series, plan.strategy, plan.params, costs(args, settings), settings.backtest.default_cash
-        )
-        jobs.append(Job(candles[series], spec))
-    return jobs
+    with cli.progress("candles", len(set(wanted))) as advance:
+        for series in dict.fromkeys(wanted):
+            candles[series] = source.get_bars(series.symbol, series.timeframe, limit, start=start, end=end)
+            advance()
+    return [
+        Job(candles[series], RunSpec(series, plan.strategy, plan.params, *money))
+        for series, plan in zip(wanted, plans, strict=True)
+    ]
 
 
 def costs(args: argparse.Namespace, settings: Settings) -> Costs:
-    """Return the costs as rates; those of the command line to the last digit."""
+    """Return the costs as rates."""
     commission, spread = settings.backtest.costs
     return Costs(
         commission if args.commission is None else args.commission,
@@ -126,12 +128,12 @@ def report(
     args: argparse.Namespace, jobs: Sequence[Job], results: Sequence[BacktestResult], run_ids: Sequence[int]
 ) -> None:
     """Print the table and write the files that were asked for."""
-    if "-" not in (args.json, args.trades):
+    if "-" not in (args.json, args.trades, args.plot):
         print_data(jobs)
         print_comparison(results, run_ids)
         print_endings(results)
         if len(results) == 1:
-            print(f"\n{results[0].stats.to_string()}")
+            print(f"\n{stats_text(results[0].stats)}")
     if run_ids:
         print(
             "runs are saved: show_runs.py RUN_ID shows one, run_backtest.py --rerun RUN_ID repeats it",
@@ -151,7 +153,8 @@ def report(
             for series, group in groupby(by_series, key=lambda r: r.spec.series)
         ]
         cli.write_output(args.plot, chart_html(charts, note=", ".join({origin(job) for job in jobs} - {""})))
-        print(f"chart: {args.plot} (open it in a browser)", file=sys.stderr)
+        if args.plot != "-":
+            print(f"chart: {args.plot} (open it in a browser)", file=sys.stderr)
 
 
 def print_data(jobs: Sequence[Job]) -> None:
@@ -166,8 +169,9 @@ def print_data(jobs: Sequence[Job]) -> None:
 
 def origin(job: Job) -> str:
     """Return the warning that belongs to candles that no market made, or nothing."""
-    made_up = job.spec.series.exchange.endswith("-synthetic")
-    return "SYNTHETIC candles: made by the local exchange's generator, not by a market" if made_up else ""
+    if not is_synthetic(job.spec.series):
+        return ""
+    return "SYNTHETIC candles: made by the local exchange's generator, not by a market"
 
 
 def print_endings(results: Sequence[BacktestResult]) -> None:

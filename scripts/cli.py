@@ -94,6 +94,17 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def rate(text: str) -> float:
+    """Return a share of price or notional, as settings.yaml allows it: at most 5 %."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 0.05:
+        raise argparse.ArgumentTypeError(f"wanted a rate from 0 to 0.05 (0.001 is 0.1 %), got {text!r}")
+    return number
+
+
 def exchange_label(text: str) -> str:
     """Return an exchange's label in lower case."""
     if not re.fullmatch(r"[\w-]+", text):

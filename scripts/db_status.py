@@ -90,7 +90,7 @@ def cells(found: "StoredSeries") -> list[str]:
         f"{found.rows:,}",
         *gaps,
         updated,
-        "SYNTHETIC" if is_synthetic(found) else "",
+        "SYNTHETIC" if is_synthetic(found.series) else "",
     ]
 
 
@@ -103,7 +103,7 @@ def as_document(status: "DatabaseStatus") -> dict[str, object]:
         | {"rows": found.rows, "first": found.first, "last": found.last}
         | {"gaps": None if found.gaps is None else found.gaps._asdict()}
         | {"updated_at": found.updated_at, "checked_at": found.checked_at, "source": found.source}
-        | {"synthetic": is_synthetic(found)}
+        | {"synthetic": is_synthetic(found.series)}
         for found in status.series
     ]
     return status._asdict() | {"series": series}

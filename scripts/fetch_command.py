@@ -19,6 +19,7 @@ from core.settings import Settings
 from core.utils import format_time, parse_time, timeframe_ms
 from db.candles import StoredSeries, Upserted, last_ts, list_series, upsert_bars
 from db.init_db import init_db
+from db.status import is_synthetic
 from scripts import cli
 
 DEFAULT_LIMIT = 1000
@@ -139,7 +140,7 @@ def line_of(load: Load, stored: StoredSeries | None, widths: list[int]) -> str:
         gaps = stored.gaps or Gaps(0, 0)
         counts += [gaps.holes, gaps.missing, stored.rows]
         times = [format_time(stored.first), format_time(stored.last)]
-    mark = ["SYNTHETIC"] if load.series.exchange.endswith("-synthetic") else []
+    mark = ["SYNTHETIC"] if is_synthetic(load.series) else []
     return "  ".join([*names, *(f"{count:9,}" for count in counts), *times, *mark]).rstrip()
 
 

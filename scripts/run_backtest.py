@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Set
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -32,6 +33,25 @@ def main(argv: list[str] | None = None) -> int:
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Return the arguments."""
     parser = cli.parser(__doc__ or "", EXAMPLES)
+    _add_what(parser)
+    _add_candles(parser)
+    _add_money_and_output(parser)
+    args = parser.parse_args(argv)
+    if not (args.all or args.strategy or args.list or args.rerun is not None):
+        parser.error("name what to run: --all, --strategy NAME, --list or --rerun RUN_ID")
+    if args.all and args.strategy:
+        parser.error("--all runs every enabled strategy: give either --all or --strategy")
+    if args.list:
+        _allow_only(parser, args, "--list shows the strategies", {"list"})
+    if args.rerun is not None:
+        _allow_only(parser, args, "--rerun repeats a run as it was saved", {"rerun", "db_url"})
+    if args.verify:
+        ignored = {"engine", "persist", "json", "trades", "plot", "force", "jobs"}
+        _allow_only(parser, args, "--verify compares and keeps nothing", vars(args).keys() - ignored)
+    return args
+
+
+def _add_what(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what to run")
     what.add_argument("--all", action="store_true", help="every strategy enabled in config/strategies.yaml")
     what.add_argument("--strategy", action="append", default=[], metavar="NAME", help="one or more, by name")
@@ -47,6 +67,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     what.add_argument("--rerun", type=int, metavar="RUN_ID", help="repeat a saved run and compare the trades")
 
+
+def _add_candles(parser: argparse.ArgumentParser) -> None:
     data = parser.add_argument_group("on which candles")
     data.add_argument(
         "--symbol",
@@ -55,7 +77,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="one or more (default: BTC/USDT and ETH/USDT for --all, else as in strategies.yaml)",
     )
     data.add_argument("--timeframe", help="1m … 1d (default: the strategy's own in strategies.yaml)")
-    data.add_argument("--exchange", help="whose candles (default: exchange.name in settings.yaml)")
+    data.add_argument(
+        "--exchange", type=cli.exchange_label, help="whose candles (default: exchange.name in settings.yaml)"
+    )
     data.add_argument("--use-sql", action="store_true", help="stored candles instead of asking the exchange")
     data.add_argument(
         "--limit", type=cli.positive, help="newest bars only (default: all stored; exchange: 1000)"
@@ -64,26 +88,30 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     data.add_argument("--end", metavar="TIME", help="bars that open before this time")
     data.add_argument("--db-url", help="database (default: HOT_CRYPTO_DB_URL, then settings.yaml)")
 
+
+def _add_money_and_output(parser: argparse.ArgumentParser) -> None:
     money = parser.add_argument_group("money")
     money.add_argument("--cash", type=float, help="initial cash, quote currency")
-    money.add_argument("--commission", type=float, help="rate per side: 0.001 is 0.1 %%")
-    money.add_argument("--spread", type=float, help="rate of price, paid on entry")
+    money.add_argument("--commission", type=cli.rate, help="rate per side: 0.001 is 0.1 %%")
+    money.add_argument("--spread", type=cli.rate, help="rate of price, paid on entry")
 
     output = parser.add_argument_group("what to do with the results")
     output.add_argument("--persist", action="store_true", help="save runs and trades in the database")
     output.add_argument("--json", metavar="PATH", help="write the JSON document; - for stdout, alone")
-    output.add_argument("--trades", metavar="PATH", help="write all trades as CSV; - for stdout")
+    output.add_argument("--trades", metavar="PATH", help="write all trades as CSV; - for stdout, alone")
     output.add_argument("--plot", metavar="PATH", help="write a chart, one HTML page that needs no network")
     output.add_argument("--force", action="store_true", help="overwrite these files if they exist")
     output.add_argument("--jobs", type=cli.positive, help="processes (default: all cores when it pays)")
-    args = parser.parse_args(argv)
-    if not (args.all or args.strategy or args.list or args.rerun is not None):
-        parser.error("name what to run: --all, --strategy NAME, --list or --rerun RUN_ID")
-    if args.all and args.strategy:
-        parser.error("--all runs every enabled strategy: give either --all or --strategy")
-    if args.verify and (args.persist or args.json or args.trades or args.plot):
-        parser.error("--verify compares and keeps nothing: leave out --persist, --json, --trades and --plot")
-    return args
+
+
+def _allow_only(
+    parser: argparse.ArgumentParser, args: argparse.Namespace, why: str, allowed: Set[str]
+) -> None:
+    """Refuse options that would be read and ignored."""
+    given = (name for name, value in vars(args).items() if value != parser.get_default(name))
+    ignored = [f"--{name.replace('_', '-')}" for name in given if name not in allowed]
+    if ignored:
+        parser.error(f"{why}: leave out {', '.join(ignored)}")
 
 
 if __name__ == "__main__":

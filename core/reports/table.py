@@ -11,10 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from core.backtest_persistence import StoredRun
-from core.results import BacktestResult, Summary, TradeRecord
+from core.results import NONE, BacktestResult, Summary, TradeRecord
 from core.utils import format_time
 
-NONE = "none"
 HEADINGS = {
     "return_pct": "return %",
     "buy_hold_return_pct": "buy&hold %",

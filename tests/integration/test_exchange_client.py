@@ -309,6 +309,7 @@ def test_a_venue_with_a_test_network_switches_to_it() -> None:
     with ExchangeClient("bybit", "", "", True) as client:
         assert client._exchange.isSandboxModeEnabled
         assert "testnet" in str(client._exchange.urls["api"])
+        assert client.label == "bybit-sandbox"
 
 
 def test_an_unknown_exchange_is_answered_with_the_nearest() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from core import paper
 from core.domain import PositionView, Series
-from core.errors import NoDataError, UsageError
+from core.errors import DatabaseError, NoDataError, UsageError
 from core.fills import OneBar
 from core.multi_backtester import Job, run_jobs
 from core.results import BacktestResult
@@ -71,6 +71,15 @@ def test_one_run_prints_all_statistics(home: Path, capsys: pytest.CaptureFixture
     assert "Kelly Criterion" in capsys.readouterr().out
 
 
+def test_statistics_that_do_not_exist_are_called_none(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("--strategy", "MR_BB", "--symbol", "BTC/USDT", "--limit", "25", "--param", "bb_std=9") == 0
+    out = capsys.readouterr().out
+    values = {line[:20].strip(): line.split()[-1] for line in out.splitlines() if "[" in line}
+    assert values["Win Rate [%]"] == values["Best Trade [%]"] == "none"
+    assert "NaN" not in out
+    assert "NaT" not in out
+
+
 def test_the_json_document_goes_alone_to_stdout_and_follows_its_schema(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -123,6 +132,18 @@ def test_a_file_that_cannot_be_written_is_one_line(home: Path) -> None:
 def test_trades_can_go_to_stdout(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("--strategy", "MR_BB", "--symbol", "BTC/USDT", "--trades", "-") == 0
     assert capsys.readouterr().out.startswith("exchange,symbol,")
+
+
+def test_a_chart_can_go_to_stdout_alone(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("--strategy", "MR_BB", "--symbol", "BTC/USDT", "--plot", "-") == 0
+    out, err = capsys.readouterr()
+    assert out.lstrip().startswith("<!DOCTYPE html>")
+    assert "chart:" not in err
+
+
+def test_an_exchange_is_found_in_any_case(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("--strategy", "MR_BB", "--symbol", "BTC/USDT", "--exchange", "BinanceUS") == 0
+    assert "binanceus BTC/USDT 1h: " in capsys.readouterr().out
 
 
 def test_saved_runs_are_listed_shown_and_repeated(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -186,6 +207,17 @@ def test_verify_exits_with_one_and_names_the_first_difference(
     assert "0 of 1 equal" in out
 
 
+def test_a_database_that_cannot_keep_the_runs_is_said_before_they_are_made(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> Iterator[BacktestResult]:
+        raise AssertionError("a backtest was run")
+
+    monkeypatch.setattr(backtest_command, "run_jobs", never)
+    with pytest.raises(DatabaseError, match="cannot be written"):
+        call("--all", "--persist", "--db-url", f"sqlite:///{home / 'candles.db'}?mode=ro")
+
+
 def test_an_empty_list_says_how_to_fill_it(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert show_runs.main([]) == 0
     assert "--persist" in capsys.readouterr().out
@@ -233,7 +265,8 @@ def test_runs_finished_before_an_interrupt_are_saved(
         (["--strategy", "TREND_EM"], UsageError, "did you mean TREND_EMA"),
         (["--all", "--param", "x=1"], UsageError, "unknown parameter 'x'"),
         (["--all", "--timeframe", "5h"], UsageError, "unknown timeframe"),
-        (["--all", "--commission", "0.2"], UsageError, "commission"),
+        (["--all", "--json", "-", "--trades", "-"], UsageError, "two outputs go to -"),
+        (["--all", "--json", "a.out", "--plot", "a.out"], UsageError, r"two outputs go to a\.out"),
         (["--all", "--cash", "-5"], UsageError, "default_cash"),
         (["--all", "--cash", "nan"], UsageError, "default_cash"),
         (["--all", "--start", "yesterday"], UsageError, "cannot read the time"),
@@ -263,6 +296,13 @@ def test_bad_input_is_one_line_that_says_what_to_do(
         ["--all", "--nonsense"],
         ["--all", "--engine", "quick"],
         ["--all", "--verify", "--persist"],
+        ["--all", "--verify", "--engine", "fast"],
+        ["--all", "--commission", "0.2"],
+        ["--all", "--spread", "nan"],
+        ["--all", "--spread", "-0.001"],
+        ["--list", "--json", "-"],
+        ["--rerun", "1", "--param", "ema_fast=3"],
+        ["--rerun", "1", "--persist"],
         ["--al"],
         ["--rerun", "one"],
     ],

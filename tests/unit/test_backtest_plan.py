@@ -97,6 +97,11 @@ def test_a_parameter_in_another_form_is_refused(text: str) -> None:
         parse_params([text])
 
 
+def test_a_parameter_given_twice_is_refused() -> None:
+    with pytest.raises(UsageError, match="ema_fast is given twice"):
+        parse_params(["ema_fast=10", "ema_fast = 12"])
+
+
 def test_names_may_be_repeated_or_separated_by_commas() -> None:
     assert split_names(["a,b", " c ", "", "a"]) == ["a", "b", "c"]
 
@@ -104,3 +109,9 @@ def test_names_may_be_repeated_or_separated_by_commas() -> None:
 def test_a_bad_parameter_in_the_settings_is_reported_with_the_others() -> None:
     assert check_params("trend_ema", {"ema_fast": 0, "x": 1}) != []
     assert check_params("trend_ema", {"ema_fast": 10}) == []
+
+
+@pytest.mark.parametrize("name", ["TREND_EMA", "Trend_Ema", "trend_em"])
+def test_an_entry_of_the_settings_under_another_name_is_refused_not_ignored(name: str) -> None:
+    (line,) = check_params(name, {})
+    assert line.startswith(f"unknown strategy {name!r}: did you mean trend_ema?")

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.backtester import ENGINE, prepare_ohlcv_for_backtesting, run_backtest, simulate
+from core.backtester import ENGINE, open_source, prepare_ohlcv_for_backtesting, run_backtest, simulate
 from core.bars import bars_sha256, frame_from_bars
+from core.ccxt_data_source import CCXTDataSource
 from core.domain import LOT, Bars, Costs, Series
 from core.errors import NoDataError, UsageError
 from core.results import BacktestResult, RunSpec, TradeRecord
@@ -246,3 +247,17 @@ def test_bars_survive_the_way_to_a_frame_and_back() -> None:
     back = bars_from_frame(frame_from_bars(bars))
     assert isinstance(back, Bars)
     assert all(np.array_equal(a, b) for a, b in zip(bars, back, strict=True))
+
+
+def test_candles_straight_from_an_exchange_need_no_key_and_come_from_the_network_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("EXCHANGE_API_KEY", "EXCHANGE_API_SECRET"):
+        monkeypatch.setenv(name, "not-to-be-used")
+    monkeypatch.delenv("EXCHANGE_BASE_URL", raising=False)
+    for sandbox, label in ((False, "bybit"), (True, "bybit-sandbox")):
+        source = open_source("bybit", use_sql=False, sandbox=sandbox)
+        assert isinstance(source, CCXTDataSource)
+        assert source.exchange == label
+        assert not source.client._exchange.apiKey
+        source.client.close()

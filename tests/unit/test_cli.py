@@ -175,6 +175,13 @@ def test_a_count_is_a_whole_number_from_1(text: str) -> None:
         cli.positive(text)
 
 
+@pytest.mark.parametrize("text", ["-0.001", "0.06", "nan", "inf", "", "x"])
+def test_a_rate_is_a_share_of_at_most_five_percent(text: str) -> None:
+    assert (cli.rate("0"), cli.rate("0.001"), cli.rate("0.05")) == (0.0, 0.001, 0.05)
+    with pytest.raises(argparse.ArgumentTypeError, match=r"wanted a rate from 0 to 0\.05"):
+        cli.rate(text)
+
+
 def test_an_exchange_and_a_symbol_are_taken_in_any_case() -> None:
     assert cli.exchange_label("BinanceUS-synthetic") == "binanceus-synthetic"
     assert cli.symbol("btc/usdt") == "BTC/USDT"

@@ -48,7 +48,7 @@ def test_what_is_not_merged_yet_counts_to_the_size(engine: Engine, tmp_path: Pat
 
 def test_generated_candles_are_known_by_their_label(engine: Engine) -> None:
     upsert_bars(engine, Series("binanceus-synthetic", "BTC/USDT", "1h"), bars_at(0))
-    assert [is_synthetic(found) for found in database_status(engine).series] == [False, True]
+    assert [is_synthetic(found.series) for found in database_status(engine).series] == [False, True]
 
 
 def test_memory_has_no_size() -> None:
