@@ -219,7 +219,9 @@ def max_drawdown_pct(row: Any, reason: Reason, bars: Bars) -> float:
 
     Whole bars up to the exit bar; on that one an exit at the open saw the open only, a stop its own fill.
     """
-    whole = slice(row.EntryBar, row.ExitBar + (reason in (Reason.TAKE, Reason.END, Reason.RUIN)))
+    at_the_open = reason is Reason.TAKE and row.ExitPrice == bars.open[row.ExitBar]
+    to_the_end = reason in (Reason.TAKE, Reason.END, Reason.RUIN) and not at_the_open
+    whole = slice(row.EntryBar, row.ExitBar + to_the_end)
     adverse: FloatArray = bars.low[whole] if row.Size > 0 else bars.high[whole]
     worst = np.append(adverse, row.ExitPrice)
     loss = (row.EntryPrice - worst) if row.Size > 0 else (worst - row.EntryPrice)

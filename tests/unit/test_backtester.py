@@ -167,6 +167,12 @@ def test_the_depth_of_a_taken_trade_counts_its_exit_bar() -> None:
     assert only_trade(run([Q, Q, Q, (100, 125, 92, 110), Q], {1: 1})).max_dd_pct == pytest.approx(8.0)
 
 
+def test_the_depth_of_a_trade_taken_at_a_gapping_open_leaves_out_the_bar_after_it() -> None:
+    trade = only_trade(run([Q, Q, Q, (125, 126, 92, 110), Q], {1: 1}))
+    assert (trade.exit_price, trade.reason) == (125.0, "take")
+    assert trade.max_dd_pct == pytest.approx(1.0)  # 99 on the entry bar
+
+
 def test_the_depth_of_a_short_is_measured_upwards() -> None:
     rows = [Q, Q, (100, 104, 99, 100), Q, Q, Q]
     assert only_trade(run(rows, {1: 2, 3: 3})).max_dd_pct == pytest.approx(4.0)
