@@ -100,6 +100,10 @@ class Caller:
             again_late = outcome.remedy is Remedy.CLOCK and measured
             if outcome.remedy is Remedy.NOTHING or again_late or tries >= self._retries.tries:
                 raise _counted(outcome.error, tries)
+            if outcome.remedy is Remedy.SILENCE and _wanted_silence(outcome) > self._retries.patience:
+                raise _with(
+                    outcome.error, f"more than the {self._retries.patience:.0f} s this waits; try later"
+                )
             measured = measured or outcome.remedy is Remedy.CLOCK
             self._remedy(outcome, tries)
 
@@ -148,8 +152,7 @@ class Caller:
             return
         pause = self._retries.pause(tries)
         if failure.remedy is Remedy.SILENCE:
-            wanted = getattr(failure.error, "retry_after", None)
-            pause = pause * RATE_PAUSE_FACTOR if wanted is None else wanted
+            pause = _wanted_silence(failure) or pause * RATE_PAUSE_FACTOR
             # The limiter waits, so that nothing else of this client goes out meanwhile.
             self._limiter.silence(pause)
         self._notify(
@@ -162,9 +165,17 @@ class Caller:
 
 
 def _counted(error: ExchangeError, tries: int) -> ExchangeError:
-    if tries > 1:
-        error.args = (f"{error}; tried {tries} times",)
+    return _with(error, f"tried {tries} times") if tries > 1 else error
+
+
+def _with(error: ExchangeError, remark: str) -> ExchangeError:
+    error.args = (f"{error}; {remark}",)
     return error
+
+
+def _wanted_silence(failure: Failure) -> float:
+    """Return the seconds the venue wants, 0 when it does not say."""
+    return getattr(failure.error, "retry_after", None) or 0.0
 
 
 def _reason(error: ExchangeError) -> str:

@@ -236,8 +236,8 @@ def _read_body(text: str) -> tuple[str, str]:
 
 def _words(error: Exception, case: _Case, attempt: Attempt) -> str:
     said = case.said
-    if not said and "BaseError" in case.kinds and "://" not in str(error):
-        # ccxt's own words about its arguments; what it says about a request holds the signed URL.
+    if not said and "BaseError" in case.kinds and not any(mark in str(error) for mark in ("://", "<")):
+        # ccxt's own words about its arguments; what it says about a request holds the signed URL or a page.
         said = str(error).removeprefix(attempt.venue)
     for secret in filter(None, attempt.secrets):
         said = said.replace(secret, "***")

@@ -450,8 +450,12 @@ def test_a_ban_is_waited_for_when_short_and_said_when_long() -> None:
         long = {"code": -1003, "msg": f"banned until {one.time.now + 3_600_000}."}
         exchange.queue("/api/v3/exchangeInfo", said(long, 418))
         asked = len(exchange.requests)
-        with pytest.raises(RateLimitedError, match="wants 3600 s of silence"):
+        told = len(one.notices)
+        with pytest.raises(
+            RateLimitedError, match=r"wants 3600 s of silence.*; more than the 120 s this waits"
+        ):
             one.client.symbols()
+        assert len(one.notices) == told
         with pytest.raises(RateLimitedError, match="nothing was sent"):
             one.client.symbols()
         assert len(exchange.requests) == asked + 1

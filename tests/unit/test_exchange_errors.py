@@ -86,6 +86,12 @@ def test_a_rate_limit_carries_the_wanted_silence() -> None:
     assert "it wants 7 s of silence" in str(error)
 
 
+def test_a_page_of_html_is_not_quoted() -> None:
+    page = "418 I'm a Teapot <html><h1>418</h1></html>"
+    error = translate_read(ccxt.DDoSProtection(f"binanceus {page}"), ATTEMPT, Answer(418, page)).error
+    assert str(error) == "binanceus: cannot read BTC/USDT 1h candles: too many requests"
+
+
 def test_a_broken_tls_line_is_no_refusal() -> None:
     error = ccxt.ExchangeError("binanceus GET " + URL)
     error.__cause__ = type("SSLError", (Exception,), {})()
