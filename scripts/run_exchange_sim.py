@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     from core.exchange_sim.synthetic import SyntheticSource
 
     faults = parse_faults(args.faults, args.seed) if args.faults else ()
-    clock = replay_clock(parse_time(args.start_at), speed=args.speed) if args.start_at else now_ms
+    clock = replay_clock(parse_time(args.start_at), speed=args.speed or 1.0) if args.start_at else now_ms
     made_up = f"SYNTHETIC candles: generated from seed {args.seed}, not from any market"
     served = stored(args) if args.source != "synthetic" else Served(SyntheticSource(args.seed), made_up)
     with serve(SimConfig(args.port, args.seed, served.source, clock=clock, faults=faults)) as sim:
@@ -93,7 +93,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--faults", metavar="SPEC", help="share of requests (0.05), or a list; see examples")
     parser.add_argument("--start-at", metavar="TIME", help="exchange time at the start, UTC (default: now)")
-    parser.add_argument("--speed", type=float, default=1.0, help="of exchange time after --start-at")
+    parser.add_argument("--speed", type=float, help="of exchange time after --start-at (default: 1)")
     parser.add_argument("--db-url", help="db: the database (default: HOT_CRYPTO_DB_URL, then settings.yaml)")
     parser.add_argument("--exchange", help="db: whose candles (default: exchange.name in settings.yaml)")
     parser.add_argument(
@@ -114,7 +114,9 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("--file, --symbol and --timeframe are for --source csv")
     if args.source != "db" and (args.db_url or args.exchange):
         raise UsageError("--db-url and --exchange are for --source db")
-    if not 0 < args.speed <= 100_000:
+    if args.speed is not None and not args.start_at:
+        raise UsageError("--speed is for --start-at")
+    if args.speed is not None and not 0 < args.speed <= 100_000:
         raise UsageError(f"--speed wants a number above 0, up to 100000, got {args.speed}")
 
 

@@ -14,6 +14,8 @@ EXAMPLES = """\
   show_runs.py 12 --trades 20
   show_runs.py 12 --json run12.json
 """
+NEWEST = 50
+"""Runs listed unless told."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -28,7 +30,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     """Return the arguments."""
     parser = cli.parser(__doc__ or "", EXAMPLES)
     parser.add_argument("run_id", nargs="?", type=int, metavar="RUN_ID", help="show this run (default: list)")
-    parser.add_argument("--limit", type=cli.positive, default=50, help="newest runs to list (default 50)")
+    parser.add_argument("--limit", type=cli.positive, help="newest runs to list (default 50)")
     parser.add_argument("--symbol", help="list runs on this symbol")
     parser.add_argument("--strategy", help="list runs of this strategy")
     parser.add_argument(
@@ -40,8 +42,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--force", action="store_true", help="overwrite that file if it exists")
     parser.add_argument("--db-url", help="database (default: HOT_CRYPTO_DB_URL, then settings.yaml)")
     args = parser.parse_args(argv)
-    if args.json and args.run_id is None:
-        parser.error("--json shows one run: name its RUN_ID")
+    if args.run_id is None and (args.json or args.trades):
+        parser.error("--json and --trades show one run: name its RUN_ID")
+    if args.run_id is not None and (args.limit or args.symbol or args.strategy):
+        parser.error("--limit, --symbol and --strategy choose from the list: leave them or RUN_ID out")
     return args
 
 
@@ -53,11 +57,12 @@ def show_all(args: argparse.Namespace, db_url: str | None) -> int:
 
     strategy = canonical_name(args.strategy) if args.strategy else None
     symbol = args.symbol.upper() if args.symbol else None
-    runs = list_runs(db_url, limit=args.limit, symbol=symbol, strategy=strategy)
+    runs = list_runs(db_url, limit=args.limit or NEWEST, symbol=symbol, strategy=strategy)
     if runs:
         print_runs(runs)
     else:
-        print("no saved runs: run_backtest.py --all --use-sql --persist saves some")
+        which = " ".join(["", *filter(None, (strategy and f"of {strategy}", symbol and f"on {symbol}"))])
+        print(f"no saved runs{which}: run_backtest.py --all --use-sql --persist saves some")
     return 0
 
 

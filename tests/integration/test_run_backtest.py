@@ -220,7 +220,9 @@ def test_a_database_that_cannot_keep_the_runs_is_said_before_they_are_made(
 
 def test_an_empty_list_says_how_to_fill_it(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert show_runs.main([]) == 0
-    assert "--persist" in capsys.readouterr().out
+    assert "no saved runs: run_backtest.py --all --use-sql --persist" in capsys.readouterr().out
+    assert show_runs.main(["--symbol", "sol/usdt", "--strategy", "mr_bb"]) == 0
+    assert "no saved runs of MR_BB on SOL/USDT: " in capsys.readouterr().out
 
 
 def test_generated_candles_are_called_synthetic_in_table_and_chart(
@@ -313,7 +315,10 @@ def test_wrong_usage_exits_with_two(home: Path, argv: list[str]) -> None:
     assert caught.value.code == 2
 
 
-def test_show_runs_wants_a_run_to_write_as_json(home: Path) -> None:
+@pytest.mark.parametrize(
+    "argv", [["--json", "-"], ["--trades", "3"], ["1", "--limit", "3"], ["1", "--symbol", "X/Y"]]
+)
+def test_show_runs_refuses_options_it_would_ignore(home: Path, argv: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        show_runs.main(["--json", "-"])
+        show_runs.main(argv)
     assert caught.value.code == 2

@@ -102,8 +102,9 @@ def test_candles_of_a_database_are_served_by_label(tmp_path: Path) -> None:
         (["--source", "csv", "--file", "a", "--symbol", "A/B"], "wants --file, --symbol and --timeframe"),
         (["--symbol", "BTC/USDT"], "are for --source csv"),
         (["--exchange", "kraken"], "are for --source db"),
-        (["--speed", "0"], "--speed wants a number above 0"),
-        (["--speed", "nan"], "--speed wants a number above 0"),
+        (["--speed", "2"], "--speed is for --start-at"),
+        (["--start-at", "2024-01-31", "--speed", "0"], "--speed wants a number above 0"),
+        (["--start-at", "2024-01-31", "--speed", "nan"], "--speed wants a number above 0"),
     ],
 )
 def test_what_does_not_belong_together_is_refused(args: list[str], why: str) -> None:
