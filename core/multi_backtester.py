@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import pandas as pd
@@ -44,18 +45,24 @@ def run_jobs(
     if workers <= 1:
         yield from (run(*job) for job in jobs)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_leave_interrupts_to_the_parent) as pool:
-        futures = {
-            pool.submit(_run_here, shared(job.bars) or job.bars, job.spec, engine): job for job in jobs
-        }
+    before = set(multiprocessing.active_children())
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         try:
+            with _interrupts_held_back():
+                futures = {
+                    pool.submit(_run_here, shared(job.bars) or job.bars, job.spec, engine): job
+                    for job in jobs
+                }
             for future in as_completed(futures):
                 result = future.result()
                 # None: the file was deleted before the worker came to it; this process has it open.
                 yield run(*futures[future]) if result is None else result
-        finally:
-            pool.shutdown(cancel_futures=True)
+        except BaseException:
+            # Ctrl-C, or nobody wants the rest: a backtest that runs is not waited for.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in set(multiprocessing.active_children()) - before:
+                worker.terminate()
+            raise
 
 
 def runner(engine: str) -> Callable[[Bars, RunSpec], BacktestResult]:
@@ -134,5 +141,11 @@ def _run_here(candles: Bars | SharedBars, spec: RunSpec, engine: str) -> Backtes
     return None if bars is None else runner(engine)(bars, spec)
 
 
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Hold Ctrl-C back in this process; processes started meanwhile never get it, from the first line on."""
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)

@@ -1,0 +1,49 @@
+"""Backtests in processes of their own, and Ctrl-C, which a terminal sends to all of them at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from core.domain import Costs, Series
+from core.multi_backtester import Job, run_jobs
+from core.results import RunSpec
+from scripts import cli
+from tests.markets import random_bars
+
+SERIES = Series("binanceus", "BTC/USDT", "1h")
+JOB = Job(random_bars(1, 400), RunSpec(SERIES, "MR_BB", {}, Costs(), 1_000.0))
+
+
+PROGRAM = f"""
+import os, signal, sys
+sys.path.insert(0, {str(cli.ROOT)!r})
+from scripts import cli
+from tests.integration import test_multi_backtester as test
+
+if __name__ == "__mp_main__":
+    # A worker that has only begun to start: what Ctrl-C does on a terminal.
+    os.killpg(0, signal.SIGINT)
+if __name__ == "__main__":
+    cli.run(lambda: len(list(test.run_jobs([test.JOB], 2))))
+"""
+
+
+def test_an_interrupt_while_a_process_starts_ends_it_without_a_word(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "program.py")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        start_new_session=True,
+    )
+    assert done.stderr.splitlines() == ["interrupted: what was finished is saved"]
+    assert done.returncode == cli.INTERRUPTED
+
+
+def test_who_wants_no_more_results_waits_for_none() -> None:
+    results = run_jobs([JOB, JOB, JOB], 2)
+    assert next(iter(results)).records
+    results.close()  # type: ignore[attr-defined]
