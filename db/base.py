@@ -15,7 +15,7 @@ from core.errors import DatabaseError
 from core.utils import now_ms
 from db import sqlite
 from db.candle_revisions import create_triggers
-from db.faults import INIT, database_error, database_name
+from db.faults import database_error, database_name, init_command
 
 SCHEMA_VERSION = 1
 """Raised by one with every change to the tables; a database with a higher one is refused."""
@@ -110,7 +110,7 @@ def _find_file(url: URL, *, create: bool) -> None:
         return
     if not create:
         raise DatabaseError(
-            f"there is no database {path}: make it with `{INIT} --db-url sqlite:///{path}`, or name "
+            f"there is no database {path}: make it with `{init_command(str(path))}`, or name "
             f"another with --db-url or HOT_CRYPTO_DB_URL"
         )
     sqlite.make_file(path, _fill)
@@ -178,8 +178,10 @@ def _check_schema(engine: Engine, *, create: bool) -> None:
     if _tables().issubset(present):
         return
     if not create:
+        # A server's address may hold a password, so it is not repeated as a command.
+        command = init_command(name) if engine.dialect.name == "sqlite" else "python -m db.init_db --db-url …"
         raise DatabaseError(
-            f"database {name} lacks tables: add them with `{INIT}`, which keeps what is stored"
+            f"database {name} lacks tables: add them with `{command}`, which keeps what is stored"
         )
     _create_tables(engine)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -12,9 +13,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlalchemy.engine import URL
 
-INIT = "python -m db.init_db"
-"""The command that makes a database."""
-
 _LOCKED = "is locked: another program is writing to it; wait until it is done or stop it"
 
 # Keyed by SQLite's primary error names; an extended name begins with its primary one.
@@ -22,9 +20,9 @@ _SQLITE_FAULTS = {
     "SQLITE_BUSY": _LOCKED,
     "SQLITE_LOCKED": _LOCKED,
     "SQLITE_NOTADB": "is not an SQLite database and was left alone: name another file, or move this one away "
-    f"and run {INIT}",
+    "and run {init}",
     "SQLITE_CORRUPT": "is damaged and was left alone: restore a backup, or move the file away, run "
-    f"{INIT} and load the candles again",
+    "{init} and load the candles again",
     "SQLITE_READONLY": "cannot be written: the file or its directory is read-only; give this user the right "
     "to write both, or name another file",
     "SQLITE_CANTOPEN": "cannot be opened: check that it is there and that this user may read and write it "
@@ -34,6 +32,13 @@ _SQLITE_FAULTS = {
     "SQLITE_CONSTRAINT": "refused a row; nothing of this step was stored",
     "SQLITE_ERROR": "does not have the tables this program expects",
 }
+
+
+def init_command(name: str) -> str:
+    """Return the command, to be typed as it is, that makes or completes the SQLite file of this name."""
+    if name == ":memory:":
+        return "python -m db.init_db"
+    return f"python -m db.init_db --db-url {shlex.quote(f'sqlite:///{name}')}"
 
 
 def database_name(url: URL) -> str:
@@ -49,7 +54,8 @@ def database_error(error: BaseException, name: str) -> DatabaseError:
     said = " ".join(str(error).split()) or type(error).__name__
     for prefix, line in _SQLITE_FAULTS.items():
         if code.startswith(prefix):
-            return DatabaseError(f"database {name} {line} ({said})")
+            helped = line.format(init=init_command(name))
+            return DatabaseError(f"database {name} {helped} ({said})")
     return DatabaseError(f"database {name} cannot be used: {said}")
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from core.errors import DatabaseError
-from db.faults import INIT, database_error
+from db.faults import database_error, init_command
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -85,7 +85,7 @@ def check_file(path: Path) -> bool:
     if size == 0:
         raise DatabaseError(
             f"database {path} is empty (0 bytes), so it was cut off or never finished: "
-            f"restore a backup, or delete it and run {INIT}"
+            f"restore a backup, or delete it and run {init_command(str(path))}"
         )
     return True
 

@@ -35,6 +35,18 @@ def test_a_missing_file_is_refused_with_the_command_that_makes_it(tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+def test_every_hint_to_make_a_database_names_this_one_and_can_be_typed_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "my own $data"
+    folder.mkdir()
+    missing, cut, foreign, bare = (folder / f"{name}.db" for name in ("missing", "cut", "foreign", "bare"))
+    cut.touch()
+    foreign.write_text("a letter, and no database at all\n" * 100)
+    with closing(sqlite3.connect(bare)) as connection:
+        connection.execute("VACUUM")
+    for path in (missing, cut, foreign, bare):
+        assert f"python -m db.init_db --db-url '{url_of(path)}'" in refused(url_of(path))
+
+
 def test_a_new_file_has_all_tables_in_wal_mode_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "er" / "new.db"
     open_engine(url_of(path), create=True).dispose()
