@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from backtesting._stats import compute_stats
 from backtesting._util import _Indicator
-from numba import __version__ as numba_version
 
 from core.backtester import check_enough_bars, max_drawdown_pct, prepare_ohlcv_for_backtesting
 from core.bars import frame_from_bars
+from core.compiled import COMPILER
 from core.domain import Bars, FloatArray, Reason, Refusal
 from core.fills import (
     ENTRY_BAR,
@@ -34,7 +34,7 @@ from core.results import BacktestResult, RunSpec, describe_data
 from strategies.registry import Strategy, load_strategy
 from strategies.rule import warm_up
 
-ENGINE = f"fast (numba {numba_version})"
+ENGINE = f"fast ({COMPILER})"
 
 
 def run_fast(bars: Bars, spec: RunSpec) -> BacktestResult:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import overload
 
 from core import domain, fills, sizing
+from core.compiled import compile_copy
 from core.domain import Bars, Costs, FloatArray, Reason
 from core.fills import (
     CASH,
@@ -103,14 +103,14 @@ def run_bars(
 @cache
 def kernel() -> Callable[..., int]:
     """Return `run_bars` compiled, once per process; it is specialised for each rule when first called."""
-    run: Callable[..., int] = _compile(run_bars, _fill_model())
+    run: Callable[..., int] = compile_copy(run_bars, _fill_model())
     return run
 
 
 @cache
 def compiled(decide: Callable[..., Any]) -> Callable[..., Any]:
     """Return a rule's `decide` compiled, once per process."""
-    return _compile(decide, _fill_model())
+    return compile_copy(decide, _fill_model())
 
 
 @cache
@@ -124,21 +124,8 @@ def _fill_model() -> dict[str, Any]:
         *(fills.close_lot, fills.drop_closed, fills.exit_asked, fills.protect, fills.open_lot, fills.fill),
         *(fills.close_all, fills.ask_exits, fills.ask_entry, fills.ask_rungs, fills.ask),
     ):
-        scope[function.__name__] = _compile(function, scope)
+        scope[function.__name__] = compile_copy(function, scope)
     return scope
-
-
-def _compile(function: Callable[..., Any], scope: dict[str, Any]) -> Callable[..., Any]:
-    """Compile a copy of a function that finds the compiled functions where the original finds plain ones.
-
-    Forced inlining makes the loop four times faster; numpy's error model leaves out checks for division by
-    zero, which no price can cause.
-    """
-    plain: Any = function
-    names = {**plain.__globals__, **scope}
-    copy = FunctionType(plain.__code__, names, plain.__name__, plain.__defaults__)
-    fast: Callable[..., Any] = njit(copy, nogil=True, error_model="numpy", forceinline=True)
-    return fast
 
 
 @overload(row)
