@@ -11,7 +11,6 @@ from __future__ import annotations
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -75,7 +74,7 @@ def simulate(bars: Bars, spec: RunSpec, strategy: Strategy) -> BacktestResult:
         data=describe_data(bars, spec.series),
         engine=ENGINE,
         stats=stats[[name for name in stats.index if not name.startswith("_")]],
-        trades=complete_trades(stats["_trades"], runner.exits, bars, is_ruined=equity[-1] <= 0),
+        trades=complete_trades(stats["_trades"], runner, bars, is_ruined=equity[-1] <= 0),
         equity=equity,
         refusals=count_refusals(runner),
     )
@@ -156,17 +155,21 @@ def close_at_the_end(stats: pd.Series, data: pd.DataFrame, spec: RunSpec) -> pd.
     return closed
 
 
-def complete_trades(
-    trades: pd.DataFrame, exits: Mapping[tuple[Any, int], Reason], bars: Bars, *, is_ruined: bool
-) -> pd.DataFrame:
+def complete_trades(trades: pd.DataFrame, runner: Any, bars: Bars, *, is_ruined: bool) -> pd.DataFrame:
     """Return Backtesting.py's trades table with `MaxDrawdownPct` and `Reason` added.
 
-    `exits` names the reason of exits that the rule asked for, by tag and exit bar; `is_ruined` says that
-    the run ended because equity was gone.
+    `runner` is the BacktestStrategy that ran; `is_ruined` says that the run ended because equity was gone.
     """
     rows: list[Any] = list(trades.itertuples(index=False))
     otherwise = Reason.RUIN if is_ruined else Reason.END
-    reasons = [exits.get((row.Tag, row.ExitBar)) or _protective_exit(row) or otherwise for row in rows]
+    # Each exit asked for is of one row, the lot's first on that bar: a part may go before the rest's stop.
+    asked = dict(runner.exits)
+    reasons = [
+        asked.pop((row.Tag, row.ExitBar), None)
+        or _protective_exit(row, runner.first_stops[row.Tag])
+        or otherwise
+        for row in rows
+    ]
     drawdowns = [max_drawdown_pct(row, reason, bars) for row, reason in zip(rows, reasons, strict=True)]
     return trades.assign(MaxDrawdownPct=drawdowns, Reason=[reason.name.lower() for reason in reasons])
 
@@ -205,12 +208,12 @@ def _closed_at(trade: Any, data: pd.DataFrame, spec: RunSpec) -> dict[str, Any]:
     }
 
 
-def _protective_exit(row: Any) -> Reason:
-    """Return STOP or TAKE if one of them explains the exit price, else NONE."""
+def _protective_exit(row: Any, first_stop: float) -> Reason:
+    """Return STOP, TRAIL or TAKE if one of them explains the exit price, else NONE."""
     side = 1 if row.Size > 0 else -1
     # A stop fills at its price or worse, a take at its price or better; a missing one is NaN or None.
     if row.SL and side * (row.ExitPrice - row.SL) <= 0:
-        return Reason.STOP
+        return Reason.STOP if first_stop == row.SL else Reason.TRAIL
     return Reason.TAKE if row.TP and side * (row.ExitPrice - row.TP) >= 0 else Reason.NONE
 
 

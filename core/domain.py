@@ -21,6 +21,12 @@ LOT = 2.0**-20
 
 A power of two, so that scaling prices by it is exact and every driver agrees to the last bit."""
 
+MOST_LOTS = 64
+"""Lots held and asked for at one time, on one account."""
+
+SAME_TARGET = 1e-9
+"""Targets that differ by no more are one: shares of lots add up with rounding."""
+
 
 class Bars(NamedTuple):
     """Closed bars of one series, oldest first; six arrays of one length."""
@@ -77,6 +83,14 @@ class Reason(IntEnum):
     """Still open when the data ended; marked at the last close."""
     RUIN = 7
     """Equity was gone; everything closed at that bar's close."""
+    REDUCE = 8
+    """The rule wanted less of the same side; the oldest lots went first."""
+    TRAIL = 9
+    """The stop, at another price than the entry's: the rule had moved it."""
+    TIME = 10
+    """The rule's exit after so many bars."""
+    REVERSE = 11
+    """The rule wanted the other side."""
 
 
 class Refusal(IntEnum):
@@ -89,6 +103,8 @@ class Refusal(IntEnum):
     """The size rounds down to nothing."""
     CASH = 3
     """Cash cannot pay it at the open."""
+    LOTS = 4
+    """As many lots as an account keeps are held or asked for already."""
 
 
 class PositionView(NamedTuple):
@@ -97,12 +113,16 @@ class PositionView(NamedTuple):
     side: int = 0
     """-1 short, 0 flat, +1 long."""
     entry_price: float = NAN
+    """Mean over the lots held, by size."""
     stop: float = NAN
+    """Of the oldest lot, as `take`."""
     take: float = NAN
     bars_held: int = 0
-    """Bars since the entry fill."""
+    """Bars since the oldest lot's entry fill."""
     rungs: int = 0
     """Ladders only: bit i is set while rung i (1, 2, …) is held."""
+    target: float = 0.0
+    """Signed part of the allocation that the lots held were asked for."""
 
 
 FLAT = PositionView()
@@ -112,9 +132,11 @@ class Decision(NamedTuple):
     """What is wanted from the next open on. A target, not an order: repeating it is harmless."""
 
     target: float
-    """-1 … 1 of the strategy's allocation; k/N for a ladder that wants k of N rungs."""
+    """-1 … 1 of the strategy's allocation; k/N for a ladder that wants k of N rungs. More than is held on
+    the same side adds a lot, less closes the oldest lots first, in part if need be."""
     stop: float = NAN
-    """Absolute price, NaN for none. On a ladder: of the rungs this decision opens."""
+    """Absolute price, NaN for none; moves the stops of all lots held. On a ladder: of the rungs this
+    decision opens."""
     take: float = NAN
     """As `stop`."""
     reason: int = Reason.NONE
@@ -129,7 +151,7 @@ def enter(target: float, stop: float = NAN, take: float = NAN) -> Decision:
 
 def hold(held: PositionView) -> Decision:
     """Want what is already held, protective prices unchanged."""
-    return Decision(float(held.side), held.stop, held.take, Reason.HOLD, held.rungs)
+    return Decision(float(held.target), held.stop, held.take, Reason.HOLD, held.rungs)
 
 
 def flat(reason: int = Reason.NONE) -> Decision:

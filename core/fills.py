@@ -11,10 +11,12 @@ Backtesting.py's broker (0.6.6), because equality is equality with that:
    open. Both are live from the entry bar on. When one bar holds both, the stop comes first.
 3. An entry pays the spread: it fills at open * (1 + side * spread). Exits do not.
 4. Commission is a rate of notional on entry and on exit, taken from cash at once.
-5. An entry that free cash cannot pay at the open, commission included, is refused. Free cash counts open
+5. A target nearer to flat than what is held closes the oldest lots first, the last of them in part, sizes
+   rounded down to the lot; a target further away adds a lot. (`Trade.close` of a portion; `_reduce_trade`.)
+6. An entry that free cash cannot pay at the open, commission included, is refused. Free cash counts open
    lots at this bar's close, as Backtesting.py does; for unleveraged longs the close cancels out.
-6. When equity at a close is not positive, everything is closed at that close and the run is over.
-7. What is open after the last bar is closed at its close (docs/decisions/0002, where Backtesting.py's own
+7. When equity at a close is not positive, everything is closed at that close and the run is over.
+8. What is open after the last bar is closed at its close (docs/decisions/0002, where Backtesting.py's own
    `finalize_trades` is not followed).
 
 All amounts are float64, in quote currency and base units; every expression is written in the order in which
@@ -27,11 +29,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.domain import Costs, Decision, FloatArray, PositionView, Reason, Refusal
-from core.sizing import Account, Sizing, size_entry
-
-MOST_LOTS = 64
-"""Lots held or asked for at one time; a ladder has at most 50 rungs."""
+from core.domain import (
+    MOST_LOTS,
+    SAME_TARGET,
+    Costs,
+    Decision,
+    FloatArray,
+    PositionView,
+    Reason,
+    Refusal,
+)
+from core.sizing import Account, Sizing, round_down, size_entry
 
 # A book is one array, since compiled code pays for every array it is handed. Its first row is the head,
 # then come the lots held, oldest first, then the entries asked for.
@@ -40,8 +48,9 @@ WIDTH = REFUSED + len(Refusal)
 NO_CASH = REFUSED + int(Refusal.CASH)
 HELD = 1
 WANTED = HELD + MOST_LOTS
-# Columns of a lot. EXIT is the reason of an exit asked for, else 0; SIZE is signed.
-SIZE, ENTRY_PRICE, ENTRY_BAR, STOP, TAKE, RUNG, EXIT = range(7)
+# Columns of a lot. SIZE is signed. EXIT is the reason of an exit asked for, else 0; EXIT_SIZE its unsigned
+# size. SHARE is the unsigned part of the target that the lot stands for, FIRST_STOP the stop it began with.
+SIZE, ENTRY_PRICE, ENTRY_BAR, STOP, TAKE, RUNG, EXIT, EXIT_SIZE, SHARE, FIRST_STOP = range(10)
 # Columns of a trade. The first six are its lot's.
 EXIT_BAR, EXIT_PRICE, FEES, PNL, RETURN, REASON = range(6, 12)
 TRADE_COLUMNS = 12
@@ -57,7 +66,7 @@ class OneBar(NamedTuple):
 
 
 def open_book(cash: float) -> FloatArray:
-    """Return an account on one symbol with nothing but cash; shape (129, 10), changed in place."""
+    """Return an account on one symbol with nothing but cash; shape (129, 11), changed in place."""
     book = np.zeros((WANTED + MOST_LOTS, WIDTH))
     book[0, CASH] = cash
     return book
@@ -109,18 +118,27 @@ def free_cash(book: FloatArray, close: float) -> float:
 def view(book: FloatArray, i: int, is_ladder: bool) -> PositionView:  # noqa: FBT001 - no keywords when compiled
     """Return the position as a decision may see it at the close of bar i."""
     if book[0, LOTS] == 0.0:
-        return PositionView(0, np.nan, np.nan, np.nan, 0, 0)
-    rungs = 0
+        return PositionView(0, np.nan, np.nan, np.nan, 0, 0, 0.0)
+    side = 1 if book[HELD, SIZE] > 0 else -1
+    entry, share, rungs = book[HELD, ENTRY_PRICE], book[HELD, SHARE], 0
+    if book[0, LOTS] > 1.0:
+        size, cost, share = 0.0, 0.0, 0.0
+        for k in range(HELD, HELD + int(book[0, LOTS])):
+            size += book[k, SIZE]
+            cost += book[k, SIZE] * book[k, ENTRY_PRICE]
+            share += book[k, SHARE]
+        entry = cost / size
     if is_ladder:
         for k in range(HELD, HELD + int(book[0, LOTS])):
             rungs |= 1 << int(book[k, RUNG])
     return PositionView(
-        1 if book[HELD, SIZE] > 0 else -1,
-        book[HELD, ENTRY_PRICE],
-        book[HELD, STOP],
-        book[HELD, TAKE],
+        side,
+        float(entry),
+        float(book[HELD, STOP]),
+        float(book[HELD, TAKE]),
         i - int(book[HELD, ENTRY_BAR]),
         rungs,
+        float(side * share),
     )
 
 
@@ -143,7 +161,10 @@ def exit_asked(book: FloatArray, trades: FloatArray, i: int, bar: OneBar, costs:
     """Close the lots whose exit was asked for, at this open."""
     for k in range(HELD, HELD + int(book[0, LOTS])):
         if book[k, EXIT] != 0.0:
-            close_lot(book, trades, k, i, bar.open, int(book[k, EXIT]), costs)
+            if book[k, EXIT_SIZE] < abs(book[k, SIZE]):
+                close_part(book, trades, k, i, bar.open, costs)
+            else:
+                close_lot(book, trades, k, i, bar.open, int(book[k, EXIT]), costs)
     book[0, EXITS] = 0.0
     drop_closed(book)
 
@@ -155,9 +176,9 @@ def protect(book: FloatArray, trades: FloatArray, i: int, bar: OneBar, costs: Co
         stop = book[k, STOP]
         if book[k, SIZE] > 0:
             if bar.low <= stop:
-                close_lot(book, trades, k, i, min(bar.open, stop), Reason.STOP, costs)
+                close_lot(book, trades, k, i, min(bar.open, stop), stop_reason(book, k), costs)
         elif bar.high >= stop and book[k, SIZE] < 0:
-            close_lot(book, trades, k, i, max(bar.open, stop), Reason.STOP, costs)
+            close_lot(book, trades, k, i, max(bar.open, stop), stop_reason(book, k), costs)
     for k in range(HELD, last + 1):
         take = book[k, TAKE]
         if book[k, SIZE] > 0:
@@ -167,6 +188,11 @@ def protect(book: FloatArray, trades: FloatArray, i: int, bar: OneBar, costs: Co
             close_lot(book, trades, k, i, min(bar.open, take), Reason.TAKE, costs)
     if book[0, TRADES] > before:
         drop_closed(book)
+
+
+def stop_reason(book: FloatArray, k: int) -> int:
+    """Tell a stop that the rule has moved since the entry from one that it has not."""
+    return code(Reason.STOP) if book[k, STOP] == book[k, FIRST_STOP] else code(Reason.TRAIL)
 
 
 def open_lot(book: FloatArray, k: int, i: int, bar: OneBar, costs: Costs) -> None:
@@ -184,6 +210,7 @@ def open_lot(book: FloatArray, k: int, i: int, bar: OneBar, costs: Costs) -> Non
     book[lot, ENTRY_PRICE] = price
     book[lot, ENTRY_BAR] = i
     book[lot, EXIT] = 0.0
+    book[lot, FIRST_STOP] = book[k, STOP]
     book[0, LOTS] += 1
     book[0, CASH] -= abs(size) * price * costs.commission
 
@@ -208,6 +235,17 @@ def close_lot(
     trades[n, REASON] = code(reason)
     book[0, TRADES] += 1
     book[k, SIZE] = 0.0
+
+
+def close_part(book: FloatArray, trades: FloatArray, k: int, i: int, price: float, costs: Costs) -> None:
+    """Close EXIT_SIZE of the lot in row k; the trade has no stop or take, as in Backtesting.py."""
+    size, part = book[k, SIZE], book[k, EXIT_SIZE]
+    book[k, SIZE] = part if size > 0 else -part
+    close_lot(book, trades, k, i, price, int(book[k, EXIT]), costs)
+    trades[int(book[0, TRADES]) - 1, STOP] = np.nan
+    trades[int(book[0, TRADES]) - 1, TAKE] = np.nan
+    book[k, SIZE] = size - part if size > 0 else size + part
+    book[k, EXIT] = 0.0
 
 
 def drop_closed(book: FloatArray) -> None:
@@ -242,24 +280,61 @@ def ask(
     side = 1 if want.target > 0 else (-1 if want.target < 0 else 0)
     if is_ladder:
         if want.rungs != held.rungs:
-            ask_exits(book, want.reason, held.rungs & ~want.rungs)
+            ask_exits(
+                book, exit_reason(want.reason, want.rungs != 0, Reason.REDUCE), held.rungs & ~want.rungs
+            )
             ask_rungs(book, want, want.rungs & ~held.rungs, close, sizing, costs)
     elif side != held.side:
-        ask_exits(book, want.reason, -1)
+        ask_exits(book, exit_reason(want.reason, side != 0, Reason.REVERSE), -1)
         if side != 0:
             ask_entry(book, want, 0, close, free_cash(book, close), sizing, costs)
     elif side != 0:
         for k in range(HELD, HELD + int(book[0, LOTS])):
             book[k, STOP] = want.stop
             book[k, TAKE] = want.take
+        more = abs(want.target) - abs(held.target)
+        if more > SAME_TARGET:
+            part = Decision(side * more, want.stop, want.take, want.reason, 0)
+            ask_entry(book, part, 0, close, free_cash(book, close), sizing, costs)
+        elif more < -SAME_TARGET:
+            ask_less(book, -more, sizing)
+
+
+def exit_reason(reason: int, wants_more: bool, otherwise: int) -> int:  # noqa: FBT001 - as above
+    """Return the reason of an exit: the decision's own, unless that is one for entering or for nothing."""
+    if code(reason) > code(Reason.HOLD):
+        return code(reason)
+    return code(otherwise) if wants_more else code(Reason.RULE)
 
 
 def ask_exits(book: FloatArray, reason: int, rungs: int) -> None:
     """Ask to close the lots of these rungs (-1: all) at the next open."""
     for k in range(HELD, HELD + int(book[0, LOTS])):
         if rungs & (1 << int(book[k, RUNG])):
-            book[k, EXIT] = code(reason)
-            book[0, EXITS] += 1
+            ask_exit(book, k, abs(book[k, SIZE]), reason)
+
+
+def ask_exit(book: FloatArray, k: int, size: float, reason: int) -> None:
+    """Ask to close this much, unsigned, of the lot in row k at the next open."""
+    book[k, EXIT] = code(reason)
+    book[k, EXIT_SIZE] = size
+    book[0, EXITS] += 1
+
+
+def ask_less(book: FloatArray, share: float, sizing: Sizing) -> None:
+    """Ask to close lots that stand for this share of the allocation, oldest first."""
+    left = share
+    for k in range(HELD, HELD + int(book[0, LOTS])):
+        if left > SAME_TARGET:
+            if book[k, SHARE] - left <= SAME_TARGET:
+                left -= book[k, SHARE]
+                ask_exit(book, k, abs(book[k, SIZE]), Reason.REDUCE)
+            else:
+                part = round_down(abs(book[k, SIZE]) * (left / book[k, SHARE]), sizing.lot)
+                if part > 0:
+                    ask_exit(book, k, part, Reason.REDUCE)
+                    book[k, SHARE] -= left
+                left = 0.0
 
 
 def ask_rungs(
@@ -280,6 +355,9 @@ def ask_entry(
     book: FloatArray, want: Decision, rung: int, close: float, cash: float, sizing: Sizing, costs: Costs
 ) -> float:
     """Ask for one entry, or count its refusal; return the size asked for, unsigned."""
+    if book[0, LOTS] + book[0, ASKED] >= MOST_LOTS:
+        book[0, REFUSED + code(Refusal.LOTS)] += 1
+        return 0.0
     units, refusal = size_entry(want, close, Account(equity(book, close), cash), sizing, costs)
     if code(refusal) != 0:
         book[0, REFUSED + code(refusal)] += 1
@@ -289,5 +367,6 @@ def ask_entry(
     book[k, STOP] = want.stop
     book[k, TAKE] = want.take
     book[k, RUNG] = rung
+    book[k, SHARE] = abs(want.target)
     book[0, ASKED] += 1
     return units

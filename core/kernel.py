@@ -121,8 +121,10 @@ def _fill_model() -> dict[str, Any]:
         *(domain.enter, domain.hold, domain.flat, domain.ladder),
         *(sizing.round_down, sizing.brackets, sizing.size_entry),
         *(fills.has_room, fills.equity, fills.free_cash, fills.view),
-        *(fills.close_lot, fills.drop_closed, fills.exit_asked, fills.protect, fills.open_lot, fills.fill),
-        *(fills.close_all, fills.ask_exits, fills.ask_entry, fills.ask_rungs, fills.ask),
+        *(fills.close_lot, fills.close_part, fills.drop_closed, fills.exit_asked, fills.stop_reason),
+        *(fills.protect, fills.open_lot, fills.fill, fills.close_all),
+        *(fills.exit_reason, fills.ask_exit, fills.ask_exits, fills.ask_less, fills.ask_entry),
+        *(fills.ask_rungs, fills.ask),
     ):
         scope[function.__name__] = compile_copy(function, scope)
     return scope

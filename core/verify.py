@@ -131,7 +131,7 @@ def _bars_to_check(
 
 def _positions(bars: Bars, i: int) -> tuple[PositionView, ...]:
     price = float(bars.close[i])
-    return FLAT, PositionView(1, price, 0.9 * price, 1.1 * price, 3, 0b10)
+    return FLAT, PositionView(1, price, 0.9 * price, 1.1 * price, 3, 0b10, 1.0)
 
 
 def _plain(result: Any) -> tuple[tuple[TradeRecord, ...], FloatArray]:

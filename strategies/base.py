@@ -6,7 +6,7 @@ that imports Backtesting.py's Strategy.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isnan
 from typing import Any, ClassVar, NamedTuple, cast
@@ -16,9 +16,21 @@ import pandas as pd
 from backtesting import Strategy
 
 from core.bars import COLUMNS, bars_from_frame, empty_bars, frame_from_bars
-from core.domain import FLAT, NAN, Bars, Costs, Decision, PositionView, Reason, Refusal
+from core.domain import (
+    FLAT,
+    MOST_LOTS,
+    NAN,
+    SAME_TARGET,
+    Bars,
+    Costs,
+    Decision,
+    PositionView,
+    Reason,
+    Refusal,
+)
 from core.errors import UsageError
-from core.sizing import Account, size_entry
+from core.fills import exit_reason
+from core.sizing import Account, round_down, size_entry
 from strategies.rule import StrategyRule, first_decision, is_ready, row
 
 
@@ -32,7 +44,8 @@ class StrategySignal:
     risk_r: float = 1.0
     """Multiple of the strategy's risk per trade."""
     extra: dict[str, Any] | None = None
-    """stop, take, rr_ratio, reason, target (-1 … 1 of the allocation); `level` on a ladder."""
+    """stop, take, rr_ratio, reason, target (-1 … 1 of the allocation, once this is done); `level` on a
+    ladder; `portion` (0 … 1) of the position where a CLOSE is of a part, `add` where an OPEN adds to one."""
 
 
 class BaseStrategy:
@@ -69,7 +82,7 @@ class BaseStrategy:
         if want is None:
             return [StrategySignal(symbol, "HOLD", extra={"reason": "warm-up"})]
         actions = self._actions(state["position"], want)
-        return [StrategySignal(symbol, action, 1.0, extra) for action, extra in actions]
+        return [StrategySignal(symbol, action, _risk(action, extra), extra) for action, extra in actions]
 
     def decision(self, symbol: str) -> Decision | None:
         """Return what the rule wants at the newest candle, None while warming up."""
@@ -86,7 +99,7 @@ class BaseStrategy:
     def _actions(self, held: PositionView, want: Decision) -> list[tuple[str, dict[str, Any]]]:
         side = (want.target > 0) - (want.target < 0)
         if side == held.side:
-            return [("HOLD", _protection(want) if side else {})]
+            return [_adjusted(held, want) if side else ("HOLD", {})]
         why = {"reason": _reason(want.reason), "target": want.target}
         close = [(f"CLOSE_{_name(held.side)}", why)] if held.side else []
         entry = _protection(want) | why
@@ -131,6 +144,16 @@ class Lot(NamedTuple):
     rung: int
 
 
+class OpenTrades(list[Any]):
+    """Backtesting.py's open trades, walked as they were when the walk began.
+
+    When equity is gone its broker closes trades while walking this list, and so would skip every second.
+    """
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(tuple(super().__iter__()))
+
+
 class BacktestStrategy(Strategy):
     """A rule on Backtesting.py.
 
@@ -150,6 +173,7 @@ class BacktestStrategy(Strategy):
 
     def init(self) -> None:
         """Compute the columns and bind them, so that Backtesting.py starts after their warm-up."""
+        self._broker.trades = OpenTrades(self._broker.trades)
         fields = self.rule.params._fields
         self._params = self.rule.make_params({name: getattr(self, name) for name in fields})
         self._sizing = self.rule.sizing(self._params)._replace(lot=self.unit)
@@ -166,6 +190,8 @@ class BacktestStrategy(Strategy):
         self.asked: set[Lot] = set()
         self.refused: list[tuple[int, Refusal]] = []
         self.exits: dict[tuple[Lot, int], Reason] = {}
+        self.first_stops: dict[Lot, float] = {}
+        self._shares: dict[Lot, float] = {}
 
     def next(self) -> None:
         """Decide at this bar's close and order for the next open."""
@@ -176,11 +202,12 @@ class BacktestStrategy(Strategy):
         if self.rule.is_ladder:
             self._follow_ladder(i, held, want)
         elif (want.target > 0) - (want.target < 0) != held.side:
-            self._exit(i, want.reason, None)
+            self._exit(i, exit_reason(want.reason, want.target != 0, Reason.REVERSE), None)
             if want.target != 0:
                 self._enter(i, want, [0])
         elif held.side:
             self._protect(want)
+            self._resize(i, held, want)
 
     def _bars(self) -> Bars:
         data, unit = self.data, self.unit
@@ -195,39 +222,53 @@ class BacktestStrategy(Strategy):
         if not trades:
             return FLAT
         first, unit, rungs = trades[0], self.unit, 0
+        side = 1 if first.size > 0 else -1
+        entry, share = first.entry_price, self._shares[first.tag]
+        if len(trades) > 1:
+            # Loops: from Python 3.12 on sum() of floats rounds in another way than the other drivers.
+            size, cost, share = 0.0, 0.0, 0.0
+            for trade in trades:
+                size += trade.size
+                cost += trade.size * trade.entry_price
+                share += self._shares[trade.tag]
+            entry = cost / size
         if self.rule.is_ladder:
             for trade in trades:
                 rungs |= 1 << trade.tag.rung
-        stop, take = first.sl, first.tp
-        return PositionView(
-            1 if first.size > 0 else -1,
-            first.entry_price / unit,
-            NAN if stop is None else stop / unit,
-            NAN if take is None else take / unit,
-            i - first.entry_bar,
-            rungs,
-        )
+        stop, take = (NAN if price is None else price / unit for price in (first.sl, first.tp))
+        return PositionView(side, float(entry / unit), stop, take, i - first.entry_bar, rungs, side * share)
 
     def _follow_ladder(self, i: int, held: PositionView, want: Decision) -> None:
         if closing := held.rungs & ~want.rungs:
-            self._exit(i, want.reason, closing)
+            self._exit(i, exit_reason(want.reason, want.rungs != 0, Reason.REDUCE), closing)
         if opening := _rungs(want.rungs & ~held.rungs):
             share = want.target / len(_rungs(want.rungs))
             self._enter(i, want._replace(target=share), opening)
 
+    def _resize(self, i: int, held: PositionView, want: Decision) -> None:
+        more = abs(want.target) - abs(held.target)
+        if more > SAME_TARGET:
+            self._enter(i, want._replace(target=held.side * more), [0])
+        elif more < -SAME_TARGET:
+            self._reduce(i, -more)
+
     def _enter(self, i: int, want: Decision, rungs: list[int]) -> None:
-        close, cash = self._close[i], self._free_cash(i)
+        close, cash, lots = self._close[i], self._free_cash(i), len(self.trades)
         for rung in rungs:
             account = Account(self.equity, cash)
             units, refusal = size_entry(want, close, account, self._sizing, self._costs)
+            if lots >= MOST_LOTS:
+                refusal = Refusal.LOTS
             if refusal:
                 self.refused.append((i, refusal))
                 continue
             order = self.buy if want.target > 0 else self.sell
             lot = Lot(i, rung)
             self.asked.add(lot)
+            self.first_stops[lot], self._shares[lot] = want.stop, abs(want.target)
             order(size=units / self.unit, sl=self._scaled(want.stop), tp=self._scaled(want.take), tag=lot)
             cash -= units * close
+            lots += 1
 
     def _exit(self, i: int, reason: int, rungs: int | None) -> None:
         # Each close order goes to the head of the queue: reversed, the oldest trade is closed first.
@@ -236,14 +277,42 @@ class BacktestStrategy(Strategy):
                 trade.close()
                 self.exits[trade.tag, i + 1] = Reason(reason)
 
-    def _protect(self, want: Decision) -> None:
+    def _reduce(self, i: int, share: float) -> None:
+        """Close lots that stand for this share of the allocation, oldest first, the last one in part."""
+        closing: list[tuple[Any, float]] = []
+        left = share
         for trade in self.trades:
-            for name, price in (("sl", self._scaled(want.stop)), ("tp", self._scaled(want.take))):
-                if getattr(trade, name) != price:
-                    setattr(trade, name, price)
+            of_lot = self._shares[trade.tag]
+            if left <= SAME_TARGET:
+                break
+            if of_lot - left <= SAME_TARGET:
+                closing.append((trade, 1.0))
+                left -= of_lot
+                continue
+            size = abs(trade.size) * self.unit
+            if part := round_down(size * (left / of_lot), self.unit):
+                closing.append((trade, part / size))
+                self._shares[trade.tag] = of_lot - left
+            break
+        for trade, portion in reversed(closing):
+            trade.close(portion)
+            self.exits[trade.tag, i + 1] = Reason.REDUCE
+
+    def _protect(self, want: Decision) -> None:
+        stop, take = self._scaled(want.stop), self._scaled(want.take)
+        # All or none, so that the queue keeps its order: stops newest lot first, takes oldest first.
+        if any(trade.sl != stop for trade in self.trades):
+            for trade in self.trades:
+                trade.sl = stop
+        if any(trade.tp != take for trade in self.trades):
+            for trade in self.trades:
+                trade.tp = take
 
     def _free_cash(self, i: int) -> float:
-        return float(self.equity - sum(abs(t.size) * self.unit * self._close[i] for t in self.trades))
+        bound = 0.0
+        for trade in self.trades:
+            bound += abs(trade.size) * self.unit * self._close[i]
+        return float(self.equity - bound)
 
     def _scaled(self, price: float) -> float | None:
         return None if isnan(price) else price * self.unit
@@ -278,6 +347,23 @@ def _milliseconds(time: object) -> int:
     if moment.tzinfo is None:
         raise UsageError(f"candle time: wanted ms UTC or a time with a zone, got {time!r}")
     return int(moment.value // 1_000_000)
+
+
+def _adjusted(held: PositionView, want: Decision) -> tuple[str, dict[str, Any]]:
+    """Return the action for a position whose side stays: more of it, less of it, or the same."""
+    more = abs(want.target) - abs(held.target)
+    if abs(more) <= SAME_TARGET:
+        return "HOLD", _protection(want)
+    why = _protection(want) | {"reason": _reason(want.reason)}
+    if more > 0:
+        return f"OPEN_{_name(held.side)}", why | {"add": more}
+    why["reason"] = _reason(Reason.REDUCE)
+    return f"CLOSE_{_name(held.side)}", why | {"portion": more / -abs(held.target)}
+
+
+def _risk(action: str, extra: Mapping[str, Any]) -> float:
+    """Return the multiple of the risk per trade that an entry takes."""
+    return float(abs(extra.get("add", extra["target"]))) if action.startswith("OPEN") else 1.0
 
 
 def _protection(want: Decision) -> dict[str, Any]:

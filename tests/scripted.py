@@ -1,5 +1,6 @@
-"""A strategy for tests that does what the candles' volume says: 1 long, 2 short, 3 flat, 4 short
-without stop or take, 0 nothing.
+"""A strategy for tests that does what the candles' volume says: 0 nothing, 1 long, 2 short, 3 flat, 4 short
+without stop or take, 5 half long, 6 a quarter long, 7 a third short, 8 stop nearer, 9 flat because of time,
+10 a quarter more short and 11 a hundredth more long, both without stop or take.
 """
 
 from __future__ import annotations
@@ -29,13 +30,23 @@ def columns(bars: Bars, p: Params) -> Columns[FloatArray]:
 
 
 def decide(now: Columns[float], prev: Columns[float], held: PositionView, p: Params) -> Decision:
-    if now.order == 1.0:
-        return enter(1.0, now.close - p.stop_away, now.close + p.take_away)
-    if now.order == 2.0:
-        return enter(-1.0, now.close + p.stop_away, now.close - p.take_away)
-    if now.order == 4.0:
-        return enter(-1.0)
-    return flat(Reason.RULE) if now.order == 3.0 else hold(held)
+    order, close = now.order, now.close
+    if order in (1.0, 5.0, 6.0):
+        share = 1.0 if order == 1.0 else 0.5 if order == 5.0 else 0.25
+        return enter(share, close - p.stop_away, close + p.take_away)
+    if order in (2.0, 7.0):
+        share = 1.0 if order == 2.0 else 1.0 / 3.0
+        return enter(-share, close + p.stop_away, close - p.take_away)
+    if order in (4.0, 10.0):
+        return enter(-1.0 if order == 4.0 else min(held.target, 0.0) - 0.25)
+    if order == 11.0:
+        return enter(max(held.target, 0.0) + 0.01)
+    if order == 8.0 and held.side != 0:
+        stop = (close + held.entry_price) / 2 - held.side * p.stop_away / 4
+        return Decision(held.target, stop, held.take, Reason.HOLD, 0)
+    if order in (3.0, 9.0):
+        return flat(Reason.RULE if order == 3.0 else Reason.TIME)
+    return hold(held)
 
 
 RULE = StrategyRule(

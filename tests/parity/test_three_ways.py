@@ -12,7 +12,7 @@ import pytest
 
 from core import backtester, engine, fast_backtester, fills, paper, sizing
 from core import kernel as kernel_module
-from core.domain import FLAT, Bars, Costs, Decision, PositionView, Series
+from core.domain import FLAT, MOST_LOTS, Bars, Costs, Decision, PositionView, Series
 from core.kernel import compiled
 from core.results import RunSpec
 from core.verify import Run, check_columns, compare_runs, run_live, verify
@@ -38,7 +38,8 @@ def wild_bars(seed: int) -> Bars:
 
 def scripted_bars(seed: int) -> Bars:
     bars = random_bars(seed, 250, volatility=0.02, price=100.0)
-    orders = np.random.default_rng(seed).choice(5, bars.close.size, p=[0.6, 0.15, 0.12, 0.1, 0.03])
+    likely = [0.4, 0.1, 0.08, 0.08, 0.03, 0.1, 0.08, 0.05, 0.05, 0.03]
+    orders = np.random.default_rng(seed).choice(10, bars.close.size, p=likely)
     return bars._replace(volume=orders.astype(float))
 
 
@@ -64,7 +65,7 @@ def test_three_ways_agree_when_orders_are_arbitrary_and_every_reason_occurs() ->
         assert result.refusals == backtester.simulate(scripted_bars(seed), spec, SCRIPTED).refusals
         reasons |= {trade.reason for trade in verdict.runs[0].trades}
         refusals |= set(result.refusals)
-    assert {"stop", "take", "rule", "end"} <= reasons
+    assert reasons == {"stop", "trail", "take", "rule", "time", "reduce", "reverse", "end"}
     assert "cash" in refusals
 
 
@@ -75,6 +76,28 @@ def test_three_ways_agree_when_equity_runs_out() -> None:
     verdict = verify(ruin, spec_of("SCRIPTED", 0), SCRIPTED)
     assert verdict.differences == ()
     assert [trade.reason for trade in verdict.runs[0].trades] == ["ruin"]
+
+
+def test_three_ways_agree_when_equity_runs_out_with_several_lots_open() -> None:
+    rows = np.array([[100.0, 101.0, 99.0, 100.0]] * 5 + [[100.0, 400.0, 100.0, 400.0]] * 3)
+    orders = np.array([0.0, 10.0, 10.0, 10.0, 0.0, 0.0, 1.0, 0.0])
+    ruin = Bars(START + HOUR * np.arange(8), rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3], orders)
+    verdict = verify(ruin, spec_of("SCRIPTED", 0), SCRIPTED)
+    assert verdict.differences == ()
+    assert [trade.reason for trade in verdict.runs[0].trades] == ["ruin"] * 3
+    assert [trade.entry_ts for trade in verdict.runs[0].trades] == ruin.ts[2:5].tolist()
+
+
+def test_three_ways_agree_when_an_account_has_all_the_lots_it_keeps() -> None:
+    bars = random_bars(3, 200, volatility=0.001, price=100.0)
+    bars = bars._replace(volume=np.where(np.arange(bars.close.size) % 80 == 79, 6.0, 11.0))
+    spec = spec_of("SCRIPTED", 0, stop_away=50.0, take_away=50.0)
+    verdict = verify(bars, spec, SCRIPTED)
+    assert verdict.differences == ()
+    result = fast_backtester.simulate_fast(bars, spec, SCRIPTED)
+    assert result.refusals == backtester.simulate(bars, spec, SCRIPTED).refusals
+    assert result.refusals["lots"] > 5
+    assert "reduce" in {trade.reason for trade in verdict.runs[0].trades}
 
 
 @pytest.mark.parametrize("name", REGISTRY)
@@ -99,7 +122,7 @@ def test_decide_compiled_equals_decide_plain_on_random_rows_nan_and_signed_zero_
         values = np.where(rng.random((2, len(kind._fields))) < 0.2, rng.choice(odd, 1), rng.normal(100, 3, 1))
         values += rng.normal(0, 0.5, values.shape)
         now, prev = (kind(*map(float, row)) for row in values)
-        held = FLAT if rng.random() < 0.5 else PositionView(1, 100.0, 90.0, 110.0, 3, 0b110)
+        held = FLAT if rng.random() < 0.5 else PositionView(1, 100.0, 90.0, 110.0, 3, 0b110, 1.0)
         plain = rule.decide(now, prev, held, rule.params())
         assert np.array_equal(
             np.array(plain, float), np.array(fast(now, prev, held, rule.params()), float), equal_nan=True
@@ -129,6 +152,23 @@ MUTATIONS: list[tuple[Any, Callable[..., Any], str, str]] = [
         "range(HELD + int(book[0, LOTS]) - 1, 0, -1)",
     ),
     (fills, fills.exit_asked, "bar.open", "bar.close"),
+    (fills, fills.close_part, "size - part if", "size if"),
+    (
+        fills,
+        fills.ask_less,
+        "round_down(abs(book[k, SIZE]) * (left / book[k, SHARE]), sizing.lot)",
+        "abs(book[k, SIZE]) / 2",
+    ),
+    (
+        fills,
+        fills.ask_less,
+        "range(HELD, HELD + int(book[0, LOTS]))",
+        "range(HELD + int(book[0, LOTS]) - 1, 0, -1)",
+    ),
+    (fills, fills.ask_less, "book[k, SHARE] -= left", "pass"),
+    (fills, fills.view, "book[k, SIZE] * book[k, ENTRY_PRICE]", "book[k, SIZE] * book[HELD, ENTRY_PRICE]"),
+    (fills, fills.stop_reason, "book[k, FIRST_STOP]", "book[k, ENTRY_PRICE]"),
+    (fills, fills.exit_reason, "code(otherwise)", "code(Reason.RULE)"),
     (sizing, sizing.size_entry, "abs(close - want.stop)", "abs(fill - want.stop) * 1.01"),
 ]
 
@@ -213,7 +253,7 @@ def test_the_loop_run_as_plain_python_gives_what_the_compiled_one_gives(name: st
     params, costs = rule.params(), COSTS[1]
     run = kernel_module.simulate(bars, rule, params, 10_000.0, costs)
     columns = rule.columns(bars, params)
-    book, trades = fills.open_book(10_000.0), fills.make_trades(2 * fills.MOST_LOTS)
+    book, trades = fills.open_book(10_000.0), fills.make_trades(2 * MOST_LOTS)
     curve = np.full(bars.close.size, 10_000.0)
     i = first_decision(columns)
     while i < bars.close.size:

@@ -51,7 +51,9 @@ def test_the_live_class_decides_as_the_rule_does_on_the_whole_history(name: str,
     rng = np.random.default_rng(seed)
     for i in rng.integers(first_decision(columns), bars.close.size, 15):
         held = (
-            PositionView(side=1, stop=1.0, take=2.0, bars_held=3, rungs=0b10) if rng.random() < 0.3 else FLAT
+            PositionView(side=1, stop=1.0, take=2.0, bars_held=3, rungs=0b10, target=1.0)
+            if rng.random() < 0.3
+            else FLAT
         )
         live.set_position("BTC/USDT", held)
         live.state["BTC/USDT"]["df"] = frame.iloc[max(0, i + 1 - live.window) : i + 1]

@@ -97,7 +97,7 @@ def test_a_reversal_closes_and_opens_at_the_same_open() -> None:
 def test_a_new_decision_moves_stop_and_take_of_the_held_position() -> None:
     rows = [Q, Q, Q, (100, 108, 100, 108), (108, 109, 97, 100), Q]
     trade = only_trade(run(rows, {1: 1, 3: 1}))
-    assert (trade.exit_price, trade.reason) == (98.0, "stop")
+    assert (trade.exit_price, trade.reason) == (98.0, "trail")
 
 
 def test_a_trade_still_open_at_the_end_is_closed_at_the_last_close() -> None:
@@ -267,3 +267,32 @@ def test_candles_straight_from_an_exchange_need_no_key_and_come_from_the_network
         assert source.exchange == label
         assert not source.client._exchange.apiKey
         source.client.close()
+
+
+def test_less_of_a_target_closes_the_oldest_lots_first_the_last_in_part() -> None:
+    rows = [Q, Q, Q, Q, (102, 103, 101, 102), Q, Q]
+    # A quarter, then half (a second lot), then a quarter again, then flat.
+    records = run(rows, {1: 6, 2: 5, 3: 6, 5: 3}, stop_away=50.0, take_away=50.0).records
+    assert [(r.reason, r.entry_ts, r.exit_ts, r.exit_price) for r in records] == [
+        ("reduce", at(2), at(4), 102.0),
+        ("rule", at(3), at(6), 100.0),
+    ]
+
+
+def test_a_lot_closed_in_part_is_two_trades_that_share_its_entry() -> None:
+    rows = [Q, Q, Q, (102, 103, 101, 102), Q, (104, 105, 103, 104)]
+    first, rest = run(rows, {1: 1, 2: 6, 4: 3}, stop_away=50.0, take_away=50.0).records
+    assert (first.reason, first.entry_ts, first.exit_ts, first.exit_price) == ("reduce", at(2), at(3), 102.0)
+    assert (rest.reason, rest.entry_ts, rest.exit_ts, rest.exit_price) == ("rule", at(2), at(5), 104.0)
+    whole = 100.0 / 50.0  # 1 % of 10,000 over a stop 50 away
+    assert first.size == pytest.approx(0.75 * whole, abs=LOT)
+    assert first.size + rest.size == pytest.approx(whole, abs=LOT)
+
+
+def test_an_exit_after_so_many_bars_is_named() -> None:
+    assert only_trade(run([Q, Q, Q, Q, Q], {1: 1, 2: 9})).reason == "time"
+
+
+def test_a_reversal_is_named() -> None:
+    first, second = run([Q, Q, Q, Q, Q], {1: 1, 2: 2}).records
+    assert (first.reason, first.side, second.reason, second.side) == ("reverse", "LONG", "end", "SHORT")

@@ -15,7 +15,7 @@ from tests.markets import HOUR, START
 from tests.scripted import ScriptedLive
 
 SYMBOL = "BTC/USDT"
-LONG = PositionView(side=1, entry_price=100.0, stop=90.0, take=120.0, bars_held=2)
+LONG = PositionView(side=1, entry_price=100.0, stop=90.0, take=120.0, bars_held=2, target=1.0)
 
 
 def candle(bar: int, order: float = 0.0, close: float = 100.0) -> dict[str, Any]:
@@ -162,7 +162,7 @@ class TestLadder:
 
     def test_closes_every_held_rung_when_the_close_is_back_at_the_mean(self) -> None:
         live = self.falling()
-        live.set_position(SYMBOL, PositionView(side=1, rungs=0b1010))
+        live.set_position(SYMBOL, PositionView(side=1, rungs=0b1010, target=0.4))
         assert live.state[SYMBOL]["levels"] == {1: True, 2: False, 3: True}
         signals = live.signals(SYMBOL, candle(5, close=110.0))
         closing = [
@@ -175,3 +175,19 @@ class TestLadder:
         live = self.falling()
         quiet = candle(5, close=100.2) | {"high": 100.3, "low": 100.2}
         assert live.on_bar(SYMBOL, quiet) == StrategySignal(SYMBOL, "HOLD", 1.0, {})
+
+
+def test_more_of_the_same_side_is_an_open_that_adds_and_takes_its_part_of_the_risk() -> None:
+    live = warmed()
+    live.set_position(SYMBOL, LONG._replace(target=0.25))
+    signal = live.on_bar(SYMBOL, candle(1, order=5.0))
+    assert (signal.action, signal.risk_r) == ("OPEN_LONG", 0.25)
+    assert signal.extra == {"stop": 90.0, "take": 120.0, "target": 0.5, "reason": "entry", "add": 0.25}
+
+
+def test_less_of_the_same_side_is_a_close_of_a_portion() -> None:
+    live = warmed()
+    live.set_position(SYMBOL, LONG)
+    signal = live.on_bar(SYMBOL, candle(1, order=6.0))
+    assert (signal.action, signal.risk_r) == ("CLOSE_LONG", 1.0)
+    assert signal.extra == {"stop": 90.0, "take": 120.0, "target": 0.25, "reason": "reduce", "portion": 0.75}

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.domain import Costs, Decision, PositionView, Reason, enter, flat, hold
+from core.domain import MOST_LOTS, Costs, Decision, PositionView, Reason, enter, flat, hold
 from core.engine import decision_of
 from core.errors import UsageError
-from core.fills import EXIT_PRICE, MOST_LOTS, REASON, SIZE, OneBar, grown, has_room, make_trades, open_book
+from core.fills import EXIT_PRICE, REASON, SIZE, OneBar, grown, has_room, make_trades, open_book
 from core.multi_backtester import runner
 from core.paper import PaperAccount
 from core.sizing import Sizing
@@ -23,7 +23,8 @@ def test_an_entry_fills_at_the_next_open_and_the_position_shows_it() -> None:
     paper = account()
     assert paper.on_bar(QUIET).side == 0
     paper.submit(enter(1.0, 90.0, 120.0), 100.0)
-    assert paper.on_bar(QUIET._replace(open=102.0, high=103.0)) == PositionView(1, 102.0, 90.0, 120.0, 0, 0)
+    held = paper.on_bar(QUIET._replace(open=102.0, high=103.0))
+    assert held == PositionView(1, 102.0, 90.0, 120.0, 0, 0, 1.0)
     assert paper.curve[-1] == 10_000.0 + 10 * (100.0 - 102.0)
 
 
@@ -75,7 +76,7 @@ def test_trades_grow_without_losing_any() -> None:
 
 
 def test_signals_stand_for_the_decision_they_came_from() -> None:
-    held = PositionView(1, 100.0, 90.0, 120.0, 2, 0b10)
+    held = PositionView(1, 100.0, 90.0, 120.0, 2, 0b10, 1.0)
     assert decision_of([StrategySignal("X", "HOLD", extra={"reason": "warm-up"})], held) == hold(held)
     opened = [StrategySignal("X", "OPEN_LONG", extra={"target": 0.4, "take": 9.0, "stop": None, "level": 2})]
     want = decision_of(opened, held)

@@ -12,7 +12,7 @@ from strategies import mean_reversion_bb as mr
 from strategies import squeeze_breakout as sqz
 from strategies import trend_ema as trend
 
-LONG = PositionView(side=1, entry_price=100.0, stop=97.0, take=106.0, bars_held=3)
+LONG = PositionView(side=1, entry_price=100.0, stop=97.0, take=106.0, bars_held=3, target=1.0)
 
 
 class TestTrendEma:
