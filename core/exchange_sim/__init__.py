@@ -5,7 +5,7 @@
     binanceus.py   Binance.US REST: routes, weights (binanceus_params.py checks what is asked,
                    binanceus_wire.py writes the JSON of the answers)
     kraken.py      Kraken's public REST
-    limits.py      request weights, 429 and 418
+    limits.py      request weights and order counts, 429 and 418
     faults.py      the seeded fault schedule and what each fault does to an answer
     feed.py        candles, trades and prices of one source as seen at a moment
     tape.py        the trades inside a bar   ticker.py  statistics of the last 24 hours
@@ -14,6 +14,10 @@
     synthetic.py   generated candles         stored.py  candles from a database or from files
     replay.py      clocks that put the exchange's present into the past
 
-Trading will add accounts.py (balances, keys, signatures), matching.py (orders against the tape) and
-the signed routes beside the public ones in binanceus.py; until then signed paths refuse the key.
+Trading is Binance.US only, for one account:
+
+    signed.py      the routes behind a key; order_params.py reads orders, order_wire.py writes them
+    trading.py     plays the feed's trades to the open orders whenever somebody asks
+    matching.py    orders against the book and the tape; orders.py its values, liquidity.py what the
+                   book still offers, filters.py the markets' filters, accounts.py key and balances
 """

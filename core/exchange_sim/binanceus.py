@@ -11,9 +11,11 @@ from core.exchange_sim.binanceus_params import Params
 from core.exchange_sim.book import Book, book, no_book
 from core.exchange_sim.candles import MINUTE
 from core.exchange_sim.feed import LATEST, Feed
-from core.exchange_sim.limits import Limits, Verdict, depth_weight
+from core.exchange_sim.limits import Limits, OrderLimit, Verdict, depth_weight
 from core.exchange_sim.markets import TRADING, Market, quoted
+from core.exchange_sim.signed import Signed, SignedRoute
 from core.exchange_sim.ticker import Ticker, ticker
+from core.exchange_sim.trading import Trading
 from core.exchange_sim.venue import Answer, Refused, Request, as_json, page
 
 ROOT = "/api/v3/"
@@ -34,7 +36,7 @@ SIGNED = (
     "rateLimit/order",
     "userDataStream",
 )
-"""Paths that need a key. There are no accounts yet, so every key is refused."""
+"""Paths that need a key; those that signed.py does not answer refuse every key."""
 MARKET_FILTER = ("symbol", "symbols")
 WINDOW = ("startTime", "endTime", "limit")
 
@@ -48,19 +50,35 @@ class Route(NamedTuple):
 
 
 class BinanceUS:
-    """The public part of the venue over one feed."""
+    """The venue over one feed; without an account it is public only."""
 
-    def __init__(self, feed: Feed, markets: tuple[Market, ...], limits: Limits) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        markets: tuple[Market, ...],
+        limits: Limits,
+        trading: Trading | None = None,
+        order_limit: OrderLimit | None = None,
+    ) -> None:
         self._feed = feed
         self._markets: Mapping[str, Market] = {market.id: market for market in markets}
         self._limits = limits
+        self._order_limit = order_limit or OrderLimit()
         self._routes = self._all_routes()
+        self._signed = Signed(trading, self._markets) if trading else None
 
     def answer(self, request: Request, now: int) -> Answer:
         """Return the answer at `now`, with the weight headers, 429 and 418 included."""
         route = self._routes.get(request.path.removeprefix(ROOT)) if request.method == "GET" else None
-        verdict = self._limits.charge(route.weight(request.params) if route else 1, now)
-        body = self._body(request, route, now) if verdict.status == 200 else _too_many(verdict, self._limits)
+        signed = self._signed.route(request) if self._signed else None
+        weight_of = (route or signed or Route(_ping)).weight
+        verdict = self._limits.charge(weight_of(request.params), now)
+        if verdict.status != 200:
+            body = _too_many(verdict, self._limits)
+        elif self._signed and signed:
+            body = self._account_body(self._signed, signed, request, now)
+        else:
+            body = self._body(request, route, now)
         used = str(verdict.used)
         weight = (("X-MBX-USED-WEIGHT", used), ("X-MBX-USED-WEIGHT-1M", used))
         return body._replace(headers=body.headers + weight)
@@ -71,6 +89,18 @@ class BinanceUS:
         try:
             given.check_names(request.params, route.params)
             return as_json(route.reply(request.params, now))
+        except Refused as refusal:
+            return _error(refusal)
+
+    def _account_body(self, account: Signed, route: SignedRoute, request: Request, now: int) -> Answer:
+        try:
+            account.check(request, now)
+            if route.places and not self._order_limit.charge(now):
+                most = self._order_limit.limit
+                raise Refused(
+                    -1015, f"Too many new orders; current limit is {most} orders per 1 SECOND.", 429
+                )
+            return as_json(account.reply(route, request, now))
         except Refused as refusal:
             return _error(refusal)
 
@@ -92,7 +122,9 @@ class BinanceUS:
     def _info(self, params: Params, now: int) -> object:
         listed = given.chosen({k: v for k, v in params.items() if k != "permissions"}, self._markets)
         listed = listed if isinstance(listed, list) else [listed]
-        return wire.exchange_info(listed, now, self._limits.weight_limit, self._limits.raw_limit)
+        return wire.exchange_info(
+            listed, now, self._limits.weight_limit, self._limits.raw_limit, self._order_limit.limit
+        )
 
     def _klines(self, params: Params, now: int) -> object:
         market, interval = given.market(params, self._markets), given.interval(params)

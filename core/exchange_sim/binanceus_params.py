@@ -55,7 +55,7 @@ def whole(params: Params, name: str) -> int | None:
     if text is None:
         return None
     if not re.fullmatch(NUMBER_FORM, text):
-        raise _illegal(name, NUMBER_FORM)
+        raise illegal(name, NUMBER_FORM)
     return min(int(text), LATEST)
 
 
@@ -98,23 +98,24 @@ def count_chosen(params: Params) -> int | None:
     return 1 if "symbol" in params else None
 
 
+def illegal(name: str, form: str) -> Refused:
+    """Return the refusal of a parameter that does not have its form."""
+    return Refused(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{form}'.")
+
+
 def _names(text: str) -> list[str]:
     try:
         names = json.loads(text)
     except ValueError:
         names = None
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        raise _illegal("symbols", r'^\[("[A-Z0-9-_.]{1,20}"(,"[A-Z0-9-_.]{1,20}"){0,}){0,1}\]$')
+        raise illegal("symbols", r'^\[("[A-Z0-9-_.]{1,20}"(,"[A-Z0-9-_.]{1,20}"){0,}){0,1}\]$')
     return names
 
 
 def _known(name: str, parameter: str, markets: Mapping[str, Market]) -> Market:
     if not re.fullmatch(SYMBOL_FORM, name):
-        raise _illegal(parameter, SYMBOL_FORM)
+        raise illegal(parameter, SYMBOL_FORM)
     if name not in markets:
         raise Refused(-1121, "Invalid symbol.")
     return markets[name]
-
-
-def _illegal(name: str, form: str) -> Refused:
-    return Refused(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{form}'.")

@@ -6,7 +6,9 @@ from typing import Any
 
 from core.exchange_sim.book import Book, Side
 from core.exchange_sim.candles import Candles, Interval
+from core.exchange_sim.filters import published
 from core.exchange_sim.markets import TRADING, Market, quoted
+from core.exchange_sim.orders import MARKET_STOPS
 from core.exchange_sim.tape import Trades
 from core.exchange_sim.ticker import Ticker
 
@@ -14,11 +16,13 @@ Json = dict[str, Any]
 ORDER_TYPES = ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"]
 
 
-def exchange_info(markets: list[Market], now: int, weight_limit: int, raw_limit: int) -> Json:
+def exchange_info(
+    markets: list[Market], now: int, weight_limit: int, raw_limit: int, order_limit: int
+) -> Json:
     """Return the trading rules of these markets."""
     limits = [
         ("REQUEST_WEIGHT", "MINUTE", 1, weight_limit),
-        ("ORDERS", "SECOND", 1, 10),
+        ("ORDERS", "SECOND", 1, order_limit),
         ("RAW_REQUESTS", "MINUTE", 5, raw_limit),
     ]
     return {
@@ -143,7 +147,7 @@ def _symbol(market: Market) -> Json:
         "quoteAssetPrecision": 8,
         "baseCommissionPrecision": 8,
         "quoteCommissionPrecision": 8,
-        "orderTypes": ORDER_TYPES,
+        "orderTypes": ORDER_TYPES + (list(MARKET_STOPS) if market.market_stops else []),
         "icebergAllowed": True,
         "ocoAllowed": True,
         "quoteOrderQtyMarketAllowed": True,
@@ -151,35 +155,11 @@ def _symbol(market: Market) -> Json:
         "cancelReplaceAllowed": True,
         "isSpotTradingAllowed": market.status == TRADING,
         "isMarginTradingAllowed": False,
-        "filters": _filters(market),
+        "filters": published(market),
         "permissions": ["SPOT"],
         "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
         "allowedSelfTradePreventionModes": ["EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"],
     }
-
-
-def _filters(market: Market) -> list[Json]:
-    tick, lot = quoted(market.tick), quoted(market.lot)
-    return [
-        {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "1000000.00000000", "tickSize": tick},
-        {"filterType": "PERCENT_PRICE", "multiplierUp": "5", "multiplierDown": "0.2", "avgPriceMins": 5},
-        {"filterType": "LOT_SIZE", "minQty": lot, "maxQty": quoted(market.max_lot), "stepSize": lot},
-        {
-            "filterType": "MIN_NOTIONAL",
-            "minNotional": quoted(market.min_notional),
-            "applyToMarket": True,
-            "avgPriceMins": 5,
-        },
-        {"filterType": "ICEBERG_PARTS", "limit": 10},
-        {
-            "filterType": "MARKET_LOT_SIZE",
-            "minQty": quoted(0),
-            "maxQty": quoted(market.max_lot / 200),
-            "stepSize": quoted(0),
-        },
-        {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200},
-        {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": 5},
-    ]
 
 
 def _levels(side: Side) -> list[list[str]]:

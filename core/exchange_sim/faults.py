@@ -3,11 +3,11 @@
 A plan is asked once per request, in order, and depends on nothing else: the same plan and the same
 requests give the same faults. Kinds:
 
-    delay          the answer comes `seconds` late
+    delay          the request is on its way for `seconds`: processed late, answered late
     reset_before   the connection is reset and the request was never processed
     reset_after    the connection is reset although the request was processed
-    status         HTTP `status` with an HTML page (500, 502, 503, 504)
-    rate_limit     HTTP 429 with Retry-After: `seconds`
+    status         processed, then HTTP `status` with an HTML page (500, 502, 503, 504)
+    rate_limit     HTTP 429 with Retry-After: `seconds`; never processed
     cut            the body ends before its Content-Length
     html           HTTP 200 with an HTML page
     empty          HTTP 200 with no body
@@ -16,6 +16,21 @@ requests give the same faults. Kinds:
     missing        candles: some rows in the middle are left out
     duplicate      candles: one row comes twice
     garbage        candles: one row has NaN, zero, a negative price, text or high below low
+
+and of requests that place, cancel or look up orders:
+
+    late           the connection is reset; the request is processed when the exchange's clock has moved
+                   on by `seconds`, unless its receive window is over by then
+    late_answer    processed at once, answered `seconds` late
+    twice          processed twice, as by a proxy that sends again; the second answer
+    status_before  HTTP `status` with an HTML page; never processed
+    unknown        processed, then HTTP 503 with code -1007: execution status unknown
+    ban            HTTP 418 with Retry-After and the end of the ban, `seconds` on; never processed
+    clock          refused with code -1021, as if the exchange's clock had jumped; never processed
+    foreign        processed, but the answer names another order
+
+Faults at random leave `twice` and `foreign` out: no client can undo what the first does to a market
+order, and the second never happens by itself.
 """
 
 from __future__ import annotations
@@ -34,6 +49,15 @@ CONNECTION_KINDS = ("delay", "reset_before", "reset_after", "cut")
 BODY_KINDS = ("status", "rate_limit", "html", "empty", "cut_json", "stale")
 CANDLE_KINDS = ("missing", "duplicate", "garbage")
 KINDS = CONNECTION_KINDS + BODY_KINDS + CANDLE_KINDS
+ORDER_KINDS = ("late", "late_answer", "twice", "status_before", "unknown", "ban", "clock", "foreign")
+UNPROCESSED = ("reset_before", "rate_limit", "late", "status_before", "ban", "clock")
+"""The venue never sees these requests, or not now."""
+TRADING_KINDS = (
+    *("delay", "reset_before", "reset_after", "cut", "status", "rate_limit", "html", "empty", "cut_json"),
+    *("late", "late_answer", "status_before", "unknown", "ban", "clock"),
+)
+"""What meets orders at random."""
+TRADING_PATHS = ("/order", "/order/oco", "/openOrders", "/orderList")
 CANDLE_PATHS = ("/klines", "/OHLC")
 GARBAGE: tuple[tuple[int, object], ...] = (
     (4, "NaN"),
@@ -53,6 +77,8 @@ class Fault:
     kind: str
     path: str = ""
     """Part of the request's path."""
+    method: str = ""
+    """Of the request; empty for any."""
     times: int = 1
     """So many matching requests meet it …"""
     after: int = 0
@@ -63,6 +89,10 @@ class Fault:
 
     def __post_init__(self) -> None:
         _check_kinds((self.kind,))
+
+    def meets(self, path: str, method: str) -> bool:
+        """Say whether it is for such a request."""
+        return self.path in path and self.method in ("", method) and _fits(self.kind, path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +105,8 @@ class FaultSchedule:
     kinds: tuple[str, ...] = KINDS
     seconds: float = 1.0
     """Of delay, or in Retry-After."""
+    paths: tuple[str, ...] = ("",)
+    """Ends of the paths it is for."""
 
     def __post_init__(self) -> None:
         _check_kinds(self.kinds)
@@ -85,7 +117,7 @@ class FaultSchedule:
 class FaultPlan(Protocol):
     """Says for one request after another whether a fault meets it."""
 
-    def next(self, path: str) -> Fault | None:
+    def next(self, path: str, method: str = "GET") -> Fault | None:
         """Return the fault for the next request, which asks for `path`."""
 
 
@@ -96,11 +128,11 @@ class ListedFaults:
         self._faults = tuple(faults)
         self._matched = [0] * len(self._faults)
 
-    def next(self, path: str) -> Fault | None:
+    def next(self, path: str, method: str = "GET") -> Fault | None:
         """Return the fault for the next request, which asks for `path`."""
         found = None
         for row, fault in enumerate(self._faults):
-            if fault.path not in path or not _fits(fault.kind, path):
+            if not fault.meets(path, method):
                 continue
             if found is None and fault.after <= self._matched[row] < fault.after + fault.times:
                 found = fault
@@ -117,21 +149,40 @@ class SeededFaults:
         self._schedule = schedule
         self._count = 0
 
-    def next(self, path: str) -> Fault | None:
-        """Return the fault for the next request, which asks for `path`."""
+    def next(self, path: str, method: str = "GET") -> Fault | None:
+        """Return the fault for the next request, which asks for `path`; its method is not looked at."""
+        del method
         rng = np.random.default_rng((self._schedule.seed, self._count))
         self._count += 1
         hit, which = rng.random(2)
         kinds = [kind for kind in self._schedule.kinds if _fits(kind, path)]
-        if hit >= self._schedule.rate or not kinds:
+        meets = path.endswith(self._schedule.paths)
+        if hit >= self._schedule.rate or not kinds or not meets:
             return None
         status = int(rng.choice([500, 502, 503, 504]))
         return Fault(kinds[int(which * len(kinds))], status=status, seconds=self._schedule.seconds)
 
 
-def plan_of(faults: Iterable[Fault] | FaultSchedule) -> FaultPlan:
-    """Return the plan, at its beginning."""
-    return SeededFaults(faults) if isinstance(faults, FaultSchedule) else ListedFaults(faults)
+class JoinedFaults:
+    """Two plans in one; where both have a fault for a request the first has its way."""
+
+    def __init__(self, first: FaultPlan, second: FaultPlan) -> None:
+        self._plans = (first, second)
+
+    def next(self, path: str, method: str = "GET") -> Fault | None:
+        """Return the fault for the next request, which asks for `path`."""
+        return next((fault for plan in self._plans if (fault := plan.next(path, method))), None)
+
+
+def plan_of(faults: Iterable[Fault] | FaultSchedule, trading: FaultSchedule | None = None) -> FaultPlan:
+    """Return the plan, at its beginning, with a second schedule for orders if any."""
+    plan = SeededFaults(faults) if isinstance(faults, FaultSchedule) else ListedFaults(faults)
+    return plan if trading is None else JoinedFaults(SeededFaults(trading), plan)
+
+
+def trading_schedule(rate: float, seed: int, seconds: float = 1.0) -> FaultSchedule:
+    """Return faults at random for the requests that place, cancel and look up orders."""
+    return FaultSchedule(seed, rate, TRADING_KINDS, seconds, TRADING_PATHS)
 
 
 def parse_faults(text: str, seed: int) -> tuple[Fault, ...] | FaultSchedule:
@@ -146,7 +197,7 @@ def parse_faults(text: str, seed: int) -> tuple[Fault, ...] | FaultSchedule:
     return FaultSchedule(seed, rate)
 
 
-def spoiled(fault: Fault, answer: Answer, request: Request, previous: Answer | None, seed: int) -> Answer:
+def spoiled(fault: Fault, answer: Answer, previous: Answer | None, seed: int) -> Answer:
     """Return what becomes of an answer whose connection is left alone.
 
     `previous` is the last answer to the same question, `seed` chooses the rows of candle faults.
@@ -154,17 +205,33 @@ def spoiled(fault: Fault, answer: Answer, request: Request, previous: Answer | N
     if fault.kind in CANDLE_KINDS:
         return _with_rows(answer, fault.kind, seed)
     replaced = {
-        "status": page(fault.status, f"{fault.status} {_TITLES.get(fault.status, 'Error')}"),
-        "rate_limit": _rate_limited(request.path, fault.seconds),
+        "status": _trouble(fault.status),
         "html": page(200, "Please wait"),
         "empty": answer._replace(body=b""),
         "cut_json": answer._replace(body=answer.body[: len(answer.body) // 2]),
         "stale": previous or answer,
+        "unknown": as_json({"code": -1007, "msg": _UNKNOWN}, 503),
+        "foreign": _renamed(answer) if fault.kind == "foreign" else answer,
     }
     kept = replaced.get(fault.kind, answer)
     return kept._replace(headers=kept.headers or answer.headers)
 
 
+def instead(fault: Fault, request: Request, now: int) -> Answer:
+    """Return what is answered to a request the venue never sees, whose connection is left alone."""
+    if fault.kind == "rate_limit":
+        return _rate_limited(request.path, fault.seconds)
+    if fault.kind == "ban":
+        until = now + round(fault.seconds * 1000)
+        text = f"Way too much request weight used; IP banned until {until}."
+        return _silenced(as_json({"code": -1003, "msg": text}, 418), fault.seconds)
+    if fault.kind == "clock":
+        text = "Timestamp for this request is outside of the recvWindow."
+        return as_json({"code": -1021, "msg": text}, 400)
+    return _trouble(fault.status)
+
+
+_UNKNOWN = "Timeout waiting for response from backend server. Send status unknown; execution status unknown."
 _TITLES: Mapping[int, str] = {
     500: "Internal Server Error",
     502: "Bad Gateway",
@@ -177,7 +244,22 @@ def _rate_limited(path: str, seconds: float) -> Answer:
     body: dict[str, object] = {"code": -1003, "msg": "Too many requests."}
     if path.startswith("/0/"):
         body = {"error": ["EGeneral:Too many requests"]}
-    return as_json(body, 429)._replace(headers=(("Retry-After", str(max(1, round(seconds)))),))
+    return _silenced(as_json(body, 429), seconds)
+
+
+def _silenced(answer: Answer, seconds: float) -> Answer:
+    return answer._replace(headers=(("Retry-After", str(max(1, round(seconds)))),))
+
+
+def _trouble(status: int) -> Answer:
+    return page(status, f"{status} {_TITLES.get(status, 'Error')}")
+
+
+def _renamed(answer: Answer) -> Answer:
+    body = json.loads(answer.body)
+    if not isinstance(body, dict) or "clientOrderId" not in body:
+        return answer
+    return as_json(body | {"orderId": body["orderId"] + 1, "clientOrderId": "somebody-elses"}, answer.status)
 
 
 def _with_rows(answer: Answer, kind: str, seed: int) -> Answer:
@@ -212,13 +294,13 @@ def _fits(kind: str, path: str) -> bool:
 
 def _check_kinds(kinds: tuple[str, ...]) -> None:
     for kind in kinds:
-        if kind not in KINDS:
-            raise UsageError(unknown_name("fault", kind, KINDS))
+        if kind not in KINDS + ORDER_KINDS:
+            raise UsageError(unknown_name("fault", kind, KINDS + ORDER_KINDS))
 
 
 def _parse_fault(text: str) -> Fault:
     kind, *options = text.strip().split(":")
-    types = {"path": str, "times": int, "after": int, "status": int, "seconds": float}
+    types = {"path": str, "method": str, "times": int, "after": int, "status": int, "seconds": float}
     values: dict[str, Any] = {}
     for option in options:
         name, _, value = option.partition("=")

@@ -9,6 +9,8 @@ WEIGHT_LIMIT = 1200
 """Weight per minute and address."""
 RAW_LIMIT = 5000
 """Requests per five minutes and address."""
+ORDER_LIMIT = 10
+"""Orders per second and account."""
 PATIENCE = 5
 """Requests answered with 429 within one minute before the ban."""
 FIRST_BAN = 2 * MINUTE
@@ -63,6 +65,21 @@ class Limits:
             self._minute, self._used, self._ignored = now // MINUTE, 0, 0
         if now // (5 * MINUTE) != self._five:
             self._five, self._raw = now // (5 * MINUTE), 0
+
+
+class OrderLimit:
+    """Counts one account's orders; windows start on the clock's second."""
+
+    def __init__(self, limit: int = ORDER_LIMIT) -> None:
+        self.limit = limit
+        self._second = self._count = 0
+
+    def charge(self, now: int) -> bool:
+        """Count one order at `now` ms and say whether it may be placed."""
+        if now // 1000 != self._second:
+            self._second, self._count = now // 1000, 0
+        self._count += 1
+        return self._count <= self.limit
 
 
 def depth_weight(levels: int) -> int:

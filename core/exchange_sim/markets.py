@@ -22,6 +22,10 @@ class Market(NamedTuple):
     """`TRADING`, or `BREAK` for a symbol that is listed but no longer traded."""
     max_lot: float = 9000.0
     """Largest limit order, base units."""
+    market_stops: bool = False
+    """Whether stops that become market orders are taken; the venue itself takes limit ones only."""
+    newer_filters: bool = False
+    """Whether NOTIONAL and PERCENT_PRICE_BY_SIDE stand in for MIN_NOTIONAL and PERCENT_PRICE."""
 
     @property
     def base(self) -> str:

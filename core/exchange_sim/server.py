@@ -10,19 +10,23 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import NamedTuple
 
 from aiohttp import web
 
 from core.errors import ExchangeError
+from core.exchange_sim.accounts import AccountConfig
 from core.exchange_sim.binanceus import BinanceUS
 from core.exchange_sim.candles import CandleSource
-from core.exchange_sim.faults import Fault, FaultPlan, FaultSchedule, plan_of, spoiled
+from core.exchange_sim.faults import UNPROCESSED, Fault, FaultPlan, FaultSchedule, instead, plan_of, spoiled
 from core.exchange_sim.feed import Feed
 from core.exchange_sim.kraken import Kraken
-from core.exchange_sim.limits import RAW_LIMIT, WEIGHT_LIMIT, Limits
+from core.exchange_sim.limits import ORDER_LIMIT, RAW_LIMIT, WEIGHT_LIMIT, Limits, OrderLimit
 from core.exchange_sim.markets import LISTED, Market
+from core.exchange_sim.matching import Matching
 from core.exchange_sim.synthetic import SyntheticSource
+from core.exchange_sim.trading import Trading
 from core.exchange_sim.venue import Answer, Request, Venue
 from core.utils import Clock, now_ms
 
@@ -30,6 +34,8 @@ Pause = Callable[[float], Awaitable[None]]
 HOST = "127.0.0.1"
 MOST_LOGGED = 50_000
 MOST_REMEMBERED = 64
+RESET = ("reset_before", "reset_after", "late")
+"""Faults that end in a reset connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +53,15 @@ class SimConfig:
     clock: Clock = now_ms
     """The exchange's time, ms UTC: a bar later than it is not shown."""
     faults: Iterable[Fault] | FaultSchedule = ()
+    trading_faults: FaultSchedule | None = None
+    """Further ones, for orders."""
+    account: AccountConfig = field(default_factory=AccountConfig)
+    """Of Binance.US; Kraken has none."""
     weight_limit: int = WEIGHT_LIMIT
     raw_limit: int = RAW_LIMIT
+    order_limit: int = ORDER_LIMIT
     pause: Pause = asyncio.sleep
-    """How the fault `delay` waits, seconds."""
+    """How the faults `delay` and `late_answer` wait, seconds."""
 
 
 class Logged(NamedTuple):
@@ -74,6 +85,7 @@ class RunningSim:
     plan: FaultPlan
     seed: int
     pause: Pause
+    trading: Trading
     skew_ms: int = 0
     """Added to the clock."""
     requests: list[Logged] = field(default_factory=list, repr=False)
@@ -81,32 +93,65 @@ class RunningSim:
     """Kinds of the faults that happened, in order."""
     previous: dict[tuple[str, str], Answer] = field(default_factory=dict, repr=False)
     """The last answer to each question, for the fault `stale`."""
+    delayed: list[tuple[int, Request]] = field(default_factory=list, repr=False)
+    """Requests on their way, and when (ms UTC) they arrive: those of the fault `late`."""
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     def now(self) -> int:
         """Return the exchange's time, ms UTC."""
         return self.clock() + self.skew_ms
 
-    def set_faults(self, faults: Iterable[Fault] | FaultSchedule) -> None:
+    def set_faults(
+        self, faults: Iterable[Fault] | FaultSchedule, trading: FaultSchedule | None = None
+    ) -> None:
         """Start a new fault plan."""
-        self.plan = plan_of(faults)
+        self.plan = plan_of(faults, trading)
+
+    def books(self) -> Matching:
+        """Return the account's orders, trades and balances as they stand now: what no fault can hide."""
+        with self.lock:
+            self._deliver()
+            self.trading.play(self.now())
+            return self.trading.matching
 
     def log(self, request: Request) -> None:
         """Remember a request; of very many only the newest."""
-        self.requests.append(Logged(*request))
+        self.requests.append(Logged(*request[:3]))
         if len(self.requests) > 2 * MOST_LOGGED:
             del self.requests[:MOST_LOGGED]
 
     def answer(self, request: Request, fault: Fault | None) -> Answer:
         """Return the venue's answer with the fault done to it, and remember the sound one."""
+        with self.lock:
+            self._deliver()
+            if fault is not None and fault.kind in UNPROCESSED:
+                return self._unprocessed(request, fault)
+            question = (request.path, str(sorted(request.params.items())))
+            answer, before = self._process(request, self.now()), self.previous.pop(question, None)
+            if fault is not None and fault.kind == "twice":
+                answer = self._process(request, self.now())
+            self.previous[question] = answer
+            if len(self.previous) > MOST_REMEMBERED:
+                del self.previous[next(iter(self.previous))]
+            if fault is None:
+                return answer
+            return spoiled(fault, answer, before, self.seed + len(self.faults_met))
+
+    def _unprocessed(self, request: Request, fault: Fault) -> Answer:
+        if fault.kind == "late":
+            self.delayed.append((self.now() + round(fault.seconds * 1000), request))
+        return instead(fault, request, self.now())
+
+    def _deliver(self) -> None:
+        """Process what was on its way and has arrived since, each at its own moment."""
+        arrived = sorted((one for one in self.delayed if one[0] <= self.now()), key=itemgetter(0))
+        self.delayed = [one for one in self.delayed if one not in arrived]
+        for moment, request in arrived:
+            self._process(request, moment)
+
+    def _process(self, request: Request, now: int) -> Answer:
         venue = next(venue for start, venue in self.venues.items() if request.path.startswith(start))
-        question = (request.path, str(sorted(request.params.items())))
-        answer, before = venue.answer(request, self.now()), self.previous.pop(question, None)
-        self.previous[question] = answer
-        if len(self.previous) > MOST_REMEMBERED:
-            del self.previous[next(iter(self.previous))]
-        if fault is None:
-            return answer
-        return spoiled(fault, answer, request, before, self.seed + len(self.faults_met))
+        return venue.answer(request, now)
 
 
 @contextmanager
@@ -134,12 +179,14 @@ def _sim(config: SimConfig, url: str) -> RunningSim:
     markets = config.markets or (config.source.markets() if config.source else LISTED)
     source = config.source or SyntheticSource(config.seed, markets)
     feed = Feed(source, config.seed)
+    trading = Trading(feed, config.account)
+    limits = Limits(config.weight_limit, config.raw_limit)
     venues: dict[str, Venue] = {
         "/0/": Kraken(feed, markets),
-        "": BinanceUS(feed, markets, Limits(config.weight_limit, config.raw_limit)),
+        "": BinanceUS(feed, markets, limits, trading, OrderLimit(config.order_limit)),
     }
-    plan = plan_of(config.faults)
-    return RunningSim(url, source.kind, venues, config.clock, plan, config.seed, config.pause)
+    plan = plan_of(config.faults, config.trading_faults)
+    return RunningSim(url, source.kind, venues, config.clock, plan, config.seed, config.pause, trading)
 
 
 def _listen(port: int) -> socket.socket:
@@ -179,20 +226,29 @@ async def _stop(runner: web.AppRunner) -> None:
 
 
 async def _handle(sim: RunningSim, web_request: web.Request) -> web.StreamResponse:
-    form = {name: str(value) for name, value in (await web_request.post()).items()}
-    request = Request(web_request.method, web_request.path, {**form, **web_request.query})
+    request = await _read(web_request)
     sim.log(request)
-    fault = sim.plan.next(request.path)
+    fault = sim.plan.next(request.path, request.method)
+    kind = fault.kind if fault else ""
     if fault is not None:
-        sim.faults_met.append(fault.kind)
-        if fault.kind == "delay":
+        sim.faults_met.append(kind)
+        if kind == "delay":
             await sim.pause(fault.seconds)
-        if fault.kind == "reset_before":
-            return _reset(web_request)
     answer = sim.answer(request, fault)
-    if fault is not None and fault.kind == "reset_after":
+    if kind in RESET:
         return _reset(web_request)
-    return await _send(sim, web_request, answer, cut=fault is not None and fault.kind == "cut")
+    if fault is not None and kind == "late_answer":
+        await sim.pause(fault.seconds)
+    return await _send(sim, web_request, answer, cut=kind == "cut")
+
+
+async def _read(web_request: web.Request) -> Request:
+    body = await web_request.text()
+    form = {name: str(value) for name, value in (await web_request.post()).items()}
+    query = web_request.raw_path.partition("?")[2]
+    params = {**form, **web_request.query}
+    key = web_request.headers.get("X-MBX-APIKEY", "")
+    return Request(web_request.method, web_request.path, params, query + body, key)
 
 
 async def _send(sim: RunningSim, request: web.Request, answer: Answer, *, cut: bool) -> web.StreamResponse:

@@ -15,6 +15,10 @@ class Request(NamedTuple):
     path: str
     params: dict[str, str]
     """Of the query string and, for the names it lacks, of the form in the body."""
+    payload: str = ""
+    """The text that is signed: the query string and the body behind it, as they came."""
+    key: str = ""
+    """Of the header that names the account."""
 
 
 class Answer(NamedTuple):

@@ -10,14 +10,19 @@ from core.exchange_sim.faults import (
     CANDLE_KINDS,
     CONNECTION_KINDS,
     KINDS,
+    ORDER_KINDS,
+    TRADING_KINDS,
     Fault,
     FaultPlan,
     FaultSchedule,
+    instead,
     parse_faults,
     plan_of,
     spoiled,
+    trading_schedule,
 )
 from core.exchange_sim.venue import Answer, Request, as_json
+from tests.sim import NOON
 
 KLINES, TIME, OHLC = "/api/v3/klines", "/api/v3/time", "/0/public/OHLC"
 ROWS = [[n, "10.0", "12.0", "9.0", "11.0", "5.0"] for n in range(10)]
@@ -28,9 +33,9 @@ def met(plan: FaultPlan, *paths: str) -> list[str]:
     return [fault.kind if (fault := plan.next(path)) else "" for path in paths]
 
 
-def after(kind: str, answer: Answer = SOUND, path: str = KLINES, seed: int = 1, **how: float) -> Answer:
+def after(kind: str, answer: Answer = SOUND, seed: int = 1, **how: float) -> Answer:
     fault = Fault(kind, **how)  # type: ignore[arg-type]
-    return spoiled(fault, answer, Request("GET", path, {}), None, seed)
+    return spoiled(fault, answer, None, seed)
 
 
 def rows_after(kind: str, seed: int = 1) -> list[list[object]]:
@@ -80,7 +85,8 @@ def test_a_status_comes_with_a_page_in_html(status: int) -> None:
 
 
 def test_a_rate_limit_says_when_to_come_back_in_each_venues_words() -> None:
-    us, kraken = after("rate_limit", seconds=3.0), after("rate_limit", path=OHLC)
+    fault = Fault("rate_limit", seconds=3.0)
+    us, kraken = (instead(fault, Request("GET", path, {}), NOON) for path in (KLINES, OHLC))
     assert (us.status, us.headers) == (429, (("Retry-After", "3"),))
     assert json.loads(us.body) == {"code": -1003, "msg": "Too many requests."}
     assert json.loads(kraken.body) == {"error": ["EGeneral:Too many requests"]}
@@ -96,9 +102,8 @@ def test_bodies_that_are_not_the_answer() -> None:
 
 def test_a_stale_answer_is_the_previous_one_to_the_same_question() -> None:
     old = as_json([["old"]])
-    request = Request("GET", KLINES, {})
-    assert spoiled(Fault("stale"), SOUND, request, old, 1).body == old.body
-    assert spoiled(Fault("stale"), SOUND, request, None, 1) == SOUND
+    assert spoiled(Fault("stale"), SOUND, old, 1).body == old.body
+    assert spoiled(Fault("stale"), SOUND, None, 1) == SOUND
 
 
 @pytest.mark.parametrize("kind", CONNECTION_KINDS)
@@ -136,7 +141,7 @@ def test_garbage_spoils_one_value_of_one_row_in_many_ways() -> None:
 
 def test_krakens_candles_are_spoiled_too() -> None:
     answer = as_json({"error": [], "result": {"last": 5, "XXBTZUSD": ROWS}})
-    body = json.loads(after("missing", answer, OHLC).body)
+    body = json.loads(after("missing", answer).body)
     assert len(body["result"]["XXBTZUSD"]) < 10
     assert body["result"]["last"] == 5
 
@@ -176,6 +181,59 @@ def test_a_wrong_list_is_refused_in_one_line(text: str, why: str) -> None:
 def test_an_unknown_kind_in_a_schedule_is_refused() -> None:
     with pytest.raises(UsageError, match="unknown fault 'nix'"):
         FaultSchedule(7, 0.1, ("nix",))
+
+
+def test_a_fault_can_be_for_one_method() -> None:
+    plan = plan_of([Fault("unknown", path="order", method="POST")])
+    assert [plan.next("/api/v3/order", method) is None for method in ("GET", "POST", "POST")] == [
+        True,
+        False,
+        True,
+    ]
+    assert parse_faults("late:method=POST", 7) == (Fault("late", method="POST"),)
+
+
+def test_trading_faults_meet_orders_beside_other_faults() -> None:
+    plan = plan_of([Fault("html", times=3)], trading_schedule(1.0, 7))
+    found = met(plan, "/api/v3/order", KLINES, "/api/v3/openOrders", "/api/v3/account")
+    assert found[1] == found[3] == "html"
+    assert set(found[::2]) <= set(TRADING_KINDS)
+    assert "twice" not in TRADING_KINDS
+
+
+def test_a_ban_says_until_when_in_header_and_text() -> None:
+    answer = instead(Fault("ban", seconds=90), Request("POST", "/api/v3/order", {}), NOON)
+    assert (answer.status, answer.headers) == (418, (("Retry-After", "90"),))
+    assert json.loads(answer.body)["code"] == -1003
+    assert f"banned until {NOON + 90_000}" in json.loads(answer.body)["msg"]
+
+
+def test_trouble_before_processing_looks_like_trouble_after_it() -> None:
+    request = Request("POST", "/api/v3/order", {})
+    before, processed = (
+        instead(Fault("status_before", status=502), request, NOON),
+        after("status", status=502),
+    )
+    assert before == processed._replace(headers=())
+    assert json.loads(instead(Fault("clock"), request, NOON).body)["code"] == -1021
+
+
+def test_an_unknown_outcome_has_its_code() -> None:
+    answer = after("unknown")
+    assert (answer.status, json.loads(answer.body)["code"]) == (503, -1007)
+
+
+def test_a_foreign_answer_is_another_orders_and_only_orders_are_renamed() -> None:
+    mine = {"orderId": 5, "clientOrderId": "mine", "status": "NEW"}
+    said = json.loads(after("foreign", as_json(mine)).body)
+    assert said == {"orderId": 6, "clientOrderId": "somebody-elses", "status": "NEW"}
+    for answer in (SOUND, as_json({"code": -1})):
+        assert after("foreign", answer) == answer
+
+
+def test_faults_of_orders_leave_the_answer_alone_that_the_server_sends_as_it_is() -> None:
+    for kind in set(ORDER_KINDS) - {"unknown", "foreign"}:
+        assert after(kind) == SOUND
 
 
 def test_every_kind_is_of_the_connection_the_body_or_the_candles() -> None:

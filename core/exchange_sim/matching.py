@@ -1,0 +1,333 @@
+"""The matching engine: orders against the book and the tape, in exact decimals, without any I/O.
+
+An order that arrives takes from the book what its limit reaches; what is left rests until trades of the
+tape reach it, and gets at most their volume. The book is a pure function of market, time and last price
+less what the account took from it within the same second. Nothing here depends on how often it is asked:
+the state after a trade follows from the trades and the orders before it.
+
+Own orders never meet each other: the book holds the market's offers alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
+
+from core.exchange_sim.accounts import AccountConfig, Wallet
+from core.exchange_sim.filters import Held, check_filters
+from core.exchange_sim.liquidity import Liquidity
+from core.exchange_sim.markets import TRADING, Market
+from core.exchange_sim.orders import (
+    ALGOS,
+    BUY,
+    CANCELED,
+    EXPIRED,
+    FILLED,
+    FOK,
+    GTC,
+    LIMIT_MAKER,
+    MARKET,
+    MARKET_STOPS,
+    NO_LIST,
+    PARTLY,
+    SMALLEST,
+    STOP_LOSS,
+    TAKE_PROFIT,
+    ZERO,
+    DepthAt,
+    Level,
+    NewOrder,
+    NewPair,
+    Order,
+    OrderList,
+    OwnTrade,
+    Print,
+    Seen,
+    lot_of,
+    rounded_down,
+    walk,
+)
+from core.exchange_sim.venue import Refused
+
+Unit = tuple[str, int]
+"""What funds are kept for: a pair (no symbol, its id) or a single order (symbol, its id)."""
+_UNSUPPORTED = {STOP_LOSS: "Stop loss", TAKE_PROFIT: "Take profit"}
+
+
+class Matching:
+    """One account's orders, trades and balances."""
+
+    def __init__(self, account: AccountConfig, depth: DepthAt) -> None:
+        self.wallet = Wallet(account.balances)
+        self.orders: dict[str, dict[int, Order]] = {}
+        """By symbol and id."""
+        self.trades: dict[str, list[OwnTrade]] = {}
+        """By symbol, oldest first."""
+        self.lists: dict[int, OrderList] = {}
+        self._account = account
+        self._liquidity = Liquidity(depth)
+        self._open: dict[str, dict[int, Order]] = {}
+        self._kept: dict[Unit, Decimal] = {}
+
+    def open_orders(self, symbol: str | None = None) -> list[Order]:
+        """Return the open orders of one symbol or of all, oldest first."""
+        chosen = self._open.values() if symbol is None else [self._open.get(symbol, {})]
+        return sorted((one for orders in chosen for one in orders.values()), key=lambda one: one.created)
+
+    def find(self, symbol: str, order_id: int | None = None, client_id: str | None = None) -> Order | None:
+        """Return the order with this id, or the newest with this client order id."""
+        orders = self.orders.get(symbol, {})
+        if order_id is not None:
+            found = orders.get(order_id)
+            return found if found and client_id in (None, found.client_id) else None
+        return next((one for one in reversed(orders.values()) if one.client_id == client_id), None)
+
+    def trades_of(self, order: Order) -> list[OwnTrade]:
+        """Return the executions of one order."""
+        return [one for one in self.trades.get(order.market.symbol, ()) if one.order_id == order.id]
+
+    def check(self, new: NewOrder, seen: Seen) -> None:
+        """Refuse an order for any reason but the balance, and change nothing."""
+        self._check_alone(new, seen, 1)
+        if new.kind == LIMIT_MAKER and self._crosses(new, seen):
+            raise Refused(-2010, "Order would immediately match and take.")
+
+    def place(self, new: NewOrder, seen: Seen) -> Order:
+        """Take an order, execute what can be at once, and return it as it stands then.
+
+        Raises Refused with Binance's code when it is not taken; nothing has changed then.
+        """
+        self.check(new, seen)
+        order = self._draft(new, seen.time)
+        if order.kind == MARKET:
+            return self._at_market(order, new, seen)
+        self._keep(order, order.needs)
+        self._put(order)
+        if order.kind in ALGOS:
+            return order
+        return self._work(order, seen.time, seen.last)
+
+    def place_pair(self, new: NewPair, seen: Seen) -> OrderList:
+        """Take two orders of which one cancels the other; funds are kept once, for the dearer.
+
+        Raises Refused with Binance's code when they are not taken; nothing has changed then.
+        """
+        for count, asked in enumerate((new.limit, new.stop), start=1):
+            self._check_alone(asked, seen, count)
+        _check_prices(new, seen)
+        if any(one.client_id == new.client_id and self._is_executing(one) for one in self.lists.values()):
+            raise Refused(-2010, "Duplicate order sent.")
+        ids = self._next_id(new.limit.market), self._next_id(new.limit.market) + 1
+        made = OrderList(len(self.lists) + 1, new.client_id, new.limit.market, ids, seen.time)
+        legs = [
+            replace(self._draft(asked, seen.time), id=order_id, list_id=made.id)
+            for asked, order_id in zip((new.limit, new.stop), ids, strict=True)
+        ]
+        self._keep(legs[0], max(leg.needs for leg in legs))
+        self.lists[made.id] = made
+        for leg in legs:
+            self._put(leg)
+        return made
+
+    def cancel(self, order: Order, now: int) -> list[Order]:
+        """Cancel an open order, and the other of its pair; return them as they stand then."""
+        return [self._close(one, CANCELED, now) for one in self._siblings(order) if one.open]
+
+    def trade(self, market: Market, seen: Print) -> None:
+        """Let one trade of the tape reach resting orders and set waiting ones to work."""
+        left = rounded_down(seen.amount, lot_of(market))
+        for order in self._reached(market, seen.price):
+            if left <= 0:
+                break
+            amount = min(left, order.left)
+            left -= amount
+            self._executed(order, [Level(order.price, amount)], seen.time, maker=True)
+        for order in list(self._open.get(market.symbol, {}).values()):
+            if not order.working and order.triggered_by(seen.price):
+                self._trigger(order, seen)
+
+    def _check_alone(self, new: NewOrder, seen: Seen, count: int) -> None:
+        _check_market(new)
+        mine = self._open.get(new.market.symbol, {}).values()
+        waiting = sum(one.kind in ALGOS for one in mine) + 1
+        check_filters(Held(new, seen, len(mine) + count, waiting))
+        if any(one.client_id == new.client_id for one in mine):
+            raise Refused(-2010, "Duplicate order sent.")
+        if new.kind in ALGOS and self._draft(new, seen.time).triggered_by(seen.last):
+            raise Refused(-2010, "Stop price would trigger immediately.")
+
+    def _crosses(self, new: NewOrder, seen: Seen) -> bool:
+        order = self._draft(new, seen.time)
+        return bool(walk(self._liquidity.offered(order, seen.time, seen.last), order, None))
+
+    def _draft(self, new: NewOrder, now: int) -> Order:
+        return Order(
+            id=self._next_id(new.market),
+            list_id=NO_LIST,
+            client_id=new.client_id,
+            market=new.market,
+            side=new.side,
+            kind=new.kind,
+            lifetime=new.lifetime,
+            quantity=new.quantity or ZERO,
+            value=new.value or ZERO,
+            price=new.price or ZERO,
+            stop=new.stop or ZERO,
+            created=now,
+            updated=now,
+            working=new.kind not in ALGOS,
+        )
+
+    def _at_market(self, order: Order, new: NewOrder, seen: Seen) -> Order:
+        levels = self._liquidity.offered(order, seen.time, seen.last)
+        taken = walk(levels, order, new.quantity, new.value)
+        if new.quantity is None:
+            if levels and not taken:
+                raise Refused(-1013, "Filter failure: LOT_SIZE")
+            order = replace(order, quantity=_amount(taken))
+        wanted = (new.value or _cost(taken)) if order.buys else order.quantity
+        self._keep(order, wanted)
+        self._put(order)
+        return self._take(order, taken, seen.time)
+
+    def _work(self, order: Order, now: int, last: Decimal) -> Order:
+        taken = walk(self._liquidity.offered(order, now, last), order, order.left)
+        if order.lifetime == FOK and _amount(taken) < order.left:
+            taken = []
+        if order.lifetime == GTC:
+            return self._executed(order, taken, now)
+        return self._take(order, taken, now)
+
+    def _take(self, order: Order, taken: list[Level], now: int) -> Order:
+        """Execute what was found; the rest has no second chance."""
+        order = self._executed(order, taken, now)
+        return self._close(order, EXPIRED, now) if order.open else order
+
+    def _trigger(self, order: Order, seen: Print) -> None:
+        self._expire_others(order, seen.time)
+        order = self._put(replace(order, working=True, updated=seen.time))
+        if order.kind not in MARKET_STOPS:
+            self._work(order, seen.time, seen.price)
+            return
+        # Its funds were kept at the stop price; the book may be dearer, and then free cash pays as well.
+        self._keep(order, ZERO)
+        budget = self.wallet.of(order.pays).free if order.buys else None
+        taken = walk(self._liquidity.offered(order, seen.time, seen.price), order, order.left, budget)
+        self._keep(order, _cost(taken) if order.buys else order.left)
+        self._take(order, taken, seen.time)
+
+    def _executed(self, order: Order, taken: Iterable[Level], now: int, *, maker: bool = False) -> Order:
+        for price, amount in taken:
+            self._expire_others(order, now)
+            self._book(order, price, amount, now, maker=maker)
+            done = order.executed + amount
+            order = replace(
+                order,
+                executed=done,
+                turnover=order.turnover + price * amount,
+                updated=now,
+                status=FILLED if done == order.quantity else PARTLY,
+            )
+            self._put(order)
+            if not maker:
+                self._liquidity.take(order, Level(price, amount), now)
+        # What takes at any price has its funds counted out already.
+        if order.price or not order.open:
+            self._keep(order, order.needs)
+        return order
+
+    def _book(self, order: Order, price: Decimal, amount: Decimal, now: int, *, maker: bool) -> None:
+        cost = price * amount
+        given, taken = (cost, amount) if order.buys else (amount, cost)
+        fee = rounded_down(taken * (self._account.maker if maker else self._account.taker), SMALLEST)
+        self.wallet.pay(order.pays, given)
+        self._kept[_unit(order)] -= given
+        self.wallet.earn(order.earns, taken - fee)
+        done = self.trades.setdefault(order.market.symbol, [])
+        done.append(
+            OwnTrade(
+                len(done) + 1,
+                order.id,
+                order.list_id,
+                order.market,
+                order.buys,
+                maker,
+                price,
+                amount,
+                fee,
+                order.earns,
+                now,
+            )
+        )
+
+    def _close(self, order: Order, status: str, now: int) -> Order:
+        order = self._put(replace(order, status=status, updated=now))
+        self._keep(order, max(one.needs for one in self._siblings(order)))
+        return order
+
+    def _expire_others(self, order: Order, now: int) -> None:
+        for other in self._siblings(order):
+            if other.id != order.id and other.open:
+                self._put(replace(other, status=EXPIRED, updated=now))
+                self._keep(order, order.needs)
+
+    def _siblings(self, order: Order) -> list[Order]:
+        mine = self.orders[order.market.symbol]
+        ids = (order.id,) if order.list_id == NO_LIST else self.lists[order.list_id].orders
+        return [mine[order_id] for order_id in ids]
+
+    def _is_executing(self, pair: OrderList) -> bool:
+        return any(self.orders[pair.market.symbol][order_id].open for order_id in pair.orders)
+
+    def _keep(self, order: Order, amount: Decimal) -> None:
+        """Make what is kept for an order (with its pair) this amount."""
+        unit = _unit(order)
+        self.wallet.lock(order.pays, amount - self._kept.get(unit, ZERO))
+        self._kept[unit] = amount
+        if not amount:
+            del self._kept[unit]
+
+    def _put(self, order: Order) -> Order:
+        symbol = order.market.symbol
+        self.orders.setdefault(symbol, {})[order.id] = order
+        mine = self._open.setdefault(symbol, {})
+        mine[order.id] = order
+        if not order.open:
+            del mine[order.id]
+        return order
+
+    def _next_id(self, market: Market) -> int:
+        return len(self.orders.get(market.symbol, ())) + 1
+
+    def _reached(self, market: Market, price: Decimal) -> list[Order]:
+        mine = self._open.get(market.symbol, {}).values()
+        found = [one for one in mine if one.working and one.reached_by(price)]
+        # The best price first, and of equal ones the oldest.
+        return sorted(found, key=lambda one: (-one.price if one.buys else one.price, one.id))
+
+
+def _unit(order: Order) -> Unit:
+    return (order.market.symbol, order.id) if order.list_id == NO_LIST else ("", order.list_id)
+
+
+def _amount(levels: Iterable[Level]) -> Decimal:
+    return sum((level.amount for level in levels), ZERO)
+
+
+def _cost(levels: Iterable[Level]) -> Decimal:
+    return sum((level.price * level.amount for level in levels), ZERO)
+
+
+def _check_market(new: NewOrder) -> None:
+    if new.market.status != TRADING:
+        raise Refused(-1013, "Market is closed.")
+    if new.kind in MARKET_STOPS and not new.market.market_stops:
+        raise Refused(-1013, f"{_UNSUPPORTED[new.kind]} orders are not supported for this symbol.")
+
+
+def _check_prices(new: NewPair, seen: Seen) -> None:
+    limit, stop = new.limit.price or ZERO, new.stop.stop or ZERO
+    holds = limit < seen.last < stop if new.limit.side == BUY else stop < seen.last < limit
+    if not holds:
+        raise Refused(-2010, "The relationship of the prices for the orders is not correct.")
