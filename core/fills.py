@@ -115,12 +115,12 @@ def free_cash(book: FloatArray, close: float) -> float:
     return equity(book, close) - bound
 
 
-def view(book: FloatArray, i: int, is_ladder: bool) -> PositionView:  # noqa: FBT001 - no keywords when compiled
-    """Return the position as a decision may see it at the close of bar i."""
+def view(book: FloatArray, i: int) -> PositionView:
+    """Return the position as a decision may see it at the close of bar i, without rungs."""
     if book[0, LOTS] == 0.0:
         return PositionView(0, np.nan, np.nan, np.nan, 0, 0, 0.0)
     side = 1 if book[HELD, SIZE] > 0 else -1
-    entry, share, rungs = book[HELD, ENTRY_PRICE], book[HELD, SHARE], 0
+    entry, share = book[HELD, ENTRY_PRICE], book[HELD, SHARE]
     if book[0, LOTS] > 1.0:
         size, cost, share = 0.0, 0.0, 0.0
         for k in range(HELD, HELD + int(book[0, LOTS])):
@@ -128,18 +128,24 @@ def view(book: FloatArray, i: int, is_ladder: bool) -> PositionView:  # noqa: FB
             cost += book[k, SIZE] * book[k, ENTRY_PRICE]
             share += book[k, SHARE]
         entry = cost / size
-    if is_ladder:
-        for k in range(HELD, HELD + int(book[0, LOTS])):
-            rungs |= 1 << int(book[k, RUNG])
     return PositionView(
         side,
         float(entry),
         float(book[HELD, STOP]),
         float(book[HELD, TAKE]),
         i - int(book[HELD, ENTRY_BAR]),
-        rungs,
+        0,
         float(side * share),
     )
+
+
+def view_ladder(book: FloatArray, i: int) -> PositionView:
+    """Return the same with the rungs that a ladder holds."""
+    held = view(book, i)
+    rungs = 0
+    for k in range(HELD, HELD + int(book[0, LOTS])):
+        rungs |= 1 << int(book[k, RUNG])
+    return PositionView(held.side, held.entry_price, held.stop, held.take, held.bars_held, rungs, held.target)
 
 
 def fill(book: FloatArray, trades: FloatArray, i: int, bar: OneBar, costs: Costs) -> None:
@@ -183,9 +189,9 @@ def protect(book: FloatArray, trades: FloatArray, i: int, bar: OneBar, costs: Co
         take = book[k, TAKE]
         if book[k, SIZE] > 0:
             if bar.high >= take:
-                close_lot(book, trades, k, i, max(bar.open, take), Reason.TAKE, costs)
+                close_lot(book, trades, k, i, max(bar.open, take), code(Reason.TAKE), costs)
         elif bar.low <= take and book[k, SIZE] < 0:
-            close_lot(book, trades, k, i, min(bar.open, take), Reason.TAKE, costs)
+            close_lot(book, trades, k, i, min(bar.open, take), code(Reason.TAKE), costs)
     if book[0, TRADES] > before:
         drop_closed(book)
 
@@ -232,7 +238,7 @@ def close_lot(
     trades[n, FEES] = fees
     trades[n, PNL] = gross - fees
     trades[n, RETURN] = side * (price / entry - 1) - fees / (abs(size) * entry)
-    trades[n, REASON] = code(reason)
+    trades[n, REASON] = reason
     book[0, TRADES] += 1
     book[k, SIZE] = 0.0
 
@@ -263,28 +269,16 @@ def drop_closed(book: FloatArray) -> None:
 def close_all(book: FloatArray, trades: FloatArray, i: int, price: float, reason: int, costs: Costs) -> None:
     """Close every lot at this price, oldest first."""
     for k in range(HELD, HELD + int(book[0, LOTS])):
-        close_lot(book, trades, k, i, price, reason, costs)
+        close_lot(book, trades, k, i, price, code(reason), costs)
     book[0, LOTS] = 0.0
 
 
 def ask(
-    book: FloatArray,
-    want: Decision,
-    held: PositionView,
-    close: float,
-    sizing: Sizing,
-    costs: Costs,
-    is_ladder: bool,  # noqa: FBT001 - no keywords when compiled
+    book: FloatArray, want: Decision, held: PositionView, close: float, sizing: Sizing, costs: Costs
 ) -> None:
     """Turn what a decision wants at this close into exits, entries and moved stops."""
     side = 1 if want.target > 0 else (-1 if want.target < 0 else 0)
-    if is_ladder:
-        if want.rungs != held.rungs:
-            ask_exits(
-                book, exit_reason(want.reason, want.rungs != 0, Reason.REDUCE), held.rungs & ~want.rungs
-            )
-            ask_rungs(book, want, want.rungs & ~held.rungs, close, sizing, costs)
-    elif side != held.side:
+    if side != held.side:
         ask_exits(book, exit_reason(want.reason, side != 0, Reason.REVERSE), -1)
         if side != 0:
             ask_entry(book, want, 0, close, free_cash(book, close), sizing, costs)
@@ -300,7 +294,16 @@ def ask(
             ask_less(book, -more, sizing)
 
 
-def exit_reason(reason: int, wants_more: bool, otherwise: int) -> int:  # noqa: FBT001 - as above
+def ask_ladder(
+    book: FloatArray, want: Decision, held: PositionView, close: float, sizing: Sizing, costs: Costs
+) -> None:
+    """Turn the rungs that a decision wants at this close into exits and entries."""
+    if want.rungs != held.rungs:
+        ask_exits(book, exit_reason(want.reason, want.rungs != 0, Reason.REDUCE), held.rungs & ~want.rungs)
+        ask_rungs(book, want, want.rungs & ~held.rungs, close, sizing, costs)
+
+
+def exit_reason(reason: int, wants_more: bool, otherwise: int) -> int:  # noqa: FBT001 - no keywords when compiled
     """Return the reason of an exit: the decision's own, unless that is one for entering or for nothing."""
     if code(reason) > code(Reason.HOLD):
         return code(reason)
@@ -316,7 +319,7 @@ def ask_exits(book: FloatArray, reason: int, rungs: int) -> None:
 
 def ask_exit(book: FloatArray, k: int, size: float, reason: int) -> None:
     """Ask to close this much, unsigned, of the lot in row k at the next open."""
-    book[k, EXIT] = code(reason)
+    book[k, EXIT] = reason
     book[k, EXIT_SIZE] = size
     book[0, EXITS] += 1
 
@@ -328,11 +331,11 @@ def ask_less(book: FloatArray, share: float, sizing: Sizing) -> None:
         if left > SAME_TARGET:
             if book[k, SHARE] - left <= SAME_TARGET:
                 left -= book[k, SHARE]
-                ask_exit(book, k, abs(book[k, SIZE]), Reason.REDUCE)
+                ask_exit(book, k, abs(book[k, SIZE]), code(Reason.REDUCE))
             else:
                 part = round_down(abs(book[k, SIZE]) * (left / book[k, SHARE]), sizing.lot)
                 if part > 0:
-                    ask_exit(book, k, part, Reason.REDUCE)
+                    ask_exit(book, k, part, code(Reason.REDUCE))
                     book[k, SHARE] -= left
                 left = 0.0
 

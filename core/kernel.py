@@ -22,7 +22,6 @@ from core.fills import (
     CASH,
     TRADES,
     OneBar,
-    ask,
     close_all,
     equity,
     fill,
@@ -30,7 +29,6 @@ from core.fills import (
     has_room,
     make_trades,
     open_book,
-    view,
 )
 from core.sizing import Sizing
 from strategies.rule import StrategyRule, first_decision, row
@@ -49,38 +47,51 @@ class Simulated(NamedTuple):
     """Equity at each close, shape (bars,)."""
 
 
-def simulate(bars: Bars, rule: StrategyRule, params: Any, cash: float, costs: Costs) -> Simulated:
-    """Run a rule over the bars, compiled; the arrays may be read-only."""
-    columns = rule.columns(bars, params)
-    run = kernel()
-    decide = compiled(rule.decide)
+def simulate(
+    bars: Bars, rule: StrategyRule, params: Any, cash: float, costs: Costs, columns: Any = None
+) -> Simulated:
+    """Run a rule over the bars, compiled; the arrays may be read-only. `columns`, if they are at hand."""
+    columns = rule.columns(bars, params) if columns is None else columns
+    run, steps = kernel(), steps_of(rule)
     sizes = rule.sizing(params)
     book, trades = open_book(cash), make_trades(FIRST_TRADES)
     curve = np.full(bars.close.size, cash)
     i = first_decision(columns)
     while i < bars.close.size:
-        i = run(decide, bars, columns, params, i, book, trades, curve, sizes, costs, rule.is_ladder)
+        i = run(steps, bars, columns, params, i, bars.close.size, book, trades, curve, sizes, costs)
         if not has_room(book, trades):
             trades = grown(book, trades)
     return Simulated(book, trades[: int(book[0, TRADES])], curve)
 
 
+class Steps(NamedTuple):
+    """What the loop calls at each close; compiled functions or plain ones."""
+
+    decide: Callable[..., Any]
+    view: Callable[..., Any]
+    ask: Callable[..., Any]
+
+
 def run_bars(
-    decide: Any,
+    steps: Steps,
     bars: Bars,
     columns: Any,
     params: Any,
     start: int,
+    stop: int,
     book: FloatArray,
     trades: FloatArray,
     curve: FloatArray,
     sizes: Sizing,
     costs: Costs,
-    is_ladder: bool,  # noqa: FBT001 - no keywords when compiled
 ) -> int:
-    """Run the bars from `start` on; return the first bar not run, since `trades` was full, or the length."""
+    """Run the bars from `start` to before `stop`; return the first bar not run.
+
+    That is before `stop` when `trades` is full. What is open after the last bar of all is closed.
+    """
+    decide, view, ask = steps
     length = bars.close.size
-    for i in range(start, length):
+    for i in range(start, stop):
         if not has_room(book, trades):
             return i
         bar = OneBar(bars.open[i], bars.high[i], bars.low[i], bars.close[i])
@@ -92,12 +103,13 @@ def run_bars(
                 curve[rest] = 0.0
             return int(length)
         curve[i] = worth
-        held = view(book, i, is_ladder)
+        held = view(book, i)
         want = decide(row(columns, i), row(columns, i - 1), held, params)
-        ask(book, want, held, bar.close, sizes, costs, is_ladder)
-    close_all(book, trades, length - 1, bars.close[length - 1], Reason.END, costs)
-    curve[length - 1] = book[0, CASH]
-    return int(length)
+        ask(book, want, held, bar.close, sizes, costs)
+    if stop == length:
+        close_all(book, trades, length - 1, bars.close[length - 1], Reason.END, costs)
+        curve[length - 1] = book[0, CASH]
+    return stop
 
 
 @cache
@@ -113,6 +125,14 @@ def compiled(decide: Callable[..., Any]) -> Callable[..., Any]:
     return compile_copy(decide, _fill_model())
 
 
+def steps_of(rule: StrategyRule) -> Steps:
+    """Return a rule's steps compiled."""
+    scope = _fill_model()
+    if rule.is_ladder:
+        return Steps(compiled(rule.decide), scope["view_ladder"], scope["ask_ladder"])
+    return Steps(compiled(rule.decide), scope["view"], scope["ask"])
+
+
 @cache
 def _fill_model() -> dict[str, Any]:
     """Return the compiled functions by the names under which their source calls them."""
@@ -120,13 +140,13 @@ def _fill_model() -> dict[str, Any]:
     for function in (
         *(domain.enter, domain.hold, domain.flat, domain.ladder),
         *(sizing.round_down, sizing.brackets, sizing.size_entry),
-        *(fills.has_room, fills.equity, fills.free_cash, fills.view),
+        *(fills.has_room, fills.equity, fills.free_cash, fills.view, fills.view_ladder),
         *(fills.close_lot, fills.close_part, fills.drop_closed, fills.exit_asked, fills.stop_reason),
         *(fills.protect, fills.open_lot, fills.fill, fills.close_all),
         *(fills.exit_reason, fills.ask_exit, fills.ask_exits, fills.ask_less, fills.ask_entry),
-        *(fills.ask_rungs, fills.ask),
+        *(fills.ask_rungs, fills.ask, fills.ask_ladder),
     ):
-        scope[function.__name__] = compile_copy(function, scope)
+        scope[function.__name__] = compile_copy(function, scope, from_python=False)
     return scope
 
 

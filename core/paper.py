@@ -7,6 +7,7 @@ from core.fills import (
     TRADES,
     OneBar,
     ask,
+    ask_ladder,
     close_all,
     equity,
     fill,
@@ -15,6 +16,7 @@ from core.fills import (
     make_trades,
     open_book,
     view,
+    view_ladder,
 )
 from core.sizing import Sizing
 
@@ -27,7 +29,8 @@ class PaperAccount:
         self.curve: list[float] = []
         self.is_ruined = False
         self._trades = make_trades(64)
-        self._sizing, self._costs, self._is_ladder = sizing, costs, is_ladder
+        self._sizing, self._costs = sizing, costs
+        self._view, self._ask = (view_ladder, ask_ladder) if is_ladder else (view, ask)
 
     @property
     def trades(self) -> FloatArray:
@@ -46,7 +49,7 @@ class PaperAccount:
         """
         self.curve.append(0.0)
         if self.is_ruined:
-            return view(self.book, self.bar, self._is_ladder)
+            return self._view(self.book, self.bar)
         if not has_room(self.book, self._trades):
             self._trades = grown(self.book, self._trades)
         fill(self.book, self._trades, self.bar, bar, self._costs)
@@ -56,13 +59,13 @@ class PaperAccount:
             self.is_ruined = True
         else:
             self.curve[-1] = worth
-        return view(self.book, self.bar, self._is_ladder)
+        return self._view(self.book, self.bar)
 
     def submit(self, want: Decision, close: float) -> None:
         """Order what is wanted, from the next open on; `close` is the newest bar's."""
         if not self.is_ruined:
-            held = view(self.book, self.bar, self._is_ladder)
-            ask(self.book, want, held, close, self._sizing, self._costs, self._is_ladder)
+            held = self._view(self.book, self.bar)
+            self._ask(self.book, want, held, close, self._sizing, self._costs)
 
     def close_at_the_end(self, close: float) -> None:
         """Close what is open at the newest bar's close, as a backtest does when its data end."""
