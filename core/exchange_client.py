@@ -33,9 +33,11 @@ from core.exchange.order_rules import (
     check_confirmed,
     checked_params,
     fit_order,
+    fit_stops,
     market_rules,
     refuse_resending,
 )
+from core.exchange.orders import Orders
 from core.exchange.pages import concat
 from core.exchange.rate_limit import Pacer, RateLimiter
 from core.exchange.setup import enter_sandbox, redirect, send_through
@@ -108,6 +110,10 @@ class ExchangeClient:
         self._pacer = Pacer(clock, sleep)
         self._candles = CandleReader(self._exchange, self._call, self._clock, self._venue.keeps, notify)
 
+        self._orders = Orders(
+            self._exchange, self._call, self._ready, self.create_order, supported=self._venue.journal
+        )
+
     def __repr__(self) -> str:
         return f"ExchangeClient({self.name!r}, base_url={self._base!r})"
 
@@ -134,6 +140,15 @@ class ExchangeClient:
             self._clock.measure()
         source = self._transport.candle_source
         return self.name if source is None else f"{self.name}-{_LABELS.get(source, 'replay')}"
+
+    @property
+    def orders(self) -> Orders:
+        """The account's orders, fills and balances for an order journal.
+
+        Its methods raise AuthenticationError without a usable key, UnsupportedError where the venue lacks
+        what a journal needs.
+        """
+        return self._orders
 
     def now(self) -> datetime:
         """Return the time now, UTC, as the exchange counts it once that was measured."""
@@ -224,7 +239,8 @@ class ExchangeClient:
     ) -> dict[str, Any]:
         """Place one market or limit order, sent exactly once, and return ccxt's order.
 
-        `amount` in base units is rounded down to the lot, a buy price down and a sell price up to the tick.
+        `amount` in base units is rounded down to the lot, a buy price down and a sell price up to the tick,
+        a stop price in `params` (stopLossPrice, takeProfitPrice) alike.
         `params["clientOrderId"]` names the order (1 to 36 of A-Z a-z 0-9 - _); one is made up when absent.
 
         Raises OrderRefusedError (InsufficientFundsError) when nothing is open because of it, and
@@ -242,6 +258,7 @@ class ExchangeClient:
             )
         rules = market_rules(market, _PRECISIONS.get(self._exchange.precisionMode, "digits"))
         fitted = fit_order(rules, side, order_type, amount, price)
+        sent = fit_stops(rules, side, sent)
         # Text, because a float would lose digits and ccxt formats what it gets.
         numbers = (f"{fitted.amount:f}", None if fitted.price is None else f"{fitted.price:f}")
         self._clock.now()
@@ -267,10 +284,7 @@ class ExchangeClient:
 
     def get_open_orders(self, symbol: str | None = None) -> list[dict[str, Any]]:
         """Return the open orders of one symbol, or of all, as ccxt's orders."""
-        self._require_key("read the open orders")
-        if symbol is not None:
-            self._market(symbol)
-        self._markets()
+        self._ready("read the open orders", symbol)
         return list(self._call.read("read the open orders", lambda: self._exchange.fetch_open_orders(symbol)))
 
     def _make_exchange(self, secret: str, *, sandbox: bool) -> Any:
@@ -282,6 +296,8 @@ class ExchangeClient:
         keys = {"apiKey": self._key, "secret": secret} if self._key else {}
         exchange = getattr(ccxt, self.name)({**options, **keys})
         exchange.throttle = self._throttle
+        # What signs a request tells the time by the same clock as everything else here.
+        exchange.milliseconds = self._local
         send_through(exchange, self._transport)
         if sandbox:
             enter_sandbox(exchange, self._venue.no_sandbox, self._base)
@@ -303,9 +319,8 @@ class ExchangeClient:
         if not self._exchange.has["fetchTime"]:
             return None
         theirs = int(self._call.read("read the time", self._exchange.fetch_time))
-        # What signs a request counts with ccxt's clock, not with the injected one.
-        self._exchange.options["timeDifference"] = self._exchange.milliseconds() - theirs
         ahead = self._local() - theirs
+        self._exchange.options["timeDifference"] = ahead
         # A local exchange lives in a time of its own.
         if abs(ahead) >= SKEW_NOTICE_MS and self._transport.candle_source is None:
             side = "ahead of" if ahead > 0 else "behind"
@@ -319,6 +334,12 @@ class ExchangeClient:
                 f"{self.name}: cannot {action}: there is no key; set EXCHANGE_API_KEY and EXCHANGE_API_SECRET"
             )
         self._clock.now()
+
+    def _ready(self, action: str, symbol: str | None) -> None:
+        self._require_key(action)
+        self._markets()
+        if symbol is not None:
+            self._market(symbol)
 
     def _markets(self) -> Mapping[str, Any]:
         now = self._local()

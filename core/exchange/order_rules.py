@@ -95,10 +95,28 @@ def fit_order(rules: MarketRules, side: str, order_type: str, amount: object, pr
     if order_type == "market":
         _within(rules, "market amount", size, rules.market_amount)
         return Fitted(size, None)
-    limit = _to_step(_positive(rules, "price", price), rules.tick, up=side == "sell")
-    _within(rules, "price", limit, rules.price)
+    limit = fit_price(rules, side, "price", price)
     _within(rules, "notional", _EXACT.multiply(size, limit), rules.cost)
     return Fitted(size, limit)
+
+
+def fit_price(rules: MarketRules, side: str, name: str, value: object) -> Decimal:
+    """Return a price as the venue takes it: a buyer's down, a seller's up to the tick.
+
+    Raises OrderRefusedError, which calls it `name`, when that cannot be a valid price.
+    """
+    price = _to_step(_positive(rules, name, value), rules.tick, up=side == "sell")
+    _within(rules, name, price, rules.price)
+    return price
+
+
+def fit_stops(rules: MarketRules, side: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an order's further parameters with its stop prices as the venue takes them.
+
+    Raises OrderRefusedError for one that cannot be a valid price.
+    """
+    fitted = {name: f"{fit_price(rules, side, name, params[name]):f}" for name in _STOPS if name in params}
+    return {**params, **fitted}
 
 
 def _check_form(rules: MarketRules, side: str, order_type: str, price: object) -> None:
@@ -141,6 +159,7 @@ def _refused(rules: MarketRules, came: str, allowed: str) -> OrderRefusedError:
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
 _RESENDING = "maxRetriesOnFailure"
+_STOPS = ("stopLossPrice", "takeProfitPrice", "triggerPrice", "stopPrice")
 _BY_COST = ("cost", "quoteOrderQty")
 
 
@@ -192,3 +211,12 @@ def check_cancelled(order: Any, attempt: Attempt, order_id: str) -> None:
     # Some venues only count what they cancelled.
     if order.get("id") not in (None, order_id):
         raise unusable_order_answer(attempt, f"the answer is about order {order['id']}")
+
+
+def check_cancelled_by_name(order: Any, attempt: Attempt, client_id: str) -> None:
+    """Raise OrderUnknownError unless an answer says something, and about the order of this client id."""
+    if not isinstance(order, Mapping) or not order.get("info"):
+        raise unusable_order_answer(attempt, "the answer says nothing")
+    named = order["info"].get("origClientOrderId")
+    if named not in (None, client_id):
+        raise unusable_order_answer(attempt, f"the answer is about order {named}")

@@ -29,6 +29,8 @@ class Venue(NamedTuple):
     """It serves only so many of the newest candles, the one in progress included."""
     no_sandbox: str = ""
     """Why ccxt's sandbox mode must not be used."""
+    journal: bool = False
+    """Whether ccxt looks orders up by the id they were given and pages trades by theirs."""
     options: Mapping[str, Any] = MappingProxyType({})
     """ccxt options."""
 
@@ -54,9 +56,10 @@ _VENUES: Mapping[str, Venue] = MappingProxyType(
             costs=binanceus_costs,
             no_sandbox="Binance.US has none; ccxt would switch to the test networks of binance.com",
             number=Decimal,
+            journal=True,
             options=_SPOT_ONLY,
         ),
-        "binance": Venue(number=Decimal, options=_SPOT_ONLY),
+        "binance": Venue(number=Decimal, journal=True, options=_SPOT_ONLY),
         # With decimals ccxt cannot read Kraken's markets: it takes their precisions for missing.
         "kraken": Venue(keeps=720),
     }

@@ -19,6 +19,9 @@ from core.errors import (
     RateLimitedError,
     UnsupportedError,
 )
+from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET
+from core.exchange_sim.faults import Fault
+from core.exchange_sim.server import RunningSim, SimConfig, serve
 from tests.exchange_help import KEY, NOON, SECRET, Bench, Reply, TinyExchange, bench, said, tiny_exchange
 
 ORDER = "/api/v3/order"
@@ -34,6 +37,18 @@ def exchange() -> Iterator[TinyExchange]:
 @pytest.fixture
 def one(exchange: TinyExchange) -> Iterator[Bench]:
     with bench(exchange.url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def sim() -> Iterator[RunningSim]:
+    with serve(SimConfig(clock=lambda: NOON)) as running:
+        yield running
+
+
+@pytest.fixture
+def local(sim: RunningSim) -> Iterator[Bench]:
+    with bench(sim.url, api_key=TEST_KEY, api_secret=TEST_SECRET) as opened:
         yield opened
 
 
@@ -72,31 +87,39 @@ def buy(one: Bench, **params: object) -> dict[str, Any]:
     )
 
 
-def test_a_market_order_is_sent_once_with_exact_numbers(exchange: TinyExchange, one: Bench) -> None:
-    exchange.queue(ORDER, confirmed())
-    order = buy(one)
-    sent = exchange.asked("POST", ORDER)
-    assert len(sent) == 1
-    params = sent[0].params
+def test_a_market_order_is_sent_once_with_exact_numbers(sim: RunningSim, local: Bench) -> None:
+    order = buy(local)
+    [params] = [sent.params for sent in sim.requests if sent.method == "POST"]
     assert (params["symbol"], params["side"], params["type"]) == ("BTCUSDT", "BUY", "MARKET")
     assert params["quantity"] == "0.12345"
     assert params["newClientOrderId"] == "mine"
     assert "price" not in params
     assert "quoteOrderQty" not in params
     assert params["recvWindow"] == "5000"
-    assert (order["id"], order["clientOrderId"], order["status"]) == ("28", "mine", "closed")
+    assert (order["id"], order["clientOrderId"], order["status"]) == ("1", "mine", "closed")
     assert order["filled"] == Decimal("0.12345")
     assert isinstance(order["filled"], Decimal)
+    [executed] = sim.books().orders["BTC/USDT"].values()
+    assert (executed.executed, executed.turnover) == (order["filled"], order["cost"])
 
 
-def test_a_limit_order_keeps_its_price_and_passes_time_in_force(exchange: TinyExchange, one: Bench) -> None:
-    exchange.queue(ORDER, confirmed(type="LIMIT", status="NEW", side="SELL", executedQty="0", fills=[]))
+def test_a_limit_order_keeps_its_price_and_passes_time_in_force(sim: RunningSim, local: Bench) -> None:
     params = {"clientOrderId": "mine", "timeInForce": "IOC"}
-    order = one.client.create_order("BTC/USDT", "sell", "limit", "0.123456", "60000.001", params)
-    sent = exchange.asked("POST", ORDER)[0].params
-    assert (sent["quantity"], sent["price"]) == ("0.12345", "60000.01")
-    assert sent["timeInForce"] == "IOC"
+    order = local.client.create_order("BTC/USDT", "buy", "limit", "0.003456", "60000.009", params)
+    [sent] = sim.books().orders["BTC/USDT"].values()
+    assert (sent.quantity, sent.price, sent.lifetime) == (Decimal("0.00345"), Decimal("60000"), "IOC")
+    assert order["status"] == "expired"
+
+
+def test_a_stop_price_is_rounded_to_the_tick_like_a_price(sim: RunningSim, local: Bench) -> None:
+    buy(local)
+    params = {"stopLossPrice": "60000.001"}
+    order = local.client.create_order("BTC/USDT", "sell", "limit", "0.1", "59000.001", params)
+    [sent] = sim.books().open_orders()
+    assert (sent.kind, sent.stop, sent.price) == ("STOP_LOSS_LIMIT", Decimal("60000.01"), Decimal("59000.01"))
     assert order["status"] == "open"
+    with pytest.raises(OrderRefusedError, match="stopLossPrice nix"):
+        local.client.create_order("BTC/USDT", "sell", "limit", "0.1", "59000", {"stopLossPrice": "nix"})
 
 
 def test_an_order_without_an_id_gets_one_of_the_allowed_form(exchange: TinyExchange, one: Bench) -> None:
@@ -286,28 +309,14 @@ def test_an_exchange_object_that_would_send_again_is_refused(exchange: TinyExcha
     assert exchange.asked("POST", ORDER) == []
 
 
-def cancelled() -> Reply:
-    return said(
-        {
-            "symbol": "BTCUSDT",
-            "origClientOrderId": "mine",
-            "orderId": 28,
-            "clientOrderId": "cancel-1",
-            "status": "CANCELED",
-            "type": "LIMIT",
-            "side": "BUY",
-            "price": "60000.00",
-            "origQty": "0.1",
-            "executedQty": "0.0",
-        }
-    )
-
-
-def test_a_cancel_is_sent_once(exchange: TinyExchange, one: Bench) -> None:
-    exchange.queue(ORDER, cancelled())
-    order = one.client.cancel_order("28", "BTC/USDT")
-    assert (order["id"], order["status"]) == ("28", "canceled")
-    assert exchange.asked("DELETE", ORDER)[0].params["orderId"] == "28"
+def test_a_cancel_is_sent_once(sim: RunningSim, local: Bench) -> None:
+    placed = local.client.create_order("BTC/USDT", "buy", "limit", "0.1", "60000")
+    order = local.client.cancel_order(placed["id"], "BTC/USDT")
+    assert (order["id"], order["status"]) == ("1", "canceled")
+    assert [sent.params["orderId"] for sent in sim.requests if sent.method == "DELETE"] == ["1"]
+    assert sim.books().open_orders() == []
+    with pytest.raises(OrderRefusedError, match=r"Unknown order sent\."):
+        local.client.cancel_order(placed["id"], "BTC/USDT")
 
 
 @pytest.mark.parametrize(
@@ -320,20 +329,14 @@ def test_a_cancel_without_a_confirmation_is_unknown(exchange: TinyExchange, one:
     assert len(exchange.asked("DELETE", ORDER)) == 1
 
 
-def test_a_cancel_of_what_is_not_open_is_refused(exchange: TinyExchange, one: Bench) -> None:
-    exchange.queue(ORDER, said({"code": -2011, "msg": "Unknown order sent."}, 400))
-    with pytest.raises(OrderRefusedError, match=r"Unknown order sent\."):
-        one.client.cancel_order("28", "BTC/USDT")
-
-
 def test_open_orders_are_read_for_one_symbol_or_all_and_reads_are_tried_again(
-    exchange: TinyExchange, one: Bench
+    sim: RunningSim, local: Bench
 ) -> None:
-    resting = {"symbol": "BTCUSDT", "orderId": 28, "clientOrderId": "mine", "status": "NEW", "origQty": "0.1"}
-    exchange.standing[OPEN] = said([resting])
-    exchange.queue(OPEN, Reply("", 503))
-    assert [order["id"] for order in one.client.get_open_orders("BTC/USDT")] == ["28"]
-    assert [order["clientOrderId"] for order in one.client.get_open_orders()] == ["mine"]
-    assert len(exchange.asked("GET", OPEN)) == 3
+    for symbol, amount, price in (("BTC/USDT", "0.01", "60000"), ("ETH/USDT", "0.1", "2000")):
+        local.client.create_order(symbol, "buy", "limit", amount, price, {"clientOrderId": symbol[:3]})
+    sim.set_faults([Fault("status", path="openOrders")])
+    assert [order["id"] for order in local.client.get_open_orders("BTC/USDT")] == ["1"]
+    assert [order["clientOrderId"] for order in local.client.get_open_orders()] == ["BTC", "ETH"]
+    assert len([one for one in sim.requests if one.path == OPEN]) == 3
     with pytest.raises(UnsupportedError):
-        one.client.get_open_orders("NO/SUCH")
+        local.client.get_open_orders("NO/SUCH")
