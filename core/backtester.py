@@ -23,12 +23,13 @@ from backtesting.lib import FractionalBacktest
 from core.backtest_persistence import save_result
 from core.bars import frame_from_bars
 from core.data_source import DataSource
-from core.domain import LOT, Bars, Costs, FloatArray, Reason, Refusal, Series
+from core.domain import LOT, Bars, Costs, Reason, Refusal, Series
 from core.errors import NoDataError
-from core.results import BacktestResult, RunSpec, describe_data, stats_text
+from core.results import STATISTICS, BacktestResult, DataRange, RunSpec, describe_data, stats_text
 from core.sql_data_source import SQLDataSource
+from core.trade_table import completed
 from strategies.registry import Strategy, canonical_name, load_strategy
-from strategies.rule import first_decision
+from strategies.rule import StrategyRule, warm_up
 
 ENGINE = f"backtesting.py {backtesting_version}"
 
@@ -40,21 +41,22 @@ def prepare_ohlcv_for_backtesting(df: pd.DataFrame) -> pd.DataFrame:
     return prepared.set_axis(index.tz_convert("UTC").tz_localize(None) if index.tz else index)
 
 
-def run_backtest(bars: Bars, spec: RunSpec) -> BacktestResult:
+def run_backtest(bars: Bars, spec: RunSpec, data: DataRange | None = None) -> BacktestResult:
     """Run one strategy over the bars; the result's spec names every parameter, defaults included.
 
-    Raises NoDataError when the bars do not outlast the warm-up, UsageError for a bad parameter.
+    `data` describes the bars, if that was done already. Raises NoDataError when the bars do not outlast the
+    warm-up, UsageError for a bad parameter.
     """
-    return simulate(bars, spec, load_strategy(spec.strategy))
+    return simulate(bars, spec, load_strategy(spec.strategy), data)
 
 
-def simulate(bars: Bars, spec: RunSpec, strategy: Strategy) -> BacktestResult:
+def simulate(bars: Bars, spec: RunSpec, strategy: Strategy, data: DataRange | None = None) -> BacktestResult:
     """Run a strategy that is at hand; otherwise as run_backtest."""
     params = strategy.rule.make_params(spec.params)
-    check_enough_bars(bars, strategy, params)
-    data = prepare_ohlcv_for_backtesting(frame_from_bars(bars))
+    check_enough_bars(bars, strategy.rule, params, warm_up(strategy.rule.columns(bars, params)))
+    candles = prepare_ohlcv_for_backtesting(frame_from_bars(bars))
     backtest = FractionalBacktest(
-        data,
+        candles,
         strategy.backtest,
         fractional_unit=LOT,
         cash=spec.cash,
@@ -67,14 +69,15 @@ def simulate(bars: Bars, spec: RunSpec, strategy: Strategy) -> BacktestResult:
         warnings.filterwarnings("ignore", "Some trades remain open", UserWarning)
         stats = backtest.run(**params._asdict(), **spec.costs._asdict(), unit=LOT)
     runner = stats["_strategy"]
-    stats = close_at_the_end(stats, data, spec)
+    stats = close_at_the_end(stats, candles, spec)
     equity = stats["_equity_curve"]["Equity"].to_numpy()
+    trades = complete_trades(stats["_trades"], runner, bars, is_ruined=equity[-1] <= 0)
     return BacktestResult(
         spec=replace(spec, params=params._asdict()),
-        data=describe_data(bars, spec.series),
+        data=data or describe_data(bars, spec.series),
         engine=ENGINE,
-        stats=stats[[name for name in stats.index if not name.startswith("_")]],
-        trades=complete_trades(stats["_trades"], runner, bars, is_ruined=equity[-1] <= 0),
+        stats=stats[[name for name in STATISTICS if name in stats.index]],
+        make_trades=lambda: trades,
         equity=equity,
         refusals=count_refusals(runner),
     )
@@ -125,13 +128,15 @@ def open_source(
     return CCXTDataSource(ExchangeClient(exchange, "", "", sandbox, base_url=base_url))
 
 
-def check_enough_bars(bars: Bars, strategy: Strategy, params: Any) -> None:
-    """Raise NoDataError unless there is a bar to decide on and one after it to fill on."""
+def check_enough_bars(bars: Bars, rule: StrategyRule, params: Any, first: int) -> None:
+    """Raise NoDataError unless there is a bar to decide on and one after it to fill on.
+
+    `first` is the first bar on which every column has a value.
+    """
     have = bars.close.size
-    need = first_decision(strategy.rule.columns(bars, params)) + 2
-    if have < need:
-        least = f"at least {strategy.rule.longest(params) + 2}"
-        raise NoDataError(f"{strategy.rule.name} needs {least} bars to warm up and trade, there are {have}")
+    if have < first + 3:
+        least = f"at least {rule.longest(params) + 2}"
+        raise NoDataError(f"{rule.name} needs {least} bars to warm up and trade, there are {have}")
 
 
 def close_at_the_end(stats: pd.Series, data: pd.DataFrame, spec: RunSpec) -> pd.Series:
@@ -170,8 +175,7 @@ def complete_trades(trades: pd.DataFrame, runner: Any, bars: Bars, *, is_ruined:
         or otherwise
         for row in rows
     ]
-    drawdowns = [max_drawdown_pct(row, reason, bars) for row, reason in zip(rows, reasons, strict=True)]
-    return trades.assign(MaxDrawdownPct=drawdowns, Reason=[reason.name.lower() for reason in reasons])
+    return completed(trades, np.array(reasons, np.int64), bars)
 
 
 def count_refusals(runner: Any) -> dict[str, int]:
@@ -215,17 +219,3 @@ def _protective_exit(row: Any, first_stop: float) -> Reason:
     if row.SL and side * (row.ExitPrice - row.SL) <= 0:
         return Reason.STOP if first_stop == row.SL else Reason.TRAIL
     return Reason.TAKE if row.TP and side * (row.ExitPrice - row.TP) >= 0 else Reason.NONE
-
-
-def max_drawdown_pct(row: Any, reason: Reason, bars: Bars) -> float:
-    """Return the worst open loss in percent of the entry price, positive.
-
-    Whole bars up to the exit bar; on that one an exit at the open saw the open only, a stop its own fill.
-    """
-    at_the_open = reason is Reason.TAKE and row.ExitPrice == bars.open[row.ExitBar]
-    to_the_end = reason in (Reason.TAKE, Reason.END, Reason.RUIN) and not at_the_open
-    whole = slice(row.EntryBar, row.ExitBar + to_the_end)
-    adverse: FloatArray = bars.low[whole] if row.Size > 0 else bars.high[whole]
-    worst = np.append(adverse, row.ExitPrice)
-    loss = (row.EntryPrice - worst) if row.Size > 0 else (worst - row.EntryPrice)
-    return float(max(0.0, loss.max()) / row.EntryPrice * 100)

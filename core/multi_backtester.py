@@ -5,10 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import pandas as pd
 
@@ -17,7 +17,7 @@ from core.backtester import open_source, run_backtest
 from core.column_cache import SharedBars, shared
 from core.domain import Bars, Costs, Series
 from core.errors import UsageError, unknown_name
-from core.results import BacktestResult, RunSpec
+from core.results import BacktestResult, DataRange, RunSpec, describe_data
 from strategies.registry import REGISTRY
 
 WORTH_A_POOL = 400_000
@@ -32,6 +32,16 @@ class Job(NamedTuple):
 
     bars: Bars
     spec: RunSpec
+    data: DataRange | None = None
+    """The description of the bars, made once for all jobs on them; None: the run makes it."""
+
+
+class Runner(Protocol):
+    """What runs one backtest."""
+
+    def __call__(self, bars: Bars, spec: RunSpec, data: DataRange | None = None) -> BacktestResult:
+        """Run it on these bars, which `data` describes if it is at hand."""
+        ...
 
 
 def run_jobs(
@@ -50,7 +60,7 @@ def run_jobs(
         try:
             with _interrupts_held_back():
                 futures = {
-                    pool.submit(_run_here, shared(job.bars) or job.bars, job.spec, engine): job
+                    pool.submit(_run_here, shared(job.bars) or job.bars, job.spec, job.data, engine): job
                     for job in jobs
                 }
             for future in as_completed(futures):
@@ -65,7 +75,7 @@ def run_jobs(
             raise
 
 
-def runner(engine: str) -> Callable[[Bars, RunSpec], BacktestResult]:
+def runner(engine: str) -> Runner:
     """Return what runs one backtest: `backtesting` or `fast`, also as a result's engine names itself.
 
     Raises UsageError for another name.
@@ -99,9 +109,10 @@ def run_multi_backtest(
     """
     source = open_source(exchange, use_sql=use_sql, db_url=db_url)
     jobs = [
-        Job(bars, RunSpec(Series(source.exchange, symbol, timeframe), name, {}, Costs(commission), cash))
-        for symbol in symbols
-        for bars in [source.get_bars(symbol, timeframe, limit)]
+        Job(bars, RunSpec(series, name, {}, Costs(commission), cash), data)
+        for series in [Series(source.exchange, symbol, timeframe) for symbol in symbols]
+        for bars in [source.get_bars(series.symbol, timeframe, limit)]
+        for data in [describe_data(bars, series)]
         for name in REGISTRY
     ]
     results = list(run_jobs(jobs))
@@ -135,10 +146,12 @@ def best_first(results: Iterable[BacktestResult]) -> list[BacktestResult]:
     return sorted(results, key=lambda r: (-r.summary.return_pct, r.spec.series, r.spec.strategy))
 
 
-def _run_here(candles: Bars | SharedBars, spec: RunSpec, engine: str) -> BacktestResult | None:
+def _run_here(
+    candles: Bars | SharedBars, spec: RunSpec, data: DataRange | None, engine: str
+) -> BacktestResult | None:
     """Run a job in a worker, which maps the bars itself if it can; None when they are gone."""
     bars = candles.load() if isinstance(candles, SharedBars) else candles
-    return None if bars is None else runner(engine)(bars, spec)
+    return None if bars is None else runner(engine)(bars, spec, data)
 
 
 @contextmanager

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from functools import cached_property, partial
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from core.bars import bars_sha256, count_gaps
 from core.domain import Bars, Costs, FloatArray, Series
 from core.utils import timeframe_ms
+
+STATISTICS = (
+    *("Start", "End", "Duration", "Exposure Time [%]"),
+    *("Equity Final [$]", "Equity Peak [$]", "Commissions [$]", "Return [%]", "Buy & Hold Return [%]"),
+    *("Return (Ann.) [%]", "Volatility (Ann.) [%]", "CAGR [%]"),
+    *("Sharpe Ratio", "Sortino Ratio", "Calmar Ratio", "Alpha [%]", "Beta"),
+    *("Max. Drawdown [%]", "Avg. Drawdown [%]", "Max. Drawdown Duration", "Avg. Drawdown Duration"),
+    *("# Trades", "Win Rate [%]", "Best Trade [%]", "Worst Trade [%]", "Avg. Trade [%]"),
+    *("Max. Trade Duration", "Avg. Trade Duration", "Profit Factor", "Expectancy [%]"),
+    *("SQN", "Kelly Criterion"),
+)
+"""Names and order of BacktestResult.stats, which are Backtesting.py's; it leaves out commissions
+if there were none."""
 
 NONE = "none"
 """What is printed where there is nothing to compute from."""
@@ -82,7 +96,7 @@ class Summary(NamedTuple):
     trades_count: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BacktestResult:
     """One finished run."""
 
@@ -91,12 +105,21 @@ class BacktestResult:
     engine: str
     stats: pd.Series
     """Backtesting.py's statistics under their own names, scalars only."""
-    trades: pd.DataFrame
-    """Backtesting.py's trades table with `MaxDrawdownPct` (positive percent) and `Reason` added."""
+    make_trades: Callable[[], pd.DataFrame]
+    """Returns what `trades` is; called once, when somebody looks at them."""
     equity: FloatArray
     """Equity at each bar's close."""
     refusals: Mapping[str, int] = field(default_factory=dict)
     """Entries that were wanted and not made, counted by reason."""
+
+    @cached_property
+    def trades(self) -> pd.DataFrame:
+        """Backtesting.py's trades table with `MaxDrawdownPct` (positive percent) and `Reason` added."""
+        return self.make_trades()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process gets: the table made, since what makes it may hold all candles."""
+        return {**vars(self), "trades": self.trades, "make_trades": partial(_itself, self.trades)}
 
     @property
     def summary(self) -> Summary:
@@ -107,6 +130,10 @@ class BacktestResult:
     def records(self) -> tuple[TradeRecord, ...]:
         """Return the trades in the order they were closed."""
         return trade_records(self.trades)
+
+
+def _itself(table: pd.DataFrame) -> pd.DataFrame:
+    return table
 
 
 def describe_data(bars: Bars, series: Series) -> DataRange:

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.backtester import prepare_ohlcv_for_backtesting, simulate
-from core.bars import frame_from_bars
+from core.backtester import simulate
 from core.domain import FLAT, Bars, FloatArray, PositionView
 from core.engine import Engine
-from core.fast_backtester import simulate_fast, trades_table
+from core.fast_backtester import simulate_fast
 from core.paper import PaperAccount
-from core.results import RunSpec, TradeRecord, trade_records
+from core.results import DataRange, RunSpec, TradeRecord, describe_data, trade_records
+from core.trade_table import trades_table
 from strategies.registry import Strategy, load_strategy
 from strategies.rule import StrategyRule, first_decision, row
 
@@ -46,17 +46,24 @@ class Verdict(NamedTuple):
     """Bars at which columns and decisions were compared with those of cut histories."""
 
 
-def verify(bars: Bars, spec: RunSpec, strategy: Strategy | None = None, sampled: int = SAMPLED) -> Verdict:
+def verify(
+    bars: Bars,
+    spec: RunSpec,
+    strategy: Strategy | None = None,
+    sampled: int = SAMPLED,
+    data: DataRange | None = None,
+) -> Verdict:
     """Run a strategy three ways and compare; check cut histories at `sampled` bars and around as many trades.
 
     Raises NoDataError, UsageError.
     """
     chosen = strategy or load_strategy(spec.strategy)
+    data = data or describe_data(bars, spec.series)
     # Compiled before anything is timed.
-    simulate_fast(bars, spec, chosen)
+    simulate_fast(bars, spec, chosen, data)
     runs = (
-        _timed("backtesting", lambda: _plain(simulate(bars, spec, chosen))),
-        _timed("fast", lambda: _plain(simulate_fast(bars, spec, chosen))),
+        _timed("backtesting", lambda: _plain(simulate(bars, spec, chosen, data))),
+        _timed("fast", lambda: _plain(simulate_fast(bars, spec, chosen, data))),
         _timed("live", lambda: run_live(bars, spec, chosen)),
     )
     differences = [line for run in runs[1:] for line in compare_runs(runs[0], run)]
@@ -76,8 +83,7 @@ def run_live(bars: Bars, spec: RunSpec, strategy: Strategy) -> tuple[tuple[Trade
     for values in zip(*(column.tolist() for column in bars), strict=True):
         engine.on_bar(dict(zip(names, values, strict=True)))
     account.close_at_the_end(float(bars.close[-1]))
-    data = prepare_ohlcv_for_backtesting(frame_from_bars(bars))
-    return trade_records(trades_table(account.trades, data, bars)), np.array(account.curve)
+    return trade_records(trades_table(account.trades, bars)), np.array(account.curve)
 
 
 def compare_runs(expected: Run, found: Run) -> Iterator[str]:

@@ -17,7 +17,7 @@ from core.errors import UsageError
 from core.multi_backtester import Job, best_first, run_jobs
 from core.reports.document import as_json, run_document, trades_csv
 from core.reports.table import print_comparison, print_table
-from core.results import BacktestResult, RunSpec, stats_text
+from core.results import BacktestResult, DataRange, RunSpec, describe_data, stats_text
 from core.settings import Settings
 from core.utils import format_time, parse_time
 from db.status import is_synthetic
@@ -58,7 +58,7 @@ def verify(args: argparse.Namespace) -> int:
     verdicts = []
     with cli.progress("verifications", len(jobs)) as advance:
         for job in jobs:
-            verdicts.append(verify_one(*job))
+            verdicts.append(verify_one(job.bars, job.spec, data=job.data))
             advance(1)
     print_data(jobs)
     print_verdicts(verdicts)
@@ -104,14 +104,16 @@ def load_jobs(
     limit = args.limit or (None if args.use_sql or args.start else EXCHANGE_LIMIT)
     label, money = source.exchange, (costs(args, settings), settings.backtest.default_cash)
     wanted = [Series(label, plan.symbol, plan.timeframe) for plan in plans]
-    candles: dict[Series, Bars] = {}
+    candles: dict[Series, tuple[Bars, DataRange]] = {}
     with cli.progress("candles", len(set(wanted))) as advance:
         for series in dict.fromkeys(wanted):
-            candles[series] = source.get_bars(series.symbol, series.timeframe, limit, start=start, end=end)
+            bars = source.get_bars(series.symbol, series.timeframe, limit, start=start, end=end)
+            candles[series] = bars, describe_data(bars, series)
             advance()
     return [
-        Job(candles[series], RunSpec(series, plan.strategy, plan.params, *money))
+        Job(bars, RunSpec(series, plan.strategy, plan.params, *money), data)
         for series, plan in zip(wanted, plans, strict=True)
+        for bars, data in [candles[series]]
     ]
 
 

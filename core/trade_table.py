@@ -1,0 +1,80 @@
+"""Closed trades as Backtesting.py's table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from core.domain import Bars, FloatArray, IntArray, Reason
+from core.fills import (
+    ENTRY_BAR,
+    ENTRY_PRICE,
+    EXIT_BAR,
+    EXIT_PRICE,
+    FEES,
+    PNL,
+    REASON,
+    RETURN,
+    RUNG,
+    SIZE,
+    STOP,
+    TAKE,
+)
+
+_WORDS = {int(reason): reason.name.lower() for reason in Reason}
+
+
+def trades_table(trades: FloatArray, bars: Bars) -> pd.DataFrame:
+    """Return trades laid out as in core.fills as Backtesting.py's table, completed as core.results says."""
+    entries, exits = trades[:, ENTRY_BAR].astype(np.int64), trades[:, EXIT_BAR].astype(np.int64)
+    times = bars.ts.astype("datetime64[ms]")
+    table = pd.DataFrame(
+        {
+            "Size": trades[:, SIZE],
+            "EntryBar": entries,
+            "ExitBar": exits,
+            "EntryPrice": trades[:, ENTRY_PRICE],
+            "ExitPrice": trades[:, EXIT_PRICE],
+            "SL": trades[:, STOP],
+            "TP": trades[:, TAKE],
+            "PnL": trades[:, PNL],
+            "Commission": trades[:, FEES],
+            "ReturnPct": trades[:, RETURN],
+            "EntryTime": times[entries],
+            "ExitTime": times[exits],
+        }
+    )
+    table["Duration"] = table["ExitTime"] - table["EntryTime"]
+    rungs = trades[:, RUNG].astype(np.int64).tolist()
+    table["Tag"] = list(zip((entries - 1).tolist(), rungs, strict=True))
+    return completed(table, trades[:, REASON].astype(np.int64), bars)
+
+
+def completed(table: pd.DataFrame, reasons: IntArray, bars: Bars) -> pd.DataFrame:
+    """Return Backtesting.py's trades table with `MaxDrawdownPct` and `Reason` added."""
+    drawdowns = max_drawdowns_pct(table, reasons, bars)
+    return table.assign(MaxDrawdownPct=drawdowns, Reason=[_WORDS[code] for code in reasons.tolist()])
+
+
+def max_drawdowns_pct(table: pd.DataFrame, reasons: IntArray, bars: Bars) -> FloatArray:
+    """Return the worst open loss of each trade in percent of its entry price, positive.
+
+    Whole bars up to the exit bar; on that one an exit at the open saw the open only, a stop its own fill.
+    """
+    entries, exits = table["EntryBar"].to_numpy(np.int64), table["ExitBar"].to_numpy(np.int64)
+    entry, exit_ = table["EntryPrice"].to_numpy(np.float64), table["ExitPrice"].to_numpy(np.float64)
+    at_the_open = (reasons == Reason.TAKE) & (exit_ == bars.open[exits])
+    to_the_end = np.isin(reasons, (Reason.TAKE, Reason.END, Reason.RUIN)) & ~at_the_open
+    spans = np.column_stack([entries, exits + to_the_end])
+    lowest = np.fmin(_over(np.minimum, bars.low, spans), exit_)
+    highest = np.fmax(_over(np.maximum, bars.high, spans), exit_)
+    loss = np.where(table["Size"].to_numpy(np.float64) > 0, entry - lowest, highest - entry)
+    worst: FloatArray = np.maximum(0.0, loss) / entry * 100
+    return worst
+
+
+def _over(fold: np.ufunc, prices: FloatArray, spans: IntArray) -> FloatArray:
+    """Fold the prices of each span of bars (from, to before); NaN where a span is empty."""
+    # The end of a span may be the length, which must be an index here.
+    found = fold.reduceat(np.append(prices, np.nan), spans.ravel())[::2]
+    return np.where(spans[:, 1] > spans[:, 0], found, np.nan)

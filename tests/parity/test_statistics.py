@@ -1,0 +1,146 @@
+"""Every statistic is Backtesting.py's to the last bit, whatever trades and equity are."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core import backtester, fast_backtester, market, statistics
+from core.domain import Bars, Costs, Series
+from core.market import describe_market
+from core.results import STATISTICS, RunSpec
+from core.statistics import as_series, compute, make_scratch
+from strategies.registry import REGISTRY
+from tests.markets import random_bars
+from tests.reference import DAY, Outcome, differences, expected, random_run, random_trades
+
+
+def found(run: Outcome) -> pd.Series:
+    return as_series(compute(describe_market(run.bars), run.trades, run.curve, run.first))
+
+
+@pytest.mark.parametrize("block", range(7))
+def test_all_statistics_of_random_runs_are_backtesting_py_s(block: int) -> None:
+    for seed in range(100 * block, 100 * block + 100):
+        run = random_run(seed)
+        assert differences(expected(run), found(run)) == [], seed
+
+
+@given(
+    changes=st.lists(st.sampled_from([0.0, 0.01, -0.01, 0.25, -0.3, 1e-16, -1.0]), min_size=1, max_size=60),
+    minutes=st.sampled_from([1, 60, 240, 1440, 10_080, 44_640, 525_600, 7, 1501]),
+    gap=st.integers(1, 2000),
+    seed=st.integers(0, 1000),
+)
+def test_all_statistics_of_curves_with_ties_and_ruin_are_backtesting_py_s(
+    changes: list[float], minutes: int, gap: int, seed: int
+) -> None:
+    curve = 1000.0 * np.cumprod(1 + np.array([0.0, *changes]))
+    stamps = 60_000 * minutes * np.arange(curve.size)
+    stamps[curve.size // 2 :] += 60_000 * minutes * gap
+    rng = np.random.default_rng(seed)
+    close = rng.choice([1.0, 1.01, 0.9], curve.size)
+    run = Outcome(Bars(stamps, *[close] * 5), random_trades(rng, curve.size), curve, 0)
+    assert differences(expected(run), found(run)) == []
+
+
+def test_a_year_of_minutes_has_backtesting_py_s_statistics() -> None:
+    rng = np.random.default_rng(1)
+    length = 525_600
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 1e-3, length)))
+    curve = 10_000 * np.exp(np.cumsum(rng.normal(0, 1e-4, length) * (rng.random(length) < 0.3)))
+    stamps = 60_000 * (np.arange(length) + 28_000_000)
+    run = Outcome(Bars(stamps, *[close] * 5), random_trades(rng, length), curve, 50)
+    assert differences(expected(run), found(run)) == []
+
+
+def test_scratch_that_was_used_before_changes_nothing() -> None:
+    run = random_run(2)
+    facts = describe_market(run.bars)
+    scratch = make_scratch(facts)
+    again = random_run(2)._replace(curve=run.curve[::-1].copy())
+    for one in (run, again, run):
+        assert (
+            differences(expected(one), as_series(compute(facts, one.trades, one.curve, one.first, scratch)))
+            == []
+        )
+
+
+def test_the_runs_cover_what_they_should() -> None:
+    runs = [random_run(seed) for seed in range(300)]
+    answers = [expected(run) for run in runs]
+    assert {0, 1, 500} <= {len(run.trades) for run in runs}
+    assert any(run.curve[-1] == 0 for run in runs)
+    assert any(run.curve[-1] < 0 for run in runs)
+    assert any(run.bars.ts[-1] - run.bars.ts[0] < DAY for run in runs)
+    durations = [answer["Max. Drawdown Duration"] for answer in answers]
+    assert any(isinstance(value, pd.Timedelta) for value in durations)
+    assert any(0 < value < 1 for value in durations if isinstance(value, float))
+    assert any(answer["Max. Drawdown [%]"] == 0 for answer in answers)
+    assert any("Commissions [$]" not in answer for answer in answers)
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_both_engines_present_their_statistics_alike(name: str) -> None:
+    bars = random_bars(3, 600)
+    for costs in (Costs(0.001), Costs(0.0)):
+        spec = RunSpec(Series("binanceus", "BTC/USDT", "1h"), name, {}, costs, 10_000.0)
+        plain, fast = backtester.run_backtest(bars, spec).stats, fast_backtester.run_fast(bars, spec).stats
+        assert len(plain) == len(STATISTICS) - (costs.commission == 0)
+        assert differences(plain, fast) == []
+        assert [str(value) for value in plain] == [str(value) for value in fast]
+
+
+# Each changes one expression; some random run must then differ from Backtesting.py.
+MUTATIONS: list[tuple[Any, Callable[..., Any], str, str]] = [
+    (statistics, statistics._exposure, "np.minimum(exits + 1, covered)", "(exits + 1)"),
+    (statistics, statistics._exposure, "exits + 1", "exits"),
+    (statistics, statistics._mean, "values.sum()", "sum(values.tolist())"),
+    (statistics, statistics._rounded_up, "-(-int(ms) // resolution) * resolution", "ms"),
+    (statistics, statistics._geometric_mean, "<= 0", "< 0"),
+    (
+        statistics,
+        statistics._beta,
+        "np.dot(returns, returns.T)",
+        "np.array([[0, own @ returns[1]], [0, returns[1] @ returns[1]]])",
+    ),
+    (statistics, statistics._annual, "returns[~np.isnan(returns)]", "returns"),
+    (statistics, statistics._annual, "np.float64(count - 1)", "np.float64(count)"),
+    (statistics, statistics._drawdowns, "depths.sum()", "sum(depths.tolist())"),
+    (statistics, statistics._drawdowns, "np.float64(deepest) if deepest else NAN", "NAN"),
+    (
+        statistics,
+        statistics._of_trades,
+        "(abs(returns[returns < 0].sum()) or NAN)",
+        "abs(returns[returns < 0].sum())",
+    ),
+    (statistics, statistics._of_trades, "-_mean(losses)", "_mean(losses)"),
+    (market, market._day_ends, "(days + 1) * DAY", "(days + 1) * DAY + 1"),
+    (market, market._period_ends, '31: "ME"', '30: "ME"'),
+    (market, market._periods_per_year, "(days + 3)", "(days + 4)"),
+    (market, market.describe_market, "bars.ts[-100:]", "bars.ts"),
+]
+
+
+@pytest.mark.parametrize("number", range(len(MUTATIONS)))
+def test_a_planted_fault_is_noticed(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, function, old, new = MUTATIONS[number]
+    source = inspect.getsource(function)
+    assert old in source
+    scope: dict[str, Any] = {}
+    exec("from __future__ import annotations\n" + source.replace(old, new), function.__globals__, scope)
+    name = function.__name__
+    monkeypatch.setattr(module, name, scope[name])
+    made = scope[name] if name == "describe_market" else describe_market
+    runs = (random_run(seed) for seed in range(600))
+    assert any(
+        differences(expected(run), as_series(compute(made(run.bars), run.trades, run.curve, run.first)))
+        for run in runs
+    )
