@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from core.errors import UsageError
+from core.exchange_sim.accounts import AccountConfig, parse_balances
 from core.utils import format_time, now_ms, parse_time
 from scripts import cli
 
@@ -18,6 +19,8 @@ EXAMPLES = """\
   run_exchange_sim.py                                    generated candles, the same for the same seed
   run_exchange_sim.py --faults 0.05                      5 % of the requests go wrong
   run_exchange_sim.py --faults status:path=klines:times=2:status=502,delay:seconds=3
+  run_exchange_sim.py --cash 500 --balance BTC=0.1 --trading-faults 0.1
+  run_exchange_sim.py --trading-faults reset_after:path=order:method=POST,late:seconds=3
   run_exchange_sim.py --source db --start-at 2024-01-01  stored candles, as if it were 2024-01-01
   run_exchange_sim.py --source csv --file btc.csv --symbol BTC/USDT --timeframe 1h
 """
@@ -43,12 +46,15 @@ def main(argv: list[str] | None = None) -> int:
     from core.exchange_sim.synthetic import SyntheticSource
 
     faults = parse_faults(args.faults, args.seed) if args.faults else ()
+    trading = parse_faults(args.trading_faults, args.seed, trading=True) if args.trading_faults else ()
+    account = AccountConfig(args.api_key, args.api_secret, parse_balances(args.cash, args.balance))
     clock = replay_clock(parse_time(args.start_at), speed=args.speed or 1.0) if args.start_at else now_ms
     made_up = f"SYNTHETIC candles: generated from seed {args.seed}, not from any market"
     served = stored(args) if args.source != "synthetic" else Served(SyntheticSource(args.seed), made_up)
-    with serve(SimConfig(args.port, args.seed, served.source, clock=clock, faults=faults)) as sim:
+    source = served.source
+    with serve(SimConfig(args.port, args.seed, source, (), clock, faults, trading, account)) as sim:
         try:
-            print(banner(sim.url, served), flush=True)
+            print(banner(sim.url, served, account), flush=True)
             Event().wait()
         except KeyboardInterrupt:
             print(f"stopped after {len(sim.requests)} requests", file=sys.stderr)
@@ -72,10 +78,13 @@ def stored(args: argparse.Namespace) -> Served:
     return Served(source, "\n".join((f"stored candles {what}:", *lines)), spans[0].symbol, spans[0].timeframe)
 
 
-def banner(url: str, served: Served) -> str:
+def banner(url: str, served: Served, account: AccountConfig) -> str:
     """Return what to print once requests are answered."""
+    owned = ", ".join(f"{amount:f} {asset}" for asset, amount in account.balances.items())
     return (
         f"local exchange (Binance.US, Kraken) at {url}\n{served.words}\n"
+        f"test account (Binance.US): {owned}\n"
+        f"         EXCHANGE_API_KEY={account.key} EXCHANGE_API_SECRET={account.secret}\n"
         f"use it:  EXCHANGE_BASE_URL={url} python scripts/fetch_ohlcv_to_db.py "
         f"--symbol {served.symbol} --timeframe {served.timeframe}\nstop it: Ctrl-C"
     )
@@ -92,6 +101,17 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "--source", choices=("synthetic", "db", "csv"), default="synthetic", help="of candles"
     )
     parser.add_argument("--faults", metavar="SPEC", help="share of requests (0.05), or a list; see examples")
+    parser.add_argument("--trading-faults", metavar="SPEC", help="the same for orders; kinds of their own")
+    parser.add_argument("--cash", default="10000", help="USDT of the test account (default: %(default)s)")
+    parser.add_argument(
+        "--balance",
+        metavar="ASSET=AMOUNT",
+        action="append",
+        default=[],
+        help="of the test account; repeat it",
+    )
+    parser.add_argument("--api-key", default="local-exchange-test-key", help="of the test account")
+    parser.add_argument("--api-secret", default="local-exchange-test-secret", help="of the test account")
     parser.add_argument("--start-at", metavar="TIME", help="exchange time at the start, UTC (default: now)")
     parser.add_argument("--speed", type=float, help="of exchange time after --start-at (default: 1)")
     parser.add_argument("--db-url", help="db: the database (default: HOT_CRYPTO_DB_URL, then settings.yaml)")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
+from core.errors import UsageError
 from core.exchange_sim.orders import ZERO
 from core.exchange_sim.venue import Refused, Request
 
@@ -18,6 +19,7 @@ TEST_SECRET = "local-exchange-test-secret"  # noqa: S105 -- opens nothing but th
 CASH = Decimal(10_000)
 FEE = Decimal("0.001")
 KEY_FORM = re.compile(r"[A-Za-z0-9_-]{1,64}")
+BALANCE_FORM = r"[0-9]{1,15}(\.[0-9]{1,8})?"
 LONGEST_WINDOW = 60_000
 DEFAULT_WINDOW = 5000
 AHEAD = 1000
@@ -35,6 +37,22 @@ class AccountConfig:
     """Fee of orders that rested, as a fraction of what they take in."""
     taker: Decimal = FEE
     """Fee of orders that are executed at once."""
+
+
+def parse_balances(cash: str, others: Iterable[str]) -> dict[str, Decimal]:
+    """Return balances from an amount of USDT and from texts such as `BTC=0.5`, which come last.
+
+    Raises UsageError for what is no amount of an asset.
+    """
+    balances: dict[str, Decimal] = {}
+    for text in (f"USDT={cash}", *others):
+        asset, _, amount = text.partition("=")
+        if not re.fullmatch(r"[A-Z0-9]{1,20}", asset) or not re.fullmatch(BALANCE_FORM, amount):
+            raise UsageError(
+                f"wanted an asset and an amount of it with at most 8 decimals, as in BTC=0.5, got {text!r}"
+            )
+        balances[asset] = Decimal(amount)
+    return balances
 
 
 class Balance(NamedTuple):

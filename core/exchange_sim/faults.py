@@ -174,10 +174,17 @@ class JoinedFaults:
         return next((fault for plan in self._plans if (fault := plan.next(path, method))), None)
 
 
-def plan_of(faults: Iterable[Fault] | FaultSchedule, trading: FaultSchedule | None = None) -> FaultPlan:
-    """Return the plan, at its beginning, with a second schedule for orders if any."""
-    plan = SeededFaults(faults) if isinstance(faults, FaultSchedule) else ListedFaults(faults)
-    return plan if trading is None else JoinedFaults(SeededFaults(trading), plan)
+Faults = Iterable[Fault] | FaultSchedule
+"""A list, or a schedule of faults at random."""
+
+
+def plan_of(faults: Faults, trading: Faults = ()) -> FaultPlan:
+    """Return the plan, at its beginning; of two faults for a request one for orders comes first."""
+    first, second = (
+        SeededFaults(one) if isinstance(one, FaultSchedule) else ListedFaults(one)
+        for one in (trading, faults)
+    )
+    return JoinedFaults(first, second)
 
 
 def trading_schedule(rate: float, seed: int, seconds: float = 1.0) -> FaultSchedule:
@@ -185,8 +192,10 @@ def trading_schedule(rate: float, seed: int, seconds: float = 1.0) -> FaultSched
     return FaultSchedule(seed, rate, TRADING_KINDS, seconds, TRADING_PATHS)
 
 
-def parse_faults(text: str, seed: int) -> tuple[Fault, ...] | FaultSchedule:
+def parse_faults(text: str, seed: int, *, trading: bool = False) -> tuple[Fault, ...] | FaultSchedule:
     """Return what a command line says: `0.05`, or `status:path=klines:times=2:status=502,delay`.
+
+    A share is one of all requests or, `trading`, of those that place, cancel and look up orders.
 
     Raises UsageError for an unknown kind or option and for a number that is none.
     """
@@ -194,7 +203,7 @@ def parse_faults(text: str, seed: int) -> tuple[Fault, ...] | FaultSchedule:
         rate = float(text)
     except ValueError:
         return tuple(_parse_fault(part) for part in text.split(","))
-    return FaultSchedule(seed, rate)
+    return trading_schedule(rate, seed) if trading else FaultSchedule(seed, rate)
 
 
 def spoiled(fault: Fault, answer: Answer, previous: Answer | None, seed: int) -> Answer:

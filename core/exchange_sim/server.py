@@ -7,7 +7,7 @@ import errno
 import socket
 import struct
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -19,7 +19,7 @@ from core.errors import ExchangeError
 from core.exchange_sim.accounts import AccountConfig
 from core.exchange_sim.binanceus import BinanceUS
 from core.exchange_sim.candles import CandleSource
-from core.exchange_sim.faults import UNPROCESSED, Fault, FaultPlan, FaultSchedule, instead, plan_of, spoiled
+from core.exchange_sim.faults import UNPROCESSED, Fault, FaultPlan, Faults, instead, plan_of, spoiled
 from core.exchange_sim.feed import Feed
 from core.exchange_sim.kraken import Kraken
 from core.exchange_sim.limits import ORDER_LIMIT, RAW_LIMIT, WEIGHT_LIMIT, Limits, OrderLimit
@@ -52,9 +52,9 @@ class SimConfig:
     """None given: those of the source."""
     clock: Clock = now_ms
     """The exchange's time, ms UTC: a bar later than it is not shown."""
-    faults: Iterable[Fault] | FaultSchedule = ()
-    trading_faults: FaultSchedule | None = None
-    """Further ones, for orders."""
+    faults: Faults = ()
+    trading_faults: Faults = ()
+    """Further ones, which come first."""
     account: AccountConfig = field(default_factory=AccountConfig)
     """Of Binance.US; Kraken has none."""
     weight_limit: int = WEIGHT_LIMIT
@@ -101,9 +101,7 @@ class RunningSim:
         """Return the exchange's time, ms UTC."""
         return self.clock() + self.skew_ms
 
-    def set_faults(
-        self, faults: Iterable[Fault] | FaultSchedule, trading: FaultSchedule | None = None
-    ) -> None:
+    def set_faults(self, faults: Faults, trading: Faults = ()) -> None:
         """Start a new fault plan."""
         self.plan = plan_of(faults, trading)
 

@@ -251,6 +251,18 @@ def test_an_order_can_arrive_after_it_was_looked_up_in_vain(
     assert (found.status, found.time) == ("open", sent + 4000)
 
 
+@pytest.mark.parametrize("kind", ["status", "empty", "cut_json", "reset_after", "foreign"])
+def test_a_look_up_that_fails_is_tried_again_and_is_never_an_absence(
+    sim: RunningSim, orders: Orders, kind: str
+) -> None:
+    orders.place(request("limit", price="95"))
+    sim.set_faults([Fault(kind, path="order", method="GET", times=2)])
+    assert orders.find(SYMBOL, "mine") is not None
+    sim.set_faults([Fault(kind, path="order", method="GET", times=9)])
+    with pytest.raises(ExchangeUnreachableError, match="tried 4 times"):
+        orders.find(SYMBOL, "mine")
+
+
 def test_from_a_moment_on_absence_is_final(sim: RunningSim, orders: Orders, time: FakeTime) -> None:
     orders.balances()
     final = orders.absence_is_final_at(time.now)

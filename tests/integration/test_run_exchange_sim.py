@@ -8,6 +8,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -16,7 +18,9 @@ import pytest
 
 from core.bars import frame_from_bars
 from core.domain import Series
-from core.errors import HotCryptoError
+from core.errors import HotCryptoError, OrderUnknownError
+from core.exchange.orders import AssetBalance, OrderRequest
+from core.exchange_client import ExchangeClient
 from core.utils import parse_time
 from scripts import run_exchange_sim
 from tests.sim import HOUR, NOON, steps_of
@@ -143,3 +147,25 @@ def test_main_serves_with_faults_and_a_replayed_clock(
     assert run_exchange_sim.main(args) == 130
     start = parse_time("2024-01-31")
     assert start <= seen[0] < start + 60_000
+
+
+def test_the_test_account_is_shown_and_trades_with_the_cash_given() -> None:
+    args = ("--cash", "500", "--balance", "BTC=0.25", "--api-key", "mine", "--api-secret", "hush")
+    with running(*args, "--trading-faults", "status_before:method=POST") as (banner, _):
+        assert "test account (Binance.US): 500 USDT, 0.25 BTC" in banner
+        assert "EXCHANGE_API_KEY=mine EXCHANGE_API_SECRET=hush" in banner
+        url = next(word for word in banner.split() if word.startswith("http://"))
+        with ExchangeClient("binanceus", "mine", "hush", base_url=url) as client:
+            assert client.orders.balances()["BTC"] == AssetBalance(Decimal("0.25"), Decimal(0))
+            order = OrderRequest("BTC/USDT", "sell", "market", Decimal("0.1"), "one")
+            with pytest.raises(OrderUnknownError):
+                client.orders.place(order)
+            assert client.orders.find("BTC/USDT", "one") is None
+            assert client.orders.place(replace(order, client_order_id="two")).status == "closed"
+
+
+@pytest.mark.parametrize("args", [["--cash", "much"], ["--balance", "BTC"], ["--trading-faults", "nix"]])
+def test_what_is_no_balance_and_no_fault_is_refused(args: list[str]) -> None:
+    with pytest.raises(HotCryptoError) as refused:
+        run_exchange_sim.main(["--port", "0", *args])
+    assert refused.value.exit_code == 2

@@ -16,6 +16,8 @@ import ccxt
 import ccxt.async_support
 import pytest
 
+from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET
+from core.exchange_sim.faults import Fault
 from core.exchange_sim.server import RunningSim, SimConfig, serve
 from core.exchange_sim.synthetic import SyntheticSource
 from tests.sim import HOUR, NOON
@@ -34,6 +36,16 @@ BINANCEUS: dict[str, dict[str, bool]] = {
     "features": {},
     "after_construct": {},
 }
+PRIVATE: dict[str, dict[str, bool]] = {
+    "fetch_balance": {},
+    "fetch_open_orders": {},
+    "fetch_orders": {},
+    "fetch_closed_orders": {},
+    "fetch_my_trades": {},
+    "fetch_trading_fee": {},
+    "fetch_trading_fees": {},
+    "sign_in": {},
+}
 KRAKEN: dict[str, dict[str, bool]] = {
     # ccxt puts its own code where Kraken's id of an asset belongs.
     "load_markets": {"currencyIdAndCode": True},
@@ -49,9 +61,12 @@ KRAKEN: dict[str, dict[str, bool]] = {
 }
 
 
+SOURCE = SyntheticSource(7)
+
+
 @pytest.fixture(scope="module")
 def sim() -> Iterator[RunningSim]:
-    with serve(SimConfig(source=SyntheticSource(7), clock=lambda: NOON)) as running:
+    with serve(SimConfig(source=SOURCE, clock=lambda: NOON)) as running:
         yield running
 
 
@@ -60,6 +75,34 @@ def settings(sim: RunningSim, venue: str) -> dict[str, Any]:
     us = dict.fromkeys(("public", "private", "v3"), b + "/api/v3")
     urls = {"public": b, "private": b} if venue == "kraken" else us | {"web": b, "sapi": b + "/sapi/v1"}
     return {"urls": {"api": urls}, "enableRateLimit": False}
+
+
+class Time:
+    """A clock that only tests move."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def traded(time: Time) -> Iterator[RunningSim]:
+    """Serve an account of its own on a clock that moves."""
+    with serve(SimConfig(source=SOURCE, clock=lambda: time.now)) as running:
+        yield running
+
+
+def trader(sim: RunningSim, time: Time, module: Any = ccxt) -> Any:
+    """Return unmodified ccxt with the account's key."""
+    keys = {"apiKey": TEST_KEY, "secret": TEST_SECRET}
+    quiet = {"options": {"fetchOpenOrders": {"warnWithoutSymbol": False}}}
+    exchange = module.binanceus(settings(sim, "binanceus") | keys | quiet)
+    exchange.milliseconds = lambda: time.now
+    return exchange
 
 
 def check_of(name: str, kind: str) -> Any:
@@ -153,3 +196,148 @@ def test_refusals_become_ccxts_own_errors(
         exchange.load_markets()
         with pytest.raises(error):
             call(exchange)
+
+
+def some_trading(exchange: Any) -> list[dict[str, Any]]:
+    """Return orders of several kinds, some open and some executed."""
+    last = exchange.fetch_ticker("BTC/USDT")["last"]
+
+    def at(share: float) -> float:
+        return float(round(last * share, 2))
+
+    return [
+        exchange.create_order("BTC/USDT", "market", "buy", 0.05),
+        exchange.create_order("BTC/USDT", "limit", "buy", 0.01, at(0.9)),
+        exchange.create_order("BTC/USDT", "limit", "sell", 0.01, at(1.001)),
+        exchange.create_order("BTC/USDT", "limit", "sell", 0.01, at(1.2), {"postOnly": True}),
+        exchange.create_order("BTC/USDT", "limit", "sell", 0.01, at(0.9), {"stopLossPrice": at(0.995)}),
+        exchange.create_order("BTC/USDT", "limit", "sell", 0.01, at(0.9), {"takeProfitPrice": at(1.1)}),
+        exchange.create_market_buy_order_with_cost("BTC/USDT", 100),
+    ]
+
+
+@pytest.mark.parametrize(("name", "skipped"), PRIVATE.items())
+def test_ccxt_is_content_with_an_account_that_traded(
+    traded: RunningSim, time: Time, name: str, skipped: dict[str, bool]
+) -> None:
+    exchange, check = trader(traded, time), check_of(name, "sync")
+    with closing(exchange.session):
+        exchange.load_markets()
+        some_trading(exchange)
+        time.now += 6 * HOUR
+        assert len(exchange.fetch_my_trades("BTC/USDT")) > 2
+        check(*arguments(check, exchange, skipped))
+
+
+def test_asynchronous_ccxt_is_content_with_an_account_that_traded(traded: RunningSim, time: Time) -> None:
+    with closing((exchange := trader(traded, time)).session):
+        some_trading(exchange)
+    time.now += 6 * HOUR
+
+    async def run() -> None:
+        exchange = trader(traded, time, ccxt.async_support)
+        try:
+            await exchange.load_markets()
+            for name, skipped in PRIVATE.items():
+                check = check_of(name, "async")
+                await check(*arguments(check, exchange, skipped))
+        finally:
+            await exchange.close()
+
+    asyncio.run(run())
+
+
+def test_orders_through_ccxt_are_what_the_exchange_executed(traded: RunningSim, time: Time) -> None:
+    exchange = trader(traded, time)
+    with closing(exchange.session):
+        placed = some_trading(exchange)
+        assert [order["status"] for order in placed] == ["closed", *["open"] * 5, "closed"]
+        assert [order["type"] for order in placed] == ["market", *["limit"] * 5, "market"]
+        assert placed[0]["fee"] == {"currency": "BTC", "cost": pytest.approx(0.00005)}
+        assert len(exchange.fetch_open_orders()) == 5
+        time.now += 6 * HOUR
+        books, balance = traded.books(), exchange.fetch_balance()
+        for asset in ("BTC", "USDT"):
+            kept = books.wallet.of(asset)
+            assert (balance[asset]["free"], balance[asset]["used"]) == (float(kept.free), float(kept.locked))
+        trades = exchange.fetch_my_trades("BTC/USDT")
+        assert [trade["amount"] for trade in trades] == [float(t.amount) for t in books.trades["BTC/USDT"]]
+        assert {trade["takerOrMaker"] for trade in trades} == {"taker", "maker"}
+        for order in books.open_orders():
+            exchange.cancel_order(str(order.id), "BTC/USDT")
+        assert exchange.fetch_open_orders("BTC/USDT") == []
+        assert exchange.fetch_balance()["USDT"]["used"] == 0
+
+
+def test_a_pair_of_orders_through_ccxt(traded: RunningSim, time: Time) -> None:
+    exchange = trader(traded, time)
+    with closing(exchange.session):
+        exchange.load_markets()
+        exchange.create_order("ETH/USDT", "market", "buy", 0.5)
+        last = exchange.fetch_ticker("ETH/USDT")["last"]
+        prices = {"price": 1.3, "stopPrice": 0.7, "stopLimitPrice": 0.69}
+        params = {name: exchange.price_to_precision("ETH/USDT", last * part) for name, part in prices.items()}
+        form = {"symbol": "ETHUSDT", "side": "SELL", "quantity": "0.4", "stopLimitTimeInForce": "GTC"}
+        made = exchange.private_post_order_oco(form | params)
+        assert exchange.fetch_balance()["ETH"]["used"] == 0.4
+        assert [order["type"] for order in exchange.fetch_open_orders("ETH/USDT")] == ["limit", "limit"]
+        exchange.private_delete_orderlist({"symbol": "ETHUSDT", "orderListId": made["orderListId"]})
+        assert exchange.fetch_open_orders("ETH/USDT") == []
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda e: e.create_order("BTC/USDT", "market", "buy", 10), ccxt.InsufficientFunds),
+        (lambda e: e.create_order("BTC/USDT", "limit", "buy", 0.00001, 20_000), ccxt.BadRequest),
+        (
+            lambda e: e.create_order("BTC/USDT", "limit", "buy", 0.1, 90_000, {"postOnly": True}),
+            ccxt.InvalidOrder,
+        ),
+        (lambda e: e.create_order("BTC/USDT", "limit", "sell", 1, 90_000), ccxt.InsufficientFunds),
+        (lambda e: e.create_order("LTC/USD", "market", "buy", 1), ccxt.MarketClosed),
+        (lambda e: e.cancel_order("99", "BTC/USDT"), ccxt.OrderNotFound),
+        (lambda e: e.fetch_order("99", "BTC/USDT"), ccxt.OrderNotFound),
+        (
+            lambda e: e.create_order("BTC/USDT", "market", "buy", 0.1, None, {"stopLossPrice": 9e4}),
+            ccxt.InvalidOrder,
+        ),
+    ],
+)
+def test_refusals_of_orders_become_ccxts_own_errors(
+    traded: RunningSim, time: Time, call: Any, error: type[Exception]
+) -> None:
+    exchange = trader(traded, time)
+    with closing(exchange.session):
+        exchange.load_markets()
+        with pytest.raises(error):
+            call(exchange)
+    assert traded.books().open_orders() == []
+
+
+def test_a_wrong_secret_and_a_wrong_clock_are_told_apart(traded: RunningSim, time: Time) -> None:
+    exchange = trader(traded, time)
+    with closing(exchange.session):
+        exchange.secret = "wrong"
+        with pytest.raises(ccxt.AuthenticationError, match="Signature"):
+            exchange.fetch_balance()
+        exchange.secret = TEST_SECRET
+        for skew in (-1001, 10_001):
+            traded.skew_ms = skew
+            with pytest.raises(ccxt.InvalidNonce):
+                exchange.fetch_balance()
+        traded.skew_ms = 0
+        assert exchange.fetch_balance()["USDT"]["free"] == 10_000
+
+
+@pytest.mark.parametrize("kind", ["empty", "cut_json", "html"])
+def test_what_ccxt_takes_for_success_is_an_order_all_the_same(
+    traded: RunningSim, time: Time, kind: str
+) -> None:
+    exchange = trader(traded, time)
+    with closing(exchange.session):
+        exchange.load_markets()
+        traded.set_faults([Fault(kind, path="order", method="POST")])
+        order = exchange.create_order("BTC/USDT", "limit", "buy", 0.01, 40_000)
+    assert order["id"] is None
+    assert len(traded.books().open_orders()) == 1
