@@ -65,10 +65,15 @@ def format_rows(results: Sequence[Measured]) -> list[str]:
 
 def _row(found: Measured, width: int) -> str:
     reference = f"{found.reference:11.4f}" if found.reference else " " * 11
-    ratio = f"{found.value:6.2f}" if found.reference else " " * 6
-    target = f"{found.case.target:g}" + ("" if found.reference else " s")
+    ratio = f"{_ratio(found.value):>6}" if found.reference else " " * 6
+    target = _ratio(found.case.target) if found.reference else f"{found.case.target:g} s"
     verdict = "" if found.met else "  MISSED"
     return f"{found.case.name:<{width}}  {found.ours:9.4f}  {reference}  {ratio}  {target:>7}{verdict}"
+
+
+def _ratio(value: float) -> str:
+    """Return `1.85`, and `1/150` for what is much less than 1."""
+    return f"1/{1 / value:.0f}" if value < 0.1 else f"{value:.2f}"
 
 
 def _seconds(run: Callable[[], object]) -> float:

@@ -42,10 +42,15 @@ def test_a_missed_target_is_marked() -> None:
     case = Case("reading", print, target=1.5)
     rows = format_rows([Measured(case, 3.0, 2.0), Measured(case, 3.2, 2.0), Measured(case, 1.4, None)])
     assert [row.split() for row in rows[1:]] == [
-        ["reading", "3.0000", "2.0000", "1.50", "1.5"],
-        ["reading", "3.2000", "2.0000", "1.60", "1.5", "MISSED"],
+        ["reading", "3.0000", "2.0000", "1.50", "1.50"],
+        ["reading", "3.2000", "2.0000", "1.60", "1.50", "MISSED"],
         ["reading", "1.4000", "1.5", "s"],
     ]
+
+
+def test_small_ratios_are_shown_as_fractions() -> None:
+    (row,) = format_rows([Measured(Case("run", print, target=1 / 150), 0.02, 5.0)])[1:]
+    assert row.split() == ["run", "0.0200", "5.0000", "1/250", "1/150"]
 
 
 def test_every_script_has_a_case_and_names_are_found_by_a_part(
