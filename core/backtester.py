@@ -29,7 +29,7 @@ from core.results import STATISTICS, BacktestResult, DataRange, RunSpec, describ
 from core.sql_data_source import SQLDataSource
 from core.trade_table import completed
 from strategies.registry import Strategy, canonical_name, load_strategy
-from strategies.rule import StrategyRule, warm_up
+from strategies.rule import StrategyRule, can_trade, warm_up
 
 ENGINE = f"backtesting.py {backtesting_version}"
 
@@ -134,7 +134,7 @@ def check_enough_bars(bars: Bars, rule: StrategyRule, params: Any, first: int) -
     `first` is the first bar on which every column has a value.
     """
     have = bars.close.size
-    if have < first + 3:
+    if not can_trade(have, first):
         least = f"at least {rule.longest(params) + 2}"
         raise NoDataError(f"{rule.name} needs {least} bars to warm up and trade, there are {have}")
 

@@ -12,6 +12,13 @@ from numba import njit
 COMPILER = f"numba {numba_version}"
 
 
+def with_names(function: Callable[..., Any], scope: Mapping[str, Any]) -> Callable[..., Any]:
+    """Return a copy of a function that finds what is in `scope` first, then what the original finds."""
+    plain: Any = function
+    names = {**plain.__globals__, **scope}
+    return FunctionType(plain.__code__, names, plain.__name__, plain.__defaults__)
+
+
 def compile_copy(
     function: Callable[..., Any], scope: Mapping[str, Any], *, inline: bool = True, from_python: bool = True
 ) -> Callable[..., Any]:
@@ -21,11 +28,8 @@ def compile_copy(
     by zero, which no price can cause. The GIL is released while it runs. What only compiled code calls
     compiles a quarter sooner without the way in `from_python`.
     """
-    plain: Any = function
-    names = {**plain.__globals__, **scope}
-    copy = FunctionType(plain.__code__, names, plain.__name__, plain.__defaults__)
     fast: Callable[..., Any] = njit(
-        copy,
+        with_names(function, scope),
         nogil=True,
         error_model="numpy",
         forceinline=inline,

@@ -16,12 +16,13 @@ from numba import types
 from numba.extending import overload
 
 from core import domain, fills, sizing
-from core.compiled import compile_copy
-from core.domain import Bars, Costs, FloatArray, Reason
+from core.compiled import compile_copy, with_names
+from core.domain import Bars, Costs, Decision, FloatArray, PositionView, Reason
 from core.fills import (
     CASH,
     TRADES,
     OneBar,
+    ask,
     close_all,
     equity,
     fill,
@@ -29,6 +30,7 @@ from core.fills import (
     has_room,
     make_trades,
     open_book,
+    view,
 )
 from core.sizing import Sizing
 from strategies.rule import StrategyRule, first_decision, row
@@ -52,28 +54,24 @@ def simulate(
 ) -> Simulated:
     """Run a rule over the bars, compiled; the arrays may be read-only. `columns`, if they are at hand."""
     columns = rule.columns(bars, params) if columns is None else columns
-    run, steps = kernel(), steps_of(rule)
+    run = kernel(rule)
     sizes = rule.sizing(params)
     book, trades = open_book(cash), make_trades(FIRST_TRADES)
     curve = np.full(bars.close.size, cash)
     i = first_decision(columns)
     while i < bars.close.size:
-        i = run(steps, bars, columns, params, i, bars.close.size, book, trades, curve, sizes, costs)
+        i = run(bars, columns, params, i, bars.close.size, book, trades, curve, sizes, costs)
         if not has_room(book, trades):
             trades = grown(book, trades)
     return Simulated(book, trades[: int(book[0, TRADES])], curve)
 
 
-class Steps(NamedTuple):
-    """What the loop calls at each close; compiled functions or plain ones."""
-
-    decide: Callable[..., Any]
-    view: Callable[..., Any]
-    ask: Callable[..., Any]
+def decide(now: Any, prev: Any, held: PositionView, params: Any) -> Decision:  # noqa: ARG001
+    """Stand for the rule's own; `loop_of` puts that, and the steps of a ladder, in place of these names."""
+    raise TypeError("run_bars belongs to no rule: take loop_of(rule)")
 
 
 def run_bars(
-    steps: Steps,
     bars: Bars,
     columns: Any,
     params: Any,
@@ -85,11 +83,10 @@ def run_bars(
     sizes: Sizing,
     costs: Costs,
 ) -> int:
-    """Run the bars from `start` to before `stop`; return the first bar not run.
+    """Run a rule's steps over the bars from `start` to before `stop`; return the first bar not run.
 
     That is before `stop` when `trades` is full. What is open after the last bar of all is closed.
     """
-    decide, view, ask = steps
     length = bars.close.size
     for i in range(start, stop):
         if not has_room(book, trades):
@@ -112,10 +109,25 @@ def run_bars(
     return stop
 
 
+def loop_of(rule: StrategyRule) -> Callable[..., int]:
+    """Return `run_bars` for a rule in plain Python, which shows what the compiled one does."""
+    loop: Callable[..., int] = with_names(run_bars, steps_of(rule))
+    return loop
+
+
+def steps_of(rule: StrategyRule) -> dict[str, Callable[..., Any]]:
+    """Return what the loop calls at each close, by the names it has there."""
+    if rule.is_ladder:
+        return {"decide": rule.decide, "view": fills.view_ladder, "ask": fills.ask_ladder}
+    return {"decide": rule.decide, "view": fills.view, "ask": fills.ask}
+
+
 @cache
-def kernel() -> Callable[..., int]:
-    """Return `run_bars` compiled, once per process; it is specialised for each rule when first called."""
-    run: Callable[..., int] = compile_copy(run_bars, _fill_model())
+def kernel(rule: StrategyRule) -> Callable[..., int]:
+    """Return `run_bars` for a rule, compiled when first called, once per process."""
+    scope = _fill_model()
+    steps = {"view": scope["view_ladder"], "ask": scope["ask_ladder"]} if rule.is_ladder else {}
+    run: Callable[..., int] = compile_copy(run_bars, {**scope, **steps, "decide": compiled(rule.decide)})
     return run
 
 
@@ -123,14 +135,6 @@ def kernel() -> Callable[..., int]:
 def compiled(decide: Callable[..., Any]) -> Callable[..., Any]:
     """Return a rule's `decide` compiled, once per process."""
     return compile_copy(decide, _fill_model())
-
-
-def steps_of(rule: StrategyRule) -> Steps:
-    """Return a rule's steps compiled."""
-    scope = _fill_model()
-    if rule.is_ladder:
-        return Steps(compiled(rule.decide), scope["view_ladder"], scope["ask_ladder"])
-    return Steps(compiled(rule.decide), scope["view"], scope["ask"])
 
 
 @cache

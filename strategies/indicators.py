@@ -11,8 +11,10 @@ import numpy as np
 import talib
 
 from core.domain import FloatArray
+from strategies.memo import remembered
 
 
+@remembered
 def ema(x: FloatArray, period: int) -> FloatArray:
     """Return the exponential moving average, alpha = 2 / (period + 1), seeded by the first SMA.
 
@@ -21,6 +23,7 @@ def ema(x: FloatArray, period: int) -> FloatArray:
     return np.asarray(talib.EMA(x, period))
 
 
+@remembered
 def atr(high: FloatArray, low: FloatArray, close: FloatArray, period: int) -> FloatArray:
     """Return the average true range in price units, Wilder smoothing; first value at index period.
 
@@ -29,6 +32,7 @@ def atr(high: FloatArray, low: FloatArray, close: FloatArray, period: int) -> Fl
     return np.asarray(talib.ATR(high, low, close, period))
 
 
+@remembered
 def sma(x: FloatArray, period: int) -> FloatArray:
     """Return the mean of the last `period` values; exact on a flat window."""
     out = np.full(x.size, np.nan)
@@ -42,6 +46,7 @@ def sma(x: FloatArray, period: int) -> FloatArray:
     return out
 
 
+@remembered
 def std(x: FloatArray, period: int) -> FloatArray:
     """Return the population standard deviation (ddof 0) of the last `period` values."""
     out = np.full(x.size, np.nan)
@@ -55,6 +60,7 @@ def std(x: FloatArray, period: int) -> FloatArray:
     return out
 
 
+@remembered
 def bollinger(x: FloatArray, period: int, width: float) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return (mid, upper, lower): the SMA and `width` population standard deviations around it.
 

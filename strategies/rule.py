@@ -20,6 +20,9 @@ MEMORY = 40
 """Bars of history, in multiples of the longest period, after which a column no longer depends on where it
 began: an EMA needs 20 spans to the last bit, Wilder's smoothing 40 (measured)."""
 
+PIECE = 4096
+"""Bars looked at together when the end of a warm-up is searched."""
+
 COMMON_BOUNDS = {
     "_period": (2.0, 2000.0),
     "_mult": (0.05, 100.0),
@@ -31,9 +34,9 @@ COMMON_BOUNDS = {
 """Smallest and largest value by the end of a parameter's name: one vocabulary for all rules."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class StrategyRule:
-    """One strategy. Backtest, sweep, paper and live call the same two functions."""
+    """One strategy. Backtest, sweep, paper and live call the same two functions. Equal only to itself."""
 
     name: str
     params: type[Any]
@@ -60,19 +63,21 @@ class StrategyRule:
 
     def check_params(self, given: Mapping[str, object]) -> list[str]:
         """Return one line per problem: unknown name, not a number, out of bounds, wrong order."""
-        defaults = self.params._field_defaults
-        problems = [
-            f"{self.name}: {unknown_name('parameter', name, defaults)}"
-            for name in given
-            if name not in defaults
-        ]
-        problems += [
-            line
-            for name, value in given.items()
-            if name in defaults
-            for line in self._number_problems(name, value)
-        ]
+        problems = [line for name, value in given.items() for line in self.check_value(name, value)]
         return problems or self._order_problems(self._built(given))
+
+    def check_value(self, name: str, value: object) -> list[str]:
+        """Return what is wrong with one parameter's value, whatever the others are."""
+        defaults = self.params._field_defaults
+        if name not in defaults:
+            return [f"{self.name}: {unknown_name('parameter', name, defaults)}"]
+        kind = "a whole number" if isinstance(defaults[name], int) else "a number"
+        low, high = self.bounds_of(name)
+        wanted = f"{self.name}.{name}: wanted {kind} from {low:g} to {high:g}, got {value!r}"
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            return [wanted]
+        whole = not isinstance(defaults[name], int) or float(value).is_integer()
+        return [] if whole and low <= value <= high else [wanted]
 
     def bounds_of(self, name: str) -> tuple[float, float]:
         """Return the smallest and the largest allowed value of a parameter."""
@@ -86,16 +91,6 @@ class StrategyRule:
     def memory(self, params: Any) -> int:
         """Return the bars a live window needs so that its last row equals the backtest's."""
         return MEMORY * self.longest(params)
-
-    def _number_problems(self, name: str, value: object) -> list[str]:
-        default = self.params._field_defaults[name]
-        kind = "a whole number" if isinstance(default, int) else "a number"
-        low, high = self.bounds_of(name)
-        wanted = f"{self.name}.{name}: wanted {kind} from {low:g} to {high:g}, got {value!r}"
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            return [wanted]
-        whole = not isinstance(default, int) or float(value).is_integer()
-        return [] if whole and low <= value <= high else [wanted]
 
     def _order_problems(self, params: Any) -> list[str]:
         return [
@@ -117,15 +112,24 @@ def row(columns: Any, i: int) -> Any:
 def warm_up(columns: Any) -> int:
     """Return the first bar on which every column has a value; the length when there is none."""
     length = int(columns[0].size)
-    ready = np.ones(length, bool)
-    for column in columns:
-        ready &= ~np.isnan(column)
-    return int(ready.argmax()) if ready.any() else length
+    # In pieces: the first one nearly always answers.
+    for start in range(0, length, PIECE):
+        ready = np.ones(min(PIECE, length - start), bool)
+        for column in columns:
+            ready &= ~np.isnan(column[start : start + PIECE])
+        if ready.any():
+            return start + int(ready.argmax())
+    return length
 
 
 def first_decision(columns: Any) -> int:
     """Return the first bar that is decided on: one after warm-up, so that `prev` has values too."""
     return warm_up(columns) + 1
+
+
+def can_trade(length: int, warmed: int) -> bool:
+    """Tell whether so many bars, warmed up at this one, have one to decide on and one after it to fill on."""
+    return length >= warmed + 3
 
 
 def is_ready(values: tuple[float, ...] | FloatArray) -> bool:

@@ -17,7 +17,7 @@ from core.kernel import compiled
 from core.results import RunSpec
 from core.verify import Run, check_columns, compare_runs, run_live, verify
 from strategies.registry import REGISTRY, Strategy, load_strategy
-from strategies.rule import StrategyRule, first_decision
+from strategies.rule import first_decision
 from tests.markets import HOUR, START, random_bars
 from tests.scripted import SCRIPTED
 
@@ -247,10 +247,6 @@ def test_too_short_a_live_window_is_noticed(monkeypatch: pytest.MonkeyPatch) -> 
     assert any("needs more history" in line for line in verdict.differences)
 
 
-def fills_steps(rule: StrategyRule) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    return (fills.view_ladder, fills.ask_ladder) if rule.is_ladder else (fills.view, fills.ask)
-
-
 @pytest.mark.parametrize("name", REGISTRY)
 def test_the_loop_run_as_plain_python_gives_what_the_compiled_one_gives(name: str) -> None:
     rule, bars = load_strategy(name).rule, wild_bars(4)
@@ -260,12 +256,12 @@ def test_the_loop_run_as_plain_python_gives_what_the_compiled_one_gives(name: st
     book, trades = fills.open_book(10_000.0), fills.make_trades(2 * MOST_LOTS)
     curve = np.full(bars.close.size, 10_000.0)
     i = first_decision(columns)
-    steps = kernel_module.Steps(rule.decide, *fills_steps(rule))
+    run_plain = kernel_module.loop_of(rule)
     sizes, stop = rule.sizing(params), 0
     while i < bars.close.size:
         # In pieces of 100 bars, as a sweep may run it.
         stop = min(max(i, stop) + 100, bars.close.size) if i >= stop else stop
-        i = kernel_module.run_bars(steps, bars, columns, params, i, stop, book, trades, curve, sizes, costs)
+        i = run_plain(bars, columns, params, i, stop, book, trades, curve, sizes, costs)
         if not fills.has_room(book, trades):
             trades = fills.grown(book, trades)
     assert np.array_equal(trades[: len(run.trades)], run.trades, equal_nan=True)
@@ -281,9 +277,8 @@ def test_the_plain_loop_ends_where_equity_ends() -> None:
     rule, params = SCRIPTED.rule, SCRIPTED.rule.params()
     book, trades, curve = fills.open_book(10_000.0), fills.make_trades(200), np.full(6, 10_000.0)
     columns = rule.columns(bars, params)
-    steps = kernel_module.Steps(rule.decide, *fills_steps(rule))
-    given = (steps, bars, columns, params, 1, 6, book, trades, curve, rule.sizing(params), COSTS[0])
-    assert kernel_module.run_bars(*given) == 6
+    given = (bars, columns, params, 1, 6, book, trades, curve, rule.sizing(params), COSTS[0])
+    assert kernel_module.loop_of(rule)(*given) == 6
     assert curve.tolist() == [10_000.0] * 3 + [0.0] * 3
 
 

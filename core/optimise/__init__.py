@@ -1,0 +1,1 @@
+"""Trying many parameter sets: what to try, and trying it fast."""

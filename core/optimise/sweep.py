@@ -1,0 +1,195 @@
+"""Many parameter sets over many series on all cores, with every statistic of every run.
+
+Each run is that of `--engine fast`. What makes many of them cheap: an indicator that several sets need is
+computed once, threads share the bars (compiled code holds no lock), memory to compute in is reused, and long
+series are run in tiles, so that the bars of a tile stay in the processor's cache while one set after the
+other runs over them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Lock
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from core.domain import Bars, Costs, FloatArray, Refusal, Series
+from core.fills import CASH, REFUSED, TRADES, grown, has_room, make_trades, open_book
+from core.kernel import FIRST_TRADES, kernel
+from core.market import Market, describe_market
+from core.results import STATISTICS
+from core.sizing import Sizing
+from core.statistics import Scratch, compute, make_scratch
+from strategies.memo import Memo, keeping
+from strategies.registry import load_strategy
+from strategies.rule import StrategyRule, can_trade, warm_up
+
+TILE = 65_536
+"""Bars that every set of a batch runs over before the next tile."""
+
+BATCH_BYTES = 32 * 2**20
+"""Equity curves that a thread keeps at a time."""
+
+MEMO_BYTES = 256 * 2**20
+"""Indicator results that all threads keep together."""
+
+
+class Swept(NamedTuple):
+    """What all runs of a sweep have in common."""
+
+    rule: StrategyRule
+    costs: Costs
+    cash: float
+
+
+class Task(NamedTuple):
+    """Parameter sets that one thread runs together, tile by tile, over one series."""
+
+    bars: Bars
+    market: Market
+    first_row: int
+    """Row of the results that the first of them fills."""
+    params: Sequence[Any]
+
+
+def sweep(
+    markets: Mapping[Series, Bars],
+    strategy: str,
+    param_sets: Sequence[Mapping[str, float]],
+    costs: Costs | None = None,
+    cash: float = 10_000.0,
+    threads: int | None = None,
+) -> pd.DataFrame:
+    """Run every parameter set over every series; return one row per run, in the order given.
+
+    Columns: exchange, symbol, timeframe, every parameter, Backtesting.py's statistics under their own names
+    (durations as Timedelta), and `Refused`, the entries that were wanted and not made. A series that ends
+    before a set has warmed up has no statistics for it: NaN, no trades. `threads` None: as many as cores.
+    Raises UsageError for a bad parameter or nothing to run.
+    """
+    rule = load_strategy(strategy).rule
+    params = [rule.make_params(given) for given in param_sets]
+    swept = Swept(rule, costs or Costs(), cash)
+    found = np.full((len(markets) * len(params), len(STATISTICS) + 1), np.nan)
+    tasks = _tasks(markets, params)
+    _work_off(tasks, swept, found, threads or os.cpu_count() or 1)
+    return _table(markets, rule, params, found)
+
+
+def _tasks(markets: Mapping[Series, Bars], params: Sequence[Any]) -> Iterator[Task]:
+    row = 0
+    for bars in markets.values():
+        length = bars.close.size
+        # A short series is one tile: several sets at a time would only need more memory.
+        batch = 1 if length <= TILE else max(1, BATCH_BYTES // (8 * length))
+        market = describe_market(bars)
+        for start in range(0, len(params), batch):
+            chosen = params[start : start + batch]
+            yield Task(bars, market, row, chosen)
+            row += len(chosen)
+
+
+def _work_off(tasks: Iterable[Task], swept: Swept, found: FloatArray, threads: int) -> None:
+    """Let threads take one task after the other; stop them all when one fails or is interrupted."""
+    waiting, lock, stopped, memo = iter(tasks), Lock(), Event(), Memo(MEMO_BYTES)
+
+    def take() -> Task | None:
+        with lock:
+            return None if stopped.is_set() else next(waiting, None)
+
+    def work() -> None:
+        bench = Workbench(swept)
+        try:
+            with keeping(memo):
+                while (task := take()) is not None:
+                    bench.run(task, found)
+        except BaseException:
+            stopped.set()
+            raise
+
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for done in [pool.submit(work) for _ in range(threads)]:
+                done.result()
+        finally:
+            stopped.set()
+
+
+def _table(
+    markets: Iterable[Series], rule: StrategyRule, params: Sequence[Any], found: FloatArray
+) -> pd.DataFrame:
+    keys = [(*series, *given) for series in markets for given in params]
+    table = pd.DataFrame(keys, columns=[*Series._fields, *rule.params._fields])
+    for name, values in zip(STATISTICS, found.T, strict=False):
+        if "Duration" in name:
+            # Below two milliseconds it is no duration but Backtesting.py's depth of a drawdown without one.
+            table[name] = pd.to_timedelta(np.where(values >= 2, values, np.nan), "ms")
+        elif name in ("Start", "End"):
+            table[name] = pd.to_datetime(values, unit="ms")
+        else:
+            table[name] = values
+    counts = np.nan_to_num(found[:, [STATISTICS.index("# Trades"), -1]]).astype(np.int64)
+    return table.assign(**{"# Trades": counts[:, 0], "Refused": counts[:, 1]})
+
+
+class Run:
+    """One parameter set on its way through the bars."""
+
+    def __init__(self, rule: StrategyRule, bars: Bars, params: Any) -> None:
+        self.columns, self.params = rule.columns(bars, params), params
+        self.sizing: Sizing = rule.sizing(params)
+        self.first = warm_up(self.columns)
+        self.next = self.first + 1
+        self.book = open_book(0.0)
+
+
+class Workbench:
+    """The memory of one thread, and the runs made in it."""
+
+    def __init__(self, swept: Swept) -> None:
+        self._swept = swept
+        self._run = kernel(swept.rule)
+        self._market: Market | None = None
+        self._trades: list[FloatArray] = []
+        self._curves: FloatArray = np.empty((0, 0))
+        self._scratch: Scratch
+
+    def run(self, task: Task, found: FloatArray) -> None:
+        """Run the task's parameter sets and fill their rows of the results."""
+        self._make_room(task)
+        length = task.bars.close.size
+        runs = [Run(self._swept.rule, task.bars, params) for params in task.params]
+        for run, curve in zip(runs, self._curves, strict=False):
+            run.book[0, CASH] = self._swept.cash
+            curve[: run.next] = self._swept.cash
+        for start in range(0, length, TILE):
+            for number, run in enumerate(runs):
+                self._advance(task.bars, run, number, min(start + TILE, length))
+        for number, run in enumerate(runs):
+            row = found[task.first_row + number]
+            row[-1] = sum(run.book[0, REFUSED + refusal] for refusal in Refusal)
+            if can_trade(length, run.first):
+                trades = self._trades[number][: int(run.book[0, TRADES])]
+                row[:-1] = compute(task.market, trades, self._curves[number], run.first, self._scratch)
+
+    def _advance(self, bars: Bars, run: Run, number: int, stop: int) -> None:
+        while run.next < stop:
+            given = (bars, run.columns, run.params, run.next, stop, run.book, self._trades[number])
+            curve, swept = self._curves[number], self._swept
+            run.next = self._run(*given, curve, run.sizing, swept.costs)
+            if not has_room(run.book, self._trades[number]):
+                self._trades[number] = grown(run.book, self._trades[number])
+
+    def _make_room(self, task: Task) -> None:
+        """Have a table of trades and a curve for each set, and memory for this market's statistics."""
+        count, length = len(task.params), task.bars.close.size
+        while len(self._trades) < count:
+            self._trades.append(make_trades(FIRST_TRADES))
+        if self._curves.shape[0] < count or self._curves.shape[1] != length:
+            self._curves = np.empty((count, length))
+        if self._market is not task.market:
+            self._market, self._scratch = task.market, make_scratch(task.market)

@@ -1,0 +1,121 @@
+"""A sweep's rows are the numbers of single runs, whatever the threads, tiles and batches."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from core.domain import Bars, Costs, Series
+from core.errors import UsageError
+from core.fast_backtester import run_fast
+from core.optimise import sweep as sweeps
+from core.optimise.param_sets import grid
+from core.optimise.sweep import sweep
+from core.results import RunSpec
+from strategies.registry import REGISTRY, load_strategy
+from tests.markets import random_bars
+
+BTC, ETH = Series("binanceus", "BTC/USDT", "1h"), Series("binanceus", "ETH/USDT", "1h")
+COSTS = Costs(0.001, 0.0002)
+VALUES: dict[str, dict[str, list[float]]] = {
+    "TREND_EMA": {"ema_fast": [5, 10], "ema_slow": [20, 40], "rr_ratio": [1.0, 3.0]},
+    "MR_BB": {},
+    "SQZ_BO": {},
+    "GRID_LR": {"levels": [2, 5], "step_atr_mult": [0.5, 1.0]},
+}
+
+
+def markets() -> dict[Series, Bars]:
+    return {BTC: random_bars(1, 900, volatility=0.01), ETH: random_bars(2, 700, volatility=0.02)}
+
+
+def same(one: Any, other: Any) -> bool:
+    return bool(one == other) or (pd.isna(one) and pd.isna(other))
+
+
+def sets_of(name: str) -> list[dict[str, float]]:
+    return grid(load_strategy(name).rule, VALUES.get(name, {}))
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize(("tile", "batch_bytes"), [(10**9, 1), (128, 3 * 900 * 8)])
+def test_every_row_is_the_single_run_s(
+    name: str, tile: int, batch_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeps, "TILE", tile)
+    monkeypatch.setattr(sweeps, "BATCH_BYTES", batch_bytes)
+    monkeypatch.setattr(sweeps, "FIRST_TRADES", 130)
+    table = sweep(markets(), name, sets_of(name), COSTS, threads=2)
+    keys = [(series, given) for series in markets() for given in sets_of(name)]
+    assert len(table) == len(keys)
+    for found, (series, given) in zip(table.to_dict("records"), keys, strict=True):
+        alone = run_fast(markets()[series], RunSpec(series, name, given, COSTS, 10_000.0))
+        assert (found["exchange"], found["symbol"], found["timeframe"]) == tuple(series)
+        assert all(found[key] == value for key, value in alone.spec.params.items())
+        for key, value in alone.stats.items():
+            if not (str(key).endswith("Drawdown Duration") and isinstance(value, float)):
+                assert same(found[str(key)], value), key
+        assert found["Refused"] == sum(alone.refusals.values())
+    assert table["# Trades"].sum() > 10
+
+
+def test_the_number_of_threads_changes_nothing() -> None:
+    one, three = (sweep(markets(), "TREND_EMA", sets_of("TREND_EMA"), threads=n) for n in (1, 3))
+    pd.testing.assert_frame_equal(one, three, check_exact=True)
+
+
+def test_a_series_too_short_to_warm_up_has_no_statistics_and_no_trades() -> None:
+    short = {BTC: random_bars(1, 60), ETH: random_bars(2, 300)}
+    table = sweep(short, "TREND_EMA", [{"ema_slow": 100, "ema_fast": 10}])
+    assert math.isnan(table["Return [%]"][0])
+    assert table["# Trades"].tolist()[0] == 0
+    assert pd.isna(table["Start"][0])
+    assert not math.isnan(table["Return [%]"][1])
+
+
+def test_nothing_to_run_is_an_empty_table() -> None:
+    table = sweep({}, "TREND_EMA", [{}])
+    assert len(table) == 0
+    assert {"symbol", "ema_fast", "Return [%]", "# Trades", "Refused"} <= set(table.columns)
+    assert len(sweep(markets(), "TREND_EMA", [])) == 0
+
+
+def test_a_bad_parameter_is_refused_before_anything_runs() -> None:
+    with pytest.raises(UsageError, match=r"TREND_EMA.ema_fast: wanted a whole number"):
+        sweep(markets(), "TREND_EMA", [{}, {"ema_fast": 0}])
+
+
+def test_a_strategy_that_fails_in_a_thread_fails_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    chosen = load_strategy("TREND_EMA")
+
+    def broken(bars: Bars, p: Any) -> Any:
+        raise ZeroDivisionError("no columns")
+
+    monkeypatch.setattr(
+        sweeps, "load_strategy", lambda name: chosen._replace(rule=replace(chosen.rule, columns=broken))
+    )
+    with pytest.raises(ZeroDivisionError, match="no columns"):
+        sweep(markets(), "TREND_EMA", sets_of("TREND_EMA"), threads=2)
+
+
+def test_an_indicator_that_several_sets_need_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    import talib
+
+    calls: list[int] = []
+    real = talib.EMA
+
+    def counted(x: Any, period: int) -> Any:
+        calls.append(period)
+        return real(x, period)
+
+    monkeypatch.setattr(talib, "EMA", counted)
+    given = grid(
+        load_strategy("TREND_EMA").rule, {"ema_fast": [5, 6], "ema_slow": [20, 30], "rr_ratio": [1, 2]}
+    )
+    sweep({BTC: random_bars(1, 300)}, "TREND_EMA", given, threads=1)
+    assert sorted(calls) == [5, 6, 20, 30]

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from core.errors import UsageError
+from core.optimise.param_sets import grid
+from strategies.registry import load_strategy
+
+RULE = load_strategy("TREND_EMA").rule
+
+
+def test_a_grid_is_every_combination_in_order() -> None:
+    assert grid(RULE, {"ema_fast": [5, 10], "rr_ratio": [1.0, 2.0]}) == [
+        {"ema_fast": 5, "rr_ratio": 1.0},
+        {"ema_fast": 5, "rr_ratio": 2.0},
+        {"ema_fast": 10, "rr_ratio": 1.0},
+        {"ema_fast": 10, "rr_ratio": 2.0},
+    ]
+
+
+def test_combinations_that_the_rule_forbids_are_left_out() -> None:
+    assert grid(RULE, {"ema_fast": [10, 30], "ema_slow": [20, 40]}) == [
+        {"ema_fast": 10, "ema_slow": 20},
+        {"ema_fast": 10, "ema_slow": 40},
+        {"ema_fast": 30, "ema_slow": 40},
+    ]
+
+
+def test_a_grid_of_nothing_is_the_defaults_alone() -> None:
+    assert grid(RULE, {}) == [{}]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"ema_fats": [1, 2]}, "unknown parameter 'ema_fats'"),
+        ({"ema_fast": [5, 1.5]}, "TREND_EMA.ema_fast: wanted a whole number from 2 to 1999, got 1.5"),
+        ({"ema_fast": [60], "ema_slow": [50]}, "no combination of these values is allowed"),
+        ({"ema_fast": []}, "no combination of these values is allowed"),
+    ],
+)
+def test_a_grid_that_cannot_be_run_is_refused_in_one_line(values: dict[str, list[float]], said: str) -> None:
+    with pytest.raises(UsageError) as error:
+        grid(RULE, values)
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
