@@ -52,7 +52,9 @@ def main(argv: list[str] | None = None) -> int:
     made_up = f"SYNTHETIC candles: generated from seed {args.seed}, not from any market"
     served = stored(args) if args.source != "synthetic" else Served(SyntheticSource(args.seed), made_up)
     source = served.source
-    with serve(SimConfig(args.port, args.seed, source, (), clock, faults, trading, account)) as sim:
+    with serve(
+        SimConfig(args.port, args.seed, source, (), clock, faults, trading, account, args.state)
+    ) as sim:
         try:
             print(banner(sim.url, served, account), flush=True)
             Event().wait()
@@ -112,6 +114,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--api-key", default="local-exchange-test-key", help="of the test account")
     parser.add_argument("--api-secret", default="local-exchange-test-secret", help="of the test account")
+    parser.add_argument("--state", type=Path, metavar="PATH", help="a file to keep the test account in")
     parser.add_argument("--start-at", metavar="TIME", help="exchange time at the start, UTC (default: now)")
     parser.add_argument("--speed", type=float, help="of exchange time after --start-at (default: 1)")
     parser.add_argument("--db-url", help="db: the database (default: HOT_CRYPTO_DB_URL, then settings.yaml)")

@@ -17,6 +17,7 @@
 Trading is Binance.US only, for one account:
 
     signed.py      the routes behind a key; order_params.py reads orders, order_wire.py writes them
+    state.py       the account's past in a file
     trading.py     plays the feed's trades to the open orders whenever somebody asks
     matching.py    orders against the book and the tape; orders.py its values, liquidity.py what the
                    book still offers, filters.py the markets' filters, accounts.py key and balances

@@ -15,7 +15,6 @@ from core.exchange_sim.limits import Limits, OrderLimit, Verdict, depth_weight
 from core.exchange_sim.markets import TRADING, Market, quoted
 from core.exchange_sim.signed import Signed, SignedRoute
 from core.exchange_sim.ticker import Ticker, ticker
-from core.exchange_sim.trading import Trading
 from core.exchange_sim.venue import Answer, Refused, Request, as_json, page
 
 ROOT = "/api/v3/"
@@ -57,7 +56,7 @@ class BinanceUS:
         feed: Feed,
         markets: tuple[Market, ...],
         limits: Limits,
-        trading: Trading | None = None,
+        account: Signed | None = None,
         order_limit: OrderLimit | None = None,
     ) -> None:
         self._feed = feed
@@ -65,18 +64,18 @@ class BinanceUS:
         self._limits = limits
         self._order_limit = order_limit or OrderLimit()
         self._routes = self._all_routes()
-        self._signed = Signed(trading, self._markets) if trading else None
+        self._account = account
 
     def answer(self, request: Request, now: int) -> Answer:
         """Return the answer at `now`, with the weight headers, 429 and 418 included."""
         route = self._routes.get(request.path.removeprefix(ROOT)) if request.method == "GET" else None
-        signed = self._signed.route(request) if self._signed else None
+        signed = self._account.route(request) if self._account else None
         weight_of = (route or signed or Route(_ping)).weight
         verdict = self._limits.charge(weight_of(request.params), now)
         if verdict.status != 200:
             body = _too_many(verdict, self._limits)
-        elif self._signed and signed:
-            body = self._account_body(self._signed, signed, request, now)
+        elif self._account and signed:
+            body = self._account_body(self._account, signed, request, now)
         else:
             body = self._body(request, route, now)
         used = str(verdict.used)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from core.exchange_sim.orders import ZERO, DepthAt, Level, Order
@@ -15,7 +16,7 @@ class Liquidity:
         self._second: dict[str, int] = {}
         self._taken: dict[str, dict[tuple[str, Decimal], Decimal]] = {}
 
-    def offered(self, order: Order, now: int, last: Decimal) -> tuple[Level, ...]:
+    def offered(self, order: Order, now: int, last: Decimal) -> Iterable[Level]:
         """Return the side an order takes from, best first; `now` in ms UTC."""
         depth, symbol = self._depth(order.market, now, last), order.market.symbol
         side = depth.asks if order.buys else depth.bids
@@ -23,7 +24,7 @@ class Liquidity:
             return side
         taken = self._taken[symbol]
         rest = (Level(price, amount - taken.get((order.side, price), ZERO)) for price, amount in side)
-        return tuple(level for level in rest if level.amount > 0)
+        return (level for level in rest if level.amount > 0)
 
     def take(self, order: Order, level: Level, now: int) -> None:
         """Remember what an order took."""

@@ -180,7 +180,8 @@ class Matching:
         )
 
     def _at_market(self, order: Order, new: NewOrder, seen: Seen) -> Order:
-        levels = self._liquidity.offered(order, seen.time, seen.last)
+        offered = self._liquidity.offered(order, seen.time, seen.last)
+        levels = tuple(offered) if new.value else offered
         taken = walk(levels, order, new.quantity, new.value)
         if new.quantity is None:
             if levels and not taken:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from typing import NamedTuple
@@ -39,8 +39,8 @@ class Level(NamedTuple):
 class Depth(NamedTuple):
     """What can be taken, best first."""
 
-    bids: tuple[Level, ...] = ()
-    asks: tuple[Level, ...] = ()
+    bids: Iterable[Level] = ()
+    asks: Iterable[Level] = ()
 
 
 class Print(NamedTuple):
@@ -214,7 +214,7 @@ def rounded_down(amount: Decimal, step: Decimal) -> Decimal:
 
 
 def walk(
-    levels: tuple[Level, ...], order: Order, amount: Decimal | None, value: Decimal | None = None
+    levels: Iterable[Level], order: Order, amount: Decimal | None, value: Decimal | None = None
 ) -> list[Level]:
     """Return what an order takes from levels, best first, within its limit.
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import itemgetter
+from pathlib import Path
 from typing import NamedTuple
 
 from aiohttp import web
@@ -25,6 +26,8 @@ from core.exchange_sim.kraken import Kraken
 from core.exchange_sim.limits import ORDER_LIMIT, RAW_LIMIT, WEIGHT_LIMIT, Limits, OrderLimit
 from core.exchange_sim.markets import LISTED, Market
 from core.exchange_sim.matching import Matching
+from core.exchange_sim.signed import Signed
+from core.exchange_sim.state import StateFile
 from core.exchange_sim.synthetic import SyntheticSource
 from core.exchange_sim.trading import Trading
 from core.exchange_sim.venue import Answer, Request, Venue
@@ -57,6 +60,8 @@ class SimConfig:
     """Further ones, which come first."""
     account: AccountConfig = field(default_factory=AccountConfig)
     """Of Binance.US; Kraken has none."""
+    state: Path | None = None
+    """A file to keep the account in, so that it outlives the exchange; None: in memory."""
     weight_limit: int = WEIGHT_LIMIT
     raw_limit: int = RAW_LIMIT
     order_limit: int = ORDER_LIMIT
@@ -86,6 +91,7 @@ class RunningSim:
     seed: int
     pause: Pause
     trading: Trading
+    state: StateFile | None = None
     skew_ms: int = 0
     """Added to the clock."""
     requests: list[Logged] = field(default_factory=list, repr=False)
@@ -159,7 +165,11 @@ def serve(config: SimConfig) -> Iterator[RunningSim]:
     Raises ExchangeError when the port cannot be listened on.
     """
     listener = _listen(config.port)
-    sim = _sim(config, f"http://{HOST}:{listener.getsockname()[1]}")
+    try:
+        sim = _sim(config, f"http://{HOST}:{listener.getsockname()[1]}")
+    except BaseException:
+        listener.close()
+        raise
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="exchange-sim", daemon=True)
     thread.start()
@@ -171,6 +181,8 @@ def serve(config: SimConfig) -> Iterator[RunningSim]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+        if sim.state is not None:
+            sim.state.close()
 
 
 def _sim(config: SimConfig, url: str) -> RunningSim:
@@ -178,13 +190,18 @@ def _sim(config: SimConfig, url: str) -> RunningSim:
     source = config.source or SyntheticSource(config.seed, markets)
     feed = Feed(source, config.seed)
     trading = Trading(feed, config.account)
+    account = Signed(trading, markets)
     limits = Limits(config.weight_limit, config.raw_limit)
+    state = None
+    if config.state is not None:
+        state = StateFile(config.state, source.kind, config.seed, config.account)
+        account.remember(state.changes, state.append)
     venues: dict[str, Venue] = {
         "/0/": Kraken(feed, markets),
-        "": BinanceUS(feed, markets, limits, trading, OrderLimit(config.order_limit)),
+        "": BinanceUS(feed, markets, limits, account, OrderLimit(config.order_limit)),
     }
     plan = plan_of(config.faults, config.trading_faults)
-    return RunningSim(url, source.kind, venues, config.clock, plan, config.seed, config.pause, trading)
+    return RunningSim(url, source.kind, venues, config.clock, plan, config.seed, config.pause, trading, state)
 
 
 def _listen(port: int) -> socket.socket:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, TypeVar
 
 from core.exchange_sim import binanceus_params as given
@@ -14,6 +14,7 @@ from core.exchange_sim.candles import DAY
 from core.exchange_sim.feed import LATEST
 from core.exchange_sim.markets import Market
 from core.exchange_sim.orders import LIMIT, MARKET, NO_LIST, Order, OrderList, OwnTrade
+from core.exchange_sim.state import Change, Remember
 from core.exchange_sim.trading import Trading
 from core.exchange_sim.venue import Refused, Request
 
@@ -38,11 +39,11 @@ class SignedRoute(NamedTuple):
 class Signed:
     """The account's part of the venue."""
 
-    def __init__(self, trading: Trading, markets: Mapping[str, Market]) -> None:
+    def __init__(self, trading: Trading, markets: Iterable[Market]) -> None:
         self._trading = trading
         self._matching = trading.matching
-        self._markets = markets
-        self._made_up = 0
+        self._markets: Mapping[str, Market] = {market.id: market for market in markets}
+        self._remember: Remember | None = None
         self._routes = self._order_routes() | self._account_routes()
 
     def route(self, request: Request) -> SignedRoute | None:
@@ -57,7 +58,17 @@ class Signed:
         """Return what is answered at `now`, ms UTC, to a request that was checked."""
         params = {name: value for name, value in request.params.items() if name not in asked.SIGNING}
         given.check_names(params, route.params)
-        return route.reply(params, self._trading.play(now))
+        moment = self._trading.play(now)
+        answer = route.reply(params, moment)
+        if self._remember and request.method != "GET":
+            self._remember(Change(moment, request.method, request.path, params))
+        return answer
+
+    def remember(self, past: Iterable[Change], remember: Remember) -> None:
+        """Repeat what was accepted before, and hand on what is accepted from now on."""
+        for change in past:
+            self._routes[change.method, change.path].reply(change.params, self._trading.play(change.now))
+        self._remember = remember
 
     def _order_routes(self) -> dict[tuple[str, str], SignedRoute]:
         order, opened, pair = API + "order", API + "openOrders", API + "orderList"
@@ -230,8 +241,8 @@ class Signed:
         return self._matching.find(market.symbol, order_id, client_id)
 
     def _name(self) -> str:
-        self._made_up += 1
-        return f"local-{self._made_up}"
+        # From the books alone, so that the same past gives the same names.
+        return f"local-{sum(map(len, self._matching.orders.values())) + 1}"
 
 
 def _window(rows: list[T], params: Params, from_name: str, time_of: Callable[[T], int]) -> list[T]:

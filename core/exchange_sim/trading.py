@@ -7,6 +7,7 @@ or how fast the clock runs.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from operator import itemgetter
 
@@ -75,9 +76,10 @@ def _prints(trades: Trades) -> list[Print]:
     return [Print(ts, _exact(price), _exact(amount)) for ts, price, amount in zip(*columns, strict=True)]
 
 
-def _levels(side: Side) -> tuple[Level, ...]:
-    columns = (side.price.tolist(), side.amount.tolist())
-    return tuple(Level(_exact(price), _exact(amount)) for price, amount in zip(*columns, strict=True))
+def _levels(side: Side) -> Iterator[Level]:
+    """Yield the levels, best first; most orders look at few of them."""
+    for price, amount in zip(side.price.tolist(), side.amount.tolist(), strict=True):
+        yield Level(_exact(price), _exact(amount))
 
 
 def _exact(value: float) -> Decimal:

@@ -16,6 +16,7 @@ from core.exchange_sim.binanceus import BinanceUS
 from core.exchange_sim.feed import Feed
 from core.exchange_sim.limits import Limits, OrderLimit
 from core.exchange_sim.markets import LISTED
+from core.exchange_sim.signed import Signed
 from core.exchange_sim.stored import StoredSource
 from core.exchange_sim.trading import Trading
 from core.exchange_sim.venue import Answer, Request
@@ -42,8 +43,9 @@ class Account:
         markets = (LISTED[0]._replace(market_stops=True), LISTED[1], LISTED[6])
         feed = Feed(StoredSource("csv", series), 7)
         account = AccountConfig(balances={"USDT": D(1000), "BTC": D(2)})
-        trading = Trading(feed, account)
-        self.venue = BinanceUS(feed, markets, Limits(), trading, OrderLimit(order_limit))
+        self.trading = trading = Trading(feed, account)
+        self.account = Signed(trading, markets)
+        self.venue = BinanceUS(feed, markets, Limits(), self.account, OrderLimit(order_limit))
         self.now = NOON + 30_000
 
     def raw(self, method: str, path: str, signed: str = "", key: str = TEST_KEY, **params: Any) -> Answer:
