@@ -6,9 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from core.domain import Costs, Series
 from core.multi_backtester import Job, run_jobs
-from core.results import RunSpec
+from core.results import RunSpec, describe_data
 from scripts import cli
 from tests.markets import random_bars
 
@@ -47,3 +49,13 @@ def test_who_wants_no_more_results_waits_for_none() -> None:
     results = run_jobs([JOB, JOB, JOB], 2)
     assert next(iter(results)).records
     results.close()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("engine", ["backtesting", "fast"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_candles_that_were_described_once_are_not_described_again(engine: str, workers: int) -> None:
+    marked = describe_data(JOB.bars, SERIES)._replace(sha256="made before")
+    described, plain = (next(run_jobs([job], workers, engine)) for job in (JOB._replace(data=marked), JOB))
+    assert described.data == marked
+    assert plain.data == describe_data(JOB.bars, SERIES)
+    assert described.records == plain.records
