@@ -25,10 +25,12 @@ class Case(NamedTuple):
     repeat: int = 5
     prepare: Callable[[], object] = _nothing
     """Called before each timing, not timed."""
+    units: tuple[int, int] = (1, 1)
+    """Units of work that ours and the reference do; times are per unit."""
 
 
 class Measured(NamedTuple):
-    """Medians of a case, in seconds."""
+    """Medians of a case, in seconds per unit of work."""
 
     case: Case
     ours: float
@@ -53,7 +55,8 @@ def measure(case: Case) -> Measured:
         for which in range(len(sides)) if turn % 2 else reversed(range(len(sides))):
             case.prepare()
             times[which].append(_seconds(sides[which]))
-    return Measured(case, median(times[0]), median(times[1]) if len(sides) > 1 else None)
+    per_unit = [median(some) / units for some, units in zip(times, case.units, strict=False)]
+    return Measured(case, per_unit[0], per_unit[1] if len(sides) > 1 else None)
 
 
 def format_rows(results: Sequence[Measured]) -> list[str]:
@@ -64,11 +67,16 @@ def format_rows(results: Sequence[Measured]) -> list[str]:
 
 
 def _row(found: Measured, width: int) -> str:
-    reference = f"{found.reference:11.4f}" if found.reference else " " * 11
+    reference = f"{_time(found.reference):>11}" if found.reference else " " * 11
     ratio = f"{_ratio(found.value):>6}" if found.reference else " " * 6
-    target = _ratio(found.case.target) if found.reference else f"{found.case.target:g} s"
+    target = _ratio(found.case.target) if found.reference else f"{found.case.target:.3g} s"
     verdict = "" if found.met else "  MISSED"
-    return f"{found.case.name:<{width}}  {found.ours:9.4f}  {reference}  {ratio}  {target:>7}{verdict}"
+    return f"{found.case.name:<{width}}  {_time(found.ours):>9}  {reference}  {ratio}  {target:>7}{verdict}"
+
+
+def _time(seconds: float) -> str:
+    """Return seconds, as a power of ten where four digits after the point would hide them."""
+    return f"{seconds:.4f}" if seconds >= 0.001 else f"{seconds:.2e}"
 
 
 def _ratio(value: float) -> str:
