@@ -1,0 +1,134 @@
+"""What is wanted of an account, what risk says to it, and what came of it: values that paper and live share.
+
+    Intent ──RiskManager──> Approved ──Executor──> order at a gateway ──> Fill ──> Portfolio
+                       └──> Refused (stored and counted, never raised)
+
+All amounts are exact: base units and quote units as Decimal; times are ms UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal
+
+Side = Literal["buy", "sell"]
+
+
+class Purpose(StrEnum):
+    """What an order is for. All but ENTRY make a position smaller, and no breaker holds them up."""
+
+    ENTRY = "entry"
+    EXIT = "exit"
+    """The rule's own exit, in whole or in part."""
+    STOP = "stop"
+    TAKE = "take"
+    FLATTEN = "flatten"
+    """A person's command."""
+
+
+class RefusalReason(StrEnum):
+    """Why a wanted order was not sent."""
+
+    BRACKET = "bracket"
+    """Stop and take do not enclose the price, or are not positive."""
+    LOT = "lot"
+    """The size rounds down to nothing."""
+    CASH = "cash"
+    LOTS = "lots"
+    """As many lots as an account keeps are held or asked for already."""
+    MIN_NOTIONAL = "min_notional"
+    PRICE_BAND = "price_band"
+    SHORT = "short"
+    """The market is spot: what is not owned cannot be sold."""
+    DAILY_LOSS = "daily_loss"
+    DRAWDOWN = "drawdown"
+    EXPOSURE = "exposure"
+    SYMBOL_EXPOSURE = "symbol_exposure"
+    STRATEGY_EXPOSURE = "strategy_exposure"
+    POSITIONS = "positions"
+    """As many positions as allowed are open or asked for."""
+    RESERVE = "reserve"
+    """The cash reserve would be touched."""
+    COOL_DOWN = "cool_down"
+    ORDER_RATE = "order_rate"
+    PAUSED = "paused"
+    STALE = "stale"
+    """The candles or prices are too old to enter on."""
+    EXPIRED = "expired"
+    """The decision is older than its validity."""
+    QUARANTINED = "quarantined"
+    """The strategy failed and is not trusted to enter."""
+    RISK_UNKNOWN = "risk_unknown"
+    """Equity is not a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One thing that a strategy wants done; at most one executed order ever comes of it."""
+
+    strategy: str
+    symbol: str
+    timeframe: str
+    bar: int
+    """Open time of the bar that was decided on."""
+    purpose: Purpose
+    leg: str
+    """Which of several on one bar: `main`, `rung-3`, `lot-1700000000000-0`."""
+    side: Side
+    amount: Decimal
+    """Base units, positive."""
+    price: Decimal
+    """The close that was decided on, quote units."""
+    reason: str
+    created_at: int
+    valid_until: int
+    """After this an order that was not sent is not sent any more."""
+    stop: Decimal | None = None
+    take: Decimal | None = None
+
+    @property
+    def key(self) -> str:
+        """What makes it this intent: the same decision seen twice has the same key."""
+        parts = (self.strategy, self.symbol, self.timeframe, str(self.bar), self.leg, self.purpose.value)
+        return "|".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """An intent that may be sent. Only core.risk_manager makes one for an entry."""
+
+    intent: Intent
+    reserve: Decimal = Decimal(0)
+    """Quote units kept for it from now until it is filled or dead; 0 for what makes a position smaller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An intent that may not be sent, and why."""
+
+    intent: Intent
+    reason: RefusalReason
+    detail: str
+    """One line: what was wanted, what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One execution, a fact: booked once, by (exchange, symbol, id)."""
+
+    exchange: str
+    symbol: str
+    id: str
+    client_order_id: str
+    side: Side
+    amount: Decimal
+    """Base units, positive."""
+    price: Decimal
+    fee: Decimal
+    """In units of `fee_asset`."""
+    fee_asset: str
+    time: int
+    reason: str = ""
+    """Why, where the gateway knows: stop, take, trail, end; else the intent's."""
