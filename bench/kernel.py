@@ -22,7 +22,7 @@ from core.domain import LOT, Bars, Costs, FloatArray, Series
 from core.exchange_sim.synthetic import SyntheticSource
 from core.fast_backtester import run_fast
 from core.fills import make_trades, open_book
-from core.kernel import compiled, kernel, simulate
+from core.kernel import kernel, simulate
 from core.market import describe_market
 from core.results import RunSpec, describe_data
 from core.statistics import compute, make_scratch
@@ -85,8 +85,7 @@ def our_loop(bars: Bars, columns: Any) -> FloatArray:
     curve = np.full(bars.close.size, CASH)
     sizes, first = RULE.sizing(PARAMS), first_decision(columns)
     book, trades = open_book(CASH), make_trades(ROOM)
-    decide = compiled(RULE.decide)
-    kernel()(decide, bars, columns, PARAMS, first, book, trades, curve, sizes, COSTS, RULE.is_ladder)
+    kernel(RULE)(bars, columns, PARAMS, first, bars.close.size, book, trades, curve, sizes, COSTS)
     return curve
 
 
