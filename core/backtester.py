@@ -24,12 +24,11 @@ from core.backtest_persistence import save_result
 from core.bars import frame_from_bars
 from core.data_source import DataSource
 from core.domain import LOT, Bars, Costs, Reason, Refusal, Series
-from core.errors import NoDataError
 from core.results import STATISTICS, BacktestResult, DataRange, RunSpec, describe_data, stats_text
 from core.sql_data_source import SQLDataSource
 from core.trade_table import completed
 from strategies.registry import Strategy, canonical_name, load_strategy
-from strategies.rule import StrategyRule, can_trade, warm_up
+from strategies.rule import check_enough_bars, warm_up
 
 ENGINE = f"backtesting.py {backtesting_version}"
 
@@ -126,17 +125,6 @@ def open_source(
 
     # Without key and secret: candles are public.
     return CCXTDataSource(ExchangeClient(exchange, "", "", sandbox, base_url=base_url))
-
-
-def check_enough_bars(bars: Bars, rule: StrategyRule, params: Any, first: int) -> None:
-    """Raise NoDataError unless there is a bar to decide on and one after it to fill on.
-
-    `first` is the first bar on which every column has a value.
-    """
-    have = bars.close.size
-    if not can_trade(have, first):
-        least = f"at least {rule.longest(params) + 2}"
-        raise NoDataError(f"{rule.name} needs {least} bars to warm up and trade, there are {have}")
 
 
 def close_at_the_end(stats: pd.Series, data: pd.DataFrame, spec: RunSpec) -> pd.Series:

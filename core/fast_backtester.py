@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from core.backtester import check_enough_bars
 from core.compiled import COMPILER
 from core.domain import Bars, FloatArray, Refusal
 from core.fills import REFUSED
@@ -15,7 +14,7 @@ from core.results import BacktestResult, DataRange, RunSpec, describe_data
 from core.statistics import as_series, compute
 from core.trade_table import trades_table
 from strategies.registry import Strategy, load_strategy
-from strategies.rule import warm_up
+from strategies.rule import check_enough_bars, warm_up
 
 ENGINE = f"fast ({COMPILER})"
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from core.domain import Bars, Decision, FloatArray, PositionView
-from core.errors import UsageError, unknown_name
+from core.errors import NoDataError, UsageError, unknown_name
 from core.sizing import Sizing
 
 T = TypeVar("T")
@@ -130,6 +130,17 @@ def first_decision(columns: Any) -> int:
 def can_trade(length: int, warmed: int) -> bool:
     """Tell whether so many bars, warmed up at this one, have one to decide on and one after it to fill on."""
     return length >= warmed + 3
+
+
+def check_enough_bars(bars: Bars, rule: StrategyRule, params: Any, first: int) -> None:
+    """Raise NoDataError unless there is a bar to decide on and one after it to fill on.
+
+    `first` is the first bar on which every column has a value.
+    """
+    have = bars.close.size
+    if not can_trade(have, first):
+        least = f"at least {rule.longest(params) + 2}"
+        raise NoDataError(f"{rule.name} needs {least} bars to warm up and trade, there are {have}")
 
 
 def is_ready(values: tuple[float, ...] | FloatArray) -> bool:
