@@ -49,6 +49,23 @@ class Bars(NamedTuple):
         return Bars(self.ts[:stop], *(column[:stop] for column in self[1:]))
 
 
+class Bar(NamedTuple):
+    """One closed bar of one series."""
+
+    symbol: str
+    timeframe: str
+    ts: int
+    """Open time, ms UTC."""
+    end: int
+    """Close time: the first ms that is no more in it."""
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    """Base units."""
+
+
 class Series(NamedTuple):
     """What identifies stored candles."""
 

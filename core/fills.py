@@ -42,8 +42,9 @@ from core.domain import (
 from core.sizing import Account, Sizing, round_down, size_entry
 
 # A book is one array, since compiled code pays for every array it is handed. Its first row is the head,
-# then come the lots held, oldest first, then the entries asked for.
-CASH, LOTS, ASKED, EXITS, TRADES, REFUSED = range(6)
+# then come the lots held, oldest first, then the entries asked for. PROFIT and BOUND are what the account's
+# other books hold: their open profit, and the cash that is not free because of them; 0 where there are none.
+CASH, LOTS, ASKED, EXITS, TRADES, PROFIT, BOUND, REFUSED = range(8)
 WIDTH = REFUSED + len(Refusal)
 NO_CASH = REFUSED + int(Refusal.CASH)
 HELD = 1
@@ -51,6 +52,7 @@ WANTED = HELD + MOST_LOTS
 # Columns of a lot. SIZE is signed. EXIT is the reason of an exit asked for, else 0; EXIT_SIZE its unsigned
 # size. SHARE is the unsigned part of the target that the lot stands for, FIRST_STOP the stop it began with.
 SIZE, ENTRY_PRICE, ENTRY_BAR, STOP, TAKE, RUNG, EXIT, EXIT_SIZE, SHARE, FIRST_STOP = range(10)
+LOT_COLUMNS = 10
 # Columns of a trade. The first six are its lot's.
 EXIT_BAR, EXIT_PRICE, FEES, PNL, RETURN, REASON = range(6, 12)
 TRADE_COLUMNS = 12
@@ -66,7 +68,7 @@ class OneBar(NamedTuple):
 
 
 def open_book(cash: float) -> FloatArray:
-    """Return an account on one symbol with nothing but cash; shape (129, 11), changed in place."""
+    """Return an account on one symbol with nothing but cash; shape (129, 13), changed in place."""
     book = np.zeros((WANTED + MOST_LOTS, WIDTH))
     book[0, CASH] = cash
     return book
@@ -96,17 +98,17 @@ def code(member: int) -> int:
 
 
 def equity(book: FloatArray, close: float) -> float:
-    """Return cash and open profit at this close; the exits' commission is not yet in it."""
+    """Return the account's cash and open profit at this close; the exits' commission is not yet in it."""
     size, cost = 0.0, 0.0
     for k in range(HELD, HELD + int(book[0, LOTS])):
         size += book[k, SIZE]
         cost += book[k, SIZE] * book[k, ENTRY_PRICE]
-    return float(book[0, CASH] + (close * size - cost))
+    return float(book[0, CASH] + book[0, PROFIT] + (close * size - cost))
 
 
 def free_cash(book: FloatArray, close: float) -> float:
     """Return what is not bound in lots at this close; negative when shorts have run away."""
-    bound = 0.0
+    bound = book[0, BOUND]
     for k in range(HELD, HELD + int(book[0, LOTS])):
         bound += abs(book[k, SIZE]) * close
     return equity(book, close) - bound
@@ -208,7 +210,7 @@ def open_lot(book: FloatArray, k: int, i: int, bar: OneBar, costs: Costs) -> Non
         book[0, NO_CASH] += 1
         return
     lot = HELD + int(book[0, LOTS])
-    for column in range(WIDTH):
+    for column in range(LOT_COLUMNS):
         book[lot, column] = book[k, column]
     book[lot, ENTRY_PRICE] = price
     book[lot, ENTRY_BAR] = i
@@ -257,7 +259,7 @@ def drop_closed(book: FloatArray) -> None:
     for k in range(HELD, HELD + int(book[0, LOTS])):
         if book[k, SIZE] != 0.0:
             if kept != k:
-                for column in range(WIDTH):
+                for column in range(LOT_COLUMNS):
                     book[kept, column] = book[k, column]
             kept += 1
     book[0, LOTS] = kept - HELD

@@ -87,6 +87,8 @@ class Intent:
     """After this an order that was not sent is not sent any more."""
     stop: Decimal | None = None
     take: Decimal | None = None
+    share: float = 1.0
+    """Unsigned part of the strategy's allocation that an entry adds and an exit in part gives back."""
 
     @property
     def key(self) -> str:
@@ -132,3 +134,23 @@ class Fill:
     time: int
     reason: str = ""
     """Why, where the gateway knows: stop, take, trail, end; else the intent's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """A fill and what it was wanted for."""
+
+    intent: Intent
+    fill: Fill
+    is_done: bool = True
+    """Whether nothing more can come of the order, so that what is reserved for it is free again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """New stop and take of every lot that a strategy holds of a symbol; None for none."""
+
+    strategy: str
+    symbol: str
+    stop: Decimal | None
+    take: Decimal | None
