@@ -4,8 +4,11 @@ BIN := .venv/bin
 RUN := .venv/run.stamp
 DEV := .venv/dev.stamp
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# pip leaves this out where PYTHONDONTWRITEBYTECODE is set, and every script would start two seconds later;
+# what does not compile (a package's examples of bad code) does not matter.
+PRECOMPILE := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true
 
-.PHONY: help demo test lint format bench lock clean
+.PHONY: help demo test lint format bench bench-peers lock clean
 help:
 	@sed -n 's/^## //p' Makefile
 
@@ -33,14 +36,25 @@ format: $(DEV)
 bench: $(DEV)
 	@$(BIN)/python -m bench
 
+## make bench-peers  install other engines beside ours (.venv-peers) and measure them in the same run
+bench-peers: .venv-peers/made
+	@.venv-peers/bin/python -m bench against
+
+.venv-peers/made: requirements-peers.lock
+	@$(PYTHON) -m venv .venv-peers
+	@echo "installing the peers (about a minute the first time)"
+	@.venv-peers/bin/python -m pip install -q --require-hashes -r requirements-peers.lock
+	@touch $@
+
 ## make lock    write the lock files from requirements*.txt
 lock: $(DEV)
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 requirements.txt -o requirements.lock
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 -c requirements.lock requirements-dev.txt -o requirements-dev.lock
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 -c requirements-dev.lock requirements-peers.txt -o requirements-peers.lock
 
 ## make clean   remove the virtual environment and tool caches (never your data)
 clean:
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+	@rm -rf .venv .venv-peers .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
 
 .venv/made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "HOT-Crypto needs Python 3.11 or newer; found " + sys.version.split()[0] + ". Install it or call make PYTHON=/path/to/python3.11")'
@@ -51,9 +65,11 @@ clean:
 $(RUN): requirements.lock | .venv/made
 	@echo "installing the pinned dependencies (about a minute the first time)"
 	@$(BIN)/python -m pip install -q --require-hashes -r requirements.lock
+	@$(PRECOMPILE)
 	@touch $@
 
 $(DEV): requirements-dev.lock | .venv/made
 	@echo "installing the pinned test and lint tools"
 	@$(BIN)/python -m pip install -q --require-hashes -r requirements-dev.lock
+	@$(PRECOMPILE)
 	@touch $(RUN) $@

@@ -1,4 +1,4 @@
-"""How long every command takes to say what it does."""
+"""How long every command takes to say what it does, and a new process to its first compiled result."""
 
 from __future__ import annotations
 
@@ -11,6 +11,18 @@ from bench.harness import Case
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 0.3
+FIRST_RESULT = 4.0
+FIRST_RUN = """
+import numpy as np
+from core.domain import Bars, Costs, Series
+from core.fast_backtester import run_fast
+from core.results import RunSpec
+
+close = 100 + np.cumsum(np.random.default_rng(7).normal(0, 0.3, 5000))
+bars = Bars(3_600_000 * np.arange(5000), close, close + 0.2, close - 0.2, close, np.ones(5000))
+result = run_fast(bars, RunSpec(Series("bench", "BTC/USDT", "1h"), "TREND_EMA", {}, Costs(), 10_000.0))
+assert result.summary.trades_count > 0
+"""
 
 
 def cases(folder: Path) -> list[Case]:  # noqa: ARG001
@@ -20,7 +32,12 @@ def cases(folder: Path) -> list[Case]:  # noqa: ARG001
     )
     commands = {f"--help of {path.name}": [str(path)] for path in scripts if path.name != "cli.py"}
     commands["--help of db.init_db"] = ["-m", "db.init_db"]
-    return [Case(name, partial(_help, words), target=SECONDS) for name, words in commands.items()]
+    first = Case("first compiled result of a new process", _first_run, target=FIRST_RESULT, repeat=3)
+    return [first, *(Case(name, partial(_help, words), target=SECONDS) for name, words in commands.items())]
+
+
+def _first_run() -> None:
+    subprocess.run([sys.executable, "-c", FIRST_RUN], cwd=ROOT, check=True)
 
 
 def _help(words: list[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench import __main__ as command
-from bench import database, harness, start_up
+from bench import database, harness, peers, start_up
 from bench.harness import Case, Measured, format_rows, measure
 from core import sql_data_source
 
@@ -98,3 +98,21 @@ def test_a_start_is_timed_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatc
     for case in start_up.cases(tmp_path):
         case.ours()
     assert all(words[0] == sys.executable and words[-1] == "--help" for words in ran)
+
+
+def test_a_peer_that_is_not_installed_is_skipped_and_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(peers, "find_spec", lambda name: None)
+    assert peers.cases(tmp_path) == []
+    assert capsys.readouterr().err.splitlines() == [
+        "skipped: vectorbt is not installed (make bench-peers)",
+        "skipped: raptorbt is not installed (make bench-peers)",
+    ]
+
+
+def test_times_are_per_unit_of_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 8.0, 10.0, 13.0])
+    monkeypatch.setattr(harness, "perf_counter", lambda: next(clock))
+    found = measure(Case("x", lambda: None, lambda: None, repeat=1, units=(3, 4)))
+    assert (found.ours, found.reference) == (1.0, 2.0)
