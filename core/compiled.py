@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import FunctionType
 from typing import Any
 
@@ -10,6 +12,18 @@ from numba import __version__ as numba_version
 from numba import njit
 
 COMPILER = f"numba {numba_version}"
+
+
+@contextmanager
+def compiling() -> Iterator[None]:
+    """Look for no garbage meanwhile: the compiler makes millions of objects that stay, a fifth of its time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def with_names(function: Callable[..., Any], scope: Mapping[str, Any]) -> Callable[..., Any]:

@@ -16,7 +16,7 @@ from numba import types
 from numba.extending import overload
 
 from core import domain, fills, sizing
-from core.compiled import compile_copy, with_names
+from core.compiled import compile_copy, compiling, with_names
 from core.domain import Bars, Costs, Decision, FloatArray, PositionView, Reason
 from core.fills import (
     CASH,
@@ -60,7 +60,9 @@ def simulate(
     curve = np.full(bars.close.size, cash)
     i = first_decision(columns)
     while i < bars.close.size:
-        i = run(bars, columns, params, i, bars.close.size, book, trades, curve, sizes, costs)
+        # The first call compiles.
+        with compiling():
+            i = run(bars, columns, params, i, bars.close.size, book, trades, curve, sizes, costs)
         if not has_room(book, trades):
             trades = grown(book, trades)
     return Simulated(book, trades[: int(book[0, TRADES])], curve)

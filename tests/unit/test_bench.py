@@ -97,7 +97,8 @@ def test_a_start_is_timed_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(subprocess, "run", lambda words, **_: ran.append(words))
     for case in start_up.cases(tmp_path):
         case.ours()
-    assert all(words[0] == sys.executable and words[-1] == "--help" for words in ran)
+    assert all(words[0] == sys.executable for words in ran)
+    assert [words[-1] for words in ran] == [start_up.FIRST_RUN] + ["--help"] * (len(ran) - 1)
 
 
 def test_a_peer_that_is_not_installed_is_skipped_and_named(
