@@ -1,0 +1,142 @@
+"""Closed bars of several series, each handed on once, in the order in which they closed.
+
+What a source may do wrong, and what comes of it: a bar it repeats is ignored; one that turns up after a later
+bar of its series was handed on is reported and never decided on; one whose numbers changed after it was
+handed on is reported, not decided again; one that never comes is a gap, and the next is decided on; a series
+whose newest bar is too old is stale, and nobody should enter on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from core.domain import Bars, Series
+from core.utils import format_time, timeframe_ms
+
+OVERLAP = 5
+"""Bars before the newest one that are read again, so that late and changed ones are seen."""
+LATE = 1.5
+"""Bars after which a missing newest bar makes a series stale, besides GRACE."""
+GRACE = 30_000
+"""Milliseconds that a venue may take to publish a bar."""
+
+Read = Callable[[Series, int, int], Bars]
+"""(series, start, end) -> the closed bars that open in [start, end), oldest first; may be empty."""
+
+
+class OneClosed(NamedTuple):
+    """One closed bar of one series."""
+
+    series: Series
+    ts: int
+    """Open time, ms UTC."""
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+    @property
+    def closed_at(self) -> int:
+        """When it closed, ms UTC."""
+        return self.ts + timeframe_ms(self.series.timeframe)
+
+
+class Polled(NamedTuple):
+    """What one look at the source brought."""
+
+    bars: tuple[OneClosed, ...]
+    """New, by close time, then by series."""
+    reports: tuple[str, ...]
+    """Late, changed and missing bars, one line each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How old the newest bar of a series is."""
+
+    series: Series
+    last: int | None
+    """Its open time; None before the first."""
+    behind_ms: int
+    """Time since a newer bar should have been there; 0 when it is not due yet."""
+    is_stale: bool
+
+
+class Feed:
+    """Follows series from a moment on; keeps the newest bars of each, by value."""
+
+    def __init__(self, read: Read, series: Iterable[Series], since: Mapping[Series, int]) -> None:
+        """Take the newest open time already known of each series; only later bars are handed on."""
+        self._read = read
+        self._series = sorted(series)
+        self._last = dict(since)
+        self._seen: dict[Series, dict[int, OneClosed]] = {one: {} for one in self._series}
+
+    def poll(self, now: int) -> Polled:
+        """Return the bars that closed since the last look; `now` is exchange time, ms UTC."""
+        bars: list[OneClosed] = []
+        reports: list[str] = []
+        for series in self._series:
+            fresh, said = self._poll(series, now)
+            bars += fresh
+            reports += said
+        return Polled(tuple(sorted(bars, key=lambda bar: (bar.closed_at, bar.series))), tuple(reports))
+
+    def lags(self, now: int) -> list[Lag]:
+        """Return how old each series is at this exchange time."""
+        return [self._lag(series, now) for series in self._series]
+
+    def _lag(self, series: Series, now: int) -> Lag:
+        step, last = timeframe_ms(series.timeframe), self._last.get(series)
+        if last is None:
+            return Lag(series, None, 0, is_stale=True)
+        behind = max(0, now - (last + 2 * step))
+        return Lag(series, last, behind, is_stale=behind > (LATE - 1) * step + GRACE)
+
+    def _poll(self, series: Series, now: int) -> tuple[list[OneClosed], list[str]]:
+        step, last = timeframe_ms(series.timeframe), self._last.get(series)
+        if last is not None and now < last + 2 * step:
+            return [], []
+        closed = now // step * step
+        start = closed - step if last is None else last - OVERLAP * step
+        found = self._read(series, start, closed)
+        rows = zip(*(column.tolist() for column in found), strict=True)
+        given = [OneClosed(series, *row) for row in rows]
+        fresh = [bar for bar in given if last is None or bar.ts > last]
+        reports = [line for bar in given if last is not None and bar.ts <= last for line in self._old(bar)]
+        reports += _gaps(series, fresh, last, step)
+        self._keep(series, given, step)
+        return fresh, reports
+
+    def _old(self, bar: OneClosed) -> list[str]:
+        """Say what is wrong with a bar that is not new, nothing if it is as it was."""
+        seen = self._seen[bar.series]
+        name = f"{bar.series} {format_time(bar.ts)}"
+        if bar.ts in seen:
+            return (
+                [] if seen[bar.ts] == bar else [f"{name}: changed after it was decided on; not decided again"]
+            )
+        # Before the first look nothing was seen: those bars warmed the strategies up.
+        was_following = bool(seen) and bar.ts > min(seen)
+        return [f"{name}: came after a later bar; stored, not decided on"] if was_following else []
+
+    def _keep(self, series: Series, given: Iterable[OneClosed], step: int) -> None:
+        seen = self._seen[series]
+        seen.update({bar.ts: bar for bar in given})
+        if seen:
+            last = self._last[series] = max(max(seen), self._last.get(series, 0))
+            for ts in [ts for ts in seen if ts < last - 2 * OVERLAP * step]:
+                del seen[ts]
+
+
+def _gaps(series: Series, fresh: list[OneClosed], last: int | None, step: int) -> list[str]:
+    lines = []
+    for bar in fresh:
+        if last is not None and (missing := (bar.ts - last) // step - 1) > 0:
+            until = format_time(bar.ts)
+            lines.append(f"{series} {until}: {missing} bar{'s' if missing > 1 else ''} missing before it")
+        last = bar.ts
+    return lines

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.domain import Bars, Series
+from core.live.feed import GRACE, OVERLAP, Feed, OneClosed
+
+HOUR, MINUTE = 3_600_000, 60_000
+START = 1_700_000_000_000 // HOUR * HOUR
+BTC, ETH, FAST = (
+    Series("x", "BTC/USDT", "1h"),
+    Series("x", "ETH/USDT", "1h"),
+    Series("x", "BTC/USDT", "1m"),
+)
+
+
+class Venue:
+    """What a source shows: bars by series and open time."""
+
+    def __init__(self) -> None:
+        self.bars: dict[Series, dict[int, float]] = {BTC: {}, ETH: {}, FAST: {}}
+        self.reads = 0
+
+    def show(self, series: Series, *opens: int, close: float = 100.0) -> None:
+        self.bars[series] |= dict.fromkeys(opens, close)
+
+    def read(self, series: Series, start: int, end: int) -> Bars:
+        self.reads += 1
+        shown = sorted((ts, close) for ts, close in self.bars[series].items() if start <= ts < end)
+        ts = np.array([ts for ts, _ in shown], np.int64)
+        close = np.array([close for _, close in shown])
+        return Bars(ts, close, close + 1, close - 1, close, close)
+
+
+def hour(number: int) -> int:
+    return START + number * HOUR
+
+
+def opens(bars: tuple[OneClosed, ...]) -> list[int]:
+    return [(bar.ts - START) // HOUR for bar in bars]
+
+
+def following(venue: Venue, last: int = 9) -> Feed:
+    venue.show(BTC, *(hour(n) for n in range(last + 1)))
+    return Feed(venue.read, [BTC], {BTC: hour(last)})
+
+
+def test_a_bar_is_handed_on_once_when_it_has_closed() -> None:
+    venue = Venue()
+    feed = following(venue)
+    venue.show(BTC, hour(10))
+    assert feed.poll(hour(11) - 1).bars == ()
+    assert venue.reads == 0
+    polled = feed.poll(hour(11))
+    assert opens(polled.bars) == [10]
+    assert polled.bars[0] == OneClosed(BTC, hour(10), 100.0, 101.0, 99.0, 100.0, 100.0)
+    assert polled.bars[0].closed_at == hour(11)
+    assert polled.reports == ()
+    assert feed.poll(hour(11)).bars == ()
+
+
+def test_bars_of_several_series_come_in_the_order_in_which_they_closed() -> None:
+    venue = Venue()
+    last = {BTC: hour(9), ETH: hour(9), FAST: hour(11) - 3 * MINUTE}
+    feed = Feed(venue.read, [ETH, BTC, FAST], last)
+    venue.show(BTC, hour(10))
+    venue.show(ETH, hour(10))
+    venue.show(FAST, hour(11) - 2 * MINUTE, hour(11) - MINUTE)
+    found = feed.poll(hour(11)).bars
+    assert [(bar.series, bar.closed_at - hour(11)) for bar in found] == [
+        (FAST, -MINUTE),
+        (BTC, 0),
+        (FAST, 0),
+        (ETH, 0),
+    ]
+
+
+def test_a_missing_bar_is_reported_and_the_next_one_decided_on() -> None:
+    venue = Venue()
+    feed = following(venue)
+    venue.show(BTC, hour(12))
+    polled = feed.poll(hour(13))
+    assert opens(polled.bars) == [12]
+    assert polled.reports == ("x BTC/USDT 1h 2023-11-15 10:00: 2 bars missing before it",)
+
+
+def test_a_bar_that_comes_late_is_reported_and_never_handed_on() -> None:
+    venue = Venue()
+    feed = following(venue)
+    venue.show(BTC, hour(11))
+    assert opens(feed.poll(hour(12)).bars) == [11]
+    venue.show(BTC, hour(10), hour(12))
+    polled = feed.poll(hour(13))
+    assert opens(polled.bars) == [12]
+    assert polled.reports == (
+        "x BTC/USDT 1h 2023-11-15 08:00: came after a later bar; stored, not decided on",
+    )
+    assert feed.poll(hour(14)).reports == ()
+
+
+def test_a_changed_bar_is_reported_once_and_not_handed_on_again() -> None:
+    venue = Venue()
+    feed = following(venue)
+    venue.show(BTC, hour(10))
+    feed.poll(hour(11))
+    venue.show(BTC, hour(10), close=101.0)
+    venue.show(BTC, hour(11))
+    polled = feed.poll(hour(12))
+    assert opens(polled.bars) == [11]
+    assert polled.reports == (
+        "x BTC/USDT 1h 2023-11-15 08:00: changed after it was decided on; not decided again",
+    )
+    assert feed.poll(hour(13)).reports == ()
+
+
+def test_without_any_known_bar_the_newest_closed_one_is_the_first() -> None:
+    venue = Venue()
+    venue.show(BTC, *(hour(n) for n in range(10)))
+    feed = Feed(venue.read, [BTC], {})
+    assert feed.lags(hour(10))[0].is_stale
+    assert opens(feed.poll(hour(10)).bars) == [9]
+    assert feed.poll(hour(10)).bars == ()
+
+
+def test_a_source_without_bars_hands_on_none_and_is_asked_again() -> None:
+    venue = Venue()
+    feed = Feed(venue.read, [BTC], {})
+    assert feed.poll(hour(10)) == ((), ())
+    assert feed.poll(hour(10)) == ((), ())
+    assert venue.reads == 2
+
+
+def test_a_silent_series_becomes_stale_half_a_bar_and_a_grace_after_its_next_was_due() -> None:
+    feed = following(Venue())
+    due = hour(11)
+    assert [(lag.behind_ms, lag.is_stale) for lag in feed.lags(due)] == [(0, False)]
+    assert not feed.lags(due + HOUR // 2 + GRACE)[0].is_stale
+    assert feed.lags(due + HOUR // 2 + GRACE + 1)[0].is_stale
+    assert feed.lags(due + 5)[0].behind_ms == 5
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 3)), max_size=60))
+def test_however_bars_turn_up_each_is_handed_on_at_most_once_and_in_order(
+    shown: list[tuple[int, int]],
+) -> None:
+    venue = Venue()
+    feed = following(venue)
+    handed: list[int] = []
+    now = 10
+    for bar, later in shown:
+        now += later
+        venue.show(BTC, hour(min(10 + bar, now - 1)))
+        handed += opens(feed.poll(hour(now)).bars)
+    assert handed == sorted(set(handed))
+    assert len(feed._seen[BTC]) <= 3 * OVERLAP + 32
