@@ -1,0 +1,213 @@
+"""What a running loop stores and reads: its run, decisions, equity, state, and the commands given to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, NamedTuple, get_args
+
+from sqlalchemy import Connection, Engine, Row, func, insert, select, update
+
+from core.domain import Series
+from core.errors import UsageError, unknown_name
+from db.base import writing
+from db.live_models import LiveCommand, LiveDecision, LiveEquity, LiveRun, LiveState
+
+CommandName = Literal["stop", "flatten", "pause", "resume", "reset-breaker", "reload"]
+COMMANDS: tuple[str, ...] = get_args(CommandName)
+
+
+class DecisionRow(NamedTuple):
+    """One decision to store."""
+
+    series: Series
+    bar_ts: int
+    strategy: str
+    action: str
+    outcome: str
+    detail: Mapping[str, Any]
+
+
+class EquityRow(NamedTuple):
+    """The account at one time, ms UTC, in quote currency."""
+
+    ts: int
+    equity: float
+    cash: float
+
+
+class Command(NamedTuple):
+    """One command that waits or was taken."""
+
+    id: int
+    name: str
+    argument: str
+    origin: str
+    created_at: int
+
+
+class RunState(NamedTuple):
+    """How the newest run of an account stands."""
+
+    id: int
+    account: str
+    mode: str
+    pid: int
+    started_at: int
+    ended_at: int | None
+    ending: str | None
+    beat_at: int
+    status: Mapping[str, Any]
+
+
+def start_run(
+    engine: Engine, account: str, mode: str, *, pid: int, code_version: str, settings: Any, now: int
+) -> int:
+    """Store that a loop starts; return the run's number."""
+    row = {
+        "account": account,
+        "mode": mode,
+        "pid": pid,
+        "code_version": code_version,
+        "settings_json": _text(settings),
+        "started_at": now,
+        "beat_at": now,
+        "status_json": "{}",
+    }
+    with writing(engine) as connection:
+        return int(connection.execute(insert(LiveRun).values(row).returning(LiveRun.id)).scalar_one())
+
+
+def end_run(engine: Engine, run_id: int, ending: str, now: int) -> None:
+    """Store that a loop ended, and why."""
+    with writing(engine) as connection:
+        ended = update(LiveRun).where(LiveRun.id == run_id).values(ended_at=now, ending=ending, beat_at=now)
+        connection.execute(ended)
+
+
+def record(
+    engine: Engine,
+    run_id: int,
+    *,
+    decisions: Iterable[DecisionRow] = (),
+    equity: Iterable[EquityRow] = (),
+    state: Mapping[tuple[str, str], Any] | None = None,
+    status: Mapping[str, Any] | None = None,
+    now: int,
+) -> None:
+    """Store in one transaction what a step brought; `state` is keyed by (account, name)."""
+    with writing(engine) as connection:
+        rows = [_decision(run_id, row) for row in decisions]
+        if rows:
+            connection.execute(insert(LiveDecision), rows)
+        points = [{"run_id": run_id, **point._asdict()} for point in equity]
+        if points:
+            connection.execute(insert(LiveEquity), points)
+        for (account, name), value in (state or {}).items():
+            _put_state(connection, account, name, value, now)
+        if status is not None:
+            beat = {"beat_at": now, "status_json": _text(status)}
+            connection.execute(update(LiveRun).where(LiveRun.id == run_id).values(beat))
+
+
+def newest_run(engine: Engine, account: str) -> RunState | None:
+    """Return the newest run of an account, None if there was none."""
+    query = select(LiveRun).where(LiveRun.account == account).order_by(LiveRun.id.desc()).limit(1)
+    with engine.connect() as connection:
+        found = connection.execute(query).first()
+    if found is None:
+        return None
+    return RunState(
+        found.id,
+        found.account,
+        found.mode,
+        found.pid,
+        found.started_at,
+        found.ended_at,
+        found.ending,
+        found.beat_at,
+        json.loads(found.status_json),
+    )
+
+
+def read_state(engine: Engine, account: str) -> dict[str, Any]:
+    """Return what an account stored, by name."""
+    query = select(LiveState.name, LiveState.value_json).where(LiveState.account == account)
+    with engine.connect() as connection:
+        return {name: json.loads(value) for name, value in connection.execute(query)}
+
+
+def give_command(engine: Engine, account: str, name: str, argument: str, origin: str, now: int) -> int:
+    """Store a command for the loop of an account; return its number. Raises UsageError for a name unknown."""
+    if name not in COMMANDS:
+        raise UsageError(unknown_name("command", name, COMMANDS))
+    row = {
+        "account": account,
+        "name": name,
+        "argument": argument,
+        "origin": origin,
+        "created_at": now,
+    }
+    with writing(engine) as connection:
+        return int(connection.execute(insert(LiveCommand).values(row).returning(LiveCommand.id)).scalar_one())
+
+
+def waiting_commands(engine: Engine, account: str) -> list[Command]:
+    """Return the commands that nobody has taken, oldest first."""
+    waits = (LiveCommand.account == account, LiveCommand.taken_at.is_(None))
+    with engine.connect() as connection:
+        rows = connection.execute(select(LiveCommand).where(*waits).order_by(LiveCommand.id))
+        return [_command(row) for row in rows]
+
+
+def take_command(engine: Engine, command_id: int, outcome: str, now: int) -> None:
+    """Store that a command was carried out, and what came of it."""
+    taken = {"taken_at": now, "outcome": outcome}
+    with writing(engine) as connection:
+        connection.execute(update(LiveCommand).where(LiveCommand.id == command_id).values(taken))
+
+
+def outcome_of(engine: Engine, command_id: int) -> str | None:
+    """Return what came of a command, None while it waits."""
+    query = select(LiveCommand.outcome).where(LiveCommand.id == command_id)
+    with engine.connect() as connection:
+        return connection.execute(query).scalar_one_or_none()
+
+
+def count_decisions(engine: Engine, run_id: int) -> dict[str, int]:
+    """Return how many decisions of a run had which outcome."""
+    query = (
+        select(LiveDecision.outcome, func.count())
+        .where(LiveDecision.run_id == run_id)
+        .group_by(LiveDecision.outcome)
+    )
+    with engine.connect() as connection:
+        return {outcome: int(count) for outcome, count in connection.execute(query)}
+
+
+def _decision(run_id: int, row: DecisionRow) -> dict[str, Any]:
+    return {
+        "run_id": run_id,
+        **row.series._asdict(),
+        "bar_ts": row.bar_ts,
+        "strategy": row.strategy,
+        "action": row.action,
+        "outcome": row.outcome,
+        "detail_json": _text(row.detail),
+    }
+
+
+def _put_state(connection: Connection, account: str, name: str, value: Any, now: int) -> None:
+    row = {"value_json": _text(value), "updated_at": now}
+    where = (LiveState.account == account, LiveState.name == name)
+    if not connection.execute(update(LiveState).where(*where).values(row)).rowcount:
+        connection.execute(insert(LiveState).values(account=account, name=name, **row))
+
+
+def _command(row: Row[Any]) -> Command:
+    return Command(row.id, row.name, row.argument, row.origin, row.created_at)
+
+
+def _text(value: Any) -> str:
+    # Infinity and NaN are not JSON: nothing that stores them may pass.
+    return json.dumps(value, allow_nan=False, sort_keys=True, default=str)

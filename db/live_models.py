@@ -1,0 +1,95 @@
+"""The tables of running paper and live sessions: what they decided, how they stand, what they are told."""
+
+from __future__ import annotations
+
+from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.base import Base
+from db.models import STRICT, Float64, Int64, Name
+
+
+class LiveRun(Base):
+    """One start of the loop on one account."""
+
+    __tablename__ = "live_runs"
+    __table_args__ = STRICT
+
+    id: Mapped[int] = mapped_column(Int64, primary_key=True)
+    account: Mapped[str] = mapped_column(Name)
+    mode: Mapped[str] = mapped_column(Name)
+    """replay, paper or live."""
+    pid: Mapped[int] = mapped_column(Int64)
+    code_version: Mapped[str] = mapped_column(Name)
+    settings_json: Mapped[str] = mapped_column(Text)
+    """What it was started with, without secrets."""
+    started_at: Mapped[int] = mapped_column(Int64)
+    ended_at: Mapped[int | None] = mapped_column(Int64)
+    ending: Mapped[str | None] = mapped_column(Text)
+    """Why it ended; none while it runs or when it was killed."""
+    beat_at: Mapped[int] = mapped_column(Int64)
+    """When the loop itself last said that it is alive."""
+    status_json: Mapped[str] = mapped_column(Text)
+    """How the account stood then."""
+
+
+class LiveDecision(Base):
+    """What one strategy wanted on one bar, and what became of it."""
+
+    __tablename__ = "live_decisions"
+    __table_args__ = (Index("live_decisions_of_run", "run_id", "bar_ts"), STRICT)
+
+    id: Mapped[int] = mapped_column(Int64, primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("live_runs.id", ondelete="CASCADE"))
+    exchange: Mapped[str] = mapped_column(Name)
+    symbol: Mapped[str] = mapped_column(Name)
+    timeframe: Mapped[str] = mapped_column(Name)
+    bar_ts: Mapped[int] = mapped_column(Int64)
+    """Open time of the bar that was decided on."""
+    strategy: Mapped[str] = mapped_column(Name)
+    action: Mapped[str] = mapped_column(Name)
+    outcome: Mapped[str] = mapped_column(Name)
+    """approved, or the reason of a refusal."""
+    detail_json: Mapped[str] = mapped_column(Text)
+
+
+class LiveEquity(Base):
+    """The account at one bar's close."""
+
+    __tablename__ = "live_equity"
+    __table_args__ = (UniqueConstraint("run_id", "ts"), STRICT)
+
+    id: Mapped[int] = mapped_column(Int64, primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("live_runs.id", ondelete="CASCADE"))
+    ts: Mapped[int] = mapped_column(Int64)
+    equity: Mapped[float] = mapped_column(Float64)
+    cash: Mapped[float] = mapped_column(Float64)
+
+
+class LiveState(Base):
+    """What an account must find again after a restart, such as tripped breakers."""
+
+    __tablename__ = "live_state"
+    __table_args__ = STRICT | {"sqlite_with_rowid": False}
+
+    account: Mapped[str] = mapped_column(Name, primary_key=True)
+    name: Mapped[str] = mapped_column(Name, primary_key=True)
+    value_json: Mapped[str] = mapped_column(Text)
+    updated_at: Mapped[int] = mapped_column(Int64)
+
+
+class LiveCommand(Base):
+    """What a person, or a program on a person's behalf, told a running loop."""
+
+    __tablename__ = "live_commands"
+    __table_args__ = (Index("live_commands_waiting", "account", "taken_at"), STRICT)
+
+    id: Mapped[int] = mapped_column(Int64, primary_key=True)
+    account: Mapped[str] = mapped_column(Name)
+    name: Mapped[str] = mapped_column(Name)
+    argument: Mapped[str] = mapped_column(Text)
+    origin: Mapped[str] = mapped_column(Name)
+    """Who said it: a user and host, or `llm`."""
+    created_at: Mapped[int] = mapped_column(Int64)
+    taken_at: Mapped[int | None] = mapped_column(Int64)
+    outcome: Mapped[str | None] = mapped_column(Text)
