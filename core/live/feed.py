@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from core.domain import Bars, Series
+from core.domain import Bar, Bars, Series
 from core.utils import format_time, timeframe_ms
 
 OVERLAP = 5
@@ -26,28 +26,10 @@ Read = Callable[[Series, int, int], Bars]
 """(series, start, end) -> the closed bars that open in [start, end), oldest first; may be empty."""
 
 
-class OneClosed(NamedTuple):
-    """One closed bar of one series."""
-
-    series: Series
-    ts: int
-    """Open time, ms UTC."""
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
-
-    @property
-    def closed_at(self) -> int:
-        """When it closed, ms UTC."""
-        return self.ts + timeframe_ms(self.series.timeframe)
-
-
 class Polled(NamedTuple):
     """What one look at the source brought."""
 
-    bars: tuple[OneClosed, ...]
+    bars: tuple[Bar, ...]
     """New, by close time, then by series."""
     reports: tuple[str, ...]
     """Late, changed and missing bars, one line each."""
@@ -73,17 +55,19 @@ class Feed:
         self._read = read
         self._series = sorted(series)
         self._last = dict(since)
-        self._seen: dict[Series, dict[int, OneClosed]] = {one: {} for one in self._series}
+        self._seen: dict[Series, dict[int, Bar]] = {one: {} for one in self._series}
 
     def poll(self, now: int) -> Polled:
         """Return the bars that closed since the last look; `now` is exchange time, ms UTC."""
-        bars: list[OneClosed] = []
+        bars: list[Bar] = []
         reports: list[str] = []
         for series in self._series:
             fresh, said = self._poll(series, now)
             bars += fresh
             reports += said
-        return Polled(tuple(sorted(bars, key=lambda bar: (bar.closed_at, bar.series))), tuple(reports))
+        return Polled(
+            tuple(sorted(bars, key=lambda bar: (bar.end, bar.symbol, bar.timeframe))), tuple(reports)
+        )
 
     def lags(self, now: int) -> list[Lag]:
         """Return how old each series is at this exchange time."""
@@ -96,7 +80,7 @@ class Feed:
         behind = max(0, now - (last + 2 * step))
         return Lag(series, last, behind, is_stale=behind > (LATE - 1) * step + GRACE)
 
-    def _poll(self, series: Series, now: int) -> tuple[list[OneClosed], list[str]]:
+    def _poll(self, series: Series, now: int) -> tuple[list[Bar], list[str]]:
         step, last = timeframe_ms(series.timeframe), self._last.get(series)
         if last is not None and now < last + 2 * step:
             return [], []
@@ -104,17 +88,21 @@ class Feed:
         start = closed - step if last is None else last - OVERLAP * step
         found = self._read(series, start, closed)
         rows = zip(*(column.tolist() for column in found), strict=True)
-        given = [OneClosed(series, *row) for row in rows]
+        given = [
+            Bar(series.symbol, series.timeframe, int(row[0]), int(row[0]) + step, *row[1:]) for row in rows
+        ]
         fresh = [bar for bar in given if last is None or bar.ts > last]
-        reports = [line for bar in given if last is not None and bar.ts <= last for line in self._old(bar)]
+        reports = [
+            line for bar in given if last is not None and bar.ts <= last for line in self._old(series, bar)
+        ]
         reports += _gaps(series, fresh, last, step)
         self._keep(series, given, step)
         return fresh, reports
 
-    def _old(self, bar: OneClosed) -> list[str]:
+    def _old(self, series: Series, bar: Bar) -> list[str]:
         """Say what is wrong with a bar that is not new, nothing if it is as it was."""
-        seen = self._seen[bar.series]
-        name = f"{bar.series} {format_time(bar.ts)}"
+        seen = self._seen[series]
+        name = f"{series} {format_time(bar.ts)}"
         if bar.ts in seen:
             return (
                 [] if seen[bar.ts] == bar else [f"{name}: changed after it was decided on; not decided again"]
@@ -123,7 +111,7 @@ class Feed:
         was_following = bool(seen) and bar.ts > min(seen)
         return [f"{name}: came after a later bar; stored, not decided on"] if was_following else []
 
-    def _keep(self, series: Series, given: Iterable[OneClosed], step: int) -> None:
+    def _keep(self, series: Series, given: Iterable[Bar], step: int) -> None:
         seen = self._seen[series]
         seen.update({bar.ts: bar for bar in given})
         if seen:
@@ -132,7 +120,7 @@ class Feed:
                 del seen[ts]
 
 
-def _gaps(series: Series, fresh: list[OneClosed], last: int | None, step: int) -> list[str]:
+def _gaps(series: Series, fresh: list[Bar], last: int | None, step: int) -> list[str]:
     lines = []
     for bar in fresh:
         if last is not None and (missing := (bar.ts - last) // step - 1) > 0:

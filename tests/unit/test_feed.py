@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain import Bars, Series
-from core.live.feed import GRACE, OVERLAP, Feed, OneClosed
+from core.domain import Bar, Bars, Series
+from core.live.feed import GRACE, OVERLAP, Feed
 
 HOUR, MINUTE = 3_600_000, 60_000
 START = 1_700_000_000_000 // HOUR * HOUR
@@ -38,7 +38,7 @@ def hour(number: int) -> int:
     return START + number * HOUR
 
 
-def opens(bars: tuple[OneClosed, ...]) -> list[int]:
+def opens(bars: tuple[Bar, ...]) -> list[int]:
     return [(bar.ts - START) // HOUR for bar in bars]
 
 
@@ -55,8 +55,7 @@ def test_a_bar_is_handed_on_once_when_it_has_closed() -> None:
     assert venue.reads == 0
     polled = feed.poll(hour(11))
     assert opens(polled.bars) == [10]
-    assert polled.bars[0] == OneClosed(BTC, hour(10), 100.0, 101.0, 99.0, 100.0, 100.0)
-    assert polled.bars[0].closed_at == hour(11)
+    assert polled.bars == (Bar("BTC/USDT", "1h", hour(10), hour(11), 100.0, 101.0, 99.0, 100.0, 100.0),)
     assert polled.reports == ()
     assert feed.poll(hour(11)).bars == ()
 
@@ -69,11 +68,11 @@ def test_bars_of_several_series_come_in_the_order_in_which_they_closed() -> None
     venue.show(ETH, hour(10))
     venue.show(FAST, hour(11) - 2 * MINUTE, hour(11) - MINUTE)
     found = feed.poll(hour(11)).bars
-    assert [(bar.series, bar.closed_at - hour(11)) for bar in found] == [
-        (FAST, -MINUTE),
-        (BTC, 0),
-        (FAST, 0),
-        (ETH, 0),
+    assert [(bar.symbol, bar.timeframe, bar.end - hour(11)) for bar in found] == [
+        ("BTC/USDT", "1m", -MINUTE),
+        ("BTC/USDT", "1h", 0),
+        ("BTC/USDT", "1m", 0),
+        ("ETH/USDT", "1h", 0),
     ]
 
 
