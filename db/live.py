@@ -11,7 +11,15 @@ from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 from core.domain import Series
 from core.errors import UsageError, unknown_name
 from db.base import writing
-from db.live_models import LiveCommand, LiveDecision, LiveEquity, LiveRun, LiveState
+from db.live_models import (
+    LiveCommand,
+    LiveDecision,
+    LiveEquity,
+    LiveFill,
+    LiveRun,
+    LiveState,
+    LiveTrade,
+)
 
 CommandName = Literal["stop", "flatten", "pause", "resume", "reset-breaker", "reload"]
 COMMANDS: tuple[str, ...] = get_args(CommandName)
@@ -91,11 +99,17 @@ def record(
     *,
     decisions: Iterable[DecisionRow] = (),
     equity: Iterable[EquityRow] = (),
+    fills: Iterable[Mapping[str, Any]] = (),
+    trades: Iterable[Mapping[str, Any]] = (),
     state: Mapping[tuple[str, str], Any] | None = None,
     status: Mapping[str, Any] | None = None,
     now: int,
 ) -> None:
-    """Store in one transaction what a step brought; `state` is keyed by (account, name)."""
+    """Store in one transaction what a step brought.
+
+    `fills` and `trades` have the columns of LiveFill and LiveTrade but the run; `state` is keyed by (account,
+    name).
+    """
     with writing(engine) as connection:
         rows = [_decision(run_id, row) for row in decisions]
         if rows:
@@ -103,6 +117,10 @@ def record(
         points = [{"run_id": run_id, **point._asdict()} for point in equity]
         if points:
             connection.execute(insert(LiveEquity), points)
+        for table, found in ((LiveFill, fills), (LiveTrade, trades)):
+            booked = [{"run_id": run_id, **row} for row in found]
+            if booked:
+                connection.execute(insert(table), booked)
         for (account, name), value in (state or {}).items():
             _put_state(connection, account, name, value, now)
         if status is not None:

@@ -53,6 +53,50 @@ class LiveDecision(Base):
     detail_json: Mapped[str] = mapped_column(Text)
 
 
+class LiveFill(Base):
+    """One execution on a paper account; money is exact decimal text."""
+
+    __tablename__ = "live_fills"
+    __table_args__ = (UniqueConstraint("account", "exchange", "symbol", "fill_id"), STRICT)
+
+    id: Mapped[int] = mapped_column(Int64, primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("live_runs.id", ondelete="CASCADE"))
+    account: Mapped[str] = mapped_column(Name)
+    exchange: Mapped[str] = mapped_column(Name)
+    symbol: Mapped[str] = mapped_column(Name)
+    fill_id: Mapped[str] = mapped_column(Name)
+    strategy: Mapped[str] = mapped_column(Name)
+    side: Mapped[str] = mapped_column(Name)
+    amount: Mapped[str] = mapped_column(Text)
+    price: Mapped[str] = mapped_column(Text)
+    fee: Mapped[str] = mapped_column(Text)
+    fee_asset: Mapped[str] = mapped_column(Name)
+    ts: Mapped[int] = mapped_column(Int64)
+    reason: Mapped[str] = mapped_column(Name)
+
+
+class LiveTrade(Base):
+    """One closed round trip of one strategy; money is exact decimal text."""
+
+    __tablename__ = "live_trades"
+    __table_args__ = STRICT
+
+    id: Mapped[int] = mapped_column(Int64, primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("live_runs.id", ondelete="CASCADE"))
+    account: Mapped[str] = mapped_column(Name)
+    strategy: Mapped[str] = mapped_column(Name)
+    symbol: Mapped[str] = mapped_column(Name)
+    side: Mapped[str] = mapped_column(Name)
+    amount: Mapped[str] = mapped_column(Text)
+    entry_ts: Mapped[int] = mapped_column(Int64)
+    exit_ts: Mapped[int] = mapped_column(Int64)
+    entry_price: Mapped[float] = mapped_column(Float64)
+    exit_price: Mapped[float] = mapped_column(Float64)
+    gross: Mapped[str] = mapped_column(Text)
+    fees: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Name)
+
+
 class LiveEquity(Base):
     """The account at one bar's close."""
 

@@ -10,7 +10,7 @@ from core.domain import Series
 from core.errors import DatabaseError, UsageError
 from db import live
 from db.init_db import init_db
-from db.live_models import LiveDecision, LiveEquity
+from db.live_models import LiveDecision, LiveEquity, LiveFill, LiveTrade
 from tests.stored import run_sql, url_of
 
 BTC = Series("binanceus", "BTC/USDT", "1h")
@@ -63,6 +63,22 @@ def test_a_step_is_stored_whole_or_not_at_all(engine: Engine) -> None:
         assert connection.execute(select(LiveEquity.equity)).scalars().all() == [10_001.0]
 
 
+def test_a_fill_of_an_account_is_stored_once_and_its_trade_with_it(engine: Engine) -> None:
+    run = start(engine)
+    fill = {"account": "paper", "exchange": "paper", "symbol": "BTC/USDT", "fill_id": "f1"}
+    fill |= {"strategy": "MR_BB", "side": "sell", "amount": "0.1", "price": "100.5", "fee": "0.01005"}
+    fill |= {"fee_asset": "USDT", "ts": 5, "reason": "take"}
+    trade: dict[str, object] = {"account": "paper", "strategy": "MR_BB", "symbol": "BTC/USDT", "side": "LONG"}
+    trade |= {"amount": "0.1", "entry_ts": 1, "exit_ts": 5, "entry_price": 100.0, "exit_price": 100.5}
+    trade |= {"gross": "0.05", "fees": "0.02005", "reason": "take"}
+    live.record(engine, run, fills=[fill], trades=[trade], now=6)
+    with pytest.raises(DatabaseError, match="nothing of this step was stored"):
+        live.record(engine, run, fills=[fill], trades=[trade], now=7)
+    with engine.connect() as connection:
+        assert connection.execute(select(LiveFill.price, LiveFill.fee)).all() == [("100.5", "0.01005")]
+        assert connection.execute(select(LiveTrade.gross)).scalars().all() == ["0.05"]
+
+
 def test_state_is_found_again_by_name_and_replaced(engine: Engine) -> None:
     run = start(engine)
     live.record(engine, run, state={("paper", "breakers"): {"daily_loss": "2026-01-01"}}, now=1)
@@ -99,7 +115,10 @@ def test_a_number_that_is_none_is_never_stored(engine: Engine) -> None:
 def test_a_database_of_the_first_version_gets_the_tables_from_init_db(tmp_path: Path) -> None:
     url = url_of(tmp_path / "old.db")
     init_db(url).dispose()
-    for table in ("live_commands", "live_state", "live_equity", "live_decisions", "live_runs"):
+    for table in (
+        *("live_commands", "live_state", "live_equity", "live_decisions"),
+        *("live_fills", "live_trades", "live_runs"),
+    ):
         run_sql(tmp_path / "old.db", f"DROP TABLE {table}")
     again = init_db(url)
     assert live.newest_run(again, "paper") is None
