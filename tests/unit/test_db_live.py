@@ -65,7 +65,7 @@ def test_a_step_is_stored_whole_or_not_at_all(engine: Engine) -> None:
 
 def test_a_fill_of_an_account_is_stored_once_and_its_trade_with_it(engine: Engine) -> None:
     run = start(engine)
-    fill = {"account": "paper", "exchange": "paper", "symbol": "BTC/USDT", "fill_id": "f1"}
+    fill: dict[str, object] = {"account": "paper", "exchange": "paper", "symbol": "BTC/USDT", "fill_id": "f1"}
     fill |= {"strategy": "MR_BB", "side": "sell", "amount": "0.1", "price": "100.5", "fee": "0.01005"}
     fill |= {"fee_asset": "USDT", "ts": 5, "reason": "take"}
     trade: dict[str, object] = {"account": "paper", "strategy": "MR_BB", "symbol": "BTC/USDT", "side": "LONG"}
