@@ -154,8 +154,10 @@ class ExchangeClient:
         """Return the time now, UTC, as the exchange counts it once that was measured."""
         return datetime.fromtimestamp(self._clock.peek() / 1000, UTC)
 
-    def exchange_now(self) -> int:
-        """Return the exchange's time, ms UTC; it is asked when the last answer is five minutes old."""
+    def exchange_now(self, *, ask: bool = False) -> int:
+        """Return the exchange's time, ms UTC; asked now if `ask` or the last answer is five minutes old."""
+        if ask:
+            self._clock.forget()
         return self._clock.now()
 
     def symbols(self) -> list[str]:

@@ -17,8 +17,10 @@ from db import sqlite
 from db.candle_revisions import create_triggers
 from db.faults import database_error, database_name, init_command
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised by one with every change to the tables; a database with a higher one is refused."""
+ADDED_TO = 1
+"""From this version on tables were only added, so init_db brings an older database up to date."""
 
 
 class Base(DeclarativeBase):
@@ -168,14 +170,15 @@ def _check_schema(engine: Engine, *, create: bool) -> None:
     with engine.connect() as connection:
         present = set(inspect(connection).get_table_names())
     name = database_name(engine.url)
+    old = False
     if "schema_info" in present:
-        _check_version(schema_version(engine), name)
+        old = _is_old(schema_version(engine), name)
     elif present and engine.dialect.name == "sqlite":
         raise DatabaseError(
             f"database {name} belongs to another program (it has the table {min(present)!r}) and was left "
             f"alone: name another file"
         )
-    if _tables().issubset(present):
+    if _tables().issubset(present) and not old:
         return
     if not create:
         # A server's address may hold a password, so it is not repeated as a command.
@@ -186,9 +189,10 @@ def _check_schema(engine: Engine, *, create: bool) -> None:
     _create_tables(engine)
 
 
-def _check_version(version: int | None, name: str) -> None:
-    if version == SCHEMA_VERSION:
-        return
+def _is_old(version: int | None, name: str) -> bool:
+    """Return whether tables have to be added. Raises DatabaseError when that is not enough."""
+    if version is not None and ADDED_TO <= version <= SCHEMA_VERSION:
+        return version < SCHEMA_VERSION
     what = "newer" if version and version > SCHEMA_VERSION else "not one that this program can read"
     raise DatabaseError(
         f"database {name} has schema version {version}, this program has {SCHEMA_VERSION}: it is {what}; "
@@ -197,10 +201,11 @@ def _check_version(version: int | None, name: str) -> None:
 
 
 def _tables() -> set[str]:
-    # Not at the top: the models derive from Base above.
-    from db.models import OHLCV
+    # Not at the top: the models derive from Base above. Those of orders and of runs import all others.
+    from db.live_models import LiveRun
+    from db.order_models import Order
 
-    return set(OHLCV.metadata.tables)
+    return {*LiveRun.metadata.tables, *Order.metadata.tables}
 
 
 def _create_tables(engine: Engine) -> None:
@@ -212,7 +217,7 @@ def _create_tables(engine: Engine) -> None:
         connection.execute(
             text(
                 "INSERT INTO schema_info (id, version, created_at) VALUES (1, :version, :now) "
-                "ON CONFLICT (id) DO NOTHING"
+                "ON CONFLICT (id) DO UPDATE SET version = excluded.version"
             ),
             {"version": SCHEMA_VERSION, "now": now_ms()},
         )

@@ -1,4 +1,4 @@
-"""The tables. Times are ms UTC; simulated money is float64."""
+"""The tables. Times are ms UTC; simulated money is float64. Orders have theirs in order_models."""
 
 from __future__ import annotations
 

@@ -19,7 +19,10 @@ from db.base import SCHEMA_VERSION, database_file, open_engine, schema_version, 
 from db.candles import read_bars, upsert_bars
 from db.init_db import init_db
 from db.models import BacktestRun, SchemaInfo
+from db.order_models import ORDER_TABLES
 from tests.stored import SERIES, bars_at, make_database, opened, run_sql, url_of
+
+ORDER_TABLE_NAMES = [model.__tablename__ for model in reversed(ORDER_TABLES)]
 
 
 def refused(db_url: str, *, create: bool = False) -> str:
@@ -88,7 +91,7 @@ def test_a_cut_file_is_refused_and_left_alone(tmp_path: Path, create: bool, left
 def test_damage_further_on_is_told_when_it_is_read_or_written(tmp_path: Path) -> None:
     path = make_database(tmp_path, bars_at(*range(2000)))
     content = bytearray(path.read_bytes())
-    content[61_440:-40_960] = b"\xa5" * (len(content) - 102_400)
+    content[143_360:-40_960] = b"\xa5" * (len(content) - 184_320)
     path.write_bytes(content)
     engine = opened(path)
     with pytest.raises(DatabaseError, match="is damaged"):
@@ -212,6 +215,29 @@ def test_a_newer_database_is_refused_naming_both_versions(tmp_path: Path) -> Non
         assert f"schema version {SCHEMA_VERSION + 1}" in said
         assert f"this program has {SCHEMA_VERSION}" in said
         assert "it is newer" in said
+
+
+def test_a_database_of_before_the_orders_is_refused_with_the_command_that_completes_it(
+    tmp_path: Path,
+) -> None:
+    path = make_database(tmp_path, bars_at(1, 2))
+    run_sql(path, *(f"DROP TABLE {name}" for name in ORDER_TABLE_NAMES), "UPDATE schema_info SET version = 1")
+    assert f"add them with `python -m db.init_db --db-url {url_of(path)}`, which keeps" in refused(
+        url_of(path)
+    )
+    engine = open_engine(url_of(path), create=True)
+    assert schema_version(engine) == SCHEMA_VERSION
+    assert len(read_bars(engine, SERIES).ts) == 2
+    engine.dispose()
+    open_engine(url_of(path)).dispose()
+
+
+def test_an_older_version_with_all_tables_is_brought_up_to_date_when_asked(tmp_path: Path) -> None:
+    path = make_database(tmp_path)
+    run_sql(path, "UPDATE schema_info SET version = 1")
+    assert "lacks tables" in refused(url_of(path))
+    engine = open_engine(url_of(path), create=True)
+    assert schema_version(engine) == SCHEMA_VERSION
 
 
 @pytest.mark.parametrize("change", ["UPDATE schema_info SET version = 0", "DELETE FROM schema_info"])

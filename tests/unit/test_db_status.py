@@ -10,6 +10,7 @@ import pytest
 from core.domain import Series
 from core.errors import DatabaseError, UsageError
 from db import status
+from db.base import SCHEMA_VERSION
 from db.candles import upsert_bars
 from scripts.db_status import main
 from tests.stored import NOW, START, bars_at, make_database, opened, run_sql, url_of
@@ -20,7 +21,7 @@ def test_an_empty_database_says_what_to_do_next(tmp_path: Path, capsys: pytest.C
     assert main(["--db-url", url_of(path)]) == 0
     said = capsys.readouterr().out
     assert str(path) in said
-    assert "schema version 1" in said
+    assert f"schema version {SCHEMA_VERSION}" in said
     assert "0 saved backtest runs\n" in said
     assert "scripts/fetch_ohlcv_to_db.py" in said
     assert "scripts/import_ohlcv_to_db.py" in said
@@ -56,7 +57,7 @@ def test_the_document_has_everything_in_milliseconds(
     assert document == {
         "name": str(path),
         "size": path.stat().st_size,
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "backtest_runs": 0,
         "series": [
             {

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from db.base import SCHEMA_VERSION, Base
 from db.candles import read_bars
 from db.init_db import DEFAULT_URL, get_db_url, init_db, main
 from tests.stored import SERIES, bars_at, make_database, url_of
@@ -39,8 +40,8 @@ def test_the_command_says_where_the_database_is_and_what_it_holds(
     assert main(["--db-url", url_of(path)]) == 0
     assert capsys.readouterr().out == (
         f"database  {path}\n"
-        "schema    version 1\n"
-        "tables    backtest_runs, backtest_trades, candle_revisions, candle_series, ohlcv, schema_info\n"
+        f"schema    version {SCHEMA_VERSION}\n"
+        f"tables    {', '.join(sorted(Base.metadata.tables))}\n"
     )
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from core.domain import Series
 from core.errors import DatabaseError
-from db.base import open_engine
+from db.base import SCHEMA_VERSION, open_engine
 from db.candles import upsert_bars
 from db.status import database_status, find_damage, is_synthetic
 from tests.stored import SERIES, bars_at, make_database, opened, run_sql
@@ -29,7 +29,7 @@ def test_everything_is_counted(engine: Engine, tmp_path: Path) -> None:
     )
     status = database_status(engine)
     assert status.name == str(tmp_path / "candles.db")
-    assert (status.schema_version, status.backtest_runs) == (1, 1)
+    assert (status.schema_version, status.backtest_runs) == (SCHEMA_VERSION, 1)
     assert [(found.series, found.rows) for found in status.series] == [(SERIES, 3)]
 
 

@@ -1,0 +1,191 @@
+"""Fills are facts: each is booked once, whatever its order is thought to be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from core.live.desk import Desk, Event
+from core.live.gateway import Execution
+from core.live.ledger import EXACT, Posting, fill_postings
+from core.live.mirror import BASELINE, HALT, MARKS, txn_of
+from core.live.order_states import NEVER_WAS, UNRESOLVED, AfterFill, State, after_fill
+from core.orders import Fill
+from db.journal import Writing
+from db.journal_rows import FillRow, OrderRow
+
+DAY_MS: Final = 86_400_000
+
+
+class Unowned(Exception):  # noqa: N818 -- no error: an order that may be the owner is not resolved yet
+    """It is not known yet whose fill it is."""
+
+
+class Booking(Desk):
+    """Reads fills and books them."""
+
+    def _follow(self, symbol: str) -> None:
+        """Begin to follow the fills of a symbol: what came before belongs to the opening balance."""
+        if self.mirror.marks(symbol) is not None:
+            return
+        mirror, found = self.mirror, self.gateway.fills(symbol, None)
+        first = found[-1].fill.id if found else ""
+        cursors = {MARKS + symbol: json.dumps([first]), BASELINE + symbol: first}
+        with self._writing() as tx:
+            self._write_around(tx, None, None, cursors)
+        mirror.cursors.update(cursors)
+
+    def _book_fills(self, symbol: str, since: int | None = None) -> bool:
+        """Read and book the fills of a symbol; return whether every one has found its order.
+
+        Only the newest are read; with `since` (ms UTC) all from then on, for one that appeared late.
+        """
+        marks = self.mirror.marks(symbol) or [""]
+        after = marks[0] if since is None else self._before(symbol, since)
+        found = self.gateway.fills(symbol, after or None)
+        sound, whole = [after], True
+        for execution in found:
+            fill = execution.fill
+            ahead = self._ahead(marks, [*sound, fill.id]) if whole else None
+            if not self._is_booked(fill):
+                try:
+                    self._book(execution, ahead)
+                except Unowned:
+                    whole = False
+            if whole:
+                sound.append(fill.id)
+        self._mark(symbol, self._ahead(marks, sound))
+        return whole
+
+    def _before(self, symbol: str, since: int) -> str:
+        """Return the newest fill before a time, or where the fills of the symbol began for us."""
+        found = self.journal.fill_before(self.gateway.exchange, symbol, since)
+        return self.mirror.cursors[BASELINE + symbol] if found is None else found
+
+    def _is_booked(self, fill: Fill) -> bool:
+        return self.journal.has_fill(fill.exchange, fill.symbol, fill.id)
+
+    def _ahead(self, marks: Sequence[str], sound: Sequence[str]) -> list[str] | None:
+        """Return the new marks, None when that would be a step back."""
+        if sound[-1] in marks:
+            return None
+        return list(sound[-self.policy.overlap - 1 :])
+
+    def _mark(self, symbol: str, marks: list[str] | None) -> None:
+        mirror = self.mirror
+        if marks is not None and marks != mirror.marks(symbol):
+            with self._writing() as tx:
+                tx.cursor(MARKS + symbol, json.dumps(marks))
+            mirror.cursors[MARKS + symbol] = json.dumps(marks)
+
+    def _book(self, execution: Execution, marks: list[str] | None) -> None:
+        """Book one fill: its row, its lines, its order and how far was read, all or nothing."""
+        order = self._owner(execution)
+        fill = replace(execution.fill, client_order_id=order.client_order_id if order else "")
+        lines = fill_postings(fill, own=order is not None)
+        told = None if order is None else self._filled(order, fill, execution.order_id)
+        mirror = self.mirror
+        row = row_of(fill, execution.order_id)
+        why = "" if told is None else self._odd(told[0], told[1])
+        cursors = {} if marks is None else {MARKS + fill.symbol: json.dumps(marks)}
+        if why:
+            cursors[HALT] = why
+        self._write_fill(row, lines, order, told[0] if told else None, cursors)
+        strategy = None if told is None else mirror.intent(told[0].intent_key).strategy
+        mirror.take_fill(strategy, fill.symbol, lines)
+        mirror.cursors.update(cursors)
+        if told is not None:
+            mirror.take(told[0])
+        self._tell(fill, order, why)
+
+    def _write_fill(
+        self,
+        row: FillRow,
+        lines: Sequence[Posting],
+        old: OrderRow | None,
+        new: OrderRow | None,
+        cursors: dict[str, str],
+    ) -> None:
+        with self._writing() as tx:
+            tx.fill(row)
+            tx.post(txn_of(row), lines)
+            self._write_around(tx, old, new, cursors)
+
+    def _write_around(
+        self, tx: Writing, old: OrderRow | None, new: OrderRow | None, cursors: dict[str, str]
+    ) -> None:
+        if old is not None and new is not None:
+            tx.order(old, new)
+        for name, value in cursors.items():
+            tx.cursor(name, value)
+
+    def _owner(self, execution: Execution) -> OrderRow | None:
+        """Return the order of a fill, None for a foreign one. Raises Unowned when that cannot be said yet."""
+        fill = execution.fill
+        if fill.client_order_id:
+            return self.journal.order(fill.client_order_id)
+        order = self.journal.order_at(fill.symbol, execution.order_id)
+        if order is not None:
+            return order
+        live = self.mirror.live.values()
+        if any(one.symbol == fill.symbol and State(one.state) in UNRESOLVED for one in live):
+            raise Unowned
+        for one in self.journal.suspects(fill.symbol, fill.side, fill.time - DAY_MS):
+            report = self.gateway.find(fill.symbol, one.client_order_id)
+            if report is not None and report.id == execution.order_id:
+                return one
+        return None
+
+    def _filled(self, order: OrderRow, fill: Fill, order_id: str) -> tuple[OrderRow, AfterFill]:
+        """Return the order with the fill in it."""
+        filled = EXACT.add(order.filled, fill.amount)
+        after = after_fill(State(order.state), filled, order.amount)
+        state = order.state if self._is_replaced(order) else after.state.value
+        return order._replace(state=state, filled=filled, exchange_id=order.exchange_id or order_id), after
+
+    def _is_replaced(self, order: OrderRow) -> bool:
+        """Return whether an order that never was has a successor: the database lets only one of them live."""
+        if State(order.state) not in NEVER_WAS:
+            return False
+        attempts = self.journal.orders(key=order.intent_key)
+        return any(State(one.state) not in NEVER_WAS for one in attempts)
+
+    def _odd(self, order: OrderRow, after: AfterFill) -> str:
+        """Return why a fill should stop all entries, blank when it is as expected."""
+        what = f"order {order.client_order_id} of {order.intent_key}"
+        if after.unexpected:
+            return f"{what} was executed although it was thought never to exist: check the account"
+        if after.overfilled:
+            return (
+                f"{what} was executed for {order.filled:f}, more than the {order.amount:f} that were ordered"
+            )
+        return ""
+
+    def _tell(self, fill: Fill, order: OrderRow | None, why: str) -> None:
+        self._news.append(fill)
+        if order is None:
+            text = f"{fill.side} {fill.amount:f} {fill.symbol} by no order of this program (trade {fill.id})"
+            self._notify(Event("foreign", fill.symbol, text))
+        if why:
+            self._notify(Event("halt", fill.client_order_id, why, critical=True))
+
+
+def row_of(fill: Fill, order_id: str) -> FillRow:
+    """Return a fill as it is stored."""
+    return FillRow(
+        exchange=fill.exchange,
+        symbol=fill.symbol,
+        id=fill.id,
+        client_order_id=fill.client_order_id or None,
+        order_id=order_id,
+        side=fill.side,
+        amount=fill.amount,
+        price=fill.price,
+        fee=fill.fee,
+        fee_asset=fill.fee_asset,
+        time=fill.time,
+        reason=fill.reason,
+        seq=0,
+    )

@@ -1,0 +1,240 @@
+"""Whether an account's books hold together: the chain, the tables as it tells them, every invariant."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from core.live.ledger import EXACT, ZERO, Books, Posting, fill_postings, unbalanced
+from core.live.mirror import MARKS, txn_of
+from core.live.order_states import NEVER_WAS, TERMINAL, UNRESOLVED, State
+from core.orders import Fill, Purpose
+from db.journal import Journal
+from db.journal_rows import EntryRow, FillRow, IntentRow, OrderRow, PostingRow, body_of
+
+
+class AtExchange(NamedTuple):
+    """What the exchange itself has, where somebody can say: an oracle for tests, a reconciliation live."""
+
+    orders: Collection[str]
+    """Client order ids of all orders that it ever accepted from this program."""
+    open_orders: Collection[str]
+    balances: dict[str, Decimal]
+
+
+class _Tables(NamedTuple):
+    intents: dict[str, IntentRow]
+    orders: list[OrderRow]
+    fills: list[FillRow]
+    postings: list[PostingRow]
+    cursors: dict[str, str]
+    entries: list[EntryRow]
+
+
+def check_books(journal: Journal, exchange: AtExchange | None = None) -> list[str]:
+    """Return what is wrong, a line each with the invariant's number; none when the books are sound.
+
+    With what the exchange has also what only shows once nothing moves: orders, balances.
+    """
+    found = journal.verify_chain()
+    tables = _Tables(
+        {intent.key: intent for intent in journal.intents()},
+        journal.orders(),
+        journal.fills(),
+        journal.postings(),
+        journal.cursors(),
+        journal.entries(),
+    )
+    for check in _CHECKS:
+        found += check(tables)
+    found += _no_floats(journal)
+    return found + ([] if exchange is None else list(_at_exchange(tables, exchange)))
+
+
+def _zero_sums(tables: _Tables) -> Iterator[str]:
+    lines: defaultdict[str, list[Posting]] = defaultdict(list)
+    for row in tables.postings:
+        lines[row.txn].append(Posting(*row[1:]))
+    for txn, rows in lines.items():
+        for asset, amount in unbalanced(rows).items():
+            yield f"I1: {txn} is off by {amount:f} {asset}"
+
+
+def _lines_follow_from_fills(tables: _Tables) -> Iterator[str]:
+    wanted = {}
+    for row in tables.fills:
+        for line in fill_postings(fill_of_row(row), own=row.client_order_id is not None):
+            wanted[txn_of(row), line.name, line.asset] = line.amount
+    booked = {(row.txn, row.name, row.asset): row.amount for row in tables.postings}
+    fills = {key: amount for key, amount in booked.items() if key[0].startswith("fill|")}
+    for key in sorted(wanted.keys() | fills.keys()):
+        if wanted.get(key) != fills.get(key):
+            yield f"I2, I3, I11: {' '.join(key)} is {fills.get(key)}, its fill says {wanted.get(key)}"
+    for txn, name, _ in booked.keys() - fills.keys():
+        if not name.startswith(("adjust:", "cash:", "pos:")):
+            yield f"I3: {txn} without a fill has a line {name}"
+
+
+def _filled_is_the_sum(tables: _Tables) -> Iterator[str]:
+    sums: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for fill in tables.fills:
+        sums[fill.client_order_id or ""] = EXACT.add(sums[fill.client_order_id or ""], fill.amount)
+    halted = bool(tables.cursors.get("halt"))
+    for order in tables.orders:
+        if order.filled != sums[order.client_order_id]:
+            yield f"I4: order {order.client_order_id} has {order.filled:f} of {sums[order.client_order_id]:f}"
+        if order.filled > order.amount and not halted:
+            yield f"I4: order {order.client_order_id} is overfilled and nobody was told"
+    known = {order.client_order_id for order in tables.orders}
+    for name in sums.keys() - known - {""}:
+        yield f"I4: fills of order {name}, which is not there"
+
+
+def _one_order_per_intent(tables: _Tables) -> Iterator[str]:
+    real: defaultdict[str, list[str]] = defaultdict(list)
+    for order in tables.orders:
+        if State(order.state) not in NEVER_WAS:
+            real[order.intent_key].append(order.client_order_id)
+        if order.state == State.FILLED and order.filled <= 0:
+            yield f"I4: order {order.client_order_id} is filled with nothing"
+    for key, names in real.items():
+        if len(names) > 1:
+            yield f"I8: {key} has {len(names)} orders"
+
+
+def _exits_fit(tables: _Tables) -> Iterator[str]:
+    """Σ open exits ≤ position, per strategy and symbol."""
+    held: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    strategies = {one.client_order_id: tables.intents[one.intent_key].strategy for one in tables.orders}
+    for fill in tables.fills:
+        for line in fill_postings(fill_of_row(fill), own=True):
+            if fill.client_order_id in strategies and line.name == f"pos:{fill.symbol}":
+                key = strategies[fill.client_order_id], fill.symbol
+                held[key] = EXACT.add(held[key], line.amount)
+    closing: defaultdict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
+    for order in tables.orders:
+        intent = tables.intents[order.intent_key]
+        if State(order.state) not in TERMINAL and intent.purpose != Purpose.ENTRY:
+            left = max(EXACT.subtract(order.amount, order.filled), ZERO)
+            three = intent.strategy, order.symbol, order.side
+            closing[three] = EXACT.add(closing[three], left)
+    for (strategy, symbol, side), amount in closing.items():
+        held_now = held[strategy, symbol]
+        if amount > max(held_now if side == "sell" else held_now.copy_negate(), ZERO):
+            yield f"I9: {strategy} is about to {side} {amount:f} {symbol} and holds {held_now:f}"
+
+
+def _journal_tells_the_tables(tables: _Tables) -> Iterator[str]:
+    """Every row is what the journal's entries add up to."""
+    told: defaultdict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
+    for entry in tables.entries:
+        told[entry.kind, entry.ref] |= json.loads(entry.body)
+    for (kind, _), body in told.items():
+        if kind == "adjustment":
+            body["lines"] = sorted(body["lines"])
+    rows = _rows(tables)
+    for key in sorted(told.keys() | rows.keys()):
+        if told.get(key) != rows.get(key):
+            yield f"I13: {' '.join(key)} is not what the journal tells"
+
+
+def _rows(tables: _Tables) -> dict[tuple[str, str], dict[str, Any]]:
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for intent in tables.intents.values():
+        rows["intent", intent.key] = json.loads(body_of(intent._asdict()))
+    for order in tables.orders:
+        rows["order", order.client_order_id] = json.loads(body_of(order._asdict()))
+    for fill in tables.fills:
+        rows["fill", f"{fill.exchange}|{fill.symbol}|{fill.id}"] = json.loads(body_of(fill._asdict()))
+    for name, value in tables.cursors.items():
+        rows["cursor", name] = {"value": value}
+    for txn, lines in _adjustments(tables.postings).items():
+        rows["adjustment", txn] = {"lines": lines}
+    return rows
+
+
+def _cursors_go_on(tables: _Tables) -> Iterator[str]:
+    marks: dict[str, list[str]] = {}
+    for entry in tables.entries:
+        if entry.kind == "cursor" and entry.ref.startswith(MARKS):
+            before, now = marks.get(entry.ref, []), json.loads(json.loads(entry.body)["value"])
+            if now[-1] in before[:-1]:
+                yield f"I13: {entry.ref} went back in entry {entry.seq}"
+            marks[entry.ref] = now
+
+
+def _adjustments(postings: list[PostingRow]) -> dict[str, list[list[str]]]:
+    found: defaultdict[str, list[list[str]]] = defaultdict(list)
+    for row in postings:
+        if not row.txn.startswith("fill|"):
+            body = json.loads(body_of({"amount": row.amount}))
+            found[row.txn].append([row.name, row.asset, body["amount"]])
+    return {txn: sorted(lines) for txn, lines in found.items()}
+
+
+def _no_floats(journal: Journal) -> list[str]:
+    return [
+        f"I15: {table}.{name} is {kind}"
+        for table, columns in journal.columns().items()
+        for name, kind in columns
+        if kind not in ("TEXT", "INTEGER")
+    ]
+
+
+def _at_exchange(tables: _Tables, exchange: AtExchange) -> Iterator[str]:
+    names = {order.client_order_id for order in tables.orders}
+    for name in exchange.orders:
+        if name not in names:
+            yield f"I7: order {name} at the exchange is not in the journal"
+    for order in tables.orders:
+        if why := _disagreement(order, exchange):
+            yield f"{why}: order {order.client_order_id} is {order.state} here"
+    books = Books()
+    books.add(Posting(*row[1:]) for row in tables.postings)
+    totals = books.totals()
+    for asset in sorted(totals.keys() | exchange.balances.keys()):
+        here, there = totals.get(asset, ZERO), exchange.balances.get(asset, ZERO)
+        if here != there or here < 0:
+            yield f"I5: {asset} is {here:f} in the books and {there:f} at the exchange"
+
+
+def _disagreement(order: OrderRow, exchange: AtExchange) -> str:
+    state, is_open = State(order.state), order.client_order_id in exchange.open_orders
+    if state in UNRESOLVED:
+        return "I6, older than it can be"
+    if state in NEVER_WAS and order.client_order_id in exchange.orders:
+        return "I8, it exists at the exchange"
+    if state is not State.NEW and is_open == (state in TERMINAL):
+        return f"I6, {'open' if is_open else 'not open'} at the exchange"
+    return ""
+
+
+def fill_of_row(row: FillRow) -> Fill:
+    """Return a stored fill as the value that paper and live share."""
+    return Fill(
+        exchange=row.exchange,
+        symbol=row.symbol,
+        id=row.id,
+        client_order_id=row.client_order_id or "",
+        side="buy" if row.side == "buy" else "sell",
+        amount=row.amount,
+        price=row.price,
+        fee=row.fee,
+        fee_asset=row.fee_asset,
+        time=row.time,
+        reason=row.reason,
+    )
+
+
+_CHECKS: tuple[Callable[[_Tables], Iterator[str]], ...] = (
+    _zero_sums,
+    _lines_follow_from_fills,
+    _filled_is_the_sum,
+    _one_order_per_intent,
+    _exits_fit,
+    _journal_tells_the_tables,
+    _cursors_go_on,
+)

@@ -1,0 +1,142 @@
+"""What all of the order path stands on: the journal, the gateway, and the mirror of one in the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from core.errors import ExchangeError
+from core.live.client_ids import client_order_id
+from core.live.gateway import Gateway
+from core.live.mirror import HALT, HOLD, Mirror
+from core.live.order_states import State, check_move
+from core.orders import Fill
+from db.journal import Journal, Writing
+from db.journal_rows import OrderRow
+
+
+class Event(NamedTuple):
+    """Something that a person or a log should know."""
+
+    kind: str
+    """exchange, unknown, refused, expired, retried, foreign, halt, hold, adjusted or lost."""
+    ref: str
+    """The order, symbol or asset it is about; may be blank."""
+    text: str
+    critical: bool = False
+
+
+Notify = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How patient and how strict the order path is."""
+
+    absences: int = 2
+    """So many times an order must be missing, once its absence is final, to count as never placed."""
+    lost_after: int = 10
+    """So many times an accepted order must be missing to be given to a person."""
+    overlap: int = 5
+    """So many booked fills are read again each time, for late ones among them."""
+    settle_ms: int = 5000
+    """A difference of balances must last so long to be believed."""
+    retry_ms: int = 1000
+    """Pause before an order that was certainly not placed is tried again; doubled each time …"""
+    retry_most_ms: int = 60_000
+    """… up to this."""
+    tail: int = 1000
+    """So many of the newest journal entries are verified at the start."""
+    reduce_only: bool = True
+    """Cut what makes a position smaller to what is left of it."""
+    dust: Mapping[str, Decimal] = field(default_factory=dict)
+    """By asset: a smaller difference of balances is adjusted without holding anything."""
+
+
+class Desk:
+    """The journal and the gateway of one account."""
+
+    def __init__(
+        self, journal: Journal, gateway: Gateway, instance: str, notify: Notify, policy: Policy
+    ) -> None:
+        self.journal = journal
+        self.gateway = gateway
+        self.policy = policy
+        self._instance = instance
+        self._notify = notify
+        self._epoch = 0
+        self._stamped = 0
+        self._kept: Mirror | None = None
+        self._news: list[Fill] = []
+
+    @property
+    def mirror(self) -> Mirror:
+        """What the journal says, read again after a write that failed. Raises DatabaseError."""
+        if self._kept is None:
+            self._kept = Mirror(self.journal)
+        return self._kept
+
+    def _stamp(self) -> int:
+        """Return the exchange's time, or when it was last known while the exchange is away, ms UTC."""
+        with suppress(ExchangeError):
+            self._stamped = self.gateway.now()
+        return self._stamped
+
+    @contextmanager
+    def _writing(self) -> Iterator[Writing]:
+        """Begin a transaction; whoever gets an error does not know what is stored, and reads it again."""
+        now = self._stamp()
+        try:
+            with self.journal.writing(now) as tx:
+                yield tx
+        except BaseException:
+            self._kept = None
+            raise
+
+    @contextmanager
+    def _tolerant(self) -> Iterator[None]:
+        """Let trouble with the exchange about one thing not keep the others waiting."""
+        try:
+            yield
+        except ExchangeError as error:
+            self._notify(Event("exchange", "", str(error)))
+
+    def _store(self, order: OrderRow, *, sighted: bool = False, **changes: Any) -> OrderRow:
+        """Commit what became of an order and return it; `sighted` at the exchange, it can become anything."""
+        new = order._replace(**changes)
+        if not sighted:
+            check_move(State(order.state), State(new.state))
+        if new != order:
+            mirror = self.mirror
+            with self._writing() as tx:
+                tx.order(order, new)
+            mirror.take(new)
+        return new
+
+    def _flag(self, name: str, why: str) -> None:
+        """Commit what holds until a person says otherwise."""
+        mirror = self.mirror
+        if mirror.cursors.get(name) == why:
+            return
+        with self._writing() as tx:
+            tx.cursor(name, why)
+        mirror.cursors[name] = why
+
+    def _halt(self, ref: str, why: str) -> None:
+        self._flag(HALT, why)
+        self._notify(Event("halt", ref, why, critical=True))
+
+    def _hold(self, symbol: str, why: str) -> None:
+        self._flag(HOLD + symbol, why)
+        self._notify(Event("hold", symbol, why, critical=True))
+
+    def _name(self, key: str, attempt: int) -> str:
+        return client_order_id(self.journal.account, self._instance, key, attempt)
+
+    def _again(self, order: OrderRow) -> OrderRow:
+        """Return an order as it is now."""
+        found = self.mirror.live.get(order.client_order_id) or self.journal.order(order.client_order_id)
+        return found or order

@@ -1,0 +1,131 @@
+"""Double-entry books in exact decimals. Per transaction and asset the postings add up to zero.
+
+cash:USDT      what is at the exchange and belongs to no position
+pos:BTC/USDT   base units of the position in a symbol
+market:BTC     the other side of every trade
+fee:BTC        what was paid to the exchange
+adjust:BTC     what came or went without a fill: the opening balance, deposits, corrections
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
+from typing import NamedTuple
+
+from core.orders import Fill
+
+ZERO = Decimal(0)
+# Its own context, in which nothing is ever rounded: ccxt sets the rounding of the thread's shared one.
+EXACT = Context(prec=80, traps=[Inexact, InvalidOperation, Overflow])
+
+
+class Posting(NamedTuple):
+    """One line; the amount is signed, in units of the asset."""
+
+    name: str
+    asset: str
+    amount: Decimal
+
+
+def assets_of(symbol: str) -> tuple[str, str]:
+    """Return base and quote of a symbol such as BTC/USDT."""
+    base, _, quote = symbol.partition("/")
+    return base, quote.partition(":")[0]
+
+
+def fill_postings(fill: Fill, *, own: bool) -> list[Posting]:
+    """Return the lines of a fill; one that no order of ours made leaves positions alone."""
+    base, quote = assets_of(fill.symbol)
+    held = f"pos:{fill.symbol}" if own else f"cash:{base}"
+    amount = fill.amount if fill.side == "buy" else fill.amount.copy_negate()
+    cost = EXACT.multiply(amount, fill.price)
+    paid_from = held if fill.fee_asset == base else f"cash:{fill.fee_asset}"
+    return joined(
+        (
+            Posting(held, base, amount),
+            Posting(f"market:{base}", base, amount.copy_negate()),
+            Posting(f"cash:{quote}", quote, cost.copy_negate()),
+            Posting(f"market:{quote}", quote, cost),
+            Posting(paid_from, fill.fee_asset, fill.fee.copy_negate()),
+            Posting(f"fee:{fill.fee_asset}", fill.fee_asset, fill.fee),
+        )
+    )
+
+
+def adjustment_postings(
+    asset: str, difference: Decimal, cash: Decimal, positions: Mapping[str, Decimal]
+) -> list[Posting]:
+    """Return the lines that change the books of an asset by a difference.
+
+    What is missing comes out of cash as far as that goes, then out of the positions (by symbol), and the
+    rest out of cash again.
+    """
+    lines = [Posting(f"adjust:{asset}", asset, difference.copy_negate())]
+    left = difference
+    if left < 0:
+        taken = max(left, max(cash, ZERO).copy_negate())
+        lines.append(Posting(f"cash:{asset}", asset, taken))
+        left = EXACT.subtract(left, taken)
+        for symbol, held in sorted(positions.items()):
+            taken = max(left, max(held, ZERO).copy_negate())
+            lines.append(Posting(f"pos:{symbol}", asset, taken))
+            left = EXACT.subtract(left, taken)
+    return joined((*lines, Posting(f"cash:{asset}", asset, left)))
+
+
+def joined(postings: Iterable[Posting]) -> list[Posting]:
+    """Return one line per name and asset, and none of zero."""
+    sums: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for name, asset, amount in postings:
+        sums[name, asset] = EXACT.add(sums[name, asset], amount)
+    return [Posting(name, asset, amount) for (name, asset), amount in sums.items() if amount]
+
+
+def unbalanced(postings: Iterable[Posting]) -> dict[str, Decimal]:
+    """Return the assets whose amounts do not add up to zero, with what they add up to."""
+    sums: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for _, asset, amount in postings:
+        sums[asset] = EXACT.add(sums[asset], amount)
+    return {asset: amount for asset, amount in sums.items() if amount}
+
+
+class Books:
+    """Sums of all postings, kept up to date."""
+
+    def __init__(self) -> None:
+        self._sums: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
+
+    def add(self, postings: Iterable[Posting]) -> None:
+        """Take in some lines."""
+        for name, asset, amount in postings:
+            self._sums[name, asset] = EXACT.add(self._sums[name, asset], amount)
+
+    def cash(self, asset: str) -> Decimal:
+        """Return what belongs to no position."""
+        return self._sums.get((f"cash:{asset}", asset), ZERO)
+
+    def position(self, symbol: str) -> Decimal:
+        """Return the base units of the position in a symbol, all strategies together."""
+        return self._sums.get((f"pos:{symbol}", assets_of(symbol)[0]), ZERO)
+
+    def positions(self, asset: str) -> dict[str, Decimal]:
+        """Return the positions whose base is this asset, by symbol."""
+        return {
+            name.removeprefix("pos:"): amount
+            for (name, of), amount in self._sums.items()
+            if of == asset and name.startswith("pos:") and amount
+        }
+
+    def totals(self) -> dict[str, Decimal]:
+        """Return what the exchange should have of each asset."""
+        found: defaultdict[str, Decimal] = defaultdict(Decimal)
+        for (name, asset), amount in self._sums.items():
+            if name.startswith(("cash:", "pos:")):
+                found[asset] = EXACT.add(found[asset], amount)
+        return {asset: amount for asset, amount in found.items() if amount}
+
+    def sums(self) -> dict[str, Decimal]:
+        """Return every account that is not zero, by name."""
+        return {name: amount for (name, _), amount in sorted(self._sums.items()) if amount}

@@ -1,0 +1,107 @@
+"""What the journal says, as far as every step needs it, in memory: read once, then kept in step with it."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from decimal import Decimal
+
+from core.live.ledger import EXACT, ZERO, Books, Posting
+from core.live.order_states import TERMINAL, State
+from core.orders import Fill, Purpose
+from db.journal import Journal
+from db.journal_rows import FillRow, IntentRow, OrderRow
+
+HALT = "halt"
+HOLD = "hold:"
+MARKS = "fills:"
+BASELINE = "baseline:"
+
+
+class Mirror:
+    """One account's live orders, books, positions and flags. It is thrown away when a write fails."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.cursors = journal.cursors()
+        self.live = {order.client_order_id: order for order in journal.orders(settled=False)}
+        self.books = Books()
+        self._journal = journal
+        self._intents: dict[str, IntentRow] = {}
+        self._held: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
+        self._load_books()
+
+    def take(self, order: OrderRow) -> None:
+        """Take in what became of an order."""
+        if State(order.state) in TERMINAL:
+            self.live.pop(order.client_order_id, None)
+            self._intents.pop(order.intent_key, None)
+        else:
+            self.live[order.client_order_id] = order
+
+    def take_fill(self, strategy: str | None, symbol: str, postings: Iterable[Posting]) -> None:
+        """Take in the lines of a fill of a strategy, None for a foreign one."""
+        lines = list(postings)
+        self.books.add(lines)
+        if strategy is not None:
+            key = strategy, symbol
+            for name, _, amount in lines:
+                if name == f"pos:{symbol}":
+                    self._held[key] = EXACT.add(self._held[key], amount)
+
+    def intent(self, key: str) -> IntentRow:
+        """Return what an order is for."""
+        if key not in self._intents:
+            found = self._journal.intent(key)
+            if found is None:
+                raise KeyError(key)  # a foreign key of the database rules it out
+            self._intents[key] = found
+        return self._intents[key]
+
+    def held(self, strategy: str, symbol: str) -> Decimal:
+        """Return a strategy's position in base units, negative when short."""
+        return self._held.get((strategy, symbol), ZERO)
+
+    def positions(self) -> dict[tuple[str, str], Decimal]:
+        """Return all positions by strategy and symbol."""
+        return {key: amount for key, amount in self._held.items() if amount}
+
+    def closing(self, strategy: str, symbol: str, side: str) -> Decimal:
+        """Return the base units that live orders of a strategy are about to close."""
+        total = ZERO
+        for order in self.live.values():
+            if (order.symbol, order.side) == (symbol, side):
+                intent = self.intent(order.intent_key)
+                if intent.strategy == strategy and intent.purpose != Purpose.ENTRY:
+                    total = EXACT.add(total, max(EXACT.subtract(order.amount, order.filled), ZERO))
+        return total
+
+    def marks(self, symbol: str) -> list[str] | None:
+        """Return the ids of the newest fills up to which all are booked; None when nobody looked yet."""
+        text = self.cursors.get(MARKS + symbol)
+        return None if text is None else list(json.loads(text))
+
+    def symbols(self) -> list[str]:
+        """Return the symbols whose fills are followed."""
+        return sorted(name.removeprefix(MARKS) for name in self.cursors if name.startswith(MARKS))
+
+    def stands_in_the_way(self, symbol: str) -> str:
+        """Return why nothing may be entered in a symbol, blank when it may."""
+        return self.cursors.get(HALT) or self.cursors.get(HOLD + symbol) or ""
+
+    def _load_books(self) -> None:
+        strategies = {intent.key: intent.strategy for intent in self._journal.intents()}
+        owners = {order.client_order_id: strategies[order.intent_key] for order in self._journal.orders()}
+        lines: defaultdict[str, list[Posting]] = defaultdict(list)
+        for row in self._journal.postings():
+            lines[row.txn].append(Posting(*row[1:]))
+        for fill in self._journal.fills():
+            owner = None if fill.client_order_id is None else owners[fill.client_order_id]
+            self.take_fill(owner, fill.symbol, lines.pop(txn_of(fill), ()))
+        for rest in lines.values():
+            self.books.add(rest)
+
+
+def txn_of(fill: Fill | FillRow) -> str:
+    """Return the name of a fill's lines in the books."""
+    return f"fill|{fill.exchange}|{fill.symbol}|{fill.id}"

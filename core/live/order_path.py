@@ -1,0 +1,221 @@
+"""The order path: an approved intent in, at most one executed order out, every fill booked once.
+
+    path = OrderPath(journal, gateway, instance)
+    while not path.reconcile(symbols).done: ...   # the only start, and the way back after a crash
+    path.submit(approved)                         # stored, not sent
+    fills = path.step()                           # sends, looks up, books
+
+Nothing here sleeps or reads a clock of its own: time is the gateway's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from core.errors import RefusedError
+from core.live.desk import Event, Notify, Policy
+from core.live.gateway import MARKET, Gateway, Terms
+from core.live.ledger import EXACT, ZERO
+from core.live.mirror import HALT, HOLD
+from core.live.order_states import TERMINAL, State
+from core.live.reconciling import Reconciling
+from core.orders import Approved, Fill, Intent, Purpose
+from db.journal import Journal
+from db.journal_rows import FillRow, IntentRow, OrderRow
+
+
+def nobody(event: Event) -> None:
+    """Tell nobody."""
+    del event
+
+
+class OrderPath(Reconciling):
+    """One account's orders, from approval to the books. One process per account: see core.live.lock."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        gateway: Gateway,
+        instance: str,
+        *,
+        notify: Notify = nobody,
+        policy: Policy | None = None,
+    ) -> None:
+        """Take a journal and a gateway; nothing is read, stored or sent yet.
+
+        `instance` names a new account's orders; an account that is known keeps the name it has.
+        """
+        super().__init__(journal, gateway, instance, notify, policy or Policy())
+
+    @property
+    def ready(self) -> bool:
+        """Whether the books agreed with the exchange once, so that orders may be sent."""
+        return self._ready
+
+    def submit(self, approved: Approved, terms: Terms = MARKET) -> OrderRow:
+        """Store an approved intent and return its order; the same intent again returns the same order.
+
+        What makes a position smaller is cut to what is left of it. An order that may not be is stored as
+        `denied` with its reason. Raises RefusedError before the first reconciliation, DatabaseError when it
+        cannot be stored: then it is not sent either.
+        """
+        self._require_ready()
+        intent = approved.intent
+        known = self.journal.orders(key=intent.key)
+        if known:
+            return known[-1]
+        mirror = self.mirror
+        amount, why = self._allowed(intent)
+        order = self._first_attempt(intent, terms, amount, why)
+        with self._writing() as tx:
+            tx.intent(_row(approved))
+            tx.new_order(order)
+        mirror.take(order)
+        return order
+
+    def step(self) -> list[Fill]:
+        """Look up what is out, send what is due, and return the fills booked since the last step.
+
+        Trouble with the exchange is told to `notify` and tried again in the next step. Raises RefusedError
+        before the first reconciliation, DatabaseError when something cannot be stored.
+        """
+        self._require_ready()
+        if self.mirror.live:
+            self._resolve()
+            self._send_due()
+        return self.take_fills()
+
+    def take_fills(self) -> list[Fill]:
+        """Return the fills booked since they were last taken, those of `reconcile` too."""
+        news, self._news = self._news, []
+        return news
+
+    def cancel(self, key: str) -> OrderRow | None:
+        """Cancel an intent's order and return it; it stays wanted until the order is dead.
+
+        None when there is no such intent. What was not sent is never sent. Raises DatabaseError.
+        """
+        attempts = self.journal.orders(key=key)
+        if not attempts or State(attempts[-1].state) in TERMINAL:
+            return attempts[-1] if attempts else None
+        order = attempts[-1]
+        if order.state == State.NEW:
+            return self._store(order, state=State.DENIED.value, reason="cancelled before it was sent")
+        if order.cancel_at is None:
+            order = self._store(order, cancel_at=self._stamp())
+        with self._tolerant():
+            self._finish_cancel(order)
+        return self._again(order)
+
+    def orders(self) -> list[OrderRow]:
+        """Return the orders that can still change."""
+        return list(self.mirror.live.values())
+
+    def order(self, key: str) -> OrderRow | None:
+        """Return the newest attempt at an intent, None when there is none."""
+        return next(iter(self.journal.orders(key=key)[-1:]), None)
+
+    def history(self) -> Iterator[tuple[FillRow, IntentRow | None]]:
+        """Yield every fill ever booked, in order, with what it was for: None for a foreign one."""
+        intents = {intent.key: intent for intent in self.journal.intents()}
+        keys = {order.client_order_id: order.intent_key for order in self.journal.orders()}
+        for fill in self.journal.fills():
+            known = fill.client_order_id is not None
+            yield fill, intents[keys[fill.client_order_id or ""]] if known else None
+
+    def position(self, symbol: str, strategy: str | None = None) -> Decimal:
+        """Return the base units held in a symbol, by one strategy or by all together."""
+        if strategy is None:
+            return self.mirror.books.position(symbol)
+        return self.mirror.held(strategy, symbol)
+
+    def positions(self) -> dict[tuple[str, str], Decimal]:
+        """Return all positions by strategy and symbol."""
+        return self.mirror.positions()
+
+    def balances(self) -> dict[str, Decimal]:
+        """Return what the account has of each asset by the books."""
+        return self.mirror.books.totals()
+
+    def reserved(self) -> dict[str, Decimal]:
+        """Return the quote units still kept for live orders, by intent; in proportion to what is open."""
+        kept = {}
+        for order in self.mirror.live.values():
+            reserve = self.mirror.intent(order.intent_key).reserve
+            if reserve:
+                left = max(EXACT.subtract(order.amount, order.filled), ZERO)
+                kept[order.intent_key] = reserve * left / order.amount
+        return kept
+
+    def in_the_way(self, symbol: str) -> str:
+        """Return why nothing may be entered in a symbol now, blank when it may."""
+        return self.mirror.stands_in_the_way(symbol)
+
+    def release(self, symbol: str | None = None) -> None:
+        """Let entries in a symbol go on, or after a halt all of them: a person's decision."""
+        self._flag(HALT if symbol is None else HOLD + symbol, "")
+
+    def _require_ready(self) -> None:
+        if not self._ready:
+            raise RefusedError(
+                "no order before the books agree with the exchange: call reconcile until it is done"
+            )
+
+    def _allowed(self, intent: Intent) -> tuple[Decimal, str]:
+        """Return how much may be ordered, and why none."""
+        if intent.purpose == Purpose.ENTRY:
+            return intent.amount, self.mirror.stands_in_the_way(intent.symbol)
+        if not self.policy.reduce_only:
+            return intent.amount, ""
+        held = self.mirror.held(intent.strategy, intent.symbol)
+        open_amount = held if intent.side == "sell" else held.copy_negate()
+        closing = self.mirror.closing(intent.strategy, intent.symbol, intent.side)
+        left = EXACT.subtract(open_amount, closing)
+        if left <= 0:
+            return intent.amount, f"nothing is left to close of {intent.symbol}"
+        return min(intent.amount, left), ""
+
+    def _first_attempt(self, intent: Intent, terms: Terms, amount: Decimal, why: str) -> OrderRow:
+        return OrderRow(
+            client_order_id=self._name(intent.key, 0),
+            intent_key=intent.key,
+            attempt=0,
+            symbol=intent.symbol,
+            side=intent.side,
+            kind=terms.kind,
+            amount=amount,
+            price=terms.price,
+            stop=terms.stop,
+            state=(State.DENIED if why else State.NEW).value,
+            exchange_id=None,
+            filled=ZERO,
+            due_at=intent.created_at,
+            sent_at=None,
+            absences=0,
+            cancel_at=None,
+            reason=why,
+            epoch=self._epoch,
+        )
+
+
+def _row(approved: Approved) -> IntentRow:
+    intent = approved.intent
+    return IntentRow(
+        key=intent.key,
+        strategy=intent.strategy,
+        symbol=intent.symbol,
+        timeframe=intent.timeframe,
+        bar=intent.bar,
+        purpose=intent.purpose.value,
+        leg=intent.leg,
+        side=intent.side,
+        amount=intent.amount,
+        price=intent.price,
+        stop=intent.stop,
+        take=intent.take,
+        reason=intent.reason,
+        created_at=intent.created_at,
+        valid_until=intent.valid_until,
+        reserve=approved.reserve,
+    )

@@ -1,0 +1,123 @@
+"""What an order can be, and what it can become. Fills are facts: they are booked in any state.
+
+    new ──> sending ──> open ──> partial ──> filled
+     │         │          └──> canceling ──> canceled, expired
+     │         ├──> unknown ──> any of these, or not_placed once nothing can come of it any more
+     │         └──> rejected, not_placed
+     └──> denied
+
+`rejected`, `not_placed` and `denied` mean that no order exists; after `not_placed` the same intent may be
+tried once more, under another name.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
+
+from core.errors import HotCryptoError
+
+
+class State(StrEnum):
+    """Of one attempt at the exchange."""
+
+    NEW = "new"
+    """Approved and stored, not sent."""
+    SENDING = "sending"
+    """Stored as about to be sent: whether it left is known to the process that sends it alone."""
+    UNKNOWN = "unknown"
+    """Sent, and no answer says what came of it."""
+    OPEN = "open"
+    PARTIAL = "partial"
+    CANCELING = "canceling"
+    CANCEL_UNKNOWN = "cancel_unknown"
+    NEEDS_OPERATOR = "needs_operator"
+    """The exchange knows nothing of an order that it had accepted."""
+    DENIED = "denied"
+    """Never sent."""
+    REJECTED = "rejected"
+    NOT_PLACED = "not_placed"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    FILLED = "filled"
+
+
+class Standing(StrEnum):
+    """What the exchange says of an order."""
+
+    OPEN = "open"
+    FILLED = "filled"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+
+
+_AT_THE_EXCHANGE = {State.OPEN, State.PARTIAL, State.FILLED, State.CANCELED, State.EXPIRED}
+_LOST = {State.NEEDS_OPERATOR}
+MOVES = MappingProxyType(
+    {
+        State.NEW: {State.DENIED, State.SENDING},
+        State.SENDING: _AT_THE_EXCHANGE | {State.REJECTED, State.UNKNOWN, State.NOT_PLACED},
+        State.UNKNOWN: _AT_THE_EXCHANGE | {State.REJECTED, State.NOT_PLACED, State.NEEDS_OPERATOR},
+        State.OPEN: _AT_THE_EXCHANGE | {State.CANCELING, State.REJECTED} | _LOST,
+        State.PARTIAL: _AT_THE_EXCHANGE - {State.OPEN} | {State.CANCELING} | _LOST,
+        State.CANCELING: _AT_THE_EXCHANGE | {State.CANCEL_UNKNOWN} | _LOST,
+        State.CANCEL_UNKNOWN: _AT_THE_EXCHANGE | {State.CANCELING} | _LOST,
+        State.NEEDS_OPERATOR: _AT_THE_EXCHANGE | {State.REJECTED},
+        State.DENIED: set[State](),
+        State.REJECTED: set[State](),
+        State.NOT_PLACED: set[State](),
+        State.CANCELED: set[State](),
+        State.EXPIRED: set[State](),
+        State.FILLED: set[State](),
+    }
+)
+"""By command or answer; a fill or a sighting at the exchange brings any order back."""
+UNRESOLVED = frozenset({State.SENDING, State.UNKNOWN})
+"""It may exist without anybody knowing."""
+NEVER_WAS = frozenset({State.DENIED, State.REJECTED, State.NOT_PLACED})
+TERMINAL = NEVER_WAS | {State.CANCELED, State.EXPIRED, State.FILLED}
+_ENDED = MappingProxyType(
+    {
+        Standing.FILLED: State.FILLED,
+        Standing.CANCELED: State.CANCELED,
+        Standing.EXPIRED: State.EXPIRED,
+        Standing.REJECTED: State.REJECTED,
+    }
+)
+
+
+class AfterFill(NamedTuple):
+    """What a fill makes of an order."""
+
+    state: State
+    overfilled: bool
+    """More was executed than was ordered."""
+    unexpected: bool
+    """It was thought never to have existed."""
+
+
+def check_move(old: State, new: State) -> None:
+    """Raise HotCryptoError unless an order may go from one state to the other: a mistake in this program."""
+    if new is not old and new not in MOVES[old]:
+        raise HotCryptoError(f"an order cannot go from {old} to {new}: nothing was stored; report this")
+
+
+def after_fill(state: State, filled: Decimal, amount: Decimal) -> AfterFill:
+    """Return what an order is when `filled` of `amount` base units are booked, whatever it was before."""
+    reached = State.FILLED if filled >= amount else State.PARTIAL
+    return AfterFill(reached, filled > amount, state in NEVER_WAS)
+
+
+def after_report(standing: Standing, booked: Decimal, told: Decimal) -> State:
+    """Return what an order is when the exchange says `standing` and that `told` base units are executed.
+
+    It has not ended for us before all those fills are booked.
+    """
+    if standing is Standing.OPEN or booked < told:
+        return State.PARTIAL if booked else State.OPEN
+    if standing is Standing.REJECTED and booked:
+        return State.CANCELED
+    return _ENDED[standing]

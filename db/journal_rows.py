@@ -1,0 +1,148 @@
+"""Rows of the order path's tables as values, and as what the database keeps: decimals are text there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple, TypeVar
+
+MONEY = frozenset({"amount", "price", "stop", "take", "reserve", "filled", "fee"})
+BEGINNING = "0" * 64
+"""What stands before the first entry of a journal."""
+
+
+class IntentRow(NamedTuple):
+    """See OrderIntent."""
+
+    key: str
+    strategy: str
+    symbol: str
+    timeframe: str
+    bar: int
+    purpose: str
+    leg: str
+    side: str
+    amount: Decimal
+    price: Decimal
+    stop: Decimal | None
+    take: Decimal | None
+    reason: str
+    created_at: int
+    valid_until: int
+    reserve: Decimal
+
+
+class OrderRow(NamedTuple):
+    """See Order."""
+
+    client_order_id: str
+    intent_key: str
+    attempt: int
+    symbol: str
+    side: str
+    kind: str
+    amount: Decimal
+    price: Decimal | None
+    stop: Decimal | None
+    state: str
+    exchange_id: str | None
+    filled: Decimal
+    due_at: int
+    sent_at: int | None
+    absences: int
+    cancel_at: int | None
+    reason: str
+    epoch: int
+
+
+class FillRow(NamedTuple):
+    """See OrderFill."""
+
+    exchange: str
+    symbol: str
+    id: str
+    client_order_id: str | None
+    order_id: str
+    side: str
+    amount: Decimal
+    price: Decimal
+    fee: Decimal
+    fee_asset: str
+    time: int
+    reason: str
+    seq: int
+
+
+class PostingRow(NamedTuple):
+    """See Posting."""
+
+    txn: str
+    name: str
+    asset: str
+    amount: Decimal
+
+
+class EntryRow(NamedTuple):
+    """See JournalEntry."""
+
+    seq: int
+    ts: int
+    kind: str
+    ref: str
+    body: str
+    hash: str
+
+
+class CursorRow(NamedTuple):
+    """See OrderCursor."""
+
+    name: str
+    value: str
+
+
+Row = TypeVar("Row", IntentRow, OrderRow, FillRow, PostingRow, EntryRow, CursorRow)
+
+
+def money_text(value: Decimal) -> str:
+    """Return a decimal as plain digits, the same text for equal values.
+
+    Raises ValueError for what is not finite, TypeError for what is no Decimal: a float is never money.
+    """
+    if not isinstance(value, Decimal):
+        raise TypeError(f"money is a Decimal, got {type(value).__name__} {value!r}")
+    if not value.is_finite():
+        raise ValueError(f"money is a finite number, got {value}")
+    text = f"{value:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def stored(name: str, value: Any) -> Any:
+    """Return a field's value as the database keeps it."""
+    return money_text(value) if name in MONEY and value is not None else value
+
+
+def to_sql(row: NamedTuple) -> list[Any]:
+    """Return a row as the database keeps it."""
+    return [stored(name, value) for name, value in zip(row._fields, row, strict=True)]
+
+
+def from_sql(kind: type[Row], values: Iterable[Any]) -> Row:
+    """Return the row that the database keeps so."""
+    pairs = zip(kind._fields, values, strict=True)
+    return kind._make(Decimal(v) if name in MONEY and v is not None else v for name, v in pairs)
+
+
+def body_of(fields: Mapping[str, Any]) -> str:
+    """Return an entry's body: the same text for the same fields."""
+    kept = {name: stored(name, value) for name, value in fields.items()}
+    return json.dumps(kept, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def hash_of(before: str, account: str, seq: int, ts: int, kind: str, ref: str, body: str) -> str:
+    """Return an entry's hash, in hex: it covers the entry and, by `before`, all earlier ones."""
+    text = json.dumps([before, account, seq, ts, kind, ref, body], separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

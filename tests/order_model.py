@@ -1,0 +1,316 @@
+"""An exchange in memory whose line breaks in every way, for the order path; its books are the truth."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from decimal import ROUND_DOWN, Decimal
+from typing import Literal
+
+from core.errors import (
+    AuthenticationError,
+    ExchangeUnreachableError,
+    InsufficientFundsError,
+    OrderRefusedError,
+    OrderUnknownError,
+    RateLimitedError,
+)
+from core.live.gateway import Balance, Execution, Report, Request
+from core.live.ledger import assets_of
+from core.live.order_states import Standing
+from core.orders import Fill
+
+D = Decimal
+NOTHING = D(0)
+START = 1_700_000_000_000
+WINDOW, AHEAD, MARGIN = 5000, 1000, 4000
+PRICES = {"BTC/USDT": D("40000.01"), "ETH/USDT": D("2500.03"), "ETH/BTC": D("0.06251")}
+SYMBOLS = tuple(PRICES)
+FEE = D("0.001")
+PLACE_FAULTS = ("drop", "lost", "late", "busy", "unsent", "foreign", "blank")
+Point = Callable[[str], None]
+
+
+class Crash(BaseException):
+    """The process is killed here."""
+
+
+@dataclass
+class Placed:
+    """An order at the exchange."""
+
+    id: str
+    request: Request
+    seen_from: int
+    standing: Standing = Standing.OPEN
+    filled: Decimal = NOTHING
+
+
+@dataclass
+class Market:
+    """One account at one exchange: it does what it is asked, exactly once each."""
+
+    rng: random.Random
+    now: int = START
+    orders: list[Placed] = field(default_factory=list)
+    trades: list[tuple[int, Execution]] = field(default_factory=list)
+    """With the moment from which each is shown."""
+    totals: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    fee_asset: str = ""
+    """The asset that fees are taken from; blank: what is received."""
+    lag: int = 0
+    """An order or trade can take so many ms to show."""
+    frozen: bool = False
+    """Resting orders stay as they are."""
+    on_the_way: list[tuple[int, Callable[[], object]]] = field(default_factory=list)
+
+    def advance(self, ms: int) -> None:
+        """Let time pass: late requests arrive, resting orders are executed."""
+        self.now += ms
+        due = sorted((one for one in self.on_the_way if one[0] <= self.now), key=lambda one: one[0])
+        self.on_the_way = [one for one in self.on_the_way if one not in due]
+        for _, act in due:
+            with suppress(OrderRefusedError, AuthenticationError):
+                act()
+        for order in self.orders:
+            if order.standing is Standing.OPEN and not self.frozen and self.rng.random() < 0.25:
+                self.execute(order, self.part(order.request.amount - order.filled))
+
+    def part(self, left: Decimal) -> Decimal:
+        """Return all or a part of an amount."""
+        if self.rng.random() < 0.5:
+            return left
+        part = (left * D(str(self.rng.random()))).quantize(D("0.00001"), ROUND_DOWN)
+        return min(max(part, D("0.00001")), left)
+
+    def place(self, request: Request, stamp: int) -> Placed:
+        """Take an order, or refuse it."""
+        if self.now - stamp > WINDOW or stamp >= self.now + AHEAD:
+            raise AuthenticationError("outside of the window")
+        name = request.client_order_id
+        if any(one.request.client_order_id == name and one.standing is Standing.OPEN for one in self.orders):
+            raise OrderRefusedError("Duplicate order sent.")
+        if self.rng.random() < 0.04:
+            raise OrderRefusedError("a filter says no")
+        asset, needed = self.needs(request, request.amount)
+        locked = sum((self.locked(one, asset) for one in self.orders), D(0))
+        if needed > self.totals[asset] - locked:
+            raise InsufficientFundsError("insufficient balance")
+        order = Placed(str(len(self.orders) + 1), request, self.now + self.hidden())
+        self.orders.append(order)
+        if request.terms.kind == "market":
+            dry = self.rng.random() < 0.1
+            self.execute(order, self.part(request.amount) if dry else request.amount)
+            if order.standing is Standing.OPEN:
+                order.standing = Standing.EXPIRED
+        return order
+
+    def needs(self, request: Request, amount: Decimal) -> tuple[str, Decimal]:
+        """Return what an order pays with, and how much of it."""
+        base, quote = assets_of(request.symbol)
+        price = request.terms.price or PRICES[request.symbol]
+        return (quote, amount * price) if request.side == "buy" else (base, amount)
+
+    def locked(self, order: Placed, asset: str) -> Decimal:
+        """Return how much of an asset an order keeps."""
+        if order.standing is not Standing.OPEN:
+            return D(0)
+        of, amount = self.needs(order.request, order.request.amount - order.filled)
+        return amount if of == asset else D(0)
+
+    def execute(self, order: Placed, amount: Decimal) -> None:
+        """Execute an order in part."""
+        request = order.request
+        base, quote = assets_of(request.symbol)
+        price = request.terms.price or PRICES[request.symbol]
+        sign = 1 if request.side == "buy" else -1
+        got, value = (base, amount) if sign > 0 else (quote, amount * price)
+        fee_asset = self.fee_asset or got
+        fee = (value * FEE).quantize(D("0.00000001"), ROUND_DOWN) if fee_asset == got else D("0.00001234")
+        self.totals[base] += sign * amount
+        self.totals[quote] -= sign * amount * price
+        self.totals[fee_asset] -= fee
+        order.filled += amount
+        if order.filled >= request.amount:
+            order.standing = Standing.FILLED
+        trade = str(len(self.trades) + 101)
+        fill = Fill(
+            *("model", request.symbol, trade, "", request.side), amount, price, fee, fee_asset, self.now
+        )
+        self.trades.append((self.now + self.hidden(), Execution(order.id, fill)))
+
+    def hidden(self) -> int:
+        """Return for how many ms something new is not shown."""
+        return self.rng.randint(0, self.lag) if self.lag and self.rng.random() < 0.2 else 0
+
+    def find(self, symbol: str, name: str) -> Placed | None:
+        """Return the newest order of a name that is shown."""
+        for order in reversed(self.orders):
+            shown = order.seen_from <= self.now
+            if shown and (order.request.client_order_id, order.request.symbol) == (name, symbol):
+                return order
+        return None
+
+    def cancel(self, symbol: str, name: str) -> Placed:
+        """Cancel an open order."""
+        for order in self.orders:
+            if order.request.client_order_id == name and order.standing is Standing.OPEN:
+                order.standing = Standing.CANCELED
+                return order
+        raise OrderRefusedError("Unknown order sent.")
+
+    def by_hand(self, symbol: str, side: Literal["buy", "sell"], amount: Decimal) -> None:
+        """Trade as a person would, beside every program."""
+        request = Request(f"web_{len(self.orders)}", symbol, side, amount)
+        with suppress(OrderRefusedError):
+            self.place(request, self.now)
+
+
+class Line:
+    """The gateway of one process to the market, with faults on the way; it measures the market's time."""
+
+    exchange = "model"
+
+    def __init__(self, market: Market, rng: random.Random, point: Point = lambda _: None) -> None:
+        self.market = market
+        self.rng = rng
+        self.rate = 0.0
+        """Share of calls that go wrong."""
+        self.skew = 0
+        """The local clock is so much ahead of the market's time."""
+        self.point = point
+        self.next_fault = ""
+        self.faults: defaultdict[str, int] = defaultdict(int)
+        self._offset: int | None = None
+
+    def restart(self) -> None:
+        """Forget what a process knew."""
+        self._offset = None
+
+    def _local(self) -> int:
+        return self.market.now + self.skew
+
+    def now(self) -> int:
+        return self._local() + (self._measured() if self._offset is None else self._offset)
+
+    def ask_time(self) -> int:
+        self._offset = None
+        return self.now()
+
+    def _measured(self) -> int:
+        self._travel("time", 20)
+        self._offset = self.market.now - self._local()
+        return self._offset
+
+    def absence_is_final_at(self, sent_at: int) -> int:
+        return sent_at + AHEAD + WINDOW + MARGIN
+
+    def place(self, request: Request) -> Report:
+        stamp = self.now()
+        fault = self._fault(PLACE_FAULTS)
+        self._point(f"place {fault}")
+        if fault in ("busy", "unsent"):
+            raise RateLimitedError("busy", 1.0) if fault == "busy" else ExchangeUnreachableError("no route")
+        if fault in ("drop", "late"):
+            if fault == "late":
+                arrives = self.market.now + self.rng.randint(500, 12_000)
+                self.market.on_the_way.append((arrives, lambda: self.market.place(request, stamp)))
+            self.market.advance(1000)
+            raise OrderUnknownError("no answer")
+        self.market.advance(30)
+        order = self._processed(fault, lambda: self.market.place(request, stamp))
+        self._point("placed")
+        return self._answer(order, fault)
+
+    def find(self, symbol: str, client_order_id: str) -> Report | None:
+        fault = self._travel("find", 40, ("fail", "foreign"))
+        order = self.market.find(symbol, client_order_id)
+        return None if order is None else self._answer(order, fault)
+
+    def cancel(self, symbol: str, client_order_id: str) -> Report:
+        fault = self._fault(("drop", "lost", "unsent", "foreign"))
+        self._point(f"cancel {fault}")
+        if fault == "unsent":
+            raise ExchangeUnreachableError("no route")
+        self.market.advance(500 if fault == "drop" else 30)
+        if fault == "drop":
+            raise OrderUnknownError("no answer")
+        order = self._processed(fault, lambda: self.market.cancel(symbol, client_order_id))
+        self._point("cancelled")
+        return self._answer(order, fault)
+
+    def open_orders(self) -> list[Report]:
+        self._travel("open orders")
+        found = [one for one in self.market.orders if one.standing is Standing.OPEN]
+        return [report_of(one) for one in found if one.seen_from <= self.market.now]
+
+    def fills(self, symbol: str, after: str | None) -> list[Execution]:
+        fault = self._travel("fills", 40, ("fail", "doubled", "short"))
+        shown = [
+            one
+            for seen_from, one in self.market.trades
+            if seen_from <= self.market.now
+            and one.fill.symbol == symbol
+            and int(one.fill.id) > int(after or 0)
+        ]
+        if fault == "short":
+            return shown[: len(shown) // 2]
+        return [one for one in shown for _ in range(2 if fault == "doubled" else 1)]
+
+    def balances(self) -> dict[str, Balance]:
+        self._travel("balances")
+        return {asset: Balance(total, D(0)) for asset, total in self.market.totals.items() if total}
+
+    def _processed(self, fault: str, act: Callable[[], Placed]) -> Placed:
+        try:
+            order = act()
+        except AuthenticationError:
+            self._offset = None
+            raise
+        if fault == "lost":
+            self.market.advance(1000)
+            raise OrderUnknownError("the answer was lost")
+        return order
+
+    def _answer(self, order: Placed, fault: str) -> Report:
+        report = report_of(order)
+        if fault == "blank":
+            return Report("", report.client_order_id, report.symbol, report.side, *_rest(report))
+        if fault == "foreign":
+            return Report("999999", "somebody-elses", report.symbol, report.side, Standing.FILLED, D(1), D(1))
+        return report
+
+    def _travel(self, what: str, ms: int = 40, faults: tuple[str, ...] = ("fail",)) -> str:
+        self._point(what)
+        self.market.advance(ms)
+        fault = self._fault(faults, 0.4)
+        if fault == "fail":
+            raise ExchangeUnreachableError(f"{what}: no usable answer")
+        self._point(f"{what} answered")
+        return fault
+
+    def _fault(self, kinds: tuple[str, ...], share: float = 1.0) -> str:
+        fault, self.next_fault = self.next_fault, ""
+        if fault not in kinds:
+            hit = self.rng.random() < self.rate * share
+            fault = self.rng.choice(kinds) if hit else ""
+        if fault:
+            self.faults[fault] += 1
+        return fault
+
+    def _point(self, what: str) -> None:
+        self.point(what)
+
+
+def _rest(report: Report) -> tuple[Standing, Decimal, Decimal]:
+    return report.standing, report.amount, report.filled
+
+
+def report_of(order: Placed) -> Report:
+    """Return an order as the market tells it."""
+    request = order.request
+    names = (order.id, request.client_order_id, request.symbol, request.side)
+    return Report(*names, order.standing, request.amount, order.filled)

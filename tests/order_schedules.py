@@ -1,0 +1,235 @@
+"""Seeded lives of the order path: what is wanted, when it is killed, how the line breaks, and the oracle."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from core.live.books import AtExchange, check_books
+from core.live.client_ids import client_order_id
+from core.live.desk import Event
+from core.live.gateway import MARKET, Terms
+from core.live.order_path import OrderPath
+from core.live.order_states import Standing
+from core.orders import Approved, Intent, Purpose, Side
+from db.journal import Journal, memory_journal
+from tests.order_model import PRICES, START, SYMBOLS, Crash, Line, Market
+
+D = Decimal
+SMALL = D("0.01")
+ACCOUNT, INSTANCE = "model-account", "first"
+BALANCES = {"USDT": D("100000"), "BTC": D("0.5"), "ETH": D("3"), "BNB": D("1")}
+STRATEGIES = ("trend", "revert")
+MakePath = Callable[[Journal, Line, Callable[[Event], None]], OrderPath]
+
+
+class Wanted(NamedTuple):
+    """A decision, and when it is made."""
+
+    at: int
+    approved: Approved
+    terms: Terms
+    cancel_at: int | None
+
+
+class CrashingJournal(Journal):
+    """A journal that is killed before and after every statement when its time has come."""
+
+    point: Callable[[str], None] = staticmethod(lambda _: None)
+
+    def _run(self, statement: str, *given: object) -> list[tuple[Any, ...]]:
+        self.point(f"before {statement[:20]}")
+        rows = super()._run(statement, *given)
+        self.point(f"after {statement[:20]}")
+        return rows
+
+
+def full_design(journal: Journal, line: Line, notify: Callable[[Event], None]) -> OrderPath:
+    """Return the order path as it is."""
+    return OrderPath(journal, line, INSTANCE, notify=notify)
+
+
+def intent(
+    number: int,
+    side: Side = "buy",
+    amount: Decimal = SMALL,
+    symbol: str = "BTC/USDT",
+    purpose: Purpose = Purpose.ENTRY,
+    at: int = START,
+    ttl: int = 60_000,
+    strategy: str = "trend",
+) -> Approved:
+    """Return an approved intent."""
+    price = PRICES[symbol]
+    wanted = Intent(
+        *(strategy, symbol, "1m", START + number * 60_000, purpose, "main", side),
+        *(amount, price, "a test", at, at + ttl),
+    )
+    return Approved(wanted, amount * price if purpose is Purpose.ENTRY else D(0))
+
+
+def wanted_at_random(rng: random.Random) -> list[Wanted]:
+    """Return entries and exits of two strategies in three symbols within twenty seconds."""
+    found = []
+    for number in range(rng.randint(4, 9)):
+        symbol = rng.choice(SYMBOLS)
+        purpose = rng.choice((Purpose.ENTRY, Purpose.ENTRY, Purpose.EXIT))
+        side: Side = "buy" if purpose is Purpose.ENTRY else "sell"
+        amount = D(rng.randint(100, 30_000)) / 100_000
+        at, ttl = START + rng.randint(0, 20_000), rng.choice((3000, 30_000, 300_000))
+        approved = intent(number, side, amount, symbol, purpose, at, ttl, rng.choice(STRATEGIES))
+        terms = rng.choice((MARKET, Terms("limit", PRICES[symbol])))
+        cancel_at = at + rng.randint(500, 20_000) if rng.random() < 0.3 else None
+        found.append(Wanted(at, approved, terms, cancel_at))
+    return found
+
+
+@dataclass
+class Schedule:
+    """One seed: its market, its line, its kills."""
+
+    seed: int
+    make: MakePath = full_design
+    rate: float = 0.45
+    crashes: int = 6
+    steps: int = 30
+    clock_steps: tuple[int, ...] = (-20_000, 20_000)
+    thorough: bool = False
+    """Check all books after every step."""
+    events: list[Event] = field(default_factory=list)
+    crashed: int = 0
+
+    def __post_init__(self) -> None:
+        self.rng = random.Random(self.seed)
+        self.market = Market(random.Random(self.seed + 1))
+        self.market.totals.update(BALANCES)
+        self.market.lag = self.rng.choice((0, 2000))
+        self.market.fee_asset = self.rng.choice(("", "", "BNB"))
+        self.line = Line(self.market, random.Random(self.seed + 2), self.point)
+        self.line.rate = self.rate
+        self.connection = memory_journal(ACCOUNT)._connection
+        self.wanted = wanted_at_random(self.rng)
+        self.path: OrderPath | None = None
+        self.points = 0
+        self.dies_at = {self.rng.randint(20, 1500) for _ in range(self.crashes)}
+
+    def point(self, _: str) -> None:
+        """Be a place where the process can be killed."""
+        self.points += 1
+        if self.points in self.dies_at:
+            self.crashed += 1
+            raise Crash
+
+    def journal(self) -> CrashingJournal:
+        """Return the journal as a new process opens it."""
+        journal = CrashingJournal(self.connection, ":memory:", ACCOUNT)
+        journal.point = self.point
+        return journal
+
+    def run(self) -> list[str]:
+        """Run it to its quiet end and return what is wrong then."""
+        steps_at = set(self.rng.sample(range(self.steps), min(4, self.steps)))
+        found: list[str] = []
+        for number in range(self.steps):
+            if number in steps_at:
+                self.line.skew += self.rng.choice(self.clock_steps)
+            if self.rng.random() < 0.03:
+                self.market.by_hand(self.rng.choice(SYMBOLS), self.rng.choice(("buy", "sell")), D("0.001"))
+            self.live(self.rng.random() < 0.15)
+            if self.thorough and self.path is not None:
+                found += check_books(memory_view(self))
+            self.market.advance(self.rng.randint(100, 2500))
+        return found + self.end()
+
+    def live(self, reconcile: bool = False) -> None:
+        """Do what the loop does once, or die on the way."""
+        try:
+            if self.path is None:
+                self.line.restart()
+                self.path = self.make(self.journal(), self.line, self.events.append)
+            self.work(self.path, reconcile)
+        except Crash:
+            self.path = None
+            if self.connection.in_transaction:
+                self.connection.rollback()
+
+    def work(self, path: OrderPath, reconcile: bool) -> None:
+        """Reconcile, decide as a strategy does after every restart anew, and step."""
+        if reconcile or not path.ready:
+            path.reconcile(SYMBOLS)
+        if not path.ready:
+            return
+        for one in self.wanted:
+            key = one.approved.intent.key
+            if one.at <= self.market.now <= one.approved.intent.valid_until:
+                path.submit(one.approved, one.terms)
+            if one.cancel_at is not None and one.cancel_at <= self.market.now and path.order(key):
+                path.cancel(key)
+        path.step()
+
+    def end(self) -> list[str]:
+        """Let the faults stop, everything come to rest, and ask the oracle."""
+        self.line.rate, self.dies_at, self.market.frozen = 0.0, set(), True
+        done = 0
+        for _ in range(40):
+            self.market.advance(3000)
+            self.live(True)
+            if self.path is not None and self.path.ready and self.path.reconcile(SYMBOLS).done:
+                done += 1
+            if done > 8:
+                break
+        else:
+            return [f"it did not come to rest: {self.path and self.path.reconcile()}"]
+        return self.verdict()
+
+    def verdict(self) -> list[str]:
+        """Return what the exchange and the books disagree on."""
+        journal = Journal(self.connection, ":memory:", ACCOUNT)
+        names = {client_order_id(ACCOUNT, INSTANCE, one.approved.intent.key, n): one.approved.intent
+                 for one in self.wanted for n in range(60)}  # fmt: skip
+        ours = [one for one in self.market.orders if not one.request.client_order_id.startswith("web_")]
+        per: defaultdict[str, int] = defaultdict(int)
+        found = []
+        for order in ours:
+            if order.request.client_order_id not in names:
+                found.append(f"nobody wanted order {order.request}")
+                continue
+            per[names[order.request.client_order_id].key] += 1
+        found += [f"{key} has {count} orders" for key, count in per.items() if count > 1]
+        there = AtExchange(
+            {one.request.client_order_id for one in ours},
+            {one.request.client_order_id for one in ours if one.standing is Standing.OPEN},
+            dict(self.market.totals),
+        )
+        found += check_books(journal, there)
+        booked = [one.id for one in journal.fills() if one.client_order_id is not None]
+        mine = {one.id for one in ours}
+        executed = [one.fill.id for _, one in self.market.trades if one.order_id in mine]
+        if sorted(booked) != sorted(executed):
+            found.append(f"fills {booked} booked of {executed}")
+        found += [f"adjusted: {row.txn}" for row in journal.postings() if row.txn.startswith("adjust|")]
+        found += [f"told: {event.text}" for event in self.events if event.critical]
+        return found + self._positions(journal, names)
+
+    def _positions(self, journal: Journal, names: dict[str, Intent]) -> list[str]:
+        """Return the positions that differ from what the exchange executed for each strategy."""
+        held: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
+        owners = {one.id: names.get(one.request.client_order_id) for one in self.market.orders}
+        for _, (order_id, fill) in self.market.trades:
+            owner = owners[order_id]
+            if owner is not None:
+                base = fill.symbol.partition("/")[0]
+                amount = fill.amount if fill.side == "buy" else -fill.amount
+                held[owner.strategy, owner.symbol] += amount - (fill.fee if fill.fee_asset == base else 0)
+        path = OrderPath(journal, self.line, INSTANCE)
+        told = {key: amount for key, amount in held.items() if amount}
+        return [] if path.positions() == told else [f"positions are {path.positions()}, not {told}"]
+
+
+def memory_view(schedule: Schedule) -> Journal:
+    """Return the journal for looking at, without kills."""
+    return Journal(schedule.connection, ":memory:", ACCOUNT)
