@@ -108,7 +108,7 @@ def equity(book: FloatArray, close: float) -> float:
 
 def free_cash(book: FloatArray, close: float) -> float:
     """Return what is not bound in lots at this close; negative when shorts have run away."""
-    bound = book[0, BOUND]
+    bound = float(book[0, BOUND])
     for k in range(HELD, HELD + int(book[0, LOTS])):
         bound += abs(book[k, SIZE]) * close
     return equity(book, close) - bound

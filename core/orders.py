@@ -88,7 +88,7 @@ class Intent:
     stop: Decimal | None = None
     take: Decimal | None = None
     share: float = 1.0
-    """Unsigned part of the strategy's allocation that an entry adds and an exit in part gives back."""
+    """Unsigned part of the strategy's allocation that its lot stands for once this is done."""
 
     @property
     def key(self) -> str:

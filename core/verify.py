@@ -1,7 +1,7 @@
 """The proof: one strategy three ways over the same bars, equal in every field to the last bit.
 
-Backtesting.py, the compiled kernel, and the live class bar by bar on a paper account. Also: no column looks
-ahead, and a live window of `memory` bars is long enough.
+Backtesting.py, the compiled kernel, and the live class bar by bar in a session on paper. Also: no column
+looks ahead, and a live window of `memory` bars is long enough.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ import numpy as np
 
 from core.backtester import simulate
 from core.domain import FLAT, Bars, FloatArray, PositionView
-from core.engine import Engine
 from core.fast_backtester import simulate_fast
-from core.paper import PaperAccount
+from core.replay import Account, Feed, replay
 from core.results import DataRange, RunSpec, TradeRecord, describe_data, trade_records
 from core.trade_table import trades_table
 from strategies.registry import Strategy, load_strategy
@@ -74,16 +73,12 @@ def verify(
 
 
 def run_live(bars: Bars, spec: RunSpec, strategy: Strategy) -> tuple[tuple[TradeRecord, ...], FloatArray]:
-    """Run the live class bar by bar on a paper account; return trades and equity at each close."""
-    rule = strategy.rule
-    params = rule.make_params(spec.params)
-    account = PaperAccount(spec.cash, rule.sizing(params), spec.costs, is_ladder=rule.is_ladder)
-    engine = Engine(spec.series.symbol, strategy.live({"params": params._asdict()}), account)
-    names = ("time", "open", "high", "low", "close", "volume")
-    for values in zip(*(column.tolist() for column in bars), strict=True):
-        engine.on_bar(dict(zip(names, values, strict=True)))
-    account.close_at_the_end(float(bars.close[-1]))
-    return trade_records(trades_table(account.trades, bars)), np.array(account.curve)
+    """Run the live class bar by bar in a session on paper; return trades and equity at each close."""
+    symbol, timeframe = spec.series.symbol, spec.series.timeframe
+    feed = Feed(spec.strategy, strategy, spec.params, symbol, timeframe, bars)
+    run = replay([feed], Account(spec.cash, spec.costs), as_live=True)
+    trades = run.gateway.trades(spec.strategy, symbol)
+    return trade_records(trades_table(trades, bars)), run.equity
 
 
 def compare_runs(expected: Run, found: Run) -> Iterator[str]:

@@ -10,11 +10,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from core import paper
-from core.domain import PositionView, Series
+from core.domain import Bar, Series
 from core.errors import DatabaseError, NoDataError, UsageError
-from core.fills import OneBar
 from core.multi_backtester import Job, run_jobs
+from core.paper_gateway import PaperGateway
 from core.results import BacktestResult
 from db.candles import upsert_bars
 from db.init_db import init_db
@@ -194,12 +193,12 @@ def test_verify_says_that_three_ways_are_equal(home: Path, capsys: pytest.Captur
 def test_verify_exits_with_one_and_names_the_first_difference(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real = paper.PaperAccount.on_bar
+    real = PaperGateway.on_bars
 
-    def skipping(self: paper.PaperAccount, bar: OneBar) -> PositionView:
-        return real(self, bar._replace(low=bar.low * 1.001))
+    def skipping(self: PaperGateway, bars: tuple[Bar, ...]) -> object:
+        return real(self, [bar._replace(low=bar.low * 1.001) for bar in bars])
 
-    monkeypatch.setattr(paper.PaperAccount, "on_bar", skipping)
+    monkeypatch.setattr(PaperGateway, "on_bars", skipping)
     assert call("--verify", "--strategy", "TREND_EMA", "--symbol", "BTC/USDT") == 1
     out = capsys.readouterr().out
     assert "DIFFERENT" in out

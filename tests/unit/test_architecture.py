@@ -32,6 +32,10 @@ PLANTED = {
         "import time",
     ),
     "only the backtest runners know the strategies": ("core/sizing.py", "import strategies.rule"),
+    "an account is pure: no exchange, database, event loop, clock, chance or settings": (
+        "core/risk/limits.py",
+        "import asyncio",
+    ),
     "the database knows values, not who uses them": ("db/models.py", "import core.sizing"),
     "the local exchange shares no code with the client it tests": (
         "core/exchange_sim/markets.py",

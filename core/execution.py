@@ -1,0 +1,276 @@
+"""From what a strategy wants to orders that may be sent: signal, intent, approval, gateway.
+
+What a decision means for the lots held, which of them close, in which order, how large an entry is, is
+core.fills.ask, the backtest's own, run on the account as it stands. Each row it asks for becomes an intent
+with a name made of what it is for, so that the same decision seen twice is one order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from math import isnan
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from core import fills
+from core.domain import NAN, Bar, Costs, Decision, FloatArray, PositionView, Reason, Refusal, hold
+from core.errors import UsageError, unknown_name
+from core.lots import LOT_LEG, Lot
+from core.money import NOTHING, decimal_of, price_of
+from core.orders import Approved, Executed, Intent, Protection, Purpose, RefusalReason, Refused, Side
+from core.paper_gateway import PaperGateway
+from core.portfolio import Portfolio
+from core.risk_manager import RiskManager
+from core.sizing import Sizing
+from core.utils import timeframe_ms
+
+if TYPE_CHECKING:
+    from strategies.base import StrategySignal
+
+Outcome = Approved | Refused
+_WORDS = {int(reason): reason.name.lower() for reason in Reason}
+_REFUSALS = {refusal: RefusalReason(refusal.name.lower()) for refusal in Refusal if refusal}
+_WHY_NOT_SIZED = {
+    Refusal.BRACKET: "stop and take must be positive and enclose the price",
+    Refusal.LOT: "the size rounds down to nothing",
+    Refusal.LOTS: "as many lots as an account keeps are held or asked for",
+}
+
+
+class Gateway(Protocol):
+    """Where approved orders go. Paper says at each bar what came of them, others in their own time."""
+
+    def submit(self, approved: Approved) -> Refused | None:
+        """Take an order, or refuse it at once."""
+        ...
+
+    def protect(self, move: Protection) -> None:
+        """Move the stops and takes of the lots that a strategy holds of a symbol."""
+        ...
+
+    def on_bars(self, bars: Iterable[Bar]) -> Sequence[Executed | Refused]:
+        """Return what bars that closed at one time brought."""
+        ...
+
+
+class Plan(NamedTuple):
+    """How a strategy trades, as far as orders are concerned."""
+
+    timeframe: str
+    sizing: Sizing = Sizing()
+    is_ladder: bool = False
+
+
+class Moment(NamedTuple):
+    """The close that a decision was made at."""
+
+    bar: int
+    """Open time of the bar, ms UTC."""
+    close: float
+    now: int
+    """Time of the decision, ms UTC."""
+
+
+class Executor:
+    """Turns signals and decisions into orders at a gateway. No I/O, no clock."""
+
+    def __init__(
+        self,
+        portfolio: Portfolio,
+        risk: RiskManager,
+        gateway: Gateway | None = None,
+        costs: Costs | None = None,
+        plans: Mapping[str, Plan] | None = None,
+        *,
+        live: bool = False,
+    ) -> None:
+        """Trade for strategies by name in `plans`; without a gateway, on paper. Raises UsageError if live."""
+        if live and gateway is None:
+            raise UsageError("live trading was wanted without a gateway: hand over one, or leave live out")
+        self.live = live
+        self.portfolio, self.risk = portfolio, risk
+        self.costs = costs or Costs()
+        self.gateway: Gateway = gateway or PaperGateway(portfolio.settled, self.costs, risk.markets)
+        self.plans = dict(plans or {})
+
+    def execute_signal(
+        self, symbol: str, signal: StrategySignal, latest_candle: Mapping[str, Any], strategy_name: str
+    ) -> list[Outcome]:
+        """Order what one signal of this candle wants, for the next open; return what was approved or not.
+
+        `latest_candle` has `time` (ms UTC, or a time with a zone) and `close`. Raises UsageError for an
+        unknown strategy.
+        """
+        plan = self._plan(strategy_name)
+        opened, close = _milliseconds(latest_candle["time"]), float(latest_candle["close"])
+        self.portfolio.mark(symbol, close)
+        held = self.portfolio.view(strategy_name, symbol)
+        moment = Moment(opened, close, opened + timeframe_ms(plan.timeframe))
+        return self.execute(strategy_name, symbol, decision_of([signal], held), held, moment)
+
+    def execute(
+        self, strategy: str, symbol: str, want: Decision, held: PositionView, moment: Moment
+    ) -> list[Outcome]:
+        """Order what a decision wants at this close; return what was approved and refused, exits first."""
+        plan = self._plan(strategy)
+        if not changes(want, held, is_ladder=plan.is_ladder):
+            return []
+        book = self.portfolio.account_of(strategy, symbol)
+        ask = fills.ask_ladder if plan.is_ladder else fills.ask
+        ask(book, want, held, moment.close, self._sizing(plan), self.costs)
+        self._move(strategy, symbol, book)
+        wanted = _Wanted(strategy, symbol, plan.timeframe, want, moment)
+        lots = self.portfolio.lots(strategy, symbol)
+        exits = (self._exit(wanted, book[fills.HELD + i], lot) for i, lot in enumerate(lots))
+        outcomes = [outcome for outcome in exits if outcome]
+        for row in book[fills.WANTED : fills.WANTED + int(book[0, fills.ASKED])]:
+            outcomes += self._send(_entry(wanted, row, is_ladder=plan.is_ladder))
+        return outcomes + _not_sized(wanted, book)
+
+    def flatten(self, strategy: str, symbol: str, moment: Moment, reason: str = "flatten") -> list[Outcome]:
+        """Order everything closed that a strategy holds of a symbol, as a person may wish."""
+        plan = self._plan(strategy)
+        wanted = _Wanted(strategy, symbol, plan.timeframe, Decision(0.0), moment)
+        outcomes: list[Outcome] = []
+        for lot in self.portfolio.lots(strategy, symbol):
+            intent = _closing(wanted, lot, self._open(wanted, lot), Purpose.FLATTEN, reason)
+            outcomes += self._send(intent) if intent.amount > 0 else []
+        return outcomes
+
+    def _plan(self, strategy: str) -> Plan:
+        if strategy not in self.plans:
+            raise UsageError(unknown_name("strategy", strategy, self.plans))
+        return self.plans[strategy]
+
+    def _sizing(self, plan: Plan) -> Sizing:
+        """Return the strategy's sizing, with no more at risk than the account allows."""
+        risk = min(plan.sizing.risk_per_trade, self.risk.default_risk_per_trade)
+        return plan.sizing._replace(risk_per_trade=risk)
+
+    def _move(self, strategy: str, symbol: str, book: FloatArray) -> None:
+        lots = self.portfolio.lots(strategy, symbol)
+        moved = (
+            not (_same(row[fills.STOP], lot.stop) and _same(row[fills.TAKE], lot.take))
+            for row, lot in zip(book[fills.HELD :], lots, strict=False)
+        )
+        if any(moved):
+            row = book[fills.HELD]
+            stop, take = price_of(float(row[fills.STOP])), price_of(float(row[fills.TAKE]))
+            move = Protection(strategy, symbol, stop, take)
+            self.portfolio.protect(move)
+            self.gateway.protect(move)
+
+    def _exit(self, wanted: _Wanted, row: FloatArray, lot: Lot) -> Outcome | None:
+        if row[fills.EXIT] == 0.0:
+            return None
+        asked = Decimal(float(row[fills.EXIT_SIZE]))
+        is_whole = row[fills.EXIT_SIZE] >= abs(lot.size)
+        amount = min(lot.amount if is_whole else asked, self._open(wanted, lot))
+        intent = _closing(wanted, lot, amount, Purpose.EXIT, _WORDS[int(row[fills.EXIT])])
+        intent = replace(intent, share=float(row[fills.SHARE]))
+        sent = self._send(intent) if amount > 0 else []
+        return sent[0] if sent else None
+
+    def _open(self, wanted: _Wanted, lot: Lot) -> Decimal:
+        """Return how much of a lot is not for sale yet: no more is sold than is held."""
+        return lot.amount - self.portfolio.closing(wanted.strategy, wanted.symbol, lot)
+
+    def _send(self, intent: Intent) -> list[Outcome]:
+        """Have an intent approved, keep cash for it and hand it over; nothing if that was done before."""
+        if intent.key in self.portfolio.pending:
+            return []
+        mark = self.portfolio.marks.get(intent.symbol, NAN)
+        outcome = self.risk.approve(intent, self.portfolio.snapshot(), mark, intent.created_at)
+        if isinstance(outcome, Approved):
+            self.portfolio.reserve(outcome)
+            refused = self.gateway.submit(outcome)
+            if refused:
+                self.portfolio.release(intent.key)
+                return [refused]
+        return [outcome]
+
+
+class _Wanted(NamedTuple):
+    """Whose decision it is, of what and when."""
+
+    strategy: str
+    symbol: str
+    timeframe: str
+    want: Decision
+    moment: Moment
+
+    def intent(self, purpose: Purpose, leg: str, side: Side, amount: Decimal, reason: str) -> Intent:
+        """Return one order that it leads to; it is valid until the next bar closes."""
+        price, now = decimal_of(self.moment.close), self.moment.now
+        valid_until = now + timeframe_ms(self.timeframe)
+        named = self.strategy, self.symbol, self.timeframe, self.moment.bar, purpose, leg
+        return Intent(*named, side, amount, price, reason, now, valid_until)
+
+
+def changes(want: Decision, held: PositionView, *, is_ladder: bool) -> bool:
+    """Tell whether a decision asks for anything but what is held."""
+    if is_ladder:
+        return want.rungs != held.rungs
+    side = (want.target > 0) - (want.target < 0)
+    if side != held.side:
+        return True
+    return side != 0 and not (
+        want.target == held.target and _same(want.stop, held.stop) and _same(want.take, held.take)
+    )
+
+
+def decision_of(signals: Sequence[StrategySignal], held: PositionView) -> Decision:
+    """Return the decision that signals of one bar stand for."""
+    last = signals[-1]
+    extra = last.extra or {}
+    if "target" not in extra:
+        return hold(held)
+    rungs = held.rungs
+    for signal in signals:
+        level = (signal.extra or {}).get("level")
+        if level is not None:
+            rungs = rungs | 1 << level if signal.action.startswith("OPEN") else rungs & ~(1 << level)
+    reason = Reason[extra.get("reason", "none").upper()]
+    return Decision(extra["target"], _price(extra.get("stop")), _price(extra.get("take")), reason, rungs)
+
+
+def _entry(wanted: _Wanted, row: FloatArray, *, is_ladder: bool) -> Intent:
+    size, leg = float(row[fills.SIZE]), f"rung-{int(row[fills.RUNG])}" if is_ladder else "main"
+    side: Side = "buy" if size > 0 else "sell"
+    # A float's own value: what is left of a lot after a part of it is then the same in both.
+    intent = wanted.intent(Purpose.ENTRY, leg, side, Decimal(abs(size)), _WORDS[int(wanted.want.reason)])
+    stop, take = price_of(float(row[fills.STOP])), price_of(float(row[fills.TAKE]))
+    return replace(intent, stop=stop, take=take, share=float(row[fills.SHARE]))
+
+
+def _closing(wanted: _Wanted, lot: Lot, amount: Decimal, purpose: Purpose, reason: str) -> Intent:
+    return wanted.intent(purpose, LOT_LEG + lot.id, "sell" if lot.side > 0 else "buy", amount, reason)
+
+
+def _not_sized(wanted: _Wanted, book: FloatArray) -> list[Outcome]:
+    """Return the entries that sizing refused, of no amount since they have none."""
+    refused: list[Outcome] = []
+    side: Side = "buy" if wanted.want.target > 0 else "sell"
+    for refusal, detail in _WHY_NOT_SIZED.items():
+        for n in range(int(book[0, fills.REFUSED + int(refusal)])):
+            intent = wanted.intent(Purpose.ENTRY, f"unsized-{n}", side, NOTHING, "entry")
+            refused.append(Refused(intent, _REFUSALS[refusal], detail))
+    return refused
+
+
+def _same(one: float, other: float) -> bool:
+    return one == other or (isnan(one) and isnan(other))
+
+
+def _price(price: float | None) -> float:
+    return NAN if price is None else price
+
+
+def _milliseconds(time: object) -> int:
+    if isinstance(time, datetime) and time.tzinfo is not None:
+        return round(time.timestamp() * 1000)
+    if isinstance(time, int):
+        return time
+    raise UsageError(f"candle time: wanted ms UTC or a time with a zone, got {time!r}")

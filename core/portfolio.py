@@ -1,0 +1,401 @@
+"""One account: cash, lots per strategy and symbol, and what each strategy made of them.
+
+Two sets of numbers, from the same fills. The books are exact decimals: cash, lots, fees and profit, of which
+
+    cash + lots at cost + fees - gross profit = deposits
+
+holds to the last digit, for the account and over its strategies. Decisions and sizes are float64, computed in
+the order in which the backtest computes them: `settled` is its cash, `get_equity` its equity, bit for bit.
+
+Netting is the exchange's view: `positions` adds up what the strategies hold of a symbol.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NamedTuple
+
+from core import fills
+from core.domain import FloatArray, PositionView
+from core.errors import RefusedError
+from core.lots import LOT_LEG, Holding, Lot, Position, Trade, lot_id, merged, opened, split
+from core.money import NOTHING, decimal_of, exactly, float_of, part_of, total
+from core.orders import Approved, Fill, Intent, Protection, Purpose, Side
+
+DUST = "dust"
+"""Who holds what is left of a lot and is too little for an order."""
+MANUAL = "manual"
+"""Whose positions `open_long` and its like open."""
+
+Held = tuple[str, str]
+"""Strategy and symbol."""
+
+
+@dataclass(slots=True)
+class Result:
+    """What a strategy made so far, exact, in quote units."""
+
+    gross: Decimal = NOTHING
+    """Realised profit before fees."""
+    fees: Decimal = NOTHING
+    other_fees: dict[str, Decimal] = field(default_factory=dict)
+    """Fees in assets that are neither of the symbol's, by asset; not in quote units, so not in `fees`."""
+
+    @property
+    def realised(self) -> Decimal:
+        """Realised profit after all fees paid so far, those of open lots too."""
+        return total((self.gross, -self.fees))
+
+
+@dataclass(slots=True)
+class Pending:
+    """What was approved and is not done."""
+
+    intent: Intent
+    left: Decimal
+    """Base units not filled yet."""
+    reserve: Decimal
+    """Quote units kept for them."""
+
+
+class Snapshot(NamedTuple):
+    """An account at one moment, open and reserved orders counted as if they were filled."""
+
+    equity: float
+    """With open profit; NaN when a price is missing."""
+    free_cash: Decimal
+    """Cash that neither positions nor reserved orders bind."""
+    exposure: Decimal
+    """Notional of all positions and orders, long and short added up."""
+    by_symbol: Mapping[str, Decimal]
+    by_strategy: Mapping[str, Decimal]
+    positions: frozenset[Held]
+
+
+class Portfolio:
+    """Cash and positions of one account. No I/O, no clock; changed by fills alone."""
+
+    def __init__(self, cash: Decimal | float, steps: Mapping[str, Decimal] | None = None) -> None:
+        """Start with a deposit in quote units; `steps`: the smallest amount of each symbol, if known."""
+        self.deposits = Decimal(str(cash))
+        self.cash = self.deposits
+        self.settled = float(self.deposits)
+        self.results: defaultdict[str, Result] = defaultdict(Result)
+        self.pending: dict[str, Pending] = {}
+        self.marks: dict[str, float] = {}
+        """Last known price by symbol."""
+        self._steps = dict(steps or {})
+        self._held: dict[Held, Holding] = {}
+        self._booked: set[tuple[str, str, str]] = set()
+
+    # What is held.
+
+    @property
+    def positions(self) -> dict[str, Position]:
+        """What the account holds by symbol, strategies netted, as the exchange sees it."""
+        lots: defaultdict[str, list[Lot]] = defaultdict(list)
+        for (_, symbol), holding in self._held.items():
+            lots[symbol] += holding.lots
+        return {symbol: _netted(some) for symbol, some in lots.items() if self.amount(symbol)}
+
+    @property
+    def reserved(self) -> Decimal:
+        """Cash kept for orders that are approved and not filled, quote units."""
+        return total(pending.reserve for pending in self.pending.values())
+
+    def lots(self, strategy: str, symbol: str) -> tuple[Lot, ...]:
+        """Return what a strategy holds of a symbol, oldest first."""
+        return tuple(self._held[strategy, symbol].lots) if (strategy, symbol) in self._held else ()
+
+    def held(self) -> tuple[Held, ...]:
+        """Return the strategies and symbols of which lots are held."""
+        return tuple(self._held)
+
+    def amount(self, symbol: str, strategy: str | None = None) -> Decimal:
+        """Return the signed amount held of a symbol, base units; of one strategy or of all together."""
+        some = (h for (who, what), h in self._held.items() if what == symbol and strategy in (None, who))
+        return total(lot.side * lot.amount for holding in some for lot in holding.lots)
+
+    def view(self, strategy: str, symbol: str, bar: int = 0) -> PositionView:
+        """Return a position as its strategy sees it at the close of this bar."""
+        return self._of(strategy, symbol).view(bar)
+
+    def closing(self, strategy: str, symbol: str, lot: Lot) -> Decimal:
+        """Return how much of a lot is for sale already, base units."""
+        leg = LOT_LEG + lot.id
+        asked = (one for one in self.pending.values() if one.intent.leg == leg)
+        return total(one.left for one in asked if _is(one.intent, strategy, symbol))
+
+    # What it is worth.
+
+    def mark(self, symbol: str, price: float) -> None:
+        """Note the last known price of a symbol."""
+        self.marks[symbol] = price
+
+    def get_equity(self, current_prices: Mapping[str, float]) -> float:
+        """Return cash and positions at these prices, quote units; NaN when one held has no price."""
+        profit = 0.0
+        for (_, symbol), holding in self._held.items():
+            if holding.lots:
+                profit += holding.profit(current_prices.get(symbol, math.nan))
+        return self.settled + profit
+
+    def exact_equity(self, prices: Mapping[str, Decimal]) -> Decimal:
+        """Return the same in exact decimals. Raises KeyError when a held symbol has no price."""
+        return total((self.deposits, *self.profits(prices).values()))
+
+    def profits(self, prices: Mapping[str, Decimal]) -> dict[str, Decimal]:
+        """Return each strategy's profit after fees, open lots at these prices; in sum the account's."""
+        with exactly():
+            found = {name: result.realised for name, result in self.results.items()}
+            for (name, symbol), holding in self._held.items():
+                if holding.lots:
+                    found[name] = found.get(name, NOTHING) + holding.exact_profit(prices[symbol])
+            return found
+
+    def snapshot(self) -> Snapshot:
+        """Return the account at the last known prices, for the limits."""
+        symbols: defaultdict[str, Decimal] = defaultdict(Decimal)
+        strategies: defaultdict[str, Decimal] = defaultdict(Decimal)
+        with exactly():
+            free = self.cash - self.reserved
+            for strategy, symbol, side, amount, price in self._exposed():
+                notional = amount * price
+                symbols[symbol] += notional
+                strategies[strategy] += notional
+                free -= 2 * notional if side < 0 else NOTHING
+            exposure = total(symbols.values())
+        positions = {held for held, holding in self._held.items() if holding.lots}
+        positions |= {(p.intent.strategy, p.intent.symbol) for p in self.pending.values() if _is_entry(p)}
+        equity = self.get_equity(self.marks)
+        return Snapshot(equity, free, exposure, symbols, strategies, frozenset(positions))
+
+    def account_of(self, strategy: str, symbol: str) -> FloatArray:
+        """Return a strategy's lots in a symbol with the account's cash, as core.fills lays out an account."""
+        book = self._of(strategy, symbol).book.copy()
+        profit, bound = 0.0, float(self.reserved)
+        for held, holding in self._held.items():
+            if holding.lots and held != (strategy, symbol):
+                price = self.marks[held[1]]
+                profit += holding.profit(price)
+                bound += holding.bound(price)
+        book[0, fills.CASH], book[0, fills.PROFIT], book[0, fills.BOUND] = self.settled, profit, bound
+        return book
+
+    # What changes it.
+
+    def reserve(self, approved: Approved) -> bool:
+        """Keep cash for an approved order; False when that was done before."""
+        intent = approved.intent
+        if intent.key in self.pending:
+            return False
+        self.pending[intent.key] = Pending(intent, intent.amount, approved.reserve)
+        return True
+
+    def release(self, key: str) -> Decimal:
+        """Free what is still kept for an order that is done or dead; return it, 0 the second time."""
+        pending = self.pending.pop(key, None)
+        return pending.reserve if pending else NOTHING
+
+    def book(self, intent: Intent, fill: Fill, bar: int = 0) -> tuple[Trade, ...]:
+        """Book a fill of an intent, once by (exchange, symbol, id); return the trades it closed.
+
+        `bar` is the number of the bar that it happened in.
+        """
+        key = (fill.exchange, fill.symbol, fill.id)
+        if key in self._booked:
+            return ()
+        self._booked.add(key)
+        with exactly():
+            moved, fee = self._paid(intent, fill)
+            entering = intent.purpose is Purpose.ENTRY
+            trades = () if entering else self._leave(intent, fill, moved, fee, bar)
+            if entering:
+                self._enter(intent, fill, moved, fee, bar)
+            self._use(intent.key, fill)
+        return trades
+
+    def has_booked(self, fill: Fill) -> bool:
+        """Tell whether a fill is in the books."""
+        return (fill.exchange, fill.symbol, fill.id) in self._booked
+
+    def protect(self, move: Protection) -> None:
+        """Move stop and take of every lot that a strategy holds of a symbol."""
+        holding = self._of(move.strategy, move.symbol)
+        stop, take = float_of(move.stop), float_of(move.take)
+        holding.set([_protected(lot, stop, take, lot.share) for lot in holding.lots])
+
+    # The specification's shortcuts: an order filled at once, outside any strategy.
+
+    def open_long(
+        self, symbol: str, size: float, price: float, stop: float | None = None, tp: float | None = None
+    ) -> None:
+        """Buy `size` base units at a price. Raises RefusedError when the free cash cannot pay it."""
+        self._open("buy", symbol, size, price, (stop, tp))
+
+    def open_short(
+        self, symbol: str, size: float, price: float, stop: float | None = None, tp: float | None = None
+    ) -> None:
+        """Sell short `size` base units at a price. Raises RefusedError when free cash does not cover it."""
+        self._open("sell", symbol, size, price, (stop, tp))
+
+    def close_long(self, symbol: str, price: float, size: float | None = None) -> float:
+        """Sell what `open_long` bought, or part of it; return the profit. Raises RefusedError for more."""
+        return self._close("sell", symbol, price, size)
+
+    def close_short(self, symbol: str, price: float, size: float | None = None) -> float:
+        """Buy back what `open_short` sold, or part of it; return the profit. Raises RefusedError for more."""
+        return self._close("buy", symbol, price, size)
+
+    def _of(self, strategy: str, symbol: str) -> Holding:
+        if (strategy, symbol) not in self._held:
+            self._held[strategy, symbol] = Holding()
+        return self._held[strategy, symbol]
+
+    def _exposed(self) -> Iterable[tuple[str, str, int, Decimal, Decimal]]:
+        """Yield strategy, symbol, side, amount and price of every lot; of entries asked for, with side 0."""
+        for (strategy, symbol), holding in self._held.items():
+            for lot in holding.lots:
+                yield strategy, symbol, lot.side, lot.amount, decimal_of(self.marks[symbol])
+        for pending in filter(_is_entry, self.pending.values()):
+            intent = pending.intent
+            yield intent.strategy, intent.symbol, 0, pending.left, intent.price
+
+    def _paid(self, intent: Intent, fill: Fill) -> tuple[Decimal, Decimal]:
+        """Move the cash of a fill; return the base units that lots gain or lose, and the fee in quote."""
+        base, quote = fill.symbol.split("/")
+        notional, result = fill.amount * fill.price, self.results[intent.strategy]
+        buys = fill.side == "buy"
+        self.cash += -notional if buys else notional
+        if fill.fee_asset == quote:
+            self.cash -= fill.fee
+            result.fees += fill.fee
+            return fill.amount, fill.fee
+        if fill.fee_asset == base:
+            fee = fill.fee * fill.price
+            result.fees += fee
+            return fill.amount - fill.fee if buys else fill.amount + fill.fee, fee
+        result.other_fees[fill.fee_asset] = result.other_fees.get(fill.fee_asset, NOTHING) + fill.fee
+        return fill.amount, NOTHING
+
+    def _enter(self, intent: Intent, fill: Fill, amount: Decimal, fee: Decimal, bar: int) -> None:
+        holding = self._of(intent.strategy, intent.symbol)
+        self.settled -= float(fee)
+        same, cost = lot_id(intent), amount * fill.price
+        lots = [merged(lot, amount, cost, fee) if lot.id == same else lot for lot in holding.lots]
+        if not any(lot.id == same for lot in lots):
+            lots.append(opened(intent, fill.time, bar, amount, cost, fee))
+        holding.set(lots)
+
+    def _leave(self, intent: Intent, fill: Fill, moved: Decimal, fee: Decimal, bar: int) -> tuple[Trade, ...]:
+        holding = self._of(intent.strategy, intent.symbol)
+        named, closes = intent.leg.removeprefix(LOT_LEG), -1 if fill.side == "buy" else 1
+        # The lot that was meant first, then the oldest: what the exchange did is done.
+        queue = sorted((lot for lot in holding.lots if lot.side == closes), key=lambda lot: lot.id != named)
+        left, left_fee, trades, kept = moved, fee, [], {lot.id: lot for lot in holding.lots}
+        for lot in queue:
+            if not left:
+                break
+            part, rest = split(lot, min(lot.amount, left))
+            share = part_of(left_fee, part.amount, left)
+            trades.append(self._closed(intent, part, fill, share, bar))
+            left, left_fee = left - part.amount, left_fee - share
+            del kept[lot.id]
+            if rest is not None and not self._is_dust(intent.symbol, rest):
+                is_meant = lot.id == named and intent.purpose is Purpose.EXIT
+                target = intent.share if is_meant else rest.share
+                kept[lot.id] = _protected(rest, rest.stop, rest.take, target)
+        order = [lot.id for lot in holding.lots]
+        holding.set([kept[name] for name in order if name in kept])
+        if left:
+            self._enter(intent, fill, left, left_fee, bar)
+        return tuple(trades)
+
+    def _closed(self, intent: Intent, part: Lot, fill: Fill, fee: Decimal, bar: int) -> Trade:
+        exit_price = float(fill.price)
+        self.settled += part.size * (exit_price - part.entry_price) - float(fee)
+        gross = part.side * (part.amount * fill.price - part.cost)
+        self.results[intent.strategy].gross += gross
+        times = (part.entry_time, fill.time, part.entry_bar, bar)
+        return Trade(
+            *(intent.strategy, intent.symbol, part.side, part.amount, *times),
+            *(part.entry_price, exit_price, gross, part.fees + fee, fill.reason or intent.reason, part.rung),
+        )
+
+    def _is_dust(self, symbol: str, rest: Lot) -> bool:
+        """Give what is left of a lot to nobody if no order can be as small."""
+        if rest.amount >= self._steps.get(symbol, NOTHING):
+            return False
+        holding = self._of(DUST, symbol)
+        holding.set([*holding.lots, rest])
+        return True
+
+    def _use(self, key: str, fill: Fill) -> None:
+        """Take what a fill used from what was kept for its order."""
+        if pending := self.pending.get(key):
+            pending.left = max(NOTHING, pending.left - fill.amount)
+            pending.reserve = max(NOTHING, pending.reserve - fill.amount * fill.price - fill.fee)
+            if not pending.left:
+                del self.pending[key]
+
+    def _open(
+        self, side: Side, symbol: str, size: float, price: float, bracket: tuple[float | None, float | None]
+    ) -> None:
+        self.mark(symbol, price)
+        free, wanted = self.snapshot().free_cash, decimal_of(size) * decimal_of(price)
+        if wanted > free:
+            raise RefusedError(f"{symbol}: {wanted:f} wanted, {free:f} free: open a smaller position")
+        stop, take = (None if price is None else decimal_of(price) for price in bracket)
+        self._fill(Purpose.ENTRY, side, symbol, decimal_of(size), price, (stop, take))
+
+    def _close(self, side: Side, symbol: str, price: float, size: float | None) -> float:
+        held = self.amount(symbol, MANUAL) * (1 if side == "sell" else -1)
+        amount = held if size is None else decimal_of(size)
+        if not 0 < amount <= held:
+            raise RefusedError(f"{symbol}: {amount:f} to close, {held:f} held: close what is held")
+        self.mark(symbol, price)
+        trades = self._fill(Purpose.EXIT, side, symbol, amount, price, (None, None))
+        return float(total(trade.pnl for trade in trades))
+
+    def _fill(
+        self,
+        purpose: Purpose,
+        side: Side,
+        symbol: str,
+        amount: Decimal,
+        price: float,
+        bracket: tuple[Decimal | None, Decimal | None],
+    ) -> tuple[Trade, ...]:
+        count, at = len(self._booked), decimal_of(price)
+        intent = Intent(
+            *(MANUAL, symbol, "", count, purpose, "main", side, amount, at, MANUAL, 0, 0, *bracket)
+        )
+        quote = symbol.split("/")[1]
+        fill = Fill(MANUAL, symbol, str(count), intent.key, side, amount, at, NOTHING, quote, 0)
+        return self.book(intent, fill)
+
+
+def _netted(lots: list[Lot]) -> Position:
+    size = sum(lot.size for lot in lots)
+    side = 1 if size > 0 else -1
+    same = [lot for lot in lots if lot.side == side]
+    held, cost = sum(lot.size for lot in same), sum(lot.size * lot.entry_price for lot in same)
+    stop, take = (None if math.isnan(price) else price for price in (same[0].stop, same[0].take))
+    return Position(side, size, cost / held, stop, take)
+
+
+def _protected(lot: Lot, stop: float, take: float, share: float) -> Lot:
+    given = (lot.amount, lot.cost, lot.fees, lot.entry_time, lot.entry_bar)
+    return Lot(lot.id, lot.side, *given, stop, take, share, lot.first_stop)
+
+
+def _is(intent: Intent, strategy: str, symbol: str) -> bool:
+    return intent.strategy == strategy and intent.symbol == symbol
+
+
+def _is_entry(pending: Pending) -> bool:
+    return pending.intent.purpose is Purpose.ENTRY

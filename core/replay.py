@@ -1,0 +1,200 @@
+"""Stored bars through a session: a portfolio backtest of several strategies on one account.
+
+The clock is the bars' close time. Decisions come from columns computed once over all bars: they are causal,
+which `run_backtest.py --verify` proves on any candles, so they equal what a live window gives.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from heapq import merge
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from core.domain import Bar, Bars, Costs, FloatArray, IntArray, PositionView
+from core.errors import UsageError
+from core.execution import Executor, Plan
+from core.lots import Trade
+from core.orders import Refused
+from core.paper_gateway import PaperGateway
+from core.portfolio import Portfolio
+from core.risk.breakers import Trip
+from core.risk_manager import RiskManager, wide_open
+from core.session import Decided, Decider, LiveDecider, Session, Step
+from core.utils import timeframe_ms
+from strategies.rule import StrategyRule, first_decision
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from strategies.registry import Strategy
+
+
+class Feed(NamedTuple):
+    """One strategy on one series of bars."""
+
+    name: str
+    """What the strategy is called on this account."""
+    strategy: Strategy
+    params: Mapping[str, float]
+    symbol: str
+    timeframe: str
+    bars: Bars
+
+
+class Account(NamedTuple):
+    """The account that is replayed."""
+
+    cash: float
+    costs: Costs
+    risk: RiskManager | None = None
+    """None: no limits but cash, as in a backtest."""
+
+
+class Replay(NamedTuple):
+    """What a replay found."""
+
+    trades: dict[str, tuple[Trade, ...]]
+    """By strategy, in the order they were closed."""
+    times: IntArray
+    """Close times at which anything closed, ms UTC."""
+    equity: FloatArray
+    """The account's at these times, open profit included; 0 once it is ruined."""
+    refusals: dict[str, Counter[str]]
+    """How many entries were refused, by strategy and reason."""
+    trips: tuple[tuple[str, Trip], ...]
+    """Breakers in the order they tripped."""
+    bars: int
+    """Of all feeds together."""
+    session: Session
+    """As it stands at the end, with portfolio and risk manager."""
+    gateway: PaperGateway
+
+
+class ColumnsDecider:
+    """A rule deciding from columns of all bars, one bar after the other."""
+
+    def __init__(self, rule: StrategyRule, params: Any, bars: Bars) -> None:
+        columns = rule.columns(bars, params)
+        self._decide, self._params, self._make = rule.decide, params, type(columns)._make
+        self._rows = list(zip(*(column.tolist() for column in columns), strict=True))
+        self._first, self._next = first_decision(columns), 0
+
+    def decide(self, bar: Bar, held: PositionView) -> Decided:  # noqa: ARG002 - its rows know the bar
+        """Return what the rule wants at the next bar's close."""
+        i = self._next
+        self._next = i + 1
+        if i < self._first:
+            return _WARMING_UP
+        now, prev = self._make(self._rows[i]), self._make(self._rows[i - 1])
+        return Decided(self._decide(now, prev, held, self._params))
+
+
+_WARMING_UP = Decided(None)
+
+
+def replay(
+    feeds: Sequence[Feed],
+    account: Account,
+    on_step: Callable[[Step], object] | None = None,
+    *,
+    as_live: bool = False,
+) -> Replay:
+    """Run all feeds on one account; `on_step` is shown every step. What is open at the end is closed.
+
+    `as_live`: decide as the live loop does, through BaseStrategy, which is slower and gives the same.
+    Raises UsageError when a strategy is to trade a symbol twice.
+    """
+    portfolio = Portfolio(account.cash)
+    risk = account.risk or wide_open(account.costs)
+    gateway = PaperGateway(portfolio.settled, account.costs, risk.markets)
+    session = Session(Executor(portfolio, risk, gateway, account.costs))
+    for feed in feeds:
+        _add(session, feed, as_live=as_live)
+    record = _Record(on_step)
+    for group in _groups(feeds):
+        record.add(session.on_bars(group), is_ruined=gateway.is_ruined)
+    if record.times and not gateway.is_ruined:
+        record.end(session.on_events(gateway.close_at_the_end(), record.times[-1]))
+    names = dict.fromkeys(feed.name for feed in feeds)
+    return Replay(
+        trades={name: tuple(trade for trade in record.trades if trade.strategy == name) for name in names},
+        times=np.array(record.times, np.int64),
+        equity=np.array(record.equity),
+        refusals=record.refusals,
+        trips=tuple(record.trips),
+        bars=sum(int(feed.bars.ts.size) for feed in feeds),
+        session=session,
+        gateway=gateway,
+    )
+
+
+class _Record:
+    """Collects what the steps bring."""
+
+    def __init__(self, on_step: Callable[[Step], object] | None) -> None:
+        self.on_step = on_step
+        self.times: list[int] = []
+        self.equity: list[float] = []
+        self.trades: list[Trade] = []
+        self.refusals: dict[str, Counter[str]] = {}
+        self.trips: list[tuple[str, Trip]] = []
+
+    def add(self, step: Step, *, is_ruined: bool) -> None:
+        self.times.append(step.time)
+        self.equity.append(0.0 if is_ruined else step.equity)
+        self._note(step)
+
+    def end(self, step: Step) -> None:
+        """Take what closing everything brought; the last equity is then the cash."""
+        self.equity[-1] = step.equity
+        self._note(step)
+
+    def _note(self, step: Step) -> None:
+        self.trades += step.trades
+        self.trips += step.tripped
+        for outcome in step.outcomes:
+            if isinstance(outcome, Refused):
+                refused = self.refusals.setdefault(outcome.intent.strategy, Counter())
+                refused[outcome.reason.value] += 1
+        if self.on_step is not None:
+            self.on_step(step)
+
+
+def _add(session: Session, feed: Feed, *, as_live: bool) -> None:
+    rule = feed.strategy.rule
+    params = rule.make_params(feed.params)
+    decider: Decider = (
+        LiveDecider(feed.symbol, feed.strategy.live({"params": params._asdict()}))
+        if as_live
+        else ColumnsDecider(rule, params, feed.bars)
+    )
+    session.add(feed.name, feed.symbol, Plan(feed.timeframe, rule.sizing(params), rule.is_ladder), decider)
+
+
+def _groups(feeds: Sequence[Feed]) -> Iterator[list[Bar]]:
+    """Yield the bars of all series that close at one time, oldest first, each bar once. Raises UsageError."""
+    series: dict[tuple[str, str], Bars] = {}
+    for feed in feeds:
+        known = series.setdefault((feed.symbol, feed.timeframe), feed.bars)
+        if not np.array_equal(known.ts, feed.bars.ts):
+            raise UsageError(
+                f"{feed.symbol} {feed.timeframe}: {feed.name} has other bars than a strategy before it: "
+                "give all of one series the same"
+            )
+    streams = (_stream(symbol, timeframe, bars) for (symbol, timeframe), bars in series.items())
+    for _, group in groupby(merge(*streams, key=_end), key=_end):
+        yield list(group)
+
+
+def _stream(symbol: str, timeframe: str, bars: Bars) -> Iterator[Bar]:
+    step = timeframe_ms(timeframe)
+    for values in zip(*(column.tolist() for column in bars), strict=True):
+        yield Bar(symbol, timeframe, values[0], values[0] + step, *values[1:])
+
+
+_end = attrgetter("end")

@@ -1,0 +1,1 @@
+"""What an account may risk: limits, breakers, the checks of an order."""

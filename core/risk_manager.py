@@ -1,0 +1,195 @@
+"""Whether an order may be sent: the only place that approves an entry.
+
+Exits have their own lane: whatever is tripped, paused or unknown, what makes a position smaller is approved.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+from core.domain import Costs
+from core.errors import UsageError, unknown_name
+from core.money import NOTHING, decimal_of, exactly, to_step
+from core.orders import Approved, Intent, Purpose, RefusalReason, Refused
+from core.portfolio import Snapshot
+from core.risk import breakers
+from core.risk.breakers import BREAKERS, DAILY_LOSS, DAY, DRAWDOWN, MINUTE, RISK_UNKNOWN, RiskState
+from core.risk.limits import ANY_MARKET, CHECKS, Entry, Limits, Market
+from core.sizing import round_down
+
+Objection = tuple[RefusalReason, str]
+
+
+class RiskManager:
+    """Sizes positions, approves and refuses orders, and remembers losses. No I/O, no clock."""
+
+    def __init__(
+        self,
+        default_risk_per_trade: float = 0.01,
+        max_daily_loss_pct: float | None = 3.0,
+        limits: Limits | None = None,
+        costs: Costs | None = None,
+        markets: Mapping[str, Market] | None = None,
+        state: RiskState | None = None,
+    ) -> None:
+        """Take the risk per trade as a fraction of equity, the daily loss in percent, None for no limit.
+
+        `costs` are what an order binds besides its notional; `state` is what a former run remembered.
+        """
+        self.default_risk_per_trade = default_risk_per_trade
+        self.max_daily_loss_pct = max_daily_loss_pct
+        self.limits = limits or Limits()
+        self.state = state or RiskState()
+        self.markets = dict(markets or {})
+        self.stale: set[str] = set()
+        """Symbols whose prices are too old to enter on; set by whoever watches the feeds."""
+        self._rate = 1 + decimal_of((costs or Costs()).commission) + decimal_of((costs or Costs()).spread)
+
+    def compute_position_size(
+        self, equity: float, atr_value: float, atr_stop_mult: float, risk_r: float = 1.0
+    ) -> int:
+        """Return the whole units that lose `risk_r` times the risk per trade at a stop that many ATRs away.
+
+        0 when any of the numbers is not positive and finite.
+        """
+        risk, distance = equity * self.default_risk_per_trade * risk_r, atr_value * atr_stop_mult
+        return int(round_down(risk / distance, 1.0)) if risk > 0 and distance > 0 else 0
+
+    def can_open_new_trade(self, equity: float) -> bool:
+        """Tell whether this equity, open profit in it, is still above the day's and the drawdown's limit."""
+        self.mark(self.state.time, equity)
+        return self._objection_of_account() is None
+
+    def register_trade_pnl(self, pnl: float, equity_before: float, strategy: str = "") -> None:
+        """Note a closed trade's profit after fees and the equity before it; a loss begins a cool-down."""
+        if not math.isfinite(pnl):
+            why = f"a trade of {strategy or 'the account'} has the profit {pnl}"
+            self.state = breakers.tripped(self.state, RISK_UNKNOWN, why)
+            return
+        if math.isnan(self.state.day_equity):
+            self.mark(self.state.time, equity_before)
+        if pnl < 0:
+            self.state = replace(self.state, losses={**self.state.losses, strategy: self.state.time})
+        self.mark(self.state.time, equity_before + pnl)
+
+    def mark(self, time: int, equity: float) -> None:
+        """Take news of the account's equity, open profit in it, at an exchange time; trip what it trips."""
+        state = breakers.marked(self.state, time, equity)
+        self.state = breakers.judged(state, self.max_daily_loss_pct, self.limits.max_drawdown_pct)
+
+    def reset_breaker(self, name: str) -> None:
+        """Reset one breaker. Raises UsageError for a name that is none."""
+        if name not in BREAKERS:
+            raise UsageError(unknown_name("breaker", name, BREAKERS))
+        self.state = breakers.reset(self.state, name)
+
+    def pause(self, why: str) -> None:
+        """Refuse all entries until `resume`."""
+        self.state = replace(self.state, paused=why)
+
+    def resume(self) -> None:
+        """Allow entries again; breakers stay as they are."""
+        self.state = replace(self.state, paused="")
+
+    def halt(self, symbol: str, why: str | None) -> None:
+        """Refuse entries in one symbol until this is called with None."""
+        self.state = replace(self.state, halted=_with(self.state.halted, symbol, why))
+
+    def quarantine(self, strategy: str, why: str | None) -> None:
+        """Refuse one strategy's entries until this is called with None."""
+        self.state = replace(self.state, quarantined=_with(self.state.quarantined, strategy, why))
+
+    def approve(self, intent: Intent, account: Snapshot, mark: float, now: int) -> Approved | Refused:
+        """Return an order that may be sent, its amount rounded down to the market's step, or why not.
+
+        `mark` is the symbol's last known price. The caller reserves what is approved before it asks again.
+        """
+        market = self.markets.get(intent.symbol, ANY_MARKET)
+        intent = replace(intent, amount=to_step(intent.amount, market.step))
+        if intent.purpose is not Purpose.ENTRY:
+            return self._exit(intent, market)
+        with exactly():
+            notional = intent.amount * intent.price
+            entry = Entry(intent, notional, notional * self._rate, account, mark, market)
+        objection = self._objection(entry, now)
+        if objection:
+            return Refused(intent, *objection)
+        if self.limits.max_orders_per_minute is not None or self.limits.max_orders_per_day is not None:
+            self.state = replace(self.state, orders=(*self.state.orders, now))
+        return Approved(intent, entry.reserve)
+
+    def _exit(self, intent: Intent, market: Market) -> Approved | Refused:
+        if intent.amount > 0:
+            return Approved(intent, NOTHING)
+        return Refused(intent, RefusalReason.LOT, f"less than one step of {market.step} is held")
+
+    def _objection(self, entry: Entry, now: int) -> Objection | None:
+        intent = entry.intent
+        first = (
+            self._objection_of_person(intent, now)
+            or self._objection_of_account(entry.account.equity)
+            or self._objection_of_time(intent.strategy, now)
+        )
+        if first:
+            return first
+        found = ((reason, check(entry, self.limits)) for reason, check in CHECKS)
+        return next(((reason, detail) for reason, detail in found if detail), None)
+
+    def _objection_of_person(self, intent: Intent, now: int) -> Objection | None:
+        """Return what a person, a failure or an old decision has against an entry."""
+        state = self.state
+        if now > intent.valid_until:
+            late = (now - intent.valid_until) / 1000
+            return RefusalReason.EXPIRED, f"the decision is {late:.0f} s past its validity"
+        if state.paused:
+            return RefusalReason.PAUSED, f"paused: {state.paused}"
+        if intent.symbol in state.halted:
+            return RefusalReason.PAUSED, f"{intent.symbol} is halted: {state.halted[intent.symbol]}"
+        if intent.strategy in state.quarantined:
+            return RefusalReason.QUARANTINED, state.quarantined[intent.strategy]
+        if intent.symbol in self.stale:
+            return RefusalReason.STALE, f"prices of {intent.symbol} are too old"
+        return None
+
+    def _objection_of_account(self, equity: float | None = None) -> Objection | None:
+        """Return what the account's equity and the breakers have against any entry."""
+        equity = self.state.equity if equity is None else equity
+        trips = self.state.trips
+        if not math.isfinite(equity):
+            return RefusalReason.RISK_UNKNOWN, f"equity is {equity}: a price is missing or wrong"
+        if RISK_UNKNOWN in trips:
+            return RefusalReason.RISK_UNKNOWN, trips[RISK_UNKNOWN].detail
+        if equity <= 0:
+            return RefusalReason.CASH, f"equity is {equity:.2f}: nothing is left to trade with"
+        for name, reason in ((DAILY_LOSS, RefusalReason.DAILY_LOSS), (DRAWDOWN, RefusalReason.DRAWDOWN)):
+            if name in trips:
+                return reason, trips[name].detail
+        return None
+
+    def _objection_of_time(self, strategy: str, now: int) -> Objection | None:
+        """Return what a recent loss and recent orders have against an entry."""
+        limits, orders = self.limits, self.state.orders
+        lost = self.state.losses.get(strategy)
+        pause = (limits.cool_down_minutes or 0) * MINUTE
+        if lost is not None and now < lost + pause:
+            return RefusalReason.COOL_DOWN, f"{strategy} lost {(now - lost) / MINUTE:.0f} min ago"
+        minute, day = limits.max_orders_per_minute, limits.max_orders_per_day
+        recent = sum(time > now - MINUTE for time in orders)
+        if minute is not None and recent >= minute:
+            return RefusalReason.ORDER_RATE, f"{recent} orders in the last minute, allowed are {minute}"
+        today = sum(time // DAY == now // DAY for time in orders)
+        if day is not None and today >= day:
+            return RefusalReason.ORDER_RATE, f"{today} orders today, allowed are {day}"
+        return None
+
+
+def _with(known: Mapping[str, str], name: str, why: str | None) -> dict[str, str]:
+    rest = {other: text for other, text in known.items() if other != name}
+    return rest if why is None else {**rest, name: why}
+
+
+def wide_open(costs: Costs | None = None) -> RiskManager:
+    """Return a risk manager that limits nothing but cash: what a backtest has."""
+    return RiskManager(1.0, None, Limits(allow_short=True), costs)

@@ -1,0 +1,265 @@
+"""One account trading: closed bars in; fills, decisions, orders and refusals out, one audit value a step.
+
+The same for paper, live and replay, which differ in the gateway, in where bars come from and in where a
+strategy's decision comes from. Synchronous: no I/O, no clock, no chance; the same bars give the same steps.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from core.domain import Bar, Decision, PositionView
+from core.errors import UsageError
+from core.execution import Executor, Moment, Outcome, Plan, changes, decision_of
+from core.lots import Trade
+from core.orders import Executed, Refused
+from core.risk.breakers import Trip
+
+if TYPE_CHECKING:
+    from strategies.base import BaseStrategy, StrategySignal
+
+KEPT = 5_000
+"""Open times of bars that are remembered of each series, to number the bar of an older fill."""
+
+Series = tuple[str, str]
+"""Symbol and timeframe."""
+
+
+class Decided(NamedTuple):
+    """What a strategy wants of a symbol."""
+
+    want: Decision | None
+    """None while warming up."""
+    signals: Sequence[StrategySignal] = ()
+    """As a live strategy says it."""
+
+
+class Decider(Protocol):
+    """Decides for one strategy on one symbol."""
+
+    def decide(self, bar: Bar, held: PositionView) -> Decided:
+        """Return what is wanted at the close of this bar, given what is held then."""
+        ...
+
+
+class LiveDecider:
+    """A BaseStrategy deciding on the candles it is shown."""
+
+    def __init__(self, symbol: str, strategy: BaseStrategy) -> None:
+        self.symbol, self.strategy = symbol, strategy
+
+    def decide(self, bar: Bar, held: PositionView) -> Decided:
+        """Tell the strategy its position, show it the candle, return the decision its signals stand for."""
+        self.strategy.set_position(self.symbol, held)
+        candle = {
+            "time": bar.ts,
+            "open": bar.open,
+            "high": bar.high,
+            "low": bar.low,
+            "close": bar.close,
+            "volume": bar.volume,
+        }
+        signals = self.strategy.signals(self.symbol, candle)
+        return Decided(decision_of(signals, held), signals)
+
+
+class Slot(NamedTuple):
+    """One strategy on one symbol."""
+
+    strategy: str
+    symbol: str
+    timeframe: str
+    decider: Decider
+    is_ladder: bool
+
+
+class Choice(NamedTuple):
+    """What a strategy decided at a bar."""
+
+    strategy: str
+    symbol: str
+    bar: int
+    """Its open time."""
+    held: PositionView
+    decided: Decided
+
+
+class Step(NamedTuple):
+    """What one moment brought: the audit of a step."""
+
+    time: int
+    """Close time of the bars, ms UTC."""
+    equity: float
+    """At their closes, open profit included."""
+    bars: tuple[Bar, ...] = ()
+    late: tuple[Bar, ...] = ()
+    """Older than the newest of their series, and not traded on."""
+    fills: tuple[Executed, ...] = ()
+    trades: tuple[Trade, ...] = ()
+    choices: tuple[Choice, ...] = ()
+    """Those that change something, or say something."""
+    outcomes: tuple[Outcome, ...] = ()
+    """Orders approved, and refused with the reason, at the gateway too."""
+    quarantined: tuple[str, ...] = ()
+    """Strategies that failed at this step."""
+    tripped: tuple[tuple[str, Trip], ...] = ()
+    """Breakers that tripped at this step."""
+
+
+class _Track:
+    """The bars seen of one series."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.stamps: list[int] = []
+        self.end = 0
+
+    @property
+    def newest(self) -> int:
+        """Open time of the newest bar, -1 before the first."""
+        return self.stamps[-1] if self.stamps else -1
+
+    def add(self, ts: int, end: int) -> None:
+        self.stamps.append(ts)
+        self.count, self.end = self.count + 1, end
+        if len(self.stamps) >= 2 * KEPT:
+            del self.stamps[:KEPT]
+
+    def number(self, time: int) -> int:
+        """Return the number of the bar that a time is in; the next one's when it is past the newest."""
+        newest = self.count - 1
+        if time >= self.end:
+            return newest + 1
+        return newest - (len(self.stamps) - bisect_right(self.stamps, time))
+
+
+class Session:
+    """Steps strategies and one account through closed bars of several series."""
+
+    def __init__(self, executor: Executor) -> None:
+        self.executor = executor
+        self.portfolio, self.risk, self.gateway = executor.portfolio, executor.risk, executor.gateway
+        self.slots: list[Slot] = []
+        self._tracks: dict[Series, _Track] = {}
+        self._of_series: dict[Series, list[Slot]] = {}
+        self._series_of: dict[tuple[str, str], Series] = {}
+
+    def add(self, strategy: str, symbol: str, plan: Plan, decider: Decider) -> None:
+        """Let a strategy trade a symbol. Raises UsageError when it does already."""
+        if (strategy, symbol) in self._series_of:
+            raise UsageError(f"{strategy} trades {symbol} already: name every symbol once")
+        slot = Slot(strategy, symbol, plan.timeframe, decider, plan.is_ladder)
+        self.executor.plans[strategy] = plan
+        self.slots.append(slot)
+        self._series_of[strategy, symbol] = symbol, plan.timeframe
+        self._of_series.setdefault((symbol, plan.timeframe), []).append(slot)
+
+    def warm(self, bars: Iterable[Bar]) -> None:
+        """Count bars that were traded on before, or never will be, and take their closes as last prices."""
+        for bar in bars:
+            self._track(bar).add(bar.ts, bar.end)
+            self.portfolio.mark(bar.symbol, bar.close)
+
+    def on_bars(self, bars: Iterable[Bar]) -> Step:
+        """Take bars that closed at one time, each traded on once: fill, mark, decide, order.
+
+        A bar seen before is ignored, one older than the newest of its series reported as late.
+        """
+        new, late = self._sorted_out(bars)
+        if not new:
+            time = max((bar.end for bar in late), default=self.risk.state.time)
+            return Step(time, self.risk.state.equity, late=late)
+        for bar in new:
+            self._track(bar).add(bar.ts, bar.end)
+            self.portfolio.mark(bar.symbol, bar.close)
+        step = self.on_events(self.gateway.on_bars(new), new[0].end)
+        choices: list[Choice] = []
+        outcomes: list[Outcome] = list(step.outcomes)
+        failed: list[str] = []
+        for bar in new:
+            for slot in self._of_series.get((bar.symbol, bar.timeframe), ()):
+                self._decide(slot, bar, choices, outcomes, failed)
+        return step._replace(
+            bars=new,
+            late=late,
+            choices=tuple(choices),
+            outcomes=tuple(outcomes),
+            quarantined=tuple(failed),
+        )
+
+    def on_events(self, events: Iterable[Executed | Refused], time: int) -> Step:
+        """Book fills and refusals that a gateway reports, and tell risk what they leave."""
+        fills: list[Executed] = []
+        trades: list[Trade] = []
+        refused: list[Outcome] = []
+        for event in events:
+            if isinstance(event, Refused):
+                refused.append(event)
+                self.portfolio.release(event.intent.key)
+            elif not self.portfolio.has_booked(event.fill):
+                fills.append(event)
+                trades += self._book(event)
+        equity, tripped = self.portfolio.get_equity(self.portfolio.marks), self.risk.state.trips
+        self.risk.mark(time, equity)
+        for trade in trades:
+            pnl = float(trade.pnl)
+            self.risk.register_trade_pnl(pnl, equity - pnl, trade.strategy)
+        new = tuple(trip for trip in self.risk.state.trips.items() if trip[0] not in tripped)
+        told = tuple(fills), tuple(trades), tuple(refused)
+        return Step(time, equity, fills=told[0], trades=told[1], outcomes=told[2], tripped=new)
+
+    def release(self, strategy: str) -> None:
+        """Trust a strategy that failed again, from the next bar on."""
+        self.risk.quarantine(strategy, None)
+
+    def _track(self, bar: Bar) -> _Track:
+        return self._tracks.setdefault((bar.symbol, bar.timeframe), _Track())
+
+    def _sorted_out(self, bars: Iterable[Bar]) -> tuple[tuple[Bar, ...], tuple[Bar, ...]]:
+        """Return the new bars and the late ones. Raises UsageError for bars of different times."""
+        new: list[Bar] = []
+        late: list[Bar] = []
+        for bar in bars:
+            newest = self._track(bar).newest
+            if bar.ts > newest:
+                new.append(bar)
+            elif bar.ts < newest:
+                late.append(bar)
+        if any(bar.end != new[0].end for bar in new):
+            ends = sorted({bar.end for bar in new})
+            raise UsageError(
+                f"bars of one step must close at one time, these close at {ends}: give them in turn"
+            )
+        return tuple(new), tuple(late)
+
+    def _book(self, event: Executed) -> tuple[Trade, ...]:
+        intent, fill = event.intent, event.fill
+        series = self._series_of.get((intent.strategy, intent.symbol), (intent.symbol, intent.timeframe))
+        track = self._tracks.get(series)
+        trades = self.portfolio.book(intent, fill, track.number(fill.time) if track else 0)
+        if event.is_done:
+            self.portfolio.release(intent.key)
+        return trades
+
+    def _decide(
+        self, slot: Slot, bar: Bar, choices: list[Choice], outcomes: list[Outcome], failed: list[str]
+    ) -> None:
+        if slot.strategy in self.risk.state.quarantined:
+            return
+        number = self._tracks[bar.symbol, bar.timeframe].count - 1
+        held = self.portfolio.view(slot.strategy, slot.symbol, number)
+        try:
+            decided = slot.decider.decide(bar, held)
+        except Exception as error:  # Whatever a strategy raises must not end the others.
+            self.risk.quarantine(slot.strategy, f"{type(error).__name__}: {error}")
+            failed.append(slot.strategy)
+            return
+        want = decided.want
+        is_change = want is not None and changes(want, held, is_ladder=slot.is_ladder)
+        if is_change or decided.signals:
+            choices.append(Choice(slot.strategy, slot.symbol, bar.ts, held, decided))
+        if is_change and want is not None:
+            moment = Moment(bar.ts, bar.close, bar.end)
+            outcomes += self.executor.execute(slot.strategy, slot.symbol, want, held, moment)
