@@ -76,7 +76,12 @@ class Market:
             with suppress(OrderRefusedError, AuthenticationError):
                 act()
         for order in self.orders:
-            if order.standing is Standing.OPEN and not self.frozen and self.rng.random() < 0.25:
+            far = order.request.terms.price not in (None, PRICES[order.request.symbol])
+            if (
+                order.standing is Standing.OPEN
+                and not self.frozen
+                and self.rng.random() < (0.02 if far else 0.25)
+            ):
                 self.execute(order, self.part(order.request.amount - order.filled))
 
     def part(self, left: Decimal) -> Decimal:
@@ -293,10 +298,11 @@ class Line:
         return fault
 
     def _fault(self, kinds: tuple[str, ...], share: float = 1.0) -> str:
-        fault, self.next_fault = self.next_fault, ""
-        if fault not in kinds:
-            hit = self.rng.random() < self.rate * share
-            fault = self.rng.choice(kinds) if hit else ""
+        fault = ""
+        if self.next_fault in kinds:
+            fault, self.next_fault = self.next_fault, ""
+        elif self.rng.random() < self.rate * share:
+            fault = self.rng.choice(kinds)
         if fault:
             self.faults[fault] += 1
         return fault

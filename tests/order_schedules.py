@@ -80,9 +80,11 @@ def wanted_at_random(rng: random.Random) -> list[Wanted]:
         purpose = rng.choice((Purpose.ENTRY, Purpose.ENTRY, Purpose.EXIT))
         side: Side = "buy" if purpose is Purpose.ENTRY else "sell"
         amount = D(rng.randint(100, 30_000)) / 100_000
-        at, ttl = START + rng.randint(0, 20_000), rng.choice((3000, 30_000, 300_000))
+        at, ttl = START + rng.randint(8000, 30_000), rng.choice((3000, 30_000, 300_000))
         approved = intent(number, side, amount, symbol, purpose, at, ttl, rng.choice(STRATEGIES))
-        terms = rng.choice((MARKET, Terms("limit", PRICES[symbol])))
+        price = PRICES[symbol]
+        far = price - D("0.0001") if side == "buy" else price + D("0.0001")
+        terms = rng.choice((MARKET, Terms("limit", price), Terms("limit", far)))
         cancel_at = at + rng.randint(500, 20_000) if rng.random() < 0.3 else None
         found.append(Wanted(at, approved, terms, cancel_at))
     return found
@@ -96,7 +98,7 @@ class Schedule:
     make: MakePath = full_design
     rate: float = 0.45
     crashes: int = 6
-    steps: int = 30
+    steps: int = 34
     clock_steps: tuple[int, ...] = (-20_000, 20_000)
     thorough: bool = False
     """Check all books after every step."""
@@ -111,11 +113,12 @@ class Schedule:
         self.market.fee_asset = self.rng.choice(("", "", "BNB"))
         self.line = Line(self.market, random.Random(self.seed + 2), self.point)
         self.line.rate = self.rate
+        self.thorough = self.thorough or self.seed % 10 == 0
         self.connection = memory_journal(ACCOUNT)._connection
         self.wanted = wanted_at_random(self.rng)
         self.path: OrderPath | None = None
         self.points = 0
-        self.dies_at = {self.rng.randint(20, 1500) for _ in range(self.crashes)}
+        self.dies_at = {self.rng.randint(20, 2200) for _ in range(self.crashes)}
 
     def point(self, _: str) -> None:
         """Be a place where the process can be killed."""
@@ -139,7 +142,11 @@ class Schedule:
                 self.line.skew += self.rng.choice(self.clock_steps)
             if self.rng.random() < 0.03:
                 self.market.by_hand(self.rng.choice(SYMBOLS), self.rng.choice(("buy", "sell")), D("0.001"))
+            late = self.line.faults["late"]
             self.live(self.rng.random() < 0.15)
+            if self.line.faults["late"] > late:
+                # As when a machine sleeps and wakes up again.
+                self.line.skew += self.rng.choice((0, *self.clock_steps))
             if self.thorough and self.path is not None:
                 found += check_books(memory_view(self))
             self.market.advance(self.rng.randint(100, 2500))

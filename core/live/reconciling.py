@@ -109,8 +109,17 @@ class Reconciling(Sending):
                 foreign.append(text)
                 self._notify(Event("foreign", report.symbol, f"open order of somebody else: {text}"))
             else:
-                self._adopt(order, report)
+                self._adopt(self._revived(order), report)
         return tuple(foreign)
+
+    def _revived(self, order: OrderRow) -> OrderRow:
+        """Return an order that is open at the exchange, as living again if it was thought to be over."""
+        if State(order.state) not in (State.CANCELED, State.EXPIRED):
+            return order
+        why = f"order {order.client_order_id} was thought {order.state} and is open"
+        self._notify(Event("lost", order.client_order_id, why, critical=True))
+        state = State.PARTIAL if order.filled else State.OPEN
+        return self._store(order, sighted=True, state=state.value, reason=why)
 
     def _expire(self) -> None:
         now = self._stamp()
@@ -131,23 +140,22 @@ class Reconciling(Sending):
             for asset in sorted(balances.keys() | books.keys())
         }
         differences = {asset: amount for asset, amount in differences.items() if amount}
-        if OPENED not in self.mirror.cursors:
-            return [], self._adjust(differences, "opening")
-        if not differences:
-            self._seen = None
-            return [], ()
-        return self._doubt(differences)
+        is_open = OPENED in self.mirror.cursors
+        if differences or not is_open:
+            return self._doubt(differences, "adjust" if is_open else "opening")
+        self._seen = None
+        return [], ()
 
-    def _doubt(self, differences: dict[str, Decimal]) -> tuple[list[str], tuple[str, ...]]:
+    def _doubt(self, differences: dict[str, Decimal], kind: str) -> tuple[list[str], tuple[str, ...]]:
         """Believe in a difference only when it lasts: balances and fills need not appear together."""
         moment = self.gateway.ask_time()
         if self._seen is None or self._seen[0] != differences:
             self._seen = differences, moment
         if moment - self._seen[1] < self.policy.settle_ms:
-            told = ", ".join(f"{asset} {amount:+f}" for asset, amount in differences.items())
+            told = ", ".join(f"{asset} {amount:+f}" for asset, amount in differences.items()) or "nothing"
             return [f"the exchange differs from the books by {told}"], ()
         self._seen = None
-        return [], self._adjust(differences, "adjust")
+        return [], self._adjust(differences, kind)
 
     def _adjust(self, differences: dict[str, Decimal], kind: str) -> tuple[str, ...]:
         """Believe the exchange, in lines of their own; what is more than dust holds up entries."""

@@ -62,7 +62,7 @@ class Resolving(Booking):
         if told != (order.client_order_id, order.symbol, order.side) or not report.id:
             raise ExchangeUnreachableError(
                 f"asked for order {order.client_order_id} ({order.side} {order.symbol}), the answer is about "
-                f"{report.client_order_id or 'another'} ({report.side} {report.symbol})"
+                f"order {report.id or '(no id)'}, {report.client_order_id} ({report.side} {report.symbol})"
             )
 
     def _sighted(self, order: OrderRow, report: Report) -> OrderRow:

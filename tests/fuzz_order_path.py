@@ -1,0 +1,81 @@
+"""Many lives of the order path: `python -m tests.fuzz_order_path --schedules 10000 --kills 200`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from typing import NamedTuple
+
+from tests.order_mutants import MUTANTS, weakened
+from tests.order_schedules import Schedule
+
+
+class Tally(NamedTuple):
+    """What some schedules came to."""
+
+    counts: Counter[str]
+    wrong: list[str]
+
+
+def run_schedules(first: int, count: int) -> Tally:
+    """Run some schedules of the full design."""
+    counts: Counter[str] = Counter()
+    wrong = []
+    for seed in range(first, first + count):
+        schedule = Schedule(seed)
+        found = schedule.run()
+        if found:
+            wrong.append(f"seed {seed}: {found[0]}")
+        ours = (one for one in schedule.market.orders if not one.request.client_order_id.startswith("web_"))
+        counts.update(
+            schedules=1,
+            crashes=schedule.crashed,
+            orders=sum(1 for _ in ours),
+            fills=len(schedule.market.trades),
+            faults=sum(schedule.line.faults.values()),
+        )
+    return Tally(counts, wrong)
+
+
+def first_caught(number: int, most: int) -> int | None:
+    """Return after how many schedules a weakened path is caught, None if it is not."""
+    make = weakened(MUTANTS[number])
+    for seed in range(most):
+        try:
+            found = Schedule(seed, make).run()
+        except Exception:  # a weakened path may fall over its own feet: noticed, too
+            return seed + 1
+        if found:
+            return seed + 1
+    return None
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run and print what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("--schedules", type=int, default=10_000)
+    parser.add_argument("--first", type=int, default=0, help="seed to begin with")
+    parser.add_argument("--mutants", type=int, default=2000, help="most schedules per weakened variant")
+    args = parser.parse_args(argv)
+    began, ok = time.monotonic(), True
+    starts = range(args.first, args.first + args.schedules, 100)
+    with ProcessPoolExecutor() as pool:
+        total, wrong = Counter[str](), list[str]()
+        for tally in pool.map(run_schedules, starts, [100] * len(starts)):
+            total += tally.counts
+            wrong += tally.wrong
+        told = ", ".join(f"{count} {what}" for what, count in total.items())
+        print(f"{told}: {len(wrong)} wrong, {time.monotonic() - began:.0f} s", *wrong, sep="\n", flush=True)
+        ok = not wrong
+        caught = pool.map(first_caught, range(len(MUTANTS)), [args.mutants] * len(MUTANTS))
+        for mutant, after in zip(MUTANTS, caught, strict=True):
+            print(f"{mutant.__name__}: {'NOT CAUGHT' if after is None else f'caught by schedule {after}'}")
+            ok = ok and after is not None
+    return 0 if ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""The order path loses and doubles nothing, whatever breaks and whenever it is killed."""
+
+from __future__ import annotations
+
+import random
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from core.errors import HotCryptoError
+from core.live.books import check_books
+from core.live.gateway import MARKET, Terms
+from core.live.order_path import OrderPath
+from core.orders import Purpose
+from tests.fuzz_order_path import first_caught, run_schedules
+from tests.order_model import PLACE_FAULTS, PRICES, SYMBOLS, Market
+from tests.order_mutants import MUTANTS, BelievesAnyAnswer, SendsAgain, TakesErrorsForFailures, weakened
+from tests.order_schedules import STRATEGIES, Schedule, Wanted, full_design, intent, memory_view
+
+CHUNK = 125
+ENOUGH = 400
+"""Schedules within which every weakened path is caught."""
+
+
+@pytest.mark.parametrize("first", range(0, 1000, CHUNK))
+def test_a_thousand_schedules_of_faults_and_kills_end_as_the_exchange_says(first: int) -> None:
+    tally = run_schedules(first, CHUNK)
+    assert tally.wrong == []
+    assert tally.counts["crashes"] > CHUNK
+    assert tally.counts["faults"] > 10 * CHUNK
+    assert tally.counts["fills"] > 2 * CHUNK
+
+
+@pytest.mark.parametrize("number", range(len(MUTANTS)), ids=[kind.__name__ for kind in MUTANTS])
+def test_a_weakened_path_is_caught_by_the_same_schedules(number: int) -> None:
+    assert first_caught(number, ENOUGH) is not None
+
+
+def test_without_faults_every_intent_is_done_or_refused_for_a_reason() -> None:
+    for seed in range(40):
+        schedule = Schedule(seed, rate=0.0, crashes=0, clock_steps=(0,))
+        assert schedule.run() == []
+        for order in memory_view(schedule).orders():
+            assert order.attempt == 0
+            assert order.state in ("filled", "canceled", "expired", "open", "partial") or order.reason
+
+
+class Path(RuleBasedStateMachine):
+    """One account in the hands of hypothesis: every rule is one thing that can happen."""
+
+    make = staticmethod(full_design)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.schedule = Schedule(1, self.make, rate=0.0, crashes=0)
+        self.schedule.wanted = []
+        self.schedule.market = self.schedule.line.market = Market(random.Random(3))
+        self.schedule.market.totals.update({"USDT": Decimal(100_000), "BTC": Decimal(1)})
+        for _ in range(4):
+            self.schedule.live(True)
+            self.schedule.market.advance(3000)
+
+    @rule(
+        purpose=st.sampled_from([Purpose.ENTRY, Purpose.EXIT]),
+        lots=st.integers(1, 9),
+        symbol=st.sampled_from(SYMBOLS[:2]),
+        strategy=st.sampled_from(STRATEGIES),
+        limit=st.booleans(),
+    )
+    def decide(self, purpose: Purpose, lots: int, symbol: str, strategy: str, limit: bool) -> None:
+        now, number = self.schedule.market.now, len(self.schedule.wanted)
+        side: Any = "buy" if purpose is Purpose.ENTRY else "sell"
+        approved = intent(
+            number, side, Decimal(lots) / 1000, symbol, purpose, now, strategy=strategy, ttl=300_000
+        )
+        terms = Terms("limit", PRICES[symbol]) if limit else MARKET
+        self.schedule.wanted.append(Wanted(now, approved, terms, None))
+
+    @rule(number=st.integers(0, 9))
+    def cancel(self, number: int) -> None:
+        if number < len(self.schedule.wanted):
+            one = self.schedule.wanted[number]
+            self.schedule.wanted[number] = one._replace(cancel_at=self.schedule.market.now)
+
+    @rule(kind=st.sampled_from([*PLACE_FAULTS, "fail", "short", "doubled"]))
+    def break_the_line(self, kind: str) -> None:
+        self.schedule.line.next_fault = kind
+
+    @rule(points=st.integers(1, 60))
+    def be_killed_soon(self, points: int) -> None:
+        self.schedule.dies_at = {self.schedule.points + points}
+
+    @rule(reconcile=st.booleans())
+    def step(self, reconcile: bool) -> None:
+        self.schedule.live(reconcile)
+        assert check_books(memory_view(self.schedule)) == []
+
+    @rule(ms=st.integers(1, 12_000))
+    def wait(self, ms: int) -> None:
+        self.schedule.market.advance(ms)
+
+    @rule(ms=st.sampled_from([-20_000, 20_000]))
+    def step_the_clock(self, ms: int) -> None:
+        self.schedule.line.skew += ms
+
+    def teardown(self) -> None:
+        assert self.schedule.end() == []
+
+
+def explore(kind: type[RuleBasedStateMachine], examples: int, *phases: Phase) -> None:
+    # Steps of the machine are the slow part, so what a mutant breaks is not made smaller.
+    how = settings(
+        max_examples=examples,
+        stateful_step_count=30,
+        deadline=None,
+        derandomize=True,
+        phases=phases,
+        database=None,
+    )
+    run_state_machine_as_test(kind, settings=how)
+
+
+def test_no_order_of_events_that_hypothesis_finds_breaks_the_path() -> None:
+    explore(Path, 300, Phase.generate, Phase.shrink)
+
+
+@pytest.mark.parametrize("mutant", [SendsAgain, TakesErrorsForFailures, BelievesAnyAnswer])
+def test_hypothesis_finds_what_breaks_a_weakened_path(mutant: type[OrderPath]) -> None:
+    machine = type("Weakened", (Path,), {"make": staticmethod(weakened(mutant))})
+    with pytest.raises((AssertionError, HotCryptoError)):
+        explore(machine, 300, Phase.generate)
