@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from dataclasses import fields
+from typing import Annotated, Any, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
 
 from core.domain import Costs
 from core.errors import unknown_name
+from core.risk.limits import Limits
 from core.utils import TIMEFRAMES
 
 SYMBOL = re.compile(r"[A-Z0-9]{1,20}/[A-Z0-9]{1,20}")
@@ -101,6 +103,15 @@ class DbSettings(Section):
     """SQLAlchemy URL; none for the default of db.init_db. Not in the repr: it may hold a password."""
 
 
+_Percent = Annotated[float | None, Field(ge=0.1, le=100, description="0.1 to 100 (percent), or nothing")]
+_Exposure = Annotated[
+    float | None, Field(gt=0, le=1000, description="above 0 to 1000 (percent of equity), or nothing")
+]
+_Count = Annotated[
+    int | None, Field(ge=1, le=1_000_000, description="1 to 1000000 (a whole number), or nothing")
+]
+
+
 class RiskSettings(Section):
     """Limits of the account."""
 
@@ -109,7 +120,41 @@ class RiskSettings(Section):
     ]
     """Equity lost when a stop is hit, as a fraction."""
     max_daily_loss_pct: Annotated[float, Field(ge=0.1, le=50, description="0.1 to 50 (percent: 3 is 3 %)")]
-    """Percent of the day's first equity after which no trade is opened."""
+    """Percent of the day's first equity after which no trade is opened until the next UTC day."""
+    max_drawdown_pct: _Percent = None
+    """Percent below the highest equity at which no trade is opened until the breaker is reset."""
+    max_exposure_pct: _Exposure = None
+    """Notional of all positions and open orders, long and short added up, in percent of equity."""
+    max_symbol_exposure_pct: _Exposure = None
+    """The same of one symbol."""
+    max_strategy_exposure_pct: _Exposure = None
+    """The same of one strategy."""
+    max_positions: _Count = None
+    """Positions open or asked for, counted by strategy and symbol."""
+    cash_reserve_pct: Annotated[
+        float | None, Field(ge=0, le=100, description="0 to 100 (percent of equity), or nothing")
+    ] = None
+    """Percent of equity that stays free cash."""
+    cool_down_minutes: Annotated[
+        float | None, Field(ge=0, le=100_000, description="0 to 100000 (minutes), or nothing")
+    ] = None
+    """How long a strategy enters nothing after it lost."""
+    max_orders_per_minute: _Count = None
+    max_orders_per_day: _Count = None
+    """Entries approved, of all strategies together; the day is the UTC day."""
+    min_notional: Annotated[
+        float | None, Field(ge=0, le=1e9, description="0 to 1e9 (quote currency), or nothing")
+    ] = None
+    """Smallest entry, besides the market's own smallest."""
+    price_band_pct: _Percent = None
+    """How far an entry's price may be from the last one."""
+    allow_short: Annotated[bool, Field(description="true or false")] = False
+    """Whether what is not owned may be sold; only a margin market allows it."""
+
+    @property
+    def limits(self) -> Limits:
+        """The limits besides the risk per trade and the daily loss, as the risk manager takes them."""
+        return Limits(**{limit.name: getattr(self, limit.name) for limit in fields(Limits)})
 
 
 class BacktestSettings(Section):
@@ -183,7 +228,11 @@ def env_names() -> dict[str, tuple[str, str]]:
 
 def is_text(section: str, key: str) -> bool:
     """Tell whether a key of settings.yaml holds text rather than a number, true or false."""
-    return SECTIONS[section].model_fields[key].annotation not in (bool, float)
+    return _holds_text(SECTIONS[section].model_fields[key].annotation)
+
+
+def _holds_text(kind: object) -> bool:
+    return kind is str or any(map(_holds_text, get_args(kind)))
 
 
 def unknown_key(key: str, model: type[Section]) -> str:

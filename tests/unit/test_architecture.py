@@ -32,7 +32,7 @@ PLANTED = {
         "import time",
     ),
     "only the backtest runners know the strategies": ("core/sizing.py", "import strategies.rule"),
-    "an account is pure: no exchange, database, event loop, clock, chance or settings": (
+    "an account is pure: no exchange, database, event loop, clock or chance": (
         "core/risk/limits.py",
         "import asyncio",
     ),
