@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # what does not compile (a package's examples of bad code) does not matter.
 PRECOMPILE := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true
 
-.PHONY: help demo test lint format bench bench-peers lock clean
+.PHONY: help demo test lint format bench fuzz bench-peers lock clean
 help:
 	@sed -n 's/^## //p' Makefile
 
@@ -45,6 +45,10 @@ bench-peers: .venv-peers/made
 	@echo "installing the peers (about a minute the first time)"
 	@.venv-peers/bin/python -m pip install -q --require-hashes -r requirements-peers.lock
 	@touch $@
+
+## make fuzz    ten thousand lives of the order path in memory, 200 real processes killed (minutes)
+fuzz: $(DEV)
+	@$(BIN)/python -m tests.fuzz_order_path --schedules 10000 --kills 200
 
 ## make lock    write the lock files from requirements*.txt
 lock: $(DEV)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import NamedTuple
 
+from tests.order_kills import KILLED, kill_often
 from tests.order_mutants import MUTANTS, weakened
 from tests.order_schedules import Schedule
 
@@ -59,6 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--schedules", type=int, default=10_000)
     parser.add_argument("--first", type=int, default=0, help="seed to begin with")
     parser.add_argument("--mutants", type=int, default=2000, help="most schedules per weakened variant")
+    parser.add_argument("--kills", type=int, default=0, help="of real processes on the local exchange")
     args = parser.parse_args(argv)
     began, ok = time.monotonic(), True
     starts = range(args.first, args.first + args.schedules, 100)
@@ -74,7 +78,19 @@ def main(argv: list[str] | None = None) -> int:
         for mutant, after in zip(MUTANTS, caught, strict=True):
             print(f"{mutant.__name__}: {'NOT CAUGHT' if after is None else f'caught by schedule {after}'}")
             ok = ok and after is not None
+    if args.kills:
+        ok = kill(args.kills, args.first) and ok
     return 0 if ok else 1
+
+
+def kill(kills: int, seed: int) -> bool:
+    """Kill real processes, print what came of it and return whether nothing is wrong."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        found = kill_often(Path(folder), kills, seed)
+    told = f"{found.ends[KILLED]} kills, {found.orders} orders, {found.fills} fills, {found.faults} faults"
+    print(f"{told}: {len(found.wrong)} wrong, {time.monotonic() - began:.0f} s", *found.wrong, sep="\n")
+    return not found.wrong
 
 
 if __name__ == "__main__":
