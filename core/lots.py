@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
@@ -176,6 +177,22 @@ def split(lot: Lot, amount: Decimal) -> tuple[Lot, Lot | None]:
 def merged(lot: Lot, amount: Decimal, cost: Decimal, fees: Decimal) -> Lot:
     """Return a lot with one more fill of its entry."""
     return _sized(lot, lot.amount + amount, lot.cost + cost, lot.fees + fees)
+
+
+def netted(lots: list[Lot]) -> Position:
+    """Return what lots of one symbol are together; they must not cancel out."""
+    size = sum(lot.size for lot in lots)
+    side = 1 if size > 0 else -1
+    same = [lot for lot in lots if lot.side == side]
+    held, cost = sum(lot.size for lot in same), sum(lot.size * lot.entry_price for lot in same)
+    stop, take = (None if math.isnan(price) else price for price in (same[0].stop, same[0].take))
+    return Position(side, size, cost / held, stop, take)
+
+
+def protected(lot: Lot, stop: float, take: float, share: float) -> Lot:
+    """Return a lot with another stop, take and share."""
+    given = (lot.amount, lot.cost, lot.fees, lot.entry_time, lot.entry_bar)
+    return Lot(lot.id, lot.side, *given, stop, take, share, lot.first_stop)
 
 
 def _sized(lot: Lot, amount: Decimal, cost: Decimal, fees: Decimal) -> Lot:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
@@ -22,7 +22,19 @@ from typing import NamedTuple
 from core import fills
 from core.domain import FloatArray, PositionView
 from core.errors import RefusedError
-from core.lots import LOT_LEG, Holding, Lot, Position, Trade, lot_id, merged, opened, split
+from core.lots import (
+    LOT_LEG,
+    Holding,
+    Lot,
+    Position,
+    Trade,
+    lot_id,
+    merged,
+    netted,
+    opened,
+    protected,
+    split,
+)
 from core.money import NOTHING, decimal_of, exactly, float_of, part_of, total
 from core.orders import Approved, Fill, Intent, Protection, Purpose, Side
 
@@ -100,7 +112,7 @@ class Portfolio:
         lots: defaultdict[str, list[Lot]] = defaultdict(list)
         for (_, symbol), holding in self._held.items():
             lots[symbol] += holding.lots
-        return {symbol: _netted(some) for symbol, some in lots.items() if self.amount(symbol)}
+        return {symbol: netted(some) for symbol, some in lots.items() if self.amount(symbol)}
 
     @property
     def reserved(self) -> Decimal:
@@ -223,11 +235,15 @@ class Portfolio:
         """Tell whether a fill is in the books."""
         return (fill.exchange, fill.symbol, fill.id) in self._booked
 
+    def adopt(self, strategy: str, symbol: str, lots: Sequence[Lot]) -> None:
+        """Hold these lots of a strategy and symbol, as after a restart."""
+        self._of(strategy, symbol).set(list(lots))
+
     def protect(self, move: Protection) -> None:
         """Move stop and take of every lot that a strategy holds of a symbol."""
         holding = self._of(move.strategy, move.symbol)
         stop, take = float_of(move.stop), float_of(move.take)
-        holding.set([_protected(lot, stop, take, lot.share) for lot in holding.lots])
+        holding.set([protected(lot, stop, take, lot.share) for lot in holding.lots])
 
     # The specification's shortcuts: an order filled at once, outside any strategy.
 
@@ -308,7 +324,7 @@ class Portfolio:
             if rest is not None and not self._is_dust(intent.symbol, rest):
                 is_meant = lot.id == named and intent.purpose is Purpose.EXIT
                 target = intent.share if is_meant else rest.share
-                kept[lot.id] = _protected(rest, rest.stop, rest.take, target)
+                kept[lot.id] = protected(rest, rest.stop, rest.take, target)
         order = [lot.id for lot in holding.lots]
         holding.set([kept[name] for name in order if name in kept])
         if left:
@@ -377,20 +393,6 @@ class Portfolio:
         quote = symbol.split("/")[1]
         fill = Fill(MANUAL, symbol, str(count), intent.key, side, amount, at, NOTHING, quote, 0)
         return self.book(intent, fill)
-
-
-def _netted(lots: list[Lot]) -> Position:
-    size = sum(lot.size for lot in lots)
-    side = 1 if size > 0 else -1
-    same = [lot for lot in lots if lot.side == side]
-    held, cost = sum(lot.size for lot in same), sum(lot.size * lot.entry_price for lot in same)
-    stop, take = (None if math.isnan(price) else price for price in (same[0].stop, same[0].take))
-    return Position(side, size, cost / held, stop, take)
-
-
-def _protected(lot: Lot, stop: float, take: float, share: float) -> Lot:
-    given = (lot.amount, lot.cost, lot.fees, lot.entry_time, lot.entry_bar)
-    return Lot(lot.id, lot.side, *given, stop, take, share, lot.first_stop)
 
 
 def _is(intent: Intent, strategy: str, symbol: str) -> bool:

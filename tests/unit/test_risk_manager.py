@@ -1,0 +1,307 @@
+"""Approvals and refusals: every limit refuses at its tightest, and no limit holds up an exit."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+
+from core.domain import Costs
+from core.errors import UsageError
+from core.orders import Approved, Purpose, RefusalReason, Refused
+from core.portfolio import Snapshot
+from core.risk.breakers import DAY, RiskState
+from core.risk.limits import Limits, Market
+from core.risk_manager import RiskManager, wide_open
+from core.settings import RiskSettings
+from tests.account_help import SYMBOL, D, exit_of, intent, snapshot
+from tests.markets import HOUR, START
+
+NOW = START + HOUR
+BUSY = snapshot(
+    free_cash=D(5_000),
+    exposure=D(5_000),
+    by_symbol={SYMBOL: D(5_000)},
+    by_strategy={"A": D(5_000)},
+    positions=frozenset({("A", "ETH/USDT")}),
+)
+
+# Key of the settings -> its tightest value, widest value, the reason, and what makes it bite.
+TIGHT: dict[str, tuple[object, object, RefusalReason, dict[str, Any]]] = {
+    "max_daily_loss_pct": (0.1, 50, RefusalReason.DAILY_LOSS, {"lost": 0.002}),
+    "max_drawdown_pct": (0.1, 100, RefusalReason.DRAWDOWN, {"lost": 0.002}),
+    "max_exposure_pct": (1e-9, 1000, RefusalReason.EXPOSURE, {}),
+    "max_symbol_exposure_pct": (1e-9, 1000, RefusalReason.SYMBOL_EXPOSURE, {}),
+    "max_strategy_exposure_pct": (1e-9, 1000, RefusalReason.STRATEGY_EXPOSURE, {}),
+    "max_positions": (1, 1_000_000, RefusalReason.POSITIONS, {}),
+    "cash_reserve_pct": (100, 0, RefusalReason.RESERVE, {}),
+    "cool_down_minutes": (100_000, 0, RefusalReason.COOL_DOWN, {"pnl": -1.0}),
+    "max_orders_per_minute": (1, 1_000_000, RefusalReason.ORDER_RATE, {"before": 1}),
+    "max_orders_per_day": (1, 1_000_000, RefusalReason.ORDER_RATE, {"before": 1}),
+    "min_notional": (1e9, 0, RefusalReason.MIN_NOTIONAL, {}),
+    "price_band_pct": (0.1, 100, RefusalReason.PRICE_BAND, {"mark": 99.0}),
+    "allow_short": (False, True, RefusalReason.SHORT, {"side": "sell"}),
+}
+SIZING = {"default_risk_per_trade"}
+"""Cuts sizes instead of refusing; tests/unit/test_execution.py."""
+
+
+def managed(**given: object) -> RiskManager:
+    settings = RiskSettings.model_validate(
+        {"default_risk_per_trade": 0.05, "max_daily_loss_pct": 50.0, "allow_short": True, **given}
+    )
+    return RiskManager(settings.default_risk_per_trade, settings.max_daily_loss_pct, settings.limits)
+
+
+def outcome(risk: RiskManager, case: dict[str, Any], account: Snapshot = BUSY) -> Approved | Refused:
+    risk.mark(NOW - 1000, 10_000.0)
+    if "lost" in case:
+        risk.mark(NOW - 500, 10_000.0 * (1 - case["lost"]))
+    if "pnl" in case:
+        risk.register_trade_pnl(case["pnl"], 10_000.0, "A")
+    for n in range(case.get("before", 0)):
+        assert isinstance(risk.approve(intent(leg=f"rung-{n}"), account, 100.0, NOW), Approved)
+    wanted = intent(side=case.get("side", "buy"))
+    return risk.approve(wanted, account, case.get("mark", 100.0), NOW)
+
+
+def test_every_key_of_the_section_has_its_test() -> None:
+    assert set(RiskSettings.model_fields) == set(TIGHT) | SIZING
+    assert {limit.name for limit in fields(Limits)} <= set(TIGHT)
+
+
+@pytest.mark.parametrize("key", TIGHT)
+def test_a_limit_at_its_tightest_refuses_an_entry_for_that_reason(key: str) -> None:
+    tight, _, reason, case = TIGHT[key]
+    value = float(tight) if isinstance(tight, int) and "pct" in key else tight
+    refused = outcome(managed(**{key: value}), case)
+    assert isinstance(refused, Refused)
+    assert refused.reason is reason
+    assert refused.detail
+    assert "\n" not in refused.detail
+
+
+@pytest.mark.parametrize("key", TIGHT)
+def test_a_limit_wide_open_refuses_nothing(key: str) -> None:
+    _, wide, _, case = TIGHT[key]
+    value = float(wide) if isinstance(wide, int) and "pct" in key else wide
+    assert isinstance(outcome(managed(**{key: value}), case), Approved)
+
+
+@pytest.mark.parametrize("key", TIGHT)
+def test_no_limit_holds_up_an_exit(key: str) -> None:
+    tight, _, _, case = TIGHT[key]
+    risk = managed(**{key: float(tight) if isinstance(tight, int) and "pct" in key else tight})
+    outcome(risk, case)
+    for purpose in set(Purpose) - {Purpose.ENTRY}:
+        leaving = exit_of(intent(), purpose=purpose)
+        approved = risk.approve(leaving, snapshot(equity=math.nan), math.nan, NOW + 10 * HOUR)
+        assert approved == Approved(leaving)
+
+
+def test_an_order_within_all_limits_is_approved_and_binds_its_costs() -> None:
+    risk = RiskManager(costs=Costs(0.001, 0.0005))
+    risk.mark(NOW, 10_000.0)
+    assert risk.approve(intent(), snapshot(), 100.0, NOW) == Approved(intent(), D("100.1500"))
+
+
+def test_amounts_are_rounded_down_to_the_step_and_checked_against_the_market() -> None:
+    market = Market(step=D("0.01"), min_amount=D("0.05"), min_notional=D(10))
+    risk = RiskManager(markets={SYMBOL: market})
+    approved = risk.approve(intent(amount=D("1.239")), snapshot(), 100.0, NOW)
+    assert isinstance(approved, Approved)
+    assert approved.intent.amount == D("1.23")
+    for amount, reason in (("0.009", "lot"), ("0.04", "lot"), ("0.09", "min_notional")):
+        refused = risk.approve(intent(amount=D(amount)), snapshot(), 100.0, NOW)
+        assert isinstance(refused, Refused)
+        assert refused.reason == reason
+    dust = risk.approve(exit_of(intent(amount=D("0.009"))), snapshot(), 100.0, NOW)
+    assert isinstance(dust, Refused)
+    assert dust.reason is RefusalReason.LOT
+
+
+def test_open_orders_count_as_if_they_were_filled() -> None:
+    risk = RiskManager(limits=Limits(max_exposure_pct=50.9))
+    assert isinstance(risk.approve(intent(), BUSY, 100.0, NOW), Refused)
+    assert isinstance(risk.approve(intent(amount=D("0.9")), BUSY, 100.0, NOW), Approved)
+
+
+def test_adding_to_a_position_is_no_new_position() -> None:
+    risk = RiskManager(limits=Limits(max_positions=1))
+    assert isinstance(risk.approve(intent(symbol="ETH/USDT"), BUSY, 100.0, NOW), Approved)
+
+
+def test_cash_that_is_not_free_pays_nothing() -> None:
+    refused = wide_open().approve(intent(amount=D(51)), BUSY, 100.0, NOW)
+    assert isinstance(refused, Refused)
+    assert (refused.reason, refused.detail) == (RefusalReason.CASH, "5105.10 wanted, 5000.00 free")
+
+
+@pytest.mark.parametrize("equity", [math.nan, math.inf])
+def test_unknown_equity_refuses(equity: float) -> None:
+    refused = wide_open().approve(intent(), snapshot(equity=equity), 100.0, NOW)
+    assert isinstance(refused, Refused)
+    assert refused.reason is RefusalReason.RISK_UNKNOWN
+
+
+def test_equity_that_becomes_unknown_and_known_again_trips_nothing() -> None:
+    risk = RiskManager()
+    for equity, may in ((10_000.0, True), (math.nan, False), (9_999.0, True)):
+        assert risk.can_open_new_trade(equity) is may
+    assert risk.state.trips == {}
+
+
+def test_no_equity_buys_nothing() -> None:
+    refused = wide_open().approve(intent(), snapshot(equity=0.0), 100.0, NOW)
+    assert isinstance(refused, Refused)
+    assert refused.reason is RefusalReason.CASH
+
+
+def test_a_profit_that_is_no_number_trips_a_breaker_until_it_is_reset() -> None:
+    risk = RiskManager()
+    risk.register_trade_pnl(math.nan, 10_000.0)
+    risk.mark(NOW, 10_000.0)
+    refused = risk.approve(intent(), snapshot(), 100.0, NOW)
+    assert isinstance(refused, Refused)
+    assert refused.reason is RefusalReason.RISK_UNKNOWN
+    risk.reset_breaker("risk_unknown")
+    assert isinstance(risk.approve(intent(), snapshot(), 100.0, NOW), Approved)
+
+
+def test_the_specifications_size_is_whole_units_at_the_risk_per_trade() -> None:
+    risk = RiskManager(0.01)
+    assert risk.compute_position_size(10_000.0, 2.0, 1.5) == 33
+    assert risk.compute_position_size(10_000.0, 2.0, 1.5, risk_r=0.5) == 16
+    for nothing in ((math.nan, 2.0, 1.5), (10_000.0, math.nan, 1.5), (10_000.0, 0.0, 1.5), (-1.0, 2.0, 1.5)):
+        assert risk.compute_position_size(*nothing) == 0
+
+
+def test_the_specifications_daily_loss_needs_no_clock() -> None:
+    risk = RiskManager(max_daily_loss_pct=3.0)
+    assert risk.can_open_new_trade(10_000.0)
+    risk.register_trade_pnl(10.0, 9_990.0)
+    assert risk.state.losses == {}
+    risk.register_trade_pnl(-299.0, 10_000.0)
+    assert risk.can_open_new_trade(9_701.0)
+    risk.register_trade_pnl(-1.0, 9_701.0)
+    assert not risk.can_open_new_trade(9_700.0)
+    assert not risk.can_open_new_trade(10_500.0)
+
+
+def test_a_loss_before_anything_is_known_counts_from_the_equity_before_it() -> None:
+    risk = RiskManager(max_daily_loss_pct=3.0)
+    risk.register_trade_pnl(-300.0, 10_000.0)
+    assert not risk.can_open_new_trade(9_700.0)
+
+
+def test_the_day_begins_once_at_midnight_of_exchange_time_whatever_the_clock_does() -> None:
+    risk = RiskManager(max_daily_loss_pct=3.0)
+    midnight = (START // DAY + 1) * DAY
+    risk.mark(midnight - 1, 10_000.0)
+    risk.mark(midnight, 9_800.0)
+    risk.mark(midnight - 1, 9_700.0)
+    risk.mark(midnight + 1, 9_600.0)
+    assert risk.state.day_equity == 9_800.0
+    assert not risk.state.trips
+    risk.mark(midnight + 2, 9_506.0)
+    assert set(risk.state.trips) == {"daily_loss"}
+    risk.mark(midnight - 1, 9_900.0)
+    assert set(risk.state.trips) == {"daily_loss"}
+    risk.mark(midnight + DAY, 9_506.0)
+    assert not risk.state.trips
+
+
+def test_a_drawdown_stays_tripped_over_days_until_it_is_reset_by_name() -> None:
+    risk = RiskManager(max_daily_loss_pct=None, limits=Limits(max_drawdown_pct=10))
+    risk.mark(NOW, 10_000.0)
+    risk.mark(NOW, 9_000.0)
+    risk.mark(NOW + 3 * DAY, 9_500.0)
+    assert not risk.can_open_new_trade(9_500.0)
+    risk.reset_breaker("drawdown")
+    assert risk.can_open_new_trade(9_000.0)
+    assert not risk.can_open_new_trade(8_550.0)
+
+
+def test_a_daily_loss_that_is_reset_counts_from_there() -> None:
+    risk = RiskManager(max_daily_loss_pct=3.0)
+    risk.mark(NOW, 10_000.0)
+    assert not risk.can_open_new_trade(9_700.0)
+    risk.reset_breaker("daily_loss")
+    assert risk.can_open_new_trade(9_600.0)
+    assert not risk.can_open_new_trade(9_409.0)
+
+
+def test_an_unknown_breaker_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UsageError, match="did you mean drawdown"):
+        RiskManager().reset_breaker("draw_down")
+
+
+def test_a_restart_finds_everything_as_it_was() -> None:
+    risk = RiskManager(limits=Limits(max_orders_per_day=5))
+    risk.mark(NOW, 10_000.0)
+    risk.approve(intent(), snapshot(), 100.0, NOW)
+    risk.register_trade_pnl(-400.0, 10_000.0, "A")
+    risk.pause("lunch")
+    risk.halt("ETH/USDT", "books differ")
+    risk.quarantine("B", "ZeroDivisionError")
+    stored = json.dumps(risk.state.to_dict())
+    again = RiskManager(limits=risk.limits, state=RiskState.from_dict(json.loads(stored)))
+    assert again.state == risk.state
+    again.resume()
+    again.mark(NOW + 60_000, 10_000.0)
+    refused = again.approve(intent(), snapshot(), 100.0, NOW)
+    assert isinstance(refused, Refused)
+    assert refused.reason is RefusalReason.DAILY_LOSS
+    fresh = RiskState()
+    assert repr(RiskState.from_dict(json.loads(json.dumps(fresh.to_dict())))) == repr(fresh)
+
+
+def test_pauses_halts_quarantines_and_old_prices_refuse_entries_until_lifted() -> None:
+    risk = wide_open()
+
+    def reason() -> RefusalReason | None:
+        found = risk.approve(intent(), snapshot(), 100.0, NOW)
+        return found.reason if isinstance(found, Refused) else None
+
+    risk.pause("lunch")
+    assert reason() is RefusalReason.PAUSED
+    risk.resume()
+    risk.halt(SYMBOL, "books differ")
+    assert reason() is RefusalReason.PAUSED
+    risk.halt(SYMBOL, None)
+    risk.quarantine("A", "failed")
+    assert reason() is RefusalReason.QUARANTINED
+    risk.quarantine("A", None)
+    risk.stale.add(SYMBOL)
+    assert reason() is RefusalReason.STALE
+    risk.stale.clear()
+    assert reason() is None
+
+
+def test_an_old_decision_is_not_carried_out() -> None:
+    refused = wide_open().approve(replace(intent(), valid_until=NOW - 1), snapshot(), 100.0, NOW)
+    assert isinstance(refused, Refused)
+    assert refused.reason is RefusalReason.EXPIRED
+
+
+def test_a_price_that_is_not_known_is_outside_every_band() -> None:
+    risk = RiskManager(limits=Limits(price_band_pct=100))
+    refused = risk.approve(intent(), snapshot(), math.nan, NOW)
+    assert isinstance(refused, Refused)
+    assert refused.reason is RefusalReason.PRICE_BAND
+
+
+def test_orders_of_the_last_minute_count_over_midnight_and_those_of_yesterday_do_not() -> None:
+    risk = RiskManager(limits=Limits(max_orders_per_minute=1, max_orders_per_day=2))
+    midnight = (START // DAY + 1) * DAY
+    wanted = intent(valid_until=midnight + DAY)
+    risk.mark(midnight - 1, 10_000.0)
+    assert isinstance(risk.approve(wanted, snapshot(), 100.0, midnight - 1), Approved)
+    risk.mark(midnight, 10_000.0)
+    assert isinstance(risk.approve(wanted, snapshot(), 100.0, midnight), Refused)
+    for minutes, kind in ((1, Approved), (2, Approved), (3, Refused)):
+        at = midnight + minutes * 60_000
+        assert isinstance(risk.approve(wanted, snapshot(), 100.0, at), kind)
