@@ -112,6 +112,10 @@ class PaperGateway:
         book.lots = {(lot.entry_bar, lot.rung): _Lot(lot.id, lot.amount) for lot in old}
         book.sum_up()
 
+    def mark(self, symbol: str, price: float) -> None:
+        """Take a symbol's last close, as after a restart."""
+        self._closes[symbol] = price
+
     def submit(self, approved: Approved) -> Refused | None:
         """Take an order, to be filled from the next bar on, or refuse it as an exchange would."""
         intent = approved.intent

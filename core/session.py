@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from core.domain import Bar, Decision, PositionView
 from core.errors import UsageError
@@ -16,6 +16,7 @@ from core.execution import Executor, Moment, Outcome, Plan, changes, decision_of
 from core.lots import Trade
 from core.orders import Executed, Refused
 from core.risk.breakers import Trip
+from core.utils import timeframe_ms
 
 if TYPE_CHECKING:
     from strategies.base import BaseStrategy, StrategySignal
@@ -209,6 +210,17 @@ class Session:
         new = tuple(trip for trip in self.risk.state.trips.items() if trip[0] not in tripped)
         told = tuple(fills), tuple(trades), tuple(refused)
         return Step(time, equity, fills=told[0], trades=told[1], outcomes=told[2], tripped=new)
+
+    def counted(self) -> list[tuple[str, str, int, int]]:
+        """Return symbol, timeframe, newest open time and number of bars seen of every series."""
+        return [(*series, track.newest, track.count) for series, track in self._tracks.items()]
+
+    def recount(self, counted: Iterable[Sequence[Any]]) -> dict[Series, int]:
+        """Go on counting bars where `counted` stopped; return the newest open time of each series."""
+        for symbol, timeframe, newest, count in counted:
+            track = self._tracks[symbol, timeframe] = _Track()
+            track.stamps, track.count, track.end = [newest], count, newest + timeframe_ms(timeframe)
+        return {series: track.newest for series, track in self._tracks.items()}
 
     def release(self, strategy: str) -> None:
         """Trust a strategy that failed again, from the next bar on."""

@@ -109,6 +109,21 @@ def rate(text: str) -> float:
     return number
 
 
+def speed(text: str) -> float | str:
+    """Return a factor above 0, or `max`; an argparse type."""
+    if text == "max":
+        return text
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = 0.0
+    if not 0 < factor < 1e9:
+        raise argparse.ArgumentTypeError(
+            f"wanted a number above 0 (60: a minute a second) or max, got {text!r}"
+        )
+    return factor
+
+
 def exchange_label(text: str) -> str:
     """Return an exchange's label in lower case."""
     if not re.fullmatch(r"[\w-]+", text):

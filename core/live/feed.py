@@ -53,7 +53,7 @@ class Feed:
     def __init__(self, read: Read, series: Iterable[Series], since: Mapping[Series, int]) -> None:
         """Take the newest open time already known of each series; only later bars are handed on."""
         self._read = read
-        self._series = sorted(series)
+        self._series = sorted(set(series))
         self._last = dict(since)
         self._seen: dict[Series, dict[int, Bar]] = {one: {} for one in self._series}
 

@@ -1,0 +1,256 @@
+"""The loop of one account: commands, closed bars, decisions, records; `step` is one look at the world.
+
+It holds no clock and does no waiting: whoever calls it says what time it is at the exchange. A bar that was
+missed while nothing ran is traded on late for what protects the account (stops, takes, the rule's exits), and
+enters nothing: those who wanted to enter then may not want to now.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple, Protocol
+
+from core.domain import Bar, Series
+from core.execution import Moment, Outcome
+from core.live.feed import Feed
+from core.orders import Refused
+from core.session import Choice, Session, Step
+from core.utils import timeframe_ms
+
+LATEST = 60_000
+"""Milliseconds after a bar's close in which its entries may still be ordered."""
+BEAT = 1_000
+"""Milliseconds between two signs of life."""
+
+
+class Decided(NamedTuple):
+    """One line of the decision log."""
+
+    series: Series
+    bar_ts: int
+    strategy: str
+    action: str
+    outcome: str
+    """approved, or the reason of a refusal."""
+    detail: Mapping[str, Any]
+
+
+class Told(NamedTuple):
+    """A command that waits."""
+
+    id: int
+    name: str
+    argument: str
+
+
+class Records(Protocol):
+    """Where the loop keeps what happened and finds what it is told."""
+
+    def commands(self) -> Sequence[Told]:
+        """Return the commands that nobody has carried out, oldest first."""
+        ...
+
+    def answer(self, told: Told, outcome: str, now: int) -> None:
+        """Keep what came of a command."""
+        ...
+
+    def keep(self, decided: Sequence[Decided], step: Step, status: Mapping[str, Any], now: int) -> None:
+        """Keep one step, whole or not at all."""
+        ...
+
+    def beat(self, status: Mapping[str, Any], now: int) -> None:
+        """Keep how the account stands."""
+        ...
+
+
+class Loop:
+    """Runs a session on a feed."""
+
+    def __init__(
+        self,
+        exchange: str,
+        session: Session,
+        feed: Feed,
+        records: Records,
+        notify: Callable[[str], object],
+    ) -> None:
+        """Take the exchange's label; `notify` is told, in a line each, what a person should know."""
+        self.session, self.feed = session, feed
+        self._exchange, self._records, self._notify = exchange, records, notify
+        self._beat = 0
+        self._stale: set[str] = set()
+        self.is_stopped = False
+
+    def step(self, now: int) -> list[Step]:
+        """Carry out commands, take what has closed, and say that the loop is alive."""
+        for told in self._records.commands():
+            outcome = self.carry_out(told, now)
+            self._records.answer(told, outcome, now)
+            self._notify(f"{told.name} {told.argument}".rstrip() + f": {outcome}")
+        polled = self.feed.poll(now)
+        for report in polled.reports:
+            self._notify(report)
+        steps = [self._take(list(group), now) for _, group in groupby(polled.bars, key=lambda bar: bar.end)]
+        self._watch(now)
+        if steps or now - self._beat >= BEAT:
+            self._beat = now
+            self._records.beat(self.status(now), now)
+        return steps
+
+    def carry_out(self, told: Told, now: int) -> str:
+        """Do what a command says; return what came of it in a line."""
+        known: dict[str, Callable[[], str]] = {
+            "stop": self._stop,
+            "pause": self._pause,
+            "resume": self._resume,
+            "reset-breaker": lambda: self._reset_breaker(told.argument),
+            "flatten": lambda: self._flatten(now),
+        }
+        if told.name not in known:
+            return f"refused: this loop knows no command {told.name!r}"
+        return known[told.name]()
+
+    def status(self, now: int) -> dict[str, Any]:
+        """Return how the account stands, as plain values that JSON can hold."""
+        session, state = self.session, self.session.risk.state
+        portfolio = session.portfolio
+        return {
+            "time": now,
+            "equity": _number(portfolio.get_equity(portfolio.marks)),
+            "cash": str(portfolio.cash),
+            "reserved": str(portfolio.reserved),
+            "positions": [
+                _position(strategy, symbol, session)
+                for strategy, symbol in portfolio.held()
+                if portfolio.lots(strategy, symbol)
+            ],
+            "open_orders": [
+                {"key": key, "side": waiting.intent.side, "amount": str(waiting.intent.amount)}
+                for key, waiting in portfolio.pending.items()
+            ],
+            "breakers": {name: trip.detail for name, trip in state.trips.items()},
+            "paused": state.paused,
+            "quarantined": dict(state.quarantined),
+            "feeds": [
+                {
+                    "series": str(lag.series),
+                    "last": lag.last,
+                    "behind_ms": lag.behind_ms,
+                    "stale": lag.is_stale,
+                }
+                for lag in self.feed.lags(now)
+            ],
+        }
+
+    def _take(self, bars: list[Bar], now: int) -> Step:
+        """Trade on bars that closed at one time; those of long ago enter nothing."""
+        risk, too_late = self.session.risk, now - bars[0].end > LATEST
+        before = set(risk.stale)
+        if too_late:
+            risk.stale |= {bar.symbol for bar in bars}
+        step = self.session.on_bars(bars)
+        risk.stale = before
+        self._records.keep(tuple(self._decisions(step)), step, self.status(now), now)
+        for name in step.quarantined:
+            why = risk.state.quarantined.get(name, "")
+            self._notify(f"{name} failed and enters nothing any more, the others go on: {why}")
+        for name, trip in step.tripped:
+            self._notify(f"breaker {name} tripped: {trip.detail}")
+        return step
+
+    def _watch(self, now: int) -> None:
+        """Let nobody enter on a symbol whose feed is silent, and say so once."""
+        stale = {lag.series.symbol for lag in self.feed.lags(now) if lag.is_stale}
+        for symbol in sorted(stale - self._stale):
+            self._notify(f"{symbol}: the feed is silent; nothing is entered until it speaks again")
+        for symbol in sorted(self._stale - stale):
+            self._notify(f"{symbol}: the feed is back")
+        self._stale = stale
+        self.session.risk.stale = set(stale)
+
+    def _stop(self) -> str:
+        self.is_stopped = True
+        return "stopping after this step; positions stay as they are"
+
+    def _pause(self) -> str:
+        self.session.risk.pause("paused by command")
+        return "entries are paused; exits and stops go on"
+
+    def _resume(self) -> str:
+        self.session.risk.resume()
+        return "entries are allowed again"
+
+    def _reset_breaker(self, name: str) -> str:
+        risk = self.session.risk
+        if name not in risk.state.trips:
+            tripped = ", ".join(risk.state.trips) or "none"
+            return f"refused: breaker {name!r} is not tripped; tripped are: {tripped}"
+        risk.reset_breaker(name)
+        return f"breaker {name} is reset"
+
+    def _flatten(self, now: int) -> str:
+        session, count = self.session, 0
+        outcomes: list[Outcome] = []
+        for slot in session.slots:
+            if session.portfolio.lots(slot.strategy, slot.symbol):
+                close = session.portfolio.marks[slot.symbol]
+                moment = Moment(
+                    now // timeframe_ms(slot.timeframe) * timeframe_ms(slot.timeframe), close, now
+                )
+                outcomes += session.executor.flatten(slot.strategy, slot.symbol, moment)
+                count += 1
+        session.risk.pause("flattened by command")
+        refused = sum(isinstance(outcome, Refused) for outcome in outcomes)
+        rest = f", {refused} orders refused" if refused else ""
+        return f"closing {count} positions at the next price{rest}; entries are paused until resume"
+
+    def _decisions(self, step: Step) -> Iterable[Decided]:
+        for choice in step.choices:
+            yield from self._choice(choice, step.outcomes)
+
+    def _choice(self, choice: Choice, outcomes: Sequence[Outcome]) -> Iterable[Decided]:
+        about = choice.strategy, choice.symbol, choice.bar
+        for outcome in outcomes:
+            intent = outcome.intent
+            if (intent.strategy, intent.symbol, intent.bar) == about:
+                yield Decided(
+                    Series(self._exchange, intent.symbol, intent.timeframe),
+                    intent.bar,
+                    intent.strategy,
+                    f"{intent.purpose} {intent.side}",
+                    outcome.reason.value if isinstance(outcome, Refused) else "approved",
+                    _detail(outcome),
+                )
+
+
+def _detail(outcome: Outcome) -> dict[str, Any]:
+    intent = outcome.intent
+    stop, take = (None if price is None else str(price) for price in (intent.stop, intent.take))
+    detail = {"leg": intent.leg, "amount": str(intent.amount), "price": str(intent.price), "stop": stop}
+    detail |= {"take": take, "reason": intent.reason}
+    return detail | {"why": outcome.detail} if isinstance(outcome, Refused) else detail
+
+
+def _position(strategy: str, symbol: str, session: Session) -> dict[str, Any]:
+    portfolio = session.portfolio
+    held = portfolio.view(strategy, symbol)
+    amount = portfolio.amount(symbol, strategy)
+    mark = portfolio.marks.get(symbol, held.entry_price)
+    return {
+        "strategy": strategy,
+        "symbol": symbol,
+        "side": "long" if held.side > 0 else "short",
+        "amount": str(abs(amount)),
+        "entry_price": _number(held.entry_price),
+        "price": _number(mark),
+        "stop": _number(held.stop),
+        "take": _number(held.take),
+        "open_profit": _number(float(amount) * (mark - held.entry_price)),
+    }
+
+
+def _number(value: float) -> float | None:
+    # NaN is not JSON.
+    return value if math.isfinite(value) else None

@@ -1,0 +1,85 @@
+"""The loop's records in the database: one transaction a step, so that a kill loses a step or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Engine
+
+from core.live.loop import Decided, Told
+from core.lots import Trade
+from core.orders import Executed
+from core.session import Step
+from db import live
+
+
+class RunBook:
+    """Records of one run on one account."""
+
+    def __init__(self, engine: Engine, account: str, run_id: int, snapshot: Callable[[], Any]) -> None:
+        """Take what returns the account's state as plain values; it is kept with every step."""
+        self.run_id = run_id
+        self._engine, self._account, self._snapshot = engine, account, snapshot
+
+    def commands(self) -> Sequence[Told]:
+        """Return the commands that nobody has carried out, oldest first."""
+        waiting = live.waiting_commands(self._engine, self._account)
+        return [Told(command.id, command.name, command.argument) for command in waiting]
+
+    def answer(self, told: Told, outcome: str, now: int) -> None:
+        """Keep what came of a command, and the state it left."""
+        self._record(now=now)
+        live.take_command(self._engine, told.id, outcome, now)
+
+    def keep(self, decided: Sequence[Decided], step: Step, status: Mapping[str, Any], now: int) -> None:
+        """Keep one step, whole or not at all."""
+        self._record(
+            decisions=[live.DecisionRow(*one) for one in decided],
+            equity=[live.EquityRow(step.time, step.equity, float(status["cash"]))],
+            fills=[self._fill(event) for event in step.fills],
+            trades=[self._trade(trade) for trade in step.trades],
+            status=status,
+            now=now,
+        )
+
+    def beat(self, status: Mapping[str, Any], now: int) -> None:
+        """Keep how the account stands."""
+        live.record(self._engine, self.run_id, status=status, now=now)
+
+    def _record(self, **what: Any) -> None:
+        state = {(self._account, "session"): self._snapshot()}
+        live.record(self._engine, self.run_id, state=state, **what)
+
+    def _fill(self, event: Executed) -> dict[str, Any]:
+        fill = event.fill
+        return {
+            "account": self._account,
+            "exchange": fill.exchange,
+            "symbol": fill.symbol,
+            "fill_id": fill.id,
+            "strategy": event.intent.strategy,
+            "side": fill.side,
+            "amount": str(fill.amount),
+            "price": str(fill.price),
+            "fee": str(fill.fee),
+            "fee_asset": fill.fee_asset,
+            "ts": fill.time,
+            "reason": fill.reason or event.intent.reason,
+        }
+
+    def _trade(self, trade: Trade) -> dict[str, Any]:
+        return {
+            "account": self._account,
+            "strategy": trade.strategy,
+            "symbol": trade.symbol,
+            "side": "LONG" if trade.side > 0 else "SHORT",
+            "amount": str(trade.amount),
+            "entry_ts": trade.entry_time,
+            "exit_ts": trade.exit_time,
+            "entry_price": trade.entry_price,
+            "exit_price": trade.exit_price,
+            "gross": str(trade.gross),
+            "fees": str(trade.fees),
+            "reason": trade.reason,
+        }

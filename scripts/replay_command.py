@@ -1,0 +1,133 @@
+"""What run_live.py --replay does: one account over stored candles, and what came of it."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+
+from core.backtest_plan import PlannedRun, check_params, plan_runs, split_names
+from core.domain import Costs
+from core.errors import NoDataError
+from core.replay import Account, Feed, Replay, replay
+from core.reports.table import number, print_table
+from core.risk.limits import Limits
+from core.risk_manager import RiskManager
+from core.session import Step
+from core.settings import Settings
+from core.sql_data_source import SQLDataSource
+from core.utils import format_time, parse_time
+from scripts import cli
+from strategies.registry import REGISTRY, load_strategy
+
+MOST_TRIPS = 10
+"""Breakers shown, the first ones."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Load, replay, print."""
+    settings = cli.load_settings(overrides(args), check_params)
+    feeds = stored_feeds(args, settings)
+    costs, cash = settings.backtest.costs, settings.backtest.default_cash
+    for feed in feeds:
+        span = f"{format_time(int(feed.bars.ts[0]))} to {format_time(int(feed.bars.ts[-1]))} UTC"
+        print(f"{feed.name} on {feed.symbol} {feed.timeframe}: {feed.bars.ts.size:,} bars, {span}")
+    found = replay(feeds, Account(cash, costs, risk_of(settings, costs)), paced(args.speed))
+    print()
+    print_replay(found, cash)
+    return 0
+
+
+def overrides(args: argparse.Namespace) -> dict[str, object]:
+    """Return the settings that the command line changes."""
+    return {"db.url": args.db_url, "backtest.default_cash": args.cash}
+
+
+def members(args: argparse.Namespace, settings: Settings) -> list[PlannedRun]:
+    """Return which strategy trades what: those named, else all enabled, each on its own symbols."""
+    enabled = [name for name, module in REGISTRY.items() if _is_enabled(settings, module)]
+    symbols = [symbol.upper() for symbol in split_names(args.symbol)]
+    return plan_runs(
+        settings,
+        strategies=split_names(args.strategy) or enabled,
+        symbols=symbols,
+        timeframe=args.timeframe,
+    )
+
+
+def risk_of(settings: Settings, costs: Costs) -> RiskManager:
+    """Return the risk manager that the settings describe."""
+    risk = settings.risk
+    limits = {name: getattr(risk, name) for name in Limits.__dataclass_fields__ if hasattr(risk, name)}
+    return RiskManager(risk.default_risk_per_trade, risk.max_daily_loss_pct, Limits(**limits), costs)
+
+
+def stored_feeds(args: argparse.Namespace, settings: Settings) -> list[Feed]:
+    """Return the stored candles of every member. Raises NoDataError when one has none."""
+    source = SQLDataSource(settings.db.url, args.exchange or settings.exchange.name)
+    start, end = (None if text is None else parse_time(text) for text in (args.start, args.end))
+    feeds = []
+    for member in members(args, settings):
+        bars = source.get_bars(member.symbol, member.timeframe, None, start=start, end=end)
+        strategy = load_strategy(member.strategy)
+        feeds.append(Feed(member.strategy, strategy, member.params, member.symbol, member.timeframe, bars))
+    if not feeds:
+        raise NoDataError("no strategy has a symbol to trade: name one with --symbol, or in strategies.yaml")
+    return feeds
+
+
+def paced(speed: float | str) -> Callable[[Step], object] | None:
+    """Return what waits after each step, so that market time passes `speed` times as fast as real time."""
+    if isinstance(speed, str):
+        return None
+    began: list[tuple[int, float]] = []
+
+    def wait(step: Step) -> None:
+        began.append((step.time, time.monotonic())) if not began else None
+        due = began[0][1] + (step.time - began[0][0]) / 1000 / speed
+        time.sleep(max(0.0, due - time.monotonic()))
+
+    return wait
+
+
+def print_replay(found: Replay, cash: float) -> None:
+    """Print a row per strategy, the account, refusals and breakers."""
+    rows = [_row(name, found) for name in found.session.portfolio.results]
+    print_table(("strategy", "trades", "win %", "profit", "fees", "refused"), rows)
+    equity = found.equity
+    peak, deepest = float("-inf"), 0.0
+    for worth in equity.tolist():
+        peak = max(peak, worth)
+        deepest = max(deepest, 1 - worth / peak)
+    final = float(equity[-1])
+    print(
+        f"\naccount: {number(cash)} to {number(final)}, return {100 * (final / cash - 1):,.2f} %, "
+        f"max drawdown {100 * deepest:.2f} %, {found.bars:,} bars decided on"
+    )
+    for name, counts in found.refusals.items():
+        print(f"{name}: refused {_counted(counts)}")
+    for name, trip in found.trips[:MOST_TRIPS]:
+        print(f"breaker {name} tripped {format_time(trip.time)} UTC: {trip.detail}")
+    if len(found.trips) > MOST_TRIPS:
+        print(f"breakers tripped {len(found.trips):,} times in all")
+    for name, why in found.session.risk.state.quarantined.items():
+        print(f"{name} failed and was put aside: {why}")
+
+
+def _row(name: str, found: Replay) -> Sequence[str]:
+    trades = found.trades.get(name, ())
+    won = sum(trade.pnl > 0 for trade in trades)
+    profit = sum((trade.pnl for trade in trades), Decimal(0))
+    fees = sum((trade.fees for trade in trades), Decimal(0))
+    wins = number(100 * won / len(trades) if trades else None)
+    refused = sum(found.refusals.get(name, {}).values())
+    return name, f"{len(trades):,}", wins, number(float(profit)), number(float(fees)), f"{refused:,}"
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.items()))
+
+
+def _is_enabled(settings: Settings, module: str) -> bool:
+    return module in settings.strategies and settings.strategies[module].enabled

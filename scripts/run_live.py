@@ -1,0 +1,99 @@
+"""Trade on paper: all enabled strategies on one account, with its risk limits; or replay stored candles."""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from scripts import cli
+
+EXAMPLES = """\
+  run_live.py --use-sql --refresh-from-ccxt            follow the market, keeping its candles
+  run_live.py --once                                   one look at the market, then end
+  run_live.py --replay --start 2024-01-01 --exchange binance
+  run_live.py --replay --strategy TREND_EMA,MR_BB --symbol BTC/USDT --cash 5000
+  run_live.py --status                                 how the account stands, also while it runs
+  run_live.py --pause | --resume | --flatten | --stop  tell the running loop
+  run_live.py --reset-breaker daily_loss
+"""
+TOLD = ("stop", "flatten", "pause", "resume", "reset_breaker")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse, then replay, trade on paper, tell the loop something, or show how it stands."""
+    args = parse(argv)
+    if args.replay:
+        from scripts import replay_command
+
+        return replay_command.run(args)
+    from scripts import live_command
+
+    if args.status:
+        return live_command.show_status(args)
+    told = next((name for name in TOLD if getattr(args, name)), None)
+    if told is not None:
+        return live_command.tell(args, told)
+    return live_command.trade(args)
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """Return the arguments."""
+    parser = cli.parser(__doc__ or "", EXAMPLES)
+    _add_modes(parser)
+    _add_what(parser)
+    _add_account(parser)
+    args = parser.parse_args(argv)
+    if (args.start or args.end) and not args.replay:
+        parser.error("--start and --end choose stored candles: they need --replay")
+    if args.speed != "max" and not args.replay:
+        parser.error("--speed is of --replay; the market has its own")
+    if args.refresh_from_ccxt and not args.use_sql:
+        parser.error("--refresh-from-ccxt keeps candles in the database: it needs --use-sql")
+    if args.replay and (args.once or args.use_sql):
+        parser.error("--replay reads stored candles and ends by itself: leave --once and --use-sql out")
+    if args.json and not args.status:
+        parser.error("--json is of --status")
+    return args
+
+
+def _add_modes(parser: argparse.ArgumentParser) -> None:
+    modes = parser.add_argument_group("what to do (default: trade on paper)").add_mutually_exclusive_group()
+    modes.add_argument("--paper", action="store_true", help="trade on paper, which is the default")
+    modes.add_argument("--replay", action="store_true", help="run the same account over stored candles")
+    modes.add_argument("--status", action="store_true", help="show how the account stands")
+    modes.add_argument("--stop", action="store_true", help="end the running loop; positions stay")
+    modes.add_argument("--flatten", action="store_true", help="close all positions and pause entries")
+    modes.add_argument("--pause", action="store_true", help="no entries; exits and stops go on")
+    modes.add_argument("--resume", action="store_true", help="allow entries again")
+    modes.add_argument("--reset-breaker", metavar="NAME", help="reset daily_loss or drawdown")
+    parser.add_argument("--once", action="store_true", help="one look at the market, then end")
+    parser.add_argument("--json", action="store_true", help="--status as JSON")
+
+
+def _add_what(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_argument_group("what to trade")
+    what.add_argument(
+        "--strategy", action="append", default=[], metavar="NAME", help="default: all enabled ones"
+    )
+    what.add_argument("--symbol", action="append", default=[], help="default: as in strategies.yaml")
+    what.add_argument("--timeframe", help="1m … 1d (default: each strategy's own)")
+    what.add_argument("--exchange", type=cli.exchange_label, help="default: exchange.name in settings.yaml")
+    what.add_argument("--use-sql", action="store_true", help="read candles from the database")
+    what.add_argument("--refresh-from-ccxt", action="store_true", help="and load new ones into it first")
+    what.add_argument("--start", metavar="TIME", help="replay: first bar's open time, UTC")
+    what.add_argument("--end", metavar="TIME", help="replay: bars that open before this time")
+    what.add_argument(
+        "--speed", type=cli.speed, default="max", help="replay: times the market's own (default: max)"
+    )
+
+
+def _add_account(parser: argparse.ArgumentParser) -> None:
+    account = parser.add_argument_group("on which account")
+    account.add_argument("--account", default="paper", help="its name (default: paper)")
+    account.add_argument("--cash", type=float, help="of a new account (default: backtest.default_cash)")
+    account.add_argument("--db-url", help="database (default: HOT_CRYPTO_DB_URL, then settings.yaml)")
+
+
+if __name__ == "__main__":
+    cli.run(main)

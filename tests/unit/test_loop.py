@@ -1,0 +1,325 @@
+"""The loop of one paper account, on hand-made candles and with records in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.domain import Bars, Costs, Series
+from core.errors import UsageError
+from core.execution import Executor, Plan
+from core.live.feed import GRACE, Feed
+from core.live.loop import LATEST, Decided, Loop, Told
+from core.live.snapshot import restore, snapshot
+from core.paper_gateway import PaperGateway
+from core.portfolio import Portfolio
+from core.risk_manager import RiskManager, wide_open
+from core.session import LiveDecider, Session, Step
+from tests.markets import HOUR, START, random_bars
+from tests.scripted import SCRIPTED
+
+BTC = Series("x", "BTC/USDT", "1h")
+ETH = Series("x", "ETH/USDT", "1h")
+
+
+class Memory:
+    """Records that remember."""
+
+    def __init__(self) -> None:
+        self.told: list[Told] = []
+        self.answers: list[tuple[str, str]] = []
+        self.decided: list[Decided] = []
+        self.steps: list[Step] = []
+        self.beats: list[int] = []
+
+    def commands(self) -> Sequence[Told]:
+        return list(self.told)
+
+    def answer(self, told: Told, outcome: str, now: int) -> None:
+        self.told.remove(told)
+        self.answers.append((told.name, outcome))
+
+    def keep(self, decided: Sequence[Decided], step: Step, status: Mapping[str, Any], now: int) -> None:
+        json.dumps(status, allow_nan=False)
+        self.decided += decided
+        self.steps.append(step)
+
+    def beat(self, status: Mapping[str, Any], now: int) -> None:
+        json.dumps(status, allow_nan=False)
+        self.beats.append(now)
+
+
+class World:
+    """One account, its loop, and the candles shown so far."""
+
+    def __init__(self, orders: dict[int, float], risk: RiskManager | None = None, count: int = 40) -> None:
+        self.ts = START + HOUR * np.arange(count)
+        price = np.full(count, 100.0)
+        volume = np.zeros(count)
+        for bar, order in orders.items():
+            volume[bar] = order
+        self.bars = Bars(self.ts, price, price + 1, price - 1, price, volume)
+        self.memory, self.lines = Memory(), list[str]()
+        self.session, self.gateway = session_of(risk, [BTC])
+        self.session.portfolio.mark(BTC.symbol, 100.0)
+        feed = Feed(self.read, [BTC], {BTC: int(self.ts[1])})
+        self.loop = Loop("x", self.session, feed, self.memory, self.lines.append)
+
+    def read(self, series: Series, start: int, end: int) -> Bars:
+        first, stop = np.searchsorted(self.bars.ts, [start, end])
+        return self.bars.until(int(stop)).since(int(first))
+
+    def at(self, bar: int, late: int = 0) -> list[Step]:
+        """Look at the world when this bar has just closed."""
+        return self.loop.step(START + (bar + 1) * HOUR + late)
+
+    def tell(self, name: str, argument: str = "") -> str:
+        told = Told(len(self.memory.answers) + 1, name, argument)
+        self.memory.told.append(told)
+        self.loop.step(int(self.session.risk.state.time) or START + 2 * HOUR)
+        return self.memory.answers[-1][1]
+
+
+def session_of(risk: RiskManager | None, series: Sequence[Series]) -> tuple[Session, PaperGateway]:
+    risk, portfolio, costs = risk or wide_open(), Portfolio(10_000.0), Costs(0.001)
+    gateway = PaperGateway(portfolio.settled, costs, risk.markets)
+    session = Session(Executor(portfolio, risk, gateway, costs))
+    for one in series:
+        live = SCRIPTED.live({"params": {"stop_away": 5.0, "take_away": 5.0}})
+        plan = Plan(one.timeframe, SCRIPTED.rule.sizing(live.params))
+        session.add("SCRIPTED", one.symbol, plan, LiveDecider(one.symbol, live))
+    return session, gateway
+
+
+def test_a_closed_bar_is_decided_on_and_its_order_fills_at_the_next_open() -> None:
+    world = World({3: 1.0})
+    world.at(2)
+    (step,) = world.at(3)
+    assert [(one.action, one.outcome, one.bar_ts) for one in world.memory.decided] == [
+        ("entry buy", "approved", world.ts[3])
+    ]
+    assert world.memory.decided[0].series == BTC
+    assert world.memory.decided[0].detail["stop"] == "95.0"
+    assert step.fills == ()
+    (step,) = world.at(4)
+    assert [float(event.fill.price) for event in step.fills] == [100.0]
+    status = world.loop.status(START)
+    assert [(one["strategy"], one["side"], one["stop"]) for one in status["positions"]] == [
+        ("SCRIPTED", "long", 95.0)
+    ]
+    assert status["open_orders"] == []
+
+
+def test_an_order_that_waits_is_in_the_status() -> None:
+    world = World({3: 1.0})
+    world.at(2)
+    world.at(3)
+    (order,) = world.loop.status(START)["open_orders"]
+    assert order["side"] == "buy"
+
+
+def test_a_bar_missed_while_nothing_ran_enters_nothing_and_says_why() -> None:
+    world = World({3: 1.0, 5: 1.0})
+    world.at(6)
+    assert [one.outcome for one in world.memory.decided] == ["stale", "stale"]
+    assert "why" in world.memory.decided[0].detail
+    assert len(world.memory.steps) == 5
+    assert world.session.risk.stale == set()
+
+
+def test_a_bar_may_be_a_minute_late_and_still_enters() -> None:
+    world = World({3: 1.0, 5: 1.0})
+    world.at(2)
+    world.at(3, late=LATEST)
+    assert [one.outcome for one in world.memory.decided] == ["approved"]
+    other = World({3: 1.0})
+    other.at(2)
+    other.at(3, late=LATEST + 1)
+    assert [one.outcome for one in other.memory.decided] == ["stale"]
+
+
+def test_a_missed_bar_still_closes_what_is_held() -> None:
+    world = World({3: 1.0, 6: 3.0})
+    for bar in (2, 3, 4):
+        world.at(bar)
+    world.at(8)
+    assert [one.action for one in world.memory.decided] == ["entry buy", "exit sell"]
+    assert world.session.portfolio.lots("SCRIPTED", "BTC/USDT") == ()
+
+
+def test_a_silent_feed_is_reported_once_and_enters_nothing_until_it_is_back() -> None:
+    world = World({}, count=6)
+    world.at(5)
+    world.loop.step(START + 8 * HOUR)
+    world.loop.step(START + 9 * HOUR)
+    assert world.session.risk.stale == {"BTC/USDT"}
+    silent = "BTC/USDT: the feed is silent; nothing is entered until it speaks again"
+    assert world.lines.count(silent) == 1
+    more = World({}, count=20).bars
+    world.bars = more
+    world.loop.step(START + 20 * HOUR + GRACE)
+    assert world.lines[-1] == "BTC/USDT: the feed is back"
+    assert world.session.risk.stale == set()
+
+
+def test_what_the_feed_reports_is_told() -> None:
+    world = World({})
+    world.at(2)
+    keep = np.arange(40) != 3
+    world.bars = Bars(*(column[keep] for column in world.bars))
+    world.at(4)
+    assert any("1 bar missing before it" in line for line in world.lines)
+
+
+def test_a_pause_stops_entries_and_no_exit_until_it_is_lifted() -> None:
+    world = World({3: 1.0, 5: 1.0, 6: 3.0, 8: 1.0})
+    assert world.tell("pause") == "entries are paused; exits and stops go on"
+    for bar in range(2, 6):
+        world.at(bar)
+    assert [one.outcome for one in world.memory.decided] == ["paused", "paused"]
+    assert world.loop.status(START)["paused"] == "paused by command"
+    assert world.tell("resume") == "entries are allowed again"
+    for bar in range(6, 9):
+        world.at(bar)
+    assert [one.outcome for one in world.memory.decided][-1] == "approved"
+    assert world.lines[0] == "pause: entries are paused; exits and stops go on"
+
+
+def test_flatten_closes_everything_at_the_next_price_and_pauses() -> None:
+    world = World({3: 1.0, 7: 1.0})
+    for bar in range(2, 5):
+        world.at(bar)
+    assert world.tell("flatten") == "closing 1 positions at the next price; entries are paused until resume"
+    world.at(5)
+    assert world.session.portfolio.lots("SCRIPTED", "BTC/USDT") == ()
+    assert [trade.reason for step in world.memory.steps for trade in step.trades] == ["flatten"]
+    world.at(7)
+    assert world.memory.decided[-1].outcome == "paused"
+
+
+def test_stop_ends_the_loop_after_the_step_and_leaves_positions() -> None:
+    world = World({})
+    assert not world.loop.is_stopped
+    assert world.tell("stop") == "stopping after this step; positions stay as they are"
+    assert world.loop.is_stopped
+
+
+def test_a_tripped_breaker_is_told_and_reset_by_name_only() -> None:
+    risk = RiskManager(1.0, 0.5)
+    world = World({3: 1.0}, risk)
+    for bar in (2, 3, 4):
+        world.at(bar)
+    crash = world.bars.low.copy()
+    crash[5:] = 60.0
+    close = np.where(np.arange(40) >= 5, 60.0, 100.0)
+    world.bars = world.bars._replace(low=crash, close=close)
+    world.at(5)
+    assert any(line.startswith("breaker daily_loss tripped: equity") for line in world.lines)
+    assert "daily_loss" in world.loop.status(START)["breakers"]
+    assert world.tell("reset-breaker", "drawdown") == (
+        "refused: breaker 'drawdown' is not tripped; tripped are: daily_loss"
+    )
+    assert world.tell("reset-breaker", "daily_loss") == "breaker daily_loss is reset"
+    assert world.tell("reset-breaker", "daily_loss").endswith("tripped are: none")
+
+
+def test_a_command_that_the_loop_does_not_know_is_refused() -> None:
+    assert World({}).tell("reload") == "refused: this loop knows no command 'reload'"
+
+
+def test_a_strategy_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World({})
+    slot = world.session.slots[0]
+
+    def broken(bar: object, held: object) -> object:
+        raise ZeroDivisionError("a rule went wrong")
+
+    monkeypatch.setattr(slot.decider, "decide", broken)
+    world.at(2)
+    assert world.lines[-1].startswith("SCRIPTED failed and enters nothing any more, the others go on:")
+    assert "a rule went wrong" in world.lines[-1]
+    assert "SCRIPTED" in world.loop.status(START)["quarantined"]
+
+
+def test_signs_of_life_come_every_second_and_with_every_step() -> None:
+    world = World({})
+    world.at(2)
+    now = START + 3 * HOUR
+    for ms in (1, 999, 1000, 1500):
+        world.loop.step(now + ms)
+    assert world.memory.beats == [now, now + 1000]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_restart_at_any_bar_goes_on_as_if_nothing_had_happened(seed: int) -> None:
+    bars = random_bars(seed, 120, volatility=0.02, price=100.0)
+    rng = np.random.default_rng(seed)
+    orders = rng.choice(10, bars.close.size, p=[0.4, 0.1, 0.1, 0.08, 0.02, 0.1, 0.08, 0.05, 0.05, 0.02])
+    bars = bars._replace(volume=orders.astype(float))
+    whole, _ = session_of(None, [BTC, ETH])
+    expected = [whole.on_bars(group) for group in groups(bars)]
+    for cut in range(5, bars.close.size, 7):
+        first, paper = session_of(None, [BTC, ETH])
+        for group in groups(bars.until(cut)):
+            first.on_bars(group)
+        kept = json.loads(json.dumps(snapshot(first, paper), allow_nan=False))
+        again, gateway = session_of(None, [BTC, ETH])
+        newest = restore(again, gateway, kept)
+        assert set(newest.values()) == {int(bars.ts[cut - 1])}
+        # A strategy needs its candles; the scripted one needs the newest only.
+        for slot in again.slots:
+            decider = slot.decider
+            assert isinstance(decider, LiveDecider)
+            decider.strategy.state[slot.symbol] = first_state(first, slot.symbol)
+        found = [again.on_bars(group) for group in groups(bars.since(cut))]
+        assert [plain(step) for step in found] == [plain(step) for step in expected[cut:]]
+        assert again.portfolio.cash == whole.portfolio.cash
+        assert again.portfolio.results == whole.portfolio.results
+
+
+def groups(bars: Bars) -> list[list[Any]]:
+    from core.domain import Bar
+
+    rows = zip(*(column.tolist() for column in bars), strict=True)
+    return [
+        [Bar(symbol, "1h", row[0], row[0] + HOUR, *row[1:]) for symbol in ("BTC/USDT", "ETH/USDT")]
+        for row in rows
+    ]
+
+
+def first_state(session: Session, symbol: str) -> dict[str, Any]:
+    (slot,) = (slot for slot in session.slots if slot.symbol == symbol)
+    assert isinstance(slot.decider, LiveDecider)
+    return dict(slot.decider.strategy.state[symbol])
+
+
+def plain(step: Step) -> tuple[Any, ...]:
+    """Return what a step brought, without numbers of bars, which a restart may count anew."""
+    fills = [
+        (event.fill.side, event.fill.amount, event.fill.price, event.fill.fee, event.intent.key)
+        for event in step.fills
+    ]
+    trades = [trade._replace(entry_bar=0, exit_bar=0) for trade in step.trades]
+    outcomes = [(outcome.intent.key, type(outcome).__name__) for outcome in step.outcomes]
+    return step.time, step.equity, fills, trades, outcomes
+
+
+def test_a_snapshot_of_another_format_is_refused() -> None:
+    session, gateway = session_of(None, [BTC])
+    kept = snapshot(session, gateway) | {"format": 99}
+    with pytest.raises(UsageError, match="format 99, this program reads 1"):
+        restore(session, gateway, kept)
+
+
+def test_what_a_missing_strategy_holds_is_never_forgotten() -> None:
+    world = World({3: 1.0})
+    for bar in (2, 3, 4):
+        world.at(bar)
+    kept = snapshot(world.session, world.gateway)
+    other, gateway = session_of(None, [ETH])
+    with pytest.raises(UsageError, match="holds BTC/USDT of SCRIPTED, which is not to trade it now"):
+        restore(other, gateway, kept)
