@@ -68,3 +68,61 @@ def bollinger(x: FloatArray, period: int, width: float) -> tuple[FloatArray, Flo
     """
     mid, spread = sma(x, period), width * std(x, period)
     return mid, mid + spread, mid - spread
+
+
+@remembered
+def highest(x: FloatArray, period: int) -> FloatArray:
+    """Return the greatest of the last `period` values, this one included. Source: TA-Lib MAX."""
+    return np.asarray(talib.MAX(x, period)) if period > 1 else x
+
+
+@remembered
+def lowest(x: FloatArray, period: int) -> FloatArray:
+    """Return the least of the last `period` values, this one included. Source: TA-Lib MIN."""
+    return np.asarray(talib.MIN(x, period)) if period > 1 else x
+
+
+@remembered
+def rsi(x: FloatArray, period: int) -> FloatArray:
+    """Return the relative strength index, 0 to 100, Wilder smoothing; first value at index period.
+
+    Source: J. W. Wilder, New Concepts in Technical Trading Systems (1978); TA-Lib RSI.
+    """
+    return np.asarray(talib.RSI(x, period))
+
+
+@remembered
+def adx(high: FloatArray, low: FloatArray, close: FloatArray, period: int) -> FloatArray:
+    """Return the average directional index, 0 to 100; first value at index 2 * period - 1.
+
+    Smoothed twice, so it forgets its start only after twice as many bars as an ATR of that period.
+    Source: Wilder (1978); TA-Lib ADX.
+    """
+    return np.asarray(talib.ADX(high, low, close, period))
+
+
+@remembered
+def macd(x: FloatArray, fast: int, slow: int, signal: int) -> tuple[FloatArray, FloatArray]:
+    """Return (line, signal) in price units: fast EMA less slow EMA, and that line's own EMA.
+
+    First values at index slow - 1 and slow + signal - 2. Source: G. Appel, Technical Analysis (2005).
+    TA-Lib's MACD starts the fast EMA later than its own EMA does; this one does not.
+    """
+    line = ema(x, fast) - ema(x, slow)
+    return line, ema(line, signal)
+
+
+@remembered
+def stochastic(
+    high: FloatArray, low: FloatArray, close: FloatArray, period: int, smooth: int
+) -> tuple[FloatArray, FloatArray]:
+    """Return (k, d), 0 to 100: where the close lies in the range of `period` bars, averaged once and twice.
+
+    50 where the range is empty. First values at index period + smooth - 2 and period + 2 * smooth - 3.
+    Source: G. Lane, the slow stochastic; TA-Lib's STOCH keeps running sums, this one looks at windows alone.
+    """
+    top, bottom = highest(high, period), lowest(low, period)
+    width = top - bottom
+    raw = np.where(width > 0, 100.0 * (close - bottom) / np.where(width > 0, width, 1.0), 50.0)
+    k = sma(np.where(np.isnan(width), np.nan, raw), smooth)
+    return k, sma(k, smooth)

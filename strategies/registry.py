@@ -15,6 +15,21 @@ REGISTRY = {
     "MR_BB": "mean_reversion_bb",
     "SQZ_BO": "squeeze_breakout",
     "GRID_LR": "grid_ladder",
+    "SMA_CROSS": "sma_cross",
+    "MACD_CROSS": "macd_crossover",
+    "RSI_REVERSION": "rsi_reversion",
+    "SUPERTREND": "supertrend",
+    "TURTLE": "turtle",
+    "MOMENTUM": "momentum",
+    "TRIPLE_MOMENTUM": "triple_momentum",
+    "VOL_HUNTER": "volatility_hunter",
+    "RSI_DIVERGENCE": "rsi_divergence",
+    "ICHIMOKU": "ichimoku",
+    "VWAP_BOUNCE": "vwap_bounce",
+    "DUAL_THRUST": "dual_thrust",
+    "ADAPTIVE": "adaptive",
+    "ENHANCED": "enhanced",
+    "HIGH_RISK": "high_risk",
 }
 """Name in tables and the database -> module in this package, which is also its key in strategies.yaml."""
 

@@ -147,7 +147,7 @@ def test_all_strategies_are_compared_on_all_symbols_best_first(db_url: str) -> N
         (symbol, name) for symbol in ("BTC/USDT", "ETH/USDT") for name in REGISTRY
     }
     assert table["final_equity"].is_monotonic_decreasing
-    assert len(list_runs(db_url)) == 8
+    assert len(list_runs(db_url)) == 2 * len(REGISTRY)
 
 
 def test_processes_give_the_same_results_as_one_process(db_url: str) -> None:

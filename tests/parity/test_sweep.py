@@ -16,14 +16,14 @@ from core.optimise.param_sets import grid
 from core.optimise.sweep import sweep
 from core.results import RunSpec
 from strategies.registry import REGISTRY, load_strategy
+from tests.lively import LIVELY
 from tests.markets import random_bars
 
 BTC, ETH = Series("binanceus", "BTC/USDT", "1h"), Series("binanceus", "ETH/USDT", "1h")
 COSTS = Costs(0.001, 0.0002)
 VALUES: dict[str, dict[str, list[float]]] = {
     "TREND_EMA": {"ema_fast": [5, 10], "ema_slow": [20, 40], "rr_ratio": [1.0, 3.0]},
-    "MR_BB": {},
-    "SQZ_BO": {},
+    **{name: {key: [value] for key, value in lively.items()} for name, lively in LIVELY.items()},
     "GRID_LR": {"levels": [2, 5], "step_atr_mult": [0.5, 1.0]},
 }
 

@@ -46,16 +46,16 @@ def test_the_shipped_configuration_loads_and_is_the_specification(tmp_path: Path
     assert settings.db.url is None
     assert settings.risk.default_risk_per_trade == 0.01
     assert settings.backtest.costs == Costs(commission=0.001, spread=0.0)
-    assert list(settings.strategies) == [
+    # The specification's four; the others are there to be named.
+    assert [name for name, strategy in settings.strategies.items() if strategy.enabled] == [
         "trend_ema",
         "mean_reversion_bb",
         "squeeze_breakout",
         "grid_ladder",
     ]
     for strategy in settings.strategies.values():
-        assert strategy.enabled
         assert strategy.symbols == ("BTC/USDT", "ETH/USDT")
-        assert strategy.timeframe == "4h"
+        assert strategy.timeframe == "4h" or not strategy.enabled
     assert {market.symbol for market in settings.markets} == {"BTC/USDT", "ETH/USDT"}
 
 

@@ -1,0 +1,78 @@
+"""Dual thrust (DUAL_THRUST): follow a move from the session's open that is large for the sessions before.
+
+Entry   the close crosses the session's open plus `up_ratio` ranges of the last `day_count` sessions upwards:
+        long; the open less `down_ratio` ranges downwards: short. A session is `session_bars` bars by UTC
+        (24 of 1h: a day).
+Exit    the opposite entry turns the position round; stop `atr_stop_mult` ATRs from the close of the signal.
+Source  the project's documents (range breakout); M. Chalek's Dual Thrust.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, NamedTuple
+
+from core.domain import Bars, Decision, FloatArray, PositionView, enter, hold
+from strategies.base import BacktestStrategy, BaseStrategy
+from strategies.indicators import atr
+from strategies.indicators_more import thrust
+from strategies.rule import WILDER, StrategyRule, T
+
+
+class Params(NamedTuple):
+    """Sessions in bars and their number, ranges as fractions, the stop in ATRs."""
+
+    session_bars: int = 24
+    day_count: int = 4
+    up_ratio: float = 0.5
+    down_ratio: float = 0.5
+    atr_period: int = 14
+    atr_stop_mult: float = 3.0
+    risk_per_trade: float = 0.01
+
+
+class Columns(NamedTuple, Generic[T]):
+    """What the decision reads, per bar."""
+
+    close: T
+    start: T
+    reach: T
+    atr: T
+
+
+def columns(bars: Bars, p: Params) -> Columns[FloatArray]:
+    """Compute the columns; arrays as long as the bars."""
+    start, reach = thrust(*bars[:5], p.session_bars, p.day_count)
+    return Columns(bars.close, start, reach, atr(bars.high, bars.low, bars.close, p.atr_period))
+
+
+def decide(now: Columns[float], prev: Columns[float], held: PositionView, p: Params) -> Decision:
+    """Return the position wanted from the next open on."""
+    upper, lower = now.start + p.up_ratio * now.reach, now.start - p.down_ratio * now.reach
+    if now.close > upper and prev.close <= upper and held.side <= 0:
+        return enter(1.0, now.close - p.atr_stop_mult * now.atr)
+    if now.close < lower and prev.close >= lower and held.side >= 0:
+        return enter(-1.0, now.close + p.atr_stop_mult * now.atr)
+    return hold(held)
+
+
+RULE = StrategyRule(
+    name="DUAL_THRUST",
+    params=Params,
+    columns=columns,
+    decide=decide,
+    longest=lambda p: max(p.session_bars * (p.day_count + 3), p.atr_period),
+    bounds={"session_bars": (2, 1440), "day_count": (1, 30)},
+    history=lambda p: max(p.session_bars * (p.day_count + 4), WILDER * p.atr_period),
+)
+
+
+class DualThrustBacktest(BacktestStrategy):
+    """DUAL_THRUST on Backtesting.py."""
+
+    rule = RULE
+
+
+class DualThrustLive(BaseStrategy):
+    """DUAL_THRUST bar by bar."""
+
+    rule = RULE

@@ -1,0 +1,80 @@
+"""Volatility hunter (VOL_HUNTER): fade a rush that is extreme by two measures at once.
+
+Entry   flat, close below the lower of wide Bollinger Bands and RSI below `rsi_low`: long; above the upper one
+        and RSI above `rsi_high`: short.
+Exit    take-profit at the middle band of the signal bar, and by rule at a close beyond the middle band; stop
+        `atr_stop_mult` ATRs from the close of the signal.
+Source  the project's documents; Bollinger (2001), RSI after Wilder (1978).
+"""
+
+from __future__ import annotations
+
+from typing import Generic, NamedTuple
+
+from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold
+from strategies.base import BacktestStrategy, BaseStrategy
+from strategies.indicators import atr, bollinger, rsi
+from strategies.rule import WILDER, StrategyRule, T
+
+
+class Params(NamedTuple):
+    """Periods in bars, the bands in standard deviations, RSI from 0 to 100, the stop in ATRs."""
+
+    bb_period: int = 20
+    bb_std: float = 2.5
+    rsi_period: int = 14
+    rsi_low: float = 25.0
+    rsi_high: float = 75.0
+    atr_period: int = 14
+    atr_stop_mult: float = 3.0
+    risk_per_trade: float = 0.01
+
+
+class Columns(NamedTuple, Generic[T]):
+    """What the decision reads, per bar."""
+
+    close: T
+    mid: T
+    upper: T
+    lower: T
+    rsi: T
+    atr: T
+
+
+def columns(bars: Bars, p: Params) -> Columns[FloatArray]:
+    """Compute the columns; arrays as long as the bars."""
+    bands = bollinger(bars.close, p.bb_period, p.bb_std)
+    return Columns(bars.close, *bands, rsi(bars.close, p.rsi_period), atr(*bars[2:5], p.atr_period))
+
+
+def decide(now: Columns[float], prev: Columns[float], held: PositionView, p: Params) -> Decision:
+    """Return the position wanted from the next open on."""
+    if (held.side > 0 and now.close >= now.mid) or (held.side < 0 and now.close <= now.mid):
+        return flat(Reason.RULE)
+    side = (now.close < now.lower and now.rsi < p.rsi_low) - (now.close > now.upper and now.rsi > p.rsi_high)
+    if held.side != 0 or side == 0:
+        return hold(held)
+    return enter(side, now.close - side * p.atr_stop_mult * now.atr, now.mid)
+
+
+RULE = StrategyRule(
+    name="VOL_HUNTER",
+    params=Params,
+    columns=columns,
+    decide=decide,
+    longest=lambda p: max(p.bb_period, p.rsi_period, p.atr_period),
+    orders=(("rsi_low", "rsi_high"),),
+    history=lambda p: max(p.bb_period + 1, WILDER * max(p.rsi_period, p.atr_period)),
+)
+
+
+class VolatilityHunterBacktest(BacktestStrategy):
+    """VOL_HUNTER on Backtesting.py."""
+
+    rule = RULE
+
+
+class VolatilityHunterLive(BaseStrategy):
+    """VOL_HUNTER bar by bar."""
+
+    rule = RULE
