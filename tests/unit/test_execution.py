@@ -1,0 +1,241 @@
+"""From signals to orders: sized, named, approved, reserved and handed over once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.domain import FLAT, Costs, Decision, PositionView, Reason, enter, flat, hold
+from core.errors import UsageError
+from core.execution import Executor, Moment, Plan, changes, decision_of
+from core.multi_backtester import runner
+from core.orders import Approved, Executed, Protection, Purpose, RefusalReason, Refused
+from core.paper_gateway import PaperGateway
+from core.portfolio import Portfolio
+from core.risk.limits import Limits, Market
+from core.risk_manager import RiskManager, wide_open
+from core.sizing import Sizing
+from strategies.base import StrategySignal
+from tests.account_help import SYMBOL, D, bar, fill_of
+from tests.markets import HOUR, START
+
+FREE = Costs(0.0, 0.0)
+MOMENT = Moment(START, 100.0, START + HOUR)
+PLANS = {"A": Plan("1h", Sizing(lot=1.0)), "LADDER": Plan("1h", Sizing(lot=1.0), is_ladder=True)}
+
+
+def executor(cash: float = 10_000.0, risk: RiskManager | None = None, **given: Any) -> Executor:
+    made = Executor(Portfolio(cash), risk or wide_open(FREE), costs=FREE, plans=PLANS, **given)
+    made.portfolio.mark(SYMBOL, 100.0)
+    return made
+
+
+def order(made: Executor, want: Decision, strategy: str = "A", moment: Moment = MOMENT) -> list[Any]:
+    return made.execute(strategy, SYMBOL, want, made.portfolio.view(strategy, SYMBOL), moment)
+
+
+def filled(made: Executor, number: int) -> None:
+    """Let a quiet bar fill what was ordered, and book it."""
+    for event in made.gateway.on_bars([bar(number)]):
+        if isinstance(event, Executed):
+            made.portfolio.book(event.intent, event.fill, number)
+        made.portfolio.release(event.intent.key)
+
+
+def test_an_entry_is_sized_named_and_paid_for() -> None:
+    made = executor()
+    (approved,) = order(made, enter(1.0, 90.0, 120.0))
+    assert isinstance(approved, Approved)
+    wanted = approved.intent
+    assert wanted.key == f"A|{SYMBOL}|1h|{START}|main|entry"
+    assert (wanted.amount, wanted.side, wanted.share) == (D(10), "buy", 1.0)
+    assert (wanted.stop, wanted.take, wanted.price) == (D("90.0"), D("120.0"), D("100.0"))
+    assert (wanted.created_at, wanted.valid_until) == (START + HOUR, START + 2 * HOUR)
+    assert made.portfolio.reserved == 1_000
+
+
+def test_the_accounts_risk_per_trade_caps_the_strategys() -> None:
+    made = executor(risk=RiskManager(0.005, None, costs=FREE))
+    (approved,) = order(made, enter(1.0, 90.0))
+    assert approved.intent.amount == 5
+    tiny = executor(risk=RiskManager(1e-9, None, costs=FREE))
+    (refused,) = order(tiny, enter(1.0, 90.0))
+    assert (refused.reason, refused.intent.amount) == (RefusalReason.LOT, 0)
+
+
+def test_the_same_decision_seen_twice_is_one_order() -> None:
+    made = executor()
+    assert len(order(made, enter(1.0))) == 1
+    assert order(made, enter(1.0)) == []
+    filled(made, 0)
+    assert len(made.portfolio.lots("A", SYMBOL)) == 1
+
+
+def test_what_is_held_already_orders_nothing() -> None:
+    made = executor()
+    assert order(made, flat()) == []
+    assert order(made, hold(FLAT)) == []
+    order(made, enter(1.0, 90.0))
+    filled(made, 0)
+    assert order(made, hold(made.portfolio.view("A", SYMBOL))) == []
+
+
+def test_moved_stops_reach_portfolio_and_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = executor()
+    order(made, enter(1.0, 90.0))
+    filled(made, 0)
+    moves: list[Protection] = []
+    monkeypatch.setattr(made.gateway, "protect", moves.append)
+    assert order(made, Decision(1.0, 95.0)) == []
+    assert moves == [Protection("A", SYMBOL, D("95.0"), None)]
+    assert made.portfolio.view("A", SYMBOL).stop == 95.0
+
+
+def test_the_other_side_closes_first_and_then_opens() -> None:
+    made = executor()
+    order(made, enter(0.5))
+    filled(made, 0)
+    later = Moment(START + HOUR, 100.0, START + 2 * HOUR)
+    leaving, entry = order(made, enter(-0.5), moment=later)
+    assert (leaving.intent.purpose, leaving.intent.side, leaving.intent.reason) == (
+        Purpose.EXIT,
+        "sell",
+        "reverse",
+    )
+    assert leaving.intent.leg == f"lot-{START}-0"
+    assert (entry.intent.purpose, entry.intent.side) == (Purpose.ENTRY, "sell")
+    filled(made, 1)
+    assert made.portfolio.view("A", SYMBOL).side == -1
+
+
+def test_less_of_the_same_side_closes_a_part() -> None:
+    made = executor()
+    order(made, enter(1.0))
+    filled(made, 0)
+    (leaving,) = order(made, enter(0.6), moment=Moment(START + HOUR, 100.0, START + 2 * HOUR))
+    assert (leaving.intent.amount, leaving.intent.share, leaving.intent.reason) == (D(38), 0.6, "reduce")
+    filled(made, 1)
+    assert made.portfolio.view("A", SYMBOL).target == 0.6
+
+
+def test_no_more_of_a_lot_is_sold_than_is_not_for_sale_yet() -> None:
+    made = executor()
+    order(made, enter(1.0))
+    filled(made, 0)
+    for hour, amount in ((1, D(95)), (2, None)):
+        outcomes = order(made, flat(Reason.RULE), moment=Moment(START + hour * HOUR, 100.0, START + 9 * HOUR))
+        assert [outcome.intent.amount for outcome in outcomes] == ([amount] if amount else [])
+    assert made.flatten("A", SYMBOL, MOMENT) == []
+
+
+def test_a_person_flattens_whatever_is_tripped() -> None:
+    made = executor()
+    order(made, enter(1.0))
+    filled(made, 0)
+    made.risk.pause("lunch")
+    (approved,) = made.flatten("A", SYMBOL, MOMENT)
+    assert (approved.intent.purpose, approved.intent.amount) == (Purpose.FLATTEN, D(95))
+    filled(made, 1)
+    assert made.portfolio.positions == {}
+
+
+def test_a_ladder_orders_rung_by_rung() -> None:
+    made = executor()
+    want = Decision(0.4, take=110.0, rungs=0b110)
+    outcomes = order(made, want, "LADDER")
+    assert [outcome.intent.leg for outcome in outcomes] == ["rung-1", "rung-2"]
+    filled(made, 0)
+    assert made.portfolio.view("LADDER", SYMBOL).rungs == 0b110
+    (leaving,) = order(
+        made, Decision(0.2, rungs=0b100), "LADDER", Moment(START + HOUR, 100.0, START + 2 * HOUR)
+    )
+    assert leaving.intent.leg == f"lot-{START}-1"
+
+
+def test_what_risk_refuses_is_not_handed_over() -> None:
+    made = executor(risk=RiskManager(1.0, None, Limits(max_exposure_pct=1.0), FREE))
+    (refused,) = order(made, enter(1.0))
+    assert isinstance(refused, Refused)
+    assert refused.reason is RefusalReason.EXPOSURE
+    assert made.portfolio.pending == {}
+
+
+def test_what_the_gateway_refuses_frees_its_cash() -> None:
+    portfolio = Portfolio(10_000)
+    strict = PaperGateway(10_000.0, FREE, {SYMBOL: Market(min_notional=D(10**9))})
+    made = Executor(portfolio, wide_open(FREE), strict, FREE, PLANS)
+    portfolio.mark(SYMBOL, 100.0)
+    (refused,) = order(made, enter(1.0))
+    assert isinstance(refused, Refused)
+    assert portfolio.reserved == 0
+
+
+def test_sizing_s_refusals_are_told_with_their_reason() -> None:
+    made = executor()
+    (refused,) = order(made, enter(1.0, 110.0))
+    assert (refused.reason, refused.intent.side) == (RefusalReason.BRACKET, "buy")
+    (refused,) = order(made, enter(-1.0, 90.0))
+    assert (refused.reason, refused.intent.side) == (RefusalReason.BRACKET, "sell")
+
+
+def test_a_signal_of_the_specification_is_executed_at_its_candle() -> None:
+    made = executor()
+    for time in (START, datetime.fromtimestamp(START / 1000, UTC)):
+        signal = StrategySignal(SYMBOL, "OPEN_LONG", 1.0, {"target": 1.0, "stop": 90.0, "reason": "entry"})
+        outcomes = made.execute_signal(SYMBOL, signal, {"time": time, "close": 101.0}, "A")
+        assert [outcome.intent.bar for outcome in outcomes] == ([START] if time == START else [])
+    with pytest.raises(UsageError, match="candle time"):
+        made.execute_signal(SYMBOL, signal, {"time": "noon", "close": 101.0}, "A")
+    with pytest.raises(UsageError, match="unknown strategy"):
+        made.execute_signal(SYMBOL, signal, {"time": START, "close": 101.0}, "Z")
+    with pytest.raises(UsageError, match="unknown strategy"):
+        made.flatten("Z", SYMBOL, MOMENT)
+
+
+def test_live_needs_a_gateway() -> None:
+    with pytest.raises(UsageError, match="gateway"):
+        executor(live=True)
+    assert executor(live=True, gateway=PaperGateway(1.0, FREE)).live
+
+
+def test_signals_stand_for_the_decision_they_came_from() -> None:
+    held = PositionView(1, 100.0, 90.0, 120.0, 2, 0b10, 1.0)
+    assert decision_of([StrategySignal("X", "HOLD", extra={"reason": "warm-up"})], held) == hold(held)
+    assert decision_of([StrategySignal("X", "HOLD")], held) == hold(held)
+    opened = [StrategySignal("X", "OPEN_LONG", extra={"target": 0.4, "take": 9.0, "stop": None, "level": 2})]
+    want = decision_of(opened, held)
+    assert (want.target, want.take, want.rungs) == (0.4, 9.0, 0b110)
+    assert np.isnan(want.stop)
+    closed = [StrategySignal("X", "CLOSE_LONG", extra={"target": 0.0, "reason": "rule", "level": 1})]
+    assert decision_of(closed, held)[3:] == Decision(0.0, reason=Reason.RULE, rungs=0)[3:]
+
+
+def test_a_change_is_what_the_fill_model_would_act_on() -> None:
+    held = PositionView(1, 100.0, 90.0, float("nan"), 2, 0, 0.5)
+    assert not changes(hold(held), held, is_ladder=False)
+    for want in (Decision(0.6, 90.0), Decision(0.5, 91.0), Decision(0.5, 90.0, 120.0), Decision(0.0)):
+        assert changes(want, held, is_ladder=False)
+    assert not changes(Decision(0.9), held, is_ladder=True)
+    assert changes(Decision(0.9, rungs=2), held, is_ladder=True)
+
+
+def test_an_unknown_engine_is_refused() -> None:
+    with pytest.raises(UsageError, match="did you mean fast"):
+        runner("fats")
+
+
+def test_a_partly_filled_exit_can_be_asked_for_again() -> None:
+    made = executor()
+    order(made, enter(1.0))
+    filled(made, 0)
+    (leaving,) = order(made, flat(), moment=Moment(START + HOUR, 100.0, START + 2 * HOUR))
+    part = replace(leaving.intent, amount=D(5))
+    made.portfolio.book(leaving.intent, fill_of(part))
+    made.portfolio.release(leaving.intent.key)
+    (again,) = order(made, flat(), moment=Moment(START + 2 * HOUR, 100.0, START + 3 * HOUR))
+    assert again.intent.amount == 90
+    assert made.portfolio.view("A", SYMBOL).target == 1.0
