@@ -128,7 +128,7 @@ def session_vwap(
     typical = (high + low + close) / 3
     paid, traded = typical * volume, volume.copy()
     starts = _starts(ts // DAY).tolist()
-    for first, stop in zip(starts, [*starts[1:], ts.size], strict=True):
+    for first, stop in zip(starts, [*starts[1:], ts.size], strict=False):
         # Day by day: one running sum over all days would depend on where the series starts.
         paid[first:stop], traded[first:stop] = paid[first:stop].cumsum(), traded[first:stop].cumsum()
     out = np.where(traded > 0, paid / np.where(traded > 0, traded, 1.0), typical)

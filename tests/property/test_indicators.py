@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain import Bars, FloatArray
-from strategies.indicators import atr, bollinger, ema, sma, std
+from strategies import indicators_more as more
+from strategies.indicators import adx, atr, bollinger, ema, macd, rsi, sma, std, stochastic
 from tests.markets import random_bars
 
 INDICATORS: dict[str, Callable[[Bars], FloatArray]] = {
@@ -18,6 +19,21 @@ INDICATORS: dict[str, Callable[[Bars], FloatArray]] = {
     "atr": lambda b: atr(b.high, b.low, b.close, 10),
     "upper band": lambda b: bollinger(b.close, 10, 2.0)[1],
     "lower band": lambda b: bollinger(b.close, 10, 2.0)[2],
+    "macd signal": lambda b: macd(b.close, 6, 10, 5)[1],
+    "stochastic": lambda b: stochastic(*b[2:5], 10, 3)[1],
+    # Wilder's smoothing forgets later than after forty periods: shorter ones here.
+    "rsi": lambda b: rsi(b.close, 6),
+    "adx": lambda b: adx(*b[2:5], 6),
+    "donchian": lambda b: more.donchian(b.high, b.low, 10)[0],
+    "cloud": lambda b: more.ichimoku(b.high, b.low, 5, 10, 20)[2],
+    "supertrend": lambda b: more.supertrend(b.ts, *b[2:5], 4, 2.0)[0],
+    "supertrend side": lambda b: more.supertrend(b.ts, *b[2:5], 4, 2.0)[1],
+    "day's vwap": lambda b: more.session_vwap(b.ts, *b[2:]),
+    "rolling vwap": lambda b: more.rolling_vwap(*b[2:], 10),
+    "divergence": lambda b: more.divergence(b.high, b.low, rsi(b.close, 6), 3, 30),
+    "crossed": lambda b: more.crossed(ema(b.close, 3) - ema(b.close, 8), 4),
+    "longer trend": lambda b: more.longer_trend(b.ts, b.close, 3, 3, 6),
+    "thrust": lambda b: more.thrust(*b[:5], 8, 3)[1],
 }
 
 

@@ -1,7 +1,8 @@
 """Indicators against numbers nobody here computed.
 
 The candles and the expected values are from Stock.Indicators (Apache-2.0), its published results for
-EMA(20), ATR(14), SMA(20) and BollingerBands(20, 2) on its default quotes.
+EMA(20), ATR(14), SMA(20), BollingerBands(20, 2), RSI(14), MACD(12, 26, 9) and STO(14, 3, 3) on its default
+quotes.
 """
 
 from __future__ import annotations
@@ -9,33 +10,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.domain import FloatArray
-from strategies.indicators import atr, bollinger, ema, sma, std
-
-# fmt: off
-HIGH = np.array([
-    213.35, 214.22, 214.06, 215.17, 214.53, 214.89, 214.55, 214.22, 214.84, 214.25, 214.27, 214.46,
-    214.75, 214.28, 215.48, 216.89, 217.02, 216.91, 215.59, 215.03, 215.96, 215.5, 216.87, 216.66,
-    216.97, 216.72, 218.19, 218.97, 220.19, 220.8,
-])
-LOW = np.array([
-    211.52, 213.15, 213.02, 213.42, 213.91, 213.52, 213.13, 212.53, 214.17, 213.33, 213.42, 212.96,
-    213.49, 212.83, 213.77, 215.89, 216.36, 216.12, 213.9, 213.82, 214.4, 214.29, 215.84, 215.92,
-    216.09, 215.7, 216.84, 217.88, 219.23, 219.33,
-])
-CLOSE = np.array([
-    212.8, 214.06, 213.89, 214.66, 213.95, 213.95, 214.55, 214.02, 214.51, 213.75, 214.22, 213.43,
-    214.21, 213.66, 215.03, 216.89, 216.66, 216.32, 214.98, 214.96, 215.05, 215.19, 216.67, 216.28,
-    216.29, 216.58, 217.86, 218.72, 219.91, 220.79,
-])
-# fmt: on
-
-
-def expect(values: FloatArray, first: int, known: dict[int, float]) -> None:
-    assert np.isnan(values[:first]).all()
-    assert not np.isnan(values[first:]).any()
-    for index, value in known.items():
-        assert values[index] == pytest.approx(value, rel=1e-12)
+from strategies.indicators import (
+    adx,
+    atr,
+    bollinger,
+    ema,
+    highest,
+    lowest,
+    macd,
+    rsi,
+    sma,
+    std,
+    stochastic,
+)
+from tests.quotes import CLOSE, HIGH, LOW, expect
 
 
 def test_ema_equals_the_published_series() -> None:
@@ -61,6 +49,45 @@ def test_bollinger_bands_equal_the_published_series() -> None:
     expect((upper - lower) / mid, 19, {19: 0.01924017262088604, 29: 0.035532379898507424})
 
 
+def test_rsi_equals_the_published_series() -> None:
+    known = {14: 62.054054054053964, 20: 56.64956897038861, 29: 77.10353999199619}
+    expect(rsi(CLOSE, 14), 14, known)
+
+
+def test_macd_equals_the_published_series() -> None:
+    line, signal = macd(CLOSE, 12, 26, 3)
+    expect(line, 25, {25: 0.880896365451747, 29: 1.5171854098314839})
+    expect(signal, 27, {27: line[25:28].mean(), 28: (line[25:28].mean() + line[28]) / 2})
+
+
+def test_the_stochastic_equals_the_published_series() -> None:
+    k, d = stochastic(HIGH, LOW, CLOSE, 14, 3)
+    expect(k, 15, {17: 92.13066072754248, 20: 54.93689680772079, 29: 96.88447894035276})
+    expect(d, 17, {17: 88.49953635785782, 20: 65.42934917099707, 29: 94.86975796186961})
+
+
+def test_the_stochastic_stands_in_the_middle_of_an_empty_range() -> None:
+    flat = np.full(20, 7.0)
+    k, d = stochastic(flat, flat, flat, 5, 3)
+    assert (k[6:] == 50.0).all()
+    assert (d[8:] == 50.0).all()
+
+
+def test_adx_tells_the_strength_of_a_trend_whatever_its_direction() -> None:
+    up = np.arange(60.0) + 100
+    rising, falling = adx(up + 1, up - 1, up, 5), adx(201 - up, 199 - up, 200 - up, 5)
+    assert np.isnan(rising[:9]).all()
+    assert rising[9:] == pytest.approx(100.0)
+    assert falling[9:] == pytest.approx(100.0)
+
+
+def test_extremes_count_the_bar_itself_and_one_bar_is_its_own() -> None:
+    assert highest(CLOSE, 3)[2:5].tolist() == [214.06, 214.66, 214.66]
+    assert lowest(CLOSE, 3)[2:5].tolist() == [212.8, 213.89, 213.89]
+    assert highest(CLOSE, 1) is CLOSE
+    assert lowest(CLOSE, 1) is CLOSE
+
+
 def test_a_flat_window_has_its_own_price_as_mean_and_no_deviation() -> None:
     flat = np.full(50, 60_000.37)
     assert (sma(flat, 20)[19:] == 60_000.37).all()
@@ -70,6 +97,14 @@ def test_a_flat_window_has_its_own_price_as_mean_and_no_deviation() -> None:
 @pytest.mark.parametrize("length", [0, 1, 13])
 def test_too_short_a_series_gives_only_warm_up(length: int) -> None:
     x = np.linspace(1, 2, length)
-    for values in (ema(x, 14), sma(x, 14), std(x, 14), atr(x, x, x, 14), *bollinger(x, 14, 2.0)):
+    for values in (
+        ema(x, 14),
+        sma(x, 14),
+        std(x, 14),
+        atr(x, x, x, 14),
+        *bollinger(x, 14, 2.0),
+        rsi(x, 14),
+        adx(x, x, x, 14),
+    ):
         assert values.size == length
         assert np.isnan(values).all()
