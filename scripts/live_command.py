@@ -82,7 +82,7 @@ def trade(args: argparse.Namespace) -> int:
         finally:
             live.end_run(engine, book.run_id, ending, now_ms())
         say(f"ended: {ending}")
-        show(loop.status(world.now()), json_wanted=False)
+        show(loop.status(world.now()))
     return 0
 
 
@@ -236,15 +236,12 @@ def show_status(args: argparse.Namespace) -> int:
     print(
         f"account {run.account}, run {run.id} ({run.mode}), started {format_time(run.started_at)} UTC, {how}"
     )
-    show(run.status, json_wanted=False)
+    show(run.status)
     return 0
 
 
-def show(status: Any, *, json_wanted: bool) -> None:
+def show(status: Any) -> None:
     """Print how an account stands."""
-    if json_wanted:
-        print(json.dumps(status, indent=2, sort_keys=True))
-        return
     if not status:
         print("it has not said anything yet")
         return

@@ -77,16 +77,20 @@ def stored_feeds(args: argparse.Namespace, settings: Settings) -> list[Feed]:
     return feeds
 
 
-def paced(speed: float | str) -> Callable[[Step], object] | None:
+def paced(
+    speed: float | str,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], object] = time.sleep,
+) -> Callable[[Step], object] | None:
     """Return what waits after each step, so that market time passes `speed` times as fast as real time."""
     if isinstance(speed, str):
         return None
     began: list[tuple[int, float]] = []
 
     def wait(step: Step) -> None:
-        began.append((step.time, time.monotonic())) if not began else None
+        began.append((step.time, clock())) if not began else None
         due = began[0][1] + (step.time - began[0][0]) / 1000 / speed
-        time.sleep(max(0.0, due - time.monotonic()))
+        sleep(max(0.0, due - clock()))
 
     return wait
 

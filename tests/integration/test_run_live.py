@@ -1,0 +1,277 @@
+"""run_live.py end to end: real ccxt against the local exchange, a database in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from core.errors import DatabaseError, ExchangeUnreachableError, NoDataError, UsageError
+from core.exchange_sim.server import RunningSim, SimConfig, serve
+from core.live.loop import Loop
+from core.session import Step
+from db import live
+from db.init_db import init_db
+from scripts import cli, live_command, run_live
+from scripts.replay_command import paced
+from tests.exchange_help import NOON, FakeTime
+from tests.stored import url_of
+
+HOUR = 3_600_000
+TRADED = ["--symbol", "BTC/USDT", "--strategy", "TREND_EMA", "--timeframe", "1h"]
+KEPT = ["--use-sql", "--refresh-from-ccxt"]
+
+
+@pytest.fixture
+def time() -> FakeTime:
+    return FakeTime(NOON)
+
+
+@pytest.fixture
+def sim(time: FakeTime, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSim]:
+    with serve(SimConfig(clock=time.clock)) as running:
+        monkeypatch.setenv("EXCHANGE_BASE_URL", running.url)
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    root = tmp_path / "project"
+    shutil.copytree(cli.ROOT / "config", root / "config")
+    monkeypatch.setattr(cli, "ROOT", root)
+    return root
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return url_of(tmp_path / "live.db")
+
+
+def once(url: str, *more: str) -> int:
+    return run_live.main(["--once", *TRADED, *KEPT, "--db-url", url, *more])
+
+
+def equity_times(url: str) -> list[int]:
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+        return [ts for (ts,) in connection.execute("SELECT ts FROM live_equity ORDER BY ts")]
+
+
+def test_each_look_takes_the_bars_that_closed_since_the_last_one(
+    sim: RunningSim, time: FakeTime, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert once(url) == 0
+    assert "account paper begins with 10,000.00" in capsys.readouterr().err
+    assert once(url) == 0
+    assert equity_times(url) == [NOON]
+    time.now += 2 * HOUR
+    assert once(url, "--account", "other", "--cash", "500") == 0
+    capsys.readouterr()
+    assert once(url) == 0
+    said = capsys.readouterr()
+    assert "begins" not in said.err
+    assert "equity 10,000.00, cash 10,000.00" in said.out
+    assert sorted(set(equity_times(url))) == [NOON, NOON + HOUR, NOON + 2 * HOUR]
+
+
+def test_the_status_is_that_of_the_newest_run_and_also_a_document(
+    sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    once(url)
+    capsys.readouterr()
+    assert run_live.main(["--status", "--db-url", url]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("account paper, run 1 (paper), started")
+    assert lines[0].endswith("UTC: one look was asked for")
+    assert lines[1] == "equity 10,000.00, cash 10,000.00"
+    assert lines[2] == "  binanceus-synthetic BTC/USDT 1h: newest candle 2024-01-01 11:00 UTC"
+    assert run_live.main(["--status", "--json", "--db-url", url]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["account"], document["ending"]) == ("paper", "one look was asked for")
+    assert document["status"]["equity"] == 10_000.0
+
+
+def test_candles_can_come_from_the_exchange_alone(sim: RunningSim, url: str) -> None:
+    assert run_live.main(["--once", *TRADED, "--db-url", url]) == 0
+    assert equity_times(url) == [NOON]
+
+
+def test_stored_candles_alone_must_be_enough_to_begin(url: str) -> None:
+    with pytest.raises(NoDataError, match="TREND_EMA needs 51 closed binanceus BTC/USDT 1h candles to begin"):
+        run_live.main(["--once", *TRADED, "--use-sql", "--db-url", url])
+
+
+def test_cash_is_of_a_new_account_only(sim: RunningSim, url: str) -> None:
+    once(url, "--cash", "500")
+    with pytest.raises(UsageError, match="--cash is of a new account, paper has begun"):
+        once(url, "--cash", "700")
+
+
+def test_an_account_needs_a_file(sim: RunningSim) -> None:
+    with pytest.raises(UsageError, match="a paper account is kept in a file"):
+        once("sqlite://")
+
+
+def test_a_command_without_a_loop_is_kept_for_the_next_one(
+    sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once(url)
+    monkeypatch.setattr(live_command, "ANSWER", 0.0)
+    assert run_live.main(["--pause", "--db-url", url]) == 0
+    assert "no loop runs on account paper now" in capsys.readouterr().out
+    once(url)
+    assert "pause: entries are paused" in capsys.readouterr().err
+    run_live.main(["--status", "--db-url", url])
+    assert "entries are paused: paused by command" in capsys.readouterr().out
+
+
+def test_a_refused_command_exits_with_one(
+    url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = init_db(url)
+    monkeypatch.setattr(live, "outcome_of", lambda *_: "refused: breaker 'x' is not tripped")
+    assert run_live.main(["--reset-breaker", "x", "--db-url", url]) == 1
+    assert capsys.readouterr().out == "refused: breaker 'x' is not tripped\n"
+    (waiting,) = live.waiting_commands(engine, "paper")
+    assert (waiting.name, waiting.argument) == ("reset-breaker", "x")
+    assert "@" in waiting.origin
+    engine.dispose()
+
+
+def test_an_account_that_never_ran_has_no_status(url: str) -> None:
+    with pytest.raises(DatabaseError, match="no account has run there"):
+        run_live.main(["--status", "--db-url", url])
+    init_db(url).dispose()
+    with pytest.raises(NoDataError, match="nothing has run on account paper"):
+        run_live.main(["--status", "--db-url", url])
+
+
+def test_an_exchange_out_of_reach_ends_nothing_that_runs(
+    sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> list[object]:
+        raise ExchangeUnreachableError("the exchange cannot be reached")
+
+    monkeypatch.setattr(Loop, "step", gone)
+    assert once(url) == 0
+    assert "the exchange cannot be reached; going on" in capsys.readouterr().err
+
+
+def test_everything_that_a_status_can_hold_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    held = {"strategy": "MR_BB", "side": "short", "amount": "0.5", "symbol": "BTC/USDT"}
+    held |= {"entry_price": 100.0, "price": 90.0, "open_profit": 5.0}  # type: ignore[dict-item]
+    status = {"equity": 10_005.0, "cash": "10000", "positions": [held], "breakers": {"drawdown": "deep"}}
+    status |= {"open_orders": [{"side": "buy", "amount": "1", "key": "k"}], "quarantined": {"X": "failed"}}
+    status |= {"paused": "by me", "feeds": [{"series": "x", "last": None, "stale": True}]}
+    live_command.show(status)
+    assert capsys.readouterr().out.splitlines() == [
+        "equity 10,005.00, cash 10,000.00",
+        "  MR_BB short 0.5 BTC/USDT at 100.00, now 90.00, open profit 5.00",
+        "  waiting: buy 1 (k)",
+        "  drawdown: deep",
+        "  X: failed",
+        "  entries are paused: by me",
+        "  x: no candle yet, SILENT",
+    ]
+    live_command.show({})
+    assert capsys.readouterr().out == "it has not said anything yet\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--start", "2024-01-01"], "they need --replay"),
+        (["--speed", "60"], "--speed is of --replay"),
+        (["--refresh-from-ccxt"], "it needs --use-sql"),
+        (["--replay", "--once"], "leave --once and --use-sql out"),
+        (["--json"], "--json is of --status"),
+        (["--replay", "--speed", "fast"], "wanted a number above 0"),
+        (["--stop", "--status"], "not allowed with"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(
+    given: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run_live.main(given)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_replay_runs_the_account_over_stored_candles(
+    sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    once(url)
+    capsys.readouterr()
+    replayed = ["--replay", "--exchange", "binanceus-synthetic", "--symbol", "BTC/USDT", "--timeframe", "1h"]
+    assert run_live.main([*replayed, "--db-url", url, "--cash", "5000", "--strategy", "TREND_EMA,MR_BB"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("TREND_EMA on BTC/USDT 1h: 1,9")
+    assert lines[3].split() == ["strategy", "trades", "win", "%", "profit", "fees", "refused"]
+    assert any(line.startswith("account: 5,000.00 to ") for line in lines)
+    assert any(line.startswith("MR_BB: refused") and "short" in line for line in lines)
+
+
+def test_a_replay_can_be_slowed_down() -> None:
+    assert paced("max") is None
+    now, slept = [50.0], list[float]()
+    wait = paced(3600.0, lambda: now[0], slept.append)
+    assert wait is not None
+    for hour in range(3):
+        wait(Step(NOON + hour * HOUR, 10_000.0))
+    now[0] = 60.0
+    wait(Step(NOON + 3 * HOUR, 10_000.0))
+    assert slept == [0.0, 1.0, 2.0, 0.0]
+
+
+def start(url: str, sim: RunningSim) -> subprocess.Popen[str]:
+    words = [sys.executable, "scripts/run_live.py", *TRADED, *KEPT, "--db-url", url]
+    env = {**os.environ, "EXCHANGE_BASE_URL": sim.url}
+    return subprocess.Popen(words, env=env, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(process: subprocess.Popen[str], words: str) -> str:
+    assert process.stderr is not None
+    for line in process.stderr:
+        if words in line:
+            return line
+    raise AssertionError(f"it ended without saying {words!r}")
+
+
+def test_a_killed_loop_goes_on_and_one_that_is_told_to_ends_at_once(
+    sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = start(url, sim)
+    wait_for(first, "equity 10,000.00")
+    with pytest.raises(DatabaseError, match=rf"another process \(pid {first.pid}\) trades this account"):
+        once(url)
+    first.send_signal(signal.SIGKILL)
+    assert first.wait(30) == -signal.SIGKILL
+    second = start(url, sim)
+    wait_for(second, "warmed up")
+    assert run_live.main(["--pause", "--db-url", url]) == 0
+    wait_for(second, "pause: entries are paused")
+    second.send_signal(signal.SIGTERM)
+    assert wait_for(second, "ended").endswith("ended: interrupted\n")
+    assert second.wait(10) == 0
+    for process in (first, second):
+        assert process.stderr is not None
+        process.stderr.close()
+    run = live.newest_run(init_db(url), "paper")
+    assert run is not None
+    assert (run.id, run.ending) == (2, "interrupted")
+    assert equity_times(url) == [NOON]
+
+
+def test_run_paper_is_run_live(capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path(__file__).parents[2] / "scripts" / "run_paper.py"
+    done = subprocess.run([sys.executable, path, "--help"], capture_output=True, text=True, check=True)
+    assert "--reset-breaker" in done.stdout
