@@ -115,6 +115,8 @@ def print_replay(found: Replay, cash: float) -> None:
         print(f"breaker {name} tripped {format_time(trip.time)} UTC: {trip.detail}")
     if len(found.trips) > MOST_TRIPS:
         print(f"breakers tripped {len(found.trips):,} times in all")
+    for name, trip in found.session.risk.state.trips.items():
+        print(f"{name} was still tripped at the end: nothing was entered after {format_time(trip.time)} UTC")
     for name, why in found.session.risk.state.quarantined.items():
         print(f"{name} failed and was put aside: {why}")
 
