@@ -140,8 +140,9 @@ class Journal:
             self._run(f"PRAGMA {setting} = {value}")
             if (found := self._one(f"PRAGMA {setting}")) != (value,):
                 raise DatabaseError(f"database {self.name} did not take {setting} = {value}, but {found}")
-        self._run("BEGIN IMMEDIATE")
-        self._run("ROLLBACK")
+        # Of a file that cannot be written SQLite says so only when something is.
+        with self._exclusive():
+            self._run("DELETE FROM order_cursors WHERE name IS NULL")
 
     def claimed(self) -> Claim | None:
         """Return who wrote the books last, None when nobody ever did."""
@@ -186,13 +187,9 @@ class Journal:
             )
             yield Writing(self, now, *(head or (0, BEGINNING)))
 
-    def intents(self) -> list[IntentRow]:
-        """Return everything that was ever wanted."""
-        return self._rows(IntentRow)
-
-    def intent(self, key: str) -> IntentRow | None:
-        """Return what was wanted under a key."""
-        return next(iter(self._rows(IntentRow, "AND key = ?", key)), None)
+    def intents(self, key: str | None = None) -> list[IntentRow]:
+        """Return everything that was ever wanted, or what was wanted under one key."""
+        return self._rows(IntentRow) if key is None else self._rows(IntentRow, "AND key = ?", key)
 
     def orders(self, *, key: str | None = None, settled: bool = True) -> list[OrderRow]:
         """Return all orders, those of one intent, or those that can still change."""
@@ -347,11 +344,9 @@ class Writing:
         self.note("order", row.client_order_id, row._asdict())
 
     def order(self, old: OrderRow, new: OrderRow) -> None:
-        """Store what became of an attempt, if anything did."""
+        """Store what became of an attempt."""
         pairs = zip(new._fields, old, new, strict=True)
         changed = {name: after for name, before, after in pairs if before != after}
-        if not changed:
-            return
         kept = {name: value for name, value in zip(new._fields, to_sql(new), strict=True) if name in changed}
         self._journal.change(new.client_order_id, kept)
         self.note("order", new.client_order_id, changed)

@@ -52,10 +52,7 @@ class Mirror:
     def intent(self, key: str) -> IntentRow:
         """Return what an order is for."""
         if key not in self._intents:
-            found = self._journal.intent(key)
-            if found is None:
-                raise KeyError(key)  # a foreign key of the database rules it out
-            self._intents[key] = found
+            [self._intents[key]] = self._journal.intents(key)
         return self._intents[key]
 
     def held(self, strategy: str, symbol: str) -> Decimal:

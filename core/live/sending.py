@@ -54,6 +54,8 @@ class Sending(Resolving):
         intent = self.mirror.intent(order.intent_key)
         if now > intent.valid_until:
             return "it was not sent before it expired"
+        if order.attempt and any(one.exchange_id for one in self.journal.orders(key=order.intent_key)):
+            return "an earlier attempt exists after all"
         return self.mirror.stands_in_the_way(order.symbol) if intent.purpose == Purpose.ENTRY else ""
 
     def _send(self, order: OrderRow) -> None:

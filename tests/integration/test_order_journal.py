@@ -1,0 +1,278 @@
+"""The journal in a file: what it takes to trade on one, and what is said when it cannot be."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import DatabaseError, ExchangeUnreachableError, OrderUnknownError
+from core.exchange.orders import FillReport, OrderReport
+from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET, AccountConfig
+from core.exchange_sim.server import RunningSim, SimConfig, serve
+from core.live import exchange_gateway
+from core.live.books import check_books
+from core.live.exchange_gateway import ExchangeGateway, fill_of, report_of
+from core.live.gateway import Terms
+from core.live.lock import AccountLock
+from core.live.opening import trading
+from core.live.order_path import OrderPath
+from db import journal as journals
+from db.init_db import init_db
+from db.journal import Journal, open_journal
+from tests.exchange_help import NOON, FakeTime, bench
+from tests.order_schedules import intent
+from tests.sim import MINUTE, bars_of, hand_made
+from tests.stored import run_sql, url_of
+
+D = Decimal
+ACCOUNT = "an-account"
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    path = tmp_path / "orders.db"
+    init_db(url_of(path)).dispose()
+    return path
+
+
+@pytest.fixture
+def time() -> FakeTime:
+    return FakeTime(NOON + 30_000)
+
+
+@pytest.fixture
+def sim(time: FakeTime) -> Iterator[RunningSim]:
+    bars = [(NOON + n * MINUTE, 100.0, 100.0, 100.0, 100.0, 160.0) for n in range(3)]
+    account = AccountConfig(balances={"USDT": D(10_000)})
+    with serve(SimConfig(source=hand_made(bars_of(bars)), clock=time.clock, account=account)) as running:
+        yield running
+
+
+@pytest.fixture
+def gateway(sim: RunningSim, time: FakeTime) -> Iterator[ExchangeGateway]:
+    with bench(sim.url, time=time, api_key=TEST_KEY, api_secret=TEST_SECRET) as one:
+        yield ExchangeGateway(one.client)
+
+
+def opened(path: Path, gateway: ExchangeGateway, time: FakeTime) -> Any:
+    return trading(url_of(path), ACCOUNT, "first", gateway, time.clock)
+
+
+def ready(path: OrderPath, time: FakeTime) -> OrderPath:
+    while not path.reconcile(["BTC/USDT"]).done:
+        time.now += 6000
+    return path
+
+
+def test_orders_go_over_the_wire_and_end_in_the_file(
+    database: Path, gateway: ExchangeGateway, time: FakeTime, sim: RunningSim
+) -> None:
+    approved = intent(1, amount=D("0.5"), at=time.now)
+    resting = intent(2, amount=D("0.25"), at=time.now)
+    with opened(database, gateway, time) as path:
+        ready(path, time)
+        path.submit(approved)
+        path.submit(resting, Terms("limit", D(90)))
+        assert [fill.amount for fill in path.step()] == [D("0.5")]
+        assert path.cancel(resting.intent.key).state == "canceled"
+        assert gateway.exchange == "binanceus-replay"
+    with opened(database, gateway, time) as path:
+        assert not path.ready
+        assert path.reconcile().done
+        assert path.position("BTC/USDT", "trend") == D("0.4995")
+        assert path.balances() == {asset: one.free for asset, one in sim.books().wallet.all().items()}
+        assert check_books(path.journal) == []
+        assert path.journal.claimed() == ("first", 4)
+
+
+def test_the_file_is_written_to_the_disk_at_every_commit(database: Path) -> None:
+    with closing(open_journal(url_of(database), ACCOUNT)._connection) as connection:
+        told = [
+            connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
+        ]
+    assert told == ["wal", 2]
+
+
+def test_a_second_process_is_turned_away_and_told_by_whom(
+    database: Path, gateway: ExchangeGateway, time: FakeTime
+) -> None:
+    with (
+        opened(database, gateway, time),
+        pytest.raises(DatabaseError, match=rf"another process \(pid {os.getpid()}\) trades this account"),
+        opened(database, gateway, time),
+    ):
+        pass
+    with opened(database, gateway, time):
+        pass
+
+
+def test_a_lost_database_is_not_taken_for_a_new_account(
+    database: Path, gateway: ExchangeGateway, time: FakeTime
+) -> None:
+    with opened(database, gateway, time):
+        pass
+    for file in database.parent.glob("orders.db*"):
+        if file.suffix != ".lock":
+            file.unlink()
+    init_db(url_of(database)).dispose()
+    with (
+        pytest.raises(DatabaseError, match="does not know what instance first did"),
+        opened(database, gateway, time),
+    ):
+        pass
+
+
+def test_a_lock_that_says_nothing_is_a_lock(database: Path) -> None:
+    lock = AccountLock(database, ACCOUNT)
+    for text in ("half a li", "[]", ""):
+        lock.path.write_text(text)
+        with lock:
+            assert lock.instance is None
+            lock.check(None)
+        lock.__exit__()
+    with pytest.raises(DatabaseError, match="is not held"):
+        lock.sign("first", 1)
+    with pytest.raises(DatabaseError, match=r"cannot lock .*: Not a directory"):
+        AccountLock(database / "not" / "there", ACCOUNT).__enter__()
+
+
+def test_another_writer_is_waited_for_and_then_told(database: Path) -> None:
+    journal = open_journal(url_of(database) + "?timeout=0.01", ACCOUNT)
+    journal.claim("first", 1)
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DatabaseError, match="is locked"), journal.writing(1):
+            pass
+        other.execute("ROLLBACK")
+    with journal.writing(2) as tx:
+        tx.note("test", "", {})
+    journal.close()
+
+
+def test_a_reader_never_makes_a_write_wait(database: Path) -> None:
+    journal = open_journal(url_of(database) + "?timeout=0.0", ACCOUNT)
+    journal.claim("first", 1)
+    with closing(sqlite3.connect(database, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM journal").fetchall()
+        for number in range(50):
+            with journal.writing(number) as tx:
+                tx.note("test", str(number), {})
+        assert reader.execute("SELECT count(*) FROM journal").fetchone() == (0,)
+    assert journal.verify_chain() == []
+    journal.close()
+
+
+def test_a_full_disk_stores_nothing_and_is_told(database: Path) -> None:
+    journal = open_journal(url_of(database), ACCOUNT)
+    journal.claim("first", 1)
+    pages = journal._connection.execute("PRAGMA page_count").fetchone()[0]
+    journal._connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    def fill_up() -> None:
+        with journal.writing(1) as tx:
+            for number in range(2000):
+                tx.note("test", str(number), {"text": "x" * 100})
+
+    with pytest.raises(DatabaseError, match="the disk is full; nothing"):
+        fill_up()
+    assert journal.length() == 0
+    journal._connection.execute("PRAGMA max_page_count = 100000")
+    with journal.writing(2) as tx:
+        tx.note("test", "", {})
+    assert journal.verify_chain() == []
+    journal.close()
+
+
+def refused(database: Path, query: str = "") -> str:
+    with pytest.raises(DatabaseError) as error:
+        open_journal(url_of(database) + query, ACCOUNT)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_a_file_that_cannot_keep_orders_is_refused_in_one_line(database: Path, tmp_path: Path) -> None:
+    assert "cannot be written" in refused(database, "?mode=ro")
+    assert "there is no database" in refused(tmp_path / "none.db")
+    for name, content in (
+        ("empty", b""),
+        ("letter", b"Dear all, " * 200),
+        ("cut", database.read_bytes()[:9000]),
+    ):
+        path = tmp_path / f"{name}.db"
+        path.write_bytes(content)
+        refused(path)
+        assert path.read_bytes() == content
+    run_sql(database, "DROP TABLE fills")
+    assert "lacks tables" in refused(database)
+
+
+def test_what_is_no_file_is_refused(monkeypatch: pytest.MonkeyPatch, database: Path) -> None:
+    made = init_db("sqlite://")
+    monkeypatch.setattr(journals, "open_engine", lambda _: made)
+    with pytest.raises(DatabaseError, match="kept in a file"):
+        open_journal("sqlite://", ACCOUNT)
+    made.dialect.name = "postgresql"
+    with pytest.raises(DatabaseError, match="cannot keep orders yet"):
+        open_journal("postgresql://me@host/db", ACCOUNT)
+
+
+class Stubborn(sqlite3.Connection):
+    """A connection to a database that takes no setting."""
+
+    answer: Any = ("delete",)
+
+    def execute(self, *args: Any) -> sqlite3.Cursor:
+        if "PRAGMA" in args[0] and args[0].split()[1] == self.answer[-1]:
+            return super().execute("SELECT 'other'")
+        return super().execute(*args)
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"), [("journal_mode", "cannot have a write-ahead log"), ("synchronous", "did not take")]
+)
+def test_a_database_that_takes_no_setting_is_refused(tmp_path: Path, setting: str, said: str) -> None:
+    connection = sqlite3.connect(tmp_path / "x.db", factory=Stubborn, isolation_level=None)
+    connection.answer = (setting,)
+    journal = Journal(connection, "x", ACCOUNT)
+    with pytest.raises(DatabaseError, match=said):
+        journal.prepare()
+    journal.close()
+
+
+def test_the_database_itself_forbids_two_orders_of_one_intent_and_money_that_is_none(
+    database: Path, gateway: ExchangeGateway, time: FakeTime
+) -> None:
+    with opened(database, gateway, time) as path:
+        ready(path, time)
+        order = path.submit(intent(1, at=time.now))
+        journal = path.journal
+        claim = journal.claimed()
+        assert claim is not None
+        for twin in (order._replace(attempt=1, client_order_id="t"), order._replace(attempt=0)):
+            with pytest.raises(DatabaseError, match="refused a row"), journal.writing(1) as tx:
+                tx.new_order(twin)
+        for bad in ("nan", "1e5", "-1", "0", "", "0.1.2", "abc"):
+            with pytest.raises(DatabaseError, match="refused a row"):
+                journal._run("UPDATE orders SET amount = ?", bad)
+
+
+def test_an_answer_without_a_status_says_nothing(gateway: ExchangeGateway, monkeypatch: Any) -> None:
+    blank = OrderReport("1", "c", "BTC/USDT", "buy", "limit", "", D(1), D(0), D(0), None, None, None)
+    with pytest.raises(ExchangeUnreachableError, match="cannot say what the status '' means"):
+        report_of(blank)
+    with pytest.raises(OrderUnknownError, match="status ''"):
+        exchange_gateway._answered(lambda: blank)
+    fill = FillReport("1", "2", "BTC/USDT", "lent", D(1), D(1), D(1), D(0), "BTC", 1, maker=False)
+    with pytest.raises(ExchangeUnreachableError, match="neither bought nor sold"):
+        fill_of("x", fill)
+    assert gateway.find("BTC/USDT", "nobodys") is None
+    assert gateway.open_orders() == []
+    assert gateway.absence_is_final_at(5) == 16_005
