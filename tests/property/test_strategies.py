@@ -12,12 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.bars import frame_from_bars
-from core.domain import FLAT, PositionView
+from core.domain import FLAT, Bars, PositionView
 from strategies.registry import REGISTRY, load_strategy
 from strategies.rule import first_decision, row
+from tests.lively import LIVELY
 from tests.markets import random_bars
 
 PURE = (ast.BinOp, ast.BoolOp, ast.UnaryOp, ast.Compare, ast.Name, ast.Attribute, ast.Constant, ast.Call)
+LOPSIDED = {"TREND_EMA", "GRID_LR", "SQZ_BO"}
+"""Long only, or measured against the price's level: all others treat up and down alike."""
 CALLS = {"Decision", "enter", "hold", "flat", "ladder", "abs", "min", "max", "range"}
 
 
@@ -94,3 +97,61 @@ def test_decisions_are_repeatable_and_their_stops_are_on_the_right_side(name: st
             assert side * (now.close - want.stop) > 0
             # NaN is no take-profit.
             assert not side * (want.take - now.close) <= 0
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+@settings(max_examples=10)
+@given(seed=st.integers(0, 10_000))
+def test_no_column_lacks_a_value_once_warm(name: str, seed: int) -> None:
+    rule = load_strategy(name).rule
+    columns = rule.columns(random_bars(seed, 500), rule.params())
+    first = first_decision(columns) - 1
+    assert first < 200
+    for field, column in zip(columns._fields, columns, strict=True):
+        assert not np.isnan(column[first:]).any(), field
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+@settings(max_examples=5)
+@given(seed=st.integers(0, 10_000))
+def test_a_row_without_values_never_opens_a_trade(name: str, seed: int) -> None:
+    rule = load_strategy(name).rule
+    params = rule.make_params(LIVELY.get(name, {}))
+    columns = rule.columns(random_bars(seed, 300), params)
+    missing = type(columns)(*[float("nan")] * len(columns))
+    for i in range(first_decision(columns), 280, 7):
+        for prev in (row(columns, i), missing):
+            assert rule.decide(missing, prev, FLAT, params).target == 0.0
+
+
+def mirrored(bars: Bars, top: float) -> Bars:
+    return bars._replace(
+        open=top - bars.open, high=top - bars.low, low=top - bars.high, close=top - bars.close
+    )
+
+
+@pytest.mark.parametrize("name", sorted(set(REGISTRY) - LOPSIDED))
+@settings(max_examples=10)
+@given(seed=st.integers(0, 10_000))
+def test_mirrored_prices_give_mirrored_sides(name: str, seed: int) -> None:
+    rule = load_strategy(name).rule
+    params, bars = rule.make_params(LIVELY.get(name, {})), random_bars(seed, 400, price=1000.0)
+    # Multiples of 1/64: then mirroring is exact.
+    bars = bars._replace(
+        **{key: np.round(64 * getattr(bars, key)) / 64 for key in ("open", "high", "low", "close")}
+    )
+    top = 4096.0
+    one, other = rule.columns(bars, params), rule.columns(mirrored(bars, top), params)
+    for i in range(first_decision(one), bars.close.size):
+        for side in (0, 1, -1):
+            away = side * float(bars.close[i]) * 0.01
+            entry = float(bars.close[i]) - away
+            held = PositionView(side, entry, entry - away, entry + 3 * away, 5, 0, side) if side else FLAT
+            back = held._replace(
+                side=-side, entry_price=top - entry, stop=top - held.stop, take=top - held.take, target=-side
+            )
+            want = rule.decide(row(one, i), row(one, i - 1), held, params)
+            seen = rule.decide(row(other, i), row(other, i - 1), back if side else FLAT, params)
+            assert (seen.target, seen.reason) == (-want.target, want.reason)
+            assert seen.stop == pytest.approx(top - want.stop, nan_ok=True)
+            assert seen.take == pytest.approx(top - want.take, nan_ok=True)
