@@ -11,13 +11,17 @@ import pytest
 
 from core.backtester import simulate
 from core.domain import Bars, Costs, Series
+from core.errors import UsageError
 from core.lots import Trade
 from core.money import total
 from core.orders import Executed
 from core.replay import Account, Feed, Replay, replay
 from core.results import BacktestResult, RunSpec
+from core.risk.limits import Limits
+from core.risk_manager import RiskManager
 from core.session import Step
 from strategies.registry import REGISTRY, Strategy, load_strategy
+from tests.lively import LIVELY
 from tests.markets import random_bars
 from tests.scripted import SCRIPTED
 
@@ -78,7 +82,8 @@ def assert_equal(run: Replay, result: BacktestResult, bars: Bars) -> None:
 def test_one_strategy_replayed_is_its_backtest_trade_for_trade_on_forty_markets(name: str) -> None:
     trades = 0
     for seed in range(40):
-        bars, spec, strategy = wild_bars(seed), spec_of(name, seed), load_strategy(name)
+        spec, strategy = spec_of(name, seed, **LIVELY.get(name, {})), load_strategy(name)
+        bars = wild_bars(seed, 500 if name in FOUR else 300)
         result = simulate(bars, spec, strategy)
         assert_equal(replay_one(bars, spec, strategy), result, bars)
         trades += len(result.records)
@@ -97,7 +102,8 @@ def test_arbitrary_orders_replayed_are_their_backtest_and_every_reason_occurs() 
 
 @pytest.mark.parametrize("name", REGISTRY)
 def test_columns_computed_once_decide_as_the_live_class_does(name: str) -> None:
-    bars, spec, strategy = wild_bars(7), spec_of(name, 7), load_strategy(name)
+    spec, strategy = spec_of(name, 7, **LIVELY.get(name, {})), load_strategy(name)
+    bars = wild_bars(7)
     fast, live = (replay_one(bars, spec, strategy, as_live=how) for how in (False, True))
     assert fast.trades == live.trades
     assert np.array_equal(fast.equity, live.equity)
@@ -171,3 +177,21 @@ def test_every_bar_is_stepped_once_in_order_of_its_close() -> None:
     assert times == sorted(set(times))
     seen = Counter((bar.symbol, bar.timeframe) for step in steps for bar in step.bars)
     assert seen == {(feed.symbol, feed.timeframe): feed.bars.ts.size for feed in feeds}
+
+
+def test_one_series_has_the_same_bars_for_all() -> None:
+    one = Feed("ONE", SCRIPTED, {}, SYMBOL, TIMEFRAME, scripted_bars(1))
+    other = one._replace(name="OTHER", bars=scripted_bars(2))
+    with pytest.raises(UsageError, match="other bars"):
+        replay([one, other], Account(10_000.0, COSTS[0]))
+    assert replay([], Account(10_000.0, COSTS[0])).trades == {}
+
+
+def test_limits_refuse_and_breakers_trip_in_a_replay() -> None:
+    risk = RiskManager(0.01, 0.5, Limits(max_drawdown_pct=3, max_positions=2), COSTS[1])
+    run = replay(portfolio_feeds(1), Account(10_000.0, COSTS[1], risk))
+    reasons = set().union(*run.refusals.values())
+    assert {"short", "positions", "daily_loss", "drawdown"} <= reasons
+    assert [name for name, _ in run.trips].count("drawdown") == 1
+    assert [name for name, _ in run.trips].count("daily_loss") >= 1
+    assert run.equity[-1] > 9_500

@@ -68,7 +68,7 @@ def test_stops_takes_and_trails_fill_by_themselves_and_say_so() -> None:
         assert (event.fill.reason, event.fill.price, event.fill.time) == (reason, D(price), time)
         purpose = Purpose.TAKE if reason == "take" else Purpose.STOP
         assert (event.intent.purpose, event.intent.leg) == (purpose, f"lot-{START}-0")
-        assert (event.fill.amount, event.fill.side) == (1, "sell")
+        assert (event.fill.amount, event.fill.side) == (D(1), "sell")
         assert paper.on_bars([bar(3)]) == []
 
 
