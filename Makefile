@@ -18,7 +18,7 @@ demo: $(RUN)
 
 ## make test    set up and run the test suite
 test: $(DEV)
-	@$(BIN)/python -m pytest -n auto --cov --cov-report=term:skip-covered
+	@$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered
 
 ## make lint    formatting, rules, types, import contracts
 lint: $(DEV)
