@@ -104,8 +104,6 @@ class Portfolio:
         self._held: dict[Held, Holding] = {}
         self._booked: set[tuple[str, str, str]] = set()
 
-    # What is held.
-
     @property
     def positions(self) -> dict[str, Position]:
         """What the account holds by symbol, strategies netted, as the exchange sees it."""
@@ -141,8 +139,6 @@ class Portfolio:
         leg = LOT_LEG + lot.id
         asked = (one for one in self.pending.values() if one.intent.leg == leg)
         return total(one.left for one in asked if _is(one.intent, strategy, symbol))
-
-    # What it is worth.
 
     def mark(self, symbol: str, price: float) -> None:
         """Note the last known price of a symbol."""
@@ -198,8 +194,6 @@ class Portfolio:
         book[0, fills.CASH], book[0, fills.PROFIT], book[0, fills.BOUND] = self.settled, profit, bound
         return book
 
-    # What changes it.
-
     def reserve(self, approved: Approved) -> bool:
         """Keep cash for an approved order; False when that was done before."""
         intent = approved.intent
@@ -244,8 +238,6 @@ class Portfolio:
         holding = self._of(move.strategy, move.symbol)
         stop, take = float_of(move.stop), float_of(move.take)
         holding.set([protected(lot, stop, take, lot.share) for lot in holding.lots])
-
-    # The specification's shortcuts: an order filled at once, outside any strategy.
 
     def open_long(
         self, symbol: str, size: float, price: float, stop: float | None = None, tp: float | None = None

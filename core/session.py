@@ -207,7 +207,8 @@ class Session:
         for trade in trades:
             pnl = float(trade.pnl)
             self.risk.register_trade_pnl(pnl, equity - pnl, trade.strategy)
-        new = tuple(trip for trip in self.risk.state.trips.items() if trip[0] not in tripped)
+        now = self.risk.state.trips
+        new = () if now is tripped else tuple(trip for trip in now.items() if trip[0] not in tripped)
         told = tuple(fills), tuple(trades), tuple(refused)
         return Step(time, equity, fills=told[0], trades=told[1], outcomes=told[2], tripped=new)
 
