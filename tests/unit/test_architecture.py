@@ -32,6 +32,14 @@ PLANTED = {
         "import time",
     ),
     "only the backtest runners know the strategies": ("core/sizing.py", "import strategies.rule"),
+    "what an order can be and what it costs is decided without database or exchange": (
+        "core/live/ledger.py",
+        "import db.journal",
+    ),
+    "the order path reaches an exchange through its gateway alone, and has no clock, chance or network": (
+        "core/live/sending.py",
+        "import time",
+    ),
     "an account is pure: no exchange, database, event loop, clock or chance": (
         "core/risk/limits.py",
         "import asyncio",
