@@ -16,7 +16,7 @@ COMPILER = f"numba {numba_version}"
 
 @contextmanager
 def compiling() -> Iterator[None]:
-    """Look for no garbage meanwhile: the compiler makes millions of objects that stay; a fifth of its time."""
+    """Look for no garbage meanwhile: the compiler makes millions of objects that stay."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

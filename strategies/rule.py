@@ -18,10 +18,11 @@ T = TypeVar("T")
 
 MEMORY = 40
 """Bars of history, in multiples of the longest period, after which a column no longer depends on where it
-began: an EMA needs 20 spans to the last bit, Wilder's smoothing 40 (measured)."""
+began: an EMA needs 20 spans to the last bit (measured)."""
 
 WILDER = 60
-"""The same for RSI and ADX, in multiples of their own period: up to 45 were seen on 1,200 real windows."""
+"""The same for Wilder's smoothing (ATR, RSI, ADX), in multiples of its own period: up to 45 were seen on
+1,200 real windows."""
 
 PIECE = 4096
 """Bars looked at together when the end of a warm-up is searched."""
@@ -101,7 +102,9 @@ class StrategyRule:
 
     def memory(self, params: Any) -> int:
         """Return the bars a live window needs so that its last row equals the backtest's."""
-        return self.history(params) if self.history else MEMORY * self.longest(params)
+        if self.history:
+            return self.history(params)
+        return max(MEMORY * self.longest(params), WILDER * getattr(params, "atr_period", 0))
 
     def _order_problems(self, params: Any) -> list[str]:
         return [

@@ -92,3 +92,9 @@ def test_a_row_is_the_same_tuple_of_plain_floats() -> None:
     assert type(now) is Columns
     assert now.close == bars.close[60]
     assert all(type(value) is float for value in now)
+
+
+def test_a_live_window_is_long_enough_for_wilder_s_smoothing_too() -> None:
+    rule = load_strategy("TREND_EMA").rule
+    assert rule.memory(rule.params()) == 40 * 50
+    assert rule.memory(rule.params(ema_fast=5, ema_slow=15, atr_period=14)) == 60 * 14
