@@ -14,6 +14,7 @@ from core.ccxt_data_source import CCXTDataSource
 from core.domain import LOT, Bars, Costs, Series
 from core.errors import NoDataError, UsageError
 from core.results import BacktestResult, RunSpec, TradeRecord
+from core.verify import verify
 from tests.markets import HOUR, START, make_bars, random_bars
 from tests.scripted import SCRIPTED
 
@@ -296,3 +297,18 @@ def test_an_exit_after_so_many_bars_is_named() -> None:
 def test_a_reversal_is_named() -> None:
     first, second = run([Q, Q, Q, Q, Q], {1: 1, 2: 2}).records
     assert (first.reason, first.side, second.reason, second.side) == ("reverse", "LONG", "end", "SHORT")
+
+
+def test_a_reduction_of_less_than_a_lot_closes_nothing() -> None:
+    # Cash that buys a lot and a half, so one: three quarters of that cannot be sold.
+    cash = 1.5 * LOT * 50.0 / 0.01
+    orders = {1: 1, 2: 6, 4: 3}
+    records = run([Q] * 6, orders, cash=cash, stop_away=50.0, take_away=50.0).records
+    assert [(record.reason, record.size) for record in records] == [("rule", LOT)]
+
+
+def test_the_fast_engine_closes_nothing_of_a_lot_either() -> None:
+    bars = make_bars(*[Q] * 6)._replace(volume=np.array([0.0, 1.0, 6.0, 0.0, 3.0, 0.0]))
+    params = {"stop_away": 50.0, "take_away": 50.0}
+    spec = RunSpec(SERIES, "SCRIPTED", params, FREE, 1.5 * LOT * 50.0 / 0.01)
+    assert verify(bars, spec, SCRIPTED).differences == ()
