@@ -10,7 +10,7 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -78,6 +78,14 @@ def parser(description: str, examples: str) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+
+
+def ignored_options(
+    parser: argparse.ArgumentParser, args: argparse.Namespace, allowed: Set[str]
+) -> list[str]:
+    """Return the options that were given and are not allowed here, as they are typed."""
+    given = (name for name, value in vars(args).items() if value != parser.get_default(name))
+    return [f"--{name.replace('_', '-')}" for name in given if name not in allowed]
 
 
 def load_settings(overrides: dict[str, object] | None = None, check: ParamCheck | None = None) -> Settings:

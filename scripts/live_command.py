@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
@@ -33,6 +33,7 @@ from core.live.snapshot import restore, snapshot
 from core.live.watchdog import Watchdog
 from core.paper_gateway import PaperGateway
 from core.portfolio import Portfolio
+from core.reports.table import number
 from core.session import LiveDecider, Session
 from core.settings import Settings
 from core.utils import format_time, now_ms, timeframe_ms
@@ -82,7 +83,7 @@ def trade(args: argparse.Namespace) -> int:
         finally:
             live.end_run(engine, book.run_id, ending, now_ms())
         say(f"ended: {ending}")
-        show(loop.status(world.now()))
+        show(loop.status(loop.looked_at))
     return 0
 
 
@@ -97,12 +98,13 @@ def open_account(
     risk, portfolio = risk_of(settings, costs), Portfolio(settings.backtest.default_cash)
     gateway = PaperGateway(portfolio.settled, costs, risk.markets)
     session = Session(Executor(portfolio, risk, gateway, costs))
-    since = warmed_up(session, wanted, world)
+    # Candles that it has not decided on yet come through the feed, not with the warm-up.
+    decided = {
+        (symbol, timeframe): newest for symbol, timeframe, newest, _ in (stored or {"bars": []})["bars"]
+    }
+    since = warmed_up(session, wanted, world, decided)
     if stored is not None:
-        since |= {
-            Series(world.label, symbol, timeframe): ts
-            for (symbol, timeframe), ts in restore(session, gateway, stored).items()
-        }
+        restore(session, gateway, stored)
     else:
         say(f"account {args.account} begins with {settings.backtest.default_cash:,.2f}")
     run_id = live.start_run(
@@ -119,10 +121,16 @@ def open_account(
     return Loop(world.label, session, feed, book, say), book
 
 
-def warmed_up(session: Session, wanted: Sequence[PlannedRun], world: World) -> dict[Series, int]:
+def warmed_up(
+    session: Session,
+    wanted: Sequence[PlannedRun],
+    world: World,
+    decided: Mapping[tuple[str, str], int],
+) -> dict[Series, int]:
     """Add every strategy, with the candles that it decides the next one on; return the newest of each.
 
-    Raises NoDataError when a series has too few.
+    `decided`: the newest bar that the account has seen, by symbol and timeframe. Raises NoDataError when a
+    series has too few.
     """
     since: dict[Series, int] = {}
     now = world.now()
@@ -130,9 +138,10 @@ def warmed_up(session: Session, wanted: Sequence[PlannedRun], world: World) -> d
         series, step = Series(world.label, member.symbol, member.timeframe), timeframe_ms(member.timeframe)
         strategy = load_strategy(member.strategy)
         deciding = strategy.live({"params": dict(member.params)})
-        closed = now // step * step
-        # The newest closed bar is left for the loop, so that it is decided on if it closed just now.
-        bars = world.read(series, closed - (deciding.window + 1) * step, closed - step)
+        # Of a new account the newest closed bar is left for the loop, to be decided on if it closed just now.
+        known = decided.get((member.symbol, member.timeframe))
+        end = now // step * step - step if known is None else known + step
+        bars = world.read(series, end - deciding.window * step, end)
         if bars.close.size <= strategy.rule.longest(deciding.params):
             need = strategy.rule.longest(deciding.params) + 1
             raise NoDataError(
@@ -177,13 +186,13 @@ def world_of(args: argparse.Namespace, settings: Settings, engine: Engine, opene
 def follow(loop: Loop, world: World, *, once: bool) -> str:
     """Step until a command, a signal or `once` ends it; return why it ended."""
     asked = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: asked.set())
+    for asking in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asking, lambda *_: asked.set())
     dog = Watchdog(HANGS, lambda: os._exit(HUNG), time.monotonic)
     dog.watch(HANGS / 10)
     try:
         while True:
-            _look(loop, world)
+            _look(loop, world, once=once)
             dog.alive()
             if loop.is_stopped:
                 return "told to stop"
@@ -195,8 +204,11 @@ def follow(loop: Loop, world: World, *, once: bool) -> str:
         dog.end()
 
 
-def _look(loop: Loop, world: World) -> None:
-    """Take one step; an exchange out of reach now may be back later, and its feed is stale until then."""
+def _look(loop: Loop, world: World, *, once: bool) -> None:
+    """Take one step; an exchange out of reach now may be back later, and its feed is stale until then.
+
+    Raises ExchangeError when there is no later.
+    """
     try:
         for step in loop.step(world.now()):
             for event in step.fills:
@@ -204,6 +216,8 @@ def _look(loop: Loop, world: World) -> None:
                 say(f"{event.intent.strategy} {fill.side} {fill.amount} {fill.symbol} at {fill.price}")
             say(f"{format_time(step.time)} UTC: equity {step.equity:,.2f}")
     except ExchangeError as error:
+        if once:
+            raise
         say(f"{error}; going on")
 
 
@@ -212,9 +226,9 @@ def tell(args: argparse.Namespace, told: str) -> int:
     engine = _existing(args)
     argument = args.reset_breaker or ""
     origin = f"{getpass.getuser()}@{platform.node()}"[:64]
-    number = live.give_command(engine, args.account, told.replace("_", "-"), argument, origin, now_ms())
+    command = live.give_command(engine, args.account, told.replace("_", "-"), argument, origin, now_ms())
     until = time.monotonic() + ANSWER
-    while (outcome := live.outcome_of(engine, number)) is None and time.monotonic() < until:
+    while (outcome := live.outcome_of(engine, command)) is None and time.monotonic() < until:
         time.sleep(0.05)
     if outcome is None:
         print(f"stored; no loop runs on account {args.account} now: the next one carries it out first")
@@ -245,12 +259,12 @@ def show(status: Any) -> None:
     if not status:
         print("it has not said anything yet")
         return
-    print(f"equity {status['equity']:,.2f}, cash {float(status['cash']):,.2f}")
+    print(f"equity {number(status['equity'])}, cash {number(float(status['cash']))}")
     for held in status["positions"]:
-        prices = f"at {held['entry_price']:,.2f}, now {held['price']:,.2f}"
+        prices = f"at {number(held['entry_price'])}, now {number(held['price'])}"
         print(
             f"  {held['strategy']} {held['side']} {held['amount']} {held['symbol']} {prices}, "
-            f"open profit {held['open_profit']:,.2f}"
+            f"open profit {number(held['open_profit'])}"
         )
     for order in status["open_orders"]:
         print(f"  waiting: {order['side']} {order['amount']} ({order['key']})")

@@ -108,9 +108,7 @@ def _allow_only(
     parser: argparse.ArgumentParser, args: argparse.Namespace, why: str, allowed: Set[str]
 ) -> None:
     """Refuse options that would be read and ignored."""
-    given = (name for name, value in vars(args).items() if value != parser.get_default(name))
-    ignored = [f"--{name.replace('_', '-')}" for name in given if name not in allowed]
-    if ignored:
+    if ignored := cli.ignored_options(parser, args, allowed):
         parser.error(f"{why}: leave out {', '.join(ignored)}")
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Set
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -17,6 +18,7 @@ EXAMPLES = """\
   run_live.py --pause | --resume | --flatten | --stop  tell the running loop
   run_live.py --reset-breaker daily_loss
 """
+OF_A_LOOP = ("status", "json", "account", "db_url")
 TOLD = ("stop", "flatten", "pause", "resume", "reset_breaker")
 
 
@@ -54,7 +56,19 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         parser.error("--replay reads stored candles and ends by itself: leave --once and --use-sql out")
     if args.json and not args.status:
         parser.error("--json is of --status")
+    if args.status or any(getattr(args, name) for name in TOLD):
+        _allow_only(parser, args, "this looks at or tells the loop that runs", {*TOLD, *OF_A_LOOP})
+    if args.replay:
+        _allow_only(parser, args, "--replay begins an account of its own", vars(args).keys() - {"account"})
     return args
+
+
+def _allow_only(
+    parser: argparse.ArgumentParser, args: argparse.Namespace, why: str, allowed: Set[str]
+) -> None:
+    """Refuse options that would be read and ignored."""
+    if ignored := cli.ignored_options(parser, args, allowed):
+        parser.error(f"{why}: leave out {', '.join(ignored)}")
 
 
 def _add_modes(parser: argparse.ArgumentParser) -> None:

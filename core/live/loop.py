@@ -80,11 +80,14 @@ class Loop:
         self.session, self.feed = session, feed
         self._exchange, self._records, self._notify = exchange, records, notify
         self._beat = 0
+        self.looked_at = 0
+        """When the last step was taken, ms UTC."""
         self._stale: set[str] = set()
         self.is_stopped = False
 
     def step(self, now: int) -> list[Step]:
         """Carry out commands, take what has closed, and say that the loop is alive."""
+        self.looked_at = now
         for told in self._records.commands():
             outcome = self.carry_out(told, now)
             self._records.answer(told, outcome, now)

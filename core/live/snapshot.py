@@ -67,7 +67,9 @@ def restore(session: Session, gateway: PaperGateway, plain: Mapping[str, Any]) -
     for waiting in plain["waiting"]:
         approved = Approved(_intent(waiting["intent"]), Decimal(waiting["reserve"]))
         portfolio.reserve(approved)
-        gateway.submit(approved)
+        if gateway.submit(approved) is not None:
+            # The settings' market rules have changed since: nothing is kept for what cannot be done.
+            portfolio.release(approved.intent.key)
     return session.recount(plain["bars"])
 
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -80,6 +81,17 @@ def test_each_look_takes_the_bars_that_closed_since_the_last_one(
     assert "begins" not in said.err
     assert "equity 10,000.00, cash 10,000.00" in said.out
     assert sorted(set(equity_times(url))) == [NOON, NOON + HOUR, NOON + 2 * HOUR]
+
+
+def test_a_restart_after_hours_takes_every_bar_it_missed_and_trusts_its_strategies(
+    sim: RunningSim, time: FakeTime, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    once(url)
+    time.now += 6 * HOUR
+    once(url)
+    assert equity_times(url) == [NOON + bar * HOUR for bar in range(7)]
+    said = capsys.readouterr()
+    assert "failed" not in said.err + said.out
 
 
 def test_the_status_is_that_of_the_newest_run_and_also_a_document(
@@ -161,7 +173,12 @@ def test_an_exchange_out_of_reach_ends_nothing_that_runs(
         raise ExchangeUnreachableError("the exchange cannot be reached")
 
     monkeypatch.setattr(Loop, "step", gone)
-    assert once(url) == 0
+    with pytest.raises(ExchangeUnreachableError):
+        once(url)
+    ended = run_live.main(["--status", "--db-url", url])
+    assert (ended, "UTC: failed" in capsys.readouterr().out) == (0, True)
+    loop, world = SimpleNamespace(step=gone), live_command.World("x", gone, lambda: NOON)  # type: ignore[arg-type]
+    live_command._look(loop, world, once=False)  # type: ignore[arg-type]
     assert "the exchange cannot be reached; going on" in capsys.readouterr().err
 
 
@@ -181,6 +198,8 @@ def test_everything_that_a_status_can_hold_is_shown(capsys: pytest.CaptureFixtur
         "  entries are paused: by me",
         "  x: no candle yet, SILENT",
     ]
+    live_command.show(status | {"equity": None, "positions": [held | {"price": None}]})
+    assert "equity none" in capsys.readouterr().out
     live_command.show({})
     assert capsys.readouterr().out == "it has not said anything yet\n"
 
@@ -195,6 +214,9 @@ def test_everything_that_a_status_can_hold_is_shown(capsys: pytest.CaptureFixtur
         (["--json"], "--json is of --status"),
         (["--replay", "--speed", "fast"], "wanted a number above 0"),
         (["--stop", "--status"], "not allowed with"),
+        (["--status", "--cash", "5"], "leave out --cash"),
+        (["--pause", "--symbol", "BTC/USDT"], "leave out --symbol"),
+        (["--replay", "--account", "mine"], "leave out --account"),
     ],
 )
 def test_options_that_would_be_ignored_are_refused(

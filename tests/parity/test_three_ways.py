@@ -253,6 +253,7 @@ def test_too_short_a_live_window_is_noticed(monkeypatch: pytest.MonkeyPatch) -> 
     from strategies import rule as rules
 
     monkeypatch.setattr(rules, "MEMORY", 3)
+    monkeypatch.setattr(rules, "WILDER", 3)
     verdict = verify(wild_bars(1), spec_of("TREND_EMA", 1))
     assert any("needs more history" in line for line in verdict.differences)
 
