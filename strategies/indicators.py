@@ -102,6 +102,18 @@ def adx(high: FloatArray, low: FloatArray, close: FloatArray, period: int) -> Fl
 
 
 @remembered
+def directional(
+    high: FloatArray, low: FloatArray, close: FloatArray, period: int
+) -> tuple[FloatArray, FloatArray]:
+    """Return (+DI, -DI), 0 to 100: how much of the true range was a new high, and how much a new low.
+
+    Wilder smoothing; first values at index period. Source: Wilder (1978); TA-Lib PLUS_DI and MINUS_DI.
+    """
+    up, down = talib.PLUS_DI(high, low, close, period), talib.MINUS_DI(high, low, close, period)
+    return np.asarray(up), np.asarray(down)
+
+
+@remembered
 def macd(x: FloatArray, fast: int, slow: int, signal: int) -> tuple[FloatArray, FloatArray]:
     """Return (line, signal) in price units: fast EMA less slow EMA, and that line's own EMA.
 

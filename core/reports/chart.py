@@ -40,19 +40,19 @@ def chart_html(charts: Sequence[Charted], *, note: str = "") -> str:
 
 
 def _page(chart: Charted) -> LayoutDOM:
-    price = _figure("price, quote currency", 380)
-    _draw_candles(price, chart.bars)
+    price = new_figure("price, quote currency", 380)
+    draw_candles(price, chart.bars)
     price.yaxis.formatter = NumeralTickFormatter(format="0,0.[00000]")
-    equity = _figure("equity / initial cash", 240, x_range=price.x_range, y_axis_type="log")
+    equity = new_figure("equity / initial cash", 240, x_range=price.x_range, y_axis_type="log")
     equity.yaxis.formatter = NumeralTickFormatter(format="0.[00]")
-    drawdown = _figure("drawdown", 160, x_range=price.x_range)
+    drawdown = new_figure("drawdown", 160, x_range=price.x_range)
     drawdown.yaxis.formatter = NumeralTickFormatter(format="0 %")
     drawdown.y_range.flipped = True
-    _line(equity, chart.bars.ts, chart.bars.close / chart.bars.close[0], "#999999", "buy and hold")
+    draw_line(equity, chart.bars.ts, chart.bars.close / chart.bars.close[0], "#999999", "buy and hold")
     for i, result in enumerate(chart.results):
         color, name = Category10[10][i % 10], result.spec.strategy
-        _line(equity, chart.bars.ts, result.equity / result.spec.cash, color, name)
-        _line(drawdown, chart.bars.ts, 1 - result.equity / np.maximum.accumulate(result.equity), color)
+        draw_line(equity, chart.bars.ts, result.equity / result.spec.cash, color, name)
+        draw_line(drawdown, chart.bars.ts, 1 - result.equity / np.maximum.accumulate(result.equity), color)
         _draw_trades(price, result, color, visible=i == 0)
     for plot in (price, equity):
         plot.legend.click_policy = "hide"
@@ -69,7 +69,8 @@ def _caption(chart: Charted) -> str:
     return f"{data.bars:,} bars, {data.gaps:,} missing, {span}{grouped}. Click a name to show or hide it."
 
 
-def _figure(label: str, height: int, **options: Any) -> Any:
+def new_figure(label: str, height: int, **options: Any) -> Any:
+    """Return an empty plot over time; `height` in pixels."""
     return figure(
         height=height,
         x_axis_type="datetime",
@@ -82,7 +83,8 @@ def _figure(label: str, height: int, **options: Any) -> Any:
     )
 
 
-def _draw_candles(plot: Any, bars: Bars) -> None:
+def draw_candles(plot: Any, bars: Bars) -> None:
+    """Draw bars as candles, in groups where there are more than MAX_POINTS."""
     starts = _group_starts(bars.ts.size)
     ends = np.append(starts[1:], bars.ts.size) - 1
     opens, closes = bars.open[starts], bars.close[ends]
@@ -142,7 +144,8 @@ _HOVER = {
 }
 
 
-def _line(plot: Any, ts: IntArray, values: FloatArray, color: str, name: str | None = None) -> None:
+def draw_line(plot: Any, ts: IntArray, values: FloatArray, color: str, name: str | None = None) -> None:
+    """Draw a line through the last value of each group of bars."""
     starts = _group_starts(ts.size)
     last = np.append(starts[1:], ts.size) - 1
     legend = {"legend_label": name} if name else {}

@@ -1,0 +1,130 @@
+"""Say what kind of market it was when: trend up, trend down, range or high volatility."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from scripts import cli
+
+if TYPE_CHECKING:
+    from core.domain import Bars, Series
+    from core.regime.regime_detector import Regimes
+    from core.settings import Settings
+
+EXAMPLES = """\
+  show_regime.py --symbol BTC/USDT --timeframe 1d --use-sql
+  show_regime.py --symbol BTC/USDT --timeframe 1d --use-sql --start 2020-01-01 --out regimes.html
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse, load, detect, print."""
+    args = parse(argv)
+    cli.check_free(args.out, force=args.force)
+    from core.domain import Series
+    from core.errors import NoDataError
+    from core.regime.regime_detector import detect, history, spans
+
+    settings = cli.load_settings({"db.url": args.db_url})
+    label, bars = load(args, settings)
+    series, regimes = Series(label, args.symbol, args.timeframe), detect(bars)
+    if not spans(regimes.label):
+        raise NoDataError(f"{series}: {bars.ts.size} bars, a regime needs some {history()}: load more")
+    first = shown_from(args, bars)
+    print_spans(series, bars, regimes, first)
+    if args.out:
+        write_chart(args, series, bars, regimes, first)
+    return 0
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """Return the arguments."""
+    parser = cli.parser(__doc__ or "", EXAMPLES)
+    parser.add_argument("--symbol", type=cli.symbol, required=True)
+    parser.add_argument("--timeframe", default="1d", help="1m … 1d (default 1d)")
+    parser.add_argument(
+        "--exchange", type=cli.exchange_label, help="whose candles (default: exchange.name in settings.yaml)"
+    )
+    parser.add_argument(
+        "--use-sql", action="store_true", help="stored candles instead of asking the exchange"
+    )
+    parser.add_argument("--start", metavar="TIME", help="show from here on; earlier bars still count")
+    parser.add_argument("--end", metavar="TIME", help="bars that open before this time")
+    parser.add_argument("--out", metavar="PATH", help="draw the regimes over price, one HTML page")
+    parser.add_argument("--force", action="store_true", help="overwrite that file if it exists")
+    parser.add_argument("--db-url", help="database (default: HOT_CRYPTO_DB_URL, then settings.yaml)")
+    return parser.parse_args(argv)
+
+
+def load(args: argparse.Namespace, settings: "Settings") -> tuple[str, "Bars"]:
+    """Return the exchange's label and the candles."""
+    from core.backtester import open_source
+    from core.utils import parse_time, timeframe_ms
+
+    timeframe_ms(args.timeframe)
+    name = args.exchange or settings.exchange.name
+    source = open_source(
+        name,
+        use_sql=args.use_sql,
+        db_url=settings.db.url,
+        base_url=settings.exchange.base_url,
+        sandbox=settings.exchange.sandbox and name == settings.exchange.name,
+    )
+    end = parse_time(args.end) if args.end else None
+    bars = source.get_bars(args.symbol, args.timeframe, None if args.use_sql else 1000, end=end)
+    return source.exchange, bars
+
+
+def shown_from(args: argparse.Namespace, bars: "Bars") -> int:
+    """Return the first bar to show."""
+    from core.utils import parse_time
+
+    return int(bars.ts.searchsorted(parse_time(args.start))) if args.start else 0
+
+
+def print_spans(series: "Series", bars: "Bars", regimes: "Regimes", first: int) -> None:
+    """Print one row for each stretch of bars with one label."""
+    from core.regime.regime_detector import spans
+    from core.reports.table import print_table
+    from core.utils import format_time
+
+    rows = []
+    for start, last, label in spans(regimes.label):
+        if last < first:
+            continue
+        change = 100 * (bars.close[last] / bars.close[start] - 1)
+        middle = regimes.score[start : last + 1].mean()
+        times = [format_time(int(bars.ts[i])) for i in (start, last)]
+        rows.append([label.name, *times, f"{last - start + 1:,}", f"{change:+.1f}", f"{middle:.2f}"])
+    print(f"{series}: {bars.ts.size:,} bars\n")
+    print_table(["regime", "from (UTC)", "to (UTC)", "bars", "change %", "score"], rows, left=3)
+
+
+def write_chart(
+    args: argparse.Namespace, series: "Series", bars: "Bars", regimes: "Regimes", first: int
+) -> None:
+    """Draw price on its regimes."""
+    from core.regime.regime_detector import spans
+    from core.reports.regime_chart import regime_html
+
+    measures = {
+        "score": regimes.score,
+        "ADX": regimes.adx,
+        "Hurst exponent": regimes.hurst,
+        "rank of volatility": regimes.rank,
+    }
+    shown = [
+        (max(start, first) - first, last - first, label.name)
+        for start, last, label in spans(regimes.label)
+        if last >= first
+    ]
+    cut = {name: values[first:] for name, values in measures.items()}
+    cli.write_output(args.out, regime_html(series, bars.since(first), shown, cut))
+    print(f"chart: {args.out} (open it in a browser)", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    cli.run(main)

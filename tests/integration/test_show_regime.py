@@ -1,0 +1,58 @@
+"""The regimes of stored candles, as a table and as a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.domain import Bars, Series
+from core.errors import NoDataError, UsageError
+from scripts.show_regime import main
+from tests.markets import random_bars
+from tests.stored import make_database, url_of
+
+DAY = 86_400_000
+STORED = Series("binanceus", "BTC/USDT", "1d")
+WHICH = ["--symbol", "BTC/USDT", "--use-sql", "--exchange", "binanceus"]
+
+
+def days(count: int) -> Bars:
+    bars = random_bars(3, count + 40)
+    return bars.until(count)._replace(ts=DAY * (19_000 + np.arange(count, dtype=np.int64)))
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return url_of(make_database(tmp_path, days(700), STORED))
+
+
+def test_every_stretch_has_a_row(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*WHICH, "--db-url", url]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("binanceus BTC/USDT 1d: 700 bars")
+    assert "TREND_UP" in out
+    assert "RANGE" in out
+    rows = len(out.splitlines())
+    assert main([*WHICH, "--db-url", url, "--start", "2023-10-01"]) == 0
+    assert 3 < len(capsys.readouterr().out.splitlines()) < rows
+
+
+def test_the_page_stands_alone_and_overwrites_nothing(url: str, tmp_path: Path) -> None:
+    page = tmp_path / "regimes.html"
+    told = [*WHICH, "--db-url", url, "--start", "2023-10-01", "--out", str(page)]
+    assert main(told) == 0
+    text = page.read_text()
+    assert "Hurst exponent" in text
+    assert "BoxAnnotation" in text
+    assert "<script src" not in text
+    with pytest.raises(UsageError, match="left as it is"):
+        main(told)
+    assert main([*told, "--force"]) == 0
+
+
+def test_too_few_candles_are_said_to_be_too_few(tmp_path: Path) -> None:
+    url = url_of(make_database(tmp_path, days(100), STORED))
+    with pytest.raises(NoDataError, match="100 bars, a regime needs"):
+        main([*WHICH, "--db-url", url])
