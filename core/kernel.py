@@ -1,8 +1,8 @@
 """The compiled bar loop: any rule's `decide` and the fill model, with no Python object inside.
 
 What is compiled is the source that the paper account runs as plain Python: `core.fills`, `core.sizing`, the
-rule itself, and `run_bars` below. Never cached on disk: a kernel that takes a rule as an argument never finds
-its cache again. Compiled once per process; docs/decisions/0010 says how and what it costs.
+rule itself, and `run_bars` below. Compiled once per process, or found on disk (core.kernel_cache);
+docs/decisions/0010 says how and what it costs.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from core.fills import (
     open_book,
     view,
 )
+from core.kernel_cache import keep
 from core.sizing import Sizing
 from strategies.rule import StrategyRule, first_decision, row
 
@@ -126,11 +127,12 @@ def steps_of(rule: StrategyRule) -> dict[str, Callable[..., Any]]:
 
 @cache
 def kernel(rule: StrategyRule) -> Callable[..., int]:
-    """Return `run_bars` for a rule, compiled when first called, once per process."""
+    """Return `run_bars` for a rule, compiled or found on disk when first called."""
     scope = _fill_model()
     steps = {"view": scope["view_ladder"], "ask": scope["ask_ladder"]} if rule.is_ladder else {}
-    run: Callable[..., int] = compile_copy(run_bars, {**scope, **steps, "decide": compiled(rule.decide)})
-    return run
+    run = compile_copy(run_bars, {**scope, **steps, "decide": compiled(rule.decide)})
+    kept: Callable[..., int] = keep(run, rule.name, _compiled_row, _compiled_code)
+    return kept
 
 
 @cache

@@ -21,6 +21,7 @@ import pandas as pd
 from core.compiled import compile_copy
 from core.domain import FloatArray, IntArray
 from core.fills import ENTRY_BAR, EXIT_BAR, FEES, PNL, RETURN
+from core.kernel_cache import keep
 from core.market import Market
 from core.results import STATISTICS
 
@@ -149,7 +150,10 @@ def scan_drawdowns(
 
 @cache
 def _compiled_scan() -> Callable[..., tuple[float, float, int, int, int]]:
-    return compile_copy(scan_drawdowns, {})
+    scan: Callable[..., tuple[float, float, int, int, int]] = keep(
+        compile_copy(scan_drawdowns, {}), scan_drawdowns.__name__
+    )
+    return scan
 
 
 def _exposure(trades: FloatArray, length: int) -> float:

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from scripts import cli
 
 EXAMPLES = """\
-  demo.py                    about ten seconds
+  demo.py                    about twenty seconds
   demo.py --folder /tmp/hot  keep its database and chart somewhere else
 """
 SEED = 7
@@ -42,6 +42,8 @@ def main(argv: list[str] | None = None) -> int:
     _run("scripts/db_status.py", db_status.main, "--db-url", db_url)
     compared = ["--all", "--use-sql", "--exchange", LABEL, "--persist", "--plot", chart, "--force"]
     _run("scripts/run_backtest.py", run_backtest.main, *compared, "--db-url", db_url)
+    proved = ["--verify", "--all", "--symbol", "BTC/USDT", "--use-sql", "--exchange", LABEL, "--limit", "2000"]
+    _run("scripts/run_backtest.py", run_backtest.main, *proved, "--db-url", db_url)
     _run("scripts/show_runs.py", show_runs.main, "1", "--trades", "5", "--db-url", db_url)
     print(
         f"\n# done. Look at the chart: open {chart} in a browser\n"
