@@ -1,0 +1,99 @@
+"""What a step of the loop brought, as plain records: one line on a terminal, one line of JSON in the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from core.execution import Outcome
+from core.lots import Trade
+from core.orders import Executed, Refused
+from core.session import Step
+
+Event = dict[str, Any]
+"""`event` says what happened and `time` when (ms UTC); the rest is JSON's own types, amounts as text."""
+
+
+def events_of(step: Step) -> Iterator[Event]:
+    """Yield what a step brought, in the order it happened: fills, closed trades, orders, trouble, equity."""
+    for executed in step.fills:
+        yield _fill(executed)
+    for trade in step.trades:
+        yield _trade(trade)
+    for outcome in step.outcomes:
+        yield _order(outcome, step.time)
+    for bar in step.late:
+        yield {"event": "late", "time": step.time, "symbol": bar.symbol, "bar": bar.ts}
+    for name in step.quarantined:
+        yield {"event": "quarantined", "time": step.time, "strategy": name}
+    for name, trip in step.tripped:
+        yield {"event": "breaker", "time": step.time, "name": name, "detail": trip.detail}
+    if step.bars:
+        yield {"event": "equity", "time": step.time, "equity": step.equity}
+
+
+def text_of(event: Event) -> str:
+    """Return an event as a line for a person."""
+    return _TEXTS[event["event"]].format(**event)
+
+
+_TEXTS = {
+    "fill": "{strategy} {side} {amount} {symbol} at {price} ({reason})",
+    "trade": "{strategy} {symbol} closed: {pnl:+,.2f} after fees ({reason})",
+    "order": "{strategy} {symbol} {purpose}: {side} {amount} ordered ({reason})",
+    "refused": "{strategy} {symbol} {purpose} refused, {why}: {detail}",
+    "late": "{symbol}: a candle came after a later one, it is not traded on",
+    "quarantined": "{strategy} failed and enters nothing any more",
+    "breaker": "breaker {name} tripped: {detail}",
+    "equity": "equity {equity:,.2f}",
+    "notice": "{text}",
+}
+
+
+def _fill(executed: Executed) -> Event:
+    fill, intent = executed.fill, executed.intent
+    return {
+        "event": "fill",
+        "time": fill.time,
+        "strategy": intent.strategy,
+        "symbol": fill.symbol,
+        "side": fill.side,
+        "amount": f"{fill.amount:f}",
+        "price": f"{fill.price:f}",
+        "fee": f"{fill.fee:f}",
+        "fee_asset": fill.fee_asset,
+        "reason": fill.reason or intent.reason,
+        "key": intent.key,
+    }
+
+
+def _trade(trade: Trade) -> Event:
+    return {
+        "event": "trade",
+        "time": trade.exit_time,
+        "strategy": trade.strategy,
+        "symbol": trade.symbol,
+        "side": "long" if trade.side > 0 else "short",
+        "amount": f"{trade.amount:f}",
+        "pnl": float(trade.pnl),
+        "reason": trade.reason,
+    }
+
+
+def _order(outcome: Outcome, time: int) -> Event:
+    intent = outcome.intent
+    event = {
+        "event": "order",
+        "time": time,
+        "strategy": intent.strategy,
+        "symbol": intent.symbol,
+        "purpose": intent.purpose.value,
+        "side": intent.side,
+        "amount": f"{intent.amount:f}",
+        "price": f"{intent.price:f}",
+        "reason": intent.reason,
+        "key": intent.key,
+    }
+    if isinstance(outcome, Refused):
+        event |= {"event": "refused", "why": outcome.reason.value, "detail": outcome.detail}
+    return event

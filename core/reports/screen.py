@@ -1,0 +1,119 @@
+"""An account as it trades, on a terminal: equity, positions, last signals and refusals, the feeds' lag."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from core.reports.table import number
+from core.utils import format_time
+
+LINES = 12
+"""Events that stay on the screen."""
+_GOOD, _BAD, _DIM = "green", "red", "dim"
+
+
+class Screen:
+    """Shows an account on a terminal as long as the block runs."""
+
+    def __init__(self, title: str, console: Console | None = None) -> None:
+        self._title = title
+        self._said: deque[str] = deque(maxlen=LINES)
+        self._status: Mapping[str, Any] = {}
+        # Drawn when something is new, not by a thread of its own: what is shown was true together.
+        self._live = Live(console=console or Console(stderr=True), auto_refresh=False, screen=False)
+
+    def __enter__(self) -> Screen:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def say(self, line: str) -> None:
+        """Show a line under what is known of the account."""
+        self._said.append(line)
+        self._draw()
+
+    def show(self, status: Mapping[str, Any]) -> None:
+        """Show how the account stands."""
+        self._status = status
+        self._draw()
+
+    def _draw(self) -> None:
+        self._live.update(drawn(self._title, self._status, self._said), refresh=True)
+
+
+def drawn(title: str, status: Mapping[str, Any], said: Iterable[str]) -> RenderableType:
+    """Return the picture of an account: `status` as the loop tells it, and the newest lines."""
+    parts: list[RenderableType] = [Text(title, style="bold")]
+    if status:
+        parts += [_head(status), *_positions(status["positions"]), *_waiting(status["open_orders"])]
+        parts += [*_trouble(status), _feeds(status["feeds"])]
+    return Group(*parts, *(Text(line, no_wrap=True, overflow="ellipsis") for line in said))
+
+
+def _head(status: Mapping[str, Any]) -> Text:
+    profits = [held["open_profit"] for held in status["positions"] if held["open_profit"] is not None]
+    line = Text(f"{format_time(status['time'])} UTC   equity {number(status['equity'])}   ")
+    line.append(f"cash {number(float(status['cash']))}   open profit ")
+    return line.append(f"{sum(profits):+,.2f}", style=_colour(sum(profits)))
+
+
+def _positions(positions: Sequence[Mapping[str, Any]]) -> Iterable[RenderableType]:
+    if not positions:
+        yield Text("no position", style=_DIM)
+        return
+    table = _table("strategy", "symbol", "side", "amount", "entry", "price", "stop", "take", "open profit")
+    for held in positions:
+        profit = held["open_profit"]
+        prices = (_price(held[name]) for name in ("entry_price", "price", "stop", "take"))
+        shown = Text("" if profit is None else f"{profit:+,.2f}", style=_colour(profit or 0.0))
+        table.add_row(held["strategy"], held["symbol"], held["side"], held["amount"], *prices, shown)
+    yield table
+
+
+def _waiting(orders: Sequence[Mapping[str, Any]]) -> Iterable[RenderableType]:
+    for order in orders:
+        yield Text(f"waiting: {order['side']} {order['amount']} ({order['key']})", style="cyan")
+
+
+def _trouble(status: Mapping[str, Any]) -> Iterable[RenderableType]:
+    for name, why in {**status["breakers"], **status["quarantined"]}.items():
+        yield Text(f"{name}: {why}", style=_BAD)
+    if status["paused"]:
+        yield Text(f"entries are paused: {status['paused']}", style="yellow")
+
+
+def _feeds(feeds: Sequence[Mapping[str, Any]]) -> RenderableType:
+    table = _table("feed", "newest candle", "behind")
+    for feed in feeds:
+        newest = "none yet" if feed["last"] is None else f"{format_time(feed['last'])} UTC"
+        behind = f"{feed['behind_ms'] / 1000:,.0f} s"
+        style = _BAD if feed["stale"] else ""
+        table.add_row(feed["series"], newest, f"{behind}, SILENT" if feed["stale"] else behind, style=style)
+    return table
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style=_DIM)
+    for heading in headings:
+        table.add_column(heading, no_wrap=True)
+    return table
+
+
+def _price(value: float | None) -> str:
+    return "" if value is None else f"{value:,.8g}"
+
+
+def _colour(value: float) -> str:
+    return _BAD if value < 0 else _GOOD if value > 0 else ""

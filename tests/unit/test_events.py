@@ -1,0 +1,149 @@
+"""What a step brought, as events: a line for a person, a line of JSON in a file."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from core.domain import Bar
+from core.live.event_log import KEPT, EventLog
+from core.live.events import Event, events_of, text_of
+from core.lots import Trade
+from core.orders import Approved, Executed, Fill, Intent, Purpose, RefusalReason, Refused
+from core.risk.breakers import Trip
+from core.session import Step
+
+NOON = 1_700_000_000_000
+INTENT = Intent(
+    "TREND_EMA",
+    "BTC/USDT",
+    "1h",
+    NOON,
+    Purpose.ENTRY,
+    "main",
+    "buy",
+    Decimal("0.5"),
+    Decimal(100),
+    "entry",
+    NOON,
+    NOON,
+)
+FILL = Fill(
+    "paper", "BTC/USDT", "1", "c", "buy", Decimal("0.50"), Decimal("101.5"), Decimal("0.05"), "USDT", NOON
+)
+TRADE = Trade(
+    "TREND_EMA",
+    "BTC/USDT",
+    1,
+    Decimal("0.5"),
+    NOON,
+    NOON + 1,
+    0,
+    1,
+    100.0,
+    110.0,
+    Decimal(5),
+    Decimal("0.1"),
+    "take",
+)
+BAR = Bar("BTC/USDT", "1h", NOON, NOON + 3_600_000, 1.0, 2.0, 0.5, 1.5, 9.0)
+STEP = Step(
+    NOON,
+    10_005.0,
+    bars=(BAR,),
+    late=(BAR,),
+    fills=(Executed(INTENT, FILL),),
+    trades=(TRADE,),
+    outcomes=(Approved(INTENT), Refused(INTENT, RefusalReason.EXPOSURE, "60 % wanted, 50 % allowed")),
+    quarantined=("MR_BB",),
+    tripped=(("daily_loss", Trip(NOON, "3.1 % lost today")),),
+)
+
+
+def test_a_step_is_told_in_the_order_in_which_it_happened() -> None:
+    assert [text_of(event) for event in events_of(STEP)] == [
+        "TREND_EMA buy 0.50 BTC/USDT at 101.5 (entry)",
+        "TREND_EMA BTC/USDT closed: +4.90 after fees (take)",
+        "TREND_EMA BTC/USDT entry: buy 0.5 ordered (entry)",
+        "TREND_EMA BTC/USDT entry refused, exposure: 60 % wanted, 50 % allowed",
+        "BTC/USDT: a candle came after a later one, it is not traded on",
+        "MR_BB failed and enters nothing any more",
+        "breaker daily_loss tripped: 3.1 % lost today",
+        "equity 10,005.00",
+    ]
+
+
+def test_a_step_without_new_bars_says_nothing_of_equity() -> None:
+    assert not list(events_of(Step(NOON, 1.0)))
+
+
+def test_every_event_is_json_as_it_is_and_keeps_amounts_to_the_digit() -> None:
+    events = [json.loads(json.dumps(event)) for event in events_of(STEP)]
+    assert events[0]["amount"] == "0.50"
+    assert all(isinstance(event["time"], int) for event in events)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "logs" / "paper.jsonl"
+
+
+def lines(path: Path) -> list[Event]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def test_the_log_is_a_line_of_json_for_each_event_and_is_appended_to(path: Path) -> None:
+    for now in (1, 2):
+        log = EventLog(path)
+        log.write({"event": "equity", "time": NOON, "equity": 1.5}, now, account="paper")
+        log.close()
+    assert lines(path) == [
+        {"written": now, "account": "paper", "event": "equity", "time": NOON, "equity": 1.5} for now in (1, 2)
+    ]
+
+
+@pytest.mark.parametrize("secret", ["s3cr3t", 'with "quotes"', "ümlaut"])
+def test_no_secret_reaches_the_log_wherever_it_stands(path: Path, secret: str) -> None:
+    log = EventLog(path, ["", secret])
+    hidden = {
+        "text": f"said {secret}.",
+        "deep": [{"api_key": "other"}],
+        "tuple": (secret,),
+        "passwords": {"a": 1},
+    }
+    log.write({"event": "notice", "time": NOON, **hidden}, 1)
+    log.close()
+    [event] = lines(path)
+    assert event == {
+        "written": 1,
+        "event": "notice",
+        "time": NOON,
+        "text": "said ***.",
+        "deep": [{"api_key": "***"}],
+        "tuple": ["***"],
+        "passwords": "***",
+    }
+
+
+def test_the_log_is_rotated_and_bounded(path: Path) -> None:
+    log = EventLog(path, most_bytes=200)
+    for now in range(100):
+        log.write({"event": "notice", "text": "x" * 50}, now)
+    log.close()
+    files = sorted(path.parent.iterdir())
+    assert len(files) == KEPT + 1
+    assert all(file.stat().st_size <= 200 for file in files)
+    assert lines(path)[-1]["written"] == 99
+
+
+def test_a_log_that_cannot_be_written_is_said_once_and_ends_nothing(path: Path) -> None:
+    said: list[str] = []
+    log = EventLog(path, notify=said.append)
+    path.mkdir()
+    for now in range(3):
+        log.write({"event": "notice", "text": "x"}, now)
+    log.close()
+    assert said == [f"the log file {path} cannot be written; going on without it"]
