@@ -60,6 +60,8 @@ class RefusalReason(StrEnum):
     """The decision is older than its validity."""
     QUARANTINED = "quarantined"
     """The strategy failed and is not trusted to enter."""
+    EXCHANGE = "exchange"
+    """The exchange refused it."""
     RISK_UNKNOWN = "risk_unknown"
     """Equity is not a number."""
 

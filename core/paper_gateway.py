@@ -11,22 +11,20 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import NamedTuple
 
 from core import fills
-from core.domain import MOST_LOTS, Bar, Costs, FloatArray, Reason
+from core.domain import Bar, Costs, FloatArray, Reason
 from core.fills import OneBar
 from core.lots import LOT_LEG, Lot, book_of, lot_id
 from core.money import decimal_of, exactly, float_of, to_step
 from core.orders import Approved, Executed, Fill, Intent, Protection, Purpose, RefusalReason, Refused
+from core.paper_book import Book, HeldLot, LotKey, ask_entry, ask_exit, forgotten, limited, lot_key, rung_of
 from core.risk.limits import ANY_MARKET, Market
+from core.utils import timeframe_ms
 
-LotKey = tuple[int, int]
-"""Number of the bar that a lot was filled in, and its rung: one of a book."""
 Series = tuple[str, str]
 """Symbol and timeframe."""
 
-_REASONS = {reason.name.lower(): int(reason) for reason in Reason}
 _WORDS = {int(reason): reason.name.lower() for reason in Reason}
 _UNASKED = {
     Reason.STOP: Purpose.STOP,
@@ -36,44 +34,6 @@ _UNASKED = {
     Reason.RUIN: Purpose.FLATTEN,
 }
 """What closes a lot although no order asked for it."""
-
-
-class _Lot(NamedTuple):
-    id: str
-    amount: Decimal
-
-
-class _Book:
-    """One strategy's orders and lots in one symbol, as core.fills lays them out, and their exact amounts."""
-
-    def __init__(self, strategy: str, symbol: str, timeframe: str) -> None:
-        self.strategy, self.symbol, self.timeframe = strategy, symbol, timeframe
-        self.rows = fills.open_book(0.0)
-        self.trades = fills.make_trades(2 * MOST_LOTS + 64)
-        self.asked: list[Approved] = []
-        self.exits: dict[LotKey, tuple[Intent, Decimal]] = {}
-        self.lots: dict[LotKey, _Lot] = {}
-        self.got: dict[str, Decimal] = {}
-        """By an entry's key: how much of it the bar's volume fills."""
-        self.size, self.cost, self.bound = 0.0, 0.0, 0.0
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether no bar can change anything."""
-        return not self.lots and not self.asked
-
-    def sum_up(self) -> None:
-        """Note size, cost and unsigned size of the lots, in the order of core.fills.equity."""
-        self.size, self.cost, self.bound = 0.0, 0.0, 0.0
-        for row in self.held_rows():
-            size, price = row[fills.SIZE].item(), row[fills.ENTRY_PRICE].item()
-            self.size += size
-            self.cost += size * price
-            self.bound += abs(size)
-
-    def held_rows(self) -> FloatArray:
-        """Return the rows of the lots held, a view."""
-        return self.rows[fills.HELD : fills.HELD + int(self.rows[0, fills.LOTS])]
 
 
 class PaperGateway:
@@ -87,14 +47,20 @@ class PaperGateway:
         costs: Costs,
         markets: dict[str, Market] | None = None,
         volume_share: float | None = None,
+        *,
+        keep_trades: bool = True,
     ) -> None:
-        """Start with cash in quote units; `volume_share`: the most of a bar's volume that an order gets."""
+        """Start with cash in quote units; `volume_share`: the most of a bar's volume that an order gets.
+
+        Without `keep_trades` closed trades are forgotten once they were told, so that memory does not grow.
+        """
         self.cash = cash
         """What core.fills calls cash: deposits, realised profit and fees. Lots do not lessen it."""
         self.is_ruined = False
         self._costs, self._markets, self._volume_share = costs, markets or {}, volume_share
-        self._books: dict[tuple[str, str], _Book] = {}
-        self._of_series: dict[Series, list[_Book]] = {}
+        self._keeps_trades = keep_trades
+        self._books: dict[tuple[str, str], Book] = {}
+        self._of_series: dict[Series, list[Book]] = {}
         self._last: dict[Series, tuple[int, Bar]] = {}
         self._closes: dict[str, float] = {}
 
@@ -109,7 +75,7 @@ class PaperGateway:
         # Negative, so that no bar from now on has their number.
         old = [replace(lot, entry_bar=-1 - len(lots) + i) for i, lot in enumerate(lots)]
         book.rows[:] = book_of(old)
-        book.lots = {(lot.entry_bar, lot.rung): _Lot(lot.id, lot.amount) for lot in old}
+        book.lots = {(lot.entry_bar, lot.rung): HeldLot(lot.id, lot.amount) for lot in old}
         book.sum_up()
 
     def mark(self, symbol: str, price: float) -> None:
@@ -124,7 +90,7 @@ class PaperGateway:
         if refused:
             return refused
         book = self._book(intent.strategy, intent.symbol, intent.timeframe)
-        return _ask_entry(book, approved) if intent.purpose is Purpose.ENTRY else _ask_exit(book, intent)
+        return ask_entry(book, approved) if intent.purpose is Purpose.ENTRY else ask_exit(book, intent)
 
     def protect(self, move: Protection) -> None:
         """Move the stops and takes of the lots that a strategy holds of a symbol."""
@@ -146,20 +112,56 @@ class PaperGateway:
         return events + self._ruin()
 
     def on_price(self, symbol: str, price: float, time: int) -> list[Executed | Refused]:
-        """Return what a price between two bars fills; the bar that it belongs to is not closed yet."""
+        """Return what a price between two bars closes: by stop, by take, or because a person wants it.
+
+        What a rule asked for fills at its bar's open, as in a backtest, once that bar is known; the lots that
+        it leaves then are left alone.
+        """
         self._closes[symbol] = price
         events: list[Executed | Refused] = []
-        for (of, timeframe), (number, last) in self._last.items():
-            if of == symbol:
-                now = Bar(symbol, timeframe, last.end, time + 1, price, price, price, price, float("nan"))
-                events += self._filled(number + 1, now)
+        for series, books in self._of_series.items():
+            if series[0] == symbol:
+                number, now = self._in_progress(series, price, time)
+                for book in books:
+                    if book.lots and not self.is_ruined:
+                        events += self._urgent(book, number, now)
         return events + self._ruin()
+
+    def _in_progress(self, series: Series, price: float, time: int) -> tuple[int, Bar]:
+        """Return the bar that a price is in, as far as it is known."""
+        step = timeframe_ms(series[1])
+        start = time // step * step
+        # After a restart no bar may have come yet: the one before is as good as its number.
+        before = Bar(*series, start - step, start, price, price, price, price, math.nan)
+        number, last = self._last.setdefault(series, (-1, before))
+        return number + 1, Bar(*series, last.end, time + 1, price, price, price, price, math.nan)
+
+    def _urgent(self, book: Book, number: int, now: Bar) -> list[Executed | Refused]:
+        """Fill what cannot wait for the bar's close, the rest set aside meanwhile."""
+        head, asked, exits = book.rows[0], book.asked, book.exits
+        leaving = {key: one for key, one in exits.items() if one[0].purpose is not Purpose.FLATTEN}
+        aside = {}
+        for row in book.held_rows():
+            if (key := lot_key(row.tolist())) in leaving:
+                aside[key] = row.copy()
+                row[[fills.EXIT, fills.STOP, fills.TAKE]] = 0.0, math.nan, math.nan
+        book.asked, book.exits = [], {key: one for key, one in exits.items() if key not in leaving}
+        head[fills.ASKED], head[fills.EXITS] = 0, len(book.exits)
+        before = self._prepare(book)
+        fills.fill(book.rows, book.trades, number, OneBar(*now[4:8]), self._costs)
+        events = self._told(book, before, number, now) if int(head[fills.TRADES]) > before else []
+        for row in book.held_rows():
+            if (key := lot_key(row.tolist())) in aside:
+                row[:] = aside[key]
+        book.asked, book.exits = asked, leaving
+        head[fills.ASKED], head[fills.EXITS] = len(asked), len(leaving)
+        return events
 
     def close_at_the_end(self, reason: Reason = Reason.END) -> list[Executed | Refused]:
         """Close everything at the last closes, as a backtest does when its data end; drop what was asked."""
         events: list[Executed | Refused] = []
         for book in self._books.values():
-            events += _forgotten(book)
+            events += forgotten(book)
             if book.lots:
                 number, bar = self._last[book.symbol, book.timeframe]
                 before = self._prepare(book)
@@ -184,9 +186,9 @@ class PaperGateway:
     def _number(self, series: Series) -> int:
         return self._last[series][0] if series in self._last else -1
 
-    def _book(self, strategy: str, symbol: str, timeframe: str) -> _Book:
+    def _book(self, strategy: str, symbol: str, timeframe: str) -> Book:
         if (strategy, symbol) not in self._books:
-            book = self._books[strategy, symbol] = _Book(strategy, symbol, timeframe)
+            book = self._books[strategy, symbol] = Book(strategy, symbol, timeframe)
             self._of_series.setdefault((symbol, timeframe), []).append(book)
         return self._books[strategy, symbol]
 
@@ -205,7 +207,7 @@ class PaperGateway:
     def _filled(self, number: int, bar: Bar) -> Iterator[Executed | Refused]:
         for book in self._of_series.get((bar.symbol, bar.timeframe), ()):
             if not book.is_idle and not self.is_ruined:
-                yield from _limited(book, self._most(bar))
+                yield from limited(book, self._most(bar))
                 before = self._prepare(book)
                 prices = OneBar(bar.open, bar.high, bar.low, bar.close)
                 fills.fill(book.rows, book.trades, number, prices, self._costs)
@@ -218,12 +220,14 @@ class PaperGateway:
         step = self._markets.get(bar.symbol, ANY_MARKET).step
         return to_step(decimal_of(most), step) if math.isfinite(most) else None
 
-    def _prepare(self, book: _Book) -> int:
+    def _prepare(self, book: Book) -> int:
         """Lend the account's cash to a book; return how many trades it has."""
         if not fills.has_room(book.rows, book.trades):
             book.trades = fills.grown(book.rows, book.trades)
         head = book.rows[0]
         head[fills.CASH] = self.cash
+        if not self._keeps_trades:
+            head[fills.TRADES] = 0
         if book.asked:
             profit, bound = 0.0, 0.0
             for other in self._books.values():
@@ -234,13 +238,13 @@ class PaperGateway:
             head[fills.PROFIT], head[fills.BOUND] = profit, bound
         return int(head[fills.TRADES])
 
-    def _told(self, book: _Book, before: int, number: int, bar: Bar) -> list[Executed | Refused]:
+    def _told(self, book: Book, before: int, number: int, bar: Bar) -> list[Executed | Refused]:
         """Return what changed in a book: exits of older lots, then entries, then exits of these."""
         self.cash = book.rows[0, fills.CASH].item()
         closed = [row.tolist() for row in book.trades[before : int(book.rows[0, fills.TRADES])]]
-        older = [row for row in closed if _key(row) in book.lots]
+        older = [row for row in closed if lot_key(row) in book.lots]
         events: list[Executed | Refused] = [self._exit(book, row, bar) for row in older]
-        made = {_key(row): row for row in (*closed, *(row.tolist() for row in book.held_rows()))}
+        made = {lot_key(row): row for row in (*closed, *(row.tolist() for row in book.held_rows()))}
         for approved in book.asked:
             events.append(self._entry(book, approved, made, number, bar))
         book.asked.clear()
@@ -250,22 +254,22 @@ class PaperGateway:
         return events
 
     def _entry(
-        self, book: _Book, approved: Approved, made: dict[LotKey, list[float]], number: int, bar: Bar
+        self, book: Book, approved: Approved, made: dict[LotKey, list[float]], number: int, bar: Bar
     ) -> Executed | Refused:
         intent = approved.intent
-        key = number, _rung(intent)
+        key = number, rung_of(intent)
         row = made.get(key)
         if row is None:
             cost = f"{intent.amount:f} at the open {bar.open} is more than the free cash"
             return Refused(intent, RefusalReason.CASH, cost)
         price = row[fills.ENTRY_PRICE]
         amount = book.got.pop(intent.key, intent.amount)
-        book.lots[key] = _Lot(lot_id(intent), amount)
+        book.lots[key] = HeldLot(lot_id(intent), amount)
         fee = float(amount) * price * self._costs.commission
         return Executed(intent, self._fact(intent, amount, price, fee, bar.ts, "entry"))
 
-    def _exit(self, book: _Book, row: list[float], bar: Bar) -> Executed:
-        key, price, reason = _key(row), row[fills.EXIT_PRICE], Reason(int(row[fills.REASON]))
+    def _exit(self, book: Book, row: list[float], bar: Bar) -> Executed:
+        key, price, reason = lot_key(row), row[fills.EXIT_PRICE], Reason(int(row[fills.REASON]))
         lot = book.lots.pop(key)
         fee = abs(row[fills.SIZE]) * price * self._costs.commission
         if reason in _UNASKED:
@@ -275,7 +279,7 @@ class PaperGateway:
         with exactly():
             left = lot.amount - amount
         if left > 0:
-            book.lots[key] = _Lot(lot.id, left)
+            book.lots[key] = HeldLot(lot.id, left)
         time = bar.ts if price == bar.open else bar.end - 1
         word = intent.reason if reason is Reason.RULE else _WORDS[reason]
         return Executed(intent, self._fact(intent, amount, price, fee, time, word))
@@ -287,85 +291,7 @@ class PaperGateway:
         return Fill(self.exchange, intent.symbol, intent.key, *given)
 
 
-def _key(row: Sequence[float]) -> LotKey:
-    return int(row[fills.ENTRY_BAR]), int(row[fills.RUNG])
-
-
-def _rung(intent: Intent) -> int:
-    return int(lot_id(intent).rpartition("-")[2])
-
-
-def _ask_entry(book: _Book, approved: Approved) -> Refused | None:
-    intent, head = approved.intent, book.rows[0]
-    if head[fills.LOTS] + head[fills.ASKED] >= MOST_LOTS:
-        return Refused(intent, RefusalReason.LOTS, f"{MOST_LOTS} lots are held and asked for")
-    row = book.rows[fills.WANTED + int(head[fills.ASKED])]
-    row[fills.SIZE] = float(intent.amount) if intent.side == "buy" else -float(intent.amount)
-    row[fills.STOP], row[fills.TAKE] = float_of(intent.stop), float_of(intent.take)
-    row[fills.RUNG], row[fills.SHARE] = _rung(intent), intent.share
-    head[fills.ASKED] += 1
-    book.asked.append(approved)
-    return None
-
-
-def _ask_exit(book: _Book, intent: Intent) -> Refused | None:
-    key = next((key for key, lot in book.lots.items() if LOT_LEG + lot.id == intent.leg), None)
-    if key is None or key in book.exits:
-        return Refused(intent, RefusalReason.LOT, "that lot is not held, or closing already")
-    row = next(row for row in book.held_rows() if _key(row.tolist()) == key)
-    amount = min(intent.amount, book.lots[key].amount)
-    row[fills.EXIT] = _REASONS.get(intent.reason, int(Reason.RULE))
-    row[fills.EXIT_SIZE] = float(amount)
-    if amount < book.lots[key].amount:
-        row[fills.SHARE] = intent.share
-    book.rows[0, fills.EXITS] += 1
-    book.exits[key] = intent, amount
-    return None
-
-
-def _forgotten(book: _Book) -> list[Refused]:
-    """Drop all orders that wait for a bar."""
-    orders = [approved.intent for approved in book.asked] + [intent for intent, _ in book.exits.values()]
-    book.asked.clear()
-    book.exits.clear()
-    book.rows[0, fills.ASKED] = book.rows[0, fills.EXITS] = 0
-    book.held_rows()[:, fills.EXIT] = 0.0
-    return [Refused(intent, RefusalReason.EXPIRED, "no bar came after it") for intent in orders]
-
-
-def _limited(book: _Book, most: Decimal | None) -> Iterator[Refused]:
-    """Cut orders to what a bar's volume fills; the rest of each is cancelled."""
-    if most is None:
-        return
-    why = "the bar's volume is too small for any of it"
-    waiting = list(book.asked)
-    head, rows = book.rows[0], book.rows[fills.WANTED : fills.WANTED + len(waiting)].copy()
-    book.asked.clear()
-    head[fills.ASKED] = 0
-    for row, approved in zip(rows, waiting, strict=True):
-        amount = min(approved.intent.amount, most)
-        if amount > 0:
-            row[fills.SIZE] = math.copysign(float(amount), row[fills.SIZE])
-            book.rows[fills.WANTED + len(book.asked)] = row
-            book.got[approved.intent.key] = amount
-            book.asked.append(approved)
-            head[fills.ASKED] += 1
-        else:
-            yield Refused(approved.intent, RefusalReason.LOT, why)
-    for row in book.held_rows():
-        key = _key(row.tolist())
-        if key in book.exits:
-            intent, wanted = book.exits[key]
-            book.exits[key] = intent, min(wanted, most)
-            row[fills.EXIT_SIZE] = float(min(wanted, most))
-            if not most:
-                row[fills.EXIT] = 0.0
-                head[fills.EXITS] -= 1
-                del book.exits[key]
-                yield Refused(intent, RefusalReason.LOT, why)
-
-
-def _protective(book: _Book, lot: _Lot, row: list[float], reason: Reason, bar: Bar) -> Intent:
+def _protective(book: Book, lot: HeldLot, row: list[float], reason: Reason, bar: Bar) -> Intent:
     """Return what the exchange did by itself as the intent it stands for."""
     purpose = _UNASKED[reason]
     side = "sell" if row[fills.SIZE] > 0 else "buy"

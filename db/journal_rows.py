@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 
-MONEY = frozenset({"amount", "price", "stop", "take", "reserve", "filled", "fee"})
+MONEY = frozenset({"amount", "price", "stop", "take", "reserve", "filled", "fee", "share"})
 BEGINNING = "0" * 64
 """What stands before the first entry of a journal."""
 
@@ -31,6 +31,7 @@ class IntentRow(NamedTuple):
     reason: str
     created_at: int
     valid_until: int
+    share: Decimal
     reserve: Decimal
 
 

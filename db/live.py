@@ -103,12 +103,13 @@ def record(
     trades: Iterable[Mapping[str, Any]] = (),
     state: Mapping[tuple[str, str], Any] | None = None,
     status: Mapping[str, Any] | None = None,
+    taken: Mapping[int, str] | None = None,
     now: int,
 ) -> None:
     """Store in one transaction what a step brought.
 
     `fills` and `trades` have the columns of LiveFill and LiveTrade but the run; `state` is keyed by (account,
-    name).
+    name); `taken` are the outcomes of commands, by number.
     """
     with writing(engine) as connection:
         rows = [_decision(run_id, row) for row in decisions]
@@ -123,6 +124,8 @@ def record(
                 connection.execute(insert(table), booked)
         for (account, name), value in (state or {}).items():
             _put_state(connection, account, name, value, now)
+        for command, outcome in (taken or {}).items():
+            _take(connection, command, outcome, now)
         if status is not None:
             beat = {"beat_at": now, "status_json": _text(status)}
             connection.execute(update(LiveRun).where(LiveRun.id == run_id).values(beat))
@@ -180,9 +183,8 @@ def waiting_commands(engine: Engine, account: str) -> list[Command]:
 
 def take_command(engine: Engine, command_id: int, outcome: str, now: int) -> None:
     """Store that a command was carried out, and what came of it."""
-    taken = {"taken_at": now, "outcome": outcome}
     with writing(engine) as connection:
-        connection.execute(update(LiveCommand).where(LiveCommand.id == command_id).values(taken))
+        _take(connection, command_id, outcome, now)
 
 
 def outcome_of(engine: Engine, command_id: int) -> str | None:
@@ -213,6 +215,11 @@ def _decision(run_id: int, row: DecisionRow) -> dict[str, Any]:
         "outcome": row.outcome,
         "detail_json": _text(row.detail),
     }
+
+
+def _take(connection: Connection, command_id: int, outcome: str, now: int) -> None:
+    taken = {"taken_at": now, "outcome": outcome}
+    connection.execute(update(LiveCommand).where(LiveCommand.id == command_id).values(taken))
 
 
 def _put_state(connection: Connection, account: str, name: str, value: Any, now: int) -> None:

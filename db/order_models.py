@@ -53,7 +53,7 @@ class OrderIntent(Base):
     __table_args__ = (
         _among("side", ("buy", "sell")),
         _amounts("amount", "price"),
-        _amounts("reserve", zero=True),
+        _amounts("share", "reserve", zero=True),
         KEYED,
     )
 
@@ -74,6 +74,8 @@ class OrderIntent(Base):
     reason: Mapped[str] = mapped_column(Text)
     created_at: Mapped[int] = mapped_column(Int64)
     valid_until: Mapped[int] = mapped_column(Int64)
+    share: Mapped[str] = mapped_column(Text)
+    """Unsigned part of the strategy's allocation that its lot stands for once this is done."""
     reserve: Mapped[str] = mapped_column(Text)
     """Quote units kept until the order is filled or dead."""
 

@@ -29,10 +29,12 @@ def main(argv: list[str] | None = None) -> int:
         from scripts import replay_command
 
         return replay_command.run(args)
+    if args.status:
+        from scripts import live_status
+
+        return live_status.show_status(args)
     from scripts import live_command
 
-    if args.status:
-        return live_command.show_status(args)
     told = next((name for name in TOLD if getattr(args, name)), None)
     if told is not None:
         return live_command.tell(args, told)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, NamedTuple, Protocol
 
+from core.live.ledger import EXACT
 from core.live.order_states import Standing
 from core.orders import Fill, Side
 
@@ -74,7 +75,7 @@ class Balance(NamedTuple):
     @property
     def total(self) -> Decimal:
         """Return all of it."""
-        return self.free + self.locked
+        return EXACT.add(self.free, self.locked)
 
 
 class Gateway(Protocol):

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 from core.domain import Bar, Series
 from core.execution import Moment, Outcome
 from core.live.feed import Feed
-from core.orders import Refused
+from core.orders import Executed, Refused
 from core.session import Choice, Session, Step
 from core.utils import timeframe_ms
 
@@ -23,6 +23,8 @@ LATEST = 60_000
 """Milliseconds after a bar's close in which its entries may still be ordered."""
 BEAT = 1_000
 """Milliseconds between two signs of life."""
+TICK = 3_000
+"""Milliseconds between two looks at the price of what is held."""
 
 
 class Decided(NamedTuple):
@@ -65,6 +67,34 @@ class Records(Protocol):
         ...
 
 
+class Desk(Protocol):
+    """Where the session's orders go once a step is kept, and what comes of them between bars."""
+
+    def at(self, now: int) -> None:
+        """Be told the time, ms UTC."""
+        ...
+
+    def send(self) -> None:
+        """Send what was approved; the step that approved it is kept."""
+        ...
+
+    def news(self) -> Sequence[Executed | Refused]:
+        """Return what came since the last look without a bar or price."""
+        ...
+
+    def on_price(self, symbol: str, price: float) -> Sequence[Executed | Refused]:
+        """Return what a price between two bars brings."""
+        ...
+
+    def status(self) -> Mapping[str, Any]:
+        """Return how the orders stand, as plain values."""
+        ...
+
+
+Price = Callable[[str], float | None]
+"""The last price of a symbol, None when nobody knows it."""
+
+
 class Loop:
     """Runs a session on a feed."""
 
@@ -75,9 +105,15 @@ class Loop:
         feed: Feed,
         records: Records,
         notify: Callable[[str], object],
+        desk: Desk,
+        price: Price | None = None,
     ) -> None:
-        """Take the exchange's label; `notify` is told, in a line each, what a person should know."""
-        self.session, self.feed = session, feed
+        """Take the exchange's label; `notify` is told, in a line each, what a person should know.
+
+        `desk` is the session's gateway; without `price` what is held is looked at when a bar closes.
+        """
+        self.session, self.feed, self.desk = session, feed, desk
+        self._price, self._ticked = price, 0
         self._exchange, self._records, self._notify = exchange, records, notify
         self._beat = 0
         self.looked_at = 0
@@ -88,14 +124,17 @@ class Loop:
     def step(self, now: int) -> list[Step]:
         """Carry out commands, take what has closed, and say that the loop is alive."""
         self.looked_at = now
+        self.desk.at(now)
         for told in self._records.commands():
             outcome = self.carry_out(told, now)
             self._records.answer(told, outcome, now)
+            self.desk.send()
             self._notify(f"{told.name} {told.argument}".rstrip() + f": {outcome}")
         polled = self.feed.poll(now)
         for report in polled.reports:
             self._notify(report)
         steps = [self._take(list(group), now) for _, group in groupby(polled.bars, key=lambda bar: bar.end)]
+        steps += self._between(now)
         self._watch(now)
         if steps or now - self._beat >= BEAT:
             self._beat = now
@@ -145,6 +184,7 @@ class Loop:
                 }
                 for lag in self.feed.lags(now)
             ],
+            "desk": dict(self.desk.status()),
         }
 
     def _take(self, bars: list[Bar], now: int) -> Step:
@@ -155,13 +195,40 @@ class Loop:
             risk.stale |= {bar.symbol for bar in bars}
         step = self.session.on_bars(bars)
         risk.stale = before
+        self._keep(step, now)
+        return step
+
+    def _between(self, now: int) -> list[Step]:
+        """Take what happened without a bar: fills in their own time, and prices of what is held."""
+        steps = [self._events(self.desk.news(), now)]
+        if self._price is not None and now - self._ticked >= TICK:
+            self._ticked = now
+            portfolio = self.session.portfolio
+            held = {symbol for name, symbol in portfolio.held() if portfolio.lots(name, symbol)}
+            for symbol in sorted(held):
+                price = self._price(symbol)
+                if price is not None:
+                    portfolio.mark(symbol, price)
+                    steps.append(self._events(self.desk.on_price(symbol, price), now))
+        return [step for step in steps if step is not None]
+
+    def _events(self, events: Sequence[Executed | Refused], now: int) -> Step | None:
+        if not events:
+            return None
+        step = self.session.on_events(events, now)
+        self._keep(step, now)
+        return step
+
+    def _keep(self, step: Step, now: int) -> None:
+        """Keep a step, then send what it approved, and say what a person should know."""
+        risk = self.session.risk
         self._records.keep(tuple(self._decisions(step)), step, self.status(now), now)
+        self.desk.send()
         for name in step.quarantined:
             why = risk.state.quarantined.get(name, "")
             self._notify(f"{name} failed and enters nothing any more, the others go on: {why}")
         for name, trip in step.tripped:
             self._notify(f"breaker {name} tripped: {trip.detail}")
-        return step
 
     def _watch(self, now: int) -> None:
         """Let nobody enter on a symbol whose feed is silent, and say so once."""

@@ -20,6 +20,7 @@ from core.live.ledger import EXACT, ZERO
 from core.live.mirror import HALT, HOLD
 from core.live.order_states import TERMINAL, State
 from core.live.reconciling import Reconciling
+from core.money import decimal_of
 from core.orders import Approved, Fill, Intent, Purpose
 from db.journal import Journal
 from db.journal_rows import FillRow, IntentRow, OrderRow
@@ -199,6 +200,27 @@ class OrderPath(Reconciling):
         )
 
 
+def intent_of(row: IntentRow) -> Intent:
+    """Return a stored intent as the value that paper and live share."""
+    return Intent(
+        strategy=row.strategy,
+        symbol=row.symbol,
+        timeframe=row.timeframe,
+        bar=row.bar,
+        purpose=Purpose(row.purpose),
+        leg=row.leg,
+        side="buy" if row.side == "buy" else "sell",
+        amount=row.amount,
+        price=row.price,
+        reason=row.reason,
+        created_at=row.created_at,
+        valid_until=row.valid_until,
+        stop=row.stop,
+        take=row.take,
+        share=float(row.share),
+    )
+
+
 def _row(approved: Approved) -> IntentRow:
     intent = approved.intent
     return IntentRow(
@@ -217,5 +239,6 @@ def _row(approved: Approved) -> IntentRow:
         reason=intent.reason,
         created_at=intent.created_at,
         valid_until=intent.valid_until,
+        share=decimal_of(intent.share),
         reserve=approved.reserve,
     )

@@ -29,14 +29,13 @@ class RunBook:
 
     def answer(self, told: Told, outcome: str, now: int) -> None:
         """Keep what came of a command, and the state it left."""
-        self._record(now=now)
-        live.take_command(self._engine, told.id, outcome, now)
+        self._record(taken={told.id: outcome}, now=now)
 
     def keep(self, decided: Sequence[Decided], step: Step, status: Mapping[str, Any], now: int) -> None:
         """Keep one step, whole or not at all."""
         self._record(
             decisions=[live.DecisionRow(*one) for one in decided],
-            equity=[live.EquityRow(step.time, step.equity, float(status["cash"]))],
+            equity=[live.EquityRow(step.time, step.equity, float(status["cash"]))] if step.bars else [],
             fills=[self._fill(event) for event in step.fills],
             trades=[self._trade(trade) for trade in step.trades],
             status=status,

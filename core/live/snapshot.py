@@ -1,4 +1,4 @@
-"""A paper account as plain values, and back: what a restart finds again, to the last digit."""
+"""An account as plain values, and back: what a restart finds again, to the last digit."""
 
 from __future__ import annotations
 
@@ -6,29 +6,32 @@ import math
 from collections.abc import Mapping
 from dataclasses import fields
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.errors import UsageError
 from core.lots import Lot
 from core.orders import Approved, Intent, Purpose
-from core.paper_gateway import PaperGateway
-from core.portfolio import Result
+from core.portfolio import DUST, Result
 from core.risk.breakers import RiskState
 from core.session import Session
 
-FORMAT = 1
+FORMAT = 2
 """Raised when what is kept changes its meaning."""
 
 
-def snapshot(session: Session, gateway: PaperGateway) -> dict[str, Any]:
-    """Return the account as values that JSON holds exactly: decimals as text, NaN as None."""
+def snapshot(session: Session, fills: int = 0, venue: str = "paper") -> dict[str, Any]:
+    """Return the account as values that JSON holds exactly: decimals as text, NaN as None.
+
+    `fills`: so many of the journal's are in it; `venue`: where it trades.
+    """
     portfolio = session.portfolio
     return {
         "format": FORMAT,
+        "venue": venue,
+        "fills": fills,
         "deposits": str(portfolio.deposits),
         "cash": str(portfolio.cash),
         "settled": portfolio.settled,
-        "paper_cash": gateway.cash,
         "marks": dict(portfolio.marks),
         "results": {name: _result(result) for name, result in portfolio.results.items()},
         "lots": [
@@ -37,54 +40,67 @@ def snapshot(session: Session, gateway: PaperGateway) -> dict[str, Any]:
             if (lots := portfolio.lots(strategy, symbol))
         ],
         "waiting": [
-            {"intent": _plain(one.intent), "reserve": str(one.reserve)} for one in portfolio.pending.values()
+            {"intent": _plain(one.intent), "reserve": str(one.reserve), "left": str(one.left)}
+            for one in portfolio.pending.values()
         ],
         "risk": session.risk.state.to_dict(),
         "bars": session.counted(),
     }
 
 
-def restore(session: Session, gateway: PaperGateway, plain: Mapping[str, Any]) -> dict[tuple[str, str], int]:
-    """Put an account back into a session that has its strategies; return each series' newest open time.
+class Restored(NamedTuple):
+    """What is left to be done with a snapshot."""
 
-    Raises UsageError for a snapshot of another format, or when a strategy that holds something is missing.
+    newest: dict[tuple[str, str], int]
+    """Open time of the newest bar that was decided on, by symbol and timeframe."""
+    waiting: list[Approved]
+    """What was approved and not done, in the order of approval."""
+    fills: int
+    """So many of the journal's are in it."""
+
+
+def restore(session: Session, plain: Mapping[str, Any], venue: str = "paper") -> Restored:
+    """Put an account back into a session that has its strategies.
+
+    Raises UsageError for a snapshot of another format or venue, or when a strategy that holds something is
+    missing.
     """
     if plain["format"] != FORMAT:
-        raise UsageError(f"the account was kept in format {plain['format']}, this program reads {FORMAT}")
+        raise UsageError(
+            f"the account was kept in format {plain['format']}, this program reads {FORMAT}: "
+            "begin another account with --account"
+        )
+    if plain["venue"] != venue:
+        raise UsageError(
+            f"the account trades on {plain['venue']}, not on {venue}: choose --orders {plain['venue']}, or "
+            "another --account"
+        )
     portfolio = session.portfolio
     portfolio.deposits, portfolio.cash = Decimal(plain["deposits"]), Decimal(plain["cash"])
-    portfolio.settled, gateway.cash = plain["settled"], plain["paper_cash"]
+    portfolio.settled = plain["settled"]
     portfolio.marks.update(plain["marks"])
-    for symbol, price in plain["marks"].items():
-        gateway.mark(symbol, price)
     for name, result in plain["results"].items():
         other = {asset: Decimal(fee) for asset, fee in result["other_fees"].items()}
         portfolio.results[name] = Result(Decimal(result["gross"]), Decimal(result["fees"]), other)
-    frames = {(slot.strategy, slot.symbol): slot.timeframe for slot in session.slots}
     for held in plain["lots"]:
-        _hold(session, gateway, held, frames)
+        _hold(session, held)
     session.risk.state = RiskState.from_dict(plain["risk"])
-    for waiting in plain["waiting"]:
-        approved = Approved(_intent(waiting["intent"]), Decimal(waiting["reserve"]))
+    waiting = [Approved(_intent(one["intent"]), Decimal(one["reserve"])) for one in plain["waiting"]]
+    for approved, one in zip(waiting, plain["waiting"], strict=True):
         portfolio.reserve(approved)
-        if gateway.submit(approved) is not None:
-            # The settings' market rules have changed since: nothing is kept for what cannot be done.
-            portfolio.release(approved.intent.key)
-    return session.recount(plain["bars"])
+        portfolio.pending[approved.intent.key].left = Decimal(one["left"])
+    return Restored(session.recount(plain["bars"]), waiting, plain["fills"])
 
 
-def _hold(
-    session: Session, gateway: PaperGateway, held: Mapping[str, Any], frames: Mapping[tuple[str, str], str]
-) -> None:
+def _hold(session: Session, held: Mapping[str, Any]) -> None:
     whose = held["strategy"], held["symbol"]
-    if whose not in frames:
+    known = {(slot.strategy, slot.symbol) for slot in session.slots}
+    if whose not in known and whose[0] != DUST:
         raise UsageError(
             f"the account holds {whose[1]} of {whose[0]}, which is not to trade it now: "
             f"let it, or begin another account with --account"
         )
-    lots = [_lot(lot) for lot in held["lots"]]
-    session.portfolio.adopt(*whose, lots)
-    gateway.restore(frames[whose], whose, lots)
+    session.portfolio.adopt(*whose, [_lot(lot) for lot in held["lots"]])
 
 
 def _result(result: Result) -> dict[str, Any]:

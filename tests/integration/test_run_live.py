@@ -22,7 +22,7 @@ from core.live.loop import Loop
 from core.session import Step
 from db import live
 from db.init_db import init_db
-from scripts import cli, live_command, run_live
+from scripts import cli, live_account, live_command, live_status, run_live
 from scripts.replay_command import paced
 from tests.exchange_help import NOON, FakeTime
 from tests.stored import url_of
@@ -177,7 +177,7 @@ def test_an_exchange_out_of_reach_ends_nothing_that_runs(
         once(url)
     ended = run_live.main(["--status", "--db-url", url])
     assert (ended, "UTC: failed" in capsys.readouterr().out) == (0, True)
-    loop, world = SimpleNamespace(step=gone), live_command.World("x", gone, lambda: NOON)  # type: ignore[arg-type]
+    loop, world = SimpleNamespace(step=gone), live_account.World("x", gone, lambda: NOON)  # type: ignore[arg-type]
     live_command._look(loop, world, once=False)  # type: ignore[arg-type]
     assert "the exchange cannot be reached; going on" in capsys.readouterr().err
 
@@ -188,7 +188,7 @@ def test_everything_that_a_status_can_hold_is_shown(capsys: pytest.CaptureFixtur
     status = {"equity": 10_005.0, "cash": "10000", "positions": [held], "breakers": {"drawdown": "deep"}}
     status |= {"open_orders": [{"side": "buy", "amount": "1", "key": "k"}], "quarantined": {"X": "failed"}}
     status |= {"paused": "by me", "feeds": [{"series": "x", "last": None, "stale": True}]}
-    live_command.show(status)
+    live_status.show(status)
     assert capsys.readouterr().out.splitlines() == [
         "equity 10,005.00, cash 10,000.00",
         "  MR_BB short 0.5 BTC/USDT at 100.00, now 90.00, open profit 5.00",
@@ -198,9 +198,9 @@ def test_everything_that_a_status_can_hold_is_shown(capsys: pytest.CaptureFixtur
         "  entries are paused: by me",
         "  x: no candle yet, SILENT",
     ]
-    live_command.show(status | {"equity": None, "positions": [held | {"price": None}]})
+    live_status.show(status | {"equity": None, "positions": [held | {"price": None}]})
     assert "equity none" in capsys.readouterr().out
-    live_command.show({})
+    live_status.show({})
     assert capsys.readouterr().out == "it has not said anything yet\n"
 
 

@@ -132,4 +132,4 @@ def test_no_order_of_events_that_hypothesis_finds_breaks_the_path() -> None:
 def test_hypothesis_finds_what_breaks_a_weakened_path(mutant: type[OrderPath]) -> None:
     machine = type("Weakened", (Path,), {"make": staticmethod(weakened(mutant))})
     with pytest.raises((AssertionError, HotCryptoError)):
-        explore(machine, 300, Phase.generate)
+        explore(machine, 2000, Phase.generate)

@@ -12,13 +12,16 @@ import pytest
 from core.domain import Bars, Costs, Series
 from core.errors import UsageError
 from core.execution import Executor, Plan
+from core.live.books import check_books
 from core.live.feed import GRACE, Feed
 from core.live.loop import LATEST, Decided, Loop, Told
-from core.live.snapshot import restore, snapshot
+from core.live.snapshot import restore
 from core.paper_gateway import PaperGateway
 from core.portfolio import Portfolio
 from core.risk_manager import RiskManager, wide_open
 from core.session import LiveDecider, Session, Step
+from db.journal import Journal, memory_journal
+from tests.desk_help import Account
 from tests.markets import HOUR, START, random_bars
 from tests.scripted import SCRIPTED
 
@@ -64,10 +67,15 @@ class World:
             volume[bar] = order
         self.bars = Bars(self.ts, price, price + 1, price - 1, price, volume)
         self.memory, self.lines = Memory(), list[str]()
-        self.session, self.gateway = session_of(risk, [BTC])
+        self.account = account_of(risk, [BTC])
+        self.account.open()
+        self.session = self.account.session
         self.session.portfolio.mark(BTC.symbol, 100.0)
         feed = Feed(self.read, [BTC], {BTC: int(self.ts[1])})
-        self.loop = Loop("x", self.session, feed, self.memory, self.lines.append)
+        self.price: float | None = None
+        self.loop = Loop(
+            "x", self.session, feed, self.memory, self.lines.append, self.account.desk, lambda _: self.price
+        )
 
     def read(self, series: Series, start: int, end: int) -> Bars:
         first, stop = np.searchsorted(self.bars.ts, [start, end])
@@ -84,15 +92,13 @@ class World:
         return self.memory.answers[-1][1]
 
 
-def session_of(risk: RiskManager | None, series: Sequence[Series]) -> tuple[Session, PaperGateway]:
-    risk, portfolio, costs = risk or wide_open(), Portfolio(10_000.0), Costs(0.001)
-    gateway = PaperGateway(portfolio.settled, costs, risk.markets)
-    session = Session(Executor(portfolio, risk, gateway, costs))
+def account_of(risk: RiskManager | None, series: Sequence[Series], journal: Journal | None = None) -> Account:
+    account = Account(journal, risk)
     for one in series:
         live = SCRIPTED.live({"params": {"stop_away": 5.0, "take_away": 5.0}})
         plan = Plan(one.timeframe, SCRIPTED.rule.sizing(live.params))
-        session.add("SCRIPTED", one.symbol, plan, LiveDecider(one.symbol, live))
-    return session, gateway
+        account.session.add("SCRIPTED", one.symbol, plan, LiveDecider(one.symbol, live))
+    return account
 
 
 def test_a_closed_bar_is_decided_on_and_its_order_fills_at_the_next_open() -> None:
@@ -256,29 +262,70 @@ def test_signs_of_life_come_every_second_and_with_every_step() -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_restart_at_any_bar_goes_on_as_if_nothing_had_happened(seed: int) -> None:
+    bars = ordered_bars(seed)
+    whole = account_of(None, [BTC, ETH])
+    whole.open()
+    expected = run(whole, groups(bars))
+    assert check_books(whole.journal) == []
+    for cut in range(5, bars.close.size, 7):
+        journal = memory_journal("test")
+        first = account_of(None, [BTC, ETH], journal)
+        first.open()
+        run(first, groups(bars.until(cut)))
+        kept = json.loads(json.dumps(first.snapshot(), allow_nan=False))
+        again = account_of(None, [BTC, ETH], journal)
+        restored = again.open(kept, int(bars.ts[cut - 1]) + HOUR)
+        assert restored is not None
+        assert set(restored.newest.values()) == {int(bars.ts[cut - 1])}
+        # A strategy needs its candles; the scripted one needs the newest only.
+        for slot in again.session.slots:
+            decider = slot.decider
+            assert isinstance(decider, LiveDecider)
+            decider.strategy.state[slot.symbol] = first_state(first.session, slot.symbol)
+        again.desk.send()
+        found = run(again, groups(bars.since(cut)))
+        assert [plain(step) for step in found] == [plain(step) for step in expected[cut:]]
+        assert again.session.portfolio.cash == whole.session.portfolio.cash
+        assert again.session.portfolio.results == whole.session.portfolio.results
+        assert again.desk.path.balances() == whole.desk.path.balances()
+        assert check_books(journal) == []
+
+
+def ordered_bars(seed: int) -> Bars:
     bars = random_bars(seed, 120, volatility=0.02, price=100.0)
     rng = np.random.default_rng(seed)
     orders = rng.choice(10, bars.close.size, p=[0.4, 0.1, 0.1, 0.08, 0.02, 0.1, 0.08, 0.05, 0.05, 0.02])
-    bars = bars._replace(volume=orders.astype(float))
-    whole, _ = session_of(None, [BTC, ETH])
-    expected = [whole.on_bars(group) for group in groups(bars)]
-    for cut in range(5, bars.close.size, 7):
-        first, paper = session_of(None, [BTC, ETH])
-        for group in groups(bars.until(cut)):
-            first.on_bars(group)
-        kept = json.loads(json.dumps(snapshot(first, paper), allow_nan=False))
-        again, gateway = session_of(None, [BTC, ETH])
-        newest = restore(again, gateway, kept)
-        assert set(newest.values()) == {int(bars.ts[cut - 1])}
-        # A strategy needs its candles; the scripted one needs the newest only.
-        for slot in again.slots:
-            decider = slot.decider
-            assert isinstance(decider, LiveDecider)
-            decider.strategy.state[slot.symbol] = first_state(first, slot.symbol)
-        found = [again.on_bars(group) for group in groups(bars.since(cut))]
-        assert [plain(step) for step in found] == [plain(step) for step in expected[cut:]]
-        assert again.portfolio.cash == whole.portfolio.cash
-        assert again.portfolio.results == whole.portfolio.results
+    return bars._replace(volume=orders.astype(float))
+
+
+def run(account: Account, given: list[list[Any]]) -> list[Step]:
+    """Take bars as the loop does: the step first, then its orders."""
+    steps = []
+    for group in given:
+        account.desk.at(group[0].end)
+        steps.append(account.session.on_bars(group))
+        account.desk.send()
+    return steps
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_journal_changes_nothing(seed: int) -> None:
+    bars = ordered_bars(seed)
+    account = account_of(None, [BTC, ETH])
+    account.open()
+    costs, risk = Costs(0.001), wide_open()
+    portfolio = Portfolio(10_000.0)
+    paper = PaperGateway(portfolio.settled, costs, risk.markets)
+    session = Session(Executor(portfolio, risk, paper, costs))
+    for slot in account_of(None, [BTC, ETH]).session.slots:
+        session.add(slot.strategy, slot.symbol, account.session.executor.plans["SCRIPTED"], slot.decider)
+    expected = [session.on_bars(group) for group in groups(bars)]
+    found = run(account, groups(bars))
+    assert [plain(step) for step in found] == [plain(step) for step in expected]
+    assert account.model.cash == account.session.portfolio.settled == portfolio.settled
+    assert sum(len(step.trades) for step in found) > 20
+    held = account.desk.path.positions()
+    assert account.positions() == held
 
 
 def groups(bars: Bars) -> list[list[Any]]:
@@ -308,18 +355,20 @@ def plain(step: Step) -> tuple[Any, ...]:
     return step.time, step.equity, fills, trades, outcomes
 
 
-def test_a_snapshot_of_another_format_is_refused() -> None:
-    session, gateway = session_of(None, [BTC])
-    kept = snapshot(session, gateway) | {"format": 99}
-    with pytest.raises(UsageError, match="format 99, this program reads 1"):
-        restore(session, gateway, kept)
+def test_a_snapshot_of_another_format_or_venue_is_refused() -> None:
+    account = account_of(None, [BTC])
+    kept = account.snapshot()
+    with pytest.raises(UsageError, match="format 99, this program reads 2"):
+        restore(account.session, kept | {"format": 99})
+    with pytest.raises(UsageError, match="trades on paper, not on exchange: choose --orders paper"):
+        restore(account.session, kept, "exchange")
 
 
 def test_what_a_missing_strategy_holds_is_never_forgotten() -> None:
     world = World({3: 1.0})
     for bar in (2, 3, 4):
         world.at(bar)
-    kept = snapshot(world.session, world.gateway)
-    other, gateway = session_of(None, [ETH])
+    kept = world.account.snapshot()
+    other = account_of(None, [ETH])
     with pytest.raises(UsageError, match="holds BTC/USDT of SCRIPTED, which is not to trade it now"):
-        restore(other, gateway, kept)
+        restore(other.session, kept)

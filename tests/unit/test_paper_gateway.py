@@ -199,17 +199,63 @@ def test_no_volume_fills_nothing() -> None:
     assert [told(event)[0] for event in paper.on_bars([bar(3, volume=math.nan)])] == ["rule"]
 
 
-def test_a_price_between_bars_fills_what_it_reaches() -> None:
+def test_a_price_between_bars_closes_what_it_reaches_and_enters_nothing() -> None:
     paper = gateway()
     entry = held(paper, intent(stop=D(90)))
     paper.on_bars([bar(1, symbol=OTHER)])
     assert paper.on_price(SYMBOL, 95.0, START + 2 * HOUR + 5) == []
     paper.submit(Approved(replace(entry, bar=START + HOUR, stop=None)))
-    (event,) = paper.on_price(SYMBOL, 96.0, START + 2 * HOUR + 9)
-    assert told(event)[:5] == ("entry", "main", "buy", 1, 96)
+    assert paper.on_price(SYMBOL, 96.0, START + 2 * HOUR + 9) == []
     (event,) = paper.on_price(SYMBOL, 89.0, START + 2 * HOUR + 60_000)
     assert told(event)[:5] == ("stop", f"lot-{START}-0", "sell", 1, 89)
-    assert paper.on_bars([bar(2)]) == []
+    (event,) = paper.on_bars([bar(2)])
+    assert told(event)[:5] == ("entry", "main", "buy", 1, 100)
+
+
+def test_a_lot_that_leaves_at_the_open_is_not_stopped_by_a_later_price() -> None:
+    paper = gateway()
+    entry = held(paper, intent(stop=D(90)))
+    second = replace(entry, bar=START + HOUR, stop=D(85))
+    paper.submit(Approved(second))
+    paper.on_bars([bar(2)])
+    paper.submit(Approved(exit_of(entry)))
+    (event,) = paper.on_price(SYMBOL, 80.0, START + 3 * HOUR + 5)
+    assert told(event)[:3] == ("stop", f"lot-{START + HOUR}-0", "sell")
+    (event,) = paper.on_bars([bar(3)])
+    assert told(event)[:5] == ("rule", f"lot-{START}-0", "sell", 1, 100)
+
+
+def test_what_a_person_wants_closed_closes_at_the_next_price() -> None:
+    paper = gateway()
+    entry = held(paper)
+    paper.submit(Approved(exit_of(entry, purpose=Purpose.FLATTEN, reason="flatten")))
+    (event,) = paper.on_price(SYMBOL, 97.0, START + 2 * HOUR + 5)
+    assert told(event)[:5] == ("flatten", f"lot-{START}-0", "sell", 1, 97)
+
+
+def test_a_price_protects_before_the_first_bar_after_a_restart() -> None:
+    paper, portfolio = gateway(), Portfolio(10_000)
+    paper.on_bars([bar(0)])
+    paper.submit(Approved(intent(stop=D(90))))
+    for event in paper.on_bars([bar(1)]):
+        assert isinstance(event, Executed)
+        portfolio.book(event.intent, event.fill, bar=1)
+    again = gateway(portfolio.settled, keep_trades=False)
+    again.restore("1h", ("A", SYMBOL), portfolio.lots("A", SYMBOL))
+    (event,) = again.on_price(SYMBOL, 88.0, START + 2 * HOUR + 5)
+    assert told(event)[:5] == ("stop", f"lot-{START}-0", "sell", 1, 88)
+    assert isinstance(event, Executed)
+    assert event.intent.bar == START + 2 * HOUR
+    assert again.on_bars([bar(2)]) == []
+
+
+def test_closed_trades_need_not_be_kept() -> None:
+    paper = gateway(keep_trades=False)
+    paper.on_bars([bar(0)])
+    for n in range(1, 300):
+        paper.submit(Approved(intent(bar=n, stop=D("99.5"))))
+        assert len(paper.on_bars([bar(n)])) == 2
+    assert len(paper.trades("A", SYMBOL)) <= 1
 
 
 def test_a_restart_holds_what_the_portfolio_holds() -> None:

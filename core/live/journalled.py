@@ -1,0 +1,169 @@
+"""An account's desk: what a session orders goes through the journal, and what comes of it comes back once.
+
+    session ──submit──> waiting ──(the step is stored)──> send ──> order path ──> paper or exchange
+       ^                                                               │
+       └─────────────── events <── fills booked in the journal <───────┘
+
+`submit` stores and sends nothing: whoever runs the session stores the step with what it approved, then calls
+`send`. So nothing is in the journal that no stored decision wanted, and a bar is decided on once. A snapshot
+says how many of the journal's fills the account had; after a restart the others are told first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from core.live.books import fill_of_row
+from core.live.order_path import OrderPath, intent_of
+from core.live.order_states import TERMINAL, State
+from core.orders import Approved, Executed, Fill, Intent, Protection, Purpose, RefusalReason, Refused
+from core.utils import timeframe_ms
+from db.journal_rows import OrderRow
+
+Event = Executed | Refused
+
+
+class Journalled:
+    """What the desks of paper and of an exchange share."""
+
+    def __init__(self, path: OrderPath) -> None:
+        """Take an order path that may not be ready yet."""
+        self.path = path
+        self.waiting: dict[str, Approved] = {}
+        """Handed over and not done, by key, in the order of approval."""
+        self.applied = 0
+        """So many of the journal's fills were told to the account."""
+        self.time = 0
+        self._unsent: dict[str, Approved] = {}
+        self._owed: list[Executed] = []
+        self._skipped = 0
+        self._fresh: list[Fill] = []
+
+    def at(self, now: int) -> None:
+        """Be told the time, ms UTC; it never goes back."""
+        self.time = max(self.time, now)
+
+    def submit(self, approved: Approved) -> Refused | None:
+        """Take an order; it is stored and sent by `send`, and refused, if at all, by an event."""
+        self.waiting[approved.intent.key] = self._unsent[approved.intent.key] = approved
+        return None
+
+    def protect(self, move: Protection) -> None:
+        """Move the stops and takes of the lots that a strategy holds of a symbol."""
+
+    def send(self) -> None:
+        """Store what was approved since the last time, and send what is due.
+
+        Raises DatabaseError when it cannot be stored; then it was not sent either.
+        """
+        unsent, self._unsent = self._unsent, {}
+        for approved in unsent.values():
+            self.path.submit(replace(approved, intent=self._timely(approved.intent)))
+        if self.path.mirror.live:
+            self._step()
+
+    def resume(self, waiting: Iterable[Approved], applied: int) -> list[Executed]:
+        """Take over from a former process once the path is ready; return the fills it did not live to tell.
+
+        They are told again, as events, by whatever is called first.
+        """
+        self.path.take_fills()
+        self.applied = applied
+        rows = list(self.path.history())[applied:]
+        live = {order.intent_key for order in self.path.orders()}
+        self._owed = [
+            Executed(intent_of(intent), fill_of_row(fill), intent.key not in live)
+            for fill, intent in rows
+            if intent is not None
+        ]
+        self._skipped = len(rows) - len(self._owed)
+        for approved in waiting:
+            self.waiting[approved.intent.key] = approved
+            if self.path.order(approved.intent.key) is None:
+                self._unsent[approved.intent.key] = approved
+        return list(self._owed)
+
+    def status(self) -> Mapping[str, Any]:
+        """Return how the journal stands, as plain values."""
+        return {
+            "journal": self.path.journal.length(),
+            "fills": self.applied,
+            "orders": [
+                {"key": order.intent_key, "state": order.state, "filled": f"{order.filled:f}"}
+                for order in self.path.orders()
+            ],
+        }
+
+    def _timely(self, intent: Intent) -> Intent:
+        """Return an intent with times that an order can have: due now, and an exit not too late at once."""
+        valid = intent.valid_until
+        if intent.purpose is not Purpose.ENTRY:
+            valid = max(valid, self.time + self._patience(intent))
+        return replace(intent, created_at=min(intent.created_at, self.time), valid_until=valid)
+
+    def _patience(self, intent: Intent) -> int:
+        """Return for how long what makes a position smaller stays worth sending, ms."""
+        return timeframe_ms(intent.timeframe)
+
+    def _told_late(self) -> list[Executed]:
+        """Return the fills of a former process, once."""
+        owed, self._owed = self._owed, []
+        self.applied += len(owed) + self._skipped
+        self._skipped = 0
+        for event in owed:
+            self._done(event)
+        return owed
+
+    def _done(self, event: Event) -> None:
+        if isinstance(event, Refused) or event.is_done:
+            self.waiting.pop(event.intent.key, None)
+
+    def _step(self) -> None:
+        """Let the path send and book; its fills wait to be told."""
+        self._fresh += self.path.step()
+
+    def _take_fresh(self) -> list[Fill]:
+        """Return what was booked and not told; from now on it counts as told."""
+        fresh, self._fresh = self._fresh, []
+        self.applied += len(fresh)
+        return fresh
+
+    def _booked(self) -> list[Executed]:
+        """Return fills that the path booked with what they were for, but those of nobody's orders."""
+        live = {order.intent_key for order in self.path.orders()}
+        events = []
+        for fill in self._take_fresh():
+            order = self.path.journal.order(fill.client_order_id) if fill.client_order_id else None
+            if order is not None:
+                events.append(Executed(self._wanted(order), fill, order.intent_key not in live))
+                self._done(events[-1])
+        return events
+
+    def _wanted(self, order: OrderRow) -> Intent:
+        known = self.waiting.get(order.intent_key)
+        if known is not None:
+            return known.intent
+        [row] = self.path.journal.intents(order.intent_key)
+        return intent_of(row)
+
+    def _ended(self) -> list[Refused]:
+        """Return the orders of which nothing more can come."""
+        if not self.waiting:
+            return []
+        live = {order.intent_key for order in self.path.orders()}
+        events = []
+        for key in [key for key in self.waiting if key not in live and key not in self._unsent]:
+            order = self.path.order(key)
+            if order is not None and State(order.state) in TERMINAL:
+                events.append(_refused(self.waiting.pop(key).intent, order))
+        return events
+
+
+def _refused(intent: Intent, order: OrderRow) -> Refused:
+    why = order.reason or f"the exchange says {order.state}"
+    if order.filled:
+        why = f"{order.filled:f} of {order.amount:f} filled, then {order.state}"
+    late = State(order.state) in (State.EXPIRED, State.CANCELED) or "expired" in order.reason
+    return Refused(intent, RefusalReason.EXPIRED if late else RefusalReason.EXCHANGE, why)

@@ -1,0 +1,145 @@
+"""The desk of a paper account: the fill model's fills, booked through the journal before anybody is told."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+from core.domain import Bar
+from core.errors import HotCryptoError
+from core.live.journalled import Event, Journalled
+from core.live.order_path import OrderPath, intent_of
+from core.live.order_states import State
+from core.live.paper_exchange import PaperExchange
+from core.live.snapshot import Restored
+from core.orders import Approved, Fill, Intent, Protection, Refused
+from core.paper_gateway import PaperGateway
+from core.portfolio import Portfolio
+from core.session import Session
+
+DAY = 86_400_000
+_ACCEPTED = (State.OPEN, State.PARTIAL, State.CANCELING, State.CANCEL_UNKNOWN)
+
+
+class PaperDesk(Journalled):
+    """A session's gateway on paper."""
+
+    def __init__(self, path: OrderPath, exchange: PaperExchange) -> None:
+        """Take an order path on this paper exchange."""
+        super().__init__(path)
+        self.exchange = exchange
+
+    def at(self, now: int) -> None:
+        """Be told the time, ms UTC; it never goes back."""
+        super().at(now)
+        self.exchange.time = self.time
+
+    def protect(self, move: Protection) -> None:
+        """Move the stops and takes of the lots that a strategy holds of a symbol."""
+        self.exchange.model.protect(move)
+
+    def on_bars(self, bars: Iterable[Bar]) -> list[Event]:
+        """Return what bars that closed at one time bring, booked."""
+        given = list(bars)
+        return self._moved(lambda: self.exchange.on_bars(given, self.waiting))
+
+    def on_price(self, symbol: str, price: float) -> list[Event]:
+        """Return what a price between two bars brings, booked."""
+        return self._moved(lambda: self.exchange.on_price(symbol, price, self.waiting))
+
+    def news(self) -> list[Event]:
+        """Return what came since the last step without a bar or price."""
+        return [*self._told_late(), *self._ended()]
+
+    def open(
+        self, session: Session, symbols: Iterable[str], opening: Mapping[str, Decimal], kept: Restored | None
+    ) -> None:
+        """Take an account up: the exchange as the journal knows it, the fill model as the account stands.
+
+        `opening`: what a new account has, by asset; `kept`: what a former process left. Raises DatabaseError
+        when the journal is damaged or cannot be written.
+        """
+        waiting = [] if kept is None else kept.waiting
+        totals = self.path.mirror.books.totals() or opening
+        self.exchange.begin(totals, _accepted(self.path, [one.intent.key for one in waiting]))
+        traded = tuple(symbols)
+        # An order that was about to be sent has to be missed as often as the path wants; no more is to come.
+        for _ in range(2 + self.path.policy.absences):
+            self.path.reconcile(traded)
+        if not self.path.ready:
+            raise HotCryptoError("the paper exchange never agreed with its journal; report this")
+        owed = self.resume(waiting, 0 if kept is None else kept.fills)
+        ahead = copy.deepcopy(session.portfolio)
+        for event in owed:
+            ahead.book(event.intent, event.fill)
+        hold(self.exchange.model, ahead, {(one.strategy, one.symbol): one.timeframe for one in session.slots})
+
+    def _patience(self, intent: Intent) -> int:  # noqa: ARG002 - here no exit ever comes too late
+        """Return ten years: an exit that the model made in a life that was cut short is made again."""
+        return 10 * 365 * DAY
+
+    def _moved(self, move: Callable[[], list[Event]]) -> list[Event]:
+        owed = self._told_late()
+        told = move()
+        if told:
+            self.exchange.publish()
+            self._step()
+        # What closed by itself comes last: it may close what was only just entered.
+        if unclaimed := self.exchange.unclaimed():
+            for intent in unclaimed:
+                self.path.submit(Approved(self._timely(intent)))
+            self._step()
+        booked = {fill.id: fill for fill in self._take_fresh()}
+        events = [_confirmed(event, booked) for event in told]
+        for event in events:
+            self._done(event)
+        return [*owed, *events, *self._ended()]
+
+
+def _confirmed(event: Event, booked: dict[str, Fill]) -> Event:
+    """Return an event whose fill is in the journal. Raises HotCryptoError for one that is not."""
+    if isinstance(event, Refused):
+        return event
+    if event.fill.id not in booked:
+        raise _not_booked(event.fill.id)
+    return replace(event, fill=booked[event.fill.id])
+
+
+def _not_booked(key: str) -> HotCryptoError:
+    return HotCryptoError(f"the journal did not take the fill {key}: nothing more is traded; report this")
+
+
+def paper_desk(make_path: Callable[[PaperExchange], OrderPath], model: PaperGateway) -> PaperDesk:
+    """Return a desk on a fill model; `make_path` makes the order path to its exchange."""
+    paths: list[OrderPath] = []
+
+    def whose(name: str) -> Intent:
+        mirror = paths[0].mirror
+        return intent_of(mirror.intent(mirror.live[name].intent_key))
+
+    exchange = PaperExchange(model, whose)
+    paths.append(make_path(exchange))
+    return PaperDesk(paths[0], exchange)
+
+
+def hold(model: PaperGateway, portfolio: Portfolio, frames: Mapping[tuple[str, str], str]) -> None:
+    """Let a fill model hold what an account holds; `frames`: the timeframe of each strategy and symbol."""
+    model.cash = portfolio.settled
+    for symbol, price in portfolio.marks.items():
+        model.mark(symbol, price)
+    for held in portfolio.held():
+        if held in frames and (lots := portfolio.lots(*held)):
+            model.restore(frames[held], held, lots)
+
+
+def _accepted(path: OrderPath, turn: Iterable[str]) -> list[tuple[str, Intent]]:
+    """Return the orders that a paper exchange had accepted, by name, in their turn."""
+    rank = {key: number for number, key in enumerate(turn)}
+    orders = [order for order in path.orders() if State(order.state) in _ACCEPTED]
+    orders.sort(key=lambda order: rank.get(order.intent_key, len(rank)))
+    return [
+        (order.client_order_id, replace(intent_of(path.mirror.intent(order.intent_key)), amount=order.amount))
+        for order in orders
+    ]

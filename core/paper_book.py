@@ -1,0 +1,141 @@
+"""One strategy's orders and lots in one symbol on the paper exchange, laid out for core.fills."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from core import fills
+from core.domain import MOST_LOTS, FloatArray, Reason
+from core.lots import LOT_LEG, lot_id
+from core.money import float_of
+from core.orders import Approved, Intent, RefusalReason, Refused
+
+LotKey = tuple[int, int]
+"""Number of the bar that a lot was filled in, and its rung: one of a book."""
+
+_REASONS = {reason.name.lower(): int(reason) for reason in Reason}
+
+
+class HeldLot(NamedTuple):
+    """A lot's name and exact amount, base units."""
+
+    id: str
+    amount: Decimal
+
+
+class Book:
+    """One strategy's orders and lots in one symbol, as core.fills lays them out, and their exact amounts."""
+
+    def __init__(self, strategy: str, symbol: str, timeframe: str) -> None:
+        self.strategy, self.symbol, self.timeframe = strategy, symbol, timeframe
+        self.rows = fills.open_book(0.0)
+        self.trades = fills.make_trades(2 * MOST_LOTS + 64)
+        self.asked: list[Approved] = []
+        self.exits: dict[LotKey, tuple[Intent, Decimal]] = {}
+        self.lots: dict[LotKey, HeldLot] = {}
+        self.got: dict[str, Decimal] = {}
+        """By an entry's key: how much of it the bar's volume fills."""
+        self.size, self.cost, self.bound = 0.0, 0.0, 0.0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no bar can change anything."""
+        return not self.lots and not self.asked
+
+    def sum_up(self) -> None:
+        """Note size, cost and unsigned size of the lots, in the order of core.fills.equity."""
+        self.size, self.cost, self.bound = 0.0, 0.0, 0.0
+        for row in self.held_rows():
+            size, price = row[fills.SIZE].item(), row[fills.ENTRY_PRICE].item()
+            self.size += size
+            self.cost += size * price
+            self.bound += abs(size)
+
+    def held_rows(self) -> FloatArray:
+        """Return the rows of the lots held, a view."""
+        return self.rows[fills.HELD : fills.HELD + int(self.rows[0, fills.LOTS])]
+
+
+def lot_key(row: Sequence[float]) -> LotKey:
+    """Return what tells a lot, or the trade that closed it, from the others of its book."""
+    return int(row[fills.ENTRY_BAR]), int(row[fills.RUNG])
+
+
+def rung_of(intent: Intent) -> int:
+    """Return the rung that an entry is for; 0 for what is no ladder."""
+    return int(lot_id(intent).rpartition("-")[2])
+
+
+def ask_entry(book: Book, approved: Approved) -> Refused | None:
+    """Let an entry wait for the next open, or refuse one lot too many."""
+    intent, head = approved.intent, book.rows[0]
+    if head[fills.LOTS] + head[fills.ASKED] >= MOST_LOTS:
+        return Refused(intent, RefusalReason.LOTS, f"{MOST_LOTS} lots are held and asked for")
+    row = book.rows[fills.WANTED + int(head[fills.ASKED])]
+    row[fills.SIZE] = float(intent.amount) if intent.side == "buy" else -float(intent.amount)
+    row[fills.STOP], row[fills.TAKE] = float_of(intent.stop), float_of(intent.take)
+    row[fills.RUNG], row[fills.SHARE] = rung_of(intent), intent.share
+    head[fills.ASKED] += 1
+    book.asked.append(approved)
+    return None
+
+
+def ask_exit(book: Book, intent: Intent) -> Refused | None:
+    """Let an exit of one lot wait for the next open, or refuse one of a lot that is not there."""
+    key = next((key for key, lot in book.lots.items() if LOT_LEG + lot.id == intent.leg), None)
+    if key is None or key in book.exits:
+        return Refused(intent, RefusalReason.LOT, "that lot is not held, or closing already")
+    row = next(row for row in book.held_rows() if lot_key(row.tolist()) == key)
+    amount = min(intent.amount, book.lots[key].amount)
+    row[fills.EXIT] = _REASONS.get(intent.reason, int(Reason.RULE))
+    row[fills.EXIT_SIZE] = float(amount)
+    if amount < book.lots[key].amount:
+        row[fills.SHARE] = intent.share
+    book.rows[0, fills.EXITS] += 1
+    book.exits[key] = intent, amount
+    return None
+
+
+def forgotten(book: Book) -> list[Refused]:
+    """Drop all orders that wait for a bar."""
+    orders = [approved.intent for approved in book.asked] + [intent for intent, _ in book.exits.values()]
+    book.asked.clear()
+    book.exits.clear()
+    book.rows[0, fills.ASKED] = book.rows[0, fills.EXITS] = 0
+    book.held_rows()[:, fills.EXIT] = 0.0
+    return [Refused(intent, RefusalReason.EXPIRED, "no bar came after it") for intent in orders]
+
+
+def limited(book: Book, most: Decimal | None) -> Iterator[Refused]:
+    """Cut orders to what a bar's volume fills; the rest of each is cancelled."""
+    if most is None:
+        return
+    why = "the bar's volume is too small for any of it"
+    waiting = list(book.asked)
+    head, rows = book.rows[0], book.rows[fills.WANTED : fills.WANTED + len(waiting)].copy()
+    book.asked.clear()
+    head[fills.ASKED] = 0
+    for row, approved in zip(rows, waiting, strict=True):
+        amount = min(approved.intent.amount, most)
+        if amount > 0:
+            row[fills.SIZE] = math.copysign(float(amount), row[fills.SIZE])
+            book.rows[fills.WANTED + len(book.asked)] = row
+            book.got[approved.intent.key] = amount
+            book.asked.append(approved)
+            head[fills.ASKED] += 1
+        else:
+            yield Refused(approved.intent, RefusalReason.LOT, why)
+    for row in book.held_rows():
+        key = lot_key(row.tolist())
+        if key in book.exits:
+            intent, wanted = book.exits[key]
+            book.exits[key] = intent, min(wanted, most)
+            row[fills.EXIT_SIZE] = float(min(wanted, most))
+            if not most:
+                row[fills.EXIT] = 0.0
+                head[fills.EXITS] -= 1
+                del book.exits[key]
+                yield Refused(intent, RefusalReason.LOT, why)

@@ -1,0 +1,72 @@
+"""What run_live.py --status shows."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from sqlalchemy import Engine
+
+from core.errors import DatabaseError, NoDataError
+from core.reports.table import number
+from core.utils import format_time, now_ms
+from db import live
+from db.base import open_engine
+from db.init_db import get_db_url
+from scripts import cli
+from scripts.replay_command import overrides
+
+
+def show_status(args: argparse.Namespace) -> int:
+    """Print how the newest run of the account stands."""
+    run = live.newest_run(existing(args), args.account)
+    if run is None:
+        raise NoDataError(f"nothing has run on account {args.account}: start it with run_live.py")
+    if args.json:
+        document = run._asdict() | {"status": dict(run.status)}
+        print(json.dumps(document, indent=2, sort_keys=True))
+        return 0
+    how = f"ended {format_time(run.ended_at)} UTC: {run.ending}" if run.ended_at else _alive(run.beat_at)
+    print(
+        f"account {run.account}, run {run.id} ({run.mode}), started {format_time(run.started_at)} UTC, {how}"
+    )
+    show(run.status)
+    return 0
+
+
+def show(status: Any) -> None:
+    """Print how an account stands."""
+    if not status:
+        print("it has not said anything yet")
+        return
+    print(f"equity {number(status['equity'])}, cash {number(float(status['cash']))}")
+    for held in status["positions"]:
+        prices = f"at {number(held['entry_price'])}, now {number(held['price'])}"
+        print(
+            f"  {held['strategy']} {held['side']} {held['amount']} {held['symbol']} {prices}, "
+            f"open profit {number(held['open_profit'])}"
+        )
+    for order in status["open_orders"]:
+        print(f"  waiting: {order['side']} {order['amount']} ({order['key']})")
+    for name, why in {**status["breakers"], **status["quarantined"]}.items():
+        print(f"  {name}: {why}")
+    if status["paused"]:
+        print(f"  entries are paused: {status['paused']}")
+    for one in status["feeds"]:
+        last = "no candle yet" if one["last"] is None else f"newest candle {format_time(one['last'])} UTC"
+        print(f"  {one['series']}: {last}{', SILENT' if one['stale'] else ''}")
+
+
+def _alive(beat_at: int) -> str:
+    age = (now_ms() - beat_at) / 1000
+    return f"last sign of life {age:,.0f} s ago"
+
+
+def existing(args: argparse.Namespace) -> Engine:
+    """Return the database that an account may have run in. Raises DatabaseError when there is none."""
+    settings = cli.load_settings(overrides(args))
+    try:
+        return open_engine(settings.db.url or get_db_url())
+    except DatabaseError as error:
+        raise DatabaseError(f"{error}; no account has run there") from error
