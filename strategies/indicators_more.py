@@ -43,6 +43,18 @@ def _number(starts: IntArray, size: int) -> IntArray:
     return np.repeat(np.arange(starts.size), _ends(starts, size) + 1 - starts)
 
 
+def stretches(ts: IntArray, bars: int, first: int) -> tuple[IntArray, IntArray, IntArray]:
+    """Return (begins, firsts, stops) of stretches of so many bars, counted from 1970 on, from bar `first` on.
+
+    What is followed from `begins`, where the stretch before begins, and used from `firsts` to before `stops`,
+    depends on at most twice as many bars, wherever the series starts.
+    """
+    starts = np.unique(np.maximum(_starts(ts // (bars * steps(ts))), min(first, ts.size)))
+    starts = starts[starts < ts.size]
+    begins = np.concatenate([starts[:1], starts[:-1]])
+    return begins, starts, np.concatenate([starts[1:], [ts.size]]).astype(np.int64)[: starts.size]
+
+
 def before(x: FloatArray, bars: int) -> FloatArray:
     """Return the values of so many bars ago."""
     return np.concatenate([np.full(min(bars, x.size), np.nan), x[: max(0, x.size - bars)]])
@@ -87,12 +99,9 @@ def supertrend(
     reach = width * atr(high, low, close, period)
     mid = (high + low) / 2
     bands = [x.tolist() for x in (mid + reach, mid - reach, mid, close)]
-    starts = _starts(ts // (RESTART * period * steps(ts)))
-    starts = np.unique(np.maximum(starts, min(period, ts.size)))
     line, side = np.full(ts.size, np.nan), np.full(ts.size, np.nan)
-    for k, first in enumerate(starts.tolist()):
-        stop = int(starts[k + 1]) if k + 1 < starts.size else ts.size
-        begin = int(starts[max(0, k - 1)])
+    pieces = stretches(ts, RESTART * period, period)
+    for begin, first, stop in zip(*(x.tolist() for x in pieces), strict=True):
         found = _follow_bands(*(values[begin:stop] for values in bands))[first - begin :]
         if found:
             line[first:stop], side[first:stop] = np.array(found).T

@@ -30,6 +30,7 @@ REGISTRY = {
     "ADAPTIVE": "adaptive",
     "ENHANCED": "enhanced",
     "HIGH_RISK": "high_risk",
+    "ENSEMBLE": "ensemble",
 }
 """Name in tables and the database -> module in this package, which is also its key in strategies.yaml."""
 

@@ -23,6 +23,23 @@ LIVELY: dict[str, dict[str, float]] = {
     "ICHIMOKU": {"conversion_period": 4, "base_period": 8, "span_period": 16},
     "DUAL_THRUST": {"session_bars": 8, "day_count": 2, "up_ratio": 0.3, "down_ratio": 0.3},
     "ADAPTIVE": {"ema_fast": 3, "ema_slow": 6, "noise_period": 30},
+    "ENSEMBLE": {
+        "trend_ema_weight": 2.0,
+        "turtle_weight": 0.0,
+        "macd_cross_weight": 0.0,
+        "sqz_bo_weight": 0.0,
+        "rsi_reversion_weight": 0.0,
+        "vol_hunter_weight": 0.0,
+        "change_ratio": 0.25,
+        "agree_ratio": 0.5,
+        "learn_ratio": 0.5,
+        "learn_period": 30,
+        "restart_period": 40,
+        "rank_period": 40,
+        "hurst_period": 32,
+        "settle_bars": 1,
+        "atr_stop_mult": 1.0,
+    },
 }
 """What is left out trades often enough by itself."""
 
@@ -43,5 +60,6 @@ ENDS: dict[str, set[str]] = {
     "ADAPTIVE": {"stop", "reverse", "end"},
     "ENHANCED": {"stop", "take", "rule", "end"},
     "HIGH_RISK": {"stop", "take", "rule", "end"},
+    "ENSEMBLE": {"stop", "rule", "reduce", "end"},
 }
 """Every way in which its trades end; by default stop, take and the end of the data."""

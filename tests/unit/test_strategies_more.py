@@ -12,6 +12,7 @@ import pytest
 
 from core.backtester import simulate
 from core.domain import NAN, Bars, Costs, Decision, PositionView, Reason, Series
+from core.ensemble.ensemble import KINDS
 from core.results import RunSpec
 from strategies import momentum, turtle
 from strategies.registry import load_strategy
@@ -271,6 +272,32 @@ class TestMomentumHolding:
     def is_out(self, **change: float) -> bool:
         want = self.decide(None, **change)
         return want.target == 0.0 and want.reason == Reason.RULE
+
+
+ALONE = {f"{name.lower()}_weight": 0.0 for name in KINDS} | {"trend_ema_weight": 1.0}
+"""An ensemble of one member."""
+
+
+def test_an_ensemble_of_one_holds_while_its_member_would() -> None:
+    # Bar 200: TREND_EMA wants long, stop at 97, take at 115, which bar 204 reaches. It wants in again at
+    # once, stop at 109, which bar 206 reaches; again, stop at 101: bar 208 does, and closes below the EMA.
+    way = 103, 106, 109, 112, 115, 111, 107, 103, 99, 95, 91, 91
+    given = {**ALONE, "settle_bars": 0, "hurst_period": 32, "rank_period": 40}
+    bars = candles(*[100.0] * 200, *way)
+    assert trades("ENSEMBLE", bars, **given) == [("LONG", 201, 103, 209, 99, "rule")]
+    # Its own stop, half an ATR of 4 below 103, is nearer; the member is still in: so is it again.
+    bars.low[202] = 100.9
+    found = trades("ENSEMBLE", bars, **given, atr_stop_mult=0.5)
+    assert found[:1] == [("LONG", 201, 103, 202, 101, "stop")]
+    assert found[1].entry == 203
+
+
+def test_an_ensemble_waits_while_the_kind_of_market_is_new() -> None:
+    # The climb is high volatility from bar 202 on: nothing is changed at its close and the next nine.
+    way = 103, 106, 109, 112, 115, 111, 107, 103, 99, 95, 91, 91, 91, 91
+    given = {**ALONE, "settle_bars": 9, "hurst_period": 32, "rank_period": 40, "atr_stop_mult": 20.0}
+    found = trades("ENSEMBLE", candles(*[100.0] * 200, *way), **given)
+    assert found == [("LONG", 201, 103, 212, 91, "rule")]
 
 
 def test_turtle_never_moves_its_stop_back() -> None:

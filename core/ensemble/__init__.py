@@ -1,0 +1,1 @@
+"""Several strategies' decisions on one symbol made one."""
