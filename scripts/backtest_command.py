@@ -31,7 +31,7 @@ EXCHANGE_LIMIT = 1000
 def run(args: argparse.Namespace) -> int:
     """Plan, load, run, save, print."""
     cli.check_free(args.json, args.trades, args.plot, force=args.force)
-    settings = cli.load_settings(overrides(args), check_params)
+    settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
     jobs = planned_jobs(args, settings)
     if args.persist:
         check_saving(settings.db.url)
@@ -54,7 +54,7 @@ def verify(args: argparse.Namespace) -> int:
     from core.reports.verdict import print_verdicts
     from core.verify import verify as verify_one
 
-    jobs = planned_jobs(args, cli.load_settings(overrides(args), check_params))
+    jobs = planned_jobs(args, cli.load_settings(overrides(args), check_params, args.strategies_file))
     verdicts = []
     with cli.progress("verifications", len(jobs)) as advance:
         for job in jobs:
@@ -192,9 +192,9 @@ def counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {n}" for name, n in Counter(counts).most_common()) or "none"
 
 
-def show_strategies() -> int:
+def show_strategies(args: argparse.Namespace) -> int:
     """Print the registry: names, what they do, parameters with defaults and bounds."""
-    settings = cli.load_settings(check=check_params)
+    settings = cli.load_settings(check=check_params, strategies_file=args.strategies_file)
     for name, module in REGISTRY.items():
         rule = load_strategy(name).rule
         entry = settings.strategies.get(module)

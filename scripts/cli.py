@@ -94,15 +94,30 @@ def ignored_options(
     return [f"--{name.replace('_', '-')}" for name in given if name not in allowed]
 
 
-def load_settings(overrides: dict[str, object] | None = None, check: ParamCheck | None = None) -> Settings:
+def load_settings(
+    overrides: dict[str, object] | None = None,
+    check: ParamCheck | None = None,
+    strategies_file: str | None = None,
+) -> Settings:
     """Return the settings: command line over environment and .env over config/*.yaml.
 
-    `overrides` maps `section.key` to a value, None for not given. Raises SettingsError.
+    `overrides` maps `section.key` to a value, None for not given; `strategies_file` stands in for
+    config/strategies.yaml. Raises SettingsError.
     """
     from core import settings
 
-    loaded = settings.load_settings(ROOT / "config", settings.environment(ROOT), check)
+    entries = Path(strategies_file) if strategies_file else None
+    loaded = settings.load_settings(ROOT / "config", settings.environment(ROOT), check, entries)
     return settings.with_overrides(loaded, overrides or {})
+
+
+def add_strategies_file(options: argparse._ActionsContainer) -> None:
+    """Add the option that names another strategies.yaml."""
+    options.add_argument(
+        "--strategies-file",
+        metavar="PATH",
+        help="instead of config/strategies.yaml, such as config/strategies_1m.yaml",
+    )
 
 
 def positive(text: str) -> int:

@@ -15,6 +15,7 @@ EXAMPLES = """\
   run_backtest.py --all --use-sql --start 2023-01-01 --end 2024-01-01 --json runs.json --plot runs.html
   run_backtest.py --rerun 12
   run_backtest.py --verify --all --use-sql
+  run_backtest.py --all --use-sql --strategies-file config/strategies_1m.yaml
 """
 
 
@@ -24,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     from scripts import backtest_command as command
 
     if args.list:
-        return command.show_strategies()
+        return command.show_strategies(args)
     if args.rerun is not None:
         return command.run_again(args)
     return command.verify(args) if args.verify else command.run(args)
@@ -42,7 +43,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     if args.all and args.strategy:
         parser.error("--all runs every enabled strategy: give either --all or --strategy")
     if args.list:
-        _allow_only(parser, args, "--list shows the strategies", {"list"})
+        _allow_only(parser, args, "--list shows the strategies", {"list", "strategies_file"})
     if args.rerun is not None:
         _allow_only(parser, args, "--rerun repeats a run as it was saved", {"rerun", "db_url"})
     if args.verify:
@@ -56,6 +57,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--all", action="store_true", help="every strategy enabled in config/strategies.yaml")
     what.add_argument("--strategy", action="append", default=[], metavar="NAME", help="one or more, by name")
     what.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="change a parameter")
+    cli.add_strategies_file(what)
     what.add_argument("--list", action="store_true", help="show the strategies and their parameters")
     what.add_argument(
         "--engine", choices=("backtesting", "fast"), default="backtesting", help="fast: compiled"

@@ -25,7 +25,9 @@ def main(argv: list[str] | None = None) -> int:
     from scripts import backtest_command as command
 
     args.strategy = ["ENSEMBLE"]
-    jobs = command.planned_jobs(args, cli.load_settings(command.overrides(args), check_params))
+    jobs = command.planned_jobs(
+        args, cli.load_settings(command.overrides(args), check_params, args.strategies_file)
+    )
     for job in jobs:
         show(job)
     return 0
@@ -35,6 +37,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     """Return the arguments."""
     parser = cli.parser(__doc__ or "", EXAMPLES)
     parser.add_argument("--symbol", action="append", default=[], help="one or more (default: as set)")
+    cli.add_strategies_file(parser)
     parser.add_argument("--timeframe", help="1m … 1d (default: as set in strategies.yaml)")
     parser.add_argument(
         "--param", action="append", default=[], metavar="NAME=VALUE", help="change a parameter"

@@ -56,16 +56,21 @@ COMMAND_LINE = "command line"
 
 
 def load_settings(
-    config_dir: Path, env: Mapping[str, str], check_params: ParamCheck | None = None
+    config_dir: Path,
+    env: Mapping[str, str],
+    check_params: ParamCheck | None = None,
+    strategies_file: Path | None = None,
 ) -> Settings:
     """Return the settings of the three files in `config_dir` with the environment laid over them.
 
+    `strategies_file` stands in for strategies.yaml.
     Raises SettingsError that lists every problem of every file and variable, one line each.
     """
     problems = _unknown_variables(env)
     main = _read(config_dir / "settings.yaml", problems)
     sections = _sections(_overlay(main, _from_env(env, problems)), problems) if main else {}
-    strategies = _strategies(_read(config_dir / "strategies.yaml", problems), check_params, problems)
+    entries = strategies_file or config_dir / "strategies.yaml"
+    strategies = _strategies(_read(entries, problems), check_params, problems)
     markets = _markets(_read(config_dir / "markets.yaml", problems), problems)
     _raise_if(problems)
     return Settings.model_validate({**sections, "strategies": strategies, "markets": markets})

@@ -237,6 +237,10 @@ def test_generated_candles_are_called_synthetic_in_table_and_chart(
 def test_strategies_are_listed_with_what_they_are_set_to(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    assert (
+        run_backtest.main(["--list", "--strategies-file", str(ROOT / "config" / "strategies_1m.yaml")]) == 0
+    )
+    assert "MOMENTUM (momentum; enabled, 1m)" in capsys.readouterr().out
     assert run_backtest.main(["--list"]) == 0
     out = capsys.readouterr().out
     assert "SQZ_BO (squeeze_breakout; not enabled)" in out

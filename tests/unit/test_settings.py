@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from core.backtest_plan import check_params
 from core.domain import Costs
-from core.errors import UsageError
+from core.errors import SettingsError, UsageError
 from core.settings import Settings, environment, load_settings, with_overrides
 from core.settings.models import env_names
 from tests.settings_help import MARKETS, SETTINGS, STRATEGIES, problems, write_config
@@ -57,6 +58,22 @@ def test_the_shipped_configuration_loads_and_is_the_specification(tmp_path: Path
         assert strategy.symbols == ("BTC/USDT", "ETH/USDT")
         assert strategy.timeframe == "4h" or not strategy.enabled
     assert {market.symbol for market in settings.markets} == {"BTC/USDT", "ETH/USDT"}
+
+
+def test_the_shipped_settings_for_scalping_stand_in_for_the_strategies() -> None:
+    file = ROOT / "config" / "strategies_1m.yaml"
+    settings = load_settings(ROOT / "config", {}, check_params, file)
+    assert len(settings.strategies) > 5
+    for strategy in settings.strategies.values():
+        assert strategy.enabled
+        assert strategy.timeframe == "1m"
+        assert strategy.params["risk_per_trade"] == 0.005
+    assert settings.risk == load_settings(ROOT / "config", {}).risk
+
+
+def test_a_strategies_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"scalp\.yaml"):
+        load_settings(ROOT / "config", {}, None, tmp_path / "scalp.yaml")
 
 
 def test_the_shipped_env_example_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
