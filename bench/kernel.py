@@ -22,9 +22,11 @@ from core.domain import LOT, Bars, Costs, FloatArray, Series
 from core.exchange_sim.synthetic import SyntheticSource
 from core.fast_backtester import run_fast
 from core.fills import make_trades, open_book
+from core.gauges import gauges
 from core.kernel import kernel, simulate
 from core.market import describe_market
 from core.results import RunSpec, describe_data
+from core.sizing import PLAIN
 from core.statistics import compute, make_scratch
 from core.trade_table import trades_table
 from core.utils import parse_time, timeframe_ms
@@ -85,7 +87,8 @@ def our_loop(bars: Bars, columns: Any) -> FloatArray:
     curve = np.full(bars.close.size, CASH)
     sizes, first = RULE.sizing(PARAMS), first_decision(columns)
     book, trades = open_book(CASH), make_trades(ROOM)
-    kernel(RULE)(bars, columns, PARAMS, first, bars.close.size, book, trades, curve, sizes, COSTS)
+    given = bars, columns, PARAMS, first, bars.close.size, book, trades, curve, sizes, COSTS
+    kernel(RULE)(*given, gauges(bars, PLAIN))
     return curve
 
 

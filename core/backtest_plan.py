@@ -100,7 +100,7 @@ def _chosen(settings: Settings, strategies: Sequence[str]) -> list[str]:
 
 
 def _check_known(given: Mapping[str, float], names: Iterable[str]) -> None:
-    known = {field for name in names for field in load_strategy(name).rule.params._fields}
+    known = {field for name in names for field in load_strategy(name).rule.defaults}
     for param in given:
         if param not in known:
             raise UsageError(f"--param: {unknown_name('parameter', param, known)}")
@@ -108,6 +108,5 @@ def _check_known(given: Mapping[str, float], names: Iterable[str]) -> None:
 
 def _params(name: str, entry: StrategySettings | None, given: Mapping[str, float]) -> Mapping[str, float]:
     rule = load_strategy(name).rule
-    own = {param: value for param, value in given.items() if param in rule.params._fields}
-    params: Mapping[str, float] = rule.make_params({**(entry.params if entry else {}), **own})._asdict()
-    return params
+    own = {param: value for param, value in given.items() if param in rule.defaults}
+    return rule.complete({**(entry.params if entry else {}), **own})

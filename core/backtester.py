@@ -51,7 +51,7 @@ def run_backtest(bars: Bars, spec: RunSpec, data: DataRange | None = None) -> Ba
 
 def simulate(bars: Bars, spec: RunSpec, strategy: Strategy, data: DataRange | None = None) -> BacktestResult:
     """Run a strategy that is at hand; otherwise as run_backtest."""
-    params = strategy.rule.make_params(spec.params)
+    params, given = strategy.rule.make_params(spec.params), strategy.rule.complete(spec.params)
     check_enough_bars(bars, strategy.rule, params, warm_up(strategy.rule.columns(bars, params)))
     candles = prepare_ohlcv_for_backtesting(frame_from_bars(bars))
     backtest = FractionalBacktest(
@@ -66,13 +66,13 @@ def simulate(bars: Bars, spec: RunSpec, strategy: Strategy, data: DataRange | No
         # Both are answered here: refusals are counted, open trades are closed at the last close.
         warnings.filterwarnings("ignore", "time=.*Broker canceled the order", UserWarning)
         warnings.filterwarnings("ignore", "Some trades remain open", UserWarning)
-        stats = backtest.run(**params._asdict(), **spec.costs._asdict(), unit=LOT)
+        stats = backtest.run(**given, **spec.costs._asdict(), unit=LOT)
     runner = stats["_strategy"]
     stats = close_at_the_end(stats, candles, spec)
     equity = stats["_equity_curve"]["Equity"].to_numpy()
     trades = complete_trades(stats["_trades"], runner, bars, is_ruined=equity[-1] <= 0)
     return BacktestResult(
-        spec=replace(spec, params=params._asdict()),
+        spec=replace(spec, params=given),
         data=data or describe_data(bars, spec.series),
         engine=ENGINE,
         stats=stats[[name for name in STATISTICS if name in stats.index]],

@@ -23,7 +23,7 @@ from core.orders import Approved, Executed, Intent, Protection, Purpose, Refusal
 from core.paper_gateway import PaperGateway
 from core.portfolio import Portfolio
 from core.risk_manager import RiskManager
-from core.sizing import Sizing
+from core.sizing import Sizing, at_close
 from core.utils import timeframe_ms
 
 if TYPE_CHECKING:
@@ -71,6 +71,9 @@ class Moment(NamedTuple):
     close: float
     now: int
     """Time of the decision, ms UTC."""
+    volatility: float = 1.0
+    """Of the market then, annual, where sizing looks at it: core.gauges."""
+    fit: float = 1.0
 
 
 class Executor:
@@ -100,14 +103,17 @@ class Executor:
     ) -> list[Outcome]:
         """Order what one signal of this candle wants, for the next open; return what was approved or not.
 
-        `latest_candle` has `time` (ms UTC, or a time with a zone) and `close`. Raises UsageError for an
-        unknown strategy.
+        `latest_candle` has `time` (ms UTC, or a time with a zone) and `close`. What sizing looks at in the
+        market may be in the signal's extra, as `volatility` and `fit`. Raises UsageError for an unknown
+        strategy.
         """
         plan = self._plan(strategy_name)
         opened, close = _milliseconds(latest_candle["time"]), float(latest_candle["close"])
         self.portfolio.mark(symbol, close)
         held = self.portfolio.view(strategy_name, symbol)
-        moment = Moment(opened, close, opened + timeframe_ms(plan.timeframe))
+        extra = signal.extra or {}
+        measured = float(extra.get("volatility", 1.0)), float(extra.get("fit", 1.0))
+        moment = Moment(opened, close, opened + timeframe_ms(plan.timeframe), *measured)
         return self.execute(strategy_name, symbol, decision_of([signal], held), held, moment)
 
     def execute(
@@ -119,7 +125,8 @@ class Executor:
             return []
         book = self.portfolio.account_of(strategy, symbol)
         ask = fills.ask_ladder if plan.is_ladder else fills.ask
-        ask(book, want, held, moment.close, self._sizing(plan), self.costs)
+        sizing = at_close(self._sizing(plan), moment.volatility, moment.fit)
+        ask(book, want, held, moment.close, sizing, self.costs)
         self._move(strategy, symbol, book)
         wanted = _Wanted(strategy, symbol, plan.timeframe, want, moment)
         lots = self.portfolio.lots(strategy, symbol)
@@ -146,8 +153,10 @@ class Executor:
 
     def _sizing(self, plan: Plan) -> Sizing:
         """Return the strategy's sizing, with no more at risk than the account allows."""
-        risk = min(plan.sizing.risk_per_trade, self.risk.default_risk_per_trade)
-        return plan.sizing._replace(risk_per_trade=risk)
+        most, sizing = self.risk.default_risk_per_trade, plan.sizing
+        return sizing._replace(
+            risk_per_trade=min(sizing.risk_per_trade, most), kelly_cap=min(sizing.kelly_cap, most)
+        )
 
     def _move(self, strategy: str, symbol: str, book: FloatArray) -> None:
         lots = self.portfolio.lots(strategy, symbol)

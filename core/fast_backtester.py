@@ -33,10 +33,11 @@ def simulate_fast(
     columns = rule.columns(bars, params)
     first = warm_up(columns)
     check_enough_bars(bars, rule, params, first)
-    run = simulate(bars, rule, params, spec.cash, spec.costs, columns)
+    choices = rule.make_choices(spec.params)
+    run = simulate(bars, rule, params, spec.cash, spec.costs, columns, choices)
     market = describe_market(bars)
     return BacktestResult(
-        spec=replace(spec, params=params._asdict()),
+        spec=replace(spec, params=rule.complete(spec.params)),
         data=data or describe_data(bars, spec.series),
         engine=ENGINE,
         stats=as_series(compute(market, run.trades, run.curve, first)),

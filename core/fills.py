@@ -39,12 +39,13 @@ from core.domain import (
     Reason,
     Refusal,
 )
-from core.sizing import Account, Sizing, round_down, size_entry
+from core.sizing import Account, Sizing, multiple, round_down, size_entry
 
 # A book is one array, since compiled code pays for every array it is handed. Its first row is the head,
 # then come the lots held, oldest first, then the entries asked for. PROFIT and BOUND are what the account's
 # other books hold: their open profit, and the cash that is not free because of them; 0 where there are none.
-CASH, LOTS, ASKED, EXITS, TRADES, PROFIT, BOUND, REFUSED = range(8)
+# WINS to LOST are the closed trades' record that half-Kelly sizes by (core.sizing.Account).
+CASH, LOTS, ASKED, EXITS, TRADES, PROFIT, BOUND, WINS, LOSSES, GAINED, LOST, REFUSED = range(12)
 WIDTH = REFUSED + len(Refusal)
 NO_CASH = REFUSED + int(Refusal.CASH)
 HELD = 1
@@ -68,7 +69,7 @@ class OneBar(NamedTuple):
 
 
 def open_book(cash: float) -> FloatArray:
-    """Return an account on one symbol with nothing but cash; shape (129, 13), changed in place."""
+    """Return an account on one symbol with nothing but cash; shape (129, 17), changed in place."""
     book = np.zeros((WANTED + MOST_LOTS, WIDTH))
     book[0, CASH] = cash
     return book
@@ -238,8 +239,19 @@ def close_lot(
     trades[n, PNL] = gross - fees
     trades[n, RETURN] = side * (price / entry - 1) - fees / (abs(size) * entry)
     trades[n, REASON] = reason
+    count_trade(book, multiple(side, entry, price, book[k, FIRST_STOP], costs.commission))
     book[0, TRADES] += 1
     book[k, SIZE] = 0.0
+
+
+def count_trade(book: FloatArray, result: float) -> None:
+    """Add a trade's result, a multiple of what its stop risked, to the record; NaN counts for nothing."""
+    if result > 0:
+        book[0, WINS] += 1
+        book[0, GAINED] += result
+    elif result <= 0:
+        book[0, LOSSES] += 1
+        book[0, LOST] -= result
 
 
 def close_part(book: FloatArray, trades: FloatArray, k: int, i: int, price: float, costs: Costs) -> None:
@@ -360,7 +372,9 @@ def ask_entry(
     if book[0, LOTS] + book[0, ASKED] >= MOST_LOTS:
         book[0, REFUSED + code(Refusal.LOTS)] += 1
         return 0.0
-    units, refusal = size_entry(want, close, Account(equity(book, close), cash), sizing, costs)
+    record = float(book[0, WINS]), float(book[0, LOSSES]), float(book[0, GAINED]), float(book[0, LOST])
+    account = Account(equity(book, close), cash, record[0], record[1], record[2], record[3])
+    units, refusal = size_entry(want, close, account, sizing, costs)
     if code(refusal) != 0:
         book[0, REFUSED + code(refusal)] += 1
         return 0.0

@@ -32,8 +32,9 @@ from core.fills import (
     open_book,
     view,
 )
+from core.gauges import gauges
 from core.kernel_cache import keep
-from core.sizing import Sizing
+from core.sizing import PLAIN, Choices, Gauges, Sizing, at_close
 from strategies.rule import StrategyRule, first_decision, row
 
 FIRST_TRADES = 1024
@@ -51,19 +52,25 @@ class Simulated(NamedTuple):
 
 
 def simulate(
-    bars: Bars, rule: StrategyRule, params: Any, cash: float, costs: Costs, columns: Any = None
+    bars: Bars,
+    rule: StrategyRule,
+    params: Any,
+    cash: float,
+    costs: Costs,
+    columns: Any = None,
+    choices: Choices = PLAIN,
 ) -> Simulated:
     """Run a rule over the bars, compiled; the arrays may be read-only. `columns`, if they are at hand."""
     columns = rule.columns(bars, params) if columns is None else columns
     run = kernel(rule)
-    sizes = rule.sizing(params)
+    sizes, measured = rule.sizing(params, choices), gauges(bars, choices)
     book, trades = open_book(cash), make_trades(FIRST_TRADES)
     curve = np.full(bars.close.size, cash)
     i = first_decision(columns)
     while i < bars.close.size:
         # The first call compiles.
         with compiling():
-            i = run(bars, columns, params, i, bars.close.size, book, trades, curve, sizes, costs)
+            i = run(bars, columns, params, i, bars.close.size, book, trades, curve, sizes, costs, measured)
         if not has_room(book, trades):
             trades = grown(book, trades)
     return Simulated(book, trades[: int(book[0, TRADES])], curve)
@@ -85,6 +92,7 @@ def run_bars(
     curve: FloatArray,
     sizes: Sizing,
     costs: Costs,
+    measured: Gauges,
 ) -> int:
     """Run a rule's steps over the bars from `start` to before `stop`; return the first bar not run.
 
@@ -105,7 +113,8 @@ def run_bars(
         curve[i] = worth
         held = view(book, i)
         want = decide(row(columns, i), row(columns, i - 1), held, params)
-        ask(book, want, held, bar.close, sizes, costs)
+        now = at_close(sizes, measured.volatility[i], measured.fit[i])
+        ask(book, want, held, bar.close, now, costs)
     if stop == length:
         close_all(book, trades, length - 1, bars.close[length - 1], Reason.END, costs)
         curve[length - 1] = book[0, CASH]
@@ -147,7 +156,8 @@ def _fill_model() -> dict[str, Any]:
     scope: dict[str, Any] = {"code": fills.code}
     for function in (
         *(domain.enter, domain.hold, domain.flat, domain.ladder),
-        *(sizing.round_down, sizing.brackets, sizing.size_entry),
+        *(sizing.round_down, sizing.brackets, sizing.steadied, sizing.risk_of, sizing.multiple),
+        *(sizing.at_close, sizing.size_entry, fills.count_trade),
         *(fills.has_room, fills.equity, fills.free_cash, fills.view, fills.view_ladder),
         *(fills.close_lot, fills.close_part, fills.drop_closed, fills.exit_asked, fills.stop_reason),
         *(fills.protect, fills.open_lot, fills.fill, fills.close_all),

@@ -37,6 +37,7 @@ from core.lots import (
 )
 from core.money import NOTHING, decimal_of, exactly, float_of, part_of, total
 from core.orders import Approved, Fill, Intent, Protection, Purpose, Side
+from core.sizing import multiple
 
 DUST = "dust"
 """Who holds what is left of a lot and is too little for an order."""
@@ -88,11 +89,21 @@ class Snapshot(NamedTuple):
     positions: frozenset[Held]
 
 
+Record = tuple[float, float, float, float]
+"""WINS to LOST of core.fills."""
+NO_RECORD: Record = (0.0, 0.0, 0.0, 0.0)
+
+
 class Portfolio:
     """Cash and positions of one account. No I/O, no clock; changed by fills alone."""
 
-    def __init__(self, cash: Decimal | float, steps: Mapping[str, Decimal] | None = None) -> None:
-        """Start with a deposit in quote units; `steps`: the smallest amount of each symbol, if known."""
+    def __init__(
+        self, cash: Decimal | float, steps: Mapping[str, Decimal] | None = None, commission: float = 0.0
+    ) -> None:
+        """Start with a deposit in quote units; `steps`: the smallest amount of each symbol, if known.
+
+        `commission` is the rate that half-Kelly counts trades with, the backtest's.
+        """
         self.deposits = Decimal(str(cash))
         self.cash = self.deposits
         self.settled = float(self.deposits)
@@ -100,6 +111,9 @@ class Portfolio:
         self.pending: dict[str, Pending] = {}
         self.marks: dict[str, float] = {}
         """Last known price by symbol."""
+        self.records: defaultdict[Held, Record] = defaultdict(lambda: NO_RECORD)
+        """Wins, losses and their sums, as half-Kelly sizes by them."""
+        self._commission = commission
         self._steps = dict(steps or {})
         self._held: dict[Held, Holding] = {}
         self._booked: set[tuple[str, str, str]] = set()
@@ -192,6 +206,7 @@ class Portfolio:
                 profit += holding.profit(price)
                 bound += holding.bound(price)
         book[0, fills.CASH], book[0, fills.PROFIT], book[0, fills.BOUND] = self.settled, profit, bound
+        book[0, fills.WINS : fills.LOST + 1] = self.records.get((strategy, symbol), NO_RECORD)
         return book
 
     def reserve(self, approved: Approved) -> bool:
@@ -328,6 +343,9 @@ class Portfolio:
         self.settled += part.size * (exit_price - part.entry_price) - float(fee)
         gross = part.side * (part.amount * fill.price - part.cost)
         self.results[intent.strategy].gross += gross
+        prices = part.entry_price, exit_price, part.first_stop
+        record, result = (intent.strategy, intent.symbol), multiple(part.side, *prices, self._commission)
+        self.records[record] = counted(self.records[record], result)
         times = (part.entry_time, fill.time, part.entry_bar, bar)
         return Trade(
             *(intent.strategy, intent.symbol, part.side, part.amount, *times),
@@ -385,6 +403,14 @@ class Portfolio:
         quote = symbol.split("/")[1]
         fill = Fill(MANUAL, symbol, str(count), intent.key, side, amount, at, NOTHING, quote, 0)
         return self.book(intent, fill)
+
+
+def counted(record: Record, result: float) -> Record:
+    """Return a record with one more trade in it, as core.fills.count_trade."""
+    book = fills.open_book(0.0)
+    book[0, fills.WINS : fills.LOST + 1] = record
+    fills.count_trade(book, result)
+    return tuple(book[0, fills.WINS : fills.LOST + 1].tolist())
 
 
 def _is(intent: Intent, strategy: str, symbol: str) -> bool:

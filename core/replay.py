@@ -18,6 +18,7 @@ import numpy as np
 from core.domain import Bar, Bars, Costs, FloatArray, IntArray, PositionView
 from core.errors import UsageError
 from core.execution import Executor, Plan
+from core.gauges import gauges
 from core.lots import Trade
 from core.orders import Refused
 from core.paper_gateway import PaperGateway
@@ -25,6 +26,7 @@ from core.portfolio import Portfolio
 from core.risk.breakers import Trip
 from core.risk_manager import RiskManager, wide_open
 from core.session import Decided, Decider, LiveDecider, Session, Step
+from core.sizing import PLAIN, Choices
 from core.utils import timeframe_ms
 from strategies.rule import StrategyRule, first_decision
 
@@ -78,11 +80,12 @@ class Replay(NamedTuple):
 class ColumnsDecider:
     """A rule deciding from columns of all bars, one bar after the other."""
 
-    def __init__(self, rule: StrategyRule, params: Any, bars: Bars) -> None:
+    def __init__(self, rule: StrategyRule, params: Any, bars: Bars, choices: Choices = PLAIN) -> None:
         columns = rule.columns(bars, params)
         self._decide, self._params, self._make = rule.decide, params, type(columns)._make
         self._rows = list(zip(*(column.tolist() for column in columns), strict=True))
         self._first, self._next = first_decision(columns), 0
+        self._measured = list(zip(*(column.tolist() for column in gauges(bars, choices)), strict=True))
 
     def decide(self, bar: Bar, held: PositionView) -> Decided:  # noqa: ARG002 - its rows know the bar
         """Return what the rule wants at the next bar's close."""
@@ -91,7 +94,7 @@ class ColumnsDecider:
         if i < self._first:
             return _WARMING_UP
         now, prev = self._make(self._rows[i]), self._make(self._rows[i - 1])
-        return Decided(self._decide(now, prev, held, self._params))
+        return Decided(self._decide(now, prev, held, self._params), (), self._measured[i])
 
 
 _WARMING_UP = Decided(None)
@@ -109,7 +112,7 @@ def replay(
     `as_live`: decide as the live loop does, through BaseStrategy, which is slower and gives the same.
     Raises UsageError when a strategy is to trade a symbol twice.
     """
-    portfolio = Portfolio(account.cash)
+    portfolio = Portfolio(account.cash, commission=account.costs.commission)
     risk = account.risk or wide_open(account.costs)
     gateway = PaperGateway(portfolio.settled, account.costs, risk.markets)
     session = Session(Executor(portfolio, risk, gateway, account.costs))
@@ -167,13 +170,14 @@ class _Record:
 
 def _add(session: Session, feed: Feed, *, as_live: bool) -> None:
     rule = feed.strategy.rule
-    params = rule.make_params(feed.params)
+    params, choices = rule.make_params(feed.params), rule.make_choices(feed.params)
     decider: Decider = (
-        LiveDecider(feed.symbol, feed.strategy.live({"params": params._asdict()}))
+        LiveDecider(feed.symbol, feed.strategy.live({"params": rule.complete(feed.params)}))
         if as_live
-        else ColumnsDecider(rule, params, feed.bars)
+        else ColumnsDecider(rule, params, feed.bars, choices)
     )
-    session.add(feed.name, feed.symbol, Plan(feed.timeframe, rule.sizing(params), rule.is_ladder), decider)
+    plan = Plan(feed.timeframe, rule.sizing(params, choices), rule.is_ladder)
+    session.add(feed.name, feed.symbol, plan, decider)
 
 
 def _groups(feeds: Sequence[Feed]) -> Iterator[list[Bar]]:

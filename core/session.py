@@ -35,6 +35,8 @@ class Decided(NamedTuple):
     """None while warming up."""
     signals: Sequence[StrategySignal] = ()
     """As a live strategy says it."""
+    measured: tuple[float, float] = (1.0, 1.0)
+    """Volatility and fit, for sizing: core.gauges."""
 
 
 class Decider(Protocol):
@@ -63,7 +65,7 @@ class LiveDecider:
             "volume": bar.volume,
         }
         signals = self.strategy.signals(self.symbol, candle)
-        return Decided(decision_of(signals, held), signals)
+        return Decided(decision_of(signals, held), signals, self.strategy.measured(self.symbol))
 
 
 class Slot(NamedTuple):
@@ -274,5 +276,5 @@ class Session:
         if is_change or decided.signals:
             choices.append(Choice(slot.strategy, slot.symbol, bar.ts, held, decided))
         if is_change and want is not None:
-            moment = Moment(bar.ts, bar.close, bar.end)
+            moment = Moment(bar.ts, bar.close, bar.end, *decided.measured)
             outcomes += self.executor.execute(slot.strategy, slot.symbol, want, held, moment)

@@ -1,15 +1,17 @@
 """Sizing: how many units a wanted entry is, decided at the close, in absolute units.
 
 The formula is the specification's, `floor(equity * risk_per_trade / risk_per_unit)`, with a lot other than
-1 so that bitcoin can be traded on a small account, and capped by what cash can pay.
+1 so that bitcoin can be traded on a small account, and capped by what cash can pay. Any strategy may be sized
+by its volatility, by half of Kelly's fraction and by the regime besides: each is a parameter of its own.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from core.domain import LOT, Costs, Decision, Refusal
+from core.domain import LOT, Costs, Decision, FloatArray, Refusal
 
 
 class Sizing(NamedTuple):
@@ -22,6 +24,60 @@ class Sizing(NamedTuple):
     still be paid."""
     lot: float = LOT
     """Base units; sizes are whole multiples of it."""
+    vol_target: float = 0.0
+    """Annual volatility that a position is to have at most; 0: size does not look at volatility."""
+    kelly_cap: float = 0.0
+    """Most of equity that half of Kelly's fraction may risk; 0: the risk is `risk_per_trade`."""
+    kelly_trades: float = 30.0
+    """Closed trades with a stop before Kelly's fraction counts."""
+    volatility: float = math.nan
+    """Of the market at this close, annual; NaN while unknown."""
+    fit: float = 1.0
+    """Part of its size that an entry keeps in the present regime, 0 to 1; NaN while unknown."""
+
+
+class Choices(NamedTuple):
+    """How entries are sized, for any strategy; parameters beside the rule's own."""
+
+    vol_target: float = 0.0
+    vol_period: int = 30
+    """Bars that volatility is measured over."""
+    kelly_cap: float = 0.0
+    kelly_trades: int = 30
+    regime_cut: float = 0.0
+    """Part of its size that an entry loses in a wild market; half as much in one without direction."""
+
+
+CHOICE_BOUNDS = {
+    "vol_target": (0.0, 10.0),
+    "vol_period": (2.0, 2000.0),
+    "kelly_cap": (0.0, 0.2),
+    "kelly_trades": (1.0, 10_000.0),
+    "regime_cut": (0.0, 1.0),
+}
+"""Smallest and largest value of each of the Choices."""
+
+NAMED_CHOICES: Mapping[str, Mapping[str, float]] = {
+    "fixed-risk": {},
+    "vol-target": {"vol_target": 0.15},
+    "half-kelly": {"kelly_cap": 0.05},
+    "regime": {"regime_cut": 0.5},
+}
+"""Ways of sizing by name, with what each usually is."""
+
+PLAIN = Choices()
+"""Entries risk `risk_per_trade`, as the specification says."""
+
+KELLY_FLOOR = 0.25
+"""Part of `risk_per_trade` that Kelly's fraction leaves a losing strategy, whose record would else never
+change again."""
+
+
+class Gauges(NamedTuple):
+    """What sizing looks at in the market, at each close; arrays as long as the bars."""
+
+    volatility: FloatArray
+    fit: FloatArray
 
 
 class Account(NamedTuple):
@@ -31,6 +87,14 @@ class Account(NamedTuple):
     """Cash and open positions at the close, quote currency."""
     cash: float
     """What is not bound in open positions."""
+    wins: float = 0.0
+    """The strategy's own closed trades that began with a stop: how many won …"""
+    losses: float = 0.0
+    """… and did not."""
+    gained: float = 0.0
+    """Their results added up, each as a multiple of what its stop risked: of those that won …"""
+    lost: float = 0.0
+    """… and of the others, positive."""
 
 
 class Sized(NamedTuple):
@@ -43,8 +107,9 @@ class Sized(NamedTuple):
 def size_entry(want: Decision, close: float, account: Account, sizing: Sizing, costs: Costs) -> Sized:
     """Return the unsigned size of an entry, rounded down to the lot.
 
-    With a stop the size risks `risk_per_trade` of equity; without one it is the target's share of
-    `max_exposure`. Both are capped by that share and by free cash.
+    With a stop the size risks `risk_per_trade` of equity, or what half of Kelly's fraction says; without one
+    it is the target's share of `max_exposure`. Both are capped by that share, by free cash and by
+    `vol_target`, and cut to what fits the regime. Nothing is entered while a measure asked for is unknown.
     """
     side = 1.0 if want.target > 0 else -1.0
     fill = close * (1 + side * costs.spread)
@@ -55,9 +120,64 @@ def size_entry(want: Decision, close: float, account: Account, sizing: Sizing, c
     payable = min(share * sizing.max_exposure * account.equity, sizing.max_exposure * account.cash)
     units = payable / unit_cost
     if not math.isnan(want.stop):
-        units = min(units, share * sizing.risk_per_trade * account.equity / abs(close - want.stop))
+        units = min(units, share * risk_of(account, sizing) * account.equity / abs(close - want.stop))
+    if sizing.vol_target > 0:
+        units = steadied(units, share * account.equity / unit_cost, sizing)
+    units *= sizing.fit
     units = round_down(units, sizing.lot)
     return Sized(units, Refusal.NONE) if units > 0 else Sized(0.0, Refusal.LOT)
+
+
+def steadied(units: float, whole: float, sizing: Sizing) -> float:
+    """Return at most the part of `whole` units whose volatility is the target; 0 while it is unknown.
+
+    Volatility targeting: exposure = target / realised volatility (Moreira and Muir, 2017).
+    """
+    if not sizing.volatility >= 0:
+        return 0.0
+    if whole * sizing.vol_target < units * sizing.volatility:
+        return whole * sizing.vol_target / sizing.volatility
+    return units
+
+
+def risk_of(account: Account, sizing: Sizing) -> float:
+    """Return the part of equity that an entry may lose at its stop.
+
+    Half of Kelly's fraction p - (1 - p) / b of the closed trades, where p is the part that won and b what
+    they won on average against what the others lost (Kelly, 1956; Thorp, 2006).
+    """
+    count = account.wins + account.losses
+    if sizing.kelly_cap <= 0 or count < sizing.kelly_trades:
+        return sizing.risk_per_trade
+    least = min(KELLY_FLOOR * sizing.risk_per_trade, sizing.kelly_cap)
+    if account.gained <= 0:
+        return least
+    won = account.wins / count
+    # (1 - p) / b, with b = (gained / wins) / (lost / losses); no loss, no deduction.
+    half = 0.5 * (won - account.lost * account.wins / (account.gained * count))
+    return min(max(half, least), sizing.kelly_cap)
+
+
+def multiple(side: float, entry: float, leave: float, stop: float, commission: float) -> float:
+    """Return a trade's result after fees as a multiple of what its first stop risked; NaN without a stop."""
+    risked = abs(entry - stop)
+    if not risked > 0:
+        return math.nan
+    return (side * (leave - entry) - commission * (leave + entry)) / risked
+
+
+def at_close(sizing: Sizing, volatility: float, fit: float) -> Sizing:
+    """Return the sizing with the market's measures at a close."""
+    return Sizing(
+        sizing.risk_per_trade,
+        sizing.max_exposure,
+        sizing.lot,
+        sizing.vol_target,
+        sizing.kelly_cap,
+        sizing.kelly_trades,
+        volatility,
+        fit,
+    )
 
 
 def brackets(want: Decision, side: float, fill: float) -> bool:

@@ -15,8 +15,10 @@ import numpy as np
 from core.backtester import simulate
 from core.domain import FLAT, Bars, FloatArray, PositionView
 from core.fast_backtester import simulate_fast
+from core.gauges import gauges, history
 from core.replay import Account, Feed, replay
 from core.results import DataRange, RunSpec, TradeRecord, describe_data, trade_records
+from core.sizing import PLAIN, Choices
 from core.trade_table import trades_table
 from strategies.registry import Strategy, load_strategy
 from strategies.rule import StrategyRule, first_decision, row
@@ -68,7 +70,8 @@ def verify(
     differences = [line for run in runs[1:] for line in compare_runs(runs[0], run)]
     params = chosen.rule.make_params(spec.params)
     checked = sorted(_bars_to_check(bars, chosen.rule, params, runs[0].trades[:sampled], sampled))
-    differences += check_columns(bars, chosen.rule, params, checked)
+    choices = chosen.rule.make_choices(spec.params)
+    differences += check_columns(bars, chosen.rule, params, checked, choices)
     return Verdict(spec, runs, tuple(differences), len(checked))
 
 
@@ -98,9 +101,12 @@ def compare_runs(expected: Run, found: Run) -> Iterator[str]:
         yield f"{expected.way} and {found.way} differ in equity at bar {i}: {values}"
 
 
-def check_columns(bars: Bars, rule: StrategyRule, params: Any, checked: Iterable[int]) -> Iterator[str]:
+def check_columns(
+    bars: Bars, rule: StrategyRule, params: Any, checked: Iterable[int], choices: Choices = PLAIN
+) -> Iterator[str]:
     """Yield a line for the first bar at which a cut history gives other columns or decisions, per cut."""
-    whole, memory = rule.columns(bars, params), rule.memory(params)
+    whole, memory = rule.columns(bars, params), max(rule.memory(params), history(choices))
+    measured = gauges(bars, choices)
     cuts: dict[str, Callable[[int], Bars]] = {
         "looks ahead: with later bars cut off": lambda i: bars.until(i + 1),
         f"needs more history than its live window of {memory} bars: with that": lambda i: bars.until(
@@ -109,7 +115,11 @@ def check_columns(bars: Bars, rule: StrategyRule, params: Any, checked: Iterable
     }
     for what, cut in cuts.items():
         for i in checked:
-            columns = rule.columns(cut(i), params)
+            seen = cut(i)
+            columns = rule.columns(seen, params)
+            if choices != PLAIN and not _same(row(measured, i), row(gauges(seen, choices), -1)):
+                yield f"{rule.name} {what}, what its size looks at differs at bar {i}"
+                break
             rows = (row(whole, i), row(whole, i - 1)), (row(columns, -1), row(columns, -2))
             if not all(_same(a, b) for a, b in zip(*rows, strict=True)):
                 yield f"{rule.name} {what}, its columns at bar {i} differ"

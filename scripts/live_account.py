@@ -77,7 +77,7 @@ def open_account(
         raise UsageError(f"--cash is of a new account, {args.account} has begun: name another --account")
     # Of an account that ended before its first step the journal alone knows what it began with.
     cash = desk.path.balances().get(quote, Decimal(str(settings.backtest.default_cash)))
-    session = Session(Executor(Portfolio(cash), risk, desk, costs))
+    session = Session(Executor(Portfolio(cash, commission=costs.commission), risk, desk, costs))
     # Candles that it has not decided on yet come through the feed, not with the warm-up.
     decided = {
         (symbol, timeframe): newest for symbol, timeframe, newest, _ in (stored or {"bars": []})["bars"]
@@ -156,7 +156,9 @@ def warmed_up(
             )
         deciding.set_position(member.symbol, FLAT)
         deciding.state[member.symbol]["df"] = frame_from_bars(bars)
-        plan = Plan(member.timeframe, strategy.rule.sizing(deciding.params), strategy.rule.is_ladder)
+        plan = Plan(
+            member.timeframe, strategy.rule.sizing(deciding.params, deciding.choices), strategy.rule.is_ladder
+        )
         session.add(member.strategy, member.symbol, plan, LiveDecider(member.symbol, deciding))
         session.portfolio.mark(member.symbol, float(bars.close[-1]))
         since[series] = int(bars.ts[-1])

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from backtesting import Strategy
 
+from core import fills
 from core.bars import COLUMNS, bars_from_frame, empty_bars, frame_from_bars
 from core.domain import (
     FLAT,
@@ -30,8 +31,11 @@ from core.domain import (
 )
 from core.errors import UsageError
 from core.fills import exit_reason
-from core.sizing import Account, round_down, size_entry
+from core.gauges import gauges
+from core.gauges import history as gauges_history
+from core.sizing import PLAIN, Account, at_close, multiple, round_down, size_entry
 from strategies.rule import StrategyRule, first_decision, is_ready, row
+from strategies.signals import adjusted, protection, reason_word, side_name, signal_risk
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,9 @@ class BaseStrategy:
         """Take one entry of strategies.yaml; `params` may be missing. Raises UsageError."""
         self.config = config
         self.state: dict[str, dict[str, Any]] = {}
-        self.params = self.rule.make_params(config.get("params") or {})
-        self.window = self.rule.memory(self.params)
+        given = config.get("params") or {}
+        self.params, self.choices = self.rule.make_params(given), self.rule.make_choices(given)
+        self.window = max(self.rule.memory(self.params), gauges_history(self.choices))
 
     def set_position(self, symbol: str, position: PositionView) -> None:
         """Tell the strategy what it holds; positions come from fills, never from its own signals."""
@@ -82,7 +87,7 @@ class BaseStrategy:
         if want is None:
             return [StrategySignal(symbol, "HOLD", extra={"reason": "warm-up"})]
         actions = self._actions(state["position"], want)
-        return [StrategySignal(symbol, action, _risk(action, extra), extra) for action, extra in actions]
+        return [StrategySignal(symbol, action, signal_risk(action, why), why) for action, why in actions]
 
     def decision(self, symbol: str) -> Decision | None:
         """Return what the rule wants at the newest candle, None while warming up."""
@@ -96,16 +101,23 @@ class BaseStrategy:
             return None
         return self.rule.decide(now, prev, state["position"], self.params)
 
+    def measured(self, symbol: str) -> tuple[float, float]:
+        """Return the market's volatility and fit at the newest candle, for sizing: core.gauges."""
+        if self.choices == PLAIN:
+            return 1.0, 1.0
+        found = gauges(_bars_of(self._of(symbol)), self.choices)
+        return found.volatility.item(-1), found.fit.item(-1)
+
     def _actions(self, held: PositionView, want: Decision) -> list[tuple[str, dict[str, Any]]]:
         side = (want.target > 0) - (want.target < 0)
         if side == held.side:
-            return [_adjusted(held, want) if side else ("HOLD", {})]
-        why = {"reason": _reason(want.reason), "target": want.target}
-        close = [(f"CLOSE_{_name(held.side)}", why)] if held.side else []
-        entry = _protection(want) | why
+            return [adjusted(held, want) if side else ("HOLD", {})]
+        why = {"reason": reason_word(want.reason), "target": want.target}
+        close = [(f"CLOSE_{side_name(held.side)}", why)] if held.side else []
+        entry = protection(want) | why
         if hasattr(self.params, "rr_ratio"):
             entry["rr_ratio"] = self.params.rr_ratio
-        return close + ([(f"OPEN_{_name(side)}", entry)] if side else [])
+        return close + ([(f"OPEN_{side_name(side)}", entry)] if side else [])
 
     def _of(self, symbol: str) -> dict[str, Any]:
         if symbol not in self.state:
@@ -122,13 +134,13 @@ class LadderStrategy(BaseStrategy):
         self._of(symbol)["levels"] = _levels(position.rungs, self.params.levels)
 
     def _actions(self, held: PositionView, want: Decision) -> list[tuple[str, dict[str, Any]]]:
-        why = {"reason": _reason(want.reason), "target": want.target}
+        why = {"reason": reason_word(want.reason), "target": want.target}
         closing = _rungs(held.rungs & ~want.rungs)
         opening = _rungs(want.rungs & ~held.rungs)
         actions: list[tuple[str, dict[str, Any]]] = [
             ("CLOSE_LONG", {"level": level} | why) for level in closing
         ]
-        actions += [("OPEN_LONG", {"level": level} | _protection(want) | why) for level in opening]
+        actions += [("OPEN_LONG", {"level": level} | protection(want) | why) for level in opening]
         return actions or [("HOLD", {})]
 
     def _of(self, symbol: str) -> dict[str, Any]:
@@ -168,17 +180,18 @@ class BacktestStrategy(Strategy):
     spread: float = 0.0
 
     def __init_subclass__(cls) -> None:
-        for name, default in cls.rule.params._field_defaults.items():
+        for name, default in cls.rule.defaults.items():
             setattr(cls, name, default)
 
     def init(self) -> None:
         """Compute the columns and bind them, so that Backtesting.py starts after their warm-up."""
         self._broker.trades = OpenTrades(self._broker.trades)
-        fields = self.rule.params._fields
-        self._params = self.rule.make_params({name: getattr(self, name) for name in fields})
-        self._sizing = self.rule.sizing(self._params)._replace(lot=self.unit)
+        given = {name: getattr(self, name) for name in self.rule.defaults}
+        self._params, choices = self.rule.make_params(given), self.rule.make_choices(given)
+        self._sizing = self.rule.sizing(self._params, choices)._replace(lot=self.unit)
         self._costs = Costs(self.commission, self.spread)
         bars = self._bars()
+        self._measured = gauges(bars, choices)
         columns = self.rule.columns(bars, self._params)
         for name, values in zip(columns._fields, columns, strict=True):
             if not any(values is series for series in bars):
@@ -192,6 +205,8 @@ class BacktestStrategy(Strategy):
         self.exits: dict[tuple[Lot, int], Reason] = {}
         self.first_stops: dict[Lot, float] = {}
         self._shares: dict[Lot, float] = {}
+        self._record = fills.open_book(0.0)
+        self._counted = 0
 
     def next(self) -> None:
         """Decide at this bar's close and order for the next open."""
@@ -254,9 +269,11 @@ class BacktestStrategy(Strategy):
 
     def _enter(self, i: int, want: Decision, rungs: list[int]) -> None:
         close, cash, lots = self._close[i], self._free_cash(i), len(self.trades)
+        sizing = at_close(self._sizing, self._measured.volatility.item(i), self._measured.fit.item(i))
+        record = self._counted_up()
         for rung in rungs:
-            account = Account(self.equity, cash)
-            units, refusal = size_entry(want, close, account, self._sizing, self._costs)
+            account = Account(self.equity, cash, *record)
+            units, refusal = size_entry(want, close, account, sizing, self._costs)
             if lots >= MOST_LOTS:
                 refusal = Refusal.LOTS
             if refusal:
@@ -269,6 +286,17 @@ class BacktestStrategy(Strategy):
             order(size=units / self.unit, sl=self._scaled(want.stop), tp=self._scaled(want.take), tag=lot)
             cash -= units * close
             lots += 1
+
+    def _counted_up(self) -> list[float]:
+        """Return the record of the closed trades, as core.fills keeps it."""
+        closed, unit = self.closed_trades, self.unit
+        for trade in closed[self._counted :]:
+            prices = trade.entry_price / unit, trade.exit_price / unit, self.first_stops[trade.tag]
+            side = 1.0 if trade.size > 0 else -1.0
+            fills.count_trade(self._record, multiple(side, *prices, self.commission))
+        self._counted = len(closed)
+        head: list[float] = self._record[0, fills.WINS : fills.LOST + 1].tolist()
+        return head
 
     def _exit(self, i: int, reason: int, rungs: int | None) -> None:
         # Each close order goes to the head of the queue: reversed, the oldest trade is closed first.
@@ -347,39 +375,6 @@ def _milliseconds(time: object) -> int:
     if moment.tzinfo is None:
         raise UsageError(f"candle time: wanted ms UTC or a time with a zone, got {time!r}")
     return int(moment.value // 1_000_000)
-
-
-def _adjusted(held: PositionView, want: Decision) -> tuple[str, dict[str, Any]]:
-    """Return the action for a position whose side stays: more of it, less of it, or the same."""
-    more = abs(want.target) - abs(held.target)
-    if abs(more) <= SAME_TARGET:
-        return "HOLD", _protection(want)
-    why = _protection(want) | {"reason": _reason(want.reason)}
-    if more > 0:
-        return f"OPEN_{_name(held.side)}", why | {"add": more}
-    why["reason"] = _reason(Reason.REDUCE)
-    return f"CLOSE_{_name(held.side)}", why | {"portion": more / -abs(held.target)}
-
-
-def _risk(action: str, extra: Mapping[str, Any]) -> float:
-    """Return the multiple of the risk per trade that an entry takes."""
-    return float(abs(extra.get("add", extra["target"]))) if action.startswith("OPEN") else 1.0
-
-
-def _protection(want: Decision) -> dict[str, Any]:
-    return {"stop": _or_none(want.stop), "take": _or_none(want.take), "target": want.target}
-
-
-def _or_none(price: float) -> float | None:
-    return None if isnan(price) else price
-
-
-def _name(side: int) -> str:
-    return "LONG" if side > 0 else "SHORT"
-
-
-def _reason(reason: int) -> str:
-    return Reason(reason).name.lower()
 
 
 def _rungs(mask: int) -> list[int]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from core.domain import Bars, Decision, FloatArray, PositionView
 from core.errors import NoDataError, UsageError, unknown_name
-from core.sizing import Sizing
+from core.sizing import CHOICE_BOUNDS, PLAIN, Choices, Sizing
 
 T = TypeVar("T")
 """FloatArray for all bars of a column, float for one row."""
@@ -67,7 +67,10 @@ class StrategyRule:
     """params -> bars that a live window needs, where that is not `MEMORY` times the longest period."""
 
     def make_params(self, given: Mapping[str, object]) -> Any:
-        """Return the parameters with defaults filled in. Raises UsageError naming every problem."""
+        """Return the rule's own parameters with defaults filled in. Raises UsageError naming every problem.
+
+        What is given besides may be Choices of sizing.
+        """
         problems = self.check_params(given)
         if problems:
             raise UsageError("; ".join(problems))
@@ -80,7 +83,7 @@ class StrategyRule:
 
     def check_value(self, name: str, value: object) -> list[str]:
         """Return what is wrong with one parameter's value, whatever the others are."""
-        defaults = self.params._field_defaults
+        defaults = self.defaults
         if name not in defaults:
             return [f"{self.name}: {unknown_name('parameter', name, defaults)}"]
         kind = "a whole number" if isinstance(defaults[name], int) else "a number"
@@ -93,12 +96,33 @@ class StrategyRule:
 
     def bounds_of(self, name: str) -> tuple[float, float]:
         """Return the smallest and the largest allowed value of a parameter."""
+        if name in CHOICE_BOUNDS and name not in self.params._fields:
+            return CHOICE_BOUNDS[name]
         common = (bounds for ending, bounds in COMMON_BOUNDS.items() if name.endswith(ending))
         return self.bounds[name] if name in self.bounds else next(common)
 
-    def sizing(self, params: Any) -> Sizing:
-        """Return how the rule sizes its entries."""
-        return Sizing(**{name: getattr(params, name) for name in Sizing._fields if hasattr(params, name)})
+    @property
+    def defaults(self) -> dict[str, float]:
+        """Return every parameter that may be given, the Choices of sizing too, with its default."""
+        return {**Choices._field_defaults, **self.params._field_defaults}
+
+    def make_choices(self, given: Mapping[str, object]) -> Choices:
+        """Return how entries are sized, from the parameters that are not the rule's own."""
+        own, defaults = self.params._fields, Choices._field_defaults
+        chosen = {name: value for name, value in given.items() if name in defaults and name not in own}
+        return Choices(**{name: type(defaults[name])(value) for name, value in chosen.items()})
+
+    def complete(self, given: Mapping[str, object]) -> dict[str, float]:
+        """Return the rule's own parameters and the Choices that are no default. Raises UsageError."""
+        choices = self.make_choices(given)._asdict()
+        chosen = {name: value for name, value in choices.items() if value != getattr(PLAIN, name)}
+        return {**self.make_params(given)._asdict(), **chosen}
+
+    def sizing(self, params: Any, choices: Choices = PLAIN) -> Sizing:
+        """Return how entries are sized."""
+        own = {name: getattr(params, name) for name in Sizing._fields if hasattr(params, name)}
+        given = {name: float(getattr(choices, name)) for name in Sizing._fields if name in Choices._fields}
+        return Sizing(**{**given, **own})
 
     def memory(self, params: Any) -> int:
         """Return the bars a live window needs so that its last row equals the backtest's."""
@@ -115,7 +139,8 @@ class StrategyRule:
 
     def _built(self, given: Mapping[str, object]) -> Any:
         defaults = self.params._field_defaults
-        return self.params(**{name: type(defaults[name])(value) for name, value in given.items()})
+        own = {name: value for name, value in given.items() if name in defaults}
+        return self.params(**{name: type(defaults[name])(value) for name, value in own.items()})
 
 
 def row(columns: Any, i: int) -> Any:

@@ -34,6 +34,7 @@ def snapshot(session: Session, fills: int = 0, venue: str = "paper") -> dict[str
         "settled": portfolio.settled,
         "marks": dict(portfolio.marks),
         "results": {name: _result(result) for name, result in portfolio.results.items()},
+        "records": [[*held, *record] for held, record in portfolio.records.items()],
         "lots": [
             {"strategy": strategy, "symbol": symbol, "lots": [_plain(lot) for lot in lots]}
             for strategy, symbol in portfolio.held()
@@ -79,6 +80,8 @@ def restore(session: Session, plain: Mapping[str, Any], venue: str = "paper") ->
     portfolio.deposits, portfolio.cash = Decimal(plain["deposits"]), Decimal(plain["cash"])
     portfolio.settled = plain["settled"]
     portfolio.marks.update(plain["marks"])
+    for strategy, symbol, *record in plain["records"]:
+        portfolio.records[strategy, symbol] = (record[0], record[1], record[2], record[3])
     for name, result in plain["results"].items():
         other = {asset: Decimal(fee) for asset, fee in result["other_fees"].items()}
         portfolio.results[name] = Result(Decimal(result["gross"]), Decimal(result["fees"]), other)

@@ -19,10 +19,11 @@ import pandas as pd
 
 from core.domain import Bars, Costs, FloatArray, Refusal, Series
 from core.fills import CASH, REFUSED, TRADES, grown, has_room, make_trades, open_book
+from core.gauges import gauges
 from core.kernel import FIRST_TRADES, kernel
 from core.market import Market, describe_market
 from core.results import STATISTICS
-from core.sizing import Sizing
+from core.sizing import PLAIN, Choices, Gauges, Sizing
 from core.statistics import Scratch, compute, make_scratch
 from strategies.memo import Memo, keeping
 from strategies.registry import load_strategy
@@ -36,6 +37,13 @@ BATCH_BYTES = 32 * 2**20
 
 MEMO_BYTES = 256 * 2**20
 """Indicator results that all threads keep together."""
+
+
+class ParamSet(NamedTuple):
+    """A rule's own parameters, and how its entries are sized."""
+
+    own: Any
+    choices: Choices
 
 
 class Swept(NamedTuple):
@@ -53,7 +61,7 @@ class Task(NamedTuple):
     market: Market
     first_row: int
     """Row of the results that the first of them fills."""
-    params: Sequence[Any]
+    params: Sequence[ParamSet]
 
 
 def sweep(
@@ -72,7 +80,7 @@ def sweep(
     Raises UsageError for a bad parameter or nothing to run.
     """
     rule = load_strategy(strategy).rule
-    params = [rule.make_params(given) for given in param_sets]
+    params = [ParamSet(rule.make_params(given), rule.make_choices(given)) for given in param_sets]
     swept = Swept(rule, costs or Costs(), cash)
     found = np.full((len(markets) * len(params), len(STATISTICS) + 1), np.nan)
     tasks = _tasks(markets, params)
@@ -80,7 +88,7 @@ def sweep(
     return _table(markets, rule, params, found)
 
 
-def _tasks(markets: Mapping[Series, Bars], params: Sequence[Any]) -> Iterator[Task]:
+def _tasks(markets: Mapping[Series, Bars], params: Sequence[ParamSet]) -> Iterator[Task]:
     row = 0
     for bars in markets.values():
         length = bars.close.size
@@ -120,10 +128,16 @@ def _work_off(tasks: Iterable[Task], swept: Swept, found: FloatArray, threads: i
 
 
 def _table(
-    markets: Iterable[Series], rule: StrategyRule, params: Sequence[Any], found: FloatArray
+    markets: Iterable[Series], rule: StrategyRule, params: Sequence[ParamSet], found: FloatArray
 ) -> pd.DataFrame:
-    keys = [(*series, *given) for series in markets for given in params]
-    table = pd.DataFrame(keys, columns=[*Series._fields, *rule.params._fields])
+    # A rule's own parameter may be called as one of the choices, and is the one that counts.
+    extra = [name for name in Choices._fields if name not in rule.params._fields]
+    varied = [
+        name for name in extra if any(getattr(one.choices, name) != getattr(PLAIN, name) for one in params)
+    ]
+    chosen = [(*one.own, *(getattr(one.choices, name) for name in varied)) for one in params]
+    keys = [(*series, *given) for series in markets for given in chosen]
+    table = pd.DataFrame(keys, columns=[*Series._fields, *rule.params._fields, *varied])
     for name, values in zip(STATISTICS, found.T, strict=False):
         if "Duration" in name:
             # Below two milliseconds it is no duration but Backtesting.py's depth of a drawdown without one.
@@ -139,9 +153,10 @@ def _table(
 class Run:
     """One parameter set on its way through the bars."""
 
-    def __init__(self, rule: StrategyRule, bars: Bars, params: Any) -> None:
-        self.columns, self.params = rule.columns(bars, params), params
-        self.sizing: Sizing = rule.sizing(params)
+    def __init__(self, rule: StrategyRule, bars: Bars, given: ParamSet, plain: Gauges) -> None:
+        self.columns, self.params = rule.columns(bars, given.own), given.own
+        self.sizing: Sizing = rule.sizing(given.own, given.choices)
+        self.measured = plain if given.choices == PLAIN else gauges(bars, given.choices)
         self.first = warm_up(self.columns)
         self.next = self.first + 1
         self.book = open_book(0.0)
@@ -157,12 +172,13 @@ class Workbench:
         self._trades: list[FloatArray] = []
         self._curves: FloatArray = np.empty((0, 0))
         self._scratch: Scratch
+        self._plain: Gauges
 
     def run(self, task: Task, found: FloatArray) -> None:
         """Run the task's parameter sets and fill their rows of the results."""
         self._make_room(task)
         length = task.bars.close.size
-        runs = [Run(self._swept.rule, task.bars, params) for params in task.params]
+        runs = [Run(self._swept.rule, task.bars, params, self._plain) for params in task.params]
         for run, curve in zip(runs, self._curves, strict=False):
             run.book[0, CASH] = self._swept.cash
             curve[: run.next] = self._swept.cash
@@ -180,7 +196,7 @@ class Workbench:
         while run.next < stop:
             given = (bars, run.columns, run.params, run.next, stop, run.book, self._trades[number])
             curve, swept = self._curves[number], self._swept
-            run.next = self._run(*given, curve, run.sizing, swept.costs)
+            run.next = self._run(*given, curve, run.sizing, swept.costs, run.measured)
             if not has_room(run.book, self._trades[number]):
                 self._trades[number] = grown(run.book, self._trades[number])
 
@@ -193,3 +209,4 @@ class Workbench:
             self._curves = np.empty((count, length))
         if self._market is not task.market:
             self._market, self._scratch = task.market, make_scratch(task.market)
+            self._plain = gauges(task.bars, PLAIN)

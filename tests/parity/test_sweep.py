@@ -40,6 +40,18 @@ def sets_of(name: str) -> list[dict[str, float]]:
     return grid(load_strategy(name).rule, VALUES.get(name, {}))
 
 
+def test_how_entries_are_sized_can_be_swept() -> None:
+    sets = grid(load_strategy("TREND_EMA").rule, {"vol_target": [0.0, 0.6], "kelly_cap": [0.0, 0.05]})
+    sets = [{**given, "kelly_trades": 5} for given in sets]
+    table = sweep({BTC: markets()[BTC]}, "TREND_EMA", sets, COSTS, threads=2)
+    assert list(table["vol_target"]) == [0.0, 0.0, 0.6, 0.6]
+    assert "vol_period" not in table
+    for found, given in zip(table.to_dict("records"), sets, strict=True):
+        alone = run_fast(markets()[BTC], RunSpec(BTC, "TREND_EMA", given, COSTS, 10_000.0))
+        assert found["Equity Final [$]"] == alone.stats["Equity Final [$]"]
+    assert table["Equity Final [$]"].nunique() == 4
+
+
 @pytest.mark.parametrize("name", REGISTRY)
 @pytest.mark.parametrize(("tile", "batch_bytes"), [(10**9, 1), (128, 3 * 900 * 8)])
 def test_every_row_is_the_single_run_s(

@@ -13,8 +13,10 @@ import pytest
 from core import backtester, execution, fast_backtester, fills, session, sizing
 from core import kernel as kernel_module
 from core.domain import FLAT, MOST_LOTS, Bars, Costs, Decision, PositionView, Series
+from core.gauges import gauges
 from core.kernel import compiled
 from core.results import RunSpec
+from core.sizing import PLAIN, Choices, Gauges
 from core.verify import Run, check_columns, compare_runs, run_live, verify
 from strategies.registry import REGISTRY, Strategy, load_strategy
 from strategies.rule import first_decision
@@ -71,6 +73,35 @@ def test_three_ways_agree_when_orders_are_arbitrary_and_every_reason_occurs() ->
         refusals |= set(result.refusals)
     assert reasons == {"stop", "trail", "take", "rule", "time", "reduce", "reverse", "end"}
     assert "cash" in refusals
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {"vol_target": 0.15, "vol_period": 20},
+        {"kelly_cap": 0.05, "kelly_trades": 5},
+        {"regime_cut": 0.8},
+        {"vol_target": 0.5, "kelly_cap": 0.1, "kelly_trades": 3, "regime_cut": 0.5},
+    ],
+)
+@pytest.mark.parametrize("name", ["TREND_EMA", "GRID_LR"])
+def test_three_ways_agree_however_entries_are_sized(name: str, choices: dict[str, float]) -> None:
+    changed = 0
+    for seed in range(4):
+        bars, own = wild_bars(seed, 900), LIVELY.get(name, {})
+        verdict = verify(bars, spec_of(name, seed, **own, **choices), sampled=20)
+        plain = fast_backtester.run_fast(bars, spec_of(name, seed, **own))
+        assert verdict.differences == ()
+        changed += not np.array_equal(plain.equity, verdict.runs[0].equity)
+    # A ladder has no stops for Kelly's fraction to count by.
+    assert changed == (0 if name == "GRID_LR" and set(choices) == {"kelly_cap", "kelly_trades"} else 4)
+
+
+def test_three_ways_agree_on_half_kelly_when_orders_are_arbitrary() -> None:
+    for seed in range(20):
+        sized = {"kelly_cap": 0.05, "kelly_trades": 4, "vol_target": 5.0}
+        spec = spec_of("SCRIPTED", seed, stop_away=3.0, take_away=4.0, risk_per_trade=0.02, **sized)
+        assert verify(scripted_bars(seed), spec, SCRIPTED, sampled=2).differences == ()
 
 
 def test_three_ways_agree_when_equity_runs_out() -> None:
@@ -272,7 +303,8 @@ def test_the_loop_run_as_plain_python_gives_what_the_compiled_one_gives(name: st
     while i < bars.close.size:
         # In pieces of 100 bars, as a sweep may run it.
         stop = min(max(i, stop) + 100, bars.close.size) if i >= stop else stop
-        i = run_plain(bars, columns, params, i, stop, book, trades, curve, sizes, costs)
+        given = bars, columns, params, i, stop, book, trades, curve, sizes, costs
+        i = run_plain(*given, gauges(bars, PLAIN))
         if not fills.has_room(book, trades):
             trades = fills.grown(book, trades)
     assert np.array_equal(trades[: len(run.trades)], run.trades, equal_nan=True)
@@ -289,7 +321,7 @@ def test_the_plain_loop_ends_where_equity_ends() -> None:
     book, trades, curve = fills.open_book(10_000.0), fills.make_trades(200), np.full(6, 10_000.0)
     columns = rule.columns(bars, params)
     given = (bars, columns, params, 1, 6, book, trades, curve, rule.sizing(params), COSTS[0])
-    assert kernel_module.loop_of(rule)(*given) == 6
+    assert kernel_module.loop_of(rule)(*given, gauges(bars, PLAIN)) == 6
     assert curve.tolist() == [10_000.0] * 3 + [0.0] * 3
 
 
@@ -315,3 +347,17 @@ def test_a_decision_that_changes_with_later_bars_is_noticed() -> None:
 
     lines = check_columns(scripted_bars(1), replace(rule, decide=moody), rule.params(), [20, 21, 22])
     assert any("its decision at bar" in line for line in lines)
+
+
+def test_a_size_that_looks_ahead_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from core import verify as verifying
+
+    def peeking(bars: Bars, choices: Choices) -> Gauges:
+        found = gauges(bars, choices)
+        return found._replace(fit=found.fit * bars.close[-1])
+
+    monkeypatch.setattr(verifying, "gauges", peeking)
+    bars, rule = wild_bars(1), SCRIPTED.rule
+    lines = list(check_columns(bars, rule, rule.params(), [100], Choices(vol_target=0.1)))
+    assert "looks ahead" in lines[0]
+    assert "what its size looks at differs at bar 100" in lines[0]

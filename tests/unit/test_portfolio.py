@@ -285,6 +285,19 @@ def test_a_later_fill_of_one_entry_leaves_other_lots_alone() -> None:
     assert [lot.id for lot in portfolio.lots("A", SYMBOL)] == ["1-0"]
 
 
+def test_the_record_that_half_kelly_sizes_by_is_the_fill_model_s() -> None:
+    portfolio = Portfolio(10_000, commission=0.001)
+    for bar, price in enumerate(("120", "95")):
+        entry = intent(bar=bar, amount=D(1), stop=D(90))
+        portfolio.book(entry, fill_of(entry))
+        leave = exit_of(entry)
+        portfolio.book(leave, fill_of(leave, price))
+    assert portfolio.records["A", SYMBOL] == (1.0, 1.0, pytest.approx(1.978), pytest.approx(0.5195))
+    head = portfolio.account_of("A", SYMBOL)[0]
+    assert tuple(head[fills.WINS : fills.LOST + 1]) == portfolio.records["A", SYMBOL]
+    assert portfolio.account_of("B", SYMBOL)[0, fills.WINS] == 0.0
+
+
 def test_lots_are_adopted_after_a_restart() -> None:
     portfolio, again, entry = Portfolio(1_000), Portfolio(1_000), intent()
     portfolio.book(entry, fill_of(entry), bar=4)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.errors import UsageError
-from core.sizing import Sizing
+from core.sizing import NAMED_CHOICES, Choices, Sizing
 from strategies.registry import REGISTRY, canonical_name, load_strategy
 from strategies.rule import first_decision, row, warm_up
 from strategies.trend_ema import RULE, Columns, Params
@@ -75,6 +75,37 @@ def test_a_strategy_is_found_by_name_or_module(spelling: str) -> None:
 def test_an_unknown_strategy_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="did you mean GRID_LR"):
         canonical_name("grid_l")
+
+
+def test_how_entries_are_sized_is_chosen_beside_the_rule_s_own_parameters() -> None:
+    given = {"ema_fast": 10, "vol_target": 0.15, "kelly_trades": 20.0}
+    assert RULE.make_params(given) == Params(ema_fast=10)
+    assert RULE.make_choices(given) == Choices(vol_target=0.15, kelly_trades=20)
+    assert RULE.complete(given) == {**Params(ema_fast=10)._asdict(), "vol_target": 0.15, "kelly_trades": 20}
+    assert RULE.complete({"kelly_cap": 0}) == Params()._asdict()
+    sized = RULE.sizing(Params(risk_per_trade=0.02), Choices(vol_target=0.15, kelly_cap=0.05))
+    assert (sized.risk_per_trade, sized.vol_target, sized.kelly_cap) == (0.02, 0.15, 0.05)
+
+
+def test_a_choice_out_of_its_bounds_is_refused_as_any_parameter() -> None:
+    assert RULE.check_params({"vol_target": -1, "kelly_trades": 2.5}) == [
+        "TREND_EMA.vol_target: wanted a number from 0 to 10, got -1",
+        "TREND_EMA.kelly_trades: wanted a whole number from 1 to 10000, got 2.5",
+    ]
+    with pytest.raises(UsageError, match="regime_cut"):
+        RULE.complete({"regime_cut": 2.0})
+
+
+def test_a_rule_s_own_parameter_goes_before_a_choice_of_that_name() -> None:
+    ensemble = load_strategy("ENSEMBLE").rule
+    for name in set(Choices._fields) & set(ensemble.params._fields):
+        assert ensemble.make_choices({name: 77}) == Choices()
+
+
+def test_named_ways_of_sizing_are_allowed_for_every_rule() -> None:
+    for name in REGISTRY:
+        for given in NAMED_CHOICES.values():
+            assert load_strategy(name).rule.check_params(given) == []
 
 
 def test_warm_up_ends_when_every_column_has_a_value() -> None:

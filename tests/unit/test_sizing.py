@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain import LOT, NAN, Costs, Refusal, enter
-from core.sizing import Account, Sizing, round_down, size_entry
+from core.sizing import (
+    KELLY_FLOOR,
+    Account,
+    Sizing,
+    at_close,
+    multiple,
+    risk_of,
+    round_down,
+    size_entry,
+)
 
 RICH = Account(equity=10_000.0, cash=10_000.0)
 FREE = Costs(commission=0.0, spread=0.0)
@@ -80,6 +89,67 @@ def test_a_size_below_one_lot_is_refused() -> None:
     assert size_entry(enter(1.0, 50.0), 100.0, tiny, Sizing(lot=1.0), FREE) == (0.0, Refusal.LOT)
 
 
+def test_a_volatility_target_holds_a_share_of_equity() -> None:
+    sizing = Sizing(1.0, 0.95, 1.0, vol_target=0.15)
+    calm, wild = at_close(sizing, 0.1, 1.0), at_close(sizing, 0.6, 1.0)
+    assert size_entry(enter(1.0), 100.0, RICH, wild, FREE).units == 25.0
+    assert size_entry(enter(0.5), 100.0, RICH, wild, FREE).units == 12.0
+    assert size_entry(enter(1.0), 100.0, RICH, calm, FREE).units == 95.0
+    assert size_entry(enter(1.0), 100.0, RICH, at_close(sizing, 0.0, 1.0), FREE).units == 95.0
+
+
+def test_a_regime_that_does_not_fit_cuts_the_size() -> None:
+    cut = at_close(Sizing(1.0, 0.95, 1.0), 1.0, 0.5)
+    assert size_entry(enter(1.0), 100.0, RICH, cut, FREE).units == 47.0
+
+
+@pytest.mark.parametrize("measured", [(NAN, 1.0), (0.5, NAN), (-1.0, 1.0)])
+def test_nothing_is_entered_while_a_measure_is_unknown(measured: tuple[float, float]) -> None:
+    sizing = at_close(Sizing(vol_target=0.15), *measured)
+    assert size_entry(enter(1.0), 100.0, RICH, sizing, FREE) == (0.0, Refusal.LOT)
+
+
+KELLY = Sizing(0.01, 0.95, 1.0, kelly_cap=0.05, kelly_trades=10.0)
+
+
+@pytest.mark.parametrize(
+    ("record", "risk"),
+    [
+        # Too few trades: the plain risk.
+        ((5.0, 4.0, 10.0, 4.0), 0.01),
+        # p = 0.4, b = (7.5 / 4) / (6 / 6) = 1.875: half of 0.4 - 0.6 / 1.875.
+        ((4.0, 6.0, 7.5, 6.0), 0.04),
+        # p = 0.6, b = 2: 0.2, above the cap.
+        ((6.0, 4.0, 12.0, 4.0), 0.05),
+        # Only wins: as much as allowed; only losses, or a losing record: the floor.
+        ((10.0, 0.0, 5.0, 0.0), 0.05),
+        ((0.0, 10.0, 0.0, 8.0), KELLY_FLOOR * 0.01),
+        ((3.0, 7.0, 3.0, 7.0), KELLY_FLOOR * 0.01),
+    ],
+)
+def test_half_kelly_follows_the_strategy_s_own_record(
+    record: tuple[float, float, float, float], risk: float
+) -> None:
+    account = Account(10_000.0, 10_000.0, *record)
+    assert risk_of(account, KELLY) == pytest.approx(risk, rel=1e-12)
+    assert size_entry(enter(1.0, 90.0), 100.0, account, KELLY, FREE).units == math.floor(
+        1000 * risk_of(account, KELLY)
+    )
+
+
+def test_a_cap_below_the_floor_is_the_most() -> None:
+    tight = KELLY._replace(kelly_cap=0.001)
+    assert risk_of(Account(1.0, 1.0, 0.0, 10.0, 0.0, 9.0), tight) == 0.001
+
+
+def test_a_trade_s_result_is_told_in_multiples_of_what_its_stop_risked() -> None:
+    assert multiple(1.0, 100.0, 120.0, 90.0, 0.0) == 2.0
+    assert multiple(-1.0, 100.0, 120.0, 110.0, 0.0) == -2.0
+    assert multiple(1.0, 100.0, 110.0, 90.0, 0.01) == pytest.approx(0.79)
+    assert math.isnan(multiple(1.0, 100.0, 120.0, NAN, 0.0))
+    assert math.isnan(multiple(1.0, 100.0, 120.0, 100.0, 0.0))
+
+
 @pytest.mark.parametrize("units", [NAN, math.inf, -math.inf, 0.0, -1.0])
 def test_nothing_sensible_rounds_down_to_nothing(units: float) -> None:
     assert round_down(units, 1.0) == 0.0
@@ -92,7 +162,13 @@ def test_nothing_sensible_rounds_down_to_nothing(units: float) -> None:
     distance=st.floats(1e-6, 0.9),
     side=st.sampled_from([1.0, -1.0]),
     costs=st.builds(Costs, st.floats(0.0, 0.05), st.floats(0.0, 0.05)),
-    sizing=st.builds(Sizing, st.floats(1e-4, 0.2), st.floats(0.01, 0.99), st.just(LOT)),
+    sizing=st.builds(
+        Sizing,
+        st.floats(1e-4, 0.2),
+        st.floats(0.01, 0.99),
+        st.just(LOT),
+        *(st.floats(0.0, 10.0), st.just(0.0), st.just(30.0), st.floats(0.0, 10.0), st.floats(0.0, 1.0)),
+    ),
 )
 def test_a_size_is_whole_lots_and_never_costs_or_risks_more_than_allowed(
     equity: float, cash_part: float, close: float, distance: float, side: float, costs: Costs, sizing: Sizing

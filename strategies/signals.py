@@ -1,0 +1,45 @@
+"""What a live strategy says to the outside: decisions in the specification's words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isnan
+from typing import Any
+
+from core.domain import SAME_TARGET, Decision, PositionView, Reason
+
+
+def adjusted(held: PositionView, want: Decision) -> tuple[str, dict[str, Any]]:
+    """Return the action for a position whose side stays: more of it, less of it, or the same."""
+    more = abs(want.target) - abs(held.target)
+    if abs(more) <= SAME_TARGET:
+        return "HOLD", protection(want)
+    why = protection(want) | {"reason": reason_word(want.reason)}
+    if more > 0:
+        return f"OPEN_{side_name(held.side)}", why | {"add": more}
+    why["reason"] = reason_word(Reason.REDUCE)
+    return f"CLOSE_{side_name(held.side)}", why | {"portion": more / -abs(held.target)}
+
+
+def signal_risk(action: str, extra: Mapping[str, Any]) -> float:
+    """Return the multiple of the risk per trade that an entry takes."""
+    return float(abs(extra.get("add", extra["target"]))) if action.startswith("OPEN") else 1.0
+
+
+def protection(want: Decision) -> dict[str, Any]:
+    """Return a decision's prices and target, None for no price."""
+    return {"stop": _or_none(want.stop), "take": _or_none(want.take), "target": want.target}
+
+
+def side_name(side: int) -> str:
+    """Return the side as actions are called by."""
+    return "LONG" if side > 0 else "SHORT"
+
+
+def reason_word(reason: int) -> str:
+    """Return a reason as a word."""
+    return Reason(reason).name.lower()
+
+
+def _or_none(price: float) -> float | None:
+    return None if isnan(price) else price
