@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # what does not compile (a package's examples of bad code) does not matter.
 PRECOMPILE := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true
 
-.PHONY: help demo test lint format bench fuzz bench-peers lock clean
+.PHONY: help demo test lint format docs bench fuzz bench-peers lock clean
 help:
 	@sed -n 's/^## //p' Makefile
 
@@ -31,6 +31,10 @@ lint: $(DEV)
 format: $(DEV)
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+## make docs    write docs/strategies.md and its charts from the strategies (a minute)
+docs: $(DEV)
+	@$(BIN)/python scripts/make_docs.py
 
 ## make bench   speed, printed as ratios measured in one run
 bench: $(DEV)

@@ -1,23 +1,21 @@
 """Momentum (MOMENTUM): join a young trend that six measures agree on, and trail the stop ever closer.
 
-Entry   flat; EMAs crossed up within `cross_period` bars, RSI above 50 by `rsi_margin`, ADX above `adx_min`,
-        volume above `volume_mult` averages, MACD histogram above 0 and rising, and the EMAs of closed bars
-        `trend_mult` times as long (1h: 4h) agree: long; all of it the other way: short.
-Exit    stop `atr_stop_mult` ATRs from the close; at closes 1, 2, 3 first risks ahead 1.2, 1.0, 0.8 ATRs from
-        it, never back. By rule: EMAs back, RSI divergence. By time: `time_period` bars and not 2 risks ahead.
-        The take, `take_ratio` risks off, tells later bars the first risk. Pauses are the risk manager's.
+Entry   flat; EMAs crossed up within `cross_period` bars and are so on closed bars `trend_mult` times as long,
+        RSI, ADX, volume and a growing MACD histogram agree: long; all of it the other way: short.
+Exit    stop `atr_stop_mult` ATRs from the close; 1, 2, 3 first risks ahead 1.2, 1.0, 0.8 ATRs, never back. By
+        rule: EMAs back, RSI divergence. By time: after `time_period` bars and not 2 risks ahead. The take,
+        `take_ratio` risks off, tells later bars the first risk. Pauses are the risk manager's.
 Source  the project's documents, "Momentum / Trend Following".
 """
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple
+from typing import NamedTuple
 
 from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold
 from strategies.base import BacktestStrategy, BaseStrategy
-from strategies.indicators import adx, atr, ema, macd, rsi, sma
-from strategies.indicators_more import agreed, before, crossed, divergence, longer_trend
-from strategies.rule import MEMORY, WILDER, StrategyRule, T
+from strategies.indicators_momentum import Columns, young_trend
+from strategies.rule import MEMORY, WILDER, StrategyRule
 
 
 class Params(NamedTuple):
@@ -37,28 +35,9 @@ class Params(NamedTuple):
     risk_per_trade: float = 0.01
 
 
-class Columns(NamedTuple, Generic[T]):
-    """What the decision reads, per bar."""
-
-    close: T
-    side: T
-    lean: T
-    told: T
-    atr: T
-
-
 def columns(bars: Bars, p: Params) -> Columns[FloatArray]:
     """Compute the columns; arrays as long as the bars."""
-    lean = ema(bars.close, p.ema_fast) - ema(bars.close, p.ema_slow)
-    higher = longer_trend(bars.ts, bars.close, p.trend_mult, p.ema_fast, p.ema_slow)
-    line, signal = macd(bars.close, 12, 26, 9)
-    bar, index = line - signal, rsi(bars.close, p.wilder_period)
-    strong = abs(index - 50.0) > p.rsi_margin
-    strong &= adx(*bars[2:5], p.wilder_period) > p.adx_min
-    strong &= bars.volume > p.volume_mult * sma(bars.volume, 20)
-    side = strong * agreed(crossed(lean, p.cross_period), higher, bar, bar - before(bar, 1), index - 50.0)
-    told = divergence(bars.high, bars.low, index, 5, 60)
-    return Columns(bars.close, side, lean, told, atr(*bars[2:5], p.wilder_period))
+    return young_trend(bars, *p[:8])
 
 
 def decide(now: Columns[float], prev: Columns[float], held: PositionView, p: Params) -> Decision:

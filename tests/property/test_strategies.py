@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -162,3 +163,8 @@ def test_mirrored_prices_give_mirrored_sides(name: str, seed: int) -> None:
             assert (seen.target, seen.reason) == (-want.target, want.reason)
             assert seen.stop == pytest.approx(top - want.stop, nan_ok=True)
             assert seen.take == pytest.approx(top - want.take, nan_ok=True)
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_a_strategy_is_one_page(name: str) -> None:
+    assert len(inspect.getsource(import_module(f"strategies.{REGISTRY[name]}")).splitlines()) <= 80

@@ -1,0 +1,129 @@
+"""Write docs/strategies.md from the strategies' docstrings, with one chart each on the demo's candles."""
+
+import re
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from scripts import cli
+
+if TYPE_CHECKING:
+    from core.domain import Bars
+    from core.settings import Settings
+
+EXAMPLES = """\
+  make_docs.py            all of it, about a minute
+  make_docs.py --no-charts
+"""
+HEAD = """\
+# Strategies
+
+Written by `make docs` from the files in `strategies/`; change those. Every strategy passes the same proof:
+its trades on Backtesting.py, compiled and bar by bar are equal to the last bit. The charts show made-up
+candles, the demo's (BTC/USDT of the local exchange), at the timeframe and with the parameters of
+`config/strategies.yaml`: where a strategy trades, not whether it earns. A triangle is an entry, up for long
+and down for short, a ring the exit; green won, red lost, after fees of 0.1 % a side.
+"""
+SHOWN, MOST = 180, 7
+"""Bars on a chart, and trades on it at most if there is a choice."""
+BARS = 4_000
+"""Bars a strategy runs over for its chart."""
+END = 1_767_225_600_000
+"""2026-01-01, where the demo's candles end."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse, write."""
+    parser = cli.parser(__doc__ or "", EXAMPLES)
+    parser.add_argument("--no-charts", action="store_true", help="the text alone")
+    parser.add_argument("--folder", default=str(cli.ROOT / "docs"), help="where they go (default docs)")
+    args = parser.parse_args(argv)
+    from strategies.registry import REGISTRY
+
+    folder, settings = Path(args.folder), shipped_settings()
+    cli.write_output(str(folder / "strategies.md"), document(settings))
+    if not args.no_charts:
+        with cli.progress("charts", len(REGISTRY)) as advance:
+            for name, module in REGISTRY.items():
+                cli.write_output(str(folder / "strategies" / f"{module}.svg"), chart(name, settings))
+                advance()
+    return 0
+
+
+def shipped_settings() -> "Settings":
+    """Return config/*.yaml as they are, whatever the environment says."""
+    from core.settings import load_settings
+
+    return load_settings(cli.ROOT / "config", {})
+
+
+def document(settings: "Settings") -> str:
+    """Return the text of docs/strategies.md."""
+    from strategies.registry import REGISTRY
+
+    contents = "\n".join(f"- [{name}](#{name.lower()}): {parts_of(name)['what']}" for name in REGISTRY)
+    return "\n".join([HEAD, contents, *(section(name, settings) for name in REGISTRY)])
+
+
+def section(name: str, settings: "Settings") -> str:
+    """Return what there is to say of one strategy."""
+    from strategies.registry import REGISTRY, load_strategy
+
+    module, rule, parts = REGISTRY[name], load_strategy(name).rule, parts_of(name)
+    timeframe = settings.strategies[module].timeframe
+    lines = [f"\n## {name}\n", f"`strategies/{module}.py`, {timeframe}. {parts['title']}: {parts['what']}.\n"]
+    lines += [f"- **{word}**: {parts[word]}" for word in ("Entry", "Exit", "Source")]
+    lines += [f"\n![{name} on made-up candles](strategies/{module}.svg)\n"]
+    lines += ["| parameter | default | allowed |", "|---|---|---|"]
+    for param, default in rule.params._field_defaults.items():
+        low, high = rule.bounds_of(param)
+        lines.append(f"| `{param}` | {default:g} | {low:g} to {high:g} |")
+    return "\n".join(lines) + "\n"
+
+
+def parts_of(name: str) -> dict[str, str]:
+    """Return a docstring's parts: title, what, Entry, Exit, Source."""
+    from strategies.registry import REGISTRY
+
+    doc = import_module(f"strategies.{REGISTRY[name]}").__doc__ or ""
+    first, _, rest = doc.partition("\n")
+    title, _, what = first.partition(f" ({name}): ")
+    # Each begins at the margin; what goes on is indented.
+    found = re.findall(r"^(Entry|Exit|Source) +(.*(?:\n .*)*)", rest, re.MULTILINE)
+    parts = {word: " ".join(text.split()).removesuffix(".") + "." for word, text in found}
+    return {"title": title, "what": what.strip().removesuffix("."), **parts}
+
+
+def chart(name: str, settings: "Settings") -> str:
+    """Return a strategy's picture."""
+    from core.domain import Costs, Series
+    from core.fast_backtester import run_fast
+    from core.reports.svg import busiest, trades_svg
+    from core.results import RunSpec
+    from strategies.registry import REGISTRY
+
+    entry = settings.strategies[REGISTRY[name]]
+    bars = demo_bars(entry.timeframe)
+    series = Series("binanceus-synthetic", "BTC/USDT", entry.timeframe)
+    result = run_fast(bars, RunSpec(series, name, dict(entry.params), Costs(0.001, 0.0), 10_000.0))
+    shown = busiest(bars, result.records, SHOWN, MOST)
+    return trades_svg(shown, result.records, f"{name} on {series}")
+
+
+def demo_bars(timeframe: str) -> "Bars":
+    """Return the newest of the demo's candles."""
+    from core.exchange_sim.candles import Interval, aggregate
+    from core.exchange_sim.synthetic import SyntheticSource
+    from core.utils import timeframe_ms
+    from scripts.demo import SEED
+
+    step, hour = timeframe_ms(timeframe), 3_600_000
+    candles = SyntheticSource(SEED).candles("BTC/USDT", hour, END - BARS * step, END)
+    return aggregate(candles, Interval(step)).bars()
+
+
+if __name__ == "__main__":
+    cli.run(main)
