@@ -125,7 +125,9 @@ class Executor:
             return []
         book = self.portfolio.account_of(strategy, symbol)
         ask = fills.ask_ladder if plan.is_ladder else fills.ask
-        sizing = at_close(self._sizing(plan), moment.volatility, moment.fit)
+        entry = symbol, 1 if want.target > 0 else -1
+        kept = self.risk.part_kept(entry, self.portfolio.sides(), plan.timeframe, moment.now)
+        sizing = at_close(self._sizing(plan), moment.volatility, moment.fit * kept)
         ask(book, want, held, moment.close, sizing, self.costs)
         self._move(strategy, symbol, book)
         wanted = _Wanted(strategy, symbol, plan.timeframe, want, moment)

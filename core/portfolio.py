@@ -144,6 +144,16 @@ class Portfolio:
         some = (h for (who, what), h in self._held.items() if what == symbol and strategy in (None, who))
         return total(lot.side * lot.amount for holding in some for lot in holding.lots)
 
+    def sides(self) -> dict[str, int]:
+        """Return the side of what is held or asked for, by symbol; 0 for as much of both."""
+        found: defaultdict[str, int] = defaultdict(int)
+        for (_, symbol), holding in self._held.items():
+            for lot in holding.lots:
+                found[symbol] += lot.side
+        for pending in filter(_is_entry, self.pending.values()):
+            found[pending.intent.symbol] += 1 if pending.intent.side == "buy" else -1
+        return {symbol: (count > 0) - (count < 0) for symbol, count in found.items()}
+
     def view(self, strategy: str, symbol: str, bar: int = 0) -> PositionView:
         """Return a position as its strategy sees it at the close of this bar."""
         return self._of(strategy, symbol).view(bar)

@@ -9,15 +9,17 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from core.domain import Costs
+from core.domain import Bar, Bars, Costs
 from core.errors import UsageError, unknown_name
 from core.money import NOTHING, decimal_of, exactly, to_step
 from core.orders import Approved, Intent, Purpose, RefusalReason, Refused
 from core.portfolio import Snapshot
 from core.risk import breakers
 from core.risk.breakers import BREAKERS, DAILY_LOSS, DAY, DRAWDOWN, MINUTE, RISK_UNKNOWN, RiskState
+from core.risk.correlation import Closes, part_kept
 from core.risk.limits import ANY_MARKET, CHECKS, Entry, Limits, Market
 from core.sizing import round_down
+from core.utils import timeframe_ms
 
 Objection = tuple[RefusalReason, str]
 
@@ -45,6 +47,8 @@ class RiskManager:
         self.markets = dict(markets or {})
         self.stale: set[str] = set()
         """Symbols whose prices are too old to enter on; set by whoever watches the feeds."""
+        self.closes = Closes(self.limits.correlation_bars)
+        """Of the bars seen, for what moves together."""
         self._rate = 1 + decimal_of((costs or Costs()).commission) + decimal_of((costs or Costs()).spread)
 
     def compute_position_size(
@@ -78,6 +82,24 @@ class RiskManager:
         """Take news of the account's equity, open profit in it, at an exchange time; trip what it trips."""
         state = breakers.marked(self.state, time, equity)
         self.state = breakers.judged(state, self.max_daily_loss_pct, self.limits.max_drawdown_pct)
+
+    def see(self, bar: Bar) -> None:
+        """Note a closed bar's close, if what moves together matters."""
+        if self.limits.correlation_cut:
+            self.closes.add(bar.symbol, bar.timeframe, bar.end, bar.close)
+
+    def remember(self, symbol: str, timeframe: str, bars: Bars) -> None:
+        """Note the closes of bars that were there before the first one seen."""
+        if self.limits.correlation_cut:
+            newest = bars.since(max(0, bars.ts.size - self.limits.correlation_bars - 1))
+            step = timeframe_ms(timeframe)
+            for ts, close in zip(newest.ts.tolist(), newest.close.tolist(), strict=True):
+                self.closes.add(symbol, timeframe, ts + step, close)
+
+    def part_kept(self, entry: tuple[str, int], held: Mapping[str, int], timeframe: str, now: int) -> float:
+        """Return the part of its size that an entry (symbol, side) keeps beside what is held, by symbol."""
+        cut = self.limits.correlation_cut
+        return part_kept(self.closes, cut, entry, held, timeframe, now) if cut and held else 1.0
 
     def reset_breaker(self, name: str) -> None:
         """Reset one breaker. Raises UsageError for a name that is none."""

@@ -164,6 +164,7 @@ class Session:
         for bar in bars:
             self._track(bar).add(bar.ts, bar.end)
             self.portfolio.mark(bar.symbol, bar.close)
+            self.risk.see(bar)
 
     def on_bars(self, bars: Iterable[Bar]) -> Step:
         """Take bars that closed at one time, each traded on once: fill, mark, decide, order.
@@ -177,6 +178,7 @@ class Session:
         for bar in new:
             self._track(bar).add(bar.ts, bar.end)
             self.portfolio.mark(bar.symbol, bar.close)
+            self.risk.see(bar)
         step = self.on_events(self.gateway.on_bars(new), new[0].end)
         choices: list[Choice] = []
         outcomes: list[Outcome] = list(step.outcomes)

@@ -5,115 +5,200 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from decimal import Decimal
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
 
 from core.backtest_plan import PlannedRun
 from core.bars import empty_bars, frame_from_bars
 from core.domain import FLAT, Bars, Series
-from core.errors import NoDataError, UsageError
+from core.errors import ExchangeError, ExchangeUnreachableError, NoDataError, UsageError
 from core.exchange.calls import Notice
 from core.exchange.pages import concat
 from core.exchange_client import ExchangeClient
 from core.execution import Executor, Plan
-from core.live.desk import Event, Policy
+from core.live.desk import Event, Notify, Policy
+from core.live.exchange_desk import ExchangeDesk
+from core.live.exchange_gateway import ExchangeGateway
 from core.live.feed import Feed, Read
+from core.live.gateway import Gateway
 from core.live.loop import Loop
 from core.live.opening import trading
 from core.live.order_path import OrderPath
 from core.live.paper_desk import PaperDesk, paper_desk
-from core.live.paper_exchange import PaperExchange
 from core.live.run_book import RunBook
-from core.live.snapshot import Restored, restore, snapshot
+from core.live.snapshot import restore, snapshot
+from core.money import NOTHING
 from core.paper_gateway import PaperGateway
 from core.portfolio import Portfolio
+from core.risk.limits import Market
+from core.risk_manager import RiskManager
 from core.session import LiveDecider, Session
-from core.settings import Settings
+from core.settings import Settings, environment
 from core.utils import format_time, now_ms, timeframe_ms
 from core.version import code_version
 from db import live
 from db.candles import last_ts, read_bars, upsert_bars
 from db.init_db import get_db_url
+from scripts import cli
 from scripts.replay_command import risk_of
 from strategies.registry import load_strategy
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+AGREE = 60.0
+"""Seconds in which books and exchange should agree when one look was asked for."""
+TIMEOUT = 5.0
+"""Seconds that a complete answer of the exchange may take."""
 PAPER_POLICY = Policy(settle_ms=0)
 """Nothing is ever on its way to the paper exchange, so nothing is waited for."""
 
 
 class World(NamedTuple):
-    """Where the loop's candles and its time come from."""
+    """Where the loop's candles, its time and its prices come from."""
 
     label: str
     read: Read
     now: Callable[[], int]
+    client: ExchangeClient | None = None
+    """None where stored candles are all there is."""
+
+    def price(self, symbol: str) -> float | None:
+        """Return the last price of a symbol, None when nobody says."""
+        if self.client is None:
+            return None
+        with suppress(ExchangeError):
+            return self.client.last_price(symbol)
+        return None
 
 
-def open_account(
-    args: argparse.Namespace,
-    settings: Settings,
-    engine: Engine,
-    world: World,
-    wanted: Sequence[PlannedRun],
-    opened: ExitStack,
-) -> tuple[Loop, RunBook]:
+class Opening(NamedTuple):
+    """What an account is opened with."""
+
+    args: argparse.Namespace
+    settings: Settings
+    engine: Engine
+    world: World
+    wanted: Sequence[PlannedRun]
+    opened: ExitStack
+    asked: threading.Event
+    """Set when the process is to end."""
+
+    @property
+    def symbols(self) -> list[str]:
+        """Return the symbols that are traded."""
+        return sorted({member.symbol for member in self.wanted})
+
+
+def open_account(given: Opening) -> tuple[Loop, RunBook]:
     """Return the loop of an account as it was left, or of a new one, and its records."""
-    costs, quote = settings.backtest.costs, quote_of(wanted)
-    risk = risk_of(settings, costs)
-    model = PaperGateway(settings.backtest.default_cash, costs, risk.markets, keep_trades=False)
-
-    def make_path(exchange: PaperExchange) -> OrderPath:
-        instance = f"{args.account}-{now_ms():x}"
-        given = settings.db.url or get_db_url(), args.account, instance, exchange, now_ms
-        return opened.enter_context(trading(*given, notify=_told, policy=PAPER_POLICY))
-
-    desk = paper_desk(make_path, model)
-    stored = live.read_state(engine, args.account).get("session")
+    args, world = given.args, given.world
+    risk = risk_of(given.settings, given.settings.backtest.costs)
+    desk, cash = (_at_exchange if args.orders == "exchange" else _on_paper)(given, risk)
+    stored = live.read_state(given.engine, args.account).get("session")
     if stored is not None and args.cash is not None:
         raise UsageError(f"--cash is of a new account, {args.account} has begun: name another --account")
-    # Of an account that ended before its first step the journal alone knows what it began with.
-    cash = desk.path.balances().get(quote, Decimal(str(settings.backtest.default_cash)))
-    session = Session(Executor(Portfolio(cash, commission=costs.commission), risk, desk, costs))
+    steps = {symbol: market.step for symbol, market in risk.markets.items() if market.step}
+    session = Session(Executor(Portfolio(cash, steps), risk, desk, given.settings.backtest.costs))
     # Candles that it has not decided on yet come through the feed, not with the warm-up.
-    decided = {
-        (symbol, timeframe): newest for symbol, timeframe, newest, _ in (stored or {"bars": []})["bars"]
-    }
-    since = warmed_up(session, wanted, world, decided)
-    kept = None if stored is None else restore(session, stored)
+    decided = {(symbol, frame): newest for symbol, frame, newest, _ in (stored or {"bars": []})["bars"]}
+    since = warmed_up(session, given.wanted, world, decided)
+    kept = None if stored is None else restore(session, stored, args.orders)
     if kept is None:
         say(f"account {args.account} begins with {cash:,.2f}")
-    take_up(desk, session, world, {quote: cash}, kept)
-    book = begin_run(args, engine, wanted, session, desk)
-    feed = Feed(world.read, [Series(world.label, one.symbol, one.timeframe) for one in wanted], since)
-    return Loop(world.label, session, feed, book, say, desk), book
+    if isinstance(desk, PaperDesk):
+        desk.open(session, given.symbols, {quote_of(given.wanted): cash}, kept)
+    else:
+        desk.open(session, kept)
+    book = _begin_run(given, session, desk)
+    feed = Feed(world.read, [Series(world.label, one.symbol, one.timeframe) for one in given.wanted], since)
+    price = None if world.client is None else world.price
+    return Loop(world.label, session, feed, book, say, desk, price), book
 
 
-def take_up(
-    desk: PaperDesk, session: Session, world: World, opening: Mapping[str, Decimal], kept: Restored | None
-) -> None:
-    """Bring journal, paper exchange and session to one state."""
-    desk.at(world.now())
-    desk.open(session, dict.fromkeys(slot.symbol for slot in session.slots), opening, kept)
+def _on_paper(given: Opening, risk: RiskManager) -> tuple[PaperDesk, Decimal]:
+    """Return the desk of a paper account, and what it began with if it did no more than begin."""
+    cash = given.settings.backtest.default_cash
+    model = PaperGateway(cash, given.settings.backtest.costs, risk.markets, keep_trades=False)
+    desk = paper_desk(lambda exchange: _path(given, exchange, PAPER_POLICY), model)
+    desk.at(given.world.now())
+    return desk, desk.path.balances().get(quote_of(given.wanted), Decimal(str(cash)))
 
 
-def begin_run(
-    args: argparse.Namespace, engine: Engine, wanted: Sequence[PlannedRun], session: Session, desk: PaperDesk
-) -> RunBook:
-    """Store that a run begins; return its records."""
+def _at_exchange(given: Opening, risk: RiskManager) -> tuple[ExchangeDesk, Decimal]:
+    """Return the desk of an account at an exchange once its books agree, and the cash to begin with."""
+    client, quote = given.world.client, quote_of(given.wanted)
+    if client is None:
+        raise UsageError("--orders exchange trades at the exchange: leave --use-sql out or refresh from it")
+    for symbol in given.symbols:
+        rules = client.rules(symbol)
+        least = max(rules.amount.least or NOTHING, rules.market_amount.least or NOTHING)
+        risk.markets[symbol] = Market(rules.lot, least or None, rules.cost.least)
+    desk = ExchangeDesk(_path(given, ExchangeGateway(client), Policy()))
+    agree(desk.path, given)
+    desk.at(given.world.now())
+    there = desk.path.balances().get(quote, NOTHING)
+    cash = there if given.args.cash is None else Decimal(str(given.args.cash))
+    if cash > there:
+        raise UsageError(f"--cash {cash:f} is more than the {there:f} {quote} at the exchange: give less")
+    return desk, cash
+
+
+def _path(given: Opening, gateway: Gateway, policy: Policy) -> OrderPath:
+    url, account = given.settings.db.url or get_db_url(), given.args.account
+    instance = f"{account}-{now_ms():x}"
+    path = trading(url, account, instance, gateway, now_ms, notify=new_lines(), policy=policy)
+    return given.opened.enter_context(path)
+
+
+def agree(path: OrderPath, given: Opening) -> None:
+    """Look until journal and exchange agree, for nothing is sent before.
+
+    Raises KeyboardInterrupt when the process is to end, ExchangeUnreachableError when one look was asked for
+    and it lasts.
+    """
+    said, ends = "", time.monotonic() + AGREE
+    while not (found := path.reconcile(given.symbols)).done:
+        if found.waiting[0] != said:
+            said = found.waiting[0]
+            say(f"nothing is traded yet: {said}")
+        if given.asked.wait(1.0):
+            raise KeyboardInterrupt
+        if given.args.once and time.monotonic() > ends:
+            raise ExchangeUnreachableError(f"books and exchange did not agree in {AGREE:.0f} s: {said}")
+    for text in found.adjusted:
+        say(f"the books take over what the exchange has: {text}")
+
+
+def check_orders(args: argparse.Namespace, settings: Settings) -> None:
+    """Raise UsageError unless orders go to paper, to a test network or to the local exchange."""
+    if args.orders == "paper" or settings.exchange.sandbox:
+        return
+    host = urlsplit(settings.exchange.base_url or "").hostname
+    if host not in LOOPBACK:
+        raise UsageError(
+            "trading real money is not offered yet: --orders exchange needs EXCHANGE_BASE_URL of a local "
+            "exchange (scripts/run_exchange_sim.py), or exchange.sandbox: true"
+        )
+
+
+def _begin_run(given: Opening, session: Session, desk: PaperDesk | ExchangeDesk) -> RunBook:
+    args, cash = given.args, session.portfolio.deposits
     run_id = live.start_run(
-        engine,
+        given.engine,
         args.account,
-        "paper",
+        "paper" if args.orders == "paper" else "live",
         pid=os.getpid(),
         code_version=code_version(),
-        settings={"members": [member._asdict() for member in wanted], "cash": session.portfolio.deposits},
+        settings={"members": [member._asdict() for member in given.wanted], "cash": cash},
         now=now_ms(),
     )
-    return RunBook(engine, args.account, run_id, lambda: snapshot(session, desk.applied))
+    return RunBook(given.engine, args.account, run_id, lambda: snapshot(session, desk.applied, args.orders))
 
 
 def quote_of(wanted: Sequence[PlannedRun]) -> str:
@@ -161,6 +246,7 @@ def warmed_up(
         )
         session.add(member.strategy, member.symbol, plan, LiveDecider(member.symbol, deciding))
         session.portfolio.mark(member.symbol, float(bars.close[-1]))
+        session.risk.remember(member.symbol, member.timeframe, bars)
         since[series] = int(bars.ts[-1])
         say(f"{member.strategy} on {series}: warmed up with {bars.close.size:,} candles")
     return since
@@ -172,8 +258,11 @@ def world_of(args: argparse.Namespace, settings: Settings, engine: Engine, opene
     if args.use_sql and not args.refresh_from_ccxt:
         return World(name, lambda series, start, end: read_bars(engine, series, start=start, end=end), now_ms)
     sandbox = settings.exchange.sandbox and name == settings.exchange.name
+    base = settings.exchange.base_url or ""
+    known = environment(cli.ROOT) if args.orders == "exchange" else {}
+    keys = known.get("EXCHANGE_API_KEY", ""), known.get("EXCHANGE_API_SECRET", "")
     client = opened.enter_context(
-        ExchangeClient(name, "", "", sandbox, base_url=settings.exchange.base_url or "", notify=_heard)
+        ExchangeClient(name, *keys, sandbox, base_url=base, notify=_heard, timeout=TIMEOUT)
     )
 
     def fetched(series: Series, start: int, end: int) -> Bars:
@@ -188,7 +277,7 @@ def world_of(args: argparse.Namespace, settings: Settings, engine: Engine, opene
         return read_bars(engine, series, start=start, end=end)
 
     read = kept if args.refresh_from_ccxt else fetched
-    return World(client.label, read, client.exchange_now)
+    return World(client.label, read, client.exchange_now, client)
 
 
 def say(line: str) -> None:
@@ -200,5 +289,13 @@ def _heard(notice: Notice) -> None:
     say(notice.text)
 
 
-def _told(event: Event) -> None:
-    say(event.text)
+def new_lines() -> Notify:
+    """Return what says events of the order path, but none twice in a row."""
+    before = [""]
+
+    def told(event: Event) -> None:
+        if event.text != before[0]:
+            before[0] = event.text
+            say(event.text)
+
+    return told

@@ -31,6 +31,8 @@ class Limits:
     min_notional: float | None = None
     price_band_pct: float | None = None
     allow_short: bool = False
+    correlation_cut: float | None = None
+    correlation_bars: int = 100
 
 
 class Market(NamedTuple):

@@ -150,6 +150,14 @@ class RiskSettings(Section):
     """How far an entry's price may be from the last one."""
     allow_short: Annotated[bool, Field(description="true or false")] = False
     """Whether what is not owned may be sold; only a margin market allows it."""
+    correlation_cut: Annotated[
+        float | None, Field(ge=0, le=1, description="0 to 1 (a fraction: 0.5 is half), or nothing")
+    ] = None
+    """Part of its size that an entry loses when another symbol held moves exactly with it."""
+    correlation_bars: Annotated[
+        int, Field(ge=30, le=5000, description="30 to 5000 (bars of the strategy's timeframe)")
+    ] = 100
+    """Returns that the correlation is measured over."""
 
     @property
     def limits(self) -> Limits:

@@ -45,8 +45,8 @@ TIGHT: dict[str, tuple[object, object, RefusalReason, dict[str, Any]]] = {
     "price_band_pct": (0.1, 100, RefusalReason.PRICE_BAND, {"mark": 99.0}),
     "allow_short": (False, True, RefusalReason.SHORT, {"side": "sell"}),
 }
-SIZING = {"default_risk_per_trade"}
-"""Cuts sizes instead of refusing; tests/unit/test_execution.py."""
+SIZING = {"default_risk_per_trade", "correlation_cut", "correlation_bars"}
+"""Cut sizes instead of refusing; tests/unit/test_execution.py and test_correlation.py."""
 
 
 def managed(**given: object) -> RiskManager:
@@ -70,7 +70,7 @@ def outcome(risk: RiskManager, case: dict[str, Any], account: Snapshot = BUSY) -
 
 def test_every_key_of_the_section_has_its_test() -> None:
     assert set(RiskSettings.model_fields) == set(TIGHT) | SIZING
-    assert {limit.name for limit in fields(Limits)} <= set(TIGHT)
+    assert {limit.name for limit in fields(Limits)} <= set(TIGHT) | SIZING
 
 
 @pytest.mark.parametrize("key", TIGHT)

@@ -1,0 +1,63 @@
+"""How much symbols move together, so that new risk in what is held already under another name is smaller."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from core.domain import FloatArray
+from core.utils import timeframe_ms
+
+FEWEST = 30
+"""Returns in common from which a correlation counts; with fewer it is unknown and cuts nothing."""
+
+
+class Closes:
+    """The newest closes of every series seen, by close time."""
+
+    def __init__(self, most: int) -> None:
+        """Keep as many returns of each series."""
+        self._most = most + 1
+        self._of: dict[str, dict[str, dict[int, float]]] = {}
+
+    def add(self, symbol: str, timeframe: str, end: int, close: float) -> None:
+        """Note a bar's close, at its close time in ms UTC."""
+        kept = self._of.setdefault(symbol, {}).setdefault(timeframe, {})
+        kept[end] = close
+        if len(kept) > self._most:
+            del kept[next(iter(kept))]
+
+    def at(self, symbol: str, times: Iterable[int]) -> FloatArray:
+        """Return a symbol's closes at these times, whichever series knows them; NaN where none does."""
+        series = list(self._of.get(symbol, {}).values())
+        found = (next((one[time] for one in series if time in one), math.nan) for time in times)
+        return np.fromiter(found, np.float64)
+
+    def correlation(self, one: str, other: str, timeframe: str, now: int) -> float:
+        """Return the correlation of two symbols' logarithmic returns, -1 to 1; 0 while it is unknown.
+
+        Of the newest bars of this timeframe before `now` at whose close both have a price.
+        """
+        step = timeframe_ms(timeframe)
+        times = range(now - (self._most - 1) * step, now + 1, step)
+        closes = np.array([self.at(one, times), self.at(other, times)])
+        returns = np.diff(np.log(closes[:, ~np.isnan(closes).any(axis=0)]))
+        if returns.shape[1] < FEWEST or not np.ptp(returns, axis=1).all():
+            return 0.0
+        return float(np.corrcoef(returns)[0, 1])
+
+
+def part_kept(
+    closes: Closes, cut: float, entry: tuple[str, int], held: Mapping[str, int], timeframe: str, now: int
+) -> float:
+    """Return the part of its size that an entry keeps: 1 less `cut` times the closest correlation.
+
+    `entry` is its symbol and side; `held` the side of what is held or ordered, by symbol. What moves against
+    it, or is held the other way round, cuts nothing.
+    """
+    symbol, side = entry
+    others = ((name, whose) for name, whose in held.items() if name != symbol and whose)
+    together = (side * whose * closes.correlation(symbol, name, timeframe, now) for name, whose in others)
+    return 1.0 - cut * max([0.0, *together])

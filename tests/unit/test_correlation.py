@@ -1,0 +1,126 @@
+"""New risk is smaller where what is held already moves with it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.domain import Bar, Costs, enter
+from core.execution import Executor, Moment, Plan
+from core.orders import Approved
+from core.portfolio import Portfolio
+from core.risk.correlation import FEWEST, Closes, part_kept
+from core.risk.limits import Limits
+from core.risk_manager import RiskManager
+from core.sizing import Sizing
+from tests.account_help import OTHER, SYMBOL, D, fill_of, intent
+from tests.markets import HOUR, START, random_bars
+
+FREE = Costs(0.0, 0.0)
+NOW = START + 60 * HOUR
+UP = np.cumprod(1 + np.random.default_rng(1).normal(0, 0.01, 60))
+
+
+def closes_of(*series: tuple[str, str, object], most: int = 50) -> Closes:
+    """Return the closes of series that end now, one bar an hour."""
+    closes = Closes(most)
+    for symbol, timeframe, values in series:
+        for k, value in enumerate(np.asarray(values, float).tolist()):
+            closes.add(symbol, timeframe, NOW - (len(np.asarray(values)) - 1 - k) * HOUR, value)
+    return closes
+
+
+def test_symbols_that_move_alike_are_wholly_correlated_and_opposites_the_other_way() -> None:
+    closes = closes_of(("A", "1h", UP), ("B", "1h", 7 * UP), ("C", "1h", 1 / UP))
+    assert closes.correlation("A", "B", "1h", NOW) == pytest.approx(1.0)
+    assert closes.correlation("A", "C", "1h", NOW) == pytest.approx(-1.0)
+
+
+def test_the_correlation_is_that_of_the_newest_returns_in_common() -> None:
+    other = np.random.default_rng(2).normal(100, 5, 60)
+    closes = closes_of(("A", "1h", UP), ("B", "1h", other))
+    known = np.corrcoef(np.diff(np.log(UP[-51:])), np.diff(np.log(other[-51:])))[0, 1]
+    assert closes.correlation("A", "B", "1h", NOW) == pytest.approx(known)
+
+
+def test_other_timeframes_of_a_symbol_help_out() -> None:
+    closes = closes_of(("A", "1h", UP), ("B", "4h", 3 * UP))
+    assert closes.correlation("A", "B", "1h", NOW) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    "other", [UP[: FEWEST - 1], np.full(60, 5.0), []], ids=["too few", "never moves", "never seen"]
+)
+def test_what_is_unknown_counts_as_nothing(other: object) -> None:
+    assert closes_of(("A", "1h", UP), ("B", "1h", other)).correlation("A", "B", "1h", NOW) == 0.0
+
+
+def test_no_more_is_kept_than_is_looked_at() -> None:
+    closes = closes_of(("A", "1h", UP), most=10)
+    assert np.isnan(closes.at("A", [NOW - 11 * HOUR]))[0]
+    assert closes.at("A", [NOW - 10 * HOUR, NOW]).tolist() == [UP[-11], UP[-1]]
+
+
+@pytest.mark.parametrize(
+    ("side", "held", "part"),
+    [
+        (1, {"B": 1}, 0.5),
+        (-1, {"B": -1}, 0.5),
+        (-1, {"B": 1}, 1.0),
+        (1, {"C": 1}, 1.0),
+        (-1, {"C": 1}, 0.5),
+        (1, {"A": 1}, 1.0),
+        (1, {"B": 0}, 1.0),
+        (1, {}, 1.0),
+        (1, {"C": 1, "B": 1}, 0.5),
+    ],
+)
+def test_only_what_moves_along_on_the_same_side_cuts_an_entry(
+    side: int, held: dict[str, int], part: float
+) -> None:
+    closes = closes_of(("A", "1h", UP), ("B", "1h", 7 * UP), ("C", "1h", 1 / UP))
+    assert part_kept(closes, 0.5, ("A", side), held, "1h", NOW) == pytest.approx(part)
+
+
+def managed(cut: float | None) -> RiskManager:
+    return RiskManager(1.0, None, Limits(correlation_cut=cut, correlation_bars=40), FREE)
+
+
+@pytest.mark.parametrize(("cut", "amount"), [(0.5, D(5)), (None, D(10)), (0.0, D(10))])
+def test_an_entry_beside_a_twin_is_smaller(cut: float | None, amount: object) -> None:
+    risk, portfolio = managed(cut), Portfolio(100_000)
+    for k, close in enumerate(UP.tolist()):
+        for symbol in (SYMBOL, OTHER):
+            risk.see(
+                Bar(symbol, "1h", START + (k - 1) * HOUR, START + k * HOUR, close, close, close, close, 1.0)
+            )
+    made = Executor(
+        portfolio, risk, costs=FREE, plans={"A": Plan("1h", Sizing(lot=1.0, risk_per_trade=0.001))}
+    )
+    bought = intent(symbol=OTHER)
+    portfolio.book(bought, fill_of(bought))
+    portfolio.mark(OTHER, 100.0)
+    portfolio.mark(SYMBOL, 100.0)
+    moment = Moment(START + 58 * HOUR, 100.0, START + 59 * HOUR)
+    (approved,) = made.execute("A", SYMBOL, enter(1.0, 90.0), portfolio.view("A", SYMBOL), moment)
+    assert isinstance(approved, Approved)
+    assert approved.intent.amount == amount
+
+
+def test_what_is_asked_for_counts_as_held() -> None:
+    portfolio = Portfolio(10_000)
+    portfolio.reserve(Approved(intent(symbol=OTHER, side="sell")))
+    assert portfolio.sides() == {OTHER: -1}
+    bought = intent(symbol=OTHER, strategy="B")
+    portfolio.book(bought, fill_of(bought))
+    assert portfolio.sides() == {OTHER: 0}
+
+
+def test_bars_from_before_the_start_are_remembered() -> None:
+    risk, bars = managed(0.5), random_bars(1, 100)
+    risk.remember(SYMBOL, "1h", bars)
+    assert risk.closes.at(SYMBOL, [int(bars.ts[-1]) + HOUR, int(bars.ts[-2]) + HOUR]).tolist() == [
+        bars.close[-1],
+        bars.close[-2],
+    ]
+    managed(None).remember(SYMBOL, "1h", bars)
