@@ -15,11 +15,10 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import NamedTuple
 
 from core import fills
+from core.account_values import NO_RECORD, Held, Pending, Record, Result, Snapshot, counted
 from core.domain import FloatArray, PositionView
 from core.errors import RefusedError
 from core.lots import (
@@ -43,55 +42,6 @@ DUST = "dust"
 """Who holds what is left of a lot and is too little for an order."""
 MANUAL = "manual"
 """Whose positions `open_long` and its like open."""
-
-Held = tuple[str, str]
-"""Strategy and symbol."""
-
-
-@dataclass(slots=True)
-class Result:
-    """What a strategy made so far, exact, in quote units."""
-
-    gross: Decimal = NOTHING
-    """Realised profit before fees."""
-    fees: Decimal = NOTHING
-    other_fees: dict[str, Decimal] = field(default_factory=dict)
-    """Fees in assets that are neither of the symbol's, by asset; not in quote units, so not in `fees`."""
-
-    @property
-    def realised(self) -> Decimal:
-        """Realised profit after all fees paid so far, those of open lots too."""
-        return total((self.gross, -self.fees))
-
-
-@dataclass(slots=True)
-class Pending:
-    """What was approved and is not done."""
-
-    intent: Intent
-    left: Decimal
-    """Base units not filled yet."""
-    reserve: Decimal
-    """Quote units kept for them."""
-
-
-class Snapshot(NamedTuple):
-    """An account at one moment, open and reserved orders counted as if they were filled."""
-
-    equity: float
-    """With open profit; NaN when a price is missing."""
-    free_cash: Decimal
-    """Cash that neither positions nor reserved orders bind."""
-    exposure: Decimal
-    """Notional of all positions and orders, long and short added up."""
-    by_symbol: Mapping[str, Decimal]
-    by_strategy: Mapping[str, Decimal]
-    positions: frozenset[Held]
-
-
-Record = tuple[float, float, float, float]
-"""WINS to LOST of core.fills."""
-NO_RECORD: Record = (0.0, 0.0, 0.0, 0.0)
 
 
 class Portfolio:
@@ -413,14 +363,6 @@ class Portfolio:
         quote = symbol.split("/")[1]
         fill = Fill(MANUAL, symbol, str(count), intent.key, side, amount, at, NOTHING, quote, 0)
         return self.book(intent, fill)
-
-
-def counted(record: Record, result: float) -> Record:
-    """Return a record with one more trade in it, as core.fills.count_trade."""
-    book = fills.open_book(0.0)
-    book[0, fills.WINS : fills.LOST + 1] = record
-    fills.count_trade(book, result)
-    return tuple(book[0, fills.WINS : fills.LOST + 1].tolist())
 
 
 def _is(intent: Intent, strategy: str, symbol: str) -> bool:

@@ -9,11 +9,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
+from core.account_values import Snapshot
 from core.domain import Bar, Bars, Costs
 from core.errors import UsageError, unknown_name
 from core.money import NOTHING, decimal_of, exactly, to_step
 from core.orders import Approved, Intent, Purpose, RefusalReason, Refused
-from core.portfolio import Snapshot
 from core.risk import breakers
 from core.risk.breakers import BREAKERS, DAILY_LOSS, DAY, DRAWDOWN, MINUTE, RISK_UNKNOWN, RiskState
 from core.risk.correlation import Closes, part_kept

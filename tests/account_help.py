@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from core.account_values import Snapshot
 from core.domain import Bar
 from core.orders import Fill, Intent, Purpose
-from core.portfolio import Snapshot
 from tests.markets import HOUR, START
 
 SYMBOL, OTHER = "BTC/USDT", "ETH/USDT"

@@ -8,10 +8,11 @@ from dataclasses import fields
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from core.account_values import Result
 from core.errors import UsageError
 from core.lots import Lot
 from core.orders import Approved, Intent, Purpose
-from core.portfolio import DUST, Result
+from core.portfolio import DUST
 from core.risk.breakers import RiskState
 from core.session import Session
 
@@ -36,9 +37,13 @@ def snapshot(session: Session, fills: int = 0, venue: str = "paper") -> dict[str
         "results": {name: _result(result) for name, result in portfolio.results.items()},
         "records": [[*held, *record] for held, record in portfolio.records.items()],
         "lots": [
-            {"strategy": strategy, "symbol": symbol, "lots": [_plain(lot) for lot in lots]}
+            # Those of none too, since sums in float64 depend on the order of what is added up.
+            {
+                "strategy": strategy,
+                "symbol": symbol,
+                "lots": [_plain(lot) for lot in portfolio.lots(strategy, symbol)],
+            }
             for strategy, symbol in portfolio.held()
-            if (lots := portfolio.lots(strategy, symbol))
         ],
         "waiting": [
             {"intent": _plain(one.intent), "reserve": str(one.reserve), "left": str(one.left)}
@@ -98,7 +103,7 @@ def restore(session: Session, plain: Mapping[str, Any], venue: str = "paper") ->
 def _hold(session: Session, held: Mapping[str, Any]) -> None:
     whose = held["strategy"], held["symbol"]
     known = {(slot.strategy, slot.symbol) for slot in session.slots}
-    if whose not in known and whose[0] != DUST:
+    if held["lots"] and whose not in known and whose[0] != DUST:
         raise UsageError(
             f"the account holds {whose[1]} of {whose[0]}, which is not to trade it now: "
             f"let it, or begin another account with --account"

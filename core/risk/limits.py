@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
+from core.account_values import Snapshot
 from core.money import decimal_of, exactly
 from core.orders import Intent, RefusalReason
-from core.portfolio import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from core.account_values import Snapshot
 from core.domain import Costs
 from core.errors import UsageError
 from core.orders import Approved, Purpose, RefusalReason, Refused
-from core.portfolio import Snapshot
 from core.risk.breakers import DAY, RiskState
 from core.risk.limits import Limits, Market
 from core.risk_manager import RiskManager, wide_open
