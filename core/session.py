@@ -65,7 +65,11 @@ class LiveDecider:
             "volume": bar.volume,
         }
         signals = self.strategy.signals(self.symbol, candle)
-        return Decided(decision_of(signals, held), signals, self.strategy.measured(self.symbol))
+        want = decision_of(signals, held)
+        # Measuring takes longer than deciding, and only entries are sized.
+        if any(signal.action.startswith("OPEN") for signal in signals):
+            return Decided(want, signals, self.strategy.measured(self.symbol))
+        return Decided(want, signals)
 
 
 class Slot(NamedTuple):
