@@ -50,7 +50,7 @@ bench-peers: .venv-peers/made
 	@.venv-peers/bin/python -m pip install -q --require-hashes -r requirements-peers.lock
 	@touch $@
 
-## make fuzz    ten thousand lives of the order path in memory, 200 real processes killed (minutes)
+## make fuzz    ten thousand lives of the order path in memory, 600 real processes killed (minutes)
 fuzz: $(DEV)
 	@$(BIN)/python -m tests.fuzz_order_path --schedules 10000 --kills 200
 

@@ -28,10 +28,12 @@ from core.exchange.candles import CandleReader
 from core.exchange.clock import ExchangeClock
 from core.exchange.errors import Attempt
 from core.exchange.order_rules import (
+    MarketRules,
     Precision,
     check_cancelled,
     check_confirmed,
     checked_params,
+    exact,
     fit_order,
     fit_stops,
     market_rules,
@@ -217,6 +219,20 @@ class ExchangeClient:
         self.check_series(symbol, timeframe)
         return self._candles.pages(symbol, timeframe, since, until)
 
+    def last_price(self, symbol: str) -> float:
+        """Return the price of the newest trade. Raises ExchangeUnreachableError when there is none."""
+        self._market(symbol)
+        action = f"read the price of {symbol}"
+        ticker = self._call.read(action, lambda: self._exchange.fetch_ticker(symbol))
+        price = exact(ticker.get("last"))
+        if price is None or price <= 0:
+            raise ExchangeUnreachableError(f"{self.name}: cannot {action}: it says {ticker.get('last')!r}")
+        return float(price)
+
+    def rules(self, symbol: str) -> MarketRules:
+        """Return what an order in a symbol must satisfy. Raises UnsupportedError for an unknown symbol."""
+        return market_rules(self._market(symbol), _PRECISIONS.get(self._exchange.precisionMode, "digits"))
+
     def get_balance(self, asset: str = "USDT") -> float:
         """Return the free balance of one asset, in its own units: what an order could spend now.
 
@@ -258,7 +274,7 @@ class ExchangeClient:
             raise OrderRefusedError(
                 f"{symbol}: order refused before sending: {self.name} has halted trading in it"
             )
-        rules = market_rules(market, _PRECISIONS.get(self._exchange.precisionMode, "digits"))
+        rules = self.rules(symbol)
         fitted = fit_order(rules, side, order_type, amount, price)
         sent = fit_stops(rules, side, sent)
         # Text, because a float would lose digits and ccxt formats what it gets.

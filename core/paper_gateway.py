@@ -69,6 +69,10 @@ class PaperGateway:
         book = self._books.get((strategy, symbol))
         return fills.make_trades(0) if book is None else book.trades[: int(book.rows[0, fills.TRADES])]
 
+    def follow(self, strategy: str, symbol: str, timeframe: str) -> None:
+        """Open a strategy's book of a symbol; on one bar, books have their turn in this order."""
+        self._book(strategy, symbol, timeframe)
+
     def restore(self, timeframe: str, held: tuple[str, str], lots: Sequence[Lot]) -> None:
         """Hold these lots of a strategy and symbol, as after a restart."""
         book = self._book(*held, timeframe)

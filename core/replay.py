@@ -118,6 +118,7 @@ def replay(
     session = Session(Executor(portfolio, risk, gateway, account.costs))
     for feed in feeds:
         _add(session, feed, as_live=as_live)
+        gateway.follow(feed.name, feed.symbol, feed.timeframe)
     record = _Record(on_step)
     for group in _groups(feeds):
         record.add(session.on_bars(group), is_ruined=gateway.is_ruined)

@@ -20,7 +20,7 @@ from db import live
 from db.base import database_file
 from db.init_db import init_db
 from scripts import cli
-from scripts.live_account import World, open_account, say, world_of
+from scripts.live_account import Opening, World, check_orders, open_account, say, world_of
 from scripts.live_status import existing, show
 from scripts.replay_command import members, overrides
 
@@ -30,24 +30,31 @@ HANGS = 120.0
 """Seconds after which a loop that says nothing is ended."""
 ANSWER = 5.0
 """Seconds that a command's outcome is waited for."""
+PATIENCE = 5.0
+"""Seconds that a step may go on once the process is asked to end."""
 HUNG = 70
 """Exit code of a process that its watchdog ended."""
 
 
 def trade(args: argparse.Namespace) -> int:
-    """Follow the market on paper until told to stop; return the exit code."""
+    """Follow the market until told to stop; return the exit code."""
     settings = cli.load_settings(overrides(args), check_params)
+    check_orders(args, settings)
     wanted = members(args, settings)
+    asked = threading.Event()
+    for asking in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asking, lambda *_: hurry(asked))
     with ExitStack() as opened:
+        opened.callback(signal.setitimer, signal.ITIMER_REAL, 0)
         engine = init_db(settings.db.url)
         opened.callback(engine.dispose)
         if database_file(engine) is None:
-            raise UsageError("a paper account is kept in a file: name a database other than memory")
+            raise UsageError("an account is kept in a file: name a database other than memory")
         world = world_of(args, settings, engine, opened)
-        loop, book = open_account(args, settings, engine, world, wanted, opened)
+        loop, book = open_account(Opening(args, settings, engine, world, wanted, opened, asked))
         ending = "failed"
         try:
-            ending = follow(loop, world, once=args.once)
+            ending = follow(loop, world, asked, once=args.once)
         finally:
             live.end_run(engine, book.run_id, ending, now_ms())
         say(f"ended: {ending}")
@@ -55,11 +62,23 @@ def trade(args: argparse.Namespace) -> int:
     return 0
 
 
-def follow(loop: Loop, world: World, *, once: bool) -> str:
+def hurry(asked: threading.Event) -> None:
+    """Ask the loop to end after its step, and end the step itself if it takes too long.
+
+    A step that is cut short is like one that was killed: what it did is found again at the next start.
+    """
+    asked.set()
+    signal.signal(signal.SIGALRM, _cut_short)
+    # Again and again, because what is raised inside a destructor is lost.
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE, 0.5)
+
+
+def _cut_short(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def follow(loop: Loop, world: World, asked: threading.Event, *, once: bool) -> str:
     """Step until a command, a signal or `once` ends it; return why it ended."""
-    asked = threading.Event()
-    for asking in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(asking, lambda *_: asked.set())
     dog = Watchdog(HANGS, lambda: os._exit(HUNG), time.monotonic)
     dog.watch(HANGS / 10)
     try:
@@ -72,7 +91,10 @@ def follow(loop: Loop, world: World, *, once: bool) -> str:
                 return "one look was asked for"
             if asked.wait(POLL):
                 return "interrupted"
+    except KeyboardInterrupt:
+        return "interrupted while the exchange did not answer"
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         dog.end()
 
 

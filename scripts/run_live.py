@@ -56,12 +56,15 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         parser.error("--refresh-from-ccxt keeps candles in the database: it needs --use-sql")
     if args.replay and (args.once or args.use_sql):
         parser.error("--replay reads stored candles and ends by itself: leave --once and --use-sql out")
+    if args.orders == "exchange" and args.use_sql and not args.refresh_from_ccxt:
+        parser.error("--orders exchange follows that exchange: --use-sql needs --refresh-from-ccxt with it")
     if args.json and not args.status:
         parser.error("--json is of --status")
     if args.status or any(getattr(args, name) for name in TOLD):
         _allow_only(parser, args, "this looks at or tells the loop that runs", {*TOLD, *OF_A_LOOP})
     if args.replay:
-        _allow_only(parser, args, "--replay begins an account of its own", vars(args).keys() - {"account"})
+        own = vars(args).keys() - {"account", "orders"}
+        _allow_only(parser, args, "--replay begins an account of its own", own)
     return args
 
 
@@ -95,6 +98,12 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--symbol", action="append", default=[], help="default: as in strategies.yaml")
     what.add_argument("--timeframe", help="1m … 1d (default: each strategy's own)")
     what.add_argument("--exchange", type=cli.exchange_label, help="default: exchange.name in settings.yaml")
+    what.add_argument(
+        "--orders",
+        choices=("paper", "exchange"),
+        default="paper",
+        help="who fills orders: the fill model, or a local exchange or test network (default: paper)",
+    )
     what.add_argument("--use-sql", action="store_true", help="read candles from the database")
     what.add_argument("--refresh-from-ccxt", action="store_true", help="and load new ones into it first")
     what.add_argument("--start", metavar="TIME", help="replay: first bar's open time, UTC")

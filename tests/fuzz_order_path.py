@@ -7,10 +7,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.loop_kills import Kills, kill_at_exchange, kill_on_paper
 from tests.order_kills import KILLED, kill_often
 from tests.order_mutants import MUTANTS, weakened
 from tests.order_schedules import Schedule
@@ -80,7 +82,25 @@ def main(argv: list[str] | None = None) -> int:
             ok = ok and after is not None
     if args.kills:
         ok = kill(args.kills, args.first) and ok
+        ok = kill_loops(args.kills, args.first) and ok
     return 0 if ok else 1
+
+
+def kill_loops(kills: int, seed: int) -> bool:
+    """Kill the whole loop, on paper and at the local exchange, and return whether nothing is wrong."""
+    killers: dict[str, Callable[[Path], Kills]] = {
+        "loop on paper": lambda folder: kill_on_paper(folder, kills, seed, 3 * kills),
+        "loop at the exchange": lambda folder: kill_at_exchange(folder, kills, seed),
+    }
+    ok = True
+    for words, killer in killers.items():
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            found = killer(Path(folder))
+        told = f"{words}: {found.ends[KILLED]} kills, {found.orders} orders, {found.fills} fills"
+        print(f"{told}: {len(found.wrong)} wrong, {time.monotonic() - began:.0f} s", *found.wrong, sep="\n")
+        ok = ok and not found.wrong
+    return ok
 
 
 def kill(kills: int, seed: int) -> bool:

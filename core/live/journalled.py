@@ -11,14 +11,20 @@ says how many of the journal's fills the account had; after a restart the others
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from core.errors import HotCryptoError
 from core.live.books import fill_of_row
+from core.live.ledger import EXACT
 from core.live.order_path import OrderPath, intent_of
 from core.live.order_states import TERMINAL, State
+from core.live.snapshot import Restored
+from core.money import exactly
 from core.orders import Approved, Executed, Fill, Intent, Protection, Purpose, RefusalReason, Refused
+from core.portfolio import DUST
+from core.session import Session
 from core.utils import timeframe_ms
 from db.journal_rows import OrderRow
 
@@ -40,6 +46,9 @@ class Journalled:
         self._owed: list[Executed] = []
         self._skipped = 0
         self._fresh: list[Fill] = []
+        self._session: Session | None = None
+        self.has_foreign = False
+        """Whether somebody else trades on the account."""
 
     def at(self, now: int) -> None:
         """Be told the time, ms UTC; it never goes back."""
@@ -64,32 +73,69 @@ class Journalled:
         if self.path.mirror.live:
             self._step()
 
-    def resume(self, waiting: Iterable[Approved], applied: int) -> list[Executed]:
+    def resume(self, session: Session, kept: Restored | None) -> list[Executed]:
         """Take over from a former process once the path is ready; return the fills it did not live to tell.
 
         They are told again, as events, by whatever is called first.
         """
+        self._session = session
         self.path.take_fills()
-        self.applied = applied
-        rows = list(self.path.history())[applied:]
+        self.applied = 0 if kept is None else kept.fills
+        rows = list(self.path.history())
+        self.has_foreign = any(intent is None for _, intent in rows)
         live = {order.intent_key for order in self.path.orders()}
         self._owed = [
             Executed(intent_of(intent), fill_of_row(fill), intent.key not in live)
-            for fill, intent in rows
+            for fill, intent in rows[self.applied :]
             if intent is not None
         ]
-        self._skipped = len(rows) - len(self._owed)
-        for approved in waiting:
+        self._skipped = len(rows) - self.applied - len(self._owed)
+        for approved in () if kept is None else kept.waiting:
             self.waiting[approved.intent.key] = approved
             if self.path.order(approved.intent.key) is None:
                 self._unsent[approved.intent.key] = approved
         return list(self._owed)
+
+    @property
+    def session(self) -> Session:
+        """Whose desk it is. Raises HotCryptoError before `resume`."""
+        if self._session is None:
+            raise HotCryptoError("the desk belongs to no session yet: open it first")
+        return self._session
+
+    def disagreements(self) -> list[str]:
+        """Return where account, journal and exchange differ, a line each; none when they agree."""
+        if self._fresh or self._owed:
+            return []
+        found, portfolio, books = self._differences(), self.session.portfolio, self.path.mirror.books
+        held = {symbol for _, symbol in (*portfolio.held(), *self.path.positions())}
+        for symbol in sorted(held):
+            mine, theirs = portfolio.amount(symbol), self.path.position(symbol)
+            if mine != theirs:
+                found.append(f"{symbol}: the account holds {mine:f}, the journal {theirs:f}")
+            for name in (
+                () if portfolio.amount(symbol, DUST) else {slot.strategy for slot in self.session.slots}
+            ):
+                if portfolio.amount(symbol, name) != self.path.position(symbol, name):
+                    found.append(f"{symbol}: account and journal differ on what {name} holds")
+        for quote in {symbol.partition("/")[2] for symbol in held} if not self.has_foreign else ():
+            spent = EXACT.add(books.sum(f"market:{quote}", quote), books.sum(f"fee:{quote}", quote))
+            with exactly():
+                mine = portfolio.deposits - portfolio.cash
+            if mine != spent:
+                found.append(f"{quote}: the account spent {mine:f}, the journal {spent:f}")
+        return found
+
+    def _differences(self) -> list[str]:
+        """Return where journal and exchange differ."""
+        return []
 
     def status(self) -> Mapping[str, Any]:
         """Return how the journal stands, as plain values."""
         return {
             "journal": self.path.journal.length(),
             "fills": self.applied,
+            "disagreements": self.disagreements(),
             "orders": [
                 {"key": order.intent_key, "state": order.state, "filled": f"{order.filled:f}"}
                 for order in self.path.orders()
@@ -136,7 +182,9 @@ class Journalled:
         events = []
         for fill in self._take_fresh():
             order = self.path.journal.order(fill.client_order_id) if fill.client_order_id else None
-            if order is not None:
+            if order is None:
+                self.has_foreign = True
+            else:
                 events.append(Executed(self._wanted(order), fill, order.intent_key not in live))
                 self._done(events[-1])
         return events

@@ -102,6 +102,10 @@ class Books:
         for name, asset, amount in postings:
             self._sums[name, asset] = EXACT.add(self._sums[name, asset], amount)
 
+    def sum(self, name: str, asset: str) -> Decimal:
+        """Return what the lines of one name add up to."""
+        return self._sums.get((name, asset), ZERO)
+
     def cash(self, asset: str) -> Decimal:
         """Return what belongs to no position."""
         return self._sums.get((f"cash:{asset}", asset), ZERO)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 from core.domain import Bar, Series
 from core.execution import Moment, Outcome
 from core.live.feed import Feed
+from core.live.protecting import believable
 from core.orders import Executed, Refused
 from core.session import Choice, Session, Step
 from core.utils import timeframe_ms
@@ -207,7 +208,7 @@ class Loop:
             held = {symbol for name, symbol in portfolio.held() if portfolio.lots(name, symbol)}
             for symbol in sorted(held):
                 price = self._price(symbol)
-                if price is not None:
+                if price is not None and believable(price, portfolio.marks.get(symbol)):
                     portfolio.mark(symbol, price)
                     steps.append(self._events(self.desk.on_price(symbol, price), now))
         return [step for step in steps if step is not None]

@@ -10,11 +10,12 @@ from decimal import Decimal
 from core.domain import Bar
 from core.errors import HotCryptoError
 from core.live.journalled import Event, Journalled
+from core.live.ledger import ZERO
 from core.live.order_path import OrderPath, intent_of
 from core.live.order_states import State
 from core.live.paper_exchange import PaperExchange
 from core.live.snapshot import Restored
-from core.orders import Approved, Fill, Intent, Protection, Refused
+from core.orders import Approved, Executed, Fill, Intent, Protection, Refused
 from core.paper_gateway import PaperGateway
 from core.portfolio import Portfolio
 from core.session import Session
@@ -66,15 +67,28 @@ class PaperDesk(Journalled):
         self.exchange.begin(totals, _accepted(self.path, [one.intent.key for one in waiting]))
         traded = tuple(symbols)
         # An order that was about to be sent has to be missed as often as the path wants; no more is to come.
-        for _ in range(2 + self.path.policy.absences):
-            self.path.reconcile(traded)
-        if not self.path.ready:
-            raise HotCryptoError("the paper exchange never agreed with its journal; report this")
-        owed = self.resume(waiting, 0 if kept is None else kept.fills)
+        tries = 2 + self.path.policy.absences
+        found = [self.path.reconcile(traded) for _ in range(tries)][-1]
+        if not found.done:
+            raise HotCryptoError(
+                f"the paper exchange and its journal differ: {found.waiting[0]}; report this"
+            )
+        owed = self.resume(session, kept)
         ahead = copy.deepcopy(session.portfolio)
         for event in owed:
             ahead.book(event.intent, event.fill)
+        for slot in session.slots:
+            self.exchange.model.follow(slot.strategy, slot.symbol, slot.timeframe)
         hold(self.exchange.model, ahead, {(one.strategy, one.symbol): one.timeframe for one in session.slots})
+
+    def _differences(self) -> list[str]:
+        here = self.path.balances()
+        there = {asset: one.total for asset, one in self.exchange.balances().items()}
+        return [
+            f"{asset}: {here.get(asset, ZERO):f} in the books, {there.get(asset, ZERO):f} at the exchange"
+            for asset in sorted(here.keys() | there.keys())
+            if here.get(asset) != there.get(asset)
+        ]
 
     def _patience(self, intent: Intent) -> int:  # noqa: ARG002 - here no exit ever comes too late
         """Return ten years: an exit that the model made in a life that was cut short is made again."""
@@ -83,19 +97,23 @@ class PaperDesk(Journalled):
     def _moved(self, move: Callable[[], list[Event]]) -> list[Event]:
         owed = self._told_late()
         told = move()
+        for event in told:
+            if isinstance(event, Executed):
+                self._book(event)
         if told:
-            self.exchange.publish()
-            self._step()
-        # What closed by itself comes last: it may close what was only just entered.
-        if unclaimed := self.exchange.unclaimed():
-            for intent in unclaimed:
-                self.path.submit(Approved(self._timely(intent)))
             self._step()
         booked = {fill.id: fill for fill in self._take_fresh()}
         events = [_confirmed(event, booked) for event in told]
         for event in events:
             self._done(event)
         return [*owed, *events, *self._ended()]
+
+    def _book(self, event: Executed) -> None:
+        """Have one fill booked, so that the journal has them in the order in which they happened."""
+        if not self.exchange.publish(event):
+            # What closed by itself is wanted now that it is known; what it closes may just have been entered.
+            self.path.submit(Approved(self._timely(event.intent)))
+        self._step()
 
 
 def _confirmed(event: Event, booked: dict[str, Fill]) -> Event:

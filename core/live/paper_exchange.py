@@ -56,7 +56,7 @@ class PaperExchange:
         self._orders: dict[str, _Order] = {}
         self._names: dict[str, str] = {}
         self._arrived: list[_Order] = []
-        self._facts: list[Executed] = []
+        self._facts: dict[str, Fill] = {}
         self._executions: defaultdict[str, list[Execution]] = defaultdict(list)
         self._totals: defaultdict[str, Decimal] = defaultdict(Decimal)
 
@@ -80,19 +80,14 @@ class PaperExchange:
         refused = self._let_in(lambda intent: intent.symbol == symbol, turn)
         return self._noted([*refused, *self.model.on_price(symbol, price, self.time)])
 
-    def unclaimed(self) -> list[Intent]:
-        """Return what the model did by itself and no order was placed for yet."""
-        return [fact.intent for fact in self._facts if fact.intent.key not in self._names]
-
-    def publish(self) -> None:
-        """Let everybody see the executions of the orders that were placed."""
-        facts, self._facts = self._facts, []
-        for fact in facts:
-            name = self._names.get(fact.intent.key)
-            if name is None:
-                self._facts.append(fact)
-            else:
-                self._execute(self._orders[name], fact.fill)
+    def publish(self, fact: Executed) -> bool:
+        """Let everybody see an execution; False while its order was not placed: then once it is."""
+        name = self._names.get(fact.intent.key)
+        if name is None:
+            self._facts[fact.intent.key] = fact.fill
+            return False
+        self._execute(self._orders[name], fact.fill)
+        return True
 
     def now(self) -> int:
         """Return the time it was told last, ms UTC."""
@@ -103,8 +98,8 @@ class PaperExchange:
         return self.time
 
     def absence_is_final_at(self, sent_at: int) -> int:
-        """Return the same moment: nothing is ever on its way here."""
-        return sent_at
+        """Return a moment that has passed, whatever the clock did since: nothing is ever on its way here."""
+        return min(sent_at, self.time)
 
     def place(self, request: Request) -> Report:
         """Accept an order; what the model has against it shows when its turn comes."""
@@ -113,9 +108,9 @@ class PaperExchange:
         intent = replace(self._whose(request.client_order_id), amount=request.amount)
         order = _Order(request.client_order_id, intent)
         self._take(order)
-        if any(fact.intent.key == intent.key for fact in self._facts):
+        if fill := self._facts.pop(intent.key, None):
             self._arrived.remove(order)
-            self.publish()
+            self._execute(order, fill)
         return order.report()
 
     def find(self, symbol: str, client_order_id: str) -> Report | None:
@@ -180,9 +175,7 @@ class PaperExchange:
 
     def _noted(self, events: list[Event]) -> list[Event]:
         for event in events:
-            if isinstance(event, Executed):
-                self._facts.append(event)
-            elif event.intent.key in self._names:
+            if isinstance(event, Refused) and event.intent.key in self._names:
                 self._orders[self._names[event.intent.key]].standing = Standing.REJECTED
         done = {event.intent.key for event in events}
         self._arrived = [order for order in self._arrived if order.intent.key not in done]

@@ -12,6 +12,7 @@ from core.lots import Trade
 from core.orders import Executed
 from core.session import Step
 from db import live
+from db.journal_rows import money_text
 
 
 class RunBook:
@@ -59,9 +60,9 @@ class RunBook:
             "fill_id": fill.id,
             "strategy": event.intent.strategy,
             "side": fill.side,
-            "amount": str(fill.amount),
-            "price": str(fill.price),
-            "fee": str(fill.fee),
+            "amount": money_text(fill.amount),
+            "price": money_text(fill.price),
+            "fee": money_text(fill.fee),
             "fee_asset": fill.fee_asset,
             "ts": fill.time,
             "reason": fill.reason or event.intent.reason,
@@ -73,12 +74,12 @@ class RunBook:
             "strategy": trade.strategy,
             "symbol": trade.symbol,
             "side": "LONG" if trade.side > 0 else "SHORT",
-            "amount": str(trade.amount),
+            "amount": money_text(trade.amount),
             "entry_ts": trade.entry_time,
             "exit_ts": trade.exit_time,
             "entry_price": trade.entry_price,
             "exit_price": trade.exit_price,
-            "gross": str(trade.gross),
-            "fees": str(trade.fees),
+            "gross": money_text(trade.gross),
+            "fees": money_text(trade.fees),
             "reason": trade.reason,
         }

@@ -128,7 +128,7 @@ def test_cash_is_of_a_new_account_only(sim: RunningSim, url: str) -> None:
 
 
 def test_an_account_needs_a_file(sim: RunningSim) -> None:
-    with pytest.raises(UsageError, match="a paper account is kept in a file"):
+    with pytest.raises(UsageError, match="an account is kept in a file"):
         once("sqlite://")
 
 
