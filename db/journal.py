@@ -89,6 +89,15 @@ def open_journal(db_url: str, account: str) -> Journal:
     return journal
 
 
+def read_journal(db_url: str, account: str) -> Journal:
+    """Open an account's journal for reading: whoever writes it never waits for this.
+
+    Raises DatabaseError when the file cannot be read.
+    """
+    url = sqlite.located(make_url(db_url)).update_query_dict({"mode": "ro"})
+    return Journal(sqlite.opener(url)(), str(url.database), account)
+
+
 def memory_journal(account: str) -> Journal:
     """Return a journal that is gone with the process: for replays and tests."""
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)

@@ -55,6 +55,7 @@ AGREE = 60.0
 """Seconds in which books and exchange should agree when one look was asked for."""
 TIMEOUT = 5.0
 """Seconds that a complete answer of the exchange may take."""
+EXCHANGE_POLICY = Policy()
 PAPER_POLICY = Policy(settle_ms=0)
 """Nothing is ever on its way to the paper exchange, so nothing is waited for."""
 
@@ -139,7 +140,10 @@ def _at_exchange(given: Opening, risk: RiskManager) -> tuple[ExchangeDesk, Decim
         rules = client.rules(symbol)
         least = max(rules.amount.least or NOTHING, rules.market_amount.least or NOTHING)
         risk.markets[symbol] = Market(rules.lot, least or None, rules.cost.least)
-    desk = ExchangeDesk(_path(given, ExchangeGateway(client), Policy()))
+    # A key that is not accepted will not be later either; what else is wrong may be.
+    with suppress(ExchangeUnreachableError):
+        client.get_balance(quote)
+    desk = ExchangeDesk(_path(given, ExchangeGateway(client), EXCHANGE_POLICY))
     agree(desk.path, given)
     desk.at(given.world.now())
     there = desk.path.balances().get(quote, NOTHING)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
@@ -12,19 +14,25 @@ from core.errors import DatabaseError, NoDataError
 from core.reports.table import number
 from core.utils import format_time, now_ms
 from db import live
-from db.base import open_engine
+from db.base import database_file, open_engine
 from db.init_db import get_db_url
+from db.journal import read_journal
 from scripts import cli
 from scripts.replay_command import overrides
+
+CHECKED = 10_000
+"""So many of the newest entries of a journal are checked."""
 
 
 def show_status(args: argparse.Namespace) -> int:
     """Print how the newest run of the account stands."""
-    run = live.newest_run(existing(args), args.account)
+    engine = existing(args)
+    run = live.newest_run(engine, args.account)
     if run is None:
         raise NoDataError(f"nothing has run on account {args.account}: start it with run_live.py")
+    chain = damage_of(database_file(engine), args.account)
     if args.json:
-        document = run._asdict() | {"status": dict(run.status)}
+        document = run._asdict() | {"status": dict(run.status), "damage": chain}
         print(json.dumps(document, indent=2, sort_keys=True))
         return 0
     how = f"ended {format_time(run.ended_at)} UTC: {run.ending}" if run.ended_at else _alive(run.beat_at)
@@ -32,7 +40,22 @@ def show_status(args: argparse.Namespace) -> int:
         f"account {run.account}, run {run.id} ({run.mode}), started {format_time(run.started_at)} UTC, {how}"
     )
     show(run.status)
-    return 0
+    for line in chain:
+        print(f"  DAMAGED: {line}")
+    if not chain:
+        print(f"  the newest {CHECKED:,} entries of the journal were checked: unbroken")
+    return 1 if chain else 0
+
+
+def damage_of(file: Path | None, account: str) -> list[str]:
+    """Return what is wrong with the newest entries of an account's journal, a line each."""
+    if file is None:
+        return []
+    journal = read_journal(f"sqlite:///{file}", account)
+    try:
+        return journal.verify_chain(CHECKED)
+    finally:
+        journal.close()
 
 
 def show(status: Any) -> None:
@@ -56,6 +79,14 @@ def show(status: Any) -> None:
     for one in status["feeds"]:
         last = "no candle yet" if one["last"] is None else f"newest candle {format_time(one['last'])} UTC"
         print(f"  {one['series']}: {last}{', SILENT' if one['stale'] else ''}")
+    if desk := status.get("desk"):
+        print(f"  journal: {desk['journal']:,} entries, {desk['fills']:,} fills; {agreement(desk)}")
+
+
+def agreement(desk: Mapping[str, Any]) -> str:
+    """Return whether account, journal and exchange are at one, in words."""
+    differing = desk["disagreements"]
+    return f"books and exchange agree: {'; '.join(differing) if differing else 'yes'}"
 
 
 def _alive(beat_at: int) -> str:

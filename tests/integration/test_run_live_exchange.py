@@ -1,0 +1,130 @@
+"""run_live.py trading at the local exchange: what it needs, what it refuses, how it ends."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time as clocks
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.errors import AuthenticationError, UsageError
+from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET
+from core.exchange_sim.faults import Fault
+from core.exchange_sim.replay import replay_clock
+from core.exchange_sim.server import RunningSim, SimConfig, serve
+from core.live.desk import Policy
+from scripts import cli, live_account, run_live
+from tests.exchange_help import NOON, FakeTime
+from tests.stored import url_of
+
+TRADED = ["--symbol", "BTC/USDT", "--strategy", "TREND_EMA", "--timeframe", "1h"]
+LOCAL = ["--orders", "exchange", "--account", "local"]
+
+
+@pytest.fixture
+def sim(monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSim]:
+    with serve(SimConfig(clock=FakeTime(NOON).clock)) as running:
+        monkeypatch.setenv("EXCHANGE_BASE_URL", running.url)
+        monkeypatch.setenv("EXCHANGE_API_KEY", TEST_KEY)
+        monkeypatch.setenv("EXCHANGE_API_SECRET", TEST_SECRET)
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    root = tmp_path / "project"
+    shutil.copytree(cli.ROOT / "config", root / "config")
+    monkeypatch.setattr(cli, "ROOT", root)
+    # The exchange of these tests stands still, and with it the time that a difference has to last.
+    monkeypatch.setattr(live_account, "EXCHANGE_POLICY", Policy(settle_ms=0))
+    return root
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return url_of(tmp_path / "live.db")
+
+
+def once(url: str, *more: str) -> int:
+    return run_live.main(["--once", *TRADED, "--db-url", url, *more])
+
+
+def test_an_account_takes_over_what_the_exchange_has_and_agrees_with_it(
+    sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert once(url, *LOCAL) == 0
+    said = capsys.readouterr()
+    assert "the books take over what the exchange has: USDT +10000" in said.err
+    assert "account local begins with 10,000.00" in said.err
+    assert once(url, *LOCAL) == 0
+    assert "begins" not in capsys.readouterr().err
+    assert run_live.main(["--status", "--account", "local", "--db-url", url]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "run 2 (live)" in lines[0]
+    assert lines[-2].endswith("books and exchange agree: yes")
+    assert lines[-1].endswith("checked: unbroken")
+
+
+def test_paper_and_exchange_are_never_mixed_in_one_account(sim: RunningSim, url: str) -> None:
+    once(url, *LOCAL)
+    with pytest.raises(UsageError, match="trades on exchange, not on paper: choose --orders exchange"):
+        once(url, "--account", "local")
+
+
+def test_an_account_has_no_more_cash_than_the_exchange(sim: RunningSim, url: str) -> None:
+    with pytest.raises(UsageError, match="more than the 10000 USDT at the exchange"):
+        once(url, *LOCAL, "--cash", "20000")
+
+
+def test_a_key_that_is_not_accepted_ends_it_at_once(
+    sim: RunningSim, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXCHANGE_API_KEY", "x" * 20)
+    with pytest.raises(AuthenticationError):
+        once(url, *LOCAL)
+
+
+@pytest.mark.parametrize("base", ["", "https://api.binance.us", "http://10.0.0.1:8080"])
+def test_real_money_is_not_traded_yet(
+    base: str, url: str, monkeypatch: pytest.MonkeyPatch, project: Path
+) -> None:
+    monkeypatch.setenv("EXCHANGE_BASE_URL", base)
+    with pytest.raises(UsageError, match="trading real money is not offered yet"):
+        once(url, *LOCAL)
+    assert not Path(url.removeprefix("sqlite:///")).exists()
+
+
+def test_stored_candles_alone_are_no_exchange(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        once(url, *LOCAL, "--use-sql")
+    assert ended.value.code == 2
+    assert "--use-sql needs --refresh-from-ccxt with it" in capsys.readouterr().err
+
+
+def test_it_ends_within_ten_seconds_though_the_exchange_does_not_answer(url: str) -> None:
+    # A few seconds before a minute is over, so that there is soon something to ask for.
+    with serve(SimConfig(clock=replay_clock(NOON + 55_000, speed=1.0))) as sim:
+        words = [sys.executable, "scripts/run_live.py", *TRADED, "--timeframe", "1m", "--db-url", url]
+        env = {**os.environ, "EXCHANGE_BASE_URL": sim.url}
+        root = Path(__file__).parents[2]
+        with subprocess.Popen(words, env=env, cwd=root, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr is not None
+            assert any("equity 10,000.00" in line for line in process.stderr)
+            sim.set_faults((Fault("delay", times=1000, seconds=60.0),))
+            asked = len(sim.requests)
+            until = clocks.monotonic() + 20
+            while len(sim.requests) == asked and clocks.monotonic() < until:
+                clocks.sleep(0.05)
+            told = clocks.monotonic()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+            took = clocks.monotonic() - told
+            assert "ended: interrupted while the exchange did not answer" in process.stderr.read()
+        sim.set_faults(())
+    assert took < 10
