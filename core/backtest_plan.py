@@ -10,6 +10,8 @@ from core.utils import timeframe_ms
 from strategies.registry import REGISTRY, canonical_name, load_strategy
 
 if TYPE_CHECKING:
+    from core.data_source import DataSource
+    from core.domain import Bars, Series
     from core.settings.models import Settings, StrategySettings
 
 DEFAULT_SYMBOLS = ("BTC/USDT", "ETH/USDT")
@@ -51,6 +53,35 @@ def plan_runs(
         own = entry.symbols if entry and strategies else DEFAULT_SYMBOLS
         runs += [PlannedRun(symbol, frame, name, chosen) for symbol in symbols or own]
     return runs
+
+
+def partner_bars(source: DataSource, strategy: str, series: Series, bars: Bars) -> Bars | None:
+    """Return the candles, as old as these, of the second symbol that a strategy looks at, if it does.
+
+    Raises NoDataError when there are none.
+    """
+    partner = load_strategy(strategy).rule.partner
+    if partner is None:
+        return None
+    span = {"start": int(bars.ts[0]), "end": int(bars.ts[-1]) + 1}
+    return source.get_bars(partner(series.symbol), series.timeframe, None, **span)
+
+
+def parse_params(texts: Iterable[str]) -> dict[str, float]:
+    """Return {name: value} for texts like `ema_fast=10`, each name once. Raises UsageError for others."""
+    found: dict[str, float] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            number = None
+        if not (equals and name.strip()) or number is None:
+            raise UsageError(f"--param: wanted NAME=NUMBER (ema_fast=10), got {text!r}")
+        if name.strip() in found:
+            raise UsageError(f"--param: {name.strip()} is given twice: keep one")
+        found[name.strip()] = number
+    return found
 
 
 def parse_params(texts: Iterable[str]) -> dict[str, float]:

@@ -27,6 +27,7 @@ from core.domain import LOT, Bars, Costs, Reason, Refusal, Series
 from core.results import STATISTICS, BacktestResult, DataRange, RunSpec, describe_data, stats_text
 from core.sql_data_source import SQLDataSource
 from core.trade_table import completed
+from strategies.pairing import bind
 from strategies.registry import Strategy, canonical_name, load_strategy
 from strategies.rule import check_enough_bars, warm_up
 
@@ -40,13 +41,16 @@ def prepare_ohlcv_for_backtesting(df: pd.DataFrame) -> pd.DataFrame:
     return prepared.set_axis(index.tz_convert("UTC").tz_localize(None) if index.tz else index)
 
 
-def run_backtest(bars: Bars, spec: RunSpec, data: DataRange | None = None) -> BacktestResult:
+def run_backtest(
+    bars: Bars, spec: RunSpec, data: DataRange | None = None, partner: Bars | None = None
+) -> BacktestResult:
     """Run one strategy over the bars; the result's spec names every parameter, defaults included.
 
-    `data` describes the bars, if that was done already. Raises NoDataError when the bars do not outlast the
-    warm-up, UsageError for a bad parameter.
+    `data` describes the bars, if that was done already; `partner` are the candles of the second symbol, for
+    a strategy that looks at two. Raises NoDataError when the bars do not outlast the warm-up, UsageError for
+    a bad parameter.
     """
-    return simulate(bars, spec, load_strategy(spec.strategy), data)
+    return simulate(bars, spec, bind(load_strategy(spec.strategy), partner), data)
 
 
 def simulate(bars: Bars, spec: RunSpec, strategy: Strategy, data: DataRange | None = None) -> BacktestResult:

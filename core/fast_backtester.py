@@ -13,15 +13,18 @@ from core.market import describe_market
 from core.results import BacktestResult, DataRange, RunSpec, describe_data
 from core.statistics import as_series, compute
 from core.trade_table import trades_table
+from strategies.pairing import bind
 from strategies.registry import Strategy, load_strategy
 from strategies.rule import check_enough_bars, warm_up
 
 ENGINE = f"fast ({COMPILER})"
 
 
-def run_fast(bars: Bars, spec: RunSpec, data: DataRange | None = None) -> BacktestResult:
+def run_fast(
+    bars: Bars, spec: RunSpec, data: DataRange | None = None, partner: Bars | None = None
+) -> BacktestResult:
     """Run one strategy compiled; otherwise as core.backtester.run_backtest."""
-    return simulate_fast(bars, spec, load_strategy(spec.strategy), data)
+    return simulate_fast(bars, spec, bind(load_strategy(spec.strategy), partner), data)
 
 
 def simulate_fast(

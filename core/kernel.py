@@ -134,13 +134,18 @@ def steps_of(rule: StrategyRule) -> dict[str, Callable[..., Any]]:
     return {"decide": rule.decide, "view": fills.view, "ask": fills.ask}
 
 
-@cache
 def kernel(rule: StrategyRule) -> Callable[..., int]:
     """Return `run_bars` for a rule, compiled or found on disk when first called."""
+    # Not by the rule itself: one that looks at a second symbol is bound anew to each, and decides the same.
+    return _kernel(rule.decide, rule.name, rule.is_ladder)
+
+
+@cache
+def _kernel(decide: Callable[..., Any], name: str, is_ladder: bool) -> Callable[..., int]:  # noqa: FBT001
     scope = _fill_model()
-    steps = {"view": scope["view_ladder"], "ask": scope["ask_ladder"]} if rule.is_ladder else {}
-    run = compile_copy(run_bars, {**scope, **steps, "decide": compiled(rule.decide)})
-    kept: Callable[..., int] = keep(run, rule.name, _compiled_row, _compiled_code)
+    steps = {"view": scope["view_ladder"], "ask": scope["ask_ladder"]} if is_ladder else {}
+    run = compile_copy(run_bars, {**scope, **steps, "decide": compiled(decide)})
+    kept: Callable[..., int] = keep(run, name, _compiled_row, _compiled_code)
     return kept
 
 

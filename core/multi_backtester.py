@@ -7,16 +7,17 @@ import os
 import signal
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple, Protocol
 
 import pandas as pd
 
 from core.backtest_persistence import save_result
+from core.backtest_plan import partner_bars
 from core.backtester import open_source, run_backtest
 from core.column_cache import SharedBars, shared
 from core.domain import Bars, Costs, Series
-from core.errors import UsageError, unknown_name
+from core.errors import NoDataError, UsageError, unknown_name
 from core.results import BacktestResult, DataRange, RunSpec, describe_data
 from strategies.registry import REGISTRY
 
@@ -34,12 +35,16 @@ class Job(NamedTuple):
     spec: RunSpec
     data: DataRange | None = None
     """The description of the bars, made once for all jobs on them; None: the run makes it."""
+    partner: Bars | None = None
+    """The candles of the second symbol, for a strategy that looks at two."""
 
 
 class Runner(Protocol):
     """What runs one backtest."""
 
-    def __call__(self, bars: Bars, spec: RunSpec, data: DataRange | None = None) -> BacktestResult:
+    def __call__(
+        self, bars: Bars, spec: RunSpec, data: DataRange | None = None, partner: Bars | None = None
+    ) -> BacktestResult:
         """Run it on these bars, which `data` describes if it is at hand."""
         ...
 
@@ -60,7 +65,9 @@ def run_jobs(
         try:
             with _interrupts_held_back():
                 futures = {
-                    pool.submit(_run_here, shared(job.bars) or job.bars, job.spec, job.data, engine): job
+                    pool.submit(
+                        _run_here, _sent(job.bars), job.spec, job.data, _sent(job.partner), engine
+                    ): job
                     for job in jobs
                 }
             for future in as_completed(futures):
@@ -105,16 +112,18 @@ def run_multi_backtest(
 ) -> pd.DataFrame:
     """Run every strategy, with its default parameters, over every symbol; return compare()'s table.
 
-    `commission` is a rate per side. Raises NoDataError when a symbol has no candles.
+    `commission` is a rate per side. A strategy that looks at a second symbol is left out where that has no
+    candles. Raises NoDataError when a symbol has none.
     """
     source = open_source(exchange, use_sql=use_sql, db_url=db_url)
-    jobs = [
-        Job(bars, RunSpec(series, name, {}, Costs(commission), cash), data)
-        for series in [Series(source.exchange, symbol, timeframe) for symbol in symbols]
-        for bars in [source.get_bars(series.symbol, timeframe, limit)]
-        for data in [describe_data(bars, series)]
-        for name in REGISTRY
-    ]
+    jobs = []
+    for series in [Series(source.exchange, symbol, timeframe) for symbol in symbols]:
+        bars = source.get_bars(series.symbol, timeframe, limit)
+        data = describe_data(bars, series)
+        for name in REGISTRY:
+            with suppress(NoDataError):
+                partner = partner_bars(source, name, series, bars)
+                jobs.append(Job(bars, RunSpec(series, name, {}, Costs(commission), cash), data, partner))
     results = list(run_jobs(jobs))
     if persist:
         for result in results:
@@ -146,12 +155,21 @@ def best_first(results: Iterable[BacktestResult]) -> list[BacktestResult]:
     return sorted(results, key=lambda r: (-r.summary.return_pct, r.spec.series, r.spec.strategy))
 
 
+def _sent(bars: Bars | None) -> Bars | SharedBars | None:
+    return bars and (shared(bars) or bars)
+
+
 def _run_here(
-    candles: Bars | SharedBars, spec: RunSpec, data: DataRange | None, engine: str
+    candles: Bars | SharedBars | None,
+    spec: RunSpec,
+    data: DataRange | None,
+    partner: Bars | SharedBars | None,
+    engine: str,
 ) -> BacktestResult | None:
     """Run a job in a worker, which maps the bars itself if it can; None when they are gone."""
-    bars = candles.load() if isinstance(candles, SharedBars) else candles
-    return None if bars is None else runner(engine)(bars, spec, data)
+    bars, other = (table.load() if isinstance(table, SharedBars) else table for table in (candles, partner))
+    is_gone = bars is None or (other is None and partner is not None)
+    return None if bars is None or is_gone else runner(engine)(bars, spec, data, other)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from core.backtest_persistence import StoredRun, load_run
+from core.backtest_plan import partner_bars
 from core.errors import NoDataError
 from core.multi_backtester import runner
 from core.results import BacktestResult, TradeRecord, describe_data
@@ -34,7 +35,8 @@ def rerun(run_id: int, db_url: str | None = None) -> Rerun:
     symbol, timeframe = stored.series.symbol, stored.series.timeframe
     source = SQLDataSource(db_url, stored.series.exchange)
     bars = source.get_bars(symbol, timeframe, start=stored.data.start, end=stored.data.end + 1)
-    again = runner(stored.engine or "backtesting")(bars, stored.spec)
+    partner = partner_bars(source, stored.spec.strategy, stored.series, bars)
+    again = runner(stored.engine or "backtesting")(bars, stored.spec, partner=partner)
     return Rerun(
         stored=stored,
         again=again,

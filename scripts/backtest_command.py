@@ -9,7 +9,14 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from core.backtest_persistence import check_saving, save_result
-from core.backtest_plan import PlannedRun, check_params, parse_params, plan_runs, split_names
+from core.backtest_plan import (
+    PlannedRun,
+    check_params,
+    parse_params,
+    partner_bars,
+    plan_runs,
+    split_names,
+)
 from core.backtester import open_source
 from core.data_source import DataSource
 from core.domain import Bars, Costs, Series
@@ -22,6 +29,7 @@ from core.settings import Settings
 from core.utils import format_time, parse_time
 from db.status import is_synthetic
 from scripts import cli
+from strategies.pairing import bind
 from strategies.registry import REGISTRY, load_strategy
 
 EXCHANGE_LIMIT = 1000
@@ -58,7 +66,8 @@ def verify(args: argparse.Namespace) -> int:
     verdicts = []
     with cli.progress("verifications", len(jobs)) as advance:
         for job in jobs:
-            verdicts.append(verify_one(job.bars, job.spec, data=job.data))
+            strategy = bind(load_strategy(job.spec.strategy), job.partner)
+            verdicts.append(verify_one(job.bars, job.spec, strategy, data=job.data))
             advance(1)
     print_data(jobs)
     print_verdicts(verdicts)
@@ -111,9 +120,10 @@ def load_jobs(
             candles[series] = bars, describe_data(bars, series)
             advance()
     return [
-        Job(bars, RunSpec(series, plan.strategy, plan.params, *money), data)
+        Job(bars, RunSpec(series, plan.strategy, plan.params, *money), data, partner)
         for series, plan in zip(wanted, plans, strict=True)
         for bars, data in [candles[series]]
+        for partner in [partner_bars(source, plan.strategy, series, bars)]
     ]
 
 

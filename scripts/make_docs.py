@@ -106,14 +106,15 @@ def chart(name: str, settings: "Settings") -> str:
     from strategies.registry import REGISTRY
 
     entry = settings.strategies[REGISTRY[name]]
-    bars = demo_bars(entry.timeframe)
+    bars, partner = (demo_bars(symbol, entry.timeframe) for symbol in ("BTC/USDT", "ETH/USDT"))
     series = Series("binanceus-synthetic", "BTC/USDT", entry.timeframe)
-    result = run_fast(bars, RunSpec(series, name, dict(entry.params), Costs(0.001, 0.0), 10_000.0))
+    spec = RunSpec(series, name, dict(entry.params), Costs(0.001, 0.0), 10_000.0)
+    result = run_fast(bars, spec, partner=partner)
     shown = busiest(bars, result.records, SHOWN, MOST)
     return trades_svg(shown, result.records, f"{name} on {series}")
 
 
-def demo_bars(timeframe: str) -> "Bars":
+def demo_bars(symbol: str, timeframe: str) -> "Bars":
     """Return the newest of the demo's candles."""
     from core.exchange_sim.candles import Interval, aggregate
     from core.exchange_sim.synthetic import SyntheticSource
@@ -121,7 +122,7 @@ def demo_bars(timeframe: str) -> "Bars":
     from scripts.demo import SEED
 
     step, hour = timeframe_ms(timeframe), 3_600_000
-    candles = SyntheticSource(SEED).candles("BTC/USDT", hour, END - BARS * step, END)
+    candles = SyntheticSource(SEED).candles(symbol, hour, END - BARS * step, END)
     return aggregate(candles, Interval(step)).bars()
 
 

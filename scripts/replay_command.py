@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
-from core.backtest_plan import PlannedRun, check_params, plan_runs, split_names
-from core.domain import Costs
+from core.backtest_plan import PlannedRun, check_params, partner_bars, plan_runs, split_names
+from core.domain import Costs, Series
 from core.errors import NoDataError
 from core.replay import Account, Feed, Replay, replay
 from core.reports.table import number, print_table
@@ -19,6 +19,7 @@ from core.settings import Settings
 from core.sql_data_source import SQLDataSource
 from core.utils import format_time, parse_time
 from scripts import cli
+from strategies.pairing import bind
 from strategies.registry import REGISTRY, load_strategy
 
 MOST_TRIPS = 10
@@ -70,7 +71,9 @@ def stored_feeds(args: argparse.Namespace, settings: Settings) -> list[Feed]:
     feeds = []
     for member in members(args, settings):
         bars = source.get_bars(member.symbol, member.timeframe, None, start=start, end=end)
-        strategy = load_strategy(member.strategy)
+        series = Series(source.exchange, member.symbol, member.timeframe)
+        partner = partner_bars(source, member.strategy, series, bars)
+        strategy = bind(load_strategy(member.strategy), partner)
         feeds.append(Feed(member.strategy, strategy, member.params, member.symbol, member.timeframe, bars))
     if not feeds:
         raise NoDataError("no strategy has a symbol to trade: name one with --symbol, or in strategies.yaml")

@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     from core.backtest_plan import check_params
     from scripts import backtest_command as command
 
-    args.strategy = ["ENSEMBLE"]
+    args.strategy, args.sizing = ["ENSEMBLE"], []
     jobs = command.planned_jobs(
         args, cli.load_settings(command.overrides(args), check_params, args.strategies_file)
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from core.domain import FloatArray, IntArray
-from strategies.indicators import atr, ema, highest, lowest
+from strategies.indicators import atr, ema, highest, lowest, sma
 from strategies.memo import remembered
 
 DAY = 86_400_000
@@ -247,3 +247,30 @@ def thrust(
     of_session[: days + 2] = np.nan
     of_bar = _number(starts, ts.size)
     return np.where(np.isnan(of_session[of_bar]), np.nan, opens[starts][of_bar]), of_session[of_bar]
+
+
+@remembered
+def residual(x: FloatArray, y: FloatArray, period: int, least: float) -> FloatArray:
+    """Return how far log y is from its line on log x, in deviations of the residuals.
+
+    The line is fitted by least squares to the last `period` bars. 0 where it explains less than the part
+    `least` of the variance of log y, and where nothing is left to explain. First value at index period - 1.
+    Source: ordinary least squares.
+    """
+    out = np.full(y.size, np.nan)
+    kept = y.size - period + 1
+    if kept < 1:
+        return out
+    logs = np.log(x), np.log(y)
+    means = [sma(values, period)[period - 1 :] for values in logs]
+    of_x, of_both, of_y = np.zeros(kept), np.zeros(kept), np.zeros(kept)
+    for lag in range(period):
+        dx, dy = (values[lag : lag + kept] - mean for values, mean in zip(logs, means, strict=True))
+        of_x, of_both, of_y = of_x + dx * dx, of_both + dx * dy, of_y + dy * dy
+    slope = of_both / np.where(of_x > 0, of_x, 1.0)
+    left = of_y - slope * of_both
+    away = logs[1][period - 1 :] - means[1] - slope * (logs[0][period - 1 :] - means[0])
+    is_line = (left > 1e-12 * of_y) & (left <= (1 - least) * of_y)
+    z = np.where(is_line, away / np.sqrt(np.where(is_line, left, 1.0) / period), 0.0)
+    out[period - 1 :] = np.where(np.isnan(of_both), np.nan, z)
+    return out

@@ -31,6 +31,7 @@ REGISTRY = {
     "ENHANCED": "enhanced",
     "HIGH_RISK": "high_risk",
     "ENSEMBLE": "ensemble",
+    "PAIRS": "pairs",
 }
 """Name in tables and the database -> module in this package, which is also its key in strategies.yaml."""
 

@@ -51,7 +51,7 @@ class StrategyRule:
     name: str
     params: type[Any]
     """A NamedTuple of numbers with defaults. Fields named as in Sizing set the size."""
-    columns: Callable[[Bars, Any], Any]
+    columns: Callable[..., Any]
     """(bars, params) -> a NamedTuple of arrays as long as the bars; causal; NaN while warming up."""
     decide: Callable[[Any, Any, PositionView, Any], Decision]
     """(now, prev, held, params) -> Decision; two rows of the columns, pure arithmetic."""
@@ -65,6 +65,8 @@ class StrategyRule:
     """A ladder holds numbered rungs, each a lot with its own take-profit."""
     history: Callable[[Any], int] | None = None
     """params -> bars that a live window needs, where that is not `MEMORY` times the longest period."""
+    partner: Callable[[str], str] | None = None
+    """symbol -> another whose closes `columns` takes as a third argument; strategies.pairing binds them."""
 
     def make_params(self, given: Mapping[str, object]) -> Any:
         """Return the rule's own parameters with defaults filled in. Raises UsageError naming every problem.

@@ -1,6 +1,33 @@
-"""Parameters with which a strategy trades often on the short random markets of tests, and how trades end."""
+"""What tests on short random markets need to know of each strategy: parameters with which it trades often,
+how its trades end, and a partner's candles for one that looks at two symbols.
+"""
 
 from __future__ import annotations
+
+import numpy as np
+
+from core.domain import Bars
+from strategies.pairing import bind
+from strategies.registry import Strategy, load_strategy
+
+
+def partner(bars: Bars) -> Bars:
+    """Return candles of a symbol that costs about twice as much, by a factor that wanders and comes back.
+
+    Whole numbers and one division: the same on every machine.
+    """
+    state, away, factors = 12_345, 0, []
+    for _ in range(bars.ts.size):
+        state = 48271 * state % 0x7FFFFFFF
+        away = away * 7 // 8 + (state >> 15) % 81 - 40
+        factors.append(2 + away / 2048)
+    return bars._replace(close=bars.close * np.array(factors))
+
+
+def strategy_for(name: str, bars: Bars) -> Strategy:
+    """Return a strategy that can run on these bars, or on any part of them."""
+    return bind(load_strategy(name), partner(bars))
+
 
 LIVELY: dict[str, dict[str, float]] = {
     "SMA_CROSS": {"sma_fast": 5, "sma_slow": 15},
@@ -40,6 +67,14 @@ LIVELY: dict[str, dict[str, float]] = {
         "settle_bars": 1,
         "atr_stop_mult": 1.0,
     },
+    "PAIRS": {
+        "hedge_period": 20,
+        "entry_z": 1.0,
+        "exit_z": 0.2,
+        "shared_min": 0.1,
+        "time_period": 4,
+        "atr_stop_mult": 1.0,
+    },
 }
 """What is left out trades often enough by itself."""
 
@@ -61,5 +96,6 @@ ENDS: dict[str, set[str]] = {
     "ENHANCED": {"stop", "take", "rule", "end"},
     "HIGH_RISK": {"stop", "take", "rule", "end"},
     "ENSEMBLE": {"stop", "rule", "reduce", "end"},
+    "PAIRS": {"stop", "rule", "time", "end"},
 }
 """Every way in which its trades end; by default stop, take and the end of the data."""

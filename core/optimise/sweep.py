@@ -26,6 +26,7 @@ from core.results import STATISTICS
 from core.sizing import PLAIN, Choices, Gauges, Sizing
 from core.statistics import Scratch, compute, make_scratch
 from strategies.memo import Memo, keeping
+from strategies.pairing import bind
 from strategies.registry import load_strategy
 from strategies.rule import StrategyRule, can_trade, warm_up
 
@@ -59,6 +60,7 @@ class Task(NamedTuple):
 
     bars: Bars
     market: Market
+    rule: StrategyRule
     first_row: int
     """Row of the results that the first of them fills."""
     params: Sequence[ParamSet]
@@ -71,33 +73,39 @@ def sweep(
     costs: Costs | None = None,
     cash: float = 10_000.0,
     threads: int | None = None,
+    partners: Mapping[Series, Bars] | None = None,
 ) -> pd.DataFrame:
     """Run every parameter set over every series; return one row per run, in the order given.
 
     Columns: exchange, symbol, timeframe, every parameter, Backtesting.py's statistics under their own names
     (durations as Timedelta), and `Refused`, the entries that were wanted and not made. A series that ends
     before a set has warmed up has no statistics for it: NaN, no trades. `threads` None: as many as cores.
+    `partners` holds the second symbol's candles, by the series traded, for a strategy that looks at two.
     Raises UsageError for a bad parameter or nothing to run.
     """
-    rule = load_strategy(strategy).rule
+    chosen = load_strategy(strategy)
+    rule = chosen.rule
     params = [ParamSet(rule.make_params(given), rule.make_choices(given)) for given in param_sets]
     swept = Swept(rule, costs or Costs(), cash)
     found = np.full((len(markets) * len(params), len(STATISTICS) + 1), np.nan)
-    tasks = _tasks(markets, params)
+    rules = {series: bind(chosen, (partners or {}).get(series)).rule for series in markets}
+    tasks = _tasks(markets, rules, params)
     _work_off(tasks, swept, found, threads or os.cpu_count() or 1)
     return _table(markets, rule, params, found)
 
 
-def _tasks(markets: Mapping[Series, Bars], params: Sequence[ParamSet]) -> Iterator[Task]:
+def _tasks(
+    markets: Mapping[Series, Bars], rules: Mapping[Series, StrategyRule], params: Sequence[ParamSet]
+) -> Iterator[Task]:
     row = 0
-    for bars in markets.values():
+    for series, bars in markets.items():
         length = bars.close.size
         # A short series is one tile: several sets at a time would only need more memory.
         batch = 1 if length <= TILE else max(1, BATCH_BYTES // (8 * length))
         market = describe_market(bars)
         for start in range(0, len(params), batch):
             chosen = params[start : start + batch]
-            yield Task(bars, market, row, chosen)
+            yield Task(bars, market, rules[series], row, chosen)
             row += len(chosen)
 
 
@@ -178,7 +186,7 @@ class Workbench:
         """Run the task's parameter sets and fill their rows of the results."""
         self._make_room(task)
         length = task.bars.close.size
-        runs = [Run(self._swept.rule, task.bars, params, self._plain) for params in task.params]
+        runs = [Run(task.rule, task.bars, params, self._plain) for params in task.params]
         for run, curve in zip(runs, self._curves, strict=False):
             run.book[0, CASH] = self._swept.cash
             curve[: run.next] = self._swept.cash

@@ -19,8 +19,8 @@ import numpy as np
 from core.backtester import simulate
 from core.domain import Bars, Costs, Series
 from core.results import RunSpec
-from strategies.registry import REGISTRY, load_strategy
-from tests.lively import LIVELY
+from strategies.registry import REGISTRY
+from tests.lively import LIVELY, strategy_for
 from tests.markets import HOUR
 
 HERE = Path(__file__).parent
@@ -56,7 +56,7 @@ def golden_run(name: str) -> dict[str, Any]:
     spec = RunSpec(
         Series("golden", "BTC/USDT", "1h"), name, LIVELY.get(name, {}), Costs(0.001, 0.0005), 10_000.0
     )
-    result = simulate(golden_bars(), spec, load_strategy(name))
+    result = simulate(golden_bars(), spec, strategy_for(name, golden_bars()))
     trades = [trade._asdict() for trade in result.records]
     return {"params": dict(spec.params), "trades": trades, "equity": float(result.equity[-1])}
 

@@ -17,6 +17,7 @@ from db.base import open_engine
 from db.candles import upsert_bars
 from db.init_db import init_db
 from strategies.registry import REGISTRY
+from tests.lively import partner
 from tests.markets import random_bars
 
 SERIES = Series("binanceus", "BTC/USDT", "1h")
@@ -151,7 +152,8 @@ def test_all_strategies_are_compared_on_all_symbols_best_first(db_url: str) -> N
 
 
 def test_processes_give_the_same_results_as_one_process(db_url: str) -> None:
-    jobs = [Job(BARS, RunSpec(SERIES, name, {}, Costs(0.001), 10_000.0)) for name in REGISTRY]
+    other = partner(BARS)
+    jobs = [Job(BARS, RunSpec(SERIES, name, {}, Costs(0.001), 10_000.0), None, other) for name in REGISTRY]
     alone, shared = list(run_jobs(jobs, 1)), list(run_jobs(jobs, 2))
     assert compare(alone).equals(compare(shared))
     assert {r.spec.strategy: r.records for r in alone} == {r.spec.strategy: r.records for r in shared}

@@ -21,7 +21,7 @@ from core.risk.limits import Limits
 from core.risk_manager import RiskManager
 from core.session import Step
 from strategies.registry import REGISTRY, Strategy, load_strategy
-from tests.lively import LIVELY
+from tests.lively import LIVELY, strategy_for
 from tests.markets import random_bars
 from tests.scripted import SCRIPTED
 
@@ -82,8 +82,11 @@ def assert_equal(run: Replay, result: BacktestResult, bars: Bars) -> None:
 def test_one_strategy_replayed_is_its_backtest_trade_for_trade_on_forty_markets(name: str) -> None:
     trades = 0
     for seed in range(40):
-        spec, strategy = spec_of(name, seed, **LIVELY.get(name, {})), load_strategy(name)
-        bars = wild_bars(seed, 500 if name in FOUR else 300)
+        bars, spec = (
+            wild_bars(seed, 500 if name in FOUR else 300),
+            spec_of(name, seed, **LIVELY.get(name, {})),
+        )
+        strategy = strategy_for(name, bars)
         result = simulate(bars, spec, strategy)
         assert_equal(replay_one(bars, spec, strategy), result, bars)
         trades += len(result.records)
@@ -102,8 +105,8 @@ def test_arbitrary_orders_replayed_are_their_backtest_and_every_reason_occurs() 
 
 @pytest.mark.parametrize("name", REGISTRY)
 def test_columns_computed_once_decide_as_the_live_class_does(name: str) -> None:
-    spec, strategy = spec_of(name, 7, **LIVELY.get(name, {})), load_strategy(name)
-    bars = wild_bars(7)
+    bars, spec = wild_bars(7), spec_of(name, 7, **LIVELY.get(name, {}))
+    strategy = strategy_for(name, bars)
     fast, live = (replay_one(bars, spec, strategy, as_live=how) for how in (False, True))
     assert fast.trades == live.trades
     assert np.array_equal(fast.equity, live.equity)

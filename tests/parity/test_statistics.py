@@ -18,7 +18,7 @@ from core.market import describe_market
 from core.results import STATISTICS, RunSpec
 from core.statistics import as_series, compute, make_scratch
 from strategies.registry import REGISTRY
-from tests.lively import LIVELY
+from tests.lively import LIVELY, partner
 from tests.markets import random_bars
 from tests.reference import DAY, Outcome, differences, expected, random_run, random_trades
 
@@ -93,7 +93,8 @@ def test_both_engines_present_their_statistics_alike(name: str) -> None:
     bars = random_bars(3, 600)
     for costs in (Costs(0.001), Costs(0.0)):
         spec = RunSpec(Series("binanceus", "BTC/USDT", "1h"), name, LIVELY.get(name, {}), costs, 10_000.0)
-        plain, fast = backtester.run_backtest(bars, spec).stats, fast_backtester.run_fast(bars, spec).stats
+        runs = (backtester.run_backtest, fast_backtester.run_fast)
+        plain, fast = (run(bars, spec, partner=partner(bars)).stats for run in runs)
         assert len(plain) == len(STATISTICS) - (costs.commission == 0)
         assert differences(plain, fast) == []
         assert [str(value) for value in plain] == [str(value) for value in fast]

@@ -16,7 +16,7 @@ from core.optimise.param_sets import grid
 from core.optimise.sweep import sweep
 from core.results import RunSpec
 from strategies.registry import REGISTRY, load_strategy
-from tests.lively import LIVELY
+from tests.lively import LIVELY, partner
 from tests.markets import random_bars
 
 BTC, ETH = Series("binanceus", "BTC/USDT", "1h"), Series("binanceus", "ETH/USDT", "1h")
@@ -60,11 +60,13 @@ def test_every_row_is_the_single_run_s(
     monkeypatch.setattr(sweeps, "TILE", tile)
     monkeypatch.setattr(sweeps, "BATCH_BYTES", batch_bytes)
     monkeypatch.setattr(sweeps, "FIRST_TRADES", 130)
-    table = sweep(markets(), name, sets_of(name), COSTS, threads=2)
+    others = {series: partner(bars) for series, bars in markets().items()}
+    table = sweep(markets(), name, sets_of(name), COSTS, threads=2, partners=others)
     keys = [(series, given) for series in markets() for given in sets_of(name)]
     assert len(table) == len(keys)
     for found, (series, given) in zip(table.to_dict("records"), keys, strict=True):
-        alone = run_fast(markets()[series], RunSpec(series, name, given, COSTS, 10_000.0))
+        spec = RunSpec(series, name, given, COSTS, 10_000.0)
+        alone = run_fast(markets()[series], spec, partner=others[series])
         assert (found["exchange"], found["symbol"], found["timeframe"]) == tuple(series)
         assert all(found[key] == value for key, value in alone.spec.params.items())
         for key, value in alone.stats.items():

@@ -20,7 +20,7 @@ from core.sizing import PLAIN, Choices, Gauges
 from core.verify import Run, check_columns, compare_runs, run_live, verify
 from strategies.registry import REGISTRY, Strategy, load_strategy
 from strategies.rule import first_decision
-from tests.lively import ENDS, LIVELY
+from tests.lively import ENDS, LIVELY, partner, strategy_for
 from tests.markets import HOUR, START, random_bars
 from tests.scripted import SCRIPTED
 
@@ -53,7 +53,8 @@ def test_three_ways_agree_to_the_last_bit_on_forty_markets(name: str) -> None:
     length = 500 if name in FIRST_FOUR else 300
     trades, reasons = 0, set()
     for seed in range(40):
-        verdict = verify(wild_bars(seed, length), spec_of(name, seed, **LIVELY.get(name, {})), sampled=10)
+        bars, spec = wild_bars(seed, length), spec_of(name, seed, **LIVELY.get(name, {}))
+        verdict = verify(bars, spec, strategy_for(name, bars), sampled=10)
         assert verdict.differences == ()
         trades += len(verdict.runs[0].trades)
         reasons |= {trade.reason for trade in verdict.runs[0].trades}
@@ -139,9 +140,9 @@ def test_three_ways_agree_when_an_account_has_all_the_lots_it_keeps() -> None:
 def test_statistics_of_the_fast_engine_are_backtesting_py_s(name: str) -> None:
     for seed in (1, 2):
         spec = spec_of(name, seed, **LIVELY.get(name, {}))
+        bars, other = wild_bars(seed), partner(wild_bars(seed))
         plain, fast = (
-            backtester.run_backtest(wild_bars(seed), spec),
-            fast_backtester.run_fast(wild_bars(seed), spec),
+            run(bars, spec, partner=other) for run in (backtester.run_backtest, fast_backtester.run_fast)
         )
         assert plain.stats.index.symmetric_difference(fast.stats.index).empty
         for key in plain.stats.index:
@@ -151,7 +152,7 @@ def test_statistics_of_the_fast_engine_are_backtesting_py_s(name: str) -> None:
 
 @pytest.mark.parametrize("name", REGISTRY)
 def test_decide_compiled_equals_decide_plain_on_random_rows_nan_and_signed_zero_included(name: str) -> None:
-    rule = load_strategy(name).rule
+    rule = strategy_for(name, random_bars(1, 60)).rule
     rng = np.random.default_rng(5)
     kind = type(rule.columns(random_bars(1, 60), rule.params()))
     odd = np.array([0.0, -0.0, np.nan, np.inf, 1.0])
@@ -291,7 +292,8 @@ def test_too_short_a_live_window_is_noticed(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("name", REGISTRY)
 def test_the_loop_run_as_plain_python_gives_what_the_compiled_one_gives(name: str) -> None:
-    rule, bars = load_strategy(name).rule, wild_bars(4)
+    bars = wild_bars(4)
+    rule = strategy_for(name, bars).rule
     params, costs = rule.make_params(LIVELY.get(name, {})), COSTS[1]
     run = kernel_module.simulate(bars, rule, params, 10_000.0, costs)
     columns = rule.columns(bars, params)

@@ -16,11 +16,14 @@ from core.bars import frame_from_bars
 from core.domain import FLAT, Bars, PositionView
 from strategies.registry import REGISTRY, load_strategy
 from strategies.rule import first_decision, row
-from tests.lively import LIVELY
+from tests.lively import LIVELY, strategy_for
 from tests.markets import random_bars
 
-PURE = (ast.BinOp, ast.BoolOp, ast.UnaryOp, ast.Compare, ast.Name, ast.Attribute, ast.Constant, ast.Call)
-LOPSIDED = {"TREND_EMA", "GRID_LR", "SQZ_BO", "ENSEMBLE"}
+PURE = (
+    *(ast.BinOp, ast.BoolOp, ast.UnaryOp, ast.Compare, ast.IfExp),
+    *(ast.Name, ast.Attribute, ast.Constant, ast.Call),
+)
+LOPSIDED = {"TREND_EMA", "GRID_LR", "SQZ_BO", "ENSEMBLE", "PAIRS"}
 """Long only, or measured against the price's level: all others treat up and down alike."""
 SLOW = {"ENSEMBLE"}
 """Warm up longer, with their defaults, than the markets here last."""
@@ -39,8 +42,8 @@ def same(one: Any, other: Any) -> bool:
 @settings(max_examples=20)
 @given(seed=st.integers(0, 10_000), cut=st.integers(1, 250))
 def test_columns_depend_on_the_past_alone_bit_for_bit(name: str, seed: int, cut: int) -> None:
-    rule = load_strategy(name).rule
     bars = random_bars(seed, 260)
+    rule = strategy_for(name, bars).rule
     whole = rule.columns(bars, params_of(name))
     part = rule.columns(bars.until(cut), params_of(name))
     for all_bars, some in zip(whole, part, strict=True):
@@ -52,9 +55,9 @@ def test_columns_depend_on_the_past_alone_bit_for_bit(name: str, seed: int, cut:
 @settings(max_examples=10)
 @given(seed=st.integers(0, 10_000))
 def test_the_live_class_decides_as_the_rule_does_on_the_whole_history(name: str, seed: int) -> None:
-    strategy = load_strategy(name)
-    rule, params = strategy.rule, params_of(name)
     bars = random_bars(seed, 2300)
+    strategy = strategy_for(name, bars)
+    rule, params = strategy.rule, params_of(name)
     columns = rule.columns(bars, params)
     live = strategy.live({"params": params._asdict()})
     frame = frame_from_bars(bars)
@@ -91,8 +94,8 @@ def test_decide_is_pure_arithmetic(name: str) -> None:
 @settings(max_examples=20)
 @given(seed=st.integers(0, 10_000))
 def test_decisions_are_repeatable_and_their_stops_are_on_the_right_side(name: str, seed: int) -> None:
-    rule = load_strategy(name).rule
     bars = random_bars(seed, 400)
+    rule = strategy_for(name, bars).rule
     params = params_of(name)
     columns = rule.columns(bars, params)
     for i in range(first_decision(columns), bars.close.size):
@@ -111,8 +114,8 @@ def test_decisions_are_repeatable_and_their_stops_are_on_the_right_side(name: st
 @settings(max_examples=10)
 @given(seed=st.integers(0, 10_000))
 def test_no_column_lacks_a_value_once_warm(name: str, seed: int) -> None:
-    rule = load_strategy(name).rule
-    columns = rule.columns(random_bars(seed, 500), params_of(name))
+    bars = random_bars(seed, 500)
+    columns = strategy_for(name, bars).rule.columns(bars, params_of(name))
     first = first_decision(columns) - 1
     assert first < 200
     for field, column in zip(columns._fields, columns, strict=True):
@@ -123,9 +126,10 @@ def test_no_column_lacks_a_value_once_warm(name: str, seed: int) -> None:
 @settings(max_examples=5)
 @given(seed=st.integers(0, 10_000))
 def test_a_row_without_values_never_opens_a_trade(name: str, seed: int) -> None:
-    rule = load_strategy(name).rule
+    bars = random_bars(seed, 300)
+    rule = strategy_for(name, bars).rule
     params = rule.make_params(LIVELY.get(name, {}))
-    columns = rule.columns(random_bars(seed, 300), params)
+    columns = rule.columns(bars, params)
     missing = type(columns)(*[float("nan")] * len(columns))
     for i in range(first_decision(columns), 280, 7):
         for prev in (row(columns, i), missing):

@@ -24,6 +24,7 @@ from db.candles import read_bars, upsert_bars
 from db.init_db import init_db
 from strategies import indicators
 from strategies.registry import REGISTRY
+from tests.lively import partner
 from tests.markets import random_bars
 from tests.stored import HOUR, SERIES, START, bars_at, make_database, run_sql, same_bars, url_of
 
@@ -225,7 +226,8 @@ def spec(name: str) -> RunSpec:
 def test_backtesting_takes_mapped_bars(market: Bars) -> None:
     copy = copy_of(market)
     for name in REGISTRY:
-        mapped, plain = (next(run_jobs([Job(bars, spec(name))], 1)) for bars in (market, copy))
+        jobs = [Job(bars, spec(name), partner=partner(copy)) for bars in (market, copy)]
+        mapped, plain = (next(run_jobs([job], 1)) for job in jobs)
         assert mapped.records == plain.records
         assert mapped.data == plain.data
 

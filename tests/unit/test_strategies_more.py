@@ -14,8 +14,9 @@ from core.backtester import simulate
 from core.domain import NAN, Bars, Costs, Decision, PositionView, Reason, Series
 from core.ensemble.ensemble import KINDS
 from core.results import RunSpec
-from strategies import momentum, turtle
-from strategies.registry import load_strategy
+from strategies import indicators_momentum, momentum, turtle
+from strategies.pairing import bind
+from strategies.registry import Strategy, load_strategy
 from tests.markets import make_bars
 
 SPAN = 4.0
@@ -50,9 +51,15 @@ def mirrored(bars: Bars) -> Bars:
 
 def trades(name: str, bars: Bars, **params: float) -> list[Told]:
     """Return what a strategy does without costs."""
+    return trades_of(load_strategy(name), bars, **params)
+
+
+def trades_of(strategy: Strategy, bars: Bars, **params: float) -> list[Told]:
+    """Return what a strategy that is at hand does without costs."""
+    name = strategy.rule.name
     given = {"atr_period": 2, **params} if name != "MOMENTUM" else params
     spec = RunSpec(Series("binanceus", "BTC/USDT", "1h"), name, given, Costs(0.0), 10_000.0)
-    found = simulate(bars, spec, load_strategy(name)).records
+    found = simulate(bars, spec, strategy).records
     index = {stamp: i for i, stamp in enumerate(bars.ts.tolist())}
     return [
         Told(t.side, index[t.entry_ts], t.entry_price, index[t.exit_ts], t.exit_price, t.reason)
@@ -240,7 +247,7 @@ class TestMomentumHolding:
     """Long from 100 with a first risk of 6, told by the take at 160."""
 
     HELD = PositionView(1, 100.0, 94.0, 160.0, 10, 0, 1.0)
-    ROW = momentum.Columns(close=104.0, side=0.0, lean=1.0, told=0.0, atr=4.0)
+    ROW = indicators_momentum.Columns(close=104.0, side=0.0, lean=1.0, told=0.0, atr=4.0)
 
     def decide(self, held: PositionView | None = None, **change: float) -> Decision:
         row = self.ROW._replace(**change)
@@ -298,6 +305,36 @@ def test_an_ensemble_waits_while_the_kind_of_market_is_new() -> None:
     given = {**ALONE, "settle_bars": 9, "hurst_period": 32, "rank_period": 40, "atr_stop_mult": 20.0}
     found = trades("ENSEMBLE", candles(*[100.0] * 200, *way), **given)
     assert found == [("LONG", 201, 103, 212, 91, "rule")]
+
+
+PAIR_OTHER = candles(200, 204, 200, 204, 200, 204, 200, 204, 200, 202, 204, 200, 204)
+PAIRS = {"hedge_period": 6, "entry_z": 1.5, "exit_z": 0.5, "atr_stop_mult": 3.0}
+
+
+def pairs(bars: Bars, other: Bars = PAIR_OTHER, **given: float) -> list[Told]:
+    return trades_of(bind(load_strategy("PAIRS"), other), bars, **{**PAIRS, **given})
+
+
+def test_pairs_buys_a_fall_that_its_partner_does_not_share() -> None:
+    # Half the partner's price until bar 8, which is 2 deviations below the line; bar 9 is 0.76, bar 10 on it.
+    bars = candles(100, 102, 100, 102, 100, 102, 100, 102, 97, 99.5, 102, 100, 102)
+    assert pairs(bars) == [("LONG", 9, 97, 11, 102, "rule")]
+    # A stop an eighth of the ATR of 4.25 below 97, which bar 9 reaches.
+    assert pairs(bars, atr_stop_mult=0.125) == [("LONG", 9, 97, 9, 96.46875, "stop")]
+    # The line explains half of the variance, not nearly all of it.
+    assert pairs(bars, shared_min=0.99) == []
+
+
+def test_pairs_sells_a_rise_that_its_partner_does_not_share() -> None:
+    bars = candles(100, 102, 100, 102, 100, 102, 100, 102, 101, 101, 102, 100, 102)
+    assert pairs(bars) == [("SHORT", 9, 101, 10, 101, "rule")]
+
+
+def test_pairs_does_not_wait_for_ever() -> None:
+    # Both stand still from bar 8 on: 2, 1.2, 0.7 and 0.5 deviations below the line, as it comes to them.
+    bars = candles(100, 102, 100, 102, 100, 102, 100, 102, *[97] * 5)
+    other = candles(200, 204, 200, 204, 200, 204, 200, 204, *[200] * 5)
+    assert pairs(bars, other, time_period=2) == [("LONG", 9, 97, 12, 97, "time")]
 
 
 def test_turtle_never_moves_its_stop_back() -> None:

@@ -1,0 +1,79 @@
+"""Pairs (PAIRS): trade a symbol back to where its partner, bitcoin or for itself ether, says it should be.
+
+Entry   flat; log price `entry_z` deviations below its line on the partner's log price: long; above: short.
+        Fitted to `hedge_period` bars; a line that explains less than `shared_min` of them is none.
+Exit    within `exit_z`: by rule; after `time_period` bars: by time; stop `atr_stop_mult` ATRs from the close.
+Source  the project's documents, "statistical arbitrage"; Gatev, Goetzmann, Rouwenhorst (2006).
+"""
+
+from __future__ import annotations
+
+from typing import Generic, NamedTuple
+
+from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold
+from strategies.base import BacktestStrategy, BaseStrategy
+from strategies.indicators import atr
+from strategies.indicators_more import residual
+from strategies.pairing import given, partner_of
+from strategies.rule import WILDER, StrategyRule, T
+
+
+class Params(NamedTuple):
+    """Periods in bars, distances from the line in deviations, the stop in ATRs."""
+
+    hedge_period: int = 120
+    entry_z: float = 2.0
+    exit_z: float = 0.5
+    shared_min: float = 0.5
+    time_period: int = 60
+    atr_period: int = 14
+    atr_stop_mult: float = 4.0
+    risk_per_trade: float = 0.01
+
+
+class Columns(NamedTuple, Generic[T]):
+    """What the decision reads, per bar."""
+
+    close: T
+    z: T
+    atr: T
+
+
+def columns(bars: Bars, p: Params, other: FloatArray | None = None) -> Columns[FloatArray]:
+    """Compute the columns from the bars and the partner's closes; arrays as long as the bars."""
+    z = residual(given(other, "PAIRS"), bars.close, p.hedge_period, p.shared_min)
+    return Columns(bars.close, z, atr(*bars[2:5], p.atr_period))
+
+
+def decide(now: Columns[float], prev: Columns[float], held: PositionView, p: Params) -> Decision:
+    """Return the position wanted from the next open on."""
+    if held.side == 0 and abs(now.z) > p.entry_z:
+        side = (now.z < 0) - (now.z > 0)
+        return enter(side, now.close - side * p.atr_stop_mult * now.atr)
+    if held.side != 0 and held.side * now.z > -p.exit_z:
+        return flat(Reason.RULE)
+    return flat(Reason.TIME) if held.bars_held >= p.time_period else hold(held)
+
+
+RULE = StrategyRule(
+    name="PAIRS",
+    params=Params,
+    columns=columns,
+    decide=decide,
+    longest=lambda p: max(p.hedge_period, p.atr_period),
+    bounds={"entry_z": (0.0, 10.0), "exit_z": (0.0, 10.0), "shared_min": (0.0, 1.0)},
+    history=lambda p: max(p.hedge_period + 1, WILDER * p.atr_period),
+    partner=partner_of,
+)
+
+
+class PairsBacktest(BacktestStrategy):
+    """PAIRS on Backtesting.py."""
+
+    rule = RULE
+
+
+class PairsLive(BaseStrategy):
+    """PAIRS bar by bar."""
+
+    rule = RULE

@@ -1,0 +1,124 @@
+"""A second symbol's closes, joined by time; the line between two symbols."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.backtest_plan import partner_bars
+from core.backtester import run_backtest
+from core.domain import Bars, Costs, Series
+from core.errors import UsageError
+from core.kernel import kernel
+from core.results import RunSpec
+from strategies.indicators_more import residual
+from strategies.pairing import Growing, as_of, bind, partner_of
+from strategies.registry import load_strategy
+from tests.lively import partner
+from tests.markets import HOUR, make_bars, random_bars
+
+FLAT = (100.0, 100.0, 100.0, 100.0)
+
+
+def closes(*values: float) -> Bars:
+    bars = make_bars(*[FLAT] * len(values))
+    return bars._replace(close=np.array(values))
+
+
+def test_bitcoin_is_everybody_s_partner_and_ether_bitcoin_s() -> None:
+    assert partner_of("ETH/USDT") == "BTC/USDT"
+    assert partner_of("BTC/USD") == "ETH/USD"
+    assert partner_of("SOL/USDT:USDT") == "BTC/USDT:USDT"
+
+
+def test_a_bar_knows_the_partner_s_last_close_and_none_before_its_first() -> None:
+    bars, other = closes(1, 2, 3, 4, 5), closes(10, 20, 30, 40, 50)
+    kept = np.array([1, 3])
+    gappy = other._replace(ts=other.ts[kept], close=other.close[kept])
+    assert np.array_equal(as_of(bars.ts, gappy), [np.nan, 20, 20, 40, 40], equal_nan=True)
+    assert np.isnan(as_of(bars.ts, other.until(0))).all()
+
+
+def test_later_candles_of_the_partner_change_nothing() -> None:
+    bars, other = random_bars(1, 200), partner(random_bars(1, 200))
+    rule = bind(load_strategy("PAIRS"), other).rule
+    cut = bind(load_strategy("PAIRS"), other.until(150)).rule
+    params = rule.make_params({"hedge_period": 30})
+    for whole, part in zip(rule.columns(bars, params), cut.columns(bars.until(150), params), strict=True):
+        assert np.array_equal(whole[:150], part, equal_nan=True)
+
+
+def test_a_partner_that_grows_is_one_that_was_there() -> None:
+    bars, other = random_bars(1, 200), partner(random_bars(1, 200))
+    growing = Growing(100)
+    rule = bind(load_strategy("PAIRS"), growing).rule
+    whole = bind(load_strategy("PAIRS"), other).rule
+    params = rule.make_params({"hedge_period": 30})
+    for ts, close in zip(other.ts.tolist(), other.close.tolist(), strict=True):
+        growing.take(ts, close)
+        growing.take(ts - HOUR, 1.0)
+    assert growing.ts.size == 100
+    assert growing.close[-1] == other.close[-1]
+    found, wanted = (one.columns(bars.since(bars.ts.size - 100), params) for one in (rule, whole))
+    assert found.z[-1] == wanted.z[-1]
+
+
+def test_a_strategy_that_was_given_no_partner_says_so() -> None:
+    spec = RunSpec(Series("binanceus", "ETH/USDT", "1h"), "PAIRS", {}, Costs(), 1000.0)
+    with pytest.raises(UsageError, match="PAIRS looks at a second symbol"):
+        run_backtest(random_bars(1, 300), spec)
+
+
+def test_one_that_needs_none_stays_as_it_is() -> None:
+    plain = load_strategy("TREND_EMA")
+    assert bind(plain, random_bars(1, 30)) is plain
+    assert bind(load_strategy("PAIRS"), None).rule is load_strategy("PAIRS").rule
+
+
+def test_every_binding_decides_with_the_same_compiled_code() -> None:
+    one, other = (bind(load_strategy("PAIRS"), random_bars(seed, 50)) for seed in (1, 2))
+    assert one.rule is not other.rule
+    assert kernel(one.rule) is kernel(other.rule)
+    assert one.backtest.rule is one.rule
+    assert one.live.rule is one.rule
+
+
+class Source:
+    """Answers with what it was asked for."""
+
+    asked: list[object] = []
+
+    def get_bars(self, *given: object, **options: object) -> Bars:
+        self.asked.append((given, options))
+        return random_bars(1, 10)
+
+
+def test_the_partner_s_candles_are_asked_for_where_a_strategy_has_one() -> None:
+    source, bars = Source(), closes(1, 2, 3)
+    series = Series("binanceus", "ETH/USDT", "1h")
+    assert partner_bars(source, "TREND_EMA", series, bars) is None  # type: ignore[arg-type]
+    assert partner_bars(source, "PAIRS", series, bars) is not None  # type: ignore[arg-type]
+    span = {"start": int(bars.ts[0]), "end": int(bars.ts[-1]) + 1}
+    assert source.asked == [(("BTC/USDT", "1h", None), span)]
+
+
+def test_the_residual_is_that_of_a_least_squares_line() -> None:
+    bars = random_bars(3, 120)
+    other = partner(bars).close
+    found = residual(other, bars.close, 30, 0.0)
+    assert np.isnan(found[:29]).all()
+    for i in (29, 64, bars.ts.size - 1):
+        x, y = np.log(other[i - 29 : i + 1]), np.log(bars.close[i - 29 : i + 1])
+        away = y - np.polyval(np.polyfit(x, y, 1), x)
+        assert found[i] == pytest.approx(away[-1] / away.std(), rel=1e-6)
+
+
+def test_there_is_no_residual_without_a_line() -> None:
+    rise = np.arange(1.0, 41.0)
+    noise = 100 + np.random.default_rng(1).normal(0, 1, 40)
+    assert (residual(rise, np.full(40, 60_000.37), 10, 0.0)[9:] == 0).all()
+    assert (residual(np.full(40, 60_000.37), noise, 10, 0.01)[9:] == 0).all()
+    assert (residual(rise, rise**2, 10, 0.0)[9:] == 0).all()
+    assert np.isnan(residual(rise[:5], rise[:5], 10, 0.0)).all()
+    behind = np.concatenate([[np.nan] * 5, noise[5:]])
+    assert np.flatnonzero(~np.isnan(residual(behind, noise, 10, 0.0)))[0] == 14
