@@ -84,23 +84,6 @@ def parse_params(texts: Iterable[str]) -> dict[str, float]:
     return found
 
 
-def parse_params(texts: Iterable[str]) -> dict[str, float]:
-    """Return {name: value} for texts like `ema_fast=10`, each name once. Raises UsageError for others."""
-    found: dict[str, float] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        try:
-            number = float(value)
-        except ValueError:
-            number = None
-        if not (equals and name.strip()) or number is None:
-            raise UsageError(f"--param: wanted NAME=NUMBER (ema_fast=10), got {text!r}")
-        if name.strip() in found:
-            raise UsageError(f"--param: {name.strip()} is given twice: keep one")
-        found[name.strip()] = number
-    return found
-
-
 def split_names(texts: Iterable[str]) -> list[str]:
     """Return the names of a repeated option whose values may hold several, separated by commas."""
     names = [name.strip() for text in texts for name in text.split(",")]
