@@ -7,7 +7,7 @@ strategy's decision comes from. Synchronous: no I/O, no clock, no chance; the sa
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from core.domain import Bar, Decision, PositionView
@@ -152,6 +152,11 @@ class Session:
         self._tracks: dict[Series, _Track] = {}
         self._of_series: dict[Series, list[Slot]] = {}
         self._series_of: dict[tuple[str, str], Series] = {}
+        self._followers: dict[Series, list[Callable[[int, float], object]]] = {}
+
+    def follow(self, symbol: str, timeframe: str, take: Callable[[int, float], object]) -> None:
+        """Tell open time and close of each new bar of a series, before anything is decided at its close."""
+        self._followers.setdefault((symbol, timeframe), []).append(take)
 
     def add(self, strategy: str, symbol: str, plan: Plan, decider: Decider) -> None:
         """Let a strategy trade a symbol. Raises UsageError when it does already."""
@@ -183,6 +188,8 @@ class Session:
             self._track(bar).add(bar.ts, bar.end)
             self.portfolio.mark(bar.symbol, bar.close)
             self.risk.see(bar)
+            for take in self._followers.get((bar.symbol, bar.timeframe), ()):
+                take(bar.ts, bar.close)
         step = self.on_events(self.gateway.on_bars(new), new[0].end)
         choices: list[Choice] = []
         outcomes: list[Outcome] = list(step.outcomes)

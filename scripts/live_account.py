@@ -39,7 +39,7 @@ from core.paper_gateway import PaperGateway
 from core.portfolio import Portfolio
 from core.risk.limits import Market
 from core.risk_manager import RiskManager
-from core.session import LiveDecider, Session
+from core.session import KEPT, LiveDecider, Session
 from core.settings import Settings, environment
 from core.utils import format_time, now_ms, timeframe_ms
 from core.version import code_version
@@ -48,6 +48,7 @@ from db.candles import last_ts, read_bars, upsert_bars
 from db.init_db import get_db_url
 from scripts import cli
 from scripts.replay_command import risk_of
+from strategies.pairing import Growing, bind
 from strategies.registry import load_strategy
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -117,7 +118,7 @@ def open_account(given: Opening) -> tuple[Loop, RunBook]:
     else:
         desk.open(session, kept)
     book = _begin_run(given, session, desk)
-    feed = Feed(world.read, [Series(world.label, one.symbol, one.timeframe) for one in given.wanted], since)
+    feed = Feed(world.read, since, since)
     price = None if world.client is None else world.price
     return Loop(world.label, session, feed, book, say, desk, price), book
 
@@ -231,7 +232,8 @@ def warmed_up(
     now = world.now()
     for member in wanted:
         series, step = Series(world.label, member.symbol, member.timeframe), timeframe_ms(member.timeframe)
-        strategy = load_strategy(member.strategy)
+        partner = Growing(KEPT)
+        strategy = bind(load_strategy(member.strategy), partner)
         deciding = strategy.live({"params": dict(member.params)})
         # Of a new account the newest closed bar is left for the loop, to be decided on if it closed just now.
         known = decided.get((member.symbol, member.timeframe))
@@ -252,8 +254,23 @@ def warmed_up(
         session.portfolio.mark(member.symbol, float(bars.close[-1]))
         session.risk.remember(member.symbol, member.timeframe, bars)
         since[series] = int(bars.ts[-1])
+        if strategy.rule.partner is not None:
+            other = series._replace(symbol=strategy.rule.partner(member.symbol))
+            newest = max(end, decided.get((other.symbol, other.timeframe), 0) + step)
+            seen = world.read(other, end - deciding.window * step, newest)
+            since.setdefault(other, _follow(session, partner, other, seen))
         say(f"{member.strategy} on {series}: warmed up with {bars.close.size:,} candles")
     return since
+
+
+def _follow(session: Session, partner: Growing, series: Series, seen: Bars) -> int:
+    """Let a partner grow from the candles seen of it; return the newest. Raises NoDataError without any."""
+    if not seen.ts.size:
+        raise NoDataError(f"a strategy looks at {series} too, which has no candles: load them first")
+    for ts, close in zip(seen.ts.tolist(), seen.close.tolist(), strict=True):
+        partner.take(ts, close)
+    session.follow(series.symbol, series.timeframe, partner.take)
+    return int(seen.ts[-1])
 
 
 def world_of(args: argparse.Namespace, settings: Settings, engine: Engine, opened: ExitStack) -> World:

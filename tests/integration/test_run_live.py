@@ -94,6 +94,23 @@ def test_a_restart_after_hours_takes_every_bar_it_missed_and_trusts_its_strategi
     assert "failed" not in said.err + said.out
 
 
+def test_a_strategy_that_looks_at_two_symbols_follows_both(
+    sim: RunningSim, time: FakeTime, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = ["--symbol", "ETH/USDT", "--strategy", "PAIRS", "--timeframe", "1h"]
+    assert run_live.main(["--once", *both, *KEPT, "--db-url", url]) == 0
+    for _ in range(2):
+        time.now += 3 * HOUR
+        assert run_live.main(["--once", *both, *KEPT, "--db-url", url]) == 0
+    assert equity_times(url) == [NOON + bar * HOUR for bar in range(7)]
+    said = capsys.readouterr()
+    assert "failed" not in said.err + said.out
+    assert "missing" not in said.err
+    run_live.main(["--status", "--db-url", url])
+    lines = capsys.readouterr().out.splitlines()
+    assert "  binanceus-synthetic BTC/USDT 1h: newest candle 2024-01-01 17:00 UTC" in lines
+
+
 def test_the_status_is_that_of_the_newest_run_and_also_a_document(
     sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,14 +7,21 @@ import pytest
 
 from core.backtest_plan import partner_bars
 from core.backtester import run_backtest
-from core.domain import Bars, Costs, Series
+from core.domain import Bar, Bars, Costs, Series
 from core.errors import UsageError
+from core.execution import Executor, Plan
 from core.kernel import kernel
+from core.lots import Trade
+from core.paper_gateway import PaperGateway
+from core.portfolio import Portfolio
+from core.replay import Account, Feed, replay
 from core.results import RunSpec
+from core.risk_manager import wide_open
+from core.session import LiveDecider, Session
 from strategies.indicators_more import residual
 from strategies.pairing import Growing, as_of, bind, partner_of
 from strategies.registry import load_strategy
-from tests.lively import partner
+from tests.lively import LIVELY, partner
 from tests.markets import HOUR, make_bars, random_bars
 
 FLAT = (100.0, 100.0, 100.0, 100.0)
@@ -122,3 +129,29 @@ def test_there_is_no_residual_without_a_line() -> None:
     assert np.isnan(residual(rise[:5], rise[:5], 10, 0.0)).all()
     behind = np.concatenate([[np.nan] * 5, noise[5:]])
     assert np.flatnonzero(~np.isnan(residual(behind, noise, 10, 0.0)))[0] == 14
+
+
+def test_a_session_that_sees_both_close_trades_as_its_backtest_does() -> None:
+    bars, costs, params = random_bars(2, 400), Costs(0.001), LIVELY["PAIRS"]
+    other = partner(bars)
+    whole = bind(load_strategy("PAIRS"), other)
+    wanted = replay([Feed("PAIRS", whole, params, "ETH/USDT", "1h", bars)], Account(10_000.0, costs))
+    growing = Growing(900)
+    live = bind(load_strategy("PAIRS"), growing)
+    portfolio, risk = Portfolio(10_000.0), wide_open(costs)
+    gateway = PaperGateway(portfolio.settled, costs, risk.markets)
+    session = Session(Executor(portfolio, risk, gateway, costs))
+    plan = Plan("1h", live.rule.sizing(live.rule.make_params(params)), is_ladder=False)
+    session.add("PAIRS", "ETH/USDT", plan, LiveDecider("ETH/USDT", live.live({"params": params})))
+    session.follow("BTC/USDT", "1h", growing.take)
+    trades: list[Trade] = []
+    for own, its in zip(rows("ETH/USDT", bars), rows("BTC/USDT", other), strict=True):
+        trades += session.on_bars([own, its]).trades
+    trades += session.on_events(gateway.close_at_the_end(), int(bars.ts[-1]) + HOUR).trades
+    assert len(trades) > 20
+    assert tuple(trades) == wanted.trades["PAIRS"]
+
+
+def rows(symbol: str, bars: Bars) -> list[Bar]:
+    table = zip(*(column.tolist() for column in bars), strict=True)
+    return [Bar(symbol, "1h", row[0], row[0] + HOUR, *row[1:]) for row in table]
