@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from core.errors import UsageError, unknown_name
+from core.sizing import NAMED_CHOICES, Choices
 from core.utils import timeframe_ms
 from strategies.registry import REGISTRY, canonical_name, load_strategy
 
@@ -81,6 +82,17 @@ def parse_params(texts: Iterable[str]) -> dict[str, float]:
         if name.strip() in found:
             raise UsageError(f"--param: {name.strip()} is given twice: keep one")
         found[name.strip()] = number
+    return found
+
+
+def named_sizing(names: Iterable[str]) -> dict[str, float]:
+    """Return the parameters that ways of sizing stand for. Raises UsageError for an unknown name."""
+    found: dict[str, float] = {}
+    for name in names:
+        if name not in NAMED_CHOICES:
+            raise UsageError(f"--sizing: {unknown_name('way of sizing', name, NAMED_CHOICES)}")
+        # Told to risk a fixed part, a strategy does so whatever strategies.yaml says.
+        found |= NAMED_CHOICES[name] or Choices()._asdict()
     return found
 
 

@@ -12,6 +12,7 @@ from core.backtest_persistence import check_saving, save_result
 from core.backtest_plan import (
     PlannedRun,
     check_params,
+    named_sizing,
     parse_params,
     partner_bars,
     plan_runs,
@@ -26,6 +27,7 @@ from core.reports.document import as_json, run_document, trades_csv
 from core.reports.table import print_comparison, print_table
 from core.results import BacktestResult, DataRange, RunSpec, describe_data, stats_text
 from core.settings import Settings
+from core.sizing import CHOICE_BOUNDS, Choices
 from core.utils import format_time, parse_time
 from db.status import is_synthetic
 from scripts import cli
@@ -81,7 +83,7 @@ def planned_jobs(args: argparse.Namespace, settings: Settings) -> list[Job]:
         strategies=split_names(args.strategy),
         symbols=[symbol.upper() for symbol in split_names(args.symbol)],
         timeframe=args.timeframe,
-        params=parse_params(args.param),
+        params={**named_sizing(split_names(args.sizing)), **parse_params(args.param)},
     )
     name = args.exchange or settings.exchange.name
     source = open_source(
@@ -218,6 +220,12 @@ def show_strategies(args: argparse.Namespace) -> int:
             rows.append([f"  {param}", f"{value:g}", f"{default:g}", f"{low:g} … {high:g}"])
         print_table(["  parameter", "set to", "default", "allowed"], rows)
         print()
+    print("any strategy, how its entries are sized (--sizing sets them by name)")
+    rows = [
+        [f"  {name}", f"{default:g}", "{:g} … {:g}".format(*CHOICE_BOUNDS[name])]
+        for name, default in Choices._field_defaults.items()
+    ]
+    print_table(["  parameter", "default", "allowed"], rows)
     return 0
 
 

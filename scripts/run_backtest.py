@@ -57,6 +57,13 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--all", action="store_true", help="every strategy enabled in config/strategies.yaml")
     what.add_argument("--strategy", action="append", default=[], metavar="NAME", help="one or more, by name")
     what.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="change a parameter")
+    what.add_argument(
+        "--sizing",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="fixed-risk, vol-target, half-kelly, regime, or several of them (default: strategies.yaml)",
+    )
     cli.add_strategies_file(what)
     what.add_argument("--list", action="store_true", help="show the strategies and their parameters")
     what.add_argument(

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from core.backtest_plan import check_params, parse_params, plan_runs, split_names
+from core.backtest_plan import check_params, named_sizing, parse_params, plan_runs, split_names
 from core.errors import UsageError
 from core.settings import Settings, StrategySettings, load_settings
+from core.sizing import Choices
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 
@@ -115,3 +116,18 @@ def test_a_bad_parameter_in_the_settings_is_reported_with_the_others() -> None:
 def test_an_entry_of_the_settings_under_another_name_is_refused_not_ignored(name: str) -> None:
     (line,) = check_params(name, {})
     assert line.startswith(f"unknown strategy {name!r}: did you mean trend_ema?")
+
+
+def test_ways_of_sizing_have_names() -> None:
+    assert named_sizing(["vol-target", "half-kelly"]) == {"vol_target": 0.15, "kelly_cap": 0.05}
+    assert named_sizing([]) == {}
+    assert named_sizing(["fixed-risk"]) == Choices()._asdict()
+    with pytest.raises(UsageError, match=r"--sizing: .*half-kelly"):
+        named_sizing(["half-kely"])
+
+
+def test_how_entries_are_sized_goes_to_every_strategy(settings: Settings) -> None:
+    plans = plan_runs(settings, strategies=["TREND_EMA", "GRID_LR"], params={"vol_target": 0.2})
+    assert {plan.params["vol_target"] for plan in plans} == {0.2}
+    (plain,) = plan_runs(settings, strategies=["TREND_EMA"], symbols=["BTC/USDT"], params={"kelly_cap": 0.0})
+    assert "kelly_cap" not in plain.params
