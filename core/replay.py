@@ -117,10 +117,10 @@ def replay(
     gateway = PaperGateway(portfolio.settled, account.costs, risk.markets)
     session = Session(Executor(portfolio, risk, gateway, account.costs))
     for feed in feeds:
-        _add(session, feed, as_live=as_live)
+        add(session, feed, as_live=as_live)
         gateway.follow(feed.name, feed.symbol, feed.timeframe)
     record = _Record(on_step)
-    for group in _groups(feeds):
+    for group in groups(feeds):
         record.add(session.on_bars(group), is_ruined=gateway.is_ruined)
     if record.times and not gateway.is_ruined:
         record.end(session.on_events(gateway.close_at_the_end(), record.times[-1]))
@@ -169,7 +169,8 @@ class _Record:
             self.on_step(step)
 
 
-def _add(session: Session, feed: Feed, *, as_live: bool) -> None:
+def add(session: Session, feed: Feed, *, as_live: bool = False) -> None:
+    """Let a feed's strategy trade in a session. Raises UsageError when it trades that symbol already."""
     rule = feed.strategy.rule
     params, choices = rule.make_params(feed.params), rule.make_choices(feed.params)
     decider: Decider = (
@@ -181,7 +182,7 @@ def _add(session: Session, feed: Feed, *, as_live: bool) -> None:
     session.add(feed.name, feed.symbol, plan, decider)
 
 
-def _groups(feeds: Sequence[Feed]) -> Iterator[list[Bar]]:
+def groups(feeds: Sequence[Feed]) -> Iterator[list[Bar]]:
     """Yield the bars of all series that close at one time, oldest first, each bar once. Raises UsageError."""
     series: dict[tuple[str, str], Bars] = {}
     for feed in feeds:

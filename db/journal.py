@@ -34,6 +34,7 @@ from db.journal_rows import (
     body_of,
     from_sql,
     hash_of,
+    stored,
     to_sql,
 )
 from db.order_models import NEVER_WAS, ORDER_TABLES
@@ -54,6 +55,12 @@ _TABLES: dict[type, str] = {
     EntryRow: "journal",
     CursorRow: "order_cursors",
 }
+
+
+_HEAD = """
+SELECT a.instance, a.epoch, j.seq, j.hash FROM trading_accounts a
+LEFT JOIN journal j ON j.account = a.account WHERE a.account = ? ORDER BY j.seq DESC LIMIT 1"""
+"""Who writes an account's books, and the newest entry of its journal."""
 
 
 class Claim(NamedTuple):
@@ -185,16 +192,14 @@ class Journal:
         Raises DatabaseError when another process has taken the books over.
         """
         with self._exclusive():
-            found = self.claimed()
-            if found is None or found != self._claim:
+            rows = self._all(_HEAD, self.account)
+            head = rows[0] if rows else None
+            if self._claim is None or head is None or head[:2] != self._claim:
                 raise DatabaseError(
                     f"database {self.name}: another process has taken over the account {self.account}: "
                     "nothing was stored; end this one"
                 )
-            head = self._one(
-                "SELECT seq, hash FROM journal WHERE account = ? ORDER BY seq DESC LIMIT 1", self.account
-            )
-            yield Writing(self, now, *(head or (0, BEGINNING)))
+            yield Writing(self, now, head[2] or 0, head[3] or BEGINNING)
 
     def intents(self, key: str | None = None) -> list[IntentRow]:
         """Return everything that was ever wanted, or what was wanted under one key."""
@@ -312,17 +317,30 @@ class Journal:
 
     def put(self, row: NamedTuple, *, replace: bool = False) -> None:
         """Store a row inside a transaction; `Writing` is who may."""
-        columns = ", ".join(("account", *row._fields))
-        marks = ", ".join("?" * (len(row) + 1))
-        verb = "INSERT OR REPLACE" if replace else "INSERT"
-        table = _TABLES[type(row)]
-        self._run(f"{verb} INTO {table} ({columns}) VALUES ({marks})", self.account, *to_sql(row))
+        self._run(_insertion(type(row), replace=replace), self.account, *to_sql(row))
+
+    def put_all(self, rows: list[PostingRow]) -> None:
+        """Store the lines of a transaction inside one; `Writing` is who may."""
+        kept = [(self.account, *to_sql(row)) for row in rows]
+        try:
+            self._connection.executemany(_insertion(PostingRow, replace=False), kept)
+        except sqlite3.Error as error:
+            raise database_error(error, self.name) from error
 
     def change(self, client_order_id: str, changed: dict[str, Any]) -> None:
         """Change fields of an order inside a transaction; `Writing` is who may."""
         sets = ", ".join(f"{name} = ?" for name in changed)
         statement = f"UPDATE orders SET {sets} WHERE account = ? AND client_order_id = ?"  # noqa: S608
         self._run(statement, *changed.values(), self.account, client_order_id)
+
+
+@cache
+def _insertion(kind: Any, *, replace: bool) -> str:
+    fields = kind._fields
+    columns, marks = ", ".join(("account", *fields)), ", ".join("?" * (len(fields) + 1))
+    verb = "INSERT OR REPLACE" if replace else "INSERT"
+    # Names of this module's own; what is given goes in as parameters.
+    return f"{verb} INTO {_TABLES[kind]} ({columns}) VALUES ({marks})"
 
 
 class Writing:
@@ -356,7 +374,7 @@ class Writing:
         """Store what became of an attempt."""
         pairs = zip(new._fields, old, new, strict=True)
         changed = {name: after for name, before, after in pairs if before != after}
-        kept = {name: value for name, value in zip(new._fields, to_sql(new), strict=True) if name in changed}
+        kept = {name: stored(name, after) for name, after in changed.items()}
         self._journal.change(new.client_order_id, kept)
         self.note("order", new.client_order_id, changed)
 
@@ -370,8 +388,7 @@ class Writing:
     def post(self, txn: str, lines: Iterable[tuple[str, str, Any]], *, told: bool = False) -> None:
         """Store a transaction's lines; `told` when no other entry implies them."""
         rows = [PostingRow(txn, *line) for line in lines]
-        for row in rows:
-            self._journal.put(row)
+        self._journal.put_all(rows)
         if told:
             kept = [[row.name, row.asset, *to_sql(row)[-1:]] for row in rows]
             self.note("adjustment", txn, {"lines": kept})

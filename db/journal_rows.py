@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 MONEY = frozenset({"amount", "price", "stop", "take", "reserve", "filled", "fee", "share"})
@@ -103,6 +104,8 @@ class CursorRow(NamedTuple):
     value: str
 
 
+_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+
 Row = TypeVar("Row", IntentRow, OrderRow, FillRow, PostingRow, EntryRow, CursorRow)
 
 
@@ -128,22 +131,35 @@ def stored(name: str, value: Any) -> Any:
 
 def to_sql(row: NamedTuple) -> list[Any]:
     """Return a row as the database keeps it."""
-    return [stored(name, value) for name, value in zip(row._fields, row, strict=True)]
+    kept: list[Any] = list(row)
+    for place in _money_of(row._fields):
+        if kept[place] is not None:
+            kept[place] = money_text(kept[place])
+    return kept
 
 
 def from_sql(kind: type[Row], values: Iterable[Any]) -> Row:
     """Return the row that the database keeps so."""
-    pairs = zip(kind._fields, values, strict=True)
-    return kind._make(Decimal(v) if name in MONEY and v is not None else v for name, v in pairs)
+    kept = list(values)
+    for place in _money_of(kind._fields):
+        if kept[place] is not None:
+            kept[place] = Decimal(str(kept[place]))
+    return kind._make(kept)
+
+
+@cache
+def _money_of(fields: tuple[str, ...]) -> tuple[int, ...]:
+    """Return which fields of a row are money."""
+    return tuple(place for place, name in enumerate(fields) if name in MONEY)
 
 
 def body_of(fields: Mapping[str, Any]) -> str:
     """Return an entry's body: the same text for the same fields."""
-    kept = {name: stored(name, value) for name, value in fields.items()}
-    return json.dumps(kept, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _JSON({name: stored(name, value) for name, value in fields.items()})
 
 
 def hash_of(before: str, account: str, seq: int, ts: int, kind: str, ref: str, body: str) -> str:
     """Return an entry's hash, in hex: it covers the entry and, by `before`, all earlier ones."""
-    text = json.dumps([before, account, seq, ts, kind, ref, body], separators=(",", ":"))
+    # With the lengths of what can hold anything, so that no two entries have one text.
+    text = f"{before} {seq} {ts} {len(account)} {account} {kind} {len(ref)} {ref} {body}"
     return hashlib.sha256(text.encode()).hexdigest()

@@ -15,12 +15,13 @@ from core.backtest_plan import check_params
 from core.errors import ExchangeError, UsageError
 from core.live.loop import Loop
 from core.live.watchdog import Watchdog
-from core.utils import format_time, now_ms
+from core.utils import now_ms
 from db import live
 from db.base import database_file
 from db.init_db import init_db
 from scripts import cli
-from scripts.live_account import Opening, World, check_orders, open_account, say, world_of
+from scripts.live_account import Opening, World, check_orders, open_account, world_of
+from scripts.live_output import Show, say, shown, tell_step
 from scripts.live_status import existing, show
 from scripts.replay_command import members, overrides
 
@@ -48,13 +49,16 @@ def trade(args: argparse.Namespace) -> int:
         opened.callback(signal.setitimer, signal.ITIMER_REAL, 0)
         engine = init_db(settings.db.url)
         opened.callback(engine.dispose)
-        if database_file(engine) is None:
+        file = database_file(engine)
+        if file is None:
             raise UsageError("an account is kept in a file: name a database other than memory")
+        show_now = opened.enter_context(shown(args, file))
         world = world_of(args, settings, engine, opened)
         loop, book = open_account(Opening(args, settings, engine, world, wanted, opened, asked))
         ending = "failed"
         try:
-            ending = follow(loop, world, asked, once=args.once)
+            ending = follow(loop, world, asked, show_now, once=args.once)
+            book.beat(loop.status(loop.looked_at), now_ms())
         finally:
             live.end_run(engine, book.run_id, ending, now_ms())
         say(f"ended: {ending}")
@@ -77,13 +81,14 @@ def _cut_short(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def follow(loop: Loop, world: World, asked: threading.Event, *, once: bool) -> str:
+def follow(loop: Loop, world: World, asked: threading.Event, show_now: Show, *, once: bool) -> str:
     """Step until a command, a signal or `once` ends it; return why it ended."""
     dog = Watchdog(HANGS, lambda: os._exit(HUNG), time.monotonic)
     dog.watch(HANGS / 10)
     try:
         while True:
             _look(loop, world, once=once)
+            show_now(loop.status(loop.looked_at))
             dog.alive()
             if loop.is_stopped:
                 return "told to stop"
@@ -105,10 +110,7 @@ def _look(loop: Loop, world: World, *, once: bool) -> None:
     """
     try:
         for step in loop.step(world.now()):
-            for event in step.fills:
-                fill = event.fill
-                say(f"{event.intent.strategy} {fill.side} {fill.amount} {fill.symbol} at {fill.price}")
-            say(f"{format_time(step.time)} UTC: equity {step.equity:,.2f}")
+            tell_step(step)
     except ExchangeError as error:
         if once:
             raise

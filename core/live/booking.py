@@ -49,7 +49,8 @@ class Booking(Desk):
         for execution in found:
             fill = execution.fill
             ahead = self._ahead(marks, [*sound, fill.id]) if whole else None
-            if not self._is_booked(fill):
+            # The marks are booked by their meaning, and they are read again each time.
+            if fill.id not in marks and not self._is_booked(fill):
                 try:
                     self._book(execution, ahead)
                 except Unowned:
@@ -125,7 +126,7 @@ class Booking(Desk):
         """Return the order of a fill, None for a foreign one. Raises Unowned when that cannot be said yet."""
         fill = execution.fill
         if fill.client_order_id:
-            return self.journal.order(fill.client_order_id)
+            return self.mirror.live.get(fill.client_order_id) or self.journal.order(fill.client_order_id)
         order = self.journal.order_at(fill.symbol, execution.order_id)
         if order is not None:
             return order

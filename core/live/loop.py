@@ -137,7 +137,9 @@ class Loop:
         steps = [self._take(list(group), now) for _, group in groupby(polled.bars, key=lambda bar: bar.end)]
         steps += self._between(now)
         self._watch(now)
-        if steps or now - self._beat >= BEAT:
+        if steps:
+            self._beat = now
+        elif now - self._beat >= BEAT:
             self._beat = now
             self._records.beat(self.status(now), now)
         return steps

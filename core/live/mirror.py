@@ -49,6 +49,10 @@ class Mirror:
                 if name == f"pos:{symbol}":
                     self._held[key] = EXACT.add(self._held[key], amount)
 
+    def want(self, row: IntentRow) -> None:
+        """Take in what a new order is for."""
+        self._intents[row.key] = row
+
     def intent(self, key: str) -> IntentRow:
         """Return what an order is for."""
         if key not in self._intents:

@@ -69,10 +69,12 @@ class OrderPath(Reconciling):
         mirror = self.mirror
         amount, why = self._allowed(intent)
         order = self._first_attempt(intent, terms, amount, why)
+        row = _row(approved)
         with self._writing() as tx:
-            tx.intent(_row(approved))
+            tx.intent(row)
             tx.new_order(order)
         mirror.take(order)
+        mirror.want(row)
         return order
 
     def step(self) -> list[Fill]:

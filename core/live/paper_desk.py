@@ -97,6 +97,8 @@ class PaperDesk(Journalled):
     def _moved(self, move: Callable[[], list[Event]]) -> list[Event]:
         owed = self._told_late()
         told = move()
+        if not (told or owed or self.waiting):
+            return []
         for event in told:
             if isinstance(event, Executed):
                 self._book(event)

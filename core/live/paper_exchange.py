@@ -136,8 +136,11 @@ class PaperExchange:
     def fills(self, symbol: str, after: str | None) -> Sequence[Execution]:
         """Return the executions after the one of this id; all that are remembered if that one is not."""
         found = self._executions[symbol]
-        place = next((i for i, one in enumerate(found, 1) if one.fill.id == after), 0)
-        return found[place:]
+        # What is asked for is new: it stands at the end.
+        for place in range(len(found), 0, -1):
+            if found[place - 1].fill.id == after:
+                return found[place:]
+        return list(found)
 
     def balances(self) -> Mapping[str, Balance]:
         """Return what the account has, by asset."""
@@ -159,9 +162,11 @@ class PaperExchange:
 
     def _let_in(self, concerns: Callable[[Intent], bool], turn: Iterable[str]) -> list[Event]:
         """Hand what arrived to the model, and return what it refuses; forget what is over."""
+        refused: list[Event] = []
+        if not self._orders:
+            return refused
         for name in [name for name, order in self._orders.items() if order.standing is not Standing.OPEN]:
             del self._names[self._orders.pop(name).intent.key]
-        refused: list[Event] = []
         rank = {key: number for number, key in enumerate(turn)}
         arrived, self._arrived = self._arrived, []
         for order in sorted(arrived, key=lambda one: rank.get(one.intent.key, len(rank))):
@@ -174,6 +179,8 @@ class PaperExchange:
         return refused
 
     def _noted(self, events: list[Event]) -> list[Event]:
+        if not events:
+            return events
         for event in events:
             if isinstance(event, Refused) and event.intent.key in self._names:
                 self._orders[self._names[event.intent.key]].standing = Standing.REJECTED

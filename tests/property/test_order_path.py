@@ -22,7 +22,7 @@ from tests.order_mutants import MUTANTS, BelievesAnyAnswer, SendsAgain, TakesErr
 from tests.order_schedules import STRATEGIES, Schedule, Wanted, full_design, intent, memory_view
 
 CHUNK = 125
-ENOUGH = 400
+ENOUGH = 800
 """Schedules within which every weakened path is caught."""
 
 

@@ -1,0 +1,119 @@
+"""What a bar of one strategy costs through the whole loop: decide, size, risk, journal, fill, records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+from bench.harness import Case
+from bench.kernel import CASH, COSTS, one_year
+from core.domain import Bar, Bars, Series
+from core.execution import Executor
+from core.live.desk import Policy
+from core.live.feed import Feed as LiveFeed
+from core.live.loop import Loop
+from core.live.order_path import OrderPath
+from core.live.paper_desk import PaperDesk, paper_desk
+from core.live.run_book import RunBook
+from core.live.snapshot import snapshot
+from core.paper_gateway import PaperGateway
+from core.portfolio import Portfolio
+from core.replay import Feed, add, groups
+from core.risk.limits import Limits
+from core.risk_manager import RiskManager
+from core.session import Session
+from db import live
+from db.init_db import init_db
+from db.journal import Journal, memory_journal, open_journal
+from strategies.registry import load_strategy
+
+BARS = 20_000
+ON_DISK = 2_000
+IN_MEMORY_TARGET, ON_DISK_TARGET = 1 / 20_000, 0.002
+"""Seconds a bar."""
+
+
+def cases(folder: Path) -> list[Case]:
+    """Return a bar with the journal in memory, and one with everything on disk."""
+    bars = one_year().until(BARS)
+    name = "TREND_EMA"
+    return [
+        Case(
+            f"loop of {name} with a journal in memory, a bar",
+            lambda: in_memory(bars, name),
+            target=IN_MEMORY_TARGET,
+            repeat=3,
+            units=(BARS, 1),
+        ),
+        Case(
+            f"loop of {name} with journal and records on disk, a bar",
+            lambda: on_disk(bars.until(ON_DISK), name, folder),
+            target=ON_DISK_TARGET,
+            repeat=1,
+            units=(ON_DISK, 1),
+        ),
+    ]
+
+
+def opened(journal: Journal, bars: Bars, name: str) -> tuple[Session, PaperDesk, Feed]:
+    """Return an account with one strategy, its journal and its bars."""
+    limits = Limits(None, 100, 100, 100, 20, 2, 0, 20, 500, 10, 5)
+    risk = RiskManager(0.01, None, limits, COSTS)
+    model = PaperGateway(CASH, COSTS, keep_trades=False)
+    desk = paper_desk(lambda venue: OrderPath(journal, venue, "bench", policy=Policy(settle_ms=0)), model)
+    session = Session(Executor(Portfolio(CASH), risk, desk, COSTS))
+    feed = Feed(name, load_strategy(name), {}, "BTC/USDT", "1m", bars)
+    add(session, feed)
+    desk.at(int(bars.ts[0]))
+    desk.open(session, ["BTC/USDT"], {"USDT": session.portfolio.cash}, None)
+    return session, desk, feed
+
+
+def in_memory(bars: Bars, name: str) -> int:
+    """Take all bars with a journal in memory and without records; return how many orders it had."""
+    journal = memory_journal("bench")
+    session, desk, feed = opened(journal, bars, name)
+    for group in groups([feed]):
+        desk.at(group[0].end)
+        session.on_bars(group)
+        desk.send()
+    return journal.length()
+
+
+def on_disk(bars: Bars, name: str, folder: Path) -> float:
+    """Take all bars as the loop does, everything on disk; return the median seconds of a bar."""
+    file = folder / f"loop-{perf_counter()}.db"
+    engine = init_db(f"sqlite:///{file}")
+    journal = open_journal(f"sqlite:///{file}", "bench")
+    try:
+        session, desk, feed = opened(journal, bars, name)
+        given = {"pid": 0, "code_version": "bench", "settings": {}, "now": 0}
+        run = live.start_run(engine, "bench", "replay", **given)  # type: ignore[arg-type]
+        book = RunBook(engine, "bench", run, lambda: snapshot(session, desk.applied))
+        series = Series("bench", "BTC/USDT", "1m")
+        since = {series: int(bars.ts[0]) - 60_000}
+        source = LiveFeed(reader(bars), [series], since)
+        loop = Loop("bench", session, source, book, lambda _: None, desk)
+        return median(_timed(loop, group) for group in islice(groups([feed]), None))
+    finally:
+        journal.close()
+        engine.dispose()
+
+
+def reader(bars: Bars) -> Callable[[Series, int, int], Bars]:
+    """Return what reads these bars for a feed."""
+
+    def read(_: Series, start: int, end: int) -> Bars:
+        first, stop = bars.ts.searchsorted([start, end])
+        return bars.until(int(stop)).since(int(first))
+
+    return read
+
+
+def _timed(loop: Loop, group: list[Bar]) -> float:
+    began = perf_counter()
+    loop.step(group[0].end)
+    return perf_counter() - began
