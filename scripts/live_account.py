@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -41,12 +40,13 @@ from core.risk.limits import Market
 from core.risk_manager import RiskManager
 from core.session import KEPT, LiveDecider, Session
 from core.settings import Settings, environment
-from core.utils import format_time, now_ms, timeframe_ms
+from core.utils import now_ms, timeframe_ms
 from core.version import code_version
 from db import live
 from db.candles import last_ts, read_bars, upsert_bars
 from db.init_db import get_db_url
 from scripts import cli
+from scripts.live_output import say
 from scripts.replay_command import risk_of
 from strategies.pairing import Growing, bind
 from strategies.registry import load_strategy
@@ -106,7 +106,8 @@ def open_account(given: Opening) -> tuple[Loop, RunBook]:
     if stored is not None and args.cash is not None:
         raise UsageError(f"--cash is of a new account, {args.account} has begun: name another --account")
     steps = {symbol: market.step for symbol, market in risk.markets.items() if market.step}
-    session = Session(Executor(Portfolio(cash, steps), risk, desk, given.settings.backtest.costs))
+    costs = given.settings.backtest.costs
+    session = Session(Executor(Portfolio(cash, steps, costs.commission), risk, desk, costs))
     # Candles that it has not decided on yet come through the feed, not with the warm-up.
     decided = {(symbol, frame): newest for symbol, frame, newest, _ in (stored or {"bars": []})["bars"]}
     since = warmed_up(session, given.wanted, world, decided)
@@ -299,11 +300,6 @@ def world_of(args: argparse.Namespace, settings: Settings, engine: Engine, opene
 
     read = kept if args.refresh_from_ccxt else fetched
     return World(client.label, read, client.exchange_now, client)
-
-
-def say(line: str) -> None:
-    """Write a line to the log."""
-    print(f"{format_time(now_ms())} {line}", file=sys.stderr, flush=True)
 
 
 def _heard(notice: Notice) -> None:

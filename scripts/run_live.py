@@ -63,7 +63,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     if args.status or any(getattr(args, name) for name in TOLD):
         _allow_only(parser, args, "this looks at or tells the loop that runs", {*TOLD, *OF_A_LOOP})
     if args.replay:
-        own = vars(args).keys() - {"account", "orders"}
+        own = vars(args).keys() - {"account", "orders", "log_file", "plain"}
         _allow_only(parser, args, "--replay begins an account of its own", own)
     return args
 
@@ -117,6 +117,10 @@ def _add_account(parser: argparse.ArgumentParser) -> None:
     account = parser.add_argument_group("on which account")
     account.add_argument("--account", default="paper", help="its name (default: paper)")
     account.add_argument("--cash", type=float, help="of a new account (default: backtest.default_cash)")
+    account.add_argument(
+        "--log-file", metavar="PATH", help="JSON lines, rotated (default: logs/ACCOUNT.jsonl by the database)"
+    )
+    account.add_argument("--plain", action="store_true", help="lines instead of a picture on a terminal")
     account.add_argument("--db-url", help="database (default: HOT_CRYPTO_DB_URL, then settings.yaml)")
 
 

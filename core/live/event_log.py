@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
-
-from core.live.events import Event
 
 MOST_BYTES = 5 * 2**20
 KEPT = 5
@@ -19,45 +17,37 @@ HIDDEN = "***"
 _SECRET = re.compile(r"api_?key|secret|passw|passphrase|private_?key|token|credential", re.IGNORECASE)
 
 
-class EventLog:
-    """One account's log file."""
+class EventLog(RotatingFileHandler):
+    """One account's log file: a handler of records that may carry an `event` (core.live.events)."""
 
     def __init__(
         self,
         path: Path,
+        about: Mapping[str, object],
         secrets: Sequence[str] = (),
-        notify: Callable[[str], object] = lambda _: None,
         most_bytes: int = MOST_BYTES,
     ) -> None:
-        """Append to a file; `notify` is told once when that is not possible, and nothing ends because of it.
-
-        `secrets` are texts that must not appear, wherever they stand.
-        """
+        """Append to a file; each line also has what is in `about`. Of `secrets` none may appear anywhere."""
         path.parent.mkdir(parents=True, exist_ok=True)
+        super().__init__(path, maxBytes=most_bytes, backupCount=KEPT, encoding="utf-8", delay=True)
+        self._about, self._has_failed = dict(about), False
         self._secrets = [secret for secret in secrets if secret]
-        self._handler = _Handler(path, notify, most_bytes)
 
-    def write(self, event: Event, now: int, **about: object) -> None:
-        """Append one event, written at `now` (ms UTC)."""
-        text = json.dumps({"written": now, **about, **_cleaned(event)}, default=str, allow_nan=True)
+    def format(self, record: logging.LogRecord) -> str:
+        """Return a record as one line of JSON; without an event it is a notice."""
+        event = getattr(record, "event", None) or {"event": "notice", "text": record.getMessage()}
+        written = {"written": round(record.created * 1000), **self._about}
+        text = json.dumps({**written, **_cleaned(event)}, default=str)
         for secret in self._secrets:
             text = text.replace(json.dumps(secret)[1:-1], HIDDEN)
-        self._handler.emit(logging.makeLogRecord({"msg": text, "args": ()}))
+        return text
 
-    def close(self) -> None:
-        """Write what is left and let the file go."""
-        self._handler.close()
-
-
-class _Handler(RotatingFileHandler):
-    def __init__(self, path: Path, notify: Callable[[str], object], most_bytes: int) -> None:
-        super().__init__(path, maxBytes=most_bytes, backupCount=KEPT, encoding="utf-8", delay=True)
-        self._notify, self._has_failed = notify, False
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - as logging calls it
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - as logging calls it
+        """Say once that the file cannot be written; nothing ends because of it."""
         if not self._has_failed:
             self._has_failed = True
-            self._notify(f"the log file {self.baseFilename} cannot be written; going on without it")
+            said = "the log file %s cannot be written; going on without it"
+            logging.getLogger(record.name).warning(said, self.baseFilename)
 
 
 def _cleaned(value: Any, key: str = "") -> Any:

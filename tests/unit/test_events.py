@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from decimal import Decimal
 from pathlib import Path
 
@@ -95,26 +96,32 @@ def lines(path: Path) -> list[Event]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
+def record(now: int, event: Event | None = None) -> logging.LogRecord:
+    return logging.makeLogRecord({"msg": "said %s", "args": ("so",), "created": now / 1000, "event": event})
+
+
 def test_the_log_is_a_line_of_json_for_each_event_and_is_appended_to(path: Path) -> None:
     for now in (1, 2):
-        log = EventLog(path)
-        log.write({"event": "equity", "time": NOON, "equity": 1.5}, now, account="paper")
+        log = EventLog(path, {"account": "paper"})
+        log.handle(record(now, {"event": "equity", "time": NOON, "equity": 1.5}))
         log.close()
     assert lines(path) == [
         {"written": now, "account": "paper", "event": "equity", "time": NOON, "equity": 1.5} for now in (1, 2)
     ]
 
 
+def test_what_is_no_event_is_a_notice(path: Path) -> None:
+    log = EventLog(path, {})
+    log.handle(record(7))
+    log.close()
+    assert lines(path) == [{"written": 7, "event": "notice", "text": "said so"}]
+
+
 @pytest.mark.parametrize("secret", ["s3cr3t", 'with "quotes"', "ümlaut"])
 def test_no_secret_reaches_the_log_wherever_it_stands(path: Path, secret: str) -> None:
-    log = EventLog(path, ["", secret])
-    hidden = {
-        "text": f"said {secret}.",
-        "deep": [{"api_key": "other"}],
-        "tuple": (secret,),
-        "passwords": {"a": 1},
-    }
-    log.write({"event": "notice", "time": NOON, **hidden}, 1)
+    log = EventLog(path, {}, ["", secret])
+    hidden = {"deep": [{"api_key": "other"}], "tuple": (secret,), "passwords": {"a": 1}}
+    log.handle(record(1, {"event": "notice", "time": NOON, "text": f"said {secret}.", **hidden}))
     log.close()
     [event] = lines(path)
     assert event == {
@@ -129,9 +136,9 @@ def test_no_secret_reaches_the_log_wherever_it_stands(path: Path, secret: str) -
 
 
 def test_the_log_is_rotated_and_bounded(path: Path) -> None:
-    log = EventLog(path, most_bytes=200)
+    log = EventLog(path, {}, most_bytes=200)
     for now in range(100):
-        log.write({"event": "notice", "text": "x" * 50}, now)
+        log.handle(record(now, {"event": "notice", "text": "x" * 50}))
     log.close()
     files = sorted(path.parent.iterdir())
     assert len(files) == KEPT + 1
@@ -139,11 +146,12 @@ def test_the_log_is_rotated_and_bounded(path: Path) -> None:
     assert lines(path)[-1]["written"] == 99
 
 
-def test_a_log_that_cannot_be_written_is_said_once_and_ends_nothing(path: Path) -> None:
-    said: list[str] = []
-    log = EventLog(path, notify=said.append)
+def test_a_log_that_cannot_be_written_is_said_once_and_ends_nothing(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = EventLog(path, {})
     path.mkdir()
     for now in range(3):
-        log.write({"event": "notice", "text": "x"}, now)
+        log.handle(record(now))
     log.close()
-    assert said == [f"the log file {path} cannot be written; going on without it"]
+    assert caplog.messages == [f"the log file {path} cannot be written; going on without it"]
