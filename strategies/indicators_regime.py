@@ -128,10 +128,12 @@ def rank(x: FloatArray, period: int) -> FloatArray:
     kept = x.size - period + 1
     if kept < 1:
         return out
-    now, total = x[period - 1 :], np.zeros(kept)
+    now, halves = x[period - 1 :], np.zeros(kept, np.int32)
     for lag in range(period - 1):
         then = x[lag : lag + kept]
-        total += 0.5 * (then < now) + 0.5 * (then <= now)
-        total[np.isnan(then)] = np.nan
-    out[period - 1 :] = np.where(np.isnan(now), np.nan, total / (period - 1))
+        halves += then < now
+        halves += then <= now
+    missing = np.concatenate([[0], np.isnan(x).cumsum()])
+    is_whole = missing[period:] == missing[:kept]
+    out[period - 1 :] = np.where(is_whole, halves / (2.0 * (period - 1)), np.nan)
     return out
