@@ -12,6 +12,7 @@ from core.domain import Bars
 from core.reports.svg import busiest, trades_svg
 from core.results import TradeRecord
 from scripts import make_docs
+from strategies import registry
 from strategies.registry import REGISTRY
 from tests.markets import HOUR, make_bars, random_bars
 
@@ -97,6 +98,14 @@ def test_the_stretch_with_most_trades_is_shown() -> None:
 def test_the_text_alone_can_be_written(tmp_path: Path) -> None:
     assert make_docs.main(["--no-charts", "--folder", str(tmp_path)]) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["strategies.md"]
+
+
+def test_text_and_charts_go_to_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "REGISTRY", {"PAIRS": "pairs"})
+    monkeypatch.setattr(make_docs, "BARS", 600)
+    assert make_docs.main(["--folder", str(tmp_path)]) == 0
+    assert "## PAIRS" in (tmp_path / "strategies.md").read_text()
+    assert "<svg" in (tmp_path / "strategies" / "pairs.svg").read_text()
 
 
 def test_a_chart_is_made_of_the_demo_s_candles(monkeypatch: pytest.MonkeyPatch) -> None:
