@@ -70,7 +70,14 @@ class PaperGateway:
         return fills.make_trades(0) if book is None else book.trades[: int(book.rows[0, fills.TRADES])]
 
     def follow(self, strategy: str, symbol: str, timeframe: str) -> None:
-        """Open a strategy's book of a symbol; on one bar, books have their turn in this order."""
+        """Open a strategy's book of a symbol; on one bar, books have their turn in this order.
+
+        A book that holds nothing and waits for nothing may change its timeframe.
+        """
+        book = self._books.get((strategy, symbol))
+        if book is not None and book.timeframe != timeframe and book.is_idle:
+            self._of_series[symbol, book.timeframe].remove(book)
+            del self._books[strategy, symbol]
         self._book(strategy, symbol, timeframe)
 
     def restore(self, timeframe: str, held: tuple[str, str], lots: Sequence[Lot]) -> None:

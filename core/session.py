@@ -168,6 +168,29 @@ class Session:
         self._series_of[strategy, symbol] = symbol, plan.timeframe
         self._of_series.setdefault((symbol, plan.timeframe), []).append(slot)
 
+    def swap(self, slot: Slot, plan: Plan) -> None:
+        """Let a strategy that trades a symbol already decide anew; its position and its turn stay.
+
+        Raises UsageError when it does not trade it, or on another timeframe.
+        """
+        series = self._series_of.get((slot.strategy, slot.symbol))
+        if series != (slot.symbol, plan.timeframe):
+            raise UsageError(f"{slot.strategy} does not trade {slot.symbol} on {plan.timeframe}: add it")
+        for slots in (self.slots, self._of_series[series]):
+            slots[:] = [slot if (one.strategy, one.symbol) == slot[:2] else one for one in slots]
+        self.executor.plans[slot.strategy] = plan
+
+    def drop(self, strategy: str, symbol: str) -> None:
+        """Let a strategy decide no more on a symbol; what it holds stays."""
+        series = self._series_of.pop((strategy, symbol))
+        for slots in (self.slots, self._of_series[series]):
+            slots[:] = [one for one in slots if (one.strategy, one.symbol) != (strategy, symbol)]
+
+    def needs(self, symbol: str, timeframe: str) -> bool:
+        """Tell whether anybody looks at the bars of a series."""
+        series = symbol, timeframe
+        return bool(self._of_series.get(series) or self._followers.get(series))
+
     def warm(self, bars: Iterable[Bar]) -> None:
         """Count bars that were traded on before, or never will be, and take their closes as last prices."""
         for bar in bars:

@@ -117,7 +117,8 @@ def record(
             connection.execute(insert(LiveDecision), rows)
         points = [{"run_id": run_id, **point._asdict()} for point in equity]
         if points:
-            connection.execute(insert(LiveEquity), points)
+            # Bars that closed at one time can come in two steps, of which the later one counts.
+            connection.execute(insert(LiveEquity).prefix_with("OR REPLACE", dialect="sqlite"), points)
         for table, found in ((LiveFill, fills), (LiveTrade, trades)):
             booked = [{"run_id": run_id, **row} for row in found]
             if booked:

@@ -22,6 +22,7 @@ from db.init_db import init_db
 from scripts import cli
 from scripts.live_account import Opening, World, check_orders, open_account, world_of
 from scripts.live_output import Show, say, shown, tell_step
+from scripts.live_reload import Reloading
 from scripts.live_status import existing, show
 from scripts.replay_command import members, overrides
 
@@ -54,7 +55,9 @@ def trade(args: argparse.Namespace) -> int:
             raise UsageError("an account is kept in a file: name a database other than memory")
         show_now = opened.enter_context(shown(args, file))
         world = world_of(args, settings, engine, opened)
-        loop, book = open_account(Opening(args, settings, engine, world, wanted, opened, asked))
+        given = Opening(args, settings, engine, world, wanted, opened, asked)
+        loop, book = open_account(given)
+        loop.reload = Reloading(given, loop)
         ending = "failed"
         try:
             ending = follow(loop, world, asked, show_now, once=args.once)
@@ -120,7 +123,7 @@ def _look(loop: Loop, world: World, *, once: bool) -> None:
 def tell(args: argparse.Namespace, told: str) -> int:
     """Store a command for the loop and wait a little for its answer."""
     engine = existing(args)
-    argument = args.reset_breaker or ""
+    argument = args.reset_breaker or args.reload or ""
     origin = f"{getpass.getuser()}@{platform.node()}"[:64]
     command = live.give_command(engine, args.account, told.replace("_", "-"), argument, origin, now_ms())
     until = time.monotonic() + ANSWER

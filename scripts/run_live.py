@@ -17,9 +17,10 @@ EXAMPLES = """\
   run_live.py --status                                 how the account stands, also while it runs
   run_live.py --pause | --resume | --flatten | --stop  tell the running loop
   run_live.py --reset-breaker daily_loss
+  run_live.py --reload                                 strategies.yaml has changed; positions stay
 """
 OF_A_LOOP = ("status", "json", "account", "db_url")
-TOLD = ("stop", "flatten", "pause", "resume", "reset_breaker")
+TOLD = ("stop", "flatten", "pause", "resume", "reset_breaker", "reload")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -86,6 +87,13 @@ def _add_modes(parser: argparse.ArgumentParser) -> None:
     modes.add_argument("--pause", action="store_true", help="no entries; exits and stops go on")
     modes.add_argument("--resume", action="store_true", help="allow entries again")
     modes.add_argument("--reset-breaker", metavar="NAME", help="reset daily_loss or drawdown")
+    modes.add_argument(
+        "--reload",
+        nargs="?",
+        const="keep",
+        choices=("keep", "flatten"),
+        help="read strategies.yaml and settings.yaml again; positions of what changes stay, or are closed",
+    )
     parser.add_argument("--once", action="store_true", help="one look at the market, then end")
     parser.add_argument("--json", action="store_true", help="--status as JSON")
 

@@ -57,6 +57,18 @@ class Feed:
         self._last = dict(since)
         self._seen: dict[Series, dict[int, Bar]] = {one: {} for one in self._series}
 
+    def follow(self, series: Series, newest: int) -> None:
+        """Follow one more series from the bar after this open time on; one that is followed goes on."""
+        if series not in self._seen:
+            self._series = sorted({*self._series, series})
+            self._last[series], self._seen[series] = newest, {}
+
+    def forget(self, series: Series) -> None:
+        """Follow a series no longer."""
+        if series in self._seen:
+            self._series.remove(series)
+            del self._last[series], self._seen[series]
+
     def poll(self, now: int) -> Polled:
         """Return the bars that closed since the last look; `now` is exchange time, ms UTC."""
         bars: list[Bar] = []

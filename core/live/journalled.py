@@ -62,6 +62,9 @@ class Journalled:
     def protect(self, move: Protection) -> None:
         """Move the stops and takes of the lots that a strategy holds of a symbol."""
 
+    def follow(self, strategy: str, symbol: str, timeframe: str) -> None:
+        """Be told that a strategy trades a symbol from now on."""
+
     def send(self) -> None:
         """Store what was approved since the last time, and send what is due.
 

@@ -17,7 +17,7 @@ from core.execution import Moment, Outcome
 from core.live.feed import Feed
 from core.live.protecting import believable
 from core.orders import Executed, Refused
-from core.session import Choice, Session, Step
+from core.session import Choice, Session, Slot, Step
 from core.utils import timeframe_ms
 
 LATEST = 60_000
@@ -87,6 +87,10 @@ class Desk(Protocol):
         """Return what a price between two bars brings."""
         ...
 
+    def follow(self, strategy: str, symbol: str, timeframe: str) -> None:
+        """Be told that a strategy trades a symbol from now on."""
+        ...
+
     def status(self) -> Mapping[str, Any]:
         """Return how the orders stand, as plain values."""
         ...
@@ -117,6 +121,8 @@ class Loop:
         self._price, self._ticked = price, 0
         self._exchange, self._records, self._notify = exchange, records, notify
         self._beat = 0
+        self.reload: Callable[[str, int], str] | None = None
+        """Reads rules and parameters again, with what to do with positions; returns what came of it."""
         self.looked_at = 0
         """When the last step was taken, ms UTC."""
         self._stale: set[str] = set()
@@ -152,6 +158,7 @@ class Loop:
             "resume": self._resume,
             "reset-breaker": lambda: self._reset_breaker(told.argument),
             "flatten": lambda: self._flatten(now),
+            "reload": lambda: self._reload(told.argument, now),
         }
         if told.name not in known:
             return f"refused: this loop knows no command {told.name!r}"
@@ -263,18 +270,26 @@ class Loop:
         risk.reset_breaker(name)
         return f"breaker {name} is reset"
 
-    def _flatten(self, now: int) -> str:
+    def _reload(self, policy: str, now: int) -> str:
+        if self.reload is None:
+            return "refused: this loop cannot read its rules again"
+        return self.reload(policy, now)
+
+    def close(self, slots: Iterable[Slot], now: int) -> tuple[int, list[Outcome]]:
+        """Order closed what these hold; return how many positions that is, and what became of the orders."""
         session, count = self.session, 0
         outcomes: list[Outcome] = []
-        for slot in session.slots:
+        for slot in slots:
             if session.portfolio.lots(slot.strategy, slot.symbol):
-                close = session.portfolio.marks[slot.symbol]
-                moment = Moment(
-                    now // timeframe_ms(slot.timeframe) * timeframe_ms(slot.timeframe), close, now
-                )
+                step, close = timeframe_ms(slot.timeframe), session.portfolio.marks[slot.symbol]
+                moment = Moment(now // step * step, close, now)
                 outcomes += session.executor.flatten(slot.strategy, slot.symbol, moment)
                 count += 1
-        session.risk.pause("flattened by command")
+        return count, outcomes
+
+    def _flatten(self, now: int) -> str:
+        count, outcomes = self.close(self.session.slots, now)
+        self.session.risk.pause("flattened by command")
         refused = sum(isinstance(outcome, Refused) for outcome in outcomes)
         rest = f", {refused} orders refused" if refused else ""
         return f"closing {count} positions at the next price{rest}; entries are paused until resume"

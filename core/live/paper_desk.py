@@ -41,6 +41,10 @@ class PaperDesk(Journalled):
         """Move the stops and takes of the lots that a strategy holds of a symbol."""
         self.exchange.model.protect(move)
 
+    def follow(self, strategy: str, symbol: str, timeframe: str) -> None:
+        """Be told that a strategy trades a symbol from now on: its turn is after those of the others."""
+        self.exchange.model.follow(strategy, symbol, timeframe)
+
     def on_bars(self, bars: Iterable[Bar]) -> list[Event]:
         """Return what bars that closed at one time bring, booked."""
         given = list(bars)

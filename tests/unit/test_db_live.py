@@ -56,11 +56,29 @@ def test_a_step_is_stored_whole_or_not_at_all(engine: Engine) -> None:
     point = live.EquityRow(600, 10_001.0, 9000.0)
     live.record(engine, run, decisions=[wanted, refused], equity=[point], now=700)
     assert live.count_decisions(engine, run) == {"approved": 1, "daily_loss": 1}
+    nobody = {"account": "paper", "strategy": None}
     with pytest.raises(DatabaseError, match="nothing of this step was stored"):
-        live.record(engine, run, decisions=[wanted], equity=[point], now=800)
+        live.record(engine, run, decisions=[wanted], equity=[point], trades=[nobody], now=800)
     with engine.connect() as connection:
         assert connection.execute(select(func.count()).select_from(LiveDecision)).scalar() == 2
         assert connection.execute(select(LiveEquity.equity)).scalars().all() == [10_001.0]
+
+
+def test_of_two_steps_at_one_time_the_later_one_says_what_the_account_was_worth(engine: Engine) -> None:
+    run = start(engine)
+    for equity in (10_001.0, 10_002.0):
+        live.record(engine, run, equity=[live.EquityRow(600, equity, 9000.0)], now=700)
+    with engine.connect() as connection:
+        assert connection.execute(select(LiveEquity.equity)).scalars().all() == [10_002.0]
+
+
+def test_what_came_of_a_command_is_stored_with_the_state_it_left(engine: Engine) -> None:
+    run = start(engine)
+    number = live.give_command(engine, "paper", "pause", "", "me", 5)
+    live.record(engine, run, state={("paper", "session"): {"paused": True}}, taken={number: "paused"}, now=6)
+    assert live.outcome_of(engine, number) == "paused"
+    assert live.waiting_commands(engine, "paper") == []
+    assert live.read_state(engine, "paper") == {"session": {"paused": True}}
 
 
 def test_a_fill_of_an_account_is_stored_once_and_its_trade_with_it(engine: Engine) -> None:

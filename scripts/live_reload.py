@@ -1,0 +1,187 @@
+"""What run_live.py --reload does to a running loop: other parameters, strategies, limits between two bars.
+
+Everything is prepared first, and the loop changes only if all of it works. Python code is not exchanged: a
+loop whose strategies' files have changed says so, and a restart, which keeps every position, takes them.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+from core.backtest_plan import PlannedRun, check_params
+from core.domain import FLAT, Bar, Series
+from core.errors import HotCryptoError
+from core.execution import Executor, Plan
+from core.live.loop import Loop
+from core.portfolio import Portfolio
+from core.session import Session, Slot
+from core.settings import Settings
+from core.utils import timeframe_ms
+from scripts import cli
+from scripts.live_account import Opening, quote_of, warmed_up
+from scripts.replay_command import members, overrides, risk_of
+from strategies.registry import load_strategy
+
+Held = tuple[str, str]
+STRATEGIES = Path(__file__).resolve().parents[1] / "strategies"
+
+
+class Change(NamedTuple):
+    """What a new list of members changes, by strategy and symbol."""
+
+    added: dict[Held, PlannedRun]
+    swapped: dict[Held, PlannedRun]
+    dropped: dict[Held, PlannedRun]
+
+    def __str__(self) -> str:
+        said = []
+        for word, found in (("added", self.added), ("changed", self.swapped), ("dropped", self.dropped)):
+            if found:
+                said.append(f"{word} {', '.join(f'{name} on {symbol}' for name, symbol in found)}")
+        return "; ".join(said) or "no strategy changed"
+
+
+class _Refused(Exception):  # noqa: N818 -- an answer to a person, not an error of the program
+    """Why the loop stays as it is."""
+
+
+class Reloading:
+    """Carries out reloads of one loop."""
+
+    def __init__(self, given: Opening, loop: Loop) -> None:
+        """Take what the account was opened with; its strategies' code is remembered."""
+        self._given, self._loop = given, loop
+        self._members = {(one.strategy, one.symbol): one for one in given.wanted}
+        self._code = code_of(STRATEGIES)
+
+    def __call__(self, policy: str, now: int) -> str:
+        """Read settings and strategies again and change the loop; return what came of it in a line."""
+        try:
+            return self._reload(policy, now)
+        except _Refused as refused:
+            return f"refused: {refused}; everything stays as it is"
+        except HotCryptoError as error:
+            return f"refused: {' '.join(str(error).split())}; everything stays as it is"
+
+    def _reload(self, policy: str, now: int) -> str:
+        changed_code = sorted(name for name, _ in self._code ^ code_of(STRATEGIES))
+        if changed_code:
+            raise _Refused(
+                f"{', '.join(dict.fromkeys(changed_code))} changed since the loop began, and code is taken "
+                "by a restart, which keeps positions"
+            )
+        settings = cli.load_settings(overrides(self._given.args), check_params)
+        wanted = members(self._given.args, settings)
+        if not wanted:
+            raise _Refused("no strategy has a symbol to trade")
+        if quote_of(wanted) != quote_of(list(self._members.values())):
+            raise _Refused("the account counts in another currency than these symbols")
+        change = changes(self._members, wanted)
+        self._check(change, policy)
+        fresh, since = self._prepared({**change.added, **change.swapped})
+        closing = 0
+        if policy == "flatten":
+            gone = change.swapped.keys() | change.dropped.keys()
+            slots = [slot for slot in self._loop.session.slots if slot[:2] in gone]
+            closing, _ = self._loop.close(slots, now)
+        self._apply(change, fresh, since, settings)
+        self._members = {(one.strategy, one.symbol): one for one in wanted}
+        return f"{change}; limits are those of the settings now" + (
+            f"; closing {closing} positions at the next price" if closing else ""
+        )
+
+    def _check(self, change: Change, policy: str) -> None:
+        portfolio = self._loop.session.portfolio
+        pending = {(one.intent.strategy, one.intent.symbol) for one in portfolio.pending.values()}
+        for held, new in change.swapped.items():
+            moves = new.timeframe != self._members[held].timeframe
+            if moves and (portfolio.lots(*held) or held in pending):
+                raise _Refused(f"{held[0]} holds {held[1]} and cannot change its timeframe: --flatten first")
+        for held in change.dropped:
+            busy = held in pending or (policy == "keep" and portfolio.lots(*held))
+            if busy:
+                raise _Refused(
+                    f"{held[0]} holds or orders {held[1]} and is not to trade it any more: "
+                    "--reload flatten, or --flatten first"
+                )
+        for name in {name for name, _ in (*change.added, *change.swapped)}:
+            if load_strategy(name).rule.partner is not None:
+                raise _Refused(f"{name} looks at a second symbol: it is added and changed by a restart")
+
+    def _prepared(
+        self, wanted: dict[Held, PlannedRun]
+    ) -> tuple[dict[Held, tuple[Slot, Plan]], dict[Series, int]]:
+        """Return slots that have seen their candles and can decide, and each series' newest candle."""
+        session, world = self._loop.session, self._given.world
+        known = {(symbol, timeframe): newest for symbol, timeframe, newest, _ in session.counted()}
+        aside = Session(Executor(Portfolio(1), session.risk, session.gateway, session.executor.costs))
+        since = warmed_up(aside, list(wanted.values()), world, known)
+        for slot in aside.slots:
+            try_out(slot)
+        return {slot[:2]: (slot, aside.executor.plans[slot.strategy]) for slot in aside.slots}, since
+
+    def _apply(
+        self,
+        change: Change,
+        fresh: dict[Held, tuple[Slot, Plan]],
+        since: dict[Series, int],
+        settings: Settings,
+    ) -> None:
+        session, label = self._loop.session, self._given.world.label
+        for held in change.dropped:
+            session.drop(*held)
+        for held, (slot, plan) in fresh.items():
+            if held in change.swapped and plan.timeframe == self._members[held].timeframe:
+                session.swap(slot, plan)
+                continue
+            if held in change.swapped:
+                session.drop(*held)
+            session.add(*held, plan, slot.decider)
+            self._loop.desk.follow(*held, plan.timeframe)
+        for series, newest in since.items():
+            self._loop.feed.follow(series, newest)
+        for gone in (*change.dropped.values(), *(self._members[held] for held in change.swapped)):
+            if not session.needs(gone.symbol, gone.timeframe):
+                self._loop.feed.forget(Series(label, gone.symbol, gone.timeframe))
+        risk = risk_of(settings, session.executor.costs)
+        session.risk.default_risk_per_trade = risk.default_risk_per_trade
+        session.risk.max_daily_loss_pct, session.risk.limits = risk.max_daily_loss_pct, risk.limits
+        for name in {name for name, _ in fresh}:
+            # Another rule than the one that failed.
+            session.release(name)
+
+
+def changes(before: dict[Held, PlannedRun], wanted: list[PlannedRun]) -> Change:
+    """Return what is new, what differs and what is gone."""
+    after = {(one.strategy, one.symbol): one for one in wanted}
+    return Change(
+        {held: one for held, one in after.items() if held not in before},
+        {held: one for held, one in after.items() if held in before and _differs(one, before[held])},
+        {held: one for held, one in before.items() if held not in after},
+    )
+
+
+def _differs(one: PlannedRun, other: PlannedRun) -> bool:
+    return one._replace(params={}) != other._replace(params={}) or dict(one.params) != dict(other.params)
+
+
+def try_out(slot: Slot) -> None:
+    """Let a copy of a strategy decide on one more candle like the last. Raises _Refused when it cannot."""
+    decider = copy.deepcopy(slot.decider)
+    frame = decider.strategy.state[slot.symbol]["df"]  # type: ignore[attr-defined]
+    step, close = timeframe_ms(slot.timeframe), float(frame["close"].iloc[-1])
+    ts = int(frame.index[-1].value // 1_000_000) + step
+    bar = Bar(slot.symbol, slot.timeframe, ts, ts + step, close, close, close, close, 1.0)
+    try:
+        decider.decide(bar, FLAT)
+    except Exception as error:  # whatever a rule raises, before it can do so while it trades
+        raise _Refused(f"{slot.strategy} cannot decide: {type(error).__name__}: {error}") from error
+
+
+def code_of(folder: Path) -> frozenset[tuple[str, str]]:
+    """Return name and hash of every Python file in a folder."""
+    files = sorted(folder.glob("*.py"))
+    return frozenset((file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files)

@@ -1,0 +1,237 @@
+"""Other parameters, strategies and limits in a running loop; what cannot be is refused, nothing changes."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.exchange_sim.server import SimConfig, serve
+from core.live.loop import Loop, Told
+from core.lots import Lot
+from db.init_db import init_db
+from scripts import cli, live_reload, run_live
+from scripts.live_account import Opening, open_account, world_of
+from scripts.live_reload import Reloading, code_of
+from scripts.replay_command import members, overrides
+from strategies.trend_ema import TrendEmaLive
+from tests.exchange_help import NOON, FakeTime
+from tests.stored import url_of
+
+HOUR = 3_600_000
+BTC = ("TREND_EMA", "BTC/USDT")
+
+
+class Running:
+    """A loop on the local exchange, its files, and what it is told."""
+
+    def __init__(self, root: Path, time: FakeTime, loop: Loop) -> None:
+        self.root, self.time, self.loop = root, time, loop
+
+    def change(self, *pairs: tuple[str, str], file: str = "strategies.yaml") -> None:
+        path = self.root / "config" / file
+        text = path.read_text()
+        for old, new in pairs:
+            assert old in text
+            text = text.replace(old, new, 1)
+        path.write_text(text)
+
+    def reload(self, policy: str = "keep") -> str:
+        return self.loop.carry_out(Told(1, "reload", policy), self.time.now)
+
+    def step(self, hours: int = 1) -> None:
+        self.time.now += hours * HOUR
+        self.loop.step(self.time.now)
+
+    def hold(self) -> None:
+        """Let TREND_EMA hold some bitcoin."""
+        portfolio = self.loop.session.portfolio
+        price = portfolio.marks["BTC/USDT"]
+        given: dict[str, Any] = {"fees": Decimal(0), "entry_time": NOON, "entry_bar": 0, "share": 1.0}
+        stop, take = price * 0.5, price * 2
+        one = Lot(
+            "1-0",
+            1,
+            Decimal("0.01"),
+            Decimal("0.01") * Decimal(str(price)),
+            **given,
+            stop=stop,
+            take=take,
+            first_stop=stop,
+        )
+        portfolio.adopt(*BTC, [one])
+
+    @property
+    def slots(self) -> list[tuple[str, str, str]]:
+        return [slot[:3] for slot in self.loop.session.slots]
+
+    def params(self, held: tuple[str, str] = BTC) -> Any:
+        (slot,) = (slot for slot in self.loop.session.slots if slot[:2] == held)
+        return slot.decider.strategy.params  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    root = tmp_path / "project"
+    shutil.copytree(cli.ROOT / "config", root / "config")
+    monkeypatch.setattr(cli, "ROOT", root)
+    time = FakeTime(NOON)
+    with serve(SimConfig(clock=time.clock)) as sim, ExitStack() as opened:
+        monkeypatch.setenv("EXCHANGE_BASE_URL", sim.url)
+        words = ["--symbol", "BTC/USDT", "--timeframe", "1h", "--db-url", url_of(tmp_path / "live.db")]
+        args = run_live.parse(words)
+        settings = cli.load_settings(overrides(args))
+        engine = init_db(settings.db.url)
+        opened.callback(engine.dispose)
+        world = world_of(args, settings, engine, opened)
+        world = world._replace(now=time.clock)
+        wanted = members(args, settings)
+        given = Opening(args, settings, engine, world, wanted, opened, threading.Event())
+        loop, _ = open_account(given)
+        loop.reload = Reloading(given, loop)
+        loop.step(time.now)
+        yield Running(root, time, loop)
+
+
+def test_nothing_changed_is_said(running: Running) -> None:
+    assert running.reload() == "no strategy changed; limits are those of the settings now"
+
+
+def test_other_parameters_decide_from_the_next_bar_on_and_positions_stay(running: Running) -> None:
+    running.hold()
+    before = running.slots
+    assert running.params().ema_fast == 20
+    running.change(("ema_fast: 20 ", "ema_fast: 10 "))
+    assert running.reload().startswith("changed TREND_EMA on BTC/USDT; limits")
+    assert running.slots == before
+    assert running.params().ema_fast == 10
+    assert len(running.loop.session.portfolio.lots(*BTC)) == 1
+    running.step()
+    assert running.loop.session.risk.state.quarantined == {}
+
+
+def test_positions_of_what_changes_are_closed_if_that_is_wanted(running: Running) -> None:
+    running.hold()
+    running.change(("ema_fast: 20 ", "ema_fast: 10 "))
+    assert running.reload("flatten").endswith("closing 1 positions at the next price")
+    (waiting,) = running.loop.session.portfolio.pending.values()
+    assert (waiting.intent.strategy, waiting.intent.reason) == ("TREND_EMA", "flatten")
+
+
+def test_strategies_come_and_go(running: Running) -> None:
+    running.change(
+        ("squeeze_breakout:\n  enabled: true", "squeeze_breakout:\n  enabled: false"),
+        ("sma_cross:\n  enabled: false", "sma_cross:\n  enabled: true"),
+    )
+    said = running.reload()
+    assert said.startswith("added SMA_CROSS on BTC/USDT; dropped SQZ_BO on BTC/USDT; limits")
+    names = [name for name, _, _ in running.slots]
+    assert "SMA_CROSS" in names
+    assert "SQZ_BO" not in names
+    running.step(2)
+    assert running.loop.session.risk.state.quarantined == {}
+
+
+def test_who_holds_something_is_not_dropped_before_it_is_closed(running: Running) -> None:
+    running.hold()
+    running.change(("trend_ema:\n  enabled: true", "trend_ema:\n  enabled: false"))
+    before = running.slots
+    assert "TREND_EMA holds or orders BTC/USDT and is not to trade it any more" in running.reload()
+    assert running.slots == before
+    assert "dropped TREND_EMA" in running.reload("flatten")
+
+
+def test_other_limits_hold_at_once(running: Running) -> None:
+    running.change(("max_daily_loss_pct: 3.0", "max_daily_loss_pct: 2.0"), file="settings.yaml")
+    running.change(("max_positions: 20 ", "max_positions: 1 "), file="settings.yaml")
+    running.reload()
+    assert running.loop.session.risk.max_daily_loss_pct == 2.0
+    assert running.loop.session.risk.limits.max_positions == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("ema_fast: 20 ", "ema_fast: twenty ", "ema_fast"),
+        ("trend_ema:", "trend_emma:", "trend_emma"),
+        ("  enabled: true\n", "  enabled: [\n", "strategies.yaml"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_and_the_old_rules_go_on(
+    running: Running, old: str, new: str, said: str
+) -> None:
+    before = running.slots
+    running.change((old, new))
+    outcome = running.reload()
+    assert outcome.startswith("refused: ")
+    assert said in outcome
+    assert "\n" not in outcome
+    assert outcome.endswith("everything stays as it is")
+    assert running.slots == before
+    assert running.params().ema_fast == 20
+    running.step()
+    assert running.loop.session.risk.state.quarantined == {}
+
+
+def test_a_rule_that_raises_is_refused(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> object:
+        raise ZeroDivisionError("a rule went wrong")
+
+    running.change(("ema_fast: 20 ", "ema_fast: 10 "))
+    monkeypatch.setattr(TrendEmaLive, "signals", broken)
+    said = running.reload()
+    assert said.startswith("refused: TREND_EMA cannot decide: ZeroDivisionError: a rule went wrong")
+    assert running.params().ema_fast == 20
+
+
+def test_changed_code_is_taken_by_a_restart_only(
+    running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "strategies"
+    folder.mkdir()
+    (folder / "trend_ema.py").write_text("one")
+    before = code_of(folder)
+    (folder / "trend_ema.py").write_text("two")
+    assert code_of(folder) != before
+    monkeypatch.setattr(live_reload, "STRATEGIES", folder)
+    assert "changed since the loop began, and code is taken by a restart" in running.reload()
+
+
+def test_a_second_symbol_or_another_currency_needs_a_restart(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running.change(("pairs:\n  enabled: false", "pairs:\n  enabled: true"))
+    assert "PAIRS looks at a second symbol" in running.reload()
+    original: Callable[..., Any] = members
+    monkeypatch.setattr(
+        live_reload,
+        "members",
+        lambda *given: [one._replace(symbol="BTC/EUR") for one in original(*given)],
+    )
+    assert "another currency" in running.reload()
+    monkeypatch.setattr(live_reload, "members", lambda *_: [])
+    assert "no strategy has a symbol" in running.reload()
+
+
+def test_a_timeframe_changes_while_nothing_is_held(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    original: Callable[..., Any] = members
+    monkeypatch.setattr(
+        live_reload,
+        "members",
+        lambda *given: [
+            one._replace(timeframe="2h") if one.strategy == "TREND_EMA" else one for one in original(*given)
+        ],
+    )
+    running.hold()
+    assert "TREND_EMA holds BTC/USDT and cannot change its timeframe" in running.reload()
+    running.loop.session.portfolio.adopt(*BTC, [])
+    assert running.reload().startswith("changed TREND_EMA on BTC/USDT")
+    assert ("TREND_EMA", "BTC/USDT", "2h") in running.slots
+    running.step(2)
+    assert running.loop.session.risk.state.quarantined == {}
