@@ -16,7 +16,10 @@ from core.orders import Approved, Intent, RefusalReason, Refused
 LotKey = tuple[int, int]
 """Number of the bar that a lot was filled in, and its rung: one of a book."""
 
-_REASONS = {reason.name.lower(): int(reason) for reason in Reason}
+UNASKED = (Reason.STOP, Reason.TRAIL, Reason.TAKE, Reason.END, Reason.RUIN)
+"""Why a lot closes although no order asks for it."""
+# An order that says one of these is an order all the same; its own word is told with its fill.
+_REASONS = {reason.name.lower(): int(reason) for reason in Reason if reason not in UNASKED}
 
 
 class HeldLot(NamedTuple):

@@ -95,7 +95,6 @@ class Process:
         kept = None if stored is None else restore(self.session, stored)
         self.desk.at(START + self.next * HOUR)
         self.desk.open(self.session, SYMBOLS, {"USDT": CASH}, kept)
-        self.desk.send()
         given: dict[str, Any] = {"pid": os.getpid(), "code_version": "test", "settings": {}, "now": 0}
         run = live.start_run(self.engine, ACCOUNT, "paper", **given)
         book = RunBook(self.engine, ACCOUNT, run, lambda: snapshot(self.session, self.desk.applied))

@@ -130,8 +130,11 @@ class Loop:
 
     def step(self, now: int) -> list[Step]:
         """Carry out commands, take what has closed, and say that the loop is alive."""
-        self.looked_at = now
         self.desk.at(now)
+        if not self.looked_at:
+            # What a former process approved and did not live to send.
+            self.desk.send()
+        self.looked_at = now
         for told in self._records.commands():
             outcome = self.carry_out(told, now)
             self._records.answer(told, outcome, now)

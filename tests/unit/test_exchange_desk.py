@@ -1,0 +1,265 @@
+"""A session that trades at an exchange: what is sent when, what comes back, and what a restart finds."""
+
+from __future__ import annotations
+
+import random
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from core.domain import Bar, Costs
+from core.errors import HotCryptoError
+from core.execution import Executor, Plan
+from core.live.exchange_desk import AGAIN, ExchangeDesk
+from core.live.order_path import OrderPath
+from core.live.snapshot import restore, snapshot
+from core.orders import Refused
+from core.portfolio import DUST, Portfolio
+from core.risk.limits import Limits, Market
+from core.risk_manager import RiskManager
+from core.session import LiveDecider, Session, Step
+from db.journal import Journal, memory_journal
+from tests.markets import HOUR
+from tests.order_model import PRICES, START
+from tests.order_model import Line as Wire
+from tests.order_model import Market as Exchange
+from tests.scripted import SCRIPTED
+
+D = Decimal
+BTC = "BTC/USDT"
+PRICE = float(PRICES[BTC])
+FIRST = START // HOUR * HOUR
+LONG, FLAT = 1.0, 3.0
+
+
+class World:
+    """An exchange that stands still unless it is told to, and one process on it."""
+
+    def __init__(self) -> None:
+        self.exchange = Exchange(random.Random(1))
+        self.exchange.rng.random = lambda: 0.5  # type: ignore[method-assign]
+        self.exchange.totals.update({"USDT": D(100_000)})
+        self.exchange.frozen = True
+        self.journal = memory_journal("test")
+        self.number = 0
+        self.begin(self.journal)
+
+    def begin(self, journal: Journal, kept: dict[str, Any] | None = None) -> None:
+        """Be a new process."""
+        self.wire = Wire(self.exchange, random.Random(2))
+        self.path = OrderPath(journal, self.wire, "test-1")
+        while not self.path.reconcile([BTC]).done:
+            self.exchange.advance(6000)
+        markets = {BTC: Market(D("0.00001"), D("0.00001"), D(10))}
+        risk = RiskManager(0.01, None, Limits(), Costs(0.001), markets)
+        self.desk = ExchangeDesk(self.path)
+        self.session = Session(
+            Executor(Portfolio(D(100_000), {BTC: D("0.00001")}), risk, self.desk, Costs(0.001))
+        )
+        live = SCRIPTED.live({"params": {"stop_away": 400.0, "take_away": 800.0, "max_exposure": 0.5}})
+        plan = Plan("1h", SCRIPTED.rule.sizing(live.params))
+        self.session.add("SCRIPTED", BTC, plan, LiveDecider(BTC, live))
+        self.session.portfolio.mark(BTC, PRICE)
+        self.desk.at(self.exchange.now)
+        self.desk.open(self.session, None if kept is None else restore(self.session, kept, "exchange"))
+
+    def bar(self, order: float = 0.0, low: float = PRICE, high: float = PRICE, *, send: bool = True) -> Step:
+        """Let an hour close."""
+        self.number += 1
+        ts = FIRST + self.number * HOUR
+        self.exchange.now = max(self.exchange.now, ts + HOUR)
+        self.desk.at(self.exchange.now)
+        step = self.session.on_bars([Bar(BTC, "1h", ts, ts + HOUR, PRICE, high, low, PRICE, order)])
+        if send:
+            self.desk.send()
+        return step
+
+    def look(self, ms: int = 1000) -> Step:
+        """Take what came meanwhile."""
+        self.exchange.advance(ms)
+        self.desk.at(self.exchange.now)
+        return self.session.on_events(self.desk.news(), self.exchange.now)
+
+    def kept(self) -> dict[str, Any]:
+        return snapshot(self.session, self.desk.applied, "exchange")
+
+    def entered(self) -> Step:
+        self.bar()
+        self.bar(LONG)
+        return self.look()
+
+
+def sent(world: World) -> list[tuple[str, Decimal]]:
+    return [(one.request.side, one.request.amount) for one in world.exchange.orders]
+
+
+def test_nothing_leaves_before_the_step_is_kept() -> None:
+    world = World()
+    world.bar()
+    world.bar(LONG, send=False)
+    assert world.journal.intents() == []
+    assert sent(world) == []
+    world.desk.send()
+    assert [side for side, _ in sent(world)] == ["buy"]
+    world.desk.send()
+    assert len(sent(world)) == 1
+
+
+def test_a_fill_is_told_once_less_its_fee_and_the_books_agree() -> None:
+    world = World()
+    step = world.entered()
+    ((event,), portfolio) = step.fills, world.session.portfolio
+    assert event.is_done
+    assert event.fill.fee_asset == "BTC"
+    assert portfolio.amount(BTC) == event.fill.amount - event.fill.fee == world.path.position(BTC)
+    assert portfolio.pending == {}
+    assert world.look().fills == ()
+    assert world.desk.disagreements() == []
+    assert world.desk.status()["disagreements"] == []
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "reason"), [(PRICE - 500, PRICE, "stop"), (PRICE, PRICE + 900, "take")]
+)
+def test_a_bar_that_reaches_stop_or_take_is_answered_by_a_market_order(
+    low: float, high: float, reason: str
+) -> None:
+    world = World()
+    world.entered()
+    world.bar(low=low, high=high)
+    assert [side for side, _ in sent(world)] == ["buy", "sell"]
+    step = world.look()
+    assert [trade.reason for trade in step.trades] == [reason]
+    assert world.session.portfolio.lots("SCRIPTED", BTC) == ()
+    assert world.session.portfolio.amount(BTC, DUST) == world.path.position(BTC)
+    assert world.desk.disagreements() == []
+
+
+def test_a_price_between_bars_closes_at_once_and_once() -> None:
+    world = World()
+    world.entered()
+    assert world.desk.on_price(BTC, PRICE - 100) == []
+    (event,) = world.desk.on_price(BTC, PRICE - 500)
+    assert event.intent.reason == "stop"
+    assert world.desk.on_price(BTC, PRICE - 500) == []
+    assert [side for side, _ in sent(world)] == ["buy", "sell"]
+
+
+def test_a_stop_whose_answer_is_lost_is_looked_up_and_not_sent_again() -> None:
+    world = World()
+    world.entered()
+    world.wire.next_fault = "lost"
+    (event,) = world.desk.on_price(BTC, PRICE - 500)
+    assert event.intent.reason == "stop"
+    assert world.desk.on_price(BTC, PRICE - 600) == []
+    assert [side for side, _ in sent(world)] == ["buy", "sell"]
+
+
+def test_what_the_exchange_refuses_frees_the_cash_and_says_why() -> None:
+    world = World()
+    world.exchange.rng.random = lambda: 0.01  # type: ignore[method-assign]
+    world.bar()
+    world.bar(LONG)
+    step = world.look()
+    (refused,) = step.outcomes
+    assert isinstance(refused, Refused)
+    assert (refused.reason.value, refused.detail) == ("exchange", "a filter says no")
+    assert world.session.portfolio.pending == {}
+
+
+def test_of_an_order_that_filled_in_part_the_rest_is_refused_once_it_is_over() -> None:
+    world = World()
+    chances = iter((0.5, 0.05, 0.7, 0.3))
+    world.exchange.rng.random = lambda: next(chances, 0.5)  # type: ignore[method-assign]
+    world.bar()
+    world.bar(LONG)
+    step = world.look()
+    (event,) = step.fills
+    assert event.fill.amount < event.intent.amount
+    assert event.is_done
+    assert world.session.portfolio.pending == {}
+    assert world.desk.waiting == {}
+
+
+def test_what_is_worth_less_than_an_order_may_be_is_left_alone() -> None:
+    world = World()
+    world.entered()
+    portfolio = world.session.portfolio
+    (lot,) = portfolio.lots("SCRIPTED", BTC)
+    world.session.risk.markets[BTC] = Market(D("0.00001"), None, D(10**9))
+    assert world.desk.on_price(BTC, PRICE - 500) == []
+    assert portfolio.lots("SCRIPTED", BTC) == (lot,)
+
+
+def test_a_restart_tells_what_its_predecessor_did_not_live_to_tell() -> None:
+    world = World()
+    world.bar()
+    world.bar(LONG)
+    kept = world.kept()
+    assert kept["fills"] == 0
+    world.begin(world.journal, kept)
+    assert len(world.session.portfolio.pending) == 1
+    assert len(world.look().fills) == 1
+    assert world.desk.applied == 1
+    assert world.desk.disagreements() == []
+    world.begin(world.journal, world.kept())
+    assert world.look().fills == ()
+    assert [side for side, _ in sent(world)] == ["buy"]
+
+
+def test_an_order_that_was_approved_and_not_stored_is_sent_after_a_restart() -> None:
+    world = World()
+    world.bar()
+    world.bar(LONG, send=False)
+    world.begin(world.journal, world.kept())
+    world.desk.send()
+    assert [side for side, _ in sent(world)] == ["buy"]
+    assert len(world.look().fills) == 1
+
+
+def test_a_stop_that_no_snapshot_knows_is_waited_for_and_not_doubled() -> None:
+    world = World()
+    world.entered()
+    kept = world.kept()
+    world.wire.next_fault = "lost"
+    world.desk.on_price(BTC, PRICE - 500)
+    world.begin(world.journal, kept)
+    world.session.on_events(world.desk.on_price(BTC, PRICE - 500), world.exchange.now)
+    assert [side for side, _ in sent(world)] == ["buy", "sell"]
+    assert world.session.portfolio.lots("SCRIPTED", BTC) == ()
+
+
+def test_books_are_compared_again_and_a_difference_is_told() -> None:
+    world = World()
+    world.entered()
+    world.look(AGAIN + 1)
+    assert world.desk.disagreements() == []
+    world.exchange.totals["USDT"] -= D(7)
+    world.look(AGAIN + 1)
+    assert world.desk.disagreements() == ["the exchange differs from the books by USDT -7.0000000"]
+    world.look(AGAIN + 1)
+    assert any("USDT -7" in line for line in world.desk.disagreements())
+
+
+def test_a_trade_of_somebody_else_is_no_fill_of_ours() -> None:
+    world = World()
+    world.entered()
+    world.exchange.by_hand(BTC, "buy", D("0.1"))
+    step = world.look(AGAIN + 1)
+    assert step.fills == ()
+    assert world.desk.has_foreign
+    assert world.desk.applied == 2
+    world.begin(world.journal, world.kept())
+    assert world.desk.has_foreign
+    assert world.look().fills == ()
+
+
+def test_a_desk_is_opened_after_its_books_agreed() -> None:
+    world = World()
+    path = OrderPath(memory_journal("other"), world.wire, "x")
+    desk = ExchangeDesk(path)
+    with pytest.raises(HotCryptoError, match="reconcile first"):
+        desk.open(world.session, None)
+    with pytest.raises(HotCryptoError, match="belongs to no session"):
+        _ = desk.session
