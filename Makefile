@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # what does not compile (a package's examples of bad code) does not matter.
 PRECOMPILE := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true
 
-.PHONY: help demo test lint format docs bench fuzz bench-peers lock clean
+.PHONY: help demo test lint format docs bench fuzz soak bench-peers lock clean
 help:
 	@sed -n 's/^## //p' Makefile
 
@@ -53,6 +53,10 @@ bench-peers: .venv-peers/made
 ## make fuzz    ten thousand lives of the order path in memory, 600 real processes killed (minutes)
 fuzz: $(DEV)
 	@$(BIN)/python -m tests.fuzz_order_path --schedules 10000 --kills 200
+
+## make soak    a simulated month of minutes, every strategy on four symbols, through the loop (minutes)
+soak: $(DEV)
+	@$(BIN)/python -m tests.soak --days 30
 
 ## make lock    write the lock files from requirements*.txt
 lock: $(DEV)
