@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import ccxt
@@ -577,6 +578,31 @@ def test_the_balance_is_what_is_free() -> None:
         assert one.client.get_balance("LTC") == 0.0
         with pytest.raises(UnsupportedError, match="unknown asset 'BTX': did you mean BTC"):
             one.client.get_balance("BTX")
+
+
+def test_the_last_price_is_that_of_the_newest_trade(sim: RunningSim, time: FakeTime) -> None:
+    with bench(sim.url, time=time) as one:
+        price = one.client.last_price("BTC/USDT")
+        frame = one.client.fetch_ohlcv("BTC/USDT", "1m", 1)
+    assert abs(price / float(frame["close"].iloc[0]) - 1) < 0.01
+
+
+@pytest.mark.parametrize("last", ["0", "-5", "NaN", None])
+def test_a_price_that_is_none_is_an_unreachable_exchange(last: str | None) -> None:
+    ticker = {"symbol": "BTCUSDT", "lastPrice": last, "closeTime": NOON}
+    with tiny_exchange() as exchange, bench(exchange.url) as one:
+        exchange.standing["/api/v3/ticker/24hr"] = said(ticker)
+        with pytest.raises(ExchangeUnreachableError, match="read the price of BTC/USDT"):
+            one.client.last_price("BTC/USDT")
+
+
+def test_the_rules_of_a_market_are_exact(sim: RunningSim, time: FakeTime) -> None:
+    with bench(sim.url, time=time) as one:
+        rules = one.client.rules("BTC/USDT")
+        with pytest.raises(UnsupportedError):
+            one.client.rules("BTC/NONE")
+    assert (rules.lot, rules.tick) == (Decimal("0.00001"), Decimal("0.01"))
+    assert rules.cost.least is not None
 
 
 # --- the data source -----------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from core.errors import UsageError
 from core.execution import Executor, Plan
 from core.live.books import check_books
 from core.live.feed import GRACE, Feed
-from core.live.loop import LATEST, Decided, Loop, Told
+from core.live.loop import LATEST, TICK, Decided, Loop, Told
 from core.live.snapshot import restore
 from core.paper_gateway import PaperGateway
 from core.portfolio import Portfolio
@@ -373,3 +373,65 @@ def test_what_a_missing_strategy_holds_is_never_forgotten() -> None:
     other = account_of(None, [ETH])
     with pytest.raises(UsageError, match="holds BTC/USDT of SCRIPTED, which is not to trade it now"):
         restore(other.session, kept)
+
+
+def test_a_price_between_bars_closes_what_it_reaches_and_is_kept_as_a_step() -> None:
+    world = World({3: 1.0})
+    for bar in (2, 3, 4):
+        world.at(bar)
+    now = START + 5 * HOUR
+    world.price = 94.0
+    (step,) = world.loop.step(now + TICK)
+    assert [event.fill.reason for event in step.fills] == ["stop"]
+    assert step.bars == ()
+    assert world.memory.steps[-1] == step
+    assert world.session.portfolio.lots("SCRIPTED", "BTC/USDT") == ()
+    assert world.account.desk.disagreements() == []
+
+
+@pytest.mark.parametrize("price", [None, 0.0, 50.0, 99.0])
+def test_a_price_that_nobody_knows_or_believes_closes_nothing(price: float | None) -> None:
+    world = World({3: 1.0})
+    for bar in (2, 3, 4):
+        world.at(bar)
+    world.price = price
+    assert world.loop.step(START + 5 * HOUR + TICK) == []
+    assert len(world.session.portfolio.lots("SCRIPTED", "BTC/USDT")) == 1
+
+
+def test_prices_are_asked_for_every_few_seconds_and_of_what_is_held_only() -> None:
+    world = World({3: 1.0})
+    asked: list[str] = []
+    world.loop._price = lambda symbol: asked.append(symbol)
+    for bar in (2, 3):
+        world.at(bar)
+    assert asked == []
+    world.at(4)
+    now = START + 5 * HOUR
+    for ms in (1, TICK - 1, TICK, TICK + 1, 2 * TICK):
+        world.loop.step(now + ms)
+    assert asked == ["BTC/USDT"] * 3
+
+
+def test_what_a_person_wants_closed_closes_at_the_next_price() -> None:
+    world = World({3: 1.0})
+    for bar in (2, 3, 4):
+        world.at(bar)
+    world.tell("flatten")
+    world.price = 98.0
+    (step,) = world.loop.step(START + 5 * HOUR + TICK)
+    assert [(event.fill.reason, float(event.fill.price)) for event in step.fills] == [("flatten", 98.0)]
+
+
+def test_bars_that_close_at_one_time_may_come_one_after_the_other() -> None:
+    bars = ordered_bars(0)
+    account = account_of(None, [BTC, ETH])
+    account.open()
+    late = groups(bars)
+    for group in late[:10]:
+        for one in group:
+            account.desk.at(one.end)
+            account.session.on_bars([one])
+            account.desk.send()
+    assert account.desk.disagreements() == []
+    assert check_books(account.journal) == []
