@@ -118,7 +118,8 @@ def test_it_ends_within_ten_seconds_though_the_exchange_does_not_answer(url: str
             assert any("equity 10,000.00" in line for line in process.stderr)
             sim.set_faults((Fault("delay", times=1000, seconds=60.0),))
             asked = len(sim.requests)
-            until = clocks.monotonic() + 20
+            # On a busy machine the minute may be over already: then it asks at the end of the next one.
+            until = clocks.monotonic() + 80
             while len(sim.requests) == asked and clocks.monotonic() < until:
                 clocks.sleep(0.05)
             told = clocks.monotonic()

@@ -55,7 +55,7 @@ def test_the_shipped_configuration_loads_and_is_the_specification(tmp_path: Path
         "grid_ladder",
     ]
     for strategy in settings.strategies.values():
-        assert strategy.symbols == ("BTC/USDT", "ETH/USDT")
+        assert set(strategy.symbols) == {"BTC/USDT", "ETH/USDT"}
         assert strategy.timeframe == "4h" or not strategy.enabled
     assert {market.symbol for market in settings.markets} == {"BTC/USDT", "ETH/USDT"}
 
