@@ -292,7 +292,7 @@ def test_the_record_that_half_kelly_sizes_by_is_the_fill_model_s() -> None:
         portfolio.book(entry, fill_of(entry))
         leave = exit_of(entry)
         portfolio.book(leave, fill_of(leave, price))
-    assert portfolio.records["A", SYMBOL] == (1.0, 1.0, pytest.approx(1.978), pytest.approx(0.5195))
+    assert portfolio.records["A", SYMBOL] == pytest.approx((1.0, 1.0, 1.978, 0.5195))
     head = portfolio.account_of("A", SYMBOL)[0]
     assert tuple(head[fills.WINS : fills.LOST + 1]) == portfolio.records["A", SYMBOL]
     assert portfolio.account_of("B", SYMBOL)[0, fills.WINS] == 0.0
