@@ -95,6 +95,7 @@ def restore(session: Session, plain: Mapping[str, Any], venue: str = "paper") ->
     session.risk.state = RiskState.from_dict(plain["risk"])
     waiting = [Approved(_intent(one["intent"]), Decimal(one["reserve"])) for one in plain["waiting"]]
     for approved, one in zip(waiting, plain["waiting"], strict=True):
+        _check_trades(session, "has an order in", approved.intent.strategy, approved.intent.symbol)
         portfolio.reserve(approved)
         portfolio.pending[approved.intent.key].left = Decimal(one["left"])
     return Restored(session.recount(plain["bars"]), waiting, plain["fills"])
@@ -102,13 +103,18 @@ def restore(session: Session, plain: Mapping[str, Any], venue: str = "paper") ->
 
 def _hold(session: Session, held: Mapping[str, Any]) -> None:
     whose = held["strategy"], held["symbol"]
-    known = {(slot.strategy, slot.symbol) for slot in session.slots}
-    if held["lots"] and whose not in known and whose[0] != DUST:
+    if held["lots"] and whose[0] != DUST:
+        _check_trades(session, "holds", *whose)
+    session.portfolio.adopt(*whose, [_lot(lot) for lot in held["lots"]])
+
+
+def _check_trades(session: Session, what: str, strategy: str, symbol: str) -> None:
+    """Raise UsageError unless a strategy trades a symbol: what is its would be forgotten."""
+    if (strategy, symbol) not in {(slot.strategy, slot.symbol) for slot in session.slots}:
         raise UsageError(
-            f"the account holds {whose[1]} of {whose[0]}, which is not to trade it now: "
+            f"the account {what} {symbol} of {strategy}, which is not to trade it now: "
             f"let it, or begin another account with --account"
         )
-    session.portfolio.adopt(*whose, [_lot(lot) for lot in held["lots"]])
 
 
 def _result(result: Result) -> dict[str, Any]:

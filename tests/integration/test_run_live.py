@@ -162,6 +162,35 @@ def test_a_command_without_a_loop_is_kept_for_the_next_one(
     assert "entries are paused: paused by command" in capsys.readouterr().out
 
 
+def test_rules_are_read_again_on_command(
+    sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once(url)
+    monkeypatch.setattr(live_command, "ANSWER", 0.0)
+    assert run_live.main(["--reload", "--db-url", url]) == 0
+    once(url)
+    assert "reload keep: no strategy changed; limits are those of the settings now" in capsys.readouterr().err
+
+
+def test_a_journal_that_was_changed_is_told_by_the_status(
+    sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    once(url)
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+        connection.execute("UPDATE journal SET body = replace(body, '10000', '90000')")
+        connection.commit()
+    capsys.readouterr()
+    assert run_live.main(["--status", "--db-url", url]) == 1
+    assert "DAMAGED: journal: entry" in capsys.readouterr().out
+    with pytest.raises(DatabaseError, match="is damaged"):
+        once(url)
+
+
+def test_one_account_counts_in_one_currency(sim: RunningSim, url: str) -> None:
+    with pytest.raises(UsageError, match="these symbols are priced in BTC, USDT"):
+        run_live.main(["--once", *TRADED[2:], "--symbol", "BTC/USDT,ETH/BTC", "--db-url", url])
+
+
 def test_a_refused_command_exits_with_one(
     url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

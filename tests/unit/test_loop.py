@@ -435,3 +435,13 @@ def test_bars_that_close_at_one_time_may_come_one_after_the_other() -> None:
             account.desk.send()
     assert account.desk.disagreements() == []
     assert check_books(account.journal) == []
+
+
+def test_what_a_missing_strategy_ordered_is_never_forgotten() -> None:
+    world = World({3: 1.0})
+    for bar in (2, 3):
+        world.at(bar)
+    kept = world.account.snapshot()
+    other = account_of(None, [ETH])
+    with pytest.raises(UsageError, match="has an order in BTC/USDT of SCRIPTED, which is not to trade it"):
+        restore(other.session, kept)
