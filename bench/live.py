@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -30,6 +30,7 @@ from db.init_db import init_db
 from db.journal import Journal, memory_journal, open_journal
 from strategies.registry import load_strategy
 
+NAME = "TREND_EMA"
 BARS = 20_000
 ON_DISK = 2_000
 IN_MEMORY_TARGET, ON_DISK_TARGET = 1 / 20_000, 0.002
@@ -37,20 +38,31 @@ IN_MEMORY_TARGET, ON_DISK_TARGET = 1 / 20_000, 0.002
 
 
 def cases(folder: Path) -> list[Case]:
-    """Return a bar with the journal in memory, and one with everything on disk."""
+    """Return a bar with the journal in memory, and one with everything on disk.
+
+    What a bar costs depends on how often the strategy trades: an order through the journal costs as much as
+    thirty bars without one.
+    """
     bars = one_year().until(BARS)
-    name = "TREND_EMA"
+    often, seldom = {"atr_stop_mult": 1.5}, {"atr_stop_mult": 4.0}
     return [
         Case(
-            f"loop of {name} with a journal in memory, a bar",
-            lambda: in_memory(bars, name),
+            "loop with a journal in memory, an order every 70 bars, a bar",
+            lambda: in_memory(bars, seldom),
             target=IN_MEMORY_TARGET,
             repeat=3,
             units=(BARS, 1),
         ),
         Case(
-            f"loop of {name} with journal and records on disk, a bar",
-            lambda: on_disk(bars.until(ON_DISK), name, folder),
+            "loop with a journal in memory, an order every 15 bars, a bar",
+            lambda: in_memory(bars, often),
+            target=2 * IN_MEMORY_TARGET,
+            repeat=3,
+            units=(BARS, 1),
+        ),
+        Case(
+            "loop with journal and records on disk, a bar",
+            lambda: on_disk(bars.until(ON_DISK), often, folder),
             target=ON_DISK_TARGET,
             repeat=1,
             units=(ON_DISK, 1),
@@ -58,24 +70,24 @@ def cases(folder: Path) -> list[Case]:
     ]
 
 
-def opened(journal: Journal, bars: Bars, name: str) -> tuple[Session, PaperDesk, Feed]:
+def opened(journal: Journal, bars: Bars, params: Mapping[str, float]) -> tuple[Session, PaperDesk, Feed]:
     """Return an account with one strategy, its journal and its bars."""
     limits = Limits(None, 100, 100, 100, 20, 2, 0, 20, 500, 10, 5)
     risk = RiskManager(0.01, None, limits, COSTS)
     model = PaperGateway(CASH, COSTS, keep_trades=False)
     desk = paper_desk(lambda venue: OrderPath(journal, venue, "bench", policy=Policy(settle_ms=0)), model)
     session = Session(Executor(Portfolio(CASH), risk, desk, COSTS))
-    feed = Feed(name, load_strategy(name), {}, "BTC/USDT", "1m", bars)
+    feed = Feed(NAME, load_strategy(NAME), params, "BTC/USDT", "1m", bars)
     add(session, feed)
     desk.at(int(bars.ts[0]))
     desk.open(session, ["BTC/USDT"], {"USDT": session.portfolio.cash}, None)
     return session, desk, feed
 
 
-def in_memory(bars: Bars, name: str) -> int:
+def in_memory(bars: Bars, params: Mapping[str, float]) -> int:
     """Take all bars with a journal in memory and without records; return how many orders it had."""
     journal = memory_journal("bench")
-    session, desk, feed = opened(journal, bars, name)
+    session, desk, feed = opened(journal, bars, params)
     for group in groups([feed]):
         desk.at(group[0].end)
         session.on_bars(group)
@@ -83,13 +95,13 @@ def in_memory(bars: Bars, name: str) -> int:
     return journal.length()
 
 
-def on_disk(bars: Bars, name: str, folder: Path) -> float:
+def on_disk(bars: Bars, params: Mapping[str, float], folder: Path) -> float:
     """Take all bars as the loop does, everything on disk; return the median seconds of a bar."""
     file = folder / f"loop-{perf_counter()}.db"
     engine = init_db(f"sqlite:///{file}")
     journal = open_journal(f"sqlite:///{file}", "bench")
     try:
-        session, desk, feed = opened(journal, bars, name)
+        session, desk, feed = opened(journal, bars, params)
         given = {"pid": 0, "code_version": "bench", "settings": {}, "now": 0}
         run = live.start_run(engine, "bench", "replay", **given)  # type: ignore[arg-type]
         book = RunBook(engine, "bench", run, lambda: snapshot(session, desk.applied))
