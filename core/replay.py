@@ -55,6 +55,8 @@ class Account(NamedTuple):
     costs: Costs
     risk: RiskManager | None = None
     """None: no limits but cash, as in a backtest."""
+    volume_share: float | None = None
+    """The most of a bar's volume that an order gets; None for no limit."""
 
 
 class Replay(NamedTuple):
@@ -114,7 +116,7 @@ def replay(
     """
     portfolio = Portfolio(account.cash, commission=account.costs.commission)
     risk = account.risk or wide_open(account.costs)
-    gateway = PaperGateway(portfolio.settled, account.costs, risk.markets)
+    gateway = PaperGateway(portfolio.settled, account.costs, risk.markets, account.volume_share)
     session = Session(Executor(portfolio, risk, gateway, account.costs))
     for feed in feeds:
         add(session, feed, as_live=as_live)

@@ -126,11 +126,14 @@ def open_account(given: Opening) -> tuple[Loop, RunBook]:
 
 def _on_paper(given: Opening, risk: RiskManager) -> tuple[PaperDesk, Decimal]:
     """Return the desk of a paper account, and what it began with if it did no more than begin."""
-    cash = given.settings.backtest.default_cash
-    model = PaperGateway(cash, given.settings.backtest.costs, risk.markets, keep_trades=False)
+    cash, share = given.settings.backtest.default_cash, given.settings.paper.volume_share
+    quote = quote_of(given.wanted)
+    if given.world.client is not None:
+        take_rules(given.world.client, given.symbols, risk)
+    model = PaperGateway(cash, given.settings.backtest.costs, risk.markets, share, keep_trades=False)
     desk = paper_desk(lambda exchange: _path(given, exchange, PAPER_POLICY), model)
     desk.at(given.world.now())
-    return desk, desk.path.balances().get(quote_of(given.wanted), Decimal(str(cash)))
+    return desk, desk.path.balances().get(quote, Decimal(str(cash)))
 
 
 def _at_exchange(given: Opening, risk: RiskManager) -> tuple[ExchangeDesk, Decimal]:
@@ -138,10 +141,7 @@ def _at_exchange(given: Opening, risk: RiskManager) -> tuple[ExchangeDesk, Decim
     client, quote = given.world.client, quote_of(given.wanted)
     if client is None:
         raise UsageError("--orders exchange trades at the exchange: leave --use-sql out or refresh from it")
-    for symbol in given.symbols:
-        rules = client.rules(symbol)
-        least = max(rules.amount.least or NOTHING, rules.market_amount.least or NOTHING)
-        risk.markets[symbol] = Market(rules.lot, least or None, rules.cost.least)
+    take_rules(client, given.symbols, risk)
     # A key that is not accepted will not be later either; what else is wrong may be.
     with suppress(ExchangeUnreachableError):
         client.get_balance(quote)
@@ -153,6 +153,14 @@ def _at_exchange(given: Opening, risk: RiskManager) -> tuple[ExchangeDesk, Decim
     if cash > there:
         raise UsageError(f"--cash {cash:f} is more than the {there:f} {quote} at the exchange: give less")
     return desk, cash
+
+
+def take_rules(client: ExchangeClient, symbols: Sequence[str], risk: RiskManager) -> None:
+    """Let the exchange's steps and smallest orders hold for these symbols."""
+    for symbol in symbols:
+        rules = client.rules(symbol)
+        least = max(rules.amount.least or NOTHING, rules.market_amount.least or NOTHING)
+        risk.markets[symbol] = Market(rules.lot, least or None, rules.cost.least)
 
 
 def _path(given: Opening, gateway: Gateway, policy: Policy) -> OrderPath:

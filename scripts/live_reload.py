@@ -21,7 +21,7 @@ from core.session import Session, Slot
 from core.settings import Settings
 from core.utils import timeframe_ms
 from scripts import cli
-from scripts.live_account import Opening, quote_of, warmed_up
+from scripts.live_account import Opening, quote_of, take_rules, warmed_up
 from scripts.replay_command import members, overrides, risk_of
 from strategies.registry import load_strategy
 
@@ -117,6 +117,8 @@ class Reloading:
         """Return slots that have seen their candles and can decide, and each series' newest candle."""
         session, world = self._loop.session, self._given.world
         known = {(symbol, timeframe): newest for symbol, timeframe, newest, _ in session.counted()}
+        if world.client is not None:
+            take_rules(world.client, sorted({symbol for _, symbol in wanted}), session.risk)
         aside = Session(Executor(Portfolio(1), session.risk, session.gateway, session.executor.costs))
         since = warmed_up(aside, list(wanted.values()), world, known)
         for slot in aside.slots:

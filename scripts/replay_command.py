@@ -34,7 +34,8 @@ def run(args: argparse.Namespace) -> int:
     for feed in feeds:
         span = f"{format_time(int(feed.bars.ts[0]))} to {format_time(int(feed.bars.ts[-1]))} UTC"
         print(f"{feed.name} on {feed.symbol} {feed.timeframe}: {feed.bars.ts.size:,} bars, {span}")
-    found = replay(feeds, Account(cash, costs, risk_of(settings, costs)), paced(args.speed))
+    account = Account(cash, costs, risk_of(settings, costs), settings.paper.volume_share)
+    found = replay(feeds, account, paced(args.speed))
     print()
     print_replay(found, cash)
     return 0

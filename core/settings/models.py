@@ -180,6 +180,21 @@ class BacktestSettings(Section):
         return Costs(self.commission_pct / 100, self.spread_pct / 100)
 
 
+class PaperSettings(Section):
+    """Assumptions of paper trading and replays, besides those of a backtest."""
+
+    volume_pct: Annotated[
+        float | None,
+        Field(gt=0, le=100, description="above 0 to 100 (percent of volume), or nothing"),
+    ] = None
+    """Most of a bar's volume that one order gets; the rest of it is cancelled. None: all is filled."""
+
+    @property
+    def volume_share(self) -> float | None:
+        """The same as a fraction."""
+        return None if self.volume_pct is None else self.volume_pct / 100
+
+
 class StrategySettings(Section):
     """One entry of strategies.yaml."""
 
@@ -210,6 +225,7 @@ class Settings(Section):
     db: DbSettings
     risk: RiskSettings
     backtest: BacktestSettings
+    paper: PaperSettings = PaperSettings()
     strategies: Mapping[str, StrategySettings]
     """By the strategy's module name, in the order of the file."""
     markets: tuple[MarketSettings, ...]
@@ -220,6 +236,7 @@ SECTIONS: dict[str, type[Section]] = {
     "db": DbSettings,
     "risk": RiskSettings,
     "backtest": BacktestSettings,
+    "paper": PaperSettings,
 }
 """The sections of settings.yaml."""
 

@@ -9,16 +9,19 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from core.errors import DatabaseError, ExchangeUnreachableError, NoDataError, UsageError
+from core.exchange_client import ExchangeClient
 from core.exchange_sim.server import RunningSim, SimConfig, serve
 from core.live.loop import Loop
+from core.risk_manager import RiskManager
 from core.session import Step
 from db import live
 from db.init_db import init_db
@@ -347,3 +350,20 @@ def test_run_paper_is_run_live(capsys: pytest.CaptureFixture[str]) -> None:
     path = Path(__file__).parents[2] / "scripts" / "run_paper.py"
     done = subprocess.run([sys.executable, path, "--help"], capture_output=True, text=True, check=True)
     assert "--reset-breaker" in done.stdout
+
+
+def test_the_exchange_s_steps_and_smallest_orders_hold_on_paper_too(
+    sim: RunningSim, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    risks: list[RiskManager] = []
+    keep = live_account.take_rules
+
+    def kept(client: ExchangeClient, symbols: Sequence[str], risk: RiskManager) -> None:
+        keep(client, symbols, risk)
+        risks.append(risk)
+
+    monkeypatch.setattr(live_account, "take_rules", kept)
+    assert once(url) == 0
+    [risk] = risks
+    assert risk.markets["BTC/USDT"].step == Decimal("0.00001")
+    assert risk.markets["BTC/USDT"].min_notional is not None

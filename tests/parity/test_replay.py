@@ -198,3 +198,16 @@ def test_limits_refuse_and_breakers_trip_in_a_replay() -> None:
     assert [name for name, _ in run.trips].count("drawdown") == 1
     assert [name for name, _ in run.trips].count("daily_loss") >= 1
     assert run.equity[-1] > 9_500
+
+
+def test_a_replay_fills_no_more_than_a_share_of_each_bar_s_volume() -> None:
+    feeds = [
+        Feed("ONE", load_strategy("TREND_EMA"), {}, SYMBOL, TIMEFRAME, random_bars(1, 900, volatility=0.01))
+    ]
+    share = 1e-4
+    run = replay(feeds, Account(10_000.0, COSTS[1], None, share))
+    most = dict(zip(bars.ts.tolist(), (share * bars.volume).tolist(), strict=True))
+    trades = run.trades["ONE"]
+    assert len(trades) > 5
+    assert all(float(trade.amount) <= most[trade.entry_time] for trade in trades)
+    assert any(float(trade.amount) == most[trade.entry_time] for trade in trades)

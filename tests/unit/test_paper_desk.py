@@ -246,3 +246,19 @@ def test_what_the_model_refuses_is_rejected() -> None:
     assert report is not None
     assert report.standing is Standing.REJECTED
     assert (paper.now(), paper.ask_time(), paper.absence_is_final_at(5)) == (0, 0, 0)
+
+
+def test_a_bar_s_volume_fills_a_part_and_the_rest_is_cancelled_in_the_journal_too() -> None:
+    world = World()
+    world.account.model._volume_share = 0.5
+    world.bar()
+    world.bar(LONG)
+    step = world.bar(7.5)
+    assert [(event.fill.amount, event.is_done) for event in step.fills] == [(D("3.75"), True)]
+    assert world.states() == [("entry", "canceled")]
+    assert world.account.session.portfolio.amount(SYMBOL) == D("3.75")
+    assert world.account.session.portfolio.pending == {}
+    assert world.account.desk.disagreements() == check_books(world.journal) == []
+    world.begin(world.account.snapshot())
+    assert world.account.session.portfolio.amount(SYMBOL) == D("3.75")
+    assert world.account.desk.disagreements() == []

@@ -38,6 +38,7 @@ SAMPLES = {
     "risk.max_orders_per_day": "50",
     "risk.min_notional": "25",
     "risk.price_band_pct": "2",
+    "paper.volume_pct": "12.5",
     "risk.correlation_cut": "0.25",
     "risk.correlation_bars": "50",
     "risk.allow_short": "true",
