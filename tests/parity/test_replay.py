@@ -201,10 +201,8 @@ def test_limits_refuse_and_breakers_trip_in_a_replay() -> None:
 
 
 def test_a_replay_fills_no_more_than_a_share_of_each_bar_s_volume() -> None:
-    feeds = [
-        Feed("ONE", load_strategy("TREND_EMA"), {}, SYMBOL, TIMEFRAME, random_bars(1, 900, volatility=0.01))
-    ]
-    share = 1e-4
+    bars, share = random_bars(1, 900, volatility=0.01), 1e-4
+    feeds = [Feed("ONE", load_strategy("TREND_EMA"), {}, SYMBOL, TIMEFRAME, bars)]
     run = replay(feeds, Account(10_000.0, COSTS[1], None, share))
     most = dict(zip(bars.ts.tolist(), (share * bars.volume).tolist(), strict=True))
     trades = run.trades["ONE"]
