@@ -71,8 +71,8 @@ class Journalled:
         Raises DatabaseError when it cannot be stored; then it was not sent either.
         """
         unsent, self._unsent = self._unsent, {}
-        for approved in unsent.values():
-            self.path.submit(replace(approved, intent=self._timely(approved.intent)))
+        if unsent:
+            self.path.submit_all([replace(one, intent=self._timely(one.intent)) for one in unsent.values()])
         if self.path.mirror.live:
             self._step()
 

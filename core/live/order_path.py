@@ -10,19 +10,19 @@ Nothing here sleeps or reads a clock of its own: time is the gateway's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from core.errors import RefusedError
 from core.live.desk import Event, Notify, Policy
 from core.live.gateway import MARKET, Gateway, Terms
 from core.live.ledger import EXACT, ZERO
-from core.live.mirror import HALT, HOLD
+from core.live.mirror import HALT, HOLD, Mirror
 from core.live.order_states import TERMINAL, State
 from core.live.reconciling import Reconciling
 from core.money import decimal_of
 from core.orders import Approved, Fill, Intent, Purpose
-from db.journal import Journal
+from db.journal import Journal, Writing
 from db.journal_rows import FillRow, IntentRow, OrderRow
 
 
@@ -61,20 +61,32 @@ class OrderPath(Reconciling):
         `denied` with its reason. Raises RefusedError before the first reconciliation, DatabaseError when it
         cannot be stored: then it is not sent either.
         """
+        return self.submit_all([approved], terms)[0]
+
+    def submit_all(self, approved: Sequence[Approved], terms: Terms = MARKET) -> list[OrderRow]:
+        """Store several approved intents in one transaction, in this order, and return their orders.
+
+        As `submit` does: all of them are stored, or none.
+        """
         self._require_ready()
-        intent = approved.intent
-        known = self.journal.orders(key=intent.key)
-        if known:
-            return known[-1]
-        mirror = self.mirror
-        amount, why = self._allowed(intent)
-        order = self._first_attempt(intent, terms, amount, why)
-        row = _row(approved)
-        with self._writing() as tx:
-            tx.intent(row)
-            tx.new_order(order)
-        mirror.take(order)
+        known = {one.intent.key: self.journal.orders(key=one.intent.key) for one in approved}
+        orders = {key: found[-1] for key, found in known.items() if found}
+        fresh = [one for one in approved if not known[one.intent.key]]
+        if fresh:
+            mirror = self.mirror
+            # One that fails has the mirror thrown away, with what it took of those before it.
+            with self._writing() as tx:
+                for one in fresh:
+                    orders[one.intent.key] = self._store_new(tx, mirror, one, terms)
+        return [orders[one.intent.key] for one in approved]
+
+    def _store_new(self, tx: Writing, mirror: Mirror, approved: Approved, terms: Terms) -> OrderRow:
+        amount, why = self._allowed(approved.intent)
+        order, row = self._first_attempt(approved.intent, terms, amount, why), _row(approved)
+        tx.intent(row)
+        tx.new_order(order)
         mirror.want(row)
+        mirror.take(order)
         return order
 
     def step(self) -> list[Fill]:

@@ -556,3 +556,44 @@ def test_what_is_missing_comes_out_of_cash_then_out_of_positions() -> None:
     books.add(lines)
     assert books.sums() == {"adjust:BTC": 5, "cash:BTC": -3, "pos:BTC/EUR": -1, "pos:BTC/USDT": -1}
     assert books.totals() == {"BTC": D(-5)}
+
+
+def test_several_intents_are_stored_together_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    path = bench.ready()
+    both = [intent(number, at=bench.market.now, ttl=600_000) for number in (1, 2)]
+    put = Journal.put
+
+    def fails(self: Journal, row: Any, **given: Any) -> None:
+        if getattr(row, "key", "") == both[1].intent.key:
+            raise DatabaseError("the disk is full")
+        put(self, row, **given)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Journal, "put", fails)
+        with pytest.raises(DatabaseError):
+            path.submit_all(both)
+    assert bench.journal.intents() == []
+    assert path.orders() == []
+    before = bench.journal.length()
+    orders = path.submit_all(both)
+    assert [order.intent_key for order in orders] == [one.intent.key for one in both]
+    assert bench.journal.length() == before + 4
+    assert path.submit_all(both) == orders
+    assert path.submit_all([]) == []
+
+
+def test_what_is_stored_together_closes_no_more_than_is_held() -> None:
+    bench = Bench()
+    path = bench.ready()
+    bench.want(1, amount=D("0.01"))
+    path.step()
+    path.step()
+    closing = [
+        intent(number, "sell", D("0.008"), purpose=Purpose.EXIT, at=bench.market.now, ttl=600_000)
+        for number in (2, 3, 4)
+    ]
+    first, second, third = path.submit_all(closing)
+    held = path.position(BTC)
+    assert (first.amount, second.amount) == (D("0.008"), held - D("0.008"))
+    assert (third.state, third.reason) == ("denied", f"nothing is left to close of {BTC}")
