@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from core.errors import UsageError, unknown_name
-from core.sizing import NAMED_CHOICES, Choices
+from core.sizing import NAMED_CHOICES
 from core.utils import timeframe_ms
 from strategies.registry import REGISTRY, canonical_name, load_strategy
 
@@ -91,8 +91,7 @@ def named_sizing(names: Iterable[str]) -> dict[str, float]:
     for name in names:
         if name not in NAMED_CHOICES:
             raise UsageError(f"--sizing: {unknown_name('way of sizing', name, NAMED_CHOICES)}")
-        # Told to risk a fixed part, a strategy does so whatever strategies.yaml says.
-        found |= NAMED_CHOICES[name] or Choices()._asdict()
+        found |= NAMED_CHOICES[name]
     return found
 
 

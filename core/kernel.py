@@ -142,21 +142,21 @@ def kernel(rule: StrategyRule) -> Callable[..., int]:
 
 @cache
 def _kernel(decide: Callable[..., Any], name: str, is_ladder: bool) -> Callable[..., int]:  # noqa: FBT001
-    scope = _fill_model()
+    scope = fill_model()
     steps = {"view": scope["view_ladder"], "ask": scope["ask_ladder"]} if is_ladder else {}
     run = compile_copy(run_bars, {**scope, **steps, "decide": compiled(decide)})
-    kept: Callable[..., int] = keep(run, name, _compiled_row, _compiled_code)
+    kept: Callable[..., int] = keep(run, name, compiled_row, compiled_code)
     return kept
 
 
 @cache
 def compiled(decide: Callable[..., Any]) -> Callable[..., Any]:
     """Return a rule's `decide` compiled, once per process."""
-    return compile_copy(decide, _fill_model())
+    return compile_copy(decide, fill_model())
 
 
 @cache
-def _fill_model() -> dict[str, Any]:
+def fill_model() -> dict[str, Any]:
     """Return the compiled functions by the names under which their source calls them."""
     scope: dict[str, Any] = {"code": fills.code}
     for function in (
@@ -174,7 +174,8 @@ def _fill_model() -> dict[str, Any]:
 
 
 @overload(row)
-def _compiled_row(columns, i):  # type: ignore[no-untyped-def] # noqa: ARG001 - numba compares signatures
+def compiled_row(columns, i):  # type: ignore[no-untyped-def] # noqa: ARG001 - numba compares signatures
+    """Tell numba how a row is taken from columns."""
     if not isinstance(columns, types.BaseNamedTuple):
         return None
     taken = ", ".join(f"columns[{k}][i]" for k in range(len(columns)))
@@ -185,7 +186,8 @@ def _compiled_row(columns, i):  # type: ignore[no-untyped-def] # noqa: ARG001 - 
 
 
 @overload(fills.code)
-def _compiled_code(member):  # type: ignore[no-untyped-def]
+def compiled_code(member):  # type: ignore[no-untyped-def]
+    """Tell numba what an enum's number is."""
     if isinstance(member, types.IntEnumMember):
         return lambda member: member.value
     return lambda member: member

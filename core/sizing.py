@@ -39,6 +39,7 @@ class Sizing(NamedTuple):
 class Choices(NamedTuple):
     """How entries are sized, for any strategy; parameters beside the rule's own."""
 
+    max_exposure: float = 0.95
     vol_target: float = 0.0
     vol_period: int = 30
     """Bars that volatility is measured over."""
@@ -49,6 +50,7 @@ class Choices(NamedTuple):
 
 
 CHOICE_BOUNDS = {
+    "max_exposure": (0.01, 0.99),
     "vol_target": (0.0, 10.0),
     "vol_period": (2.0, 2000.0),
     "kelly_cap": (0.0, 0.2),
@@ -58,7 +60,7 @@ CHOICE_BOUNDS = {
 """Smallest and largest value of each of the Choices."""
 
 NAMED_CHOICES: Mapping[str, Mapping[str, float]] = {
-    "fixed-risk": {},
+    "fixed-risk": {"vol_target": 0.0, "kelly_cap": 0.0, "regime_cut": 0.0},
     "vol-target": {"vol_target": 0.15},
     "half-kelly": {"kelly_cap": 0.05},
     "regime": {"regime_cut": 0.5},

@@ -40,7 +40,7 @@ HUNG = 70
 
 def trade(args: argparse.Namespace) -> int:
     """Follow the market until told to stop; return the exit code."""
-    settings = cli.load_settings(overrides(args), check_params)
+    settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
     check_orders(args, settings)
     wanted = members(args, settings)
     asked = threading.Event()

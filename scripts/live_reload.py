@@ -73,7 +73,8 @@ class Reloading:
                 f"{', '.join(dict.fromkeys(changed_code))} changed since the loop began, and code is taken "
                 "by a restart, which keeps positions"
             )
-        settings = cli.load_settings(overrides(self._given.args), check_params)
+        args = self._given.args
+        settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
         wanted = members(self._given.args, settings)
         if not wanted:
             raise _Refused("no strategy has a symbol to trade")

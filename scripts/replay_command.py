@@ -28,7 +28,7 @@ MOST_TRIPS = 10
 
 def run(args: argparse.Namespace) -> int:
     """Load, replay, print."""
-    settings = cli.load_settings(overrides(args), check_params)
+    settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
     feeds = stored_feeds(args, settings)
     costs, cash = settings.backtest.costs, settings.backtest.default_cash
     for feed in feeds:

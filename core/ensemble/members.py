@@ -97,8 +97,8 @@ def compiled_loop(rule: StrategyRule) -> Callable[..., None]:
     from core.compiled import compile_copy, compiling
     from core.kernel_cache import keep
 
-    run = compile_copy(follow_bars, {**kernel._fill_model(), "decide": kernel.compiled(rule.decide)})
-    run = keep(run, f"{rule.name} followed", kernel._compiled_row, kernel._compiled_code)
+    run = compile_copy(follow_bars, {**kernel.fill_model(), "decide": kernel.compiled(rule.decide)})
+    run = keep(run, f"{rule.name} followed", kernel.compiled_row, kernel.compiled_code)
 
     def quietly(*given: Any) -> None:
         with compiling():

@@ -7,7 +7,6 @@ import pytest
 from core.backtest_plan import check_params, named_sizing, parse_params, plan_runs, split_names
 from core.errors import UsageError
 from core.settings import Settings, StrategySettings, load_settings
-from core.sizing import Choices
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 
@@ -121,7 +120,8 @@ def test_an_entry_of_the_settings_under_another_name_is_refused_not_ignored(name
 def test_ways_of_sizing_have_names() -> None:
     assert named_sizing(["vol-target", "half-kelly"]) == {"vol_target": 0.15, "kelly_cap": 0.05}
     assert named_sizing([]) == {}
-    assert named_sizing(["fixed-risk"]) == Choices()._asdict()
+    # Whatever strategies.yaml says.
+    assert named_sizing(["fixed-risk"]) == {"vol_target": 0.0, "kelly_cap": 0.0, "regime_cut": 0.0}
     with pytest.raises(UsageError, match=r"--sizing: .*half-kelly"):
         named_sizing(["half-kely"])
 
