@@ -44,6 +44,10 @@ MANUAL = "manual"
 """Whose positions `open_long` and its like open."""
 
 
+REMEMBERED = 10_000
+"""Fills whose ids an account knows, so that none is booked twice."""
+
+
 class Portfolio:
     """Cash and positions of one account. No I/O, no clock; changed by fills alone."""
 
@@ -66,7 +70,9 @@ class Portfolio:
         self._commission = commission
         self._steps = dict(steps or {})
         self._held: dict[Held, Holding] = {}
-        self._booked: set[tuple[str, str, str]] = set()
+        # The newest, oldest first: an exchange may tell a fill again soon, never after so many others.
+        self._booked: dict[tuple[str, str, str], None] = {}
+        self._bookings = 0
 
     @property
     def positions(self) -> dict[str, Position]:
@@ -190,7 +196,10 @@ class Portfolio:
         key = (fill.exchange, fill.symbol, fill.id)
         if key in self._booked:
             return ()
-        self._booked.add(key)
+        self._booked[key] = None
+        self._bookings += 1
+        if len(self._booked) > REMEMBERED:
+            del self._booked[next(iter(self._booked))]
         with exactly():
             moved, fee = self._paid(intent, fill)
             entering = intent.purpose is Purpose.ENTRY
@@ -356,7 +365,7 @@ class Portfolio:
         price: float,
         bracket: tuple[Decimal | None, Decimal | None],
     ) -> tuple[Trade, ...]:
-        count, at = len(self._booked), decimal_of(price)
+        count, at = self._bookings, decimal_of(price)
         intent = Intent(
             *(MANUAL, symbol, "", count, purpose, "main", side, amount, at, MANUAL, 0, 0, *bracket)
         )

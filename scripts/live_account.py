@@ -120,6 +120,10 @@ def open_account(given: Opening) -> tuple[Loop, RunBook]:
         desk.open(session, kept)
     book = _begin_run(given, session, desk)
     feed = Feed(world.read, since, since)
+    for member in given.wanted:
+        series = Series(world.label, member.symbol, member.timeframe)
+        if partner := load_strategy(member.strategy).rule.partner:
+            feed.wait_for(series, series._replace(symbol=partner(member.symbol)))
     price = None if world.client is None else world.price
     return Loop(world.label, session, feed, book, say, desk, price), book
 

@@ -55,6 +55,9 @@ class Feed:
         self._read = read
         self._series = sorted(set(series))
         self._last = dict(since)
+        self._partners: dict[Series, set[Series]] = {}
+        self._held: dict[Series, list[Bar]] = {}
+        """New bars whose partner's are not there yet."""
         self._seen: dict[Series, dict[int, Bar]] = {one: {} for one in self._series}
 
     def follow(self, series: Series, newest: int) -> None:
@@ -69,14 +72,30 @@ class Feed:
             self._series.remove(series)
             del self._last[series], self._seen[series]
 
+    def wait_for(self, series: Series, partner: Series) -> None:
+        """Hand a bar on only when the partner's of the same time is there too, or has had its time to be."""
+        self._partners.setdefault(series, set()).add(partner)
+
     def poll(self, now: int) -> Polled:
         """Return the bars that closed since the last look; `now` is exchange time, ms UTC."""
-        bars: list[Bar] = []
+        found: dict[Series, list[Bar]] = {}
         reports: list[str] = []
         for series in self._series:
             fresh, said = self._poll(series, now)
-            bars += fresh
+            found[series] = [*self._held.pop(series, []), *fresh]
             reports += said
+        for series, partners in self._partners.items():
+            if not found.get(series):
+                continue
+            newest = found[series][-1]
+            for partner in self._missing(partners, newest):
+                # Published a moment after it was asked for, perhaps.
+                fresh, said = self._poll(partner, now)
+                found[partner] = [*found.get(partner, []), *fresh]
+                reports += said
+            if self._missing(partners, newest) and now - newest.end <= GRACE:
+                self._held[series] = found.pop(series)
+        bars = (bar for some in found.values() for bar in some)
         return Polled(
             tuple(sorted(bars, key=lambda bar: (bar.end, bar.symbol, bar.timeframe))), tuple(reports)
         )
@@ -84,6 +103,10 @@ class Feed:
     def lags(self, now: int) -> list[Lag]:
         """Return how old each series is at this exchange time."""
         return [self._lag(series, now) for series in self._series]
+
+    def _missing(self, partners: Iterable[Series], newest: Bar) -> list[Series]:
+        """Return the series whose bar of this time is not there yet."""
+        return [one for one in partners if self._last.get(one, 0) < newest.ts]
 
     def _lag(self, series: Series, now: int) -> Lag:
         step, last = timeframe_ms(series.timeframe), self._last.get(series)

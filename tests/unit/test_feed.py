@@ -154,3 +154,67 @@ def test_however_bars_turn_up_each_is_handed_on_at_most_once_and_in_order(
         handed += opens(feed.poll(hour(now)).bars)
     assert handed == sorted(set(handed))
     assert len(feed._seen[BTC]) <= 3 * OVERLAP + 32
+
+
+def pair(venue: Venue) -> Feed:
+    """Return a feed of ether that waits for bitcoin."""
+    for series in (BTC, ETH):
+        venue.show(series, *(hour(n) for n in range(10)))
+    feed = Feed(venue.read, [BTC, ETH], {BTC: hour(9), ETH: hour(9)})
+    feed.wait_for(ETH, BTC)
+    return feed
+
+
+def names(bars: tuple[Bar, ...]) -> list[str]:
+    return [f"{bar.symbol[:3]} {(bar.ts - START) // HOUR}" for bar in bars]
+
+
+def test_a_bar_waits_for_its_partner_s_and_both_are_handed_on_together() -> None:
+    venue = Venue()
+    feed = pair(venue)
+    venue.show(ETH, hour(10))
+    assert feed.poll(hour(11) + 100).bars == ()
+    venue.show(BTC, hour(10))
+    assert names(feed.poll(hour(11) + 1100).bars) == ["BTC 10", "ETH 10"]
+    assert feed.poll(hour(11) + 2100).bars == ()
+
+
+def test_a_partner_s_bar_alone_waits_for_nobody() -> None:
+    venue = Venue()
+    feed = pair(venue)
+    venue.show(BTC, hour(10))
+    assert names(feed.poll(hour(11)).bars) == ["BTC 10"]
+    venue.show(ETH, hour(10))
+    assert names(feed.poll(hour(11) + 1).bars) == ["ETH 10"]
+
+
+def test_a_partner_s_bar_that_never_comes_is_not_waited_for_longer_than_a_venue_takes() -> None:
+    venue = Venue()
+    feed = pair(venue)
+    venue.show(ETH, hour(10))
+    assert feed.poll(hour(11) + GRACE).bars == ()
+    assert names(feed.poll(hour(11) + GRACE + 1).bars) == ["ETH 10"]
+
+
+def test_a_partner_s_bar_that_appears_while_it_is_asked_for_comes_in_the_same_look() -> None:
+    venue = Venue()
+    feed = pair(venue)
+    venue.show(ETH, hour(10))
+    read = venue.read
+
+    def late(series: Series, start: int, end: int) -> Bars:
+        found = read(series, start, end)
+        venue.show(BTC, hour(10))
+        return found
+
+    feed._read = late
+    assert names(feed.poll(hour(11)).bars) == ["BTC 10", "ETH 10"]
+
+
+def test_two_that_wait_for_each_other_do_not_wait_for_ever() -> None:
+    venue = Venue()
+    feed = pair(venue)
+    feed.wait_for(BTC, ETH)
+    venue.show(ETH, hour(10))
+    venue.show(BTC, hour(10))
+    assert names(feed.poll(hour(11)).bars) == ["BTC 10", "ETH 10"]

@@ -7,6 +7,7 @@ import math
 import pytest
 
 from core import fills
+from core import portfolio as portfolios
 from core.domain import FLAT, PositionView
 from core.errors import RefusedError
 from core.lots import book_of, view_of
@@ -70,6 +71,17 @@ def test_a_fill_is_booked_once_by_exchange_symbol_and_id() -> None:
     assert portfolio.has_booked(fill)
     portfolio.book(entry, fill_of(entry, exchange="other"))
     assert portfolio.cash == 800
+
+
+def test_no_more_fills_are_remembered_than_an_exchange_may_tell_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(portfolios, "REMEMBERED", 3)
+    portfolio = Portfolio(10_000)
+    fills_told = [fill_of(intent(bar=number)) for number in range(5)]
+    for number, fill in enumerate(fills_told):
+        portfolio.book(intent(bar=number), fill)
+    assert [portfolio.has_booked(fill) for fill in fills_told] == [False, False, True, True, True]
 
 
 def test_strategies_hold_their_own_lots_and_the_exchange_sees_the_net() -> None:
