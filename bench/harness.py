@@ -27,6 +27,8 @@ class Case(NamedTuple):
     """Called before each timing, not timed."""
     units: tuple[int, int] = (1, 1)
     """Units of work that ours and the reference do; times are per unit."""
+    tells: bool = False
+    """Whether ours returns the seconds itself, such as a median of its own."""
 
 
 class Measured(NamedTuple):
@@ -54,7 +56,8 @@ def measure(case: Case) -> Measured:
     for turn in range(case.repeat):
         for which in range(len(sides)) if turn % 2 else reversed(range(len(sides))):
             case.prepare()
-            times[which].append(_seconds(sides[which]))
+            taken, told = _seconds(sides[which])
+            times[which].append(told if case.tells and isinstance(told, float) else taken)
     per_unit = [median(some) / units for some, units in zip(times, case.units, strict=False)]
     return Measured(case, per_unit[0], per_unit[1] if len(sides) > 1 else None)
 
@@ -84,12 +87,13 @@ def _ratio(value: float) -> str:
     return f"1/{1 / value:.0f}" if value < 0.1 else f"{value:.2f}"
 
 
-def _seconds(run: Callable[[], object]) -> float:
+def _seconds(run: Callable[[], object]) -> tuple[float, object]:
+    """Return how long a run took, and what it returned."""
     gc.collect()
     gc.disable()
     try:
         start = perf_counter()
-        run()
-        return perf_counter() - start
+        returned = run()
+        return perf_counter() - start, returned
     finally:
         gc.enable()

@@ -61,11 +61,11 @@ def cases(folder: Path) -> list[Case]:
             units=(BARS, 1),
         ),
         Case(
-            "loop with journal and records on disk, a bar",
+            "loop with journal and records on disk, a bar (median)",
             lambda: on_disk(bars.until(ON_DISK), often, folder),
             target=ON_DISK_TARGET,
-            repeat=1,
-            units=(ON_DISK, 1),
+            repeat=3,
+            tells=True,
         ),
     ]
 

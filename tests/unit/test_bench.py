@@ -92,6 +92,11 @@ def test_the_database_cases_do_what_they_say(tmp_path: Path, monkeypatch: pytest
             assert ours == {"new": (50, 0, 0), "equal": (0, 0, 50), "changed": (0, 50, 0)}[kind]
 
 
+def test_a_case_may_tell_its_own_seconds() -> None:
+    assert measure(Case("x", lambda: 2.5, tells=True)).ours == 2.5
+    assert measure(Case("x", lambda: "no number", tells=True)).ours < 2.5
+
+
 def test_a_start_is_timed_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ran: list[list[str]] = []
     monkeypatch.setattr(subprocess, "run", lambda words, **_: ran.append(words))
