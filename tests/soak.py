@@ -38,6 +38,7 @@ from core.utils import parse_time, timeframe_ms
 from db import live
 from db.init_db import init_db
 from db.journal import open_journal
+from strategies.pairing import bind
 from strategies.registry import REGISTRY, load_strategy
 
 SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT", "DOGE/USDT")
@@ -122,14 +123,14 @@ def candles(source: SyntheticSource, symbol: str, days: int) -> Bars:
 
 
 def feeds(bars: dict[str, Bars]) -> Iterator[Feed]:
-    """Yield every strategy that looks at one symbol, on every symbol, with a small part of the account."""
+    """Yield every strategy on every symbol whose partner is there, with a small part of the account."""
     for name in REGISTRY:
         strategy = load_strategy(name)
-        # The ensemble computes all others a second time, which takes minutes and soaks nothing more.
-        if strategy.rule.partner is None and name != "ENSEMBLE":
-            small = {"max_exposure": 0.01} if "max_exposure" in strategy.rule.params._fields else {}
-            for symbol, found in bars.items():
-                yield Feed(name, strategy, small, symbol, "1m", found)
+        for symbol, found in bars.items():
+            other = None if strategy.rule.partner is None else strategy.rule.partner(symbol)
+            if other is None or other in bars:
+                bound = bind(strategy, bars[other] if other else None)
+                yield Feed(name, bound, {"max_exposure": 0.01}, symbol, "1m", found)
 
 
 def reader(bars: dict[str, Bars]) -> Read:
