@@ -21,7 +21,7 @@ from db.live_models import (
     LiveTrade,
 )
 
-CommandName = Literal["stop", "flatten", "pause", "resume", "reset-breaker", "reload"]
+CommandName = Literal["stop", "flatten", "pause", "resume", "reset-breaker", "reload", "set-weight"]
 COMMANDS: tuple[str, ...] = get_args(CommandName)
 
 
@@ -157,6 +157,12 @@ def read_state(engine: Engine, account: str) -> dict[str, Any]:
     query = select(LiveState.name, LiveState.value_json).where(LiveState.account == account)
     with engine.connect() as connection:
         return {name: json.loads(value) for name, value in connection.execute(query)}
+
+
+def keep_state(engine: Engine, account: str, name: str, value: Any, now: int) -> None:
+    """Store one thing that an account must find again."""
+    with writing(engine) as connection:
+        _put_state(connection, account, name, value, now)
 
 
 def give_command(engine: Engine, account: str, name: str, argument: str, origin: str, now: int) -> int:

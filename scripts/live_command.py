@@ -22,7 +22,7 @@ from db.init_db import init_db
 from scripts import cli
 from scripts.live_account import Opening, World, check_orders, open_account, world_of
 from scripts.live_output import Show, say, shown, tell_step
-from scripts.live_reload import Reloading
+from scripts.live_reload import Reloading, stored_weights, weighted
 from scripts.live_status import existing, show
 from scripts.replay_command import members, overrides
 
@@ -42,7 +42,6 @@ def trade(args: argparse.Namespace) -> int:
     """Follow the market until told to stop; return the exit code."""
     settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
     check_orders(args, settings)
-    wanted = members(args, settings)
     asked = threading.Event()
     for asking in (signal.SIGINT, signal.SIGTERM):
         signal.signal(asking, lambda *_: hurry(asked))
@@ -54,10 +53,12 @@ def trade(args: argparse.Namespace) -> int:
         if file is None:
             raise UsageError("an account is kept in a file: name a database other than memory")
         show_now = opened.enter_context(shown(args, file))
+        wanted = weighted(members(args, settings), stored_weights(engine, args.account))
         world = world_of(args, settings, engine, opened)
         given = Opening(args, settings, engine, world, wanted, opened, asked)
         loop, book = open_account(given)
-        loop.reload = Reloading(given, loop)
+        reloading = Reloading(given, loop)
+        loop.reload, loop.set_weight = reloading, reloading.set_weight
         ending = "failed"
         try:
             ending = follow(loop, world, asked, show_now, once=args.once)
@@ -123,7 +124,7 @@ def _look(loop: Loop, world: World, *, once: bool) -> None:
 def tell(args: argparse.Namespace, told: str) -> int:
     """Store a command for the loop and wait a little for its answer."""
     engine = existing(args)
-    argument = args.reset_breaker or args.reload or ""
+    argument = args.reset_breaker or args.reload or args.set_weight or ""
     origin = f"{getpass.getuser()}@{platform.node()}"[:64]
     command = live.give_command(engine, args.account, told.replace("_", "-"), argument, origin, now_ms())
     until = time.monotonic() + ANSWER

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import copy
 import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from sqlalchemy import Engine
 
 from core.backtest_plan import PlannedRun, check_params
 from core.domain import FLAT, Bar, Series
@@ -20,12 +23,16 @@ from core.portfolio import Portfolio
 from core.session import Session, Slot
 from core.settings import Settings
 from core.utils import timeframe_ms
+from db import live
 from scripts import cli
 from scripts.live_account import Opening, quote_of, take_rules, warmed_up
 from scripts.replay_command import members, overrides, risk_of
 from strategies.registry import load_strategy
 
 Held = tuple[str, str]
+WEIGHTS, WEIGHT = "weights", "_weight"
+MOST_CHANGE = 0.5
+"""Of a weight, by one command."""
 STRATEGIES = Path(__file__).resolve().parents[1] / "strategies"
 
 
@@ -55,6 +62,7 @@ class Reloading:
         """Take what the account was opened with; its strategies' code is remembered."""
         self._given, self._loop = given, loop
         self._members = {(one.strategy, one.symbol): one for one in given.wanted}
+        self._weights = stored_weights(given.engine, given.args.account)
         self._code = code_of(STRATEGIES)
 
     def __call__(self, policy: str, now: int) -> str:
@@ -75,11 +83,57 @@ class Reloading:
             )
         args = self._given.args
         settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
-        wanted = members(self._given.args, settings)
+        wanted = weighted(members(args, settings), self._weights)
         if not wanted:
             raise _Refused("no strategy has a symbol to trade")
         if quote_of(wanted) != quote_of(list(self._members.values())):
             raise _Refused("the account counts in another currency than these symbols")
+        said = self._become(wanted, policy, now, settings)
+        return f"{said[0]}; limits are those of the settings now{said[1]}"
+
+    def set_weight(self, told: str, now: int) -> str:
+        """Give a strategy's parameter that is a weight another value, such as ENSEMBLE.turtle_weight=0.5.
+
+        Within the rule's bounds, and by MOST_CHANGE at a time; kept for the account's next starts.
+        """
+        try:
+            name, value = self._asked(told)
+            weights = {**self._weights, name: value}
+            said = self._become(weighted(list(self._members.values()), weights), "keep", now, None)
+        except _Refused as refused:
+            return f"refused: {refused}; everything stays as it is"
+        except HotCryptoError as error:
+            return f"refused: {' '.join(str(error).split())}; everything stays as it is"
+        self._weights = weights
+        live.keep_state(self._given.engine, self._given.args.account, WEIGHTS, weights, now)
+        return f"{name} is {value:g} now; {said[0]}"
+
+    def _asked(self, told: str) -> tuple[str, float]:
+        """Return the parameter and its value. Raises _Refused for what may not be set."""
+        name, _, text = told.partition("=")
+        strategy, _, param = name.partition(".")
+        known = {
+            f"{one.strategy}.{key}": value
+            for one in self._members.values()
+            for key, value in one.params.items()
+            if key.endswith(WEIGHT)
+        }
+        if name not in known:
+            raise _Refused(f"{name!r} is no weight of this loop; weights are: {', '.join(known) or 'none'}")
+        try:
+            value = float(text)
+        except ValueError:
+            raise _Refused(f"wanted {name}=NUMBER, got {told!r}") from None
+        if problems := load_strategy(strategy).rule.check_value(param, value):
+            raise _Refused("; ".join(problems))
+        if abs(value - known[name]) > MOST_CHANGE:
+            raise _Refused(f"{name} is {known[name]:g}, and changes by {MOST_CHANGE:g} at a time at most")
+        return name, value
+
+    def _become(
+        self, wanted: list[PlannedRun], policy: str, now: int, settings: Settings | None
+    ) -> tuple[str, str]:
+        """Change the loop to these members and settings; return what changed, and what is being closed."""
         change = changes(self._members, wanted)
         self._check(change, policy)
         fresh, since = self._prepared({**change.added, **change.swapped})
@@ -90,9 +144,7 @@ class Reloading:
             closing, _ = self._loop.close(slots, now)
         self._apply(change, fresh, since, settings)
         self._members = {(one.strategy, one.symbol): one for one in wanted}
-        return f"{change}; limits are those of the settings now" + (
-            f"; closing {closing} positions at the next price" if closing else ""
-        )
+        return str(change), f"; closing {closing} positions at the next price" if closing else ""
 
     def _check(self, change: Change, policy: str) -> None:
         portfolio = self._loop.session.portfolio
@@ -131,7 +183,7 @@ class Reloading:
         change: Change,
         fresh: dict[Held, tuple[Slot, Plan]],
         since: dict[Series, int],
-        settings: Settings,
+        settings: Settings | None,
     ) -> None:
         session, label = self._loop.session, self._given.world.label
         for held in change.dropped:
@@ -149,12 +201,27 @@ class Reloading:
         for gone in (*change.dropped.values(), *(self._members[held] for held in change.swapped)):
             if not session.needs(gone.symbol, gone.timeframe):
                 self._loop.feed.forget(Series(label, gone.symbol, gone.timeframe))
-        risk = risk_of(settings, session.executor.costs)
-        session.risk.default_risk_per_trade = risk.default_risk_per_trade
-        session.risk.max_daily_loss_pct, session.risk.limits = risk.max_daily_loss_pct, risk.limits
+        if settings is not None:
+            risk = risk_of(settings, session.executor.costs)
+            session.risk.default_risk_per_trade = risk.default_risk_per_trade
+            session.risk.max_daily_loss_pct, session.risk.limits = risk.max_daily_loss_pct, risk.limits
         for name in {name for name, _ in fresh}:
             # Another rule than the one that failed.
             session.release(name)
+
+
+def stored_weights(engine: Engine, account: str) -> dict[str, float]:
+    """Return the weights that commands gave an account, such as {"ENSEMBLE.turtle_weight": 0.5}."""
+    return dict(live.read_state(engine, account).get(WEIGHTS, {}))
+
+
+def weighted(wanted: Sequence[PlannedRun], weights: Mapping[str, float]) -> list[PlannedRun]:
+    """Return the runs with these weights in place of their own."""
+    found = []
+    for one in wanted:
+        own = {key: weights.get(f"{one.strategy}.{key}", value) for key, value in one.params.items()}
+        found.append(one._replace(params=own))
+    return found
 
 
 def changes(before: dict[Held, PlannedRun], wanted: list[PlannedRun]) -> Change:

@@ -20,7 +20,7 @@ EXAMPLES = """\
   run_live.py --reload                                 strategies.yaml has changed; positions stay
 """
 OF_A_LOOP = ("status", "json", "account", "db_url")
-TOLD = ("stop", "flatten", "pause", "resume", "reset_breaker", "reload")
+TOLD = ("stop", "flatten", "pause", "resume", "reset_breaker", "reload", "set_weight")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -87,6 +87,9 @@ def _add_modes(parser: argparse.ArgumentParser) -> None:
     modes.add_argument("--pause", action="store_true", help="no entries; exits and stops go on")
     modes.add_argument("--resume", action="store_true", help="allow entries again")
     modes.add_argument("--reset-breaker", metavar="NAME", help="reset daily_loss or drawdown")
+    modes.add_argument(
+        "--set-weight", metavar="NAME=VALUE", help="of an ensemble, such as ENSEMBLE.turtle_weight=0.5"
+    )
     modes.add_argument(
         "--reload",
         nargs="?",

@@ -122,6 +122,7 @@ class Loop:
         self._exchange, self._records, self._notify = exchange, records, notify
         self._beat = 0
         self.reload: Callable[[str, int], str] | None = None
+        self.set_weight: Callable[[str, int], str] | None = None
         """Reads rules and parameters again, with what to do with positions; returns what came of it."""
         self.looked_at = 0
         """When the last step was taken, ms UTC."""
@@ -162,6 +163,7 @@ class Loop:
             "reset-breaker": lambda: self._reset_breaker(told.argument),
             "flatten": lambda: self._flatten(now),
             "reload": lambda: self._reload(told.argument, now),
+            "set-weight": lambda: self._set_weight(told.argument, now),
         }
         if told.name not in known:
             return f"refused: this loop knows no command {told.name!r}"
@@ -277,6 +279,11 @@ class Loop:
         if self.reload is None:
             return "refused: this loop cannot read its rules again"
         return self.reload(policy, now)
+
+    def _set_weight(self, told: str, now: int) -> str:
+        if self.set_weight is None:
+            return "refused: this loop's weights cannot be set"
+        return self.set_weight(told, now)
 
     def close(self, slots: Iterable[Slot], now: int) -> tuple[int, list[Outcome]]:
         """Order closed what these hold; return how many positions that is, and what became of the orders."""

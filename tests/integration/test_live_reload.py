@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
+from core.errors import NoDataError
 from core.exchange_sim.server import SimConfig, serve
 from core.live.loop import Loop, Told
 from core.lots import Lot
 from db.init_db import init_db
 from scripts import cli, live_reload, run_live
 from scripts.live_account import Opening, open_account, world_of
-from scripts.live_reload import Reloading, code_of
+from scripts.live_reload import Reloading, code_of, stored_weights, weighted
 from scripts.replay_command import members, overrides
 from strategies.trend_ema import TrendEmaLive
 from tests.exchange_help import NOON, FakeTime
@@ -235,3 +236,66 @@ def test_a_timeframe_changes_while_nothing_is_held(running: Running, monkeypatch
     assert ("TREND_EMA", "BTC/USDT", "2h") in running.slots
     running.step(2)
     assert running.loop.session.risk.state.quarantined == {}
+
+
+ENSEMBLE = ("ENSEMBLE", "BTC/USDT")
+
+
+@pytest.fixture
+def together(running: Running) -> Running:
+    """Return a loop of which an ensemble is part."""
+    running.change(("ensemble:\n  enabled: false", "ensemble:\n  enabled: true"))
+    assert "added ENSEMBLE on BTC/USDT" in running.reload()
+    assert isinstance(running.loop.reload, Reloading)
+    running.loop.set_weight = running.loop.reload.set_weight
+    return running
+
+
+def test_a_weight_is_set_within_bounds_and_found_again_by_reloads_and_restarts(together: Running) -> None:
+    def told(argument: str) -> str:
+        return together.loop.carry_out(Told(1, "set-weight", argument), together.time.now)
+
+    assert told("ENSEMBLE.turtle_weight=0.5") == (
+        "ENSEMBLE.turtle_weight is 0.5 now; changed ENSEMBLE on BTC/USDT"
+    )
+    assert together.params(ENSEMBLE).turtle_weight == 0.5
+    for argument, why in (
+        ("ENSEMBLE.turtle_weight=1.5", "ENSEMBLE.turtle_weight is 0.5, and changes by 0.5 at a time at most"),
+        ("ENSEMBLE.turtle_weight=-0.1", "wanted a number from 0 to 100, got -0.1"),
+        ("ENSEMBLE.turtle_weight=much", "wanted ENSEMBLE.turtle_weight=NUMBER"),
+        ("ENSEMBLE.risk_per_trade=0.01", "is no weight of this loop; weights are: ENSEMBLE.trend_ema_weight"),
+        ("TREND_EMA.ema_fast=5", "is no weight of this loop"),
+        ("", "is no weight of this loop"),
+    ):
+        said = told(argument)
+        assert said.startswith("refused: ")
+        assert why in said
+    assert together.reload() == "no strategy changed; limits are those of the settings now"
+    assert together.params(ENSEMBLE).turtle_weight == 0.5
+    reloading = together.loop.reload
+    assert isinstance(reloading, Reloading)
+    stored = stored_weights(reloading._given.engine, "paper")
+    assert stored == {"ENSEMBLE.turtle_weight": 0.5}
+    settings = cli.load_settings(overrides(reloading._given.args))
+    wanted = weighted(members(reloading._given.args, settings), stored)
+    assert [one.params["turtle_weight"] for one in wanted if one.strategy == "ENSEMBLE"] == [0.5]
+
+
+def test_a_weight_that_cannot_be_carried_out_changes_nothing(
+    together: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise NoDataError("no candles")
+
+    monkeypatch.setattr(live_reload, "warmed_up", broken)
+    said = together.loop.carry_out(Told(1, "set-weight", "ENSEMBLE.turtle_weight=0.5"), together.time.now)
+    assert said == "refused: no candles; everything stays as it is"
+    assert together.params(ENSEMBLE).turtle_weight == 1.0
+
+
+def test_a_loop_without_an_ensemble_has_no_weights(running: Running) -> None:
+    command = Told(1, "set-weight", "ENSEMBLE.turtle_weight=0.5")
+    assert running.loop.carry_out(command, 0) == "refused: this loop's weights cannot be set"
+    assert isinstance(running.loop.reload, Reloading)
+    running.loop.set_weight = running.loop.reload.set_weight
+    assert "weights are: none" in running.loop.carry_out(command, 0)
