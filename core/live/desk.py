@@ -40,7 +40,7 @@ class Policy:
     """So many times an order must be missing, once its absence is final, to count as never placed."""
     lost_after: int = 10
     """So many times an accepted order must be missing to be given to a person."""
-    overlap: int = 5
+    overlap: int = 20
     """So many booked fills are read again each time, for late ones among them."""
     settle_ms: int = 5000
     """A difference of balances must last so long to be believed."""

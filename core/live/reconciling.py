@@ -10,6 +10,7 @@ from typing import NamedTuple
 from core.errors import DatabaseError, ExchangeError
 from core.live.desk import Event
 from core.live.ledger import EXACT, ZERO, Posting, adjustment_postings, assets_of
+from core.live.mirror import MARKS
 from core.live.order_states import UNRESOLVED, State
 from core.live.sending import Sending
 from db.journal_rows import OrderRow
@@ -33,7 +34,8 @@ class Reconciling(Sending):
     """Makes the journal agree with the exchange, or says why it cannot yet."""
 
     _ready = False
-    _seen: tuple[dict[str, Decimal], int] | None = None
+    _seen: tuple[dict[str, Decimal], dict[str, str], int] | None = None
+    """A difference, how far fills were read then, and since when it lasts."""
 
     def reconcile(self, symbols: Iterable[str] = ()) -> Reconciliation:
         """Look everything up once; nothing is sent before this was `done` for the first time.
@@ -149,9 +151,11 @@ class Reconciling(Sending):
     def _doubt(self, differences: dict[str, Decimal], kind: str) -> tuple[list[str], tuple[str, ...]]:
         """Believe in a difference only when it lasts: balances and fills need not appear together."""
         moment = self.gateway.ask_time()
-        if self._seen is None or self._seen[0] != differences:
-            self._seen = differences, moment
-        if moment - self._seen[1] < self.policy.settle_ms:
+        # Once a fill was booked it is another difference, though it be the same: two equal trades make one.
+        read = {name: text for name, text in self.mirror.cursors.items() if name.startswith(MARKS)}
+        if self._seen is None or self._seen[:2] != (differences, read):
+            self._seen = differences, read, moment
+        if moment - self._seen[2] < self.policy.settle_ms:
             told = ", ".join(f"{asset} {amount:+f}" for asset, amount in differences.items()) or "nothing"
             return [f"the exchange differs from the books by {told}"], ()
         self._seen = None

@@ -407,6 +407,19 @@ def test_a_difference_that_goes_away_is_forgotten(bench: Bench) -> None:
     assert bench.path.reconcile().done
 
 
+def test_the_same_difference_after_another_fill_is_another_one(bench: Bench) -> None:
+    bench.market.totals["USDT"] += 5
+    assert not bench.path.reconcile().done
+    bench.market.totals["USDT"] -= 5
+    bench.market.by_hand(BTC, "buy", D("0.1"))
+    bench.wait(6000)
+    bench.market.totals["USDT"] += 5
+    found = bench.path.reconcile()
+    assert (found.done, found.adjusted) == (False, ())
+    bench.wait(6000)
+    assert bench.path.reconcile().adjusted == ("USDT +5.000",)
+
+
 def test_others_orders_and_trades_are_told_and_left_alone(bench: Bench) -> None:
     bench.market.place(Request("web_x", BTC, "buy", D("0.2"), FAR), bench.market.now)
     bench.market.by_hand(BTC, "buy", D("0.1"))
