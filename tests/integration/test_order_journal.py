@@ -20,6 +20,7 @@ from core.live import exchange_gateway
 from core.live.books import check_books
 from core.live.exchange_gateway import ExchangeGateway, fill_of, report_of
 from core.live.gateway import Terms
+from core.live.ledger import adjustment_postings
 from core.live.lock import AccountLock
 from core.live.opening import trading
 from core.live.order_path import OrderPath
@@ -276,3 +277,19 @@ def test_an_answer_without_a_status_says_nothing(gateway: ExchangeGateway, monke
     assert gateway.find("BTC/USDT", "nobodys") is None
     assert gateway.open_orders() == []
     assert gateway.absence_is_final_at(5) == 16_005
+
+
+def test_lines_of_the_books_that_cannot_be_stored_take_everything_back(database: Path) -> None:
+    run_sql(database, "CREATE TRIGGER no BEFORE INSERT ON postings BEGIN SELECT raise(ABORT, 'no'); END")
+    with closing(open_journal(url_of(database), ACCOUNT)) as journal:
+        journal.claim("first", 1)
+        lines = adjustment_postings("USDT", D(100), D(0), {})
+
+        def store() -> None:
+            with journal.writing(1) as tx:
+                tx.note("test", "", {})
+                tx.post("opening|1", lines, told=True)
+
+        with pytest.raises(DatabaseError, match="refused a row"):
+            store()
+        assert (journal.length(), journal.postings()) == (0, [])

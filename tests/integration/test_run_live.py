@@ -14,10 +14,14 @@ from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from core.bars import empty_bars
+from core.domain import Bars, Series
 from core.errors import DatabaseError, ExchangeUnreachableError, NoDataError, UsageError
+from core.exchange.calls import Notice
 from core.exchange_client import ExchangeClient
 from core.exchange_sim.server import RunningSim, SimConfig, serve
 from core.live.loop import Loop
@@ -220,7 +224,6 @@ def test_an_exchange_out_of_reach_ends_nothing_that_runs(
     url: str,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def gone(*_: object) -> list[object]:
         raise ExchangeUnreachableError("the exchange cannot be reached")
@@ -231,8 +234,10 @@ def test_an_exchange_out_of_reach_ends_nothing_that_runs(
     ended = run_live.main(["--status", "--db-url", url])
     assert (ended, "UTC: failed" in capsys.readouterr().out) == (0, True)
     loop, world = SimpleNamespace(step=gone), live_account.World("x", gone, lambda: NOON)  # type: ignore[arg-type]
+    lines: list[str] = []
+    monkeypatch.setattr(live_command, "say", lines.append)
     live_command._look(loop, world, once=False)  # type: ignore[arg-type]
-    assert caplog.messages[-1] == "the exchange cannot be reached; going on"
+    assert lines == ["the exchange cannot be reached; going on"]
 
 
 def test_everything_that_a_status_can_hold_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
@@ -367,3 +372,46 @@ def test_the_exchange_s_steps_and_smallest_orders_hold_on_paper_too(
     [risk] = risks
     assert risk.markets["BTC/USDT"].step == Decimal("0.00001")
     assert risk.markets["BTC/USDT"].min_notional is not None
+
+
+def test_a_price_that_no_exchange_says_is_none() -> None:
+    def read(*_: object) -> Bars:
+        return empty_bars()
+
+    def gone(symbol: str) -> float:
+        raise ExchangeUnreachableError(f"{symbol}: the exchange cannot be reached")
+
+    alone = live_account.World("x", read, lambda: NOON)
+    assert alone.price("BTC/USDT") is None
+    lost, found = SimpleNamespace(last_price=gone), SimpleNamespace(last_price=lambda symbol: 42.5)
+    assert alone._replace(client=lost).price("BTC/USDT") is None  # type: ignore[arg-type]
+    assert alone._replace(client=found).price("BTC/USDT") == 42.5  # type: ignore[arg-type]
+
+
+def test_a_second_symbol_without_candles_is_told_before_anything_is_traded(
+    sim: RunningSim, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world_of = live_account.world_of
+
+    def without_partner(*given: Any) -> live_account.World:
+        world = world_of(*given)
+
+        def read(series: Series, start: int, end: int) -> Bars:
+            return empty_bars() if series.symbol == "BTC/USDT" else world.read(series, start, end)
+
+        return world._replace(read=read)
+
+    monkeypatch.setattr(live_command, "world_of", without_partner)
+    both = ["--symbol", "ETH/USDT", "--strategy", "PAIRS", "--timeframe", "1h"]
+    with pytest.raises(
+        NoDataError, match="looks at binanceus-synthetic BTC/USDT 1h too, which has no candles"
+    ):
+        run_live.main(["--once", *both, "--db-url", url])
+    assert equity_times(url) == []
+
+
+def test_what_an_exchange_client_notices_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(live_account, "say", lines.append)
+    live_account._heard(Notice("retry", "the exchange is busy, trying again"))
+    assert lines == ["the exchange is busy, trying again"]

@@ -10,15 +10,20 @@ import sys
 import time as clocks
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from core.errors import AuthenticationError, UsageError
+from core.bars import empty_bars
+from core.errors import AuthenticationError, ExchangeUnreachableError, UsageError
 from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET
 from core.exchange_sim.faults import Fault
 from core.exchange_sim.replay import replay_clock
 from core.exchange_sim.server import RunningSim, SimConfig, serve
-from core.live.desk import Policy
+from core.live.desk import Event, Policy
+from core.live.reconciling import Reconciliation
+from core.risk_manager import RiskManager
 from scripts import cli, live_account, run_live
 from tests.exchange_help import NOON, FakeTime
 from tests.stored import url_of
@@ -129,3 +134,57 @@ def test_it_ends_within_ten_seconds_though_the_exchange_does_not_answer(url: str
             assert "ended: interrupted while the exchange did not answer" in process.stderr.read()
         sim.set_faults(())
     assert took < 10
+
+
+def doubtful(monkeypatch: pytest.MonkeyPatch, *, once: bool, ends_after: int) -> tuple[Any, Any, list[float]]:
+    """Return a path that never agrees, what it is opened with, and how long it was waited for."""
+    looks, waited = iter(("one", "one", "two", "two", "two")), list[float]()
+    found = SimpleNamespace(reconcile=lambda _: Reconciliation(False, (next(looks),), (), ()))
+
+    def wait(seconds: float) -> bool:
+        waited.append(seconds)
+        return len(waited) == ends_after
+
+    clock = SimpleNamespace(monotonic=lambda: 30.0 * len(waited))
+    monkeypatch.setattr(live_account, "time", clock)
+    args, asked = SimpleNamespace(once=once), SimpleNamespace(wait=wait)
+    return found, SimpleNamespace(args=args, asked=asked, symbols=["BTC/USDT"]), waited
+
+
+def test_a_loop_whose_books_do_not_agree_says_why_once_and_waits_until_it_is_to_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(live_account, "say", lines.append)
+    path, given, waited = doubtful(monkeypatch, once=False, ends_after=4)
+    with pytest.raises(KeyboardInterrupt):
+        live_account.agree(path, given)
+    assert waited == [1.0] * 4
+    assert lines == ["nothing is traded yet: one", "nothing is traded yet: two"]
+
+
+def test_one_look_at_books_that_do_not_agree_gives_up_after_a_minute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path, given, waited = doubtful(monkeypatch, once=True, ends_after=99)
+    with pytest.raises(ExchangeUnreachableError, match="did not agree in 60 s: two"):
+        live_account.agree(path, given)
+    assert len(waited) == 3
+
+
+def test_orders_go_to_no_exchange_when_candles_are_the_database_s_alone() -> None:
+    world = live_account.World("x", lambda *_: empty_bars(), lambda: NOON)
+    given = SimpleNamespace(world=world, wanted=[SimpleNamespace(symbol="BTC/USDT")])
+    with pytest.raises(UsageError, match="trades at the exchange: leave --use-sql out"):
+        live_account._at_exchange(given, RiskManager())  # type: ignore[arg-type]
+
+
+def test_an_event_of_the_order_path_is_said_but_not_twice_in_a_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(live_account, "say", lines.append)
+    told = live_account.new_lines()
+    for text in ("away", "away", "back", "away"):
+        told(Event("exchange", "", text))
+    assert lines == ["away", "back", "away"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,14 @@ from sqlalchemy import Engine, func, select
 
 from core.domain import Series
 from core.errors import DatabaseError, UsageError
+from core.live.run_book import RunBook
+from core.lots import Trade
+from core.orders import Executed, Purpose
+from core.session import Step
 from db import live
 from db.init_db import init_db
 from db.live_models import LiveDecision, LiveEquity, LiveFill, LiveTrade
+from tests.account_help import fill_of, intent
 from tests.stored import run_sql, url_of
 
 BTC = Series("binanceus", "BTC/USDT", "1h")
@@ -141,3 +147,32 @@ def test_a_database_of_the_first_version_gets_the_tables_from_init_db(tmp_path: 
     again = init_db(url)
     assert live.newest_run(again, "paper") is None
     again.dispose()
+
+
+def test_a_step_s_fills_and_trades_are_kept_with_the_account_it_left(engine: Engine) -> None:
+    book = RunBook(engine, "paper", start(engine), lambda: {"fills": 1})
+    left = intent(side="sell", purpose=Purpose.EXIT, reason="rule", amount=Decimal("0.10"))
+    told = Executed(left, fill_of(left, "100.50", "0.01005"), is_done=True)
+    trade = Trade(
+        *("A", "BTC/USDT", -1, Decimal("0.1")),
+        entry_time=1,
+        exit_time=5,
+        entry_bar=0,
+        exit_bar=1,
+        entry_price=101.0,
+        exit_price=100.5,
+        gross=Decimal("0.05"),
+        fees=Decimal("0.02"),
+        reason="rule",
+    )
+    step = Step(600, 10_000.0, fills=(told,), trades=(trade, trade._replace(side=1)))
+    book.keep([], step, {"cash": "9000"}, 700)
+    with engine.connect() as connection:
+        ((side, amount, price, reason),) = connection.execute(
+            select(LiveFill.side, LiveFill.amount, LiveFill.price, LiveFill.reason)
+        ).all()
+        assert (side, amount, price, reason) == ("sell", "0.1", "100.5", "rule")
+        assert connection.execute(select(LiveTrade.side)).scalars().all() == ["SHORT", "LONG"]
+        # Between bars the account is worth no more than is known.
+        assert connection.execute(select(LiveEquity.equity)).scalars().all() == []
+    assert live.read_state(engine, "paper") == {"session": {"fills": 1}}

@@ -9,19 +9,21 @@ from typing import Any
 import pytest
 
 from core.domain import Bar, Costs
-from core.errors import HotCryptoError
+from core.errors import DatabaseError, HotCryptoError
 from core.execution import Executor, Plan
 from core.live.exchange_desk import AGAIN, ExchangeDesk
+from core.live.gateway import Report, Request
 from core.live.order_path import OrderPath
+from core.live.order_states import Standing
 from core.live.snapshot import restore, snapshot
-from core.orders import Refused
+from core.orders import Purpose, Refused
 from core.portfolio import DUST, Portfolio
 from core.risk.limits import Limits, Market
 from core.risk_manager import RiskManager
 from core.session import LiveDecider, Session, Step
 from db.journal import Journal, memory_journal
 from tests.markets import HOUR
-from tests.order_model import PRICES, START
+from tests.order_model import PRICES, START, Placed
 from tests.order_model import Line as Wire
 from tests.order_model import Market as Exchange
 from tests.scripted import SCRIPTED
@@ -263,3 +265,133 @@ def test_a_desk_is_opened_after_its_books_agreed() -> None:
         desk.open(world.session, None)
     with pytest.raises(HotCryptoError, match="belongs to no session"):
         _ = desk.session
+
+
+def filled_in_part(world: World, standing: Standing) -> Placed:
+    """Order an entry of which the exchange fills a half at once; return the order."""
+
+    def half(request: Request, stamp: int) -> Placed:
+        order = Placed("1", request, stamp)
+        world.exchange.orders.append(order)
+        world.exchange.execute(order, D("0.5"))
+        order.standing = standing
+        return order
+
+    world.exchange.place = half  # type: ignore[method-assign]
+    world.bar()
+    world.bar(LONG)
+    del world.exchange.place
+    (order,) = world.exchange.orders
+    assert order.filled < order.request.amount
+    return order
+
+
+def test_an_order_that_fills_in_two_parts_is_told_twice_and_done_once() -> None:
+    world = World()
+    order = filled_in_part(world, Standing.OPEN)
+    (first,) = world.look().fills
+    assert not first.is_done
+    assert list(world.desk.waiting) == list(world.session.portfolio.pending) == [first.intent.key]
+    world.exchange.execute(order, order.request.amount - order.filled)
+    (second,) = world.look().fills
+    assert second.is_done
+    assert second.intent == first.intent
+    assert first.fill.amount + second.fill.amount == order.request.amount
+    assert (world.desk.waiting, world.session.portfolio.pending) == ({}, {})
+    assert world.desk.disagreements() == []
+
+
+def test_an_order_that_ends_after_a_part_was_told_is_refused_for_the_rest() -> None:
+    world = World()
+    order = filled_in_part(world, Standing.OPEN)
+    assert len(world.look().fills) == 1
+    order.standing = Standing.EXPIRED
+    step = world.look()
+    (refused,) = step.outcomes
+    assert step.fills == ()
+    assert isinstance(refused, Refused)
+    assert refused.reason.value == "expired"
+    assert refused.detail == f"0.5 of {order.request.amount:f} filled, then expired"
+    assert (world.desk.waiting, world.session.portfolio.pending) == ({}, {})
+
+
+def test_a_fill_of_an_order_that_was_over_is_told_with_what_it_was_for() -> None:
+    world = World()
+    order = filled_in_part(world, Standing.EXPIRED)
+    (first,) = world.look().fills
+    assert first.is_done
+    world.exchange.execute(order, D("0.25"))
+    (second,) = world.look(AGAIN + 1).fills
+    assert second.intent.key == first.intent.key
+    assert second.intent.strategy == "SCRIPTED"
+    assert second.fill.amount == D("0.25")
+    assert not world.desk.has_foreign
+    assert world.desk.applied == 2
+    assert world.session.portfolio.amount(BTC) == world.path.position(BTC)
+
+
+def test_an_order_that_could_not_be_stored_is_neither_sent_nor_said_to_have_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    world.bar()
+    world.bar(LONG, send=False)
+
+    def full(*_: object, **__: object) -> None:
+        raise DatabaseError("the disk is full")
+
+    monkeypatch.setattr(world.journal, "put", full)
+    with pytest.raises(DatabaseError, match="full"):
+        world.desk.send()
+    monkeypatch.undo()
+    assert sent(world) == []
+    step = world.look()
+    assert (step.fills, step.outcomes) == ((), ())
+    assert len(world.desk.waiting) == len(world.session.portfolio.pending) == 1
+
+
+def test_a_stop_that_was_stored_and_not_sent_is_taken_over_and_not_doubled() -> None:
+    world = World()
+    world.entered()
+    kept = world.kept()
+    place = world.wire.place
+
+    def killed(request: Request) -> Report:
+        raise KeyboardInterrupt(request.side)
+
+    world.wire.place = killed  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        world.desk.on_price(BTC, PRICE - 500)
+    world.wire.place = place  # type: ignore[method-assign]
+    world.begin(world.journal, kept)
+    ((key, approved),) = world.desk.waiting.items()
+    assert approved.intent.purpose is Purpose.STOP
+    assert list(world.session.portfolio.pending) == [key]
+    (event,) = world.desk.on_price(BTC, PRICE - 600)
+    assert event.intent.key == key
+    assert [side for side, _ in sent(world)] == ["buy", "sell"]
+
+
+def test_cash_that_the_account_has_and_the_journal_has_not_is_told() -> None:
+    world = World()
+    world.entered()
+    world.session.portfolio.cash += D(5)
+    (line,) = world.desk.disagreements()
+    assert line.startswith("USDT: the account spent ")
+
+
+def test_an_open_order_that_the_snapshot_knows_binds_its_cash_once_after_a_restart() -> None:
+    world = World()
+    order = filled_in_part(world, Standing.OPEN)
+    assert len(world.look().fills) == 1
+    reserved, kept = world.session.portfolio.reserved, world.kept()
+    assert 0 < reserved < D(50_000)
+    world.begin(world.journal, kept)
+    assert world.session.portfolio.reserved == reserved
+    (approved,) = world.desk.waiting.values()
+    assert approved.reserve == reserved
+    world.exchange.execute(order, order.request.amount - order.filled)
+    (event,) = world.look().fills
+    assert event.is_done
+    assert world.session.portfolio.reserved == 0
+    assert world.desk.disagreements() == []

@@ -218,3 +218,25 @@ def test_two_that_wait_for_each_other_do_not_wait_for_ever() -> None:
     venue.show(ETH, hour(10))
     venue.show(BTC, hour(10))
     assert names(feed.poll(hour(11)).bars) == ["BTC 10", "ETH 10"]
+
+
+def test_a_series_that_is_forgotten_is_neither_read_nor_said_to_be_silent() -> None:
+    venue = Venue()
+    feed = pair(venue)
+    venue.show(BTC, hour(10))
+    venue.show(ETH, hour(10))
+    feed.forget(ETH)
+    assert names(feed.poll(hour(11)).bars) == ["BTC 10"]
+    assert [lag.series for lag in feed.lags(hour(20))] == [BTC]
+    feed.forget(FAST)
+    assert [lag.series for lag in feed.lags(hour(20))] == [BTC]
+
+
+def test_a_series_that_was_forgotten_can_be_followed_again_from_where_it_is_told() -> None:
+    venue = Venue()
+    feed = pair(venue)
+    feed.forget(BTC)
+    feed.follow(BTC, hour(11))
+    feed.follow(BTC, hour(3))
+    venue.show(BTC, hour(10), hour(11), hour(12))
+    assert names(feed.poll(hour(13)).bars) == ["BTC 12"]

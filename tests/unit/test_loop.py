@@ -445,3 +445,24 @@ def test_what_a_missing_strategy_ordered_is_never_forgotten() -> None:
     other = account_of(None, [ETH])
     with pytest.raises(UsageError, match="has an order in BTC/USDT of SCRIPTED, which is not to trade it"):
         restore(other.session, kept)
+
+
+def test_flatten_without_anything_held_orders_nothing_and_pauses() -> None:
+    world = World({})
+    world.at(2)
+    assert world.tell("flatten") == "closing 0 positions at the next price; entries are paused until resume"
+    assert world.loop.status(START)["open_orders"] == []
+    assert world.loop.status(START)["paused"] == "flattened by command"
+
+
+def test_what_becomes_of_an_older_order_is_no_decision_of_this_bar() -> None:
+    world = World({3: 1.0, 4: 1.0})
+    world.at(2)
+    world.at(3)
+    world.account.model.cash = 1.0
+    (step,) = world.at(4)
+    assert [type(outcome).__name__ for outcome in step.outcomes] == ["Refused", "Approved"]
+    assert [(one.bar_ts, one.outcome) for one in world.memory.decided] == [
+        (world.ts[3], "approved"),
+        (world.ts[4], "approved"),
+    ]

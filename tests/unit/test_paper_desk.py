@@ -11,7 +11,8 @@ from core.domain import Bar, Costs
 from core.errors import HotCryptoError, OrderRefusedError
 from core.execution import Plan
 from core.live.books import check_books
-from core.live.gateway import Request
+from core.live.desk import Policy
+from core.live.gateway import Balance, Request
 from core.live.order_states import Standing
 from core.live.paper_exchange import PaperExchange
 from core.orders import Approved, Executed, Purpose, Refused
@@ -262,3 +263,16 @@ def test_a_bar_s_volume_fills_a_part_and_the_rest_is_cancelled_in_the_journal_to
     world.begin(world.account.snapshot())
     assert world.account.session.portfolio.amount(SYMBOL) == D("3.75")
     assert world.account.desk.disagreements() == []
+
+
+def test_a_paper_exchange_that_never_agrees_with_its_journal_is_not_traded_on() -> None:
+    world = World()
+    again = Account(world.journal)
+    cash = iter(range(1, 100))
+    again.desk.exchange.balances = lambda: {"USDT": Balance(D(next(cash)), D(0))}  # type: ignore[method-assign]
+    again.desk.path.policy = Policy(settle_ms=1)
+    with pytest.raises(
+        HotCryptoError, match="the paper exchange and its journal differ: the exchange differ"
+    ):
+        again.open(None, START)
+    assert not again.desk.path.ready

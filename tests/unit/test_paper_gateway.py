@@ -282,3 +282,15 @@ def test_books_with_many_trades_grow() -> None:
         assert len(paper.on_bars([bar(n)])) == 2
     assert len(paper.trades("A", SYMBOL)) == 299
     assert book_of([])[0, fills.LOTS] == 0
+
+
+def test_a_price_of_one_symbol_closes_nothing_of_another() -> None:
+    paper = gateway()
+    held(paper, intent(stop=D(90)))
+    paper.on_bars([bar(1, symbol=OTHER)])
+    paper.submit(Approved(intent(symbol=OTHER, bar=START + HOUR, stop=D(90))))
+    assert len(paper.on_bars([bar(2), bar(2, symbol=OTHER)])) == 1
+    (event,) = paper.on_price(OTHER, 80.0, START + 3 * HOUR + 5)
+    assert (event.intent.symbol, event.intent.reason) == (OTHER, "stop")
+    (event,) = paper.on_price(SYMBOL, 80.0, START + 3 * HOUR + 6)
+    assert (event.intent.symbol, event.intent.reason) == (SYMBOL, "stop")
