@@ -53,6 +53,7 @@ def shown(args: argparse.Namespace, database: Path) -> Iterator[Show]:
             opened.callback(LOG.removeHandler, handler)
         LOG.setLevel(logging.INFO)
         LOG.propagate = False
+        opened.callback(setattr, LOG, "propagate", True)
         yield show
 
 
