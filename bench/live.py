@@ -56,7 +56,7 @@ def cases(folder: Path) -> list[Case]:
         Case(
             "loop with a journal in memory, an order every 15 bars, a bar",
             lambda: in_memory(bars, often),
-            target=2 * IN_MEMORY_TARGET,
+            target=IN_MEMORY_TARGET,
             repeat=3,
             units=(BARS, 1),
         ),
