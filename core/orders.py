@@ -95,8 +95,8 @@ class Intent:
     @property
     def key(self) -> str:
         """What makes it this intent: the same decision seen twice has the same key."""
-        parts = (self.strategy, self.symbol, self.timeframe, str(self.bar), self.leg, self.purpose.value)
-        return "|".join(parts)
+        decision = f"{self.strategy}|{self.symbol}|{self.timeframe}|{self.bar}"
+        return f"{decision}|{self.leg}|{self.purpose.value}"
 
 
 @dataclass(frozen=True, slots=True)

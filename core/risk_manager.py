@@ -129,7 +129,8 @@ class RiskManager:
         `mark` is the symbol's last known price. The caller reserves what is approved before it asks again.
         """
         market = self.markets.get(intent.symbol, ANY_MARKET)
-        intent = replace(intent, amount=to_step(intent.amount, market.step))
+        amount = to_step(intent.amount, market.step)
+        intent = intent if amount == intent.amount else replace(intent, amount=amount)
         if intent.purpose is not Purpose.ENTRY:
             return self._exit(intent, market)
         with exactly():

@@ -8,11 +8,11 @@ long as the database URL's `timeout` says. What changes a table changes the jour
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from sqlalchemy import make_url
 from sqlalchemy.dialects import sqlite as sqlite_dialect
@@ -26,6 +26,7 @@ from db.journal_rows import (
     BEGINNING,
     CursorRow,
     EntryRow,
+    Fact,
     FillRow,
     IntentRow,
     OrderRow,
@@ -34,6 +35,7 @@ from db.journal_rows import (
     body_of,
     from_sql,
     hash_of,
+    money_text,
     stored,
     to_sql,
 )
@@ -57,10 +59,8 @@ _TABLES: dict[type, str] = {
 }
 
 
-_HEAD = """
-SELECT a.instance, a.epoch, j.seq, j.hash FROM trading_accounts a
-LEFT JOIN journal j ON j.account = a.account WHERE a.account = ? ORDER BY j.seq DESC LIMIT 1"""
-"""Who writes an account's books, and the newest entry of its journal."""
+_WRITER = "SELECT instance, epoch FROM trading_accounts WHERE account = ?"
+_HEAD = "SELECT seq, hash FROM journal WHERE account = ? ORDER BY seq DESC LIMIT 1"
 
 
 class Claim(NamedTuple):
@@ -132,6 +132,8 @@ class Journal:
         self.account = account
         self._connection = connection
         self._claim: Claim | None = None
+        self._head: tuple[int, str] | None = None
+        """Number and hash of the newest entry, once it is known: only whoever holds the claim adds to it."""
 
     def close(self) -> None:
         """Close the connection."""
@@ -162,7 +164,7 @@ class Journal:
 
     def claimed(self) -> Claim | None:
         """Return who wrote the books last, None when nobody ever did."""
-        row = self._one("SELECT instance, epoch FROM trading_accounts WHERE account = ?", self.account)
+        row = self._one(_WRITER, self.account)
         return None if row is None else Claim(*row)
 
     def claim(self, instance: str, now: int) -> Claim:
@@ -180,26 +182,45 @@ class Journal:
                 now,
             )
             claim = self.claimed()
-        self._claim = claim
+        self._claim, self._head = claim, None
         if claim is None:  # pragma: no cover -- the row above is there
             raise DatabaseError(f"database {self.name} lost the account {self.account}")
         return claim
 
-    @contextmanager
-    def writing(self, now: int) -> Iterator[Writing]:
-        """Begin a transaction, stored as a whole or not at all; `now` (ms UTC) stamps its entries.
+    def writing(self, now: int, lost: Callable[[], None] = lambda: None) -> Writing:
+        """Begin a transaction, stored as a whole or not at all; `now` (ms UTC) stamps its entry.
 
-        Raises DatabaseError when another process has taken the books over.
+        `lost` is called when it failed and nobody knows whether it is stored. Entering it raises
+        DatabaseError when another process has taken the books over.
         """
-        with self._exclusive():
-            rows = self._all(_HEAD, self.account)
-            head = rows[0] if rows else None
-            if self._claim is None or head is None or head[:2] != self._claim:
+        return Writing(self, now, lost)
+
+    def begin(self) -> tuple[int, str]:
+        """Take the write lock and return number and hash of the newest entry; `Writing` is who may."""
+        self._run("BEGIN IMMEDIATE")
+        try:
+            if self._claim is None or self._one(_WRITER, self.account) != self._claim:
                 raise DatabaseError(
                     f"database {self.name}: another process has taken over the account {self.account}: "
                     "nothing was stored; end this one"
                 )
-            yield Writing(self, now, head[2] or 0, head[3] or BEGINNING)
+            head = self._head or self._one(_HEAD, self.account) or (0, BEGINNING)
+        except BaseException:
+            self.end()
+            raise
+        return head
+
+    def end(self, head: tuple[int, str] | None = None) -> None:
+        """End a transaction that leaves this head, or take it back; `Writing` is who may."""
+        self._head = None
+        try:
+            if head is not None:
+                self._run("COMMIT")
+                self._head = head
+        finally:
+            # A statement that failed for want of space may have ended the transaction by itself.
+            if self._connection.in_transaction:
+                self._connection.rollback()
 
     def intents(self, key: str | None = None) -> list[IntentRow]:
         """Return everything that was ever wanted, or what was wanted under one key."""
@@ -291,9 +312,7 @@ class Journal:
             yield
             self._run("COMMIT")
         except BaseException:
-            # A statement that failed for want of space may have ended the transaction by itself.
-            if self._connection.in_transaction:
-                self._connection.rollback()
+            self.end()
             raise
 
     def _rows(self, kind: type[Row], where: str = "", *given: object) -> list[Row]:
@@ -315,23 +334,33 @@ class Journal:
         except sqlite3.Error as error:
             raise database_error(error, self.name) from error
 
-    def put(self, row: NamedTuple, *, replace: bool = False) -> None:
-        """Store a row inside a transaction; `Writing` is who may."""
-        self._run(_insertion(type(row), replace=replace), self.account, *to_sql(row))
+    def put(self, kind: type[NamedTuple], values: Sequence[Any], *, replace: bool = False) -> None:
+        """Store a row, as the database keeps it, inside a transaction; `Writing` is who may."""
+        self._run(_insertion(kind, replace=replace), self.account, *values)
 
-    def put_all(self, rows: list[PostingRow]) -> None:
-        """Store the lines of a transaction inside one; `Writing` is who may."""
-        kept = [(self.account, *to_sql(row)) for row in rows]
+    def put_new(self, intent: Sequence[Any]) -> bool:
+        """Store an intent inside a transaction, False if it is there already; `Writing` is who may."""
+        statement = f"{_insertion(IntentRow, replace=False)} ON CONFLICT (account, key) DO NOTHING RETURNING 1"
+        return self._one(statement, self.account, *intent) is not None
+
+    def put_all(self, lines: Iterable[tuple[str, str, str, str]]) -> None:
+        """Store the lines of a transaction of the books inside one; `Writing` is who may."""
+        kept = [(self.account, *line) for line in lines]
         try:
             self._connection.executemany(_insertion(PostingRow, replace=False), kept)
         except sqlite3.Error as error:
             raise database_error(error, self.name) from error
 
-    def change(self, client_order_id: str, changed: dict[str, Any]) -> None:
+    def change(self, client_order_id: str, changed: Mapping[str, Any]) -> None:
         """Change fields of an order inside a transaction; `Writing` is who may."""
-        sets = ", ".join(f"{name} = ?" for name in changed)
-        statement = f"UPDATE orders SET {sets} WHERE account = ? AND client_order_id = ?"  # noqa: S608
-        self._run(statement, *changed.values(), self.account, client_order_id)
+        self._run(_change(tuple(changed)), *changed.values(), self.account, client_order_id)
+
+
+@cache
+def _change(fields: tuple[str, ...]) -> str:
+    sets = ", ".join(f"{name} = ?" for name in fields)
+    # Names of this module's own; what is given goes in as parameters.
+    return f"UPDATE orders SET {sets} WHERE account = ? AND client_order_id = ?"  # noqa: S608
 
 
 @cache
@@ -344,56 +373,85 @@ def _insertion(kind: Any, *, replace: bool) -> str:
 
 
 class Writing:
-    """One transaction of a journal."""
+    """One transaction of a journal, and the one entry that tells what it changes."""
 
-    def __init__(self, journal: Journal, now: int, seq: int, before: str) -> None:
+    def __init__(self, journal: Journal, now: int, lost: Callable[[], None]) -> None:
+        """See Journal.writing."""
         self._journal = journal
         self._now = now
-        self._seq = seq
-        self._hash = before
+        self._lost = lost
+        self._head = (0, BEGINNING)
+        self._facts: list[Fact] = []
 
-    def note(self, kind: str, ref: str, fields: Mapping[str, object]) -> int:
-        """Add an entry about something and return its number."""
-        self._seq += 1
-        told = (self._seq, self._now, kind, ref, body_of(fields))
-        self._hash = hash_of(self._hash, self._journal.account, *told)
-        self._journal.put(EntryRow(*told, self._hash))
-        return self._seq
+    def __enter__(self) -> Self:
+        try:
+            self._head = self._journal.begin()
+        except BaseException:
+            self._lost()
+            raise
+        return self
 
-    def intent(self, row: IntentRow) -> None:
-        """Store what is wanted."""
-        self._journal.put(row)
-        self.note("intent", row.key, row._asdict())
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._lost()
+            self._journal.end()
+            return
+        try:
+            self._journal.end(self._tell() if self._facts else self._head)
+        except BaseException:
+            self._lost()
+            self._journal.end()
+            raise
+
+    def _tell(self) -> tuple[int, str]:
+        (kind, ref, _), (seq, before) = self._facts[0], self._head
+        told = (seq + 1, self._now, kind, ref, body_of(self._facts))
+        hashed = hash_of(before, self._journal.account, *told)
+        self._journal.put(EntryRow, (*told, hashed))
+        return seq + 1, hashed
+
+    def note(self, kind: str, ref: str, fields: dict[str, Any]) -> None:
+        """Tell a fact about something: its fields as the database keeps them."""
+        self._facts.append((kind, ref, fields))
+
+    def intent(self, row: IntentRow) -> bool:
+        """Store what is wanted; False when it was before."""
+        values = to_sql(row)
+        if not self._journal.put_new(values):
+            return False
+        self.note("intent", row.key, dict(zip(row._fields, values, strict=True)))
+        return True
 
     def new_order(self, row: OrderRow) -> None:
         """Store an attempt."""
-        self._journal.put(row)
-        self.note("order", row.client_order_id, row._asdict())
+        self._new("order", row.client_order_id, row)
 
     def order(self, old: OrderRow, new: OrderRow) -> None:
         """Store what became of an attempt."""
-        pairs = zip(new._fields, old, new, strict=True)
-        changed = {name: after for name, before, after in pairs if before != after}
-        kept = {name: stored(name, after) for name, after in changed.items()}
-        self._journal.change(new.client_order_id, kept)
+        triples = zip(new._fields, old, new, strict=True)
+        changed = {name: stored(name, after) for name, before, after in triples if before != after}
+        self._journal.change(new.client_order_id, changed)
         self.note("order", new.client_order_id, changed)
 
     def fill(self, row: FillRow) -> FillRow:
-        """Store an execution and return it with its number."""
-        numbered = row._replace(seq=self._seq + 1)
-        self._journal.put(numbered)
-        self.note("fill", f"{row.exchange}|{row.symbol}|{row.id}", numbered._asdict())
+        """Store an execution and return it with its number, that of the entry."""
+        numbered = row._replace(seq=self._head[0] + 1)
+        self._new("fill", f"{row.exchange}|{row.symbol}|{row.id}", numbered)
         return numbered
 
     def post(self, txn: str, lines: Iterable[tuple[str, str, Any]], *, told: bool = False) -> None:
-        """Store a transaction's lines; `told` when no other entry implies them."""
-        rows = [PostingRow(txn, *line) for line in lines]
-        self._journal.put_all(rows)
+        """Store a transaction's lines; `told` when no other fact implies them."""
+        kept = [(txn, name, asset, money_text(amount)) for name, asset, amount in lines]
+        self._journal.put_all(kept)
         if told:
-            kept = [[row.name, row.asset, *to_sql(row)[-1:]] for row in rows]
-            self.note("adjustment", txn, {"lines": kept})
+            self.note("adjustment", txn, {"lines": [list(line[1:]) for line in kept]})
 
     def cursor(self, name: str, value: str) -> None:
         """Store how far something was read, or what holds from now on."""
-        self._journal.put(CursorRow(name, value), replace=True)
+        self._journal.put(CursorRow, (name, value), replace=True)
         self.note("cursor", name, {"value": value})
+
+    def _new(self, kind: str, ref: str, row: OrderRow | FillRow) -> None:
+        values = to_sql(row)
+        self._journal.put(type(row), values)
+        self.note(kind, ref, dict(zip(row._fields, values, strict=True)))

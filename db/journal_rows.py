@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
+
+import orjson
 
 MONEY = frozenset({"amount", "price", "stop", "take", "reserve", "filled", "fee", "share"})
 BEGINNING = "0" * 64
@@ -87,7 +88,7 @@ class PostingRow(NamedTuple):
 
 
 class EntryRow(NamedTuple):
-    """See JournalEntry."""
+    """See JournalEntry; kind and reference are those of its first fact."""
 
     seq: int
     ts: int
@@ -103,8 +104,6 @@ class CursorRow(NamedTuple):
     name: str
     value: str
 
-
-_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 Row = TypeVar("Row", IntentRow, OrderRow, FillRow, PostingRow, EntryRow, CursorRow)
 
@@ -153,9 +152,20 @@ def _money_of(fields: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(place for place, name in enumerate(fields) if name in MONEY)
 
 
-def body_of(fields: Mapping[str, Any]) -> str:
-    """Return an entry's body: the same text for the same fields."""
-    return _JSON({name: stored(name, value) for name, value in fields.items()})
+Fact = tuple[str, str, dict[str, Any]]
+"""What an entry tells of one row: its kind (intent, order, fill, cursor or adjustment), which one it is, and its
+fields as the database keeps them: all when it is new, later those that changed."""
+
+
+def body_of(facts: Sequence[Fact]) -> str:
+    """Return an entry's body, JSON: a list of facts, each a list of its parts."""
+    return orjson.dumps(facts).decode()
+
+
+def facts_of(entry: EntryRow) -> list[Fact]:
+    """Return what an entry tells; one of before 2026-11 told one fact, whose kind and reference it has."""
+    body = orjson.loads(entry.body)
+    return [(entry.kind, entry.ref, body)] if isinstance(body, dict) else [tuple(one) for one in body]
 
 
 def hash_of(before: str, account: str, seq: int, ts: int, kind: str, ref: str, body: str) -> str:

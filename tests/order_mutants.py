@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from core.errors import ExchangeError, ExchangeUnreachableError, OrderRefusedError, OrderUnknownError
+from core.live.booking import Sighting
 from core.live.desk import Event, Policy
 from core.live.gateway import Execution, Report
 from core.live.ledger import Posting
@@ -23,6 +24,10 @@ from tests.order_schedules import INSTANCE, MakePath
 class StoresAfterSending(OrderPath):
     """The order is stored once the exchange has answered."""
 
+    def _first_state(self, due_at: int) -> tuple[State, int | None]:
+        del due_at
+        return State.NEW, None
+
     def _send(self, order: OrderRow) -> None:
         before = order
         try:
@@ -39,7 +44,7 @@ class SendsAgain(OrderPath):
     """Without an answer the same order is sent again, under the same name."""
 
     def _send(self, order: OrderRow) -> None:
-        order = self._store(order, state=State.SENDING.value, sent_at=self.gateway.now())
+        order = self._committed(order)
         for _ in range(3):
             try:
                 report = self._confirmed(order, self.gateway.place(request_of(order)))
@@ -102,7 +107,7 @@ class BooksEveryPage(OrderPath):
     def _is_booked(self, fill: Fill) -> bool:
         return False
 
-    def _book(self, execution: Execution, marks: list[str] | None) -> None:
+    def _book(self, execution: Execution, marks: list[str] | None, seen: Sighting | None) -> None:
         fill = execution.fill
         if self.journal.has_fill(fill.exchange, fill.symbol, fill.id):
             self.copies += 1
@@ -111,7 +116,7 @@ class BooksEveryPage(OrderPath):
                 *(fill.price, fill.fee, fill.fee_asset, fill.time),
             )
             execution = Execution(execution.order_id, copy)
-        super()._book(execution, marks)
+        super()._book(execution, marks, seen)
 
 
 class BelievesAnyAnswer(OrderPath):
@@ -153,16 +158,17 @@ class ForgetsItsName(OrderPath):
 class TakesStrangersForOwners(OrderPath):
     """A fill whose order is not known yet is somebody else's."""
 
-    def _owner(self, execution: Execution) -> OrderRow | None:
+    def _owner(self, execution: Execution, seen: Sighting | None = None) -> OrderRow | None:
+        del seen
         return self.journal.order_at(execution.fill.symbol, execution.order_id)
 
 
 class SkipsAhead(OrderPath):
     """Reading goes on behind what was read, whether it was booked or not."""
 
-    def _book_fills(self, symbol: str, since: int | None = None) -> bool:
+    def _book_fills(self, symbol: str, since: int | None = None, seen: Sighting | None = None) -> bool:
         newest = self.gateway.fills(symbol, None)
-        whole = super()._book_fills(symbol)
+        whole = super()._book_fills(symbol, seen=seen)
         self._mark(symbol, [newest[-1].fill.id] if newest else None)
         return whole
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from core.live.desk import Desk, Event
 from core.live.gateway import Execution
 from core.live.ledger import EXACT, Posting, fill_postings
 from core.live.mirror import BASELINE, HALT, MARKS, txn_of
-from core.live.order_states import NEVER_WAS, UNRESOLVED, AfterFill, State, after_fill
+from core.live.order_states import NEVER_WAS, AfterFill, State, after_fill
 from core.orders import Fill
 from db.journal import Writing
 from db.journal_rows import FillRow, OrderRow
@@ -21,6 +21,14 @@ DAY_MS: Final = 86_400_000
 
 class Unowned(Exception):  # noqa: N818 -- no error: an order that may be the owner is not resolved yet
     """It is not known yet whose fill it is."""
+
+
+class Sighting(NamedTuple):
+    """What the exchange said of an order, to be stored with whatever happens to it next."""
+
+    client_order_id: str
+    changes: Mapping[str, Any]
+    """Of its fields, the exchange's id among them."""
 
 
 class Booking(Desk):
@@ -37,22 +45,22 @@ class Booking(Desk):
             self._write_around(tx, None, None, cursors)
         mirror.cursors.update(cursors)
 
-    def _book_fills(self, symbol: str, since: int | None = None) -> bool:
+    def _book_fills(self, symbol: str, since: int | None = None, seen: Sighting | None = None) -> bool:
         """Read and book the fills of a symbol; return whether every one has found its order.
 
         Only the newest are read; with `since` (ms UTC) all from then on, for one that appeared late.
+        `seen`: an order that was just seen, which is stored with its first fill.
         """
         marks = self.mirror.marks(symbol) or [""]
         after = marks[0] if since is None else self._before(symbol, since)
-        found = self.gateway.fills(symbol, after or None)
+        found, known = self.gateway.fills(symbol, after or None), set(marks)
         sound, whole = [after], True
         for execution in found:
             fill = execution.fill
-            ahead = self._ahead(marks, [*sound, fill.id]) if whole else None
             # The marks are booked by their meaning, and they are read again each time.
-            if fill.id not in marks and not self._is_booked(fill):
+            if fill.id not in known and not self._is_booked(fill):
                 try:
-                    self._book(execution, ahead)
+                    self._book(execution, self._ahead(marks, [*sound, fill.id]) if whole else None, seen)
                 except Unowned:
                     whole = False
             if whole:
@@ -81,12 +89,14 @@ class Booking(Desk):
                 tx.cursor(MARKS + symbol, json.dumps(marks))
             mirror.cursors[MARKS + symbol] = json.dumps(marks)
 
-    def _book(self, execution: Execution, marks: list[str] | None) -> None:
+    def _book(self, execution: Execution, marks: list[str] | None, seen: Sighting | None) -> None:
         """Book one fill: its row, its lines, its order and how far was read, all or nothing."""
-        order = self._owner(execution)
-        fill = replace(execution.fill, client_order_id=order.client_order_id if order else "")
+        order = self._owner(execution, seen)
+        fill, name = execution.fill, order.client_order_id if order else ""
+        if fill.client_order_id != name:
+            fill = replace(fill, client_order_id=name)
         lines = fill_postings(fill, own=order is not None)
-        told = None if order is None else self._filled(order, fill, execution.order_id)
+        told = None if order is None else self._filled(order, fill, execution.order_id, seen)
         mirror = self.mirror
         row = row_of(fill, execution.order_id)
         why = "" if told is None else self._odd(told[0], told[1])
@@ -122,16 +132,19 @@ class Booking(Desk):
         for name, value in cursors.items():
             tx.cursor(name, value)
 
-    def _owner(self, execution: Execution) -> OrderRow | None:
+    def _owner(self, execution: Execution, seen: Sighting | None = None) -> OrderRow | None:
         """Return the order of a fill, None for a foreign one. Raises Unowned when that cannot be said yet."""
         fill = execution.fill
         if fill.client_order_id:
-            return self.mirror.live.get(fill.client_order_id) or self.journal.order(fill.client_order_id)
+            return self.mirror.order(fill.client_order_id)
+        name = "" if seen is None else seen.client_order_id
+        if seen is not None and seen.changes["exchange_id"] == execution.order_id:
+            return self.mirror.order(name)
         order = self.journal.order_at(fill.symbol, execution.order_id)
         if order is not None:
             return order
-        live = self.mirror.live.values()
-        if any(one.symbol == fill.symbol and State(one.state) in UNRESOLVED for one in live):
+        live = [one for one in self.mirror.live.values() if one.client_order_id != name]
+        if any(one.symbol == fill.symbol and self._may_exist(one) for one in live):
             raise Unowned
         for one in self.journal.suspects(fill.symbol, fill.side, fill.time - DAY_MS):
             report = self.gateway.find(fill.symbol, one.client_order_id)
@@ -139,8 +152,12 @@ class Booking(Desk):
                 return one
         return None
 
-    def _filled(self, order: OrderRow, fill: Fill, order_id: str) -> tuple[OrderRow, AfterFill]:
-        """Return the order with the fill in it."""
+    def _filled(
+        self, order: OrderRow, fill: Fill, order_id: str, seen: Sighting | None
+    ) -> tuple[OrderRow, AfterFill]:
+        """Return the order with the fill in it, and with what was seen of it."""
+        if seen is not None and seen.client_order_id == order.client_order_id:
+            order = order._replace(**seen.changes)
         filled = EXACT.add(order.filled, fill.amount)
         after = after_fill(State(order.state), filled, order.amount)
         state = order.state if self._is_replaced(order) else after.state.value

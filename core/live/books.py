@@ -13,7 +13,16 @@ from core.live.mirror import MARKS, txn_of
 from core.live.order_states import NEVER_WAS, TERMINAL, UNRESOLVED, State
 from core.orders import Fill, Purpose
 from db.journal import Journal
-from db.journal_rows import EntryRow, FillRow, IntentRow, OrderRow, PostingRow, body_of
+from db.journal_rows import (
+    EntryRow,
+    FillRow,
+    IntentRow,
+    OrderRow,
+    PostingRow,
+    facts_of,
+    money_text,
+    to_sql,
+)
 
 
 class AtExchange(NamedTuple):
@@ -131,7 +140,8 @@ def _journal_tells_the_tables(tables: _Tables) -> Iterator[str]:
     """Every row is what the journal's entries add up to."""
     told: defaultdict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
     for entry in tables.entries:
-        told[entry.kind, entry.ref] |= json.loads(entry.body)
+        for kind, ref, fields in facts_of(entry):
+            told[kind, ref] |= fields
     for (kind, _), body in told.items():
         if kind == "adjustment":
             body["lines"] = sorted(body["lines"])
@@ -144,11 +154,11 @@ def _journal_tells_the_tables(tables: _Tables) -> Iterator[str]:
 def _rows(tables: _Tables) -> dict[tuple[str, str], dict[str, Any]]:
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for intent in tables.intents.values():
-        rows["intent", intent.key] = json.loads(body_of(intent._asdict()))
+        rows["intent", intent.key] = _as_told(intent)
     for order in tables.orders:
-        rows["order", order.client_order_id] = json.loads(body_of(order._asdict()))
+        rows["order", order.client_order_id] = _as_told(order)
     for fill in tables.fills:
-        rows["fill", f"{fill.exchange}|{fill.symbol}|{fill.id}"] = json.loads(body_of(fill._asdict()))
+        rows["fill", f"{fill.exchange}|{fill.symbol}|{fill.id}"] = _as_told(fill)
     for name, value in tables.cursors.items():
         rows["cursor", name] = {"value": value}
     for txn, lines in _adjustments(tables.postings).items():
@@ -156,22 +166,26 @@ def _rows(tables: _Tables) -> dict[tuple[str, str], dict[str, Any]]:
     return rows
 
 
+def _as_told(row: IntentRow | OrderRow | FillRow) -> dict[str, Any]:
+    return dict(zip(row._fields, to_sql(row), strict=True))
+
+
 def _cursors_go_on(tables: _Tables) -> Iterator[str]:
     marks: dict[str, list[str]] = {}
     for entry in tables.entries:
-        if entry.kind == "cursor" and entry.ref.startswith(MARKS):
-            before, now = marks.get(entry.ref, []), json.loads(json.loads(entry.body)["value"])
-            if now[-1] in before[:-1]:
-                yield f"I13: {entry.ref} went back in entry {entry.seq}"
-            marks[entry.ref] = now
+        for kind, ref, fields in facts_of(entry):
+            if kind == "cursor" and ref.startswith(MARKS):
+                before, now = marks.get(ref, []), json.loads(fields["value"])
+                if now[-1] in before[:-1]:
+                    yield f"I13: {ref} went back in entry {entry.seq}"
+                marks[ref] = now
 
 
 def _adjustments(postings: list[PostingRow]) -> dict[str, list[list[str]]]:
     found: defaultdict[str, list[list[str]]] = defaultdict(list)
     for row in postings:
         if not row.txn.startswith("fill|"):
-            body = json.loads(body_of({"amount": row.amount}))
-            found[row.txn].append([row.name, row.asset, body["amount"]])
+            found[row.txn].append([row.name, row.asset, money_text(row.amount)])
     return {txn: sorted(lines) for txn, lines in found.items()}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from core.errors import ExchangeError
 from core.live.client_ids import client_order_id
 from core.live.gateway import Gateway
 from core.live.mirror import HALT, HOLD, Mirror
-from core.live.order_states import State, check_move
+from core.live.order_states import UNRESOLVED, State, check_move
 from core.orders import Fill
 from db.journal import Journal, Writing
 from db.journal_rows import OrderRow
@@ -70,6 +70,8 @@ class Desk:
         self._epoch = 0
         self._stamped = 0
         self._kept: Mirror | None = None
+        self._unsent: set[str] = set()
+        """Stored as about to be sent, by this process, which has not sent them yet."""
         self._news: list[Fill] = []
 
     @property
@@ -81,20 +83,18 @@ class Desk:
 
     def _stamp(self) -> int:
         """Return the exchange's time, or when it was last known while the exchange is away, ms UTC."""
-        with suppress(ExchangeError):
+        try:
             self._stamped = self.gateway.now()
+        except ExchangeError:
+            pass
         return self._stamped
 
-    @contextmanager
-    def _writing(self) -> Iterator[Writing]:
+    def _writing(self) -> Writing:
         """Begin a transaction; whoever gets an error does not know what is stored, and reads it again."""
-        now = self._stamp()
-        try:
-            with self.journal.writing(now) as tx:
-                yield tx
-        except BaseException:
-            self._kept = None
-            raise
+        return self.journal.writing(self._stamp(), self._forget)
+
+    def _forget(self) -> None:
+        self._kept = None
 
     @contextmanager
     def _tolerant(self) -> Iterator[None]:
@@ -136,7 +136,20 @@ class Desk:
     def _name(self, key: str, attempt: int) -> str:
         return client_order_id(self.journal.account, self._instance, key, attempt)
 
+    def _waits(self, order: OrderRow) -> bool:
+        """Return whether an order is certain not to have been sent."""
+        return order.state == State.NEW or order.client_order_id in self._unsent
+
+    def _may_exist(self, order: OrderRow) -> bool:
+        """Return whether an order may exist without anybody knowing."""
+        return State(order.state) in UNRESOLVED and order.client_order_id not in self._unsent
+
+    def _deny(self, order: OrderRow, why: str) -> OrderRow:
+        """Commit that what was not sent never is, and return it."""
+        order = self._store(order, state=State.DENIED.value, sent_at=None, reason=why)
+        self._unsent.discard(order.client_order_id)
+        return order
+
     def _again(self, order: OrderRow) -> OrderRow:
         """Return an order as it is now."""
-        found = self.mirror.live.get(order.client_order_id) or self.journal.order(order.client_order_id)
-        return found or order
+        return self.mirror.order(order.client_order_id) or order

@@ -72,7 +72,7 @@ class Journalled:
         """
         unsent, self._unsent = self._unsent, {}
         if unsent:
-            self.path.submit_all([replace(one, intent=self._timely(one.intent)) for one in unsent.values()])
+            self.path.submit_all([self._timely(one) for one in unsent.values()])
         if self.path.mirror.live:
             self._step()
 
@@ -145,12 +145,15 @@ class Journalled:
             ],
         }
 
-    def _timely(self, intent: Intent) -> Intent:
-        """Return an intent with times that an order can have: due now, and an exit not too late at once."""
-        valid = intent.valid_until
+    def _timely(self, approved: Approved) -> Approved:
+        """Return it with times that an order can have: due now, and an exit not too late at once."""
+        intent = approved.intent
+        due, valid = min(intent.created_at, self.time), intent.valid_until
         if intent.purpose is not Purpose.ENTRY:
             valid = max(valid, self.time + self._patience(intent))
-        return replace(intent, created_at=min(intent.created_at, self.time), valid_until=valid)
+        if (due, valid) == (intent.created_at, intent.valid_until):
+            return approved
+        return Approved(replace(intent, created_at=due, valid_until=valid), approved.reserve)
 
     def _patience(self, intent: Intent) -> int:
         """Return for how long what makes a position smaller stays worth sending, ms."""
@@ -184,7 +187,7 @@ class Journalled:
         live = {order.intent_key for order in self.path.orders()}
         events = []
         for fill in self._take_fresh():
-            order = self.path.journal.order(fill.client_order_id) if fill.client_order_id else None
+            order = self.path.mirror.order(fill.client_order_id) if fill.client_order_id else None
             if order is None:
                 self.has_foreign = True
             else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from core.live.ledger import EXACT, ZERO, Books, Posting
@@ -17,6 +17,8 @@ HALT = "halt"
 HOLD = "hold:"
 MARKS = "fills:"
 BASELINE = "baseline:"
+KEPT = 100
+"""So many orders that ended are remembered: those that somebody may ask for next."""
 
 
 class Mirror:
@@ -25,8 +27,10 @@ class Mirror:
     def __init__(self, journal: Journal) -> None:
         self.cursors = journal.cursors()
         self.live = {order.client_order_id: order for order in journal.orders(settled=False)}
+        self.ended: dict[str, OrderRow] = {}
         self.books = Books()
         self._journal = journal
+        self._marks: dict[str, tuple[str, Sequence[str]]] = {}
         self._intents: dict[str, IntentRow] = {}
         self._held: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
         self._load_books()
@@ -36,8 +40,17 @@ class Mirror:
         if State(order.state) in TERMINAL:
             self.live.pop(order.client_order_id, None)
             self._intents.pop(order.intent_key, None)
+            self.ended[order.client_order_id] = order
+            if len(self.ended) > KEPT:
+                del self.ended[next(iter(self.ended))]
         else:
+            self.ended.pop(order.client_order_id, None)
             self.live[order.client_order_id] = order
+
+    def order(self, client_order_id: str) -> OrderRow | None:
+        """Return an order as it is now."""
+        found = self.live.get(client_order_id) or self.ended.get(client_order_id)
+        return found or self._journal.order(client_order_id)
 
     def take_fill(self, strategy: str | None, symbol: str, postings: Iterable[Posting]) -> None:
         """Take in the lines of a fill of a strategy, None for a foreign one."""
@@ -77,10 +90,15 @@ class Mirror:
                     total = EXACT.add(total, max(EXACT.subtract(order.amount, order.filled), ZERO))
         return total
 
-    def marks(self, symbol: str) -> list[str] | None:
+    def marks(self, symbol: str) -> Sequence[str] | None:
         """Return the ids of the newest fills up to which all are booked; None when nobody looked yet."""
         text = self.cursors.get(MARKS + symbol)
-        return None if text is None else list(json.loads(text))
+        if text is None:
+            return None
+        read = self._marks.get(symbol)
+        if read is None or read[0] is not text:
+            read = self._marks[symbol] = text, json.loads(text)
+        return read[1]
 
     def symbols(self) -> list[str]:
         """Return the symbols whose fills are followed."""

@@ -58,7 +58,7 @@ class OrderPath(Reconciling):
         """Store an approved intent and return its order; the same intent again returns the same order.
 
         What makes a position smaller is cut to what is left of it. An order that may not be is stored as
-        `denied` with its reason. Raises RefusedError before the first reconciliation, DatabaseError when it
+        `denied` with its reason. The next step sends it. Raises RefusedError before the first reconciliation, DatabaseError when it
         cannot be stored: then it is not sent either.
         """
         return self.submit_all([approved], terms)[0]
@@ -69,23 +69,26 @@ class OrderPath(Reconciling):
         As `submit` does: all of them are stored, or none.
         """
         self._require_ready()
-        known = {one.intent.key: self.journal.orders(key=one.intent.key) for one in approved}
-        orders = {key: found[-1] for key, found in known.items() if found}
-        fresh = [one for one in approved if not known[one.intent.key]]
-        if fresh:
-            mirror = self.mirror
-            # One that fails has the mirror thrown away, with what it took of those before it.
-            with self._writing() as tx:
-                for one in fresh:
-                    orders[one.intent.key] = self._store_new(tx, mirror, one, terms)
-        return [orders[one.intent.key] for one in approved]
+        mirror = self.mirror
+        orders, unsent = [], []
+        # One that fails has the mirror thrown away, with what it took of those before it.
+        with self._writing() as tx:
+            for one in approved:
+                row = _row(one)
+                if tx.intent(row):
+                    orders.append(self._store_new(tx, mirror, one.intent, terms))
+                    mirror.want(row)
+                    if orders[-1].state == State.SENDING:
+                        unsent.append(orders[-1].client_order_id)
+                else:
+                    orders.append(self.journal.orders(key=row.key)[-1])
+        self._unsent.update(unsent)
+        return orders
 
-    def _store_new(self, tx: Writing, mirror: Mirror, approved: Approved, terms: Terms) -> OrderRow:
-        amount, why = self._allowed(approved.intent)
-        order, row = self._first_attempt(approved.intent, terms, amount, why), _row(approved)
-        tx.intent(row)
+    def _store_new(self, tx: Writing, mirror: Mirror, intent: Intent, terms: Terms) -> OrderRow:
+        amount, why = self._allowed(intent)
+        order = self._first_attempt(intent, terms, amount, why)
         tx.new_order(order)
-        mirror.want(row)
         mirror.take(order)
         return order
 
@@ -115,8 +118,8 @@ class OrderPath(Reconciling):
         if not attempts or State(attempts[-1].state) in TERMINAL:
             return attempts[-1] if attempts else None
         order = attempts[-1]
-        if order.state == State.NEW:
-            return self._store(order, state=State.DENIED.value, reason="cancelled before it was sent")
+        if self._waits(order):
+            return self._deny(order, "cancelled before it was sent")
         if order.cancel_at is None:
             order = self._store(order, cancel_at=self._stamp())
         with self._tolerant():
@@ -191,7 +194,13 @@ class OrderPath(Reconciling):
             return intent.amount, f"nothing is left to close of {intent.symbol}"
         return min(intent.amount, left), ""
 
+    def _first_state(self, due_at: int) -> tuple[State, int | None]:
+        """Return how an order begins, and when it may leave."""
+        now = self._stamp()
+        return (State.SENDING, now) if due_at <= now else (State.NEW, None)
+
     def _first_attempt(self, intent: Intent, terms: Terms, amount: Decimal, why: str) -> OrderRow:
+        state, sent_at = (State.DENIED, None) if why else self._first_state(intent.created_at)
         return OrderRow(
             client_order_id=self._name(intent.key, 0),
             intent_key=intent.key,
@@ -202,11 +211,11 @@ class OrderPath(Reconciling):
             amount=amount,
             price=terms.price,
             stop=terms.stop,
-            state=(State.DENIED if why else State.NEW).value,
+            state=state.value,
             exchange_id=None,
             filled=ZERO,
             due_at=intent.created_at,
-            sent_at=None,
+            sent_at=sent_at,
             absences=0,
             cancel_at=None,
             reason=why,

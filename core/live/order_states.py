@@ -3,9 +3,10 @@
     new ──> sending ──> open ──> partial ──> filled
      │         │          └──> canceling ──> canceled, expired
      │         ├──> unknown ──> any of these, or not_placed once nothing can come of it any more
-     │         └──> rejected, not_placed
-     └──> denied
+     │         ├──> rejected, not_placed
+     └─────────┴──> denied
 
+An order that is due at once begins as `sending`: one commit stores what is wanted and that it is about to leave.
 `rejected`, `not_placed` and `denied` mean that no order exists; after `not_placed` the same intent may be
 tried once more, under another name.
 """
@@ -24,7 +25,7 @@ class State(StrEnum):
     """Of one attempt at the exchange."""
 
     NEW = "new"
-    """Approved and stored, not sent."""
+    """Approved and stored, not due yet or kept back."""
     SENDING = "sending"
     """Stored as about to be sent: whether it left is known to the process that sends it alone."""
     UNKNOWN = "unknown"
@@ -59,7 +60,8 @@ _LOST = {State.NEEDS_OPERATOR}
 MOVES = MappingProxyType(
     {
         State.NEW: {State.DENIED, State.SENDING},
-        State.SENDING: _AT_THE_EXCHANGE | {State.REJECTED, State.UNKNOWN, State.NOT_PLACED},
+        # Denied only by the process that stored it and knows that it has not sent it.
+        State.SENDING: _AT_THE_EXCHANGE | {State.DENIED, State.REJECTED, State.UNKNOWN, State.NOT_PLACED},
         State.UNKNOWN: _AT_THE_EXCHANGE | {State.REJECTED, State.NOT_PLACED, State.NEEDS_OPERATOR},
         State.OPEN: _AT_THE_EXCHANGE | {State.CANCELING, State.REJECTED} | _LOST,
         State.PARTIAL: _AT_THE_EXCHANGE - {State.OPEN} | {State.CANCELING} | _LOST,

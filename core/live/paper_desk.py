@@ -118,7 +118,7 @@ class PaperDesk(Journalled):
         """Have one fill booked, so that the journal has them in the order in which they happened."""
         if not self.exchange.publish(event):
             # What closed by itself is wanted now that it is known; what it closes may just have been entered.
-            self.path.submit(Approved(self._timely(event.intent)))
+            self.path.submit(self._timely(Approved(event.intent)))
         self._step()
 
 
@@ -128,7 +128,7 @@ def _confirmed(event: Event, booked: dict[str, Fill]) -> Event:
         return event
     if event.fill.id not in booked:
         raise _not_booked(event.fill.id)
-    return replace(event, fill=booked[event.fill.id])
+    return Executed(event.intent, booked[event.fill.id], event.is_done)
 
 
 def _not_booked(key: str) -> HotCryptoError:

@@ -105,7 +105,9 @@ class PaperExchange:
         """Accept an order; what the model has against it shows when its turn comes."""
         if request.client_order_id in self._orders:
             raise OrderRefusedError(f"order {request.client_order_id} was placed before: use another name")
-        intent = replace(self._whose(request.client_order_id), amount=request.amount)
+        intent = self._whose(request.client_order_id)
+        if intent.amount != request.amount:
+            intent = replace(intent, amount=request.amount)
         order = _Order(request.client_order_id, intent)
         self._take(order)
         if fill := self._facts.pop(intent.key, None):

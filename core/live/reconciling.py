@@ -11,7 +11,7 @@ from core.errors import DatabaseError, ExchangeError
 from core.live.desk import Event
 from core.live.ledger import EXACT, ZERO, Posting, adjustment_postings, assets_of
 from core.live.mirror import MARKS
-from core.live.order_states import UNRESOLVED, State
+from core.live.order_states import State
 from core.live.sending import Sending
 from db.journal_rows import OrderRow
 
@@ -74,7 +74,7 @@ class Reconciling(Sending):
         waiting = [
             f"{one.symbol}: order {one.client_order_id} may still exist"
             for one in self.mirror.live.values()
-            if State(one.state) in UNRESOLVED
+            if self._may_exist(one)
         ]
         if not whole:
             waiting.append("some fills have no order yet")
@@ -92,13 +92,14 @@ class Reconciling(Sending):
     def _resolve(self) -> None:
         """Look up every order that can still change, and finish the cancels that were wanted."""
         for order in list(self.mirror.live.values()):
-            if order.state != State.NEW:
+            if not self._waits(order):
                 with self._tolerant():
                     self._look(order)
-                    self._finish_cancel(self._again(order))
+                    if order.cancel_at is not None:
+                        self._finish_cancel(self._again(order))
 
     def _finish_cancel(self, order: OrderRow) -> None:
-        if order.cancel_at is not None and State(order.state) in (State.OPEN, State.PARTIAL):
+        if State(order.state) in (State.OPEN, State.PARTIAL):
             self._cancel(order)
 
     def _sight_open_orders(self) -> tuple[str, ...]:
@@ -126,8 +127,8 @@ class Reconciling(Sending):
     def _expire(self) -> None:
         now = self._stamp()
         for order in list(self.mirror.live.values()):
-            if order.state == State.NEW and (why := self._useless(order, now)):
-                self._store(order, state=State.DENIED.value, reason=why)
+            if self._waits(order) and (why := self._useless(order, now)):
+                self._deny(order, why)
                 self._notify(Event("expired", order.client_order_id, why))
 
     def _compare(self) -> tuple[list[str], tuple[str, ...]]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from core.errors import ExchangeUnreachableError
-from core.live.booking import Booking
+from core.live.booking import Booking, Sighting
 from core.live.desk import Event
 from core.live.gateway import Report
 from core.live.order_states import NEVER_WAS, TERMINAL, UNRESOLVED, State, after_report
@@ -44,17 +44,19 @@ class Resolving(Booking):
         self._check_report(order, report)
         if State(order.state) in TERMINAL - NEVER_WAS:
             return
-        order = self._sighted(order, report)
+        if State(order.state) in NEVER_WAS:
+            order = self._risen(order, report)
+        seen = _sighting(order, report)
         if report.filled > order.filled:
-            self._book_fills(order.symbol)
+            self._book_fills(order.symbol, seen=seen)
             order = self._again(order)
         if report.filled > order.filled and order.sent_at is not None:
             # Passed over, because it appeared after newer ones, or not there yet.
-            self._book_fills(order.symbol, order.sent_at - SLACK_MS)
+            self._book_fills(order.symbol, order.sent_at - SLACK_MS, seen)
             order = self._again(order)
         if State(order.state) not in TERMINAL:
             state = after_report(report.standing, order.filled, report.filled)
-            self._store(order, state=state.value)
+            self._store(order, **seen.changes, state=state.value)
 
     def _check_report(self, order: OrderRow, report: Report) -> None:
         """Raise ExchangeUnreachableError unless a report is about this very order."""
@@ -65,17 +67,11 @@ class Resolving(Booking):
                 f"order {report.id or '(no id)'}, {report.client_order_id} ({report.side} {report.symbol})"
             )
 
-    def _sighted(self, order: OrderRow, report: Report) -> OrderRow:
-        changes: dict[str, Any] = {"exchange_id": report.id, "absences": 0}
-        if report.amount > 0:
-            changes["amount"] = report.amount
-        if State(order.state) not in NEVER_WAS:
-            if State(order.state) in UNRESOLVED:
-                # Known from now on by the exchange's own id, under which its fills come.
-                changes["state"] = (State.PARTIAL if order.filled else State.OPEN).value
-            return self._store(order, **changes)
+    def _risen(self, order: OrderRow, report: Report) -> OrderRow:
+        """Return an order that exists although it was thought never to; it stops all entries."""
+        changes = _sighting(order, report).changes
         if not self._is_replaced(order):
-            changes["state"] = State.OPEN.value
+            changes = {**changes, "state": State.OPEN.value}
         why = f"order {order.client_order_id} of {order.intent_key} exists, which was thought impossible"
         self._halt(order.client_order_id, why)
         return self._store(order, sighted=True, **changes)
@@ -129,3 +125,9 @@ class Resolving(Booking):
         )
         tx.new_order(new)
         return new
+
+
+def _sighting(order: OrderRow, report: Report) -> Sighting:
+    """Return what a report says of an order beside its fills."""
+    amount = report.amount if report.amount > 0 else order.amount
+    return Sighting(order.client_order_id, {"exchange_id": report.id, "absences": 0, "amount": amount})

@@ -32,7 +32,7 @@ class Sending(Resolving):
 
     def _send_due(self) -> None:
         """Send what is due, what makes a position smaller first."""
-        fresh = [order for order in self.mirror.live.values() if order.state == State.NEW]
+        fresh = [order for order in self.mirror.live.values() if self._waits(order)]
         entries = {one.client_order_id: self._is_entry(one) for one in fresh}
         for order in sorted(fresh, key=lambda one: entries[one.client_order_id]):
             with self._tolerant():
@@ -43,7 +43,7 @@ class Sending(Resolving):
 
     def _send_one(self, order: OrderRow, now: int) -> None:
         if why := self._useless(order, now):
-            self._store(order, state=State.DENIED.value, reason=why)
+            self._deny(order, why)
             self._notify(Event("expired", order.client_order_id, why))
         elif order.due_at <= now:
             self._follow(order.symbol)
@@ -59,14 +59,21 @@ class Sending(Resolving):
         return self.mirror.stands_in_the_way(order.symbol) if intent.purpose == Purpose.ENTRY else ""
 
     def _send(self, order: OrderRow) -> None:
-        """Commit that an order is about to be sent, send it, and take in what came of it."""
-        order = self._store(order, state=State.SENDING.value, sent_at=self.gateway.now())
+        """Send an order once it is committed that it is about to be sent, and take in what came of it."""
+        order = self._committed(order)
         try:
             report = self._confirmed(order, self.gateway.place(request_of(order)))
         except ExchangeError as error:
             self._judge(order, error)
         else:
             self._adopt(order, report)
+
+    def _committed(self, order: OrderRow) -> OrderRow:
+        """Return an order of which it is stored that it may leave from now on: it is sent once, or never."""
+        if order.client_order_id in self._unsent:
+            self._unsent.discard(order.client_order_id)
+            return order
+        return self._store(order, state=State.SENDING.value, sent_at=self.gateway.now())
 
     def _confirmed(self, order: OrderRow, report: Report) -> Report:
         """Return a report that confirms this order. Raises OrderUnknownError for any other."""
