@@ -137,6 +137,14 @@ class Fill:
     reason: str = ""
     """Why, where the gateway knows: stop, take, trail, end; else the intent's."""
 
+    def of(self, client_order_id: str) -> Fill:
+        """Return it as the fill of this order."""
+        # Not `replace`, which takes four times as long.
+        return Fill(
+            *(self.exchange, self.symbol, self.id, client_order_id, self.side, self.amount, self.price),
+            *(self.fee, self.fee_asset, self.time, self.reason),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Executed:

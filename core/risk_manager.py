@@ -75,7 +75,7 @@ class RiskManager:
         if math.isnan(self.state.day_equity):
             self.mark(self.state.time, equity_before)
         if pnl < 0:
-            self.state = replace(self.state, losses={**self.state.losses, strategy: self.state.time})
+            self.state = self.state._replace(losses={**self.state.losses, strategy: self.state.time})
         self.mark(self.state.time, equity_before + pnl)
 
     def mark(self, time: int, equity: float) -> None:
@@ -109,19 +109,19 @@ class RiskManager:
 
     def pause(self, why: str) -> None:
         """Refuse all entries until `resume`."""
-        self.state = replace(self.state, paused=why)
+        self.state = self.state._replace(paused=why)
 
     def resume(self) -> None:
         """Allow entries again; breakers stay as they are."""
-        self.state = replace(self.state, paused="")
+        self.state = self.state._replace(paused="")
 
     def halt(self, symbol: str, why: str | None) -> None:
         """Refuse entries in one symbol until this is called with None."""
-        self.state = replace(self.state, halted=_with(self.state.halted, symbol, why))
+        self.state = self.state._replace(halted=_with(self.state.halted, symbol, why))
 
     def quarantine(self, strategy: str, why: str | None) -> None:
         """Refuse one strategy's entries until this is called with None."""
-        self.state = replace(self.state, quarantined=_with(self.state.quarantined, strategy, why))
+        self.state = self.state._replace(quarantined=_with(self.state.quarantined, strategy, why))
 
     def approve(self, intent: Intent, account: Snapshot, mark: float, now: int) -> Approved | Refused:
         """Return an order that may be sent, its amount rounded down to the market's step, or why not.
@@ -140,7 +140,7 @@ class RiskManager:
         if objection:
             return Refused(intent, *objection)
         if self.limits.max_orders_per_minute is not None or self.limits.max_orders_per_day is not None:
-            self.state = replace(self.state, orders=(*self.state.orders, now))
+            self.state = self.state._replace(orders=(*self.state.orders, now))
         return Approved(intent, entry.reserve)
 
     def _exit(self, intent: Intent, market: Market) -> Approved | Refused:

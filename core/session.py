@@ -115,6 +115,16 @@ class Step(NamedTuple):
     """Breakers that tripped at this step."""
 
 
+class _Came(NamedTuple):
+    """What a gateway's news brought, as in Step."""
+
+    equity: float
+    fills: tuple[Executed, ...]
+    trades: tuple[Trade, ...]
+    refused: tuple[Outcome, ...]
+    tripped: tuple[tuple[str, Trip], ...]
+
+
 class _Track:
     """The bars seen of one series."""
 
@@ -213,23 +223,24 @@ class Session:
             self.risk.see(bar)
             for take in self._followers.get((bar.symbol, bar.timeframe), ()):
                 take(bar.ts, bar.close)
-        step = self.on_events(self.gateway.on_bars(new), new[0].end)
+        time = new[0].end
+        came = self._taken(self.gateway.on_bars(new), time)
         choices: list[Choice] = []
-        outcomes: list[Outcome] = list(step.outcomes)
+        outcomes: list[Outcome] = [*came.refused]
         failed: list[str] = []
         for bar in new:
             for slot in self._of_series.get((bar.symbol, bar.timeframe), ()):
                 self._decide(slot, bar, choices, outcomes, failed)
-        return step._replace(
-            bars=new,
-            late=late,
-            choices=tuple(choices),
-            outcomes=tuple(outcomes),
-            quarantined=tuple(failed),
-        )
+        told = came.fills, came.trades, tuple(choices), tuple(outcomes), tuple(failed), came.tripped
+        return Step(time, came.equity, new, late, *told)
 
     def on_events(self, events: Iterable[Executed | Refused], time: int) -> Step:
         """Book fills and refusals that a gateway reports, and tell risk what they leave."""
+        came = self._taken(events, time)
+        told = came.fills, came.trades, (), came.refused, (), came.tripped
+        return Step(time, came.equity, (), (), *told)
+
+    def _taken(self, events: Iterable[Executed | Refused], time: int) -> _Came:
         fills: list[Executed] = []
         trades: list[Trade] = []
         refused: list[Outcome] = []
@@ -247,8 +258,7 @@ class Session:
             self.risk.register_trade_pnl(pnl, equity - pnl, trade.strategy)
         now = self.risk.state.trips
         new = () if now is tripped else tuple(trip for trip in now.items() if trip[0] not in tripped)
-        told = tuple(fills), tuple(trades), tuple(refused)
-        return Step(time, equity, fills=told[0], trades=told[1], outcomes=told[2], tripped=new)
+        return _Came(equity, tuple(fills), tuple(trades), tuple(refused), new)
 
     def counted(self) -> list[tuple[str, str, int, int]]:
         """Return symbol, timeframe, newest open time and number of bars seen of every series."""
@@ -266,7 +276,11 @@ class Session:
         self.risk.quarantine(strategy, None)
 
     def _track(self, bar: Bar) -> _Track:
-        return self._tracks.setdefault((bar.symbol, bar.timeframe), _Track())
+        series = bar.symbol, bar.timeframe
+        track = self._tracks.get(series)
+        if track is None:
+            track = self._tracks[series] = _Track()
+        return track
 
     def _sorted_out(self, bars: Iterable[Bar]) -> tuple[tuple[Bar, ...], tuple[Bar, ...]]:
         """Return the new bars and the late ones. Raises UsageError for bars of different times."""
@@ -278,7 +292,7 @@ class Session:
                 new.append(bar)
             elif bar.ts < newest:
                 late.append(bar)
-        if any(bar.end != new[0].end for bar in new):
+        if len(new) > 1 and any(bar.end != new[0].end for bar in new):
             ends = sorted({bar.end for bar in new})
             raise UsageError(
                 f"bars of one step must close at one time, these close at {ends}: give them in turn"

@@ -60,6 +60,10 @@ _TABLES: dict[type, str] = {
 
 
 _WRITER = "SELECT instance, epoch FROM trading_accounts WHERE account = ?"
+_ENTRY = f"""
+INSERT INTO journal (account, {", ".join(EntryRow._fields)}) SELECT ?, ?, ?, ?, ?, ?, ?
+FROM trading_accounts WHERE account = ? AND instance = ? AND epoch = ?"""  # noqa: S608 -- this module's own names
+"""An entry, if the claim still holds."""
 _HEAD = "SELECT seq, hash FROM journal WHERE account = ? ORDER BY seq DESC LIMIT 1"
 
 
@@ -199,16 +203,22 @@ class Journal:
         """Take the write lock and return number and hash of the newest entry; `Writing` is who may."""
         self._run("BEGIN IMMEDIATE")
         try:
-            if self._claim is None or self._one(_WRITER, self.account) != self._claim:
-                raise DatabaseError(
-                    f"database {self.name}: another process has taken over the account {self.account}: "
-                    "nothing was stored; end this one"
-                )
-            head = self._head or self._one(_HEAD, self.account) or (0, BEGINNING)
+            return self._head or self._one(_HEAD, self.account) or (0, BEGINNING)
         except BaseException:
             self.end()
             raise
-        return head
+
+    def tell(self, entry: EntryRow) -> None:
+        """Store the entry of a transaction, whose last statement it is; `Writing` is who may.
+
+        Raises DatabaseError when another process has taken the books over: then nothing is stored.
+        """
+        claim = self._claim or ("", 0)
+        if self._run(_ENTRY, self.account, *entry, self.account, *claim).rowcount != 1:
+            raise DatabaseError(
+                f"database {self.name}: another process has taken over the account {self.account}: "
+                "nothing was stored; end this one"
+            )
 
     def end(self, head: tuple[int, str] | None = None) -> None:
         """End a transaction that leaves this head, or take it back; `Writing` is who may."""
@@ -326,11 +336,15 @@ class Journal:
         return rows[0] if rows else None
 
     def _all(self, statement: str, *given: object) -> list[tuple[Any, ...]]:
-        return self._run(statement, *given)
-
-    def _run(self, statement: str, *given: object) -> list[tuple[Any, ...]]:
+        cursor = self._run(statement, *given)
         try:
-            return self._connection.execute(statement, given).fetchall()
+            return cursor.fetchall()
+        except sqlite3.Error as error:  # pragma: no cover -- of what is found only while rows are read
+            raise database_error(error, self.name) from error
+
+    def _run(self, statement: str, *given: object) -> sqlite3.Cursor:
+        try:
+            return self._connection.execute(statement, given)
         except sqlite3.Error as error:
             raise database_error(error, self.name) from error
 
@@ -340,8 +354,8 @@ class Journal:
 
     def put_new(self, intent: Sequence[Any]) -> bool:
         """Store an intent inside a transaction, False if it is there already; `Writing` is who may."""
-        statement = f"{_insertion(IntentRow, replace=False)} ON CONFLICT (account, key) DO NOTHING RETURNING 1"
-        return self._one(statement, self.account, *intent) is not None
+        statement = f"{_insertion(IntentRow, replace=False)} ON CONFLICT (account, key) DO NOTHING"
+        return self._run(statement, self.account, *intent).rowcount == 1
 
     def put_all(self, lines: Iterable[tuple[str, str, str, str]]) -> None:
         """Store the lines of a transaction of the books inside one; `Writing` is who may."""
@@ -407,7 +421,7 @@ class Writing:
         (kind, ref, _), (seq, before) = self._facts[0], self._head
         told = (seq + 1, self._now, kind, ref, body_of(self._facts))
         hashed = hash_of(before, self._journal.account, *told)
-        self._journal.put(EntryRow, (*told, hashed))
+        self._journal.tell(EntryRow(*told, hashed))
         return seq + 1, hashed
 
     def note(self, kind: str, ref: str, fields: dict[str, Any]) -> None:

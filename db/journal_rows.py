@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import cache
+from hashlib import sha256
 from typing import Any, NamedTuple, TypeVar
 
 import orjson
@@ -153,8 +153,8 @@ def _money_of(fields: tuple[str, ...]) -> tuple[int, ...]:
 
 
 Fact = tuple[str, str, dict[str, Any]]
-"""What an entry tells of one row: its kind (intent, order, fill, cursor or adjustment), which one it is, and its
-fields as the database keeps them: all when it is new, later those that changed."""
+"""What an entry tells of one row: its kind (intent, order, fill, cursor or adjustment), which one it is, and
+its fields as the database keeps them: all when it is new, later those that changed."""
 
 
 def body_of(facts: Sequence[Fact]) -> str:
@@ -172,4 +172,4 @@ def hash_of(before: str, account: str, seq: int, ts: int, kind: str, ref: str, b
     """Return an entry's hash, in hex: it covers the entry and, by `before`, all earlier ones."""
     # With the lengths of what can hold anything, so that no two entries have one text.
     text = f"{before} {seq} {ts} {len(account)} {account} {kind} {len(ref)} {ref} {body}"
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256(text.encode()).hexdigest()

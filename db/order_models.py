@@ -100,7 +100,14 @@ class Order(Base):
             sqlite_where=text(f"state NOT IN {NEVER_WAS}"),
             postgresql_where=text(f"state NOT IN {NEVER_WAS}"),
         ),
-        Index(None, "account", "symbol", "exchange_id"),
+        Index(
+            None,
+            "account",
+            "symbol",
+            "exchange_id",
+            sqlite_where=text("exchange_id IS NOT NULL"),
+            postgresql_where=text("exchange_id IS NOT NULL"),
+        ),
         KEYED,
     )
 

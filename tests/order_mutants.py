@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from core.errors import ExchangeError, ExchangeUnreachableError, OrderRefusedError, OrderUnknownError
@@ -10,7 +10,7 @@ from core.live.booking import Sighting
 from core.live.desk import Event, Policy
 from core.live.gateway import Execution, Report
 from core.live.ledger import Posting
-from core.live.mirror import txn_of
+from core.live.mirror import CURSOR, cursor_text, txn_of
 from core.live.order_path import OrderPath
 from core.live.order_states import State
 from core.live.sending import request_of
@@ -104,10 +104,13 @@ class BooksEveryPage(OrderPath):
 
     copies = 0
 
+    def _known(self, symbol: str) -> Collection[str]:
+        return ()
+
     def _is_booked(self, fill: Fill) -> bool:
         return False
 
-    def _book(self, execution: Execution, marks: list[str] | None, seen: Sighting | None) -> None:
+    def _book(self, execution: Execution, read_on: str, seen: Sighting | None) -> None:
         fill = execution.fill
         if self.journal.has_fill(fill.exchange, fill.symbol, fill.id):
             self.copies += 1
@@ -116,7 +119,7 @@ class BooksEveryPage(OrderPath):
                 *(fill.price, fill.fee, fill.fee_asset, fill.time),
             )
             execution = Execution(execution.order_id, copy)
-        super()._book(execution, marks, seen)
+        super()._book(execution, read_on, seen)
 
 
 class BelievesAnyAnswer(OrderPath):
@@ -169,7 +172,11 @@ class SkipsAhead(OrderPath):
     def _book_fills(self, symbol: str, since: int | None = None, seen: Sighting | None = None) -> bool:
         newest = self.gateway.fills(symbol, None)
         whole = super()._book_fills(symbol, seen=seen)
-        self._mark(symbol, [newest[-1].fill.id] if newest else None)
+        if newest:
+            name, text = CURSOR + symbol, cursor_text(newest[-1].fill.id)
+            with self._writing() as tx:
+                tx.cursor(name, text)
+            self.mirror.cursors[name] = text
         return whole
 
 

@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, NamedTuple
+from sqlite3 import Cursor
+from typing import NamedTuple
 
 from core.live.books import AtExchange, check_books
 from core.live.client_ids import client_order_id
@@ -41,11 +42,11 @@ class CrashingJournal(Journal):
 
     point: Callable[[str], None] = staticmethod(lambda _: None)
 
-    def _run(self, statement: str, *given: object) -> list[tuple[Any, ...]]:
+    def _run(self, statement: str, *given: object) -> Cursor:
         self.point(f"before {statement[:20]}")
-        rows = super()._run(statement, *given)
+        cursor = super()._run(statement, *given)
         self.point(f"after {statement[:20]}")
-        return rows
+        return cursor
 
 
 def full_design(journal: Journal, line: Line, notify: Callable[[Event], None]) -> OrderPath:

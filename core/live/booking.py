@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from core.live.desk import Desk, Event
 from core.live.gateway import Execution
 from core.live.ledger import EXACT, Posting, fill_postings
-from core.live.mirror import BASELINE, HALT, MARKS, txn_of
+from core.live.mirror import BASELINE, CURSOR, HALT, cursor_text, txn_of
 from core.live.order_states import NEVER_WAS, AfterFill, State, after_fill
 from core.orders import Fill
 from db.journal import Writing
@@ -36,11 +34,12 @@ class Booking(Desk):
 
     def _follow(self, symbol: str) -> None:
         """Begin to follow the fills of a symbol: what came before belongs to the opening balance."""
-        if self.mirror.marks(symbol) is not None:
+        mirror = self.mirror
+        if CURSOR + symbol in mirror.cursors:
             return
-        mirror, found = self.mirror, self.gateway.fills(symbol, None)
+        found = self.gateway.fills(symbol, None)
         first = found[-1].fill.id if found else ""
-        cursors = {MARKS + symbol: json.dumps([first]), BASELINE + symbol: first}
+        cursors = {CURSOR + symbol: cursor_text(first), BASELINE + symbol: first}
         with self._writing() as tx:
             self._write_around(tx, None, None, cursors)
         mirror.cursors.update(cursors)
@@ -48,64 +47,61 @@ class Booking(Desk):
     def _book_fills(self, symbol: str, since: int | None = None, seen: Sighting | None = None) -> bool:
         """Read and book the fills of a symbol; return whether every one has found its order.
 
-        Only the newest are read; with `since` (ms UTC) all from then on, for one that appeared late.
-        `seen`: an order that was just seen, which is stored with its first fill.
+        Only the newest are read, among them some that are booked; with `since` (ms UTC) all from then on, for
+        one that appeared late. `seen`: an order that was just seen, which is stored with its first fill.
         """
-        marks = self.mirror.marks(symbol) or [""]
-        after = marks[0] if since is None else self._before(symbol, since)
-        found, known = self.gateway.fills(symbol, after or None), set(marks)
-        sound, whole = [after], True
-        for execution in found:
+        after = self.mirror.cursor(symbol) if since is None else self._before(symbol, since)
+        sound, whole, known = [after], True, self._known(symbol)
+        for execution in self.gateway.fills(symbol, after or None):
             fill = execution.fill
-            # The marks are booked by their meaning, and they are read again each time.
-            if fill.id not in known and not self._is_booked(fill):
+            if fill.id not in known and fill.id != after and not self._is_booked(fill):
+                read_on = self._read_on([*sound, fill.id]) if whole and since is None else ""
                 try:
-                    self._book(execution, self._ahead(marks, [*sound, fill.id]) if whole else None, seen)
+                    self._book(execution, read_on, seen)
                 except Unowned:
                     whole = False
             if whole:
                 sound.append(fill.id)
-        self._mark(symbol, self._ahead(marks, sound))
         return whole
+
+    def _read_on(self, sound: Sequence[str]) -> str:
+        """Return the fill after which to read from now on, blank for the one until now.
+
+        `sound` are fills in a row that are booked. Some stay behind it, to be read again: a fill may appear
+        after newer ones. It moves seldom, since every move is stored.
+        """
+        overlap = self.policy.overlap
+        return sound[-overlap - 1] if len(sound) > 2 * overlap + 1 else ""
 
     def _before(self, symbol: str, since: int) -> str:
         """Return the newest fill before a time, or where the fills of the symbol began for us."""
         found = self.journal.fill_before(self.gateway.exchange, symbol, since)
         return self.mirror.cursors[BASELINE + symbol] if found is None else found
 
+    def _known(self, symbol: str) -> Collection[str]:
+        """Return fills that are booked, the newest."""
+        return self.mirror.newest_fills(symbol)
+
     def _is_booked(self, fill: Fill) -> bool:
         return self.journal.has_fill(fill.exchange, fill.symbol, fill.id)
 
-    def _ahead(self, marks: Sequence[str], sound: Sequence[str]) -> list[str] | None:
-        """Return the new marks, None when that would be a step back."""
-        if sound[-1] in marks:
-            return None
-        return list(sound[-self.policy.overlap - 1 :])
-
-    def _mark(self, symbol: str, marks: list[str] | None) -> None:
-        mirror = self.mirror
-        if marks is not None and marks != mirror.marks(symbol):
-            with self._writing() as tx:
-                tx.cursor(MARKS + symbol, json.dumps(marks))
-            mirror.cursors[MARKS + symbol] = json.dumps(marks)
-
-    def _book(self, execution: Execution, marks: list[str] | None, seen: Sighting | None) -> None:
+    def _book(self, execution: Execution, read_on: str, seen: Sighting | None) -> None:
         """Book one fill: its row, its lines, its order and how far was read, all or nothing."""
         order = self._owner(execution, seen)
         fill, name = execution.fill, order.client_order_id if order else ""
         if fill.client_order_id != name:
-            fill = replace(fill, client_order_id=name)
+            fill = fill.of(name)
         lines = fill_postings(fill, own=order is not None)
         told = None if order is None else self._filled(order, fill, execution.order_id, seen)
         mirror = self.mirror
         row = row_of(fill, execution.order_id)
         why = "" if told is None else self._odd(told[0], told[1])
-        cursors = {} if marks is None else {MARKS + fill.symbol: json.dumps(marks)}
+        cursors = {CURSOR + fill.symbol: cursor_text(read_on)} if read_on else {}
         if why:
             cursors[HALT] = why
         self._write_fill(row, lines, order, told[0] if told else None, cursors)
         strategy = None if told is None else mirror.intent(told[0].intent_key).strategy
-        mirror.take_fill(strategy, fill.symbol, lines)
+        mirror.take_fill(strategy, fill, lines)
         mirror.cursors.update(cursors)
         if told is not None:
             mirror.take(told[0])
@@ -165,10 +161,10 @@ class Booking(Desk):
 
     def _is_replaced(self, order: OrderRow) -> bool:
         """Return whether an order that never was has a successor: the database lets only one of them live."""
-        if State(order.state) not in NEVER_WAS:
+        if order.state not in NEVER_WAS:
             return False
         attempts = self.journal.orders(key=order.intent_key)
-        return any(State(one.state) not in NEVER_WAS for one in attempts)
+        return any(one.state not in NEVER_WAS for one in attempts)
 
     def _odd(self, order: OrderRow, after: AfterFill) -> str:
         """Return why a fill should stop all entries, blank when it is as expected."""

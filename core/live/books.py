@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from core.live.ledger import EXACT, ZERO, Books, Posting, fill_postings, unbalanced
-from core.live.mirror import MARKS, txn_of
+from core.live.mirror import CURSOR, id_of, txn_of
 from core.live.order_states import NEVER_WAS, TERMINAL, UNRESOLVED, State
 from core.orders import Fill, Purpose
 from db.journal import Journal
@@ -105,7 +104,7 @@ def _filled_is_the_sum(tables: _Tables) -> Iterator[str]:
 def _one_order_per_intent(tables: _Tables) -> Iterator[str]:
     real: defaultdict[str, list[str]] = defaultdict(list)
     for order in tables.orders:
-        if State(order.state) not in NEVER_WAS:
+        if order.state not in NEVER_WAS:
             real[order.intent_key].append(order.client_order_id)
         if order.state == State.FILLED and order.filled <= 0:
             yield f"I4: order {order.client_order_id} is filled with nothing"
@@ -126,7 +125,7 @@ def _exits_fit(tables: _Tables) -> Iterator[str]:
     closing: defaultdict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
     for order in tables.orders:
         intent = tables.intents[order.intent_key]
-        if State(order.state) not in TERMINAL and intent.purpose != Purpose.ENTRY:
+        if order.state not in TERMINAL and intent.purpose != Purpose.ENTRY:
             left = max(EXACT.subtract(order.amount, order.filled), ZERO)
             three = intent.strategy, order.symbol, order.side
             closing[three] = EXACT.add(closing[three], left)
@@ -171,14 +170,14 @@ def _as_told(row: IntentRow | OrderRow | FillRow) -> dict[str, Any]:
 
 
 def _cursors_go_on(tables: _Tables) -> Iterator[str]:
-    marks: dict[str, list[str]] = {}
+    passed: defaultdict[str, list[str]] = defaultdict(list)
     for entry in tables.entries:
         for kind, ref, fields in facts_of(entry):
-            if kind == "cursor" and ref.startswith(MARKS):
-                before, now = marks.get(ref, []), json.loads(fields["value"])
-                if now[-1] in before[:-1]:
+            if kind == "cursor" and ref.startswith(CURSOR):
+                now = id_of(fields["value"])
+                if now in passed[ref][:-1]:
                     yield f"I13: {ref} went back in entry {entry.seq}"
-                marks[ref] = now
+                passed[ref].append(now)
 
 
 def _adjustments(postings: list[PostingRow]) -> dict[str, list[list[str]]]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -56,6 +55,22 @@ class Policy:
     """By asset: a smaller difference of balances is adjusted without holding anything."""
 
 
+class Tolerant:
+    """Tells trouble with the exchange instead of raising it."""
+
+    def __init__(self, notify: Notify) -> None:
+        self._notify = notify
+
+    def __enter__(self) -> None:
+        """Begin what may fail."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
+        if not isinstance(error, ExchangeError):
+            return False
+        self._notify(Event("exchange", "", str(error)))
+        return True
+
+
 class Desk:
     """The journal and the gateway of one account."""
 
@@ -83,7 +98,7 @@ class Desk:
 
     def _stamp(self) -> int:
         """Return the exchange's time, or when it was last known while the exchange is away, ms UTC."""
-        try:
+        try:  # noqa: SIM105 -- at every transaction, and `suppress` takes longer than all the rest of this
             self._stamped = self.gateway.now()
         except ExchangeError:
             pass
@@ -96,24 +111,21 @@ class Desk:
     def _forget(self) -> None:
         self._kept = None
 
-    @contextmanager
-    def _tolerant(self) -> Iterator[None]:
+    def _tolerant(self) -> Tolerant:
         """Let trouble with the exchange about one thing not keep the others waiting."""
-        try:
-            yield
-        except ExchangeError as error:
-            self._notify(Event("exchange", "", str(error)))
+        return Tolerant(self._notify)
 
     def _store(self, order: OrderRow, *, sighted: bool = False, **changes: Any) -> OrderRow:
         """Commit what became of an order and return it; `sighted` at the exchange, it can become anything."""
         new = order._replace(**changes)
+        if new == order:
+            return order
         if not sighted:
             check_move(State(order.state), State(new.state))
-        if new != order:
-            mirror = self.mirror
-            with self._writing() as tx:
-                tx.order(order, new)
-            mirror.take(new)
+        mirror = self.mirror
+        with self._writing() as tx:
+            tx.order(order, new)
+        mirror.take(new)
         return new
 
     def _flag(self, name: str, why: str) -> None:
@@ -142,7 +154,7 @@ class Desk:
 
     def _may_exist(self, order: OrderRow) -> bool:
         """Return whether an order may exist without anybody knowing."""
-        return State(order.state) in UNRESOLVED and order.client_order_id not in self._unsent
+        return order.state in UNRESOLVED and order.client_order_id not in self._unsent
 
     def _deny(self, order: OrderRow, why: str) -> OrderRow:
         """Commit that what was not sent never is, and return it."""

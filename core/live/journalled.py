@@ -210,7 +210,7 @@ class Journalled:
         events = []
         for key in [key for key in self.waiting if key not in live and key not in self._unsent]:
             order = self.path.order(key)
-            if order is not None and State(order.state) in TERMINAL:
+            if order is not None and order.state in TERMINAL:
                 events.append(_refused(self.waiting.pop(key).intent, order))
         return events
 
@@ -219,5 +219,5 @@ def _refused(intent: Intent, order: OrderRow) -> Refused:
     why = order.reason or f"the exchange says {order.state}"
     if order.filled:
         why = f"{order.filled:f} of {order.amount:f} filled, then {order.state}"
-    late = State(order.state) in (State.EXPIRED, State.CANCELED) or "expired" in order.reason
+    late = order.state in (State.EXPIRED, State.CANCELED) or "expired" in order.reason
     return Refused(intent, RefusalReason.EXPIRED if late else RefusalReason.EXCHANGE, why)

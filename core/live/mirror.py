@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 
 from core.live.ledger import EXACT, ZERO, Books, Posting
-from core.live.order_states import TERMINAL, State
+from core.live.order_states import TERMINAL
 from core.orders import Fill, Purpose
 from db.journal import Journal
 from db.journal_rows import FillRow, IntentRow, OrderRow
 
 HALT = "halt"
 HOLD = "hold:"
-MARKS = "fills:"
+CURSOR = "fills:"
 BASELINE = "baseline:"
 KEPT = 100
-"""So many orders that ended are remembered: those that somebody may ask for next."""
+"""So many orders that ended are remembered: those that somebody may ask for next …"""
+KEPT_FILLS = 1000
+"""… and so many fills of each symbol, which are seen again and again."""
 
 
 class Mirror:
@@ -30,14 +32,16 @@ class Mirror:
         self.ended: dict[str, OrderRow] = {}
         self.books = Books()
         self._journal = journal
-        self._marks: dict[str, tuple[str, Sequence[str]]] = {}
+        self.bookings = 0
+        """Fills booked ever."""
+        self._booked: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._intents: dict[str, IntentRow] = {}
         self._held: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
         self._load_books()
 
     def take(self, order: OrderRow) -> None:
         """Take in what became of an order."""
-        if State(order.state) in TERMINAL:
+        if order.state in TERMINAL:
             self.live.pop(order.client_order_id, None)
             self._intents.pop(order.intent_key, None)
             self.ended[order.client_order_id] = order
@@ -52,15 +56,23 @@ class Mirror:
         found = self.live.get(client_order_id) or self.ended.get(client_order_id)
         return found or self._journal.order(client_order_id)
 
-    def take_fill(self, strategy: str | None, symbol: str, postings: Iterable[Posting]) -> None:
-        """Take in the lines of a fill of a strategy, None for a foreign one."""
-        lines = list(postings)
-        self.books.add(lines)
+    def take_fill(self, strategy: str | None, fill: Fill | FillRow, postings: Sequence[Posting]) -> None:
+        """Take in a fill of a strategy, None for a foreign one, and its lines."""
+        self.bookings += 1
+        booked = self._booked[fill.symbol]
+        booked[fill.id] = None
+        if len(booked) > KEPT_FILLS:
+            del booked[next(iter(booked))]
+        self.books.add(postings)
         if strategy is not None:
-            key = strategy, symbol
-            for name, _, amount in lines:
-                if name == f"pos:{symbol}":
+            key, position = (strategy, fill.symbol), f"pos:{fill.symbol}"
+            for name, _, amount in postings:
+                if name == position:
                     self._held[key] = EXACT.add(self._held[key], amount)
+
+    def newest_fills(self, symbol: str) -> Collection[str]:
+        """Return the ids of the newest fills of a symbol that are booked."""
+        return self._booked[symbol]
 
     def want(self, row: IntentRow) -> None:
         """Take in what a new order is for."""
@@ -90,19 +102,14 @@ class Mirror:
                     total = EXACT.add(total, max(EXACT.subtract(order.amount, order.filled), ZERO))
         return total
 
-    def marks(self, symbol: str) -> Sequence[str] | None:
-        """Return the ids of the newest fills up to which all are booked; None when nobody looked yet."""
-        text = self.cursors.get(MARKS + symbol)
-        if text is None:
-            return None
-        read = self._marks.get(symbol)
-        if read is None or read[0] is not text:
-            read = self._marks[symbol] = text, json.loads(text)
-        return read[1]
+    def cursor(self, symbol: str) -> str:
+        """Return the id of the fill after which those of a symbol are read; blank for all."""
+        text = self.cursors.get(CURSOR + symbol)
+        return "" if text is None else id_of(text)
 
     def symbols(self) -> list[str]:
         """Return the symbols whose fills are followed."""
-        return sorted(name.removeprefix(MARKS) for name in self.cursors if name.startswith(MARKS))
+        return sorted(name.removeprefix(CURSOR) for name in self.cursors if name.startswith(CURSOR))
 
     def stands_in_the_way(self, symbol: str) -> str:
         """Return why nothing may be entered in a symbol, blank when it may."""
@@ -116,9 +123,19 @@ class Mirror:
             lines[row.txn].append(Posting(*row[1:]))
         for fill in self._journal.fills():
             owner = None if fill.client_order_id is None else owners[fill.client_order_id]
-            self.take_fill(owner, fill.symbol, lines.pop(txn_of(fill), ()))
+            self.take_fill(owner, fill, lines.pop(txn_of(fill), []))
         for rest in lines.values():
             self.books.add(rest)
+
+
+def cursor_text(fill_id: str) -> str:
+    """Return a cursor as it is stored: a list, since journals of before 2026-11 hold more than one id."""
+    return json.dumps([fill_id])
+
+
+def id_of(cursor: str) -> str:
+    """Return the fill that a stored cursor names."""
+    return str(json.loads(cursor)[0])
 
 
 def txn_of(fill: Fill | FillRow) -> str:

@@ -58,8 +58,8 @@ class OrderPath(Reconciling):
         """Store an approved intent and return its order; the same intent again returns the same order.
 
         What makes a position smaller is cut to what is left of it. An order that may not be is stored as
-        `denied` with its reason. The next step sends it. Raises RefusedError before the first reconciliation, DatabaseError when it
-        cannot be stored: then it is not sent either.
+        `denied` with its reason. The next step sends it. Raises RefusedError before the first
+        reconciliation, DatabaseError when it cannot be stored: then it is not sent either.
         """
         return self.submit_all([approved], terms)[0]
 
@@ -104,6 +104,16 @@ class OrderPath(Reconciling):
             self._send_due()
         return self.take_fills()
 
+    def book(self, symbol: str) -> list[Fill]:
+        """Book what was executed in a symbol, for those who know that something was; return as `step` does.
+
+        Raises RefusedError before the first reconciliation, DatabaseError when it cannot be stored.
+        """
+        self._require_ready()
+        with self._tolerant():
+            self._book_fills(symbol)
+        return self.take_fills()
+
     def take_fills(self) -> list[Fill]:
         """Return the fills booked since they were last taken, those of `reconcile` too."""
         news, self._news = self._news, []
@@ -115,7 +125,7 @@ class OrderPath(Reconciling):
         None when there is no such intent. What was not sent is never sent. Raises DatabaseError.
         """
         attempts = self.journal.orders(key=key)
-        if not attempts or State(attempts[-1].state) in TERMINAL:
+        if not attempts or attempts[-1].state in TERMINAL:
             return attempts[-1] if attempts else None
         order = attempts[-1]
         if self._waits(order):

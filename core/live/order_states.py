@@ -6,7 +6,9 @@
      │         ├──> rejected, not_placed
      └─────────┴──> denied
 
-An order that is due at once begins as `sending`: one commit stores what is wanted and that it is about to leave.
+An order that is due at once begins as `sending`: one commit stores what is wanted and that it is about
+to leave.
+
 `rejected`, `not_placed` and `denied` mean that no order exists; after `not_placed` the same intent may be
 tried once more, under another name.
 """
@@ -22,7 +24,7 @@ from core.errors import HotCryptoError
 
 
 class State(StrEnum):
-    """Of one attempt at the exchange."""
+    """Of one attempt at the exchange. A row's text is equal to it, and found in sets of it."""
 
     NEW = "new"
     """Approved and stored, not due yet or kept back."""

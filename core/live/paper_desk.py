@@ -116,9 +116,11 @@ class PaperDesk(Journalled):
 
     def _book(self, event: Executed) -> None:
         """Have one fill booked, so that the journal has them in the order in which they happened."""
-        if not self.exchange.publish(event):
-            # What closed by itself is wanted now that it is known; what it closes may just have been entered.
-            self.path.submit(self._timely(Approved(event.intent)))
+        if self.exchange.publish(event):
+            self._fresh += self.path.book(event.intent.symbol)
+            return
+        # What closed by itself is wanted now that it is known; what it closes may just have been entered.
+        self.path.submit(self._timely(Approved(event.intent)))
         self._step()
 
 
@@ -161,7 +163,7 @@ def hold(model: PaperGateway, portfolio: Portfolio, frames: Mapping[tuple[str, s
 def _accepted(path: OrderPath, turn: Iterable[str]) -> list[tuple[str, Intent]]:
     """Return the orders that a paper exchange had accepted, by name, in their turn."""
     rank = {key: number for number, key in enumerate(turn)}
-    orders = [order for order in path.orders() if State(order.state) in _ACCEPTED]
+    orders = [order for order in path.orders() if order.state in _ACCEPTED]
     orders.sort(key=lambda order: rank.get(order.intent_key, len(rank)))
     return [
         (order.client_order_id, replace(intent_of(path.mirror.intent(order.intent_key)), amount=order.amount))

@@ -159,7 +159,7 @@ class PaperExchange:
         order.standing = Standing.FILLED if whole else Standing.CANCELED
         self._pay(fill)
         shown = self._executions[fill.symbol]
-        shown.append(Execution(order.name, replace(fill, client_order_id=order.name)))
+        shown.append(Execution(order.name, fill.of(order.name)))
         del shown[:-KEPT]
 
     def _let_in(self, concerns: Callable[[Intent], bool], turn: Iterable[str]) -> list[Event]:

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from core.errors import DatabaseError, ExchangeError
 from core.live.desk import Event
 from core.live.ledger import EXACT, ZERO, Posting, adjustment_postings, assets_of
-from core.live.mirror import MARKS
 from core.live.order_states import State
 from core.live.sending import Sending
 from db.journal_rows import OrderRow
@@ -34,8 +33,8 @@ class Reconciling(Sending):
     """Makes the journal agree with the exchange, or says why it cannot yet."""
 
     _ready = False
-    _seen: tuple[dict[str, Decimal], dict[str, str], int] | None = None
-    """A difference, how far fills were read then, and since when it lasts."""
+    _seen: tuple[dict[str, Decimal], int, int] | None = None
+    """A difference, how many fills were booked then, and since when it lasts."""
 
     def reconcile(self, symbols: Iterable[str] = ()) -> Reconciliation:
         """Look everything up once; nothing is sent before this was `done` for the first time.
@@ -99,7 +98,7 @@ class Reconciling(Sending):
                         self._finish_cancel(self._again(order))
 
     def _finish_cancel(self, order: OrderRow) -> None:
-        if State(order.state) in (State.OPEN, State.PARTIAL):
+        if order.state in (State.OPEN, State.PARTIAL):
             self._cancel(order)
 
     def _sight_open_orders(self) -> tuple[str, ...]:
@@ -117,7 +116,7 @@ class Reconciling(Sending):
 
     def _revived(self, order: OrderRow) -> OrderRow:
         """Return an order that is open at the exchange, as living again if it was thought to be over."""
-        if State(order.state) not in (State.CANCELED, State.EXPIRED):
+        if order.state not in (State.CANCELED, State.EXPIRED):
             return order
         why = f"order {order.client_order_id} was thought {order.state} and is open"
         self._notify(Event("lost", order.client_order_id, why, critical=True))
@@ -153,7 +152,7 @@ class Reconciling(Sending):
         """Believe in a difference only when it lasts: balances and fills need not appear together."""
         moment = self.gateway.ask_time()
         # Once a fill was booked it is another difference, though it be the same: two equal trades make one.
-        read = {name: text for name, text in self.mirror.cursors.items() if name.startswith(MARKS)}
+        read = self.mirror.bookings
         if self._seen is None or self._seen[:2] != (differences, read):
             self._seen = differences, read, moment
         if moment - self._seen[2] < self.policy.settle_ms:

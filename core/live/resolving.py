@@ -22,7 +22,7 @@ class Resolving(Booking):
     def _look(self, order: OrderRow) -> None:
         """Look an order up and take in what the exchange says, and nothing if it says nothing."""
         # Asked for before the look-up: what is missing after its last moment never comes.
-        moment = self._fence_time() if State(order.state) in UNRESOLVED else None
+        moment = self._fence_time() if order.state in UNRESOLVED else None
         if moment is not None and order.state == State.SENDING:
             # Of a process that was killed, or of a write that failed: it may have left until now.
             sent_at = max(order.sent_at or 0, moment)
@@ -42,9 +42,9 @@ class Resolving(Booking):
     def _adopt(self, order: OrderRow, report: Report) -> None:
         """Take in what the exchange says of an order, and book what was executed of it."""
         self._check_report(order, report)
-        if State(order.state) in TERMINAL - NEVER_WAS:
+        if order.state in TERMINAL - NEVER_WAS:
             return
-        if State(order.state) in NEVER_WAS:
+        if order.state in NEVER_WAS:
             order = self._risen(order, report)
         seen = _sighting(order, report)
         if report.filled > order.filled:
@@ -54,7 +54,7 @@ class Resolving(Booking):
             # Passed over, because it appeared after newer ones, or not there yet.
             self._book_fills(order.symbol, order.sent_at - SLACK_MS, seen)
             order = self._again(order)
-        if State(order.state) not in TERMINAL:
+        if order.state not in TERMINAL:
             state = after_report(report.standing, order.filled, report.filled)
             self._store(order, **seen.changes, state=state.value)
 

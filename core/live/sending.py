@@ -33,8 +33,7 @@ class Sending(Resolving):
     def _send_due(self) -> None:
         """Send what is due, what makes a position smaller first."""
         fresh = [order for order in self.mirror.live.values() if self._waits(order)]
-        entries = {one.client_order_id: self._is_entry(one) for one in fresh}
-        for order in sorted(fresh, key=lambda one: entries[one.client_order_id]):
+        for order in sorted(fresh, key=self._is_entry):
             with self._tolerant():
                 self._send_one(order, self.gateway.now())
 

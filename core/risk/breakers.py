@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
 DAY = 86_400_000
 """Milliseconds; days are UTC and belong to exchange time."""
 MINUTE = 60_000
 DAILY_LOSS, DRAWDOWN, RISK_UNKNOWN = "daily_loss", "drawdown", "risk_unknown"
 BREAKERS = (DAILY_LOSS, DRAWDOWN, RISK_UNKNOWN)
+_NONE: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,7 @@ class Trip:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class RiskState:
+class RiskState(NamedTuple):
     """All that risk remembers between two orders, and over a restart."""
 
     time: int = 0
@@ -40,22 +40,22 @@ class RiskState:
     """The day's first."""
     peak: float = math.nan
     """Highest equity since the start or the last reset of `drawdown`."""
-    trips: Mapping[str, Trip] = field(default_factory=dict)
+    trips: Mapping[str, Trip] = _NONE
     """Breakers that are tripped, by name."""
-    losses: Mapping[str, int] = field(default_factory=dict)
+    losses: Mapping[str, int] = _NONE
     """When each strategy last lost, ms."""
     orders: tuple[int, ...] = ()
     """When entries of the current day and the last minute were approved, ms, for the order rate."""
     paused: str = ""
     """Why nobody may enter; empty: they may."""
-    halted: Mapping[str, str] = field(default_factory=dict)
+    halted: Mapping[str, str] = _NONE
     """Symbols in which nobody may enter, and why."""
-    quarantined: Mapping[str, str] = field(default_factory=dict)
+    quarantined: Mapping[str, str] = _NONE
     """Strategies that may not enter, and why."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values that JSON can hold, NaN as None."""
-        plain = asdict(self)
+        plain = self._asdict() | {"trips": {name: asdict(trip) for name, trip in self.trips.items()}}
         numbers = {name: _or_none(plain[name]) for name in ("equity", "day_equity", "peak")}
         return {**plain, **numbers, "orders": list(self.orders)}
 
@@ -71,7 +71,7 @@ def marked(state: RiskState, time: int, equity: float) -> RiskState:
     """Return the state with news of the account's equity; a UTC day begins once, whatever the clock does."""
     time = max(time, state.time)
     if not math.isfinite(equity):
-        return replace(state, time=time, equity=math.nan)
+        return state._replace(time=time, equity=math.nan)
     day, first, trips, orders = state.day, state.day_equity, state.trips, state.orders
     if time // DAY > day:
         day, first = time // DAY, equity
@@ -79,7 +79,6 @@ def marked(state: RiskState, time: int, equity: float) -> RiskState:
         trips = {name: trip for name, trip in trips.items() if name != DAILY_LOSS}
     first = equity if math.isnan(first) else first
     peak = equity if math.isnan(state.peak) else max(state.peak, equity)
-    # Not `replace`, which takes longer than all the rest, at every bar.
     rest = state.losses, orders, state.paused, state.halted, state.quarantined
     return RiskState(time, equity, day, first, peak, trips, *rest)
 
@@ -98,16 +97,16 @@ def judged(state: RiskState, daily_loss_pct: float | None, drawdown_pct: float |
 
 def tripped(state: RiskState, name: str, detail: str) -> RiskState:
     """Return the state with a breaker tripped."""
-    return replace(state, trips={**state.trips, name: Trip(state.time, detail)})
+    return state._replace(trips={**state.trips, name: Trip(state.time, detail)})
 
 
 def reset(state: RiskState, name: str) -> RiskState:
     """Return the state with a breaker reset; what it is measured from begins anew with the next equity."""
     trips = {other: trip for other, trip in state.trips.items() if other != name}
-    state = replace(state, trips=trips)
+    state = state._replace(trips=trips)
     if name == DAILY_LOSS:
-        return replace(state, day_equity=state.equity)
-    return replace(state, peak=state.equity) if name == DRAWDOWN else state
+        return state._replace(day_equity=state.equity)
+    return state._replace(peak=state.equity) if name == DRAWDOWN else state
 
 
 def _or_none(number: float) -> float | None:
