@@ -8,7 +8,6 @@ with a name made of what it is for, so that the same decision seen twice is one 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from math import isnan
@@ -179,8 +178,8 @@ class Executor:
         asked = Decimal(float(row[fills.EXIT_SIZE]))
         is_whole = row[fills.EXIT_SIZE] >= abs(lot.size)
         amount = min(lot.amount if is_whole else asked, self._open(wanted, lot))
-        intent = _closing(wanted, lot, amount, Purpose.EXIT, _WORDS[int(row[fills.EXIT])])
-        intent = replace(intent, share=float(row[fills.SHARE]))
+        reason, share = _WORDS[int(row[fills.EXIT])], float(row[fills.SHARE])
+        intent = _closing(wanted, lot, amount, Purpose.EXIT, reason, share)
         sent = self._send(intent) if amount > 0 else []
         return sent[0] if sent else None
 
@@ -212,12 +211,21 @@ class _Wanted(NamedTuple):
     want: Decision
     moment: Moment
 
-    def intent(self, purpose: Purpose, leg: str, side: Side, amount: Decimal, reason: str) -> Intent:
+    def intent(
+        self,
+        purpose: Purpose,
+        leg: str,
+        side: Side,
+        amount: Decimal,
+        reason: str,
+        bracket: tuple[Decimal | None, Decimal | None] = (None, None),
+        share: float = 1.0,
+    ) -> Intent:
         """Return one order that it leads to; it is valid until the next bar closes."""
         price, now = decimal_of(self.moment.close), self.moment.now
         valid_until = now + timeframe_ms(self.timeframe)
         named = self.strategy, self.symbol, self.timeframe, self.moment.bar, purpose, leg
-        return Intent(*named, side, amount, price, reason, now, valid_until)
+        return Intent(*named, side, amount, price, reason, now, valid_until, *bracket, share)
 
 
 def changes(want: Decision, held: PositionView, *, is_ladder: bool) -> bool:
@@ -251,13 +259,16 @@ def _entry(wanted: _Wanted, row: FloatArray, *, is_ladder: bool) -> Intent:
     size, leg = float(row[fills.SIZE]), f"rung-{int(row[fills.RUNG])}" if is_ladder else "main"
     side: Side = "buy" if size > 0 else "sell"
     # A float's own value: what is left of a lot after a part of it is then the same in both.
-    intent = wanted.intent(Purpose.ENTRY, leg, side, Decimal(abs(size)), _WORDS[int(wanted.want.reason)])
-    stop, take = price_of(float(row[fills.STOP])), price_of(float(row[fills.TAKE]))
-    return replace(intent, stop=stop, take=take, share=float(row[fills.SHARE]))
+    bracket = price_of(float(row[fills.STOP])), price_of(float(row[fills.TAKE]))
+    reason, share = _WORDS[int(wanted.want.reason)], float(row[fills.SHARE])
+    return wanted.intent(Purpose.ENTRY, leg, side, Decimal(abs(size)), reason, bracket, share)
 
 
-def _closing(wanted: _Wanted, lot: Lot, amount: Decimal, purpose: Purpose, reason: str) -> Intent:
-    return wanted.intent(purpose, LOT_LEG + lot.id, "sell" if lot.side > 0 else "buy", amount, reason)
+def _closing(
+    wanted: _Wanted, lot: Lot, amount: Decimal, purpose: Purpose, reason: str, share: float = 1.0
+) -> Intent:
+    side: Side = "sell" if lot.side > 0 else "buy"
+    return wanted.intent(purpose, LOT_LEG + lot.id, side, amount, reason, share=share)
 
 
 def _not_sized(wanted: _Wanted, book: FloatArray) -> list[Outcome]:

@@ -104,12 +104,12 @@ class Holding:
     def set(self, lots: list[Lot]) -> None:
         """Hold these lots; `book` is them as core.fills lays them out, without the account's cash."""
         self.lots = lots
-        self.book = book_of(lots)
+        self.book = book_of(lots) if lots else _EMPTY
         self.size, self.cost = 0.0, 0.0
         for lot in lots:
             self.size += lot.size
             self.cost += lot.size * lot.entry_price
-        self._seen = view_of(self.book)
+        self._seen = view_of(self.book) if lots else FLAT
 
     def view(self, bar: int) -> PositionView:
         """Return the position as a decision may see it at the close of this bar."""
@@ -129,6 +129,10 @@ class Holding:
     def exact_profit(self, price: Decimal) -> Decimal:
         """Return the open profit at a price, in exact decimals."""
         return total(lot.side * (lot.amount * price - lot.cost) for lot in self.lots)
+
+
+_EMPTY = fills.open_book(0.0)
+_EMPTY.setflags(write=False)
 
 
 def book_of(lots: list[Lot]) -> FloatArray:

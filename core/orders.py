@@ -99,6 +99,16 @@ class Intent:
         return f"{decision}|{self.leg}|{self.purpose.value}"
 
 
+    def timed(self, created_at: int, valid_until: int) -> Intent:
+        """Return it with other times."""
+        # Not `replace`, which takes four times as long.
+        return Intent(
+            *(self.strategy, self.symbol, self.timeframe, self.bar, self.purpose, self.leg, self.side),
+            *(self.amount, self.price, self.reason, created_at, valid_until),
+            *(self.stop, self.take, self.share),
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Approved:
     """An intent that may be sent. Only core.risk_manager makes one for an entry."""

@@ -217,9 +217,10 @@ class Session:
         if not new:
             time = max((bar.end for bar in late), default=self.risk.state.time)
             return Step(time, self.risk.state.equity, late=late)
+        marks, tracks = self.portfolio.marks, self._tracks
         for bar in new:
-            self._track(bar).add(bar.ts, bar.end)
-            self.portfolio.mark(bar.symbol, bar.close)
+            tracks[bar.symbol, bar.timeframe].add(bar.ts, bar.end)
+            marks[bar.symbol] = bar.close
             self.risk.see(bar)
             for take in self._followers.get((bar.symbol, bar.timeframe), ()):
                 take(bar.ts, bar.close)
@@ -287,10 +288,10 @@ class Session:
         new: list[Bar] = []
         late: list[Bar] = []
         for bar in bars:
-            newest = self._track(bar).newest
-            if bar.ts > newest:
+            stamps = self._track(bar).stamps
+            if not stamps or bar.ts > stamps[-1]:
                 new.append(bar)
-            elif bar.ts < newest:
+            elif bar.ts < stamps[-1]:
                 late.append(bar)
         if len(new) > 1 and any(bar.end != new[0].end for bar in new):
             ends = sorted({bar.end for bar in new})

@@ -12,7 +12,6 @@ says how many of the journal's fills the account had; after a restart the others
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from core.errors import HotCryptoError
@@ -153,7 +152,7 @@ class Journalled:
             valid = max(valid, self.time + self._patience(intent))
         if (due, valid) == (intent.created_at, intent.valid_until):
             return approved
-        return Approved(replace(intent, created_at=due, valid_until=valid), approved.reserve)
+        return Approved(intent.timed(due, valid), approved.reserve)
 
     def _patience(self, intent: Intent) -> int:
         """Return for how long what makes a position smaller stays worth sending, ms."""

@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from decimal import Decimal
+from functools import lru_cache
 
 from core.live.ledger import EXACT, ZERO, Books, Posting
 from core.live.order_states import TERMINAL
@@ -133,6 +134,7 @@ def cursor_text(fill_id: str) -> str:
     return json.dumps([fill_id])
 
 
+@lru_cache(1000)
 def id_of(cursor: str) -> str:
     """Return the fill that a stored cursor names."""
     return str(json.loads(cursor)[0])

@@ -71,13 +71,15 @@ class PaperExchange:
 
         `turn`: keys of intents in the order in which their orders have their turn, wherever they arrived.
         """
-        series = {(bar.symbol, bar.timeframe) for bar in bars}
-        refused = self._let_in(lambda intent: (intent.symbol, intent.timeframe) in series, turn)
+        refused: list[Event] = []
+        if self._orders:
+            series = {(bar.symbol, bar.timeframe) for bar in bars}
+            refused = self._let_in(lambda intent: (intent.symbol, intent.timeframe) in series, turn)
         return self._noted([*refused, *self.model.on_bars(bars)])
 
     def on_price(self, symbol: str, price: float, turn: Iterable[str]) -> list[Event]:
         """Return what a price between two bars brings."""
-        refused = self._let_in(lambda intent: intent.symbol == symbol, turn)
+        refused = self._let_in(lambda intent: intent.symbol == symbol, turn) if self._orders else []
         return self._noted([*refused, *self.model.on_price(symbol, price, self.time)])
 
     def publish(self, fact: Executed) -> bool:
@@ -165,8 +167,6 @@ class PaperExchange:
     def _let_in(self, concerns: Callable[[Intent], bool], turn: Iterable[str]) -> list[Event]:
         """Hand what arrived to the model, and return what it refuses; forget what is over."""
         refused: list[Event] = []
-        if not self._orders:
-            return refused
         for name in [name for name, order in self._orders.items() if order.standing is not Standing.OPEN]:
             del self._names[self._orders.pop(name).intent.key]
         rank = {key: number for number, key in enumerate(turn)}

@@ -90,8 +90,10 @@ class Reconciling(Sending):
 
     def _resolve(self) -> None:
         """Look up every order that can still change, and finish the cancels that were wanted."""
-        for order in list(self.mirror.live.values()):
-            if not self._waits(order):
+        for name in list(self.mirror.live):
+            # As it is now: looking up another order may have booked a fill of this one.
+            order = self.mirror.live.get(name)
+            if order is not None and not self._waits(order):
                 with self._tolerant():
                     self._look(order)
                     if order.cancel_at is not None:

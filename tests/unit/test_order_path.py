@@ -461,6 +461,26 @@ def test_a_fill_that_appears_after_newer_ones_is_found(bench: Bench) -> None:
     assert check_books(bench.journal) == []
 
 
+def test_looking_one_order_up_does_not_undo_the_fill_of_another_that_it_booked(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = bench.line.find
+    bench.want(1, NEAR)
+    bench.want(2, NEAR)
+    bench.path.step()
+    first, second = bench.market.orders
+    for order in (first, second):
+        bench.market.execute(order, D("0.002"))
+    hidden = second.request.client_order_id
+    monkeypatch.setattr(bench.line, "find", lambda *which: None if which[1] == hidden else find(*which))
+    assert len(bench.path.step()) == 2
+    monkeypatch.undo()
+    bench.market.execute(second, D("0.003"))
+    assert len(bench.path.step()) == 1
+    assert [order.filled for order in bench.path.orders()] == [D("0.002"), D("0.005")]
+    assert check_books(bench.journal) == []
+
+
 def test_a_gateway_that_names_the_order_of_a_fill_is_believed(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
