@@ -98,7 +98,6 @@ class Intent:
         decision = f"{self.strategy}|{self.symbol}|{self.timeframe}|{self.bar}"
         return f"{decision}|{self.leg}|{self.purpose.value}"
 
-
     def timed(self, created_at: int, valid_until: int) -> Intent:
         """Return it with other times."""
         # Not `replace`, which takes four times as long.

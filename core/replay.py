@@ -84,8 +84,9 @@ class ColumnsDecider:
 
     def __init__(self, rule: StrategyRule, params: Any, bars: Bars, choices: Choices = PLAIN) -> None:
         columns = rule.columns(bars, params)
-        self._decide, self._params, self._make = rule.decide, params, type(columns)._make
-        self._rows = list(zip(*(column.tolist() for column in columns), strict=True))
+        self._decide, self._params = rule.decide, params
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        self._rows = [type(columns)._make(row) for row in rows]
         self._first, self._next = first_decision(columns), 0
         self._measured = list(zip(*(column.tolist() for column in gauges(bars, choices)), strict=True))
 
@@ -95,8 +96,8 @@ class ColumnsDecider:
         self._next = i + 1
         if i < self._first:
             return _WARMING_UP
-        now, prev = self._make(self._rows[i]), self._make(self._rows[i - 1])
-        return Decided(self._decide(now, prev, held, self._params), (), self._measured[i])
+        wanted = self._decide(self._rows[i], self._rows[i - 1], held, self._params)
+        return Decided(wanted, (), self._measured[i])
 
 
 _WARMING_UP = Decided(None)
@@ -194,7 +195,10 @@ def groups(feeds: Sequence[Feed]) -> Iterator[list[Bar]]:
                 f"{feed.symbol} {feed.timeframe}: {feed.name} has other bars than a strategy before it: "
                 "give all of one series the same"
             )
-    streams = (_stream(symbol, timeframe, bars) for (symbol, timeframe), bars in series.items())
+    streams = [_stream(symbol, timeframe, bars) for (symbol, timeframe), bars in series.items()]
+    if len(streams) == 1:
+        yield from ([bar] for bar in streams[0])
+        return
     for _, group in groupby(merge(*streams, key=_end), key=_end):
         yield list(group)
 

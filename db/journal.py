@@ -57,8 +57,20 @@ _TABLES: dict[type, str] = {
     EntryRow: "journal",
     CursorRow: "order_cursors",
 }
+_KEYS: dict[type, str] = {IntentRow: "account, key", FillRow: "account, exchange, symbol, id"}
+"""Of rows that may be there already: any other conflict is a mistake."""
 
 
+def _insertion(kind: Any) -> str:
+    fields = kind._fields
+    columns, marks = ", ".join(("account", *fields)), ", ".join("?" * (len(fields) + 1))
+    # Names of this module's own; what is given goes in as parameters.
+    return f"INSERT INTO {_TABLES[kind]} ({columns}) VALUES ({marks})"  # noqa: S608
+
+
+_INSERT = {kind: _insertion(kind) for kind in _TABLES}
+_INSERT_NEW = {kind: f"{_INSERT[kind]} ON CONFLICT ({key}) DO NOTHING" for kind, key in _KEYS.items()}
+_SET_CURSOR = f"{_INSERT[CursorRow]} ON CONFLICT (account, name) DO UPDATE SET value = excluded.value"
 _WRITER = "SELECT instance, epoch FROM trading_accounts WHERE account = ?"
 _ENTRY = f"""
 INSERT INTO journal (account, {", ".join(EntryRow._fields)}) SELECT ?, ?, ?, ?, ?, ?, ?
@@ -259,12 +271,6 @@ class Journal:
         found = self._rows(OrderRow, "AND symbol = ? AND exchange_id = ?", symbol, exchange_id)
         return next(iter(found), None)
 
-    def has_fill(self, exchange: str, symbol: str, fill_id: str) -> bool:
-        """Return whether an execution is booked."""
-        given = (self.account, exchange, symbol, fill_id)
-        statement = "SELECT 1 FROM fills WHERE account = ? AND exchange = ? AND symbol = ? AND id = ?"
-        return self._one(statement, *given) is not None
-
     def fill_before(self, exchange: str, symbol: str, time: int) -> str | None:
         """Return the id of the newest execution before a time, ms UTC."""
         statement = (
@@ -348,20 +354,23 @@ class Journal:
         except sqlite3.Error as error:
             raise database_error(error, self.name) from error
 
-    def put(self, kind: type[NamedTuple], values: Sequence[Any], *, replace: bool = False) -> None:
+    def put(self, kind: type[NamedTuple], values: Sequence[Any]) -> None:
         """Store a row, as the database keeps it, inside a transaction; `Writing` is who may."""
-        self._run(_insertion(kind, replace=replace), self.account, *values)
+        self._run(_INSERT[kind], self.account, *values)
 
-    def put_new(self, intent: Sequence[Any]) -> bool:
-        """Store an intent inside a transaction, False if it is there already; `Writing` is who may."""
-        statement = f"{_insertion(IntentRow, replace=False)} ON CONFLICT (account, key) DO NOTHING"
-        return self._run(statement, self.account, *intent).rowcount == 1
+    def set_cursor(self, name: str, value: str) -> None:
+        """Store a cursor inside a transaction; `Writing` is who may."""
+        self._run(_SET_CURSOR, self.account, name, value)
+
+    def put_new(self, kind: type[NamedTuple], values: Sequence[Any]) -> bool:
+        """Store a row inside a transaction, False if its key is there already; `Writing` is who may."""
+        return self._run(_INSERT_NEW[kind], self.account, *values).rowcount == 1
 
     def put_all(self, lines: Iterable[tuple[str, str, str, str]]) -> None:
         """Store the lines of a transaction of the books inside one; `Writing` is who may."""
         kept = [(self.account, *line) for line in lines]
         try:
-            self._connection.executemany(_insertion(PostingRow, replace=False), kept)
+            self._connection.executemany(_INSERT[PostingRow], kept)
         except sqlite3.Error as error:
             raise database_error(error, self.name) from error
 
@@ -375,15 +384,6 @@ def _change(fields: tuple[str, ...]) -> str:
     sets = ", ".join(f"{name} = ?" for name in fields)
     # Names of this module's own; what is given goes in as parameters.
     return f"UPDATE orders SET {sets} WHERE account = ? AND client_order_id = ?"  # noqa: S608
-
-
-@cache
-def _insertion(kind: Any, *, replace: bool) -> str:
-    fields = kind._fields
-    columns, marks = ", ".join(("account", *fields)), ", ".join("?" * (len(fields) + 1))
-    verb = "INSERT OR REPLACE" if replace else "INSERT"
-    # Names of this module's own; what is given goes in as parameters.
-    return f"{verb} INTO {_TABLES[kind]} ({columns}) VALUES ({marks})"
 
 
 class Writing:
@@ -430,15 +430,13 @@ class Writing:
 
     def intent(self, row: IntentRow) -> bool:
         """Store what is wanted; False when it was before."""
-        values = to_sql(row)
-        if not self._journal.put_new(values):
-            return False
-        self.note("intent", row.key, dict(zip(row._fields, values, strict=True)))
-        return True
+        return self._new("intent", row.key, row)
 
     def new_order(self, row: OrderRow) -> None:
         """Store an attempt."""
-        self._new("order", row.client_order_id, row)
+        values = to_sql(row)
+        self._journal.put(OrderRow, values)
+        self.note("order", row.client_order_id, dict(zip(row._fields, values, strict=True)))
 
     def order(self, old: OrderRow, new: OrderRow) -> None:
         """Store what became of an attempt."""
@@ -447,11 +445,10 @@ class Writing:
         self._journal.change(new.client_order_id, changed)
         self.note("order", new.client_order_id, changed)
 
-    def fill(self, row: FillRow) -> FillRow:
-        """Store an execution and return it with its number, that of the entry."""
-        numbered = row._replace(seq=self._head[0] + 1)
-        self._new("fill", f"{row.exchange}|{row.symbol}|{row.id}", numbered)
-        return numbered
+    def fill(self, row: FillRow) -> bool:
+        """Store an execution under the entry's number; False when it was before."""
+        ref = f"{row.exchange}|{row.symbol}|{row.id}"
+        return self._new("fill", ref, row._replace(seq=self._head[0] + 1))
 
     def post(self, txn: str, lines: Iterable[tuple[str, str, Any]], *, told: bool = False) -> None:
         """Store a transaction's lines; `told` when no other fact implies them."""
@@ -462,10 +459,12 @@ class Writing:
 
     def cursor(self, name: str, value: str) -> None:
         """Store how far something was read, or what holds from now on."""
-        self._journal.put(CursorRow, (name, value), replace=True)
+        self._journal.set_cursor(name, value)
         self.note("cursor", name, {"value": value})
 
-    def _new(self, kind: str, ref: str, row: OrderRow | FillRow) -> None:
+    def _new(self, kind: str, ref: str, row: IntentRow | FillRow) -> bool:
         values = to_sql(row)
-        self._journal.put(type(row), values)
+        if not self._journal.put_new(type(row), values):
+            return False
         self.note(kind, ref, dict(zip(row._fields, values, strict=True)))
+        return True

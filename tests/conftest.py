@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 
 import pytest
@@ -12,6 +13,9 @@ from hypothesis import settings
 
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
+
+# A shell that runs the tests in the background has Ctrl-C ignored, for all programs that they start too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if "NUMBA_CACHE_DIR" not in os.environ:
     # The test processes share it, and so it is put to the test by everything that changes the fill model.

@@ -91,12 +91,13 @@ class BooksInTwoTransactions(OrderPath):
         old: OrderRow | None,
         new: OrderRow | None,
         cursors: dict[str, str],
-    ) -> None:
+    ) -> bool:
         with self._writing() as tx:
             tx.fill(row)
         with self._writing() as tx:
             tx.post(txn_of(row), lines)
             self._write_around(tx, old, new, cursors)
+        return True
 
 
 class BooksEveryPage(OrderPath):
@@ -107,12 +108,9 @@ class BooksEveryPage(OrderPath):
     def _known(self, symbol: str) -> Collection[str]:
         return ()
 
-    def _is_booked(self, fill: Fill) -> bool:
-        return False
-
     def _book(self, execution: Execution, read_on: str, seen: Sighting | None) -> None:
         fill = execution.fill
-        if self.journal.has_fill(fill.exchange, fill.symbol, fill.id):
+        if any((fill.symbol, fill.id) == (one.symbol, one.id) for one in self.journal.fills()):
             self.copies += 1
             copy = Fill(
                 *(fill.exchange, fill.symbol, f"{fill.id}0{self.copies}", "", fill.side, fill.amount),

@@ -54,7 +54,7 @@ class Booking(Desk):
         sound, whole, known = [after], True, self._known(symbol)
         for execution in self.gateway.fills(symbol, after or None):
             fill = execution.fill
-            if fill.id not in known and fill.id != after and not self._is_booked(fill):
+            if fill.id not in known and fill.id != after:
                 read_on = self._read_on([*sound, fill.id]) if whole and since is None else ""
                 try:
                     self._book(execution, read_on, seen)
@@ -79,14 +79,11 @@ class Booking(Desk):
         return self.mirror.cursors[BASELINE + symbol] if found is None else found
 
     def _known(self, symbol: str) -> Collection[str]:
-        """Return fills that are booked, the newest."""
+        """Return the newest fills that are booked; of an older one its row in the journal says so."""
         return self.mirror.newest_fills(symbol)
 
-    def _is_booked(self, fill: Fill) -> bool:
-        return self.journal.has_fill(fill.exchange, fill.symbol, fill.id)
-
     def _book(self, execution: Execution, read_on: str, seen: Sighting | None) -> None:
-        """Book one fill: its row, its lines, its order and how far was read, all or nothing."""
+        """Book one fill, once: its row, its lines, its order and how far was read, all or nothing."""
         order = self._owner(execution, seen)
         fill, name = execution.fill, order.client_order_id if order else ""
         if fill.client_order_id != name:
@@ -99,7 +96,8 @@ class Booking(Desk):
         cursors = {CURSOR + fill.symbol: cursor_text(read_on)} if read_on else {}
         if why:
             cursors[HALT] = why
-        self._write_fill(row, lines, order, told[0] if told else None, cursors)
+        if not self._write_fill(row, lines, order, told[0] if told else None, cursors):
+            return
         strategy = None if told is None else mirror.intent(told[0].intent_key).strategy
         mirror.take_fill(strategy, fill, lines)
         mirror.cursors.update(cursors)
@@ -114,11 +112,14 @@ class Booking(Desk):
         old: OrderRow | None,
         new: OrderRow | None,
         cursors: dict[str, str],
-    ) -> None:
+    ) -> bool:
+        """Store a fill with what follows from it; False when it was booked before."""
         with self._writing() as tx:
-            tx.fill(row)
+            if not tx.fill(row):
+                return False
             tx.post(txn_of(row), lines)
             self._write_around(tx, old, new, cursors)
+        return True
 
     def _write_around(
         self, tx: Writing, old: OrderRow | None, new: OrderRow | None, cursors: dict[str, str]

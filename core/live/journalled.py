@@ -69,8 +69,8 @@ class Journalled:
 
         Raises DatabaseError when it cannot be stored; then it was not sent either.
         """
-        unsent, self._unsent = self._unsent, {}
-        if unsent:
+        if self._unsent:
+            unsent, self._unsent = self._unsent, {}
             self.path.submit_all([self._timely(one) for one in unsent.values()])
         if self.path.mirror.live:
             self._step()
@@ -160,6 +160,8 @@ class Journalled:
 
     def _told_late(self) -> list[Executed]:
         """Return the fills of a former process, once."""
+        if not (self._owed or self._skipped):
+            return []
         owed, self._owed = self._owed, []
         self.applied += len(owed) + self._skipped
         self._skipped = 0

@@ -40,18 +40,22 @@ def fill_postings(fill: Fill, *, own: bool) -> list[Posting]:
     base, quote = assets_of(fill.symbol)
     held = f"pos:{fill.symbol}" if own else f"cash:{base}"
     amount = fill.amount if fill.side == "buy" else fill.amount.copy_negate()
-    cost = EXACT.multiply(amount, fill.price)
-    paid_from = held if fill.fee_asset == base else f"cash:{fill.fee_asset}"
-    return joined(
-        (
-            Posting(held, base, amount),
-            Posting(f"market:{base}", base, amount.copy_negate()),
-            Posting(f"cash:{quote}", quote, cost.copy_negate()),
-            Posting(f"market:{quote}", quote, cost),
-            Posting(paid_from, fill.fee_asset, fill.fee.copy_negate()),
-            Posting(f"fee:{fill.fee_asset}", fill.fee_asset, fill.fee),
-        )
+    cost, fee = EXACT.multiply(amount, fill.price), fill.fee
+    got, paid, lines = amount, cost.copy_negate(), []
+    if fill.fee_asset == base:
+        got = EXACT.subtract(amount, fee)
+    elif fill.fee_asset == quote:
+        paid = EXACT.subtract(paid, fee)
+    else:
+        lines.append(Posting(f"cash:{fill.fee_asset}", fill.fee_asset, fee.copy_negate()))
+    lines += (
+        Posting(held, base, got),
+        Posting(f"market:{base}", base, amount.copy_negate()),
+        Posting(f"cash:{quote}", quote, paid),
+        Posting(f"market:{quote}", quote, cost),
+        Posting(f"fee:{fill.fee_asset}", fill.fee_asset, fee),
     )
+    return [line for line in lines if line.amount]
 
 
 def adjustment_postings(

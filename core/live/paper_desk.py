@@ -34,8 +34,7 @@ class PaperDesk(Journalled):
 
     def at(self, now: int) -> None:
         """Be told the time, ms UTC; it never goes back."""
-        super().at(now)
-        self.exchange.time = self.time
+        self.time = self.exchange.time = max(self.time, now)
 
     def protect(self, move: Protection) -> None:
         """Move the stops and takes of the lots that a strategy holds of a symbol."""

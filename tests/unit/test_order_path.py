@@ -615,10 +615,10 @@ def test_several_intents_are_stored_together_or_not_at_all(monkeypatch: pytest.M
     both = [intent(number, at=bench.market.now, ttl=600_000) for number in (1, 2)]
     put_new = Journal.put_new
 
-    def fails(self: Journal, values: Any) -> bool:
+    def fails(self: Journal, kind: Any, values: Any) -> bool:
         if values[0] == both[1].intent.key:
             raise DatabaseError("the disk is full")
-        return put_new(self, values)
+        return put_new(self, kind, values)
 
     with monkeypatch.context() as broken:
         broken.setattr(Journal, "put_new", fails)
