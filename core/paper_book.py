@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from core import fills
-from core.domain import MOST_LOTS, FloatArray, Reason
+from core.domain import MOST_LOTS, Bar, FloatArray, Reason
 from core.lots import LOT_LEG, lot_id
 from core.money import float_of
 from core.orders import Approved, Intent, RefusalReason, Refused
@@ -42,20 +42,34 @@ class Book:
         self.got: dict[str, Decimal] = {}
         """By an entry's key: how much of it the bar's volume fills."""
         self.size, self.cost, self.bound = 0.0, 0.0, 0.0
+        self.lowest, self.highest = -math.inf, math.inf
+        """A bar that stays between them reaches no stop and no take."""
 
     @property
     def is_idle(self) -> bool:
-        """Whether no bar can change anything."""
+        """Whether it holds nothing and waits for nothing."""
         return not self.lots and not self.asked
 
+    def waits_for(self, bar: Bar) -> bool:
+        """Return whether a bar can change anything: most can not, and to see that is cheaper than to try."""
+        if self.asked or self.exits:
+            return True
+        return bool(self.lots) and (bar.low <= self.lowest or bar.high >= self.highest)
+
     def sum_up(self) -> None:
-        """Note size, cost and unsigned size of the lots, in the order of core.fills.equity."""
+        """Note what the lots are together, in the order of core.fills.equity, and their nearest prices."""
         self.size, self.cost, self.bound = 0.0, 0.0, 0.0
+        self.lowest, self.highest = -math.inf, math.inf
         for row in self.held_rows():
             size, price = row[fills.SIZE].item(), row[fills.ENTRY_PRICE].item()
             self.size += size
             self.cost += size * price
             self.bound += abs(size)
+            stop, take = row[fills.STOP].item(), row[fills.TAKE].item()
+            below, above = (stop, take) if size > 0 else (take, stop)
+            # NaN, which stands for none, is neither more nor less.
+            self.lowest = below if below > self.lowest else self.lowest
+            self.highest = above if above < self.highest else self.highest
 
     def held_rows(self) -> FloatArray:
         """Return the rows of the lots held, a view."""

@@ -108,6 +108,7 @@ class PaperGateway:
         if book := self._books.get((move.strategy, move.symbol)):
             book.held_rows()[:, fills.STOP] = float_of(move.stop)
             book.held_rows()[:, fills.TAKE] = float_of(move.take)
+            book.sum_up()
 
     def on_bars(self, bars: Iterable[Bar]) -> list[Executed | Refused]:
         """Return what bars that closed at one time fill, in the order it happened.
@@ -164,6 +165,7 @@ class PaperGateway:
         for row in book.held_rows():
             if (key := lot_key(row.tolist())) in aside:
                 row[:] = aside[key]
+        book.sum_up()
         book.asked, book.exits = asked, leaving
         head[fills.ASKED], head[fills.EXITS] = len(asked), len(leaving)
         return events
@@ -217,7 +219,7 @@ class PaperGateway:
 
     def _filled(self, number: int, bar: Bar) -> Iterator[Executed | Refused]:
         for book in self._of_series.get((bar.symbol, bar.timeframe), ()):
-            if not book.is_idle and not self.is_ruined:
+            if not self.is_ruined and book.waits_for(bar):
                 yield from limited(book, self._most(bar))
                 before = self._prepare(book)
                 prices = OneBar(bar.open, bar.high, bar.low, bar.close)

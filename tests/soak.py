@@ -50,7 +50,7 @@ MEMORY = "/dev/shm"
 """Where a commit costs no disk: what is watched here is growth, not power cuts."""
 SETTLED = 2
 """Days after which memory and handles have to stay where they are."""
-MOST_MEGABYTES_A_DAY = 3.0
+MOST_MEGABYTES_A_DAY = 1.0
 MOST_WAL = 64
 
 
