@@ -57,7 +57,7 @@ class PaperGateway:
         self.cash = cash
         """What core.fills calls cash: deposits, realised profit and fees. Lots do not lessen it."""
         self.is_ruined = False
-        self._costs, self._markets, self._volume_share = costs, markets or {}, volume_share
+        self._costs, self._markets, self.volume_share = costs, markets or {}, volume_share
         self._keeps_trades = keep_trades
         self._books: dict[tuple[str, str], Book] = {}
         self._of_series: dict[Series, list[Book]] = {}
@@ -229,7 +229,7 @@ class PaperGateway:
 
     def _most(self, bar: Bar) -> Decimal | None:
         """Return the most that one order gets of a bar, None for no limit or an unknown volume."""
-        most = math.nan if self._volume_share is None else self._volume_share * bar.volume
+        most = math.nan if self.volume_share is None else self.volume_share * bar.volume
         step = self._markets.get(bar.symbol, ANY_MARKET).step
         return to_step(decimal_of(most), step) if math.isfinite(most) else None
 

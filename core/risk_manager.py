@@ -51,6 +51,12 @@ class RiskManager:
         """Of the bars seen, for what moves together."""
         self._rate = 1 + decimal_of((costs or Costs()).commission) + decimal_of((costs or Costs()).spread)
 
+    def take_settings(self, other: RiskManager) -> None:
+        """Limit as another one does from now on; what was remembered and what is known of markets stays."""
+        self.default_risk_per_trade = other.default_risk_per_trade
+        self.max_daily_loss_pct, self.limits = other.max_daily_loss_pct, other.limits
+        self.closes.keep(other.limits.correlation_bars)
+
     def compute_position_size(
         self, equity: float, atr_value: float, atr_stop_mult: float, risk_r: float = 1.0
     ) -> int:

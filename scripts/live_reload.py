@@ -202,9 +202,8 @@ class Reloading:
             if not session.needs(gone.symbol, gone.timeframe):
                 self._loop.feed.forget(Series(label, gone.symbol, gone.timeframe))
         if settings is not None:
-            risk = risk_of(settings, session.executor.costs)
-            session.risk.default_risk_per_trade = risk.default_risk_per_trade
-            session.risk.max_daily_loss_pct, session.risk.limits = risk.max_daily_loss_pct, risk.limits
+            session.risk.take_settings(risk_of(settings, session.executor.costs))
+            self._loop.desk.fill_at_most(settings.paper.volume_share)
         for name in {name for name, _ in fresh}:
             # Another rule than the one that failed.
             session.release(name)

@@ -15,7 +15,7 @@ from core.live.order_path import OrderPath, intent_of
 from core.live.protecting import Reached, at, protective
 from core.live.snapshot import Restored
 from core.money import NOTHING
-from core.orders import Approved, Intent
+from core.orders import Approved, Intent, Protection
 from core.risk.limits import ANY_MARKET
 from core.session import Session
 from core.utils import timeframe_ms
@@ -48,6 +48,15 @@ class ExchangeDesk(Journalled):
                 approved = Approved(intent_of(self.path.mirror.intent(order.intent_key)))
                 self.waiting[order.intent_key] = approved
                 session.portfolio.reserve(approved)
+
+    def protect(self, move: Protection) -> None:
+        """Do nothing: stops and takes are read from the account each time."""
+
+    def follow(self, strategy: str, symbol: str, timeframe: str) -> None:
+        """Do nothing: the exchange fills whatever was ordered."""
+
+    def fill_at_most(self, volume_share: float | None) -> None:
+        """Do nothing: the exchange's own book says how much of an order fills."""
 
     def on_bars(self, bars: Iterable[Bar]) -> list[Event]:
         """Return what came since the last look; what the bars close is ordered once they are decided on."""

@@ -11,6 +11,7 @@ says how many of the journal's fills the account had; after a restart the others
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,13 +25,12 @@ from core.money import exactly
 from core.orders import Approved, Executed, Fill, Intent, Protection, Purpose, RefusalReason, Refused
 from core.portfolio import DUST
 from core.session import Session
-from core.utils import timeframe_ms
 from db.journal_rows import OrderRow
 
 Event = Executed | Refused
 
 
-class Journalled:
+class Journalled(ABC):
     """What the desks of paper and of an exchange share."""
 
     def __init__(self, path: OrderPath) -> None:
@@ -58,11 +58,17 @@ class Journalled:
         self.waiting[approved.intent.key] = self._unsent[approved.intent.key] = approved
         return None
 
+    @abstractmethod
     def protect(self, move: Protection) -> None:
         """Move the stops and takes of the lots that a strategy holds of a symbol."""
 
+    @abstractmethod
     def follow(self, strategy: str, symbol: str, timeframe: str) -> None:
         """Be told that a strategy trades a symbol from now on."""
+
+    @abstractmethod
+    def fill_at_most(self, volume_share: float | None) -> None:
+        """Be told how much of a bar's volume an order gets, None for all."""
 
     def send(self) -> None:
         """Store what was approved since the last time, and send what is due.
@@ -128,9 +134,9 @@ class Journalled:
                 found.append(f"{quote}: the account spent {mine:f}, the journal {spent:f}")
         return found
 
+    @abstractmethod
     def _differences(self) -> list[str]:
         """Return where journal and exchange differ."""
-        return []
 
     def status(self) -> Mapping[str, Any]:
         """Return how the journal stands, as plain values."""
@@ -154,9 +160,9 @@ class Journalled:
             return approved
         return Approved(intent.timed(due, valid), approved.reserve)
 
+    @abstractmethod
     def _patience(self, intent: Intent) -> int:
         """Return for how long what makes a position smaller stays worth sending, ms."""
-        return timeframe_ms(intent.timeframe)
 
     def _told_late(self) -> list[Executed]:
         """Return the fills of a former process, once."""

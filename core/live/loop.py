@@ -91,6 +91,10 @@ class Desk(Protocol):
         """Be told that a strategy trades a symbol from now on."""
         ...
 
+    def fill_at_most(self, volume_share: float | None) -> None:
+        """Be told how much of a bar's volume an order gets, None for all."""
+        ...
+
     def status(self) -> Mapping[str, Any]:
         """Return how the orders stand, as plain values."""
         ...

@@ -44,6 +44,10 @@ class PaperDesk(Journalled):
         """Be told that a strategy trades a symbol from now on: its turn is after those of the others."""
         self.exchange.model.follow(strategy, symbol, timeframe)
 
+    def fill_at_most(self, volume_share: float | None) -> None:
+        """Be told how much of a bar's volume an order gets, None for all."""
+        self.exchange.model.volume_share = volume_share
+
     def on_bars(self, bars: Iterable[Bar]) -> list[Event]:
         """Return what bars that closed at one time bring, booked."""
         given = list(bars)

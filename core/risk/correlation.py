@@ -19,8 +19,15 @@ class Closes:
 
     def __init__(self, most: int) -> None:
         """Keep as many returns of each series."""
-        self._most = most + 1
         self._of: dict[str, dict[str, dict[int, float]]] = {}
+        self.keep(most)
+
+    def keep(self, most: int) -> None:
+        """Keep as many returns of each series from now on; more of them come with more bars."""
+        self._most = most + 1
+        for series in self._of.values():
+            for timeframe, closes in series.items():
+                series[timeframe] = dict(list(closes.items())[-self._most :])
 
     def add(self, symbol: str, timeframe: str, end: int, close: float) -> None:
         """Note a bar's close, at its close time in ms UTC."""

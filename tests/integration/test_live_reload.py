@@ -10,11 +10,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from core.errors import NoDataError
 from core.exchange_sim.server import SimConfig, serve
 from core.live.loop import Loop, Told
+from core.live.paper_desk import PaperDesk
 from core.lots import Lot
 from db.init_db import init_db
 from scripts import cli, live_reload, run_live
@@ -151,9 +153,17 @@ def test_who_holds_something_is_not_dropped_before_it_is_closed(running: Running
 def test_other_limits_hold_at_once(running: Running) -> None:
     running.change(("max_daily_loss_pct: 3.0", "max_daily_loss_pct: 2.0"), file="settings.yaml")
     running.change(("max_positions: 20 ", "max_positions: 1 "), file="settings.yaml")
+    running.change(("correlation_bars: 100 ", "correlation_bars: 40 "), file="settings.yaml")
+    running.change(("  # volume_pct: 10 ", "  volume_pct: 10 "), file="settings.yaml")
+    risk, desk = running.loop.session.risk, running.loop.desk
+    assert isinstance(desk, PaperDesk)
+    before = desk.exchange.model.volume_share
     running.reload()
-    assert running.loop.session.risk.max_daily_loss_pct == 2.0
-    assert running.loop.session.risk.limits.max_positions == 1
+    assert (risk.max_daily_loss_pct, risk.limits.max_positions) == (2.0, 1)
+    assert (before, desk.exchange.model.volume_share) == (None, 0.1)
+    for n in range(100):
+        risk.closes.add("X/USDT", "1h", n, 1.0)
+    assert np.isnan(risk.closes.at("X/USDT", range(100))).sum() == 100 - 41
 
 
 @pytest.mark.parametrize(

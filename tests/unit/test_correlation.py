@@ -55,6 +55,19 @@ def test_what_is_unknown_counts_as_nothing(other: object) -> None:
     assert closes_of(("A", "1h", UP), ("B", "1h", other)).correlation("A", "B", "1h", NOW) == 0.0
 
 
+def test_fewer_or_more_are_kept_once_that_is_wanted() -> None:
+    other = np.random.default_rng(2).normal(100, 5, 60)
+    closes, fewer = closes_of(("A", "1h", UP), ("B", "1h", other)), closes_of(("A", "1h", UP), most=30)
+    closes.keep(30)
+    known = np.corrcoef(np.diff(np.log(UP[-31:])), np.diff(np.log(other[-31:])))[0, 1]
+    assert closes.correlation("A", "B", "1h", NOW) == pytest.approx(known)
+    for kept in (closes, fewer):
+        assert np.isnan(kept.at("A", [NOW - 31 * HOUR]))[0]
+    closes.keep(40)
+    closes.add("A", "1h", NOW + HOUR, 1.0)
+    assert not np.isnan(closes.at("A", [NOW - 30 * HOUR]))[0]
+
+
 def test_no_more_is_kept_than_is_looked_at() -> None:
     closes = closes_of(("A", "1h", UP), most=10)
     assert np.isnan(closes.at("A", [NOW - 11 * HOUR]))[0]
