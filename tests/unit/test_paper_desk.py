@@ -251,7 +251,7 @@ def test_what_the_model_refuses_is_rejected() -> None:
 
 def test_a_bar_s_volume_fills_a_part_and_the_rest_is_cancelled_in_the_journal_too() -> None:
     world = World()
-    world.account.model._volume_share = 0.5
+    world.account.model.volume_share = 0.5
     world.bar()
     world.bar(LONG)
     step = world.bar(7.5)
