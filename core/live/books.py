@@ -174,10 +174,11 @@ def _cursors_go_on(tables: _Tables) -> Iterator[str]:
     for entry in tables.entries:
         for kind, ref, fields in facts_of(entry):
             if kind == "cursor" and ref.startswith(CURSOR):
-                now = id_of(fields["value"])
-                if now in passed[ref][:-1]:
+                now, before = id_of(fields["value"]), passed[ref]
+                if now in before[:-1]:
                     yield f"I13: {ref} went back in entry {entry.seq}"
-                passed[ref].append(now)
+                if now not in before[-1:]:
+                    before.append(now)
 
 
 def _adjustments(postings: list[PostingRow]) -> dict[str, list[list[str]]]:

@@ -10,7 +10,7 @@ import pytest
 from core.live.books import AtExchange, check_books
 from core.live.desk import Policy
 from core.orders import Purpose
-from db.journal_rows import BEGINNING, EntryRow, hash_of, money_text
+from db.journal_rows import BEGINNING, EntryRow, facts_of, hash_of, money_text
 from tests.order_schedules import ACCOUNT
 from tests.unit.test_order_path import FAR, NEAR, Bench
 
@@ -122,6 +122,13 @@ def test_a_chain_can_be_verified_from_any_entry_on(bench: Bench) -> None:
     assert len(bench.journal.verify_chain()) == 1
     entry = EntryRow(1, 2, "k", "r", "{}", "")
     assert hash_of(BEGINNING, ACCOUNT, *entry[:-1]) != hash_of(BEGINNING, "other", *entry[:-1])
+
+
+def test_entries_of_before_tell_one_fact_each() -> None:
+    one = EntryRow(1, 2, "cursor", "fills:BTC/USDT", '{"value":"[\\"\\",\\"7\\"]"}', "")
+    assert facts_of(one) == [("cursor", "fills:BTC/USDT", {"value": '["","7"]'})]
+    many = one._replace(body='[["order","a",{"state":"open"}],["cursor","b",{"value":"c"}]]')
+    assert facts_of(many) == [("order", "a", {"state": "open"}), ("cursor", "b", {"value": "c"})]
 
 
 @pytest.mark.parametrize(
