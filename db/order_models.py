@@ -14,6 +14,7 @@ ORDER_STATES = (
 )
 NEVER_WAS = "('denied', 'rejected', 'not_placed')"
 """States of an attempt that no order at the exchange came of."""
+_LIVE = "state <> 'denied' AND state <> 'rejected' AND state <> 'not_placed'"
 KEYED = STRICT | {"sqlite_with_rowid": False}
 
 
@@ -21,15 +22,18 @@ def _amounts(*names: str, signed: bool = False, zero: bool = False) -> CheckCons
     """Return a check that columns hold plain decimals: SQLite alone takes any text for TEXT."""
     tests = []
     for name in names:
-        digits = f"ltrim({name}, '-')" if signed else name
-        test = f"{digits} GLOB '[0-9]*' AND {digits} NOT GLOB '*[^0-9.]*' AND {digits} NOT GLOB '*.*.*'"
-        tests.append(f"({test})" if zero else f"({test} AND {digits} GLOB '*[1-9]*')")
+        plain = f"{name} NOT GLOB '*[^0-9.]*'"
+        if signed:
+            plain = f"{name} NOT GLOB '*[^-0-9.]*' AND {name} NOT GLOB '?*-*'"
+        digit = "[0-9]" if zero else "[1-9]"
+        tests.append(f"({plain} AND {name} NOT GLOB '*.*.*' AND {name} GLOB '*{digit}*')")
     # PostgreSQL knows neither GLOB nor a need for it: there such a column can be NUMERIC.
     return CheckConstraint(" AND ".join(tests), name="_".join(names)).ddl_if(dialect="sqlite")
 
 
 def _among(name: str, allowed: tuple[str, ...]) -> CheckConstraint:
-    return CheckConstraint(f"{name} IN ({', '.join(map(repr, allowed))})", name=name)
+    # Not IN, for which SQLite makes a table at each row that it checks.
+    return CheckConstraint(" OR ".join(f"{name} = '{value}'" for value in allowed), name=name)
 
 
 class TradingAccount(Base):
@@ -97,8 +101,8 @@ class Order(Base):
             "account",
             "intent_key",
             unique=True,
-            sqlite_where=text(f"state NOT IN {NEVER_WAS}"),
-            postgresql_where=text(f"state NOT IN {NEVER_WAS}"),
+            sqlite_where=text(_LIVE),
+            postgresql_where=text(_LIVE),
         ),
         Index(
             None,

@@ -18,6 +18,7 @@ from core.errors import (
     UnsupportedError,
     UsageError,
 )
+from core.live import mirror
 from core.live.books import check_books
 from core.live.client_ids import account_name, checked_name, client_order_id
 from core.live.desk import Event, Policy
@@ -479,6 +480,23 @@ def test_looking_one_order_up_does_not_undo_the_fill_of_another_that_it_booked(
     assert len(bench.path.step()) == 1
     assert [order.filled for order in bench.path.orders()] == [D("0.002"), D("0.005")]
     assert check_books(bench.journal) == []
+
+
+def test_what_is_no_longer_remembered_is_known_by_the_journal(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirror, "KEPT", 1)
+    monkeypatch.setattr(mirror, "KEPT_FILLS", 1)
+    for number in range(4):
+        bench.want(number)
+        assert len(bench.path.step()) == 1
+    assert len(bench.path.mirror.newest_fills(BTC)) == len(bench.path.mirror.ended) == 1
+    assert bench.path.reconcile().done
+    assert bench.path.take_fills() == []
+    assert len(bench.journal.fills()) == 4
+    assert check_books(bench.journal) == []
+    name = bench.journal.orders()[0].client_order_id
+    assert bench.path.mirror.order(name) == bench.journal.order(name)
 
 
 def test_a_gateway_that_names_the_order_of_a_fill_is_believed(
