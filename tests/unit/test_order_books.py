@@ -79,6 +79,8 @@ def test_a_cursor_that_went_back_is_found(bench: Bench) -> None:
         bench.market.execute(bench.market.orders[-1], D("0.005"))
         bench.path.step()
         passed.append(bench.journal.cursors()["fills:BTC/USDT"])
+    with bench.journal.writing(4) as tx:
+        tx.cursor("fills:BTC/USDT", passed[1])
     assert check_books(bench.journal) == []
     with bench.journal.writing(5) as tx:
         tx.cursor("fills:BTC/USDT", passed[0])

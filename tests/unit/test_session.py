@@ -11,7 +11,7 @@ from core.orders import Approved, Executed, Protection, RefusalReason, Refused
 from core.portfolio import Portfolio
 from core.risk.limits import Limits
 from core.risk_manager import RiskManager, wide_open
-from core.session import KEPT, Decided, LiveDecider, Session
+from core.session import KEPT, Decided, LiveDecider, Session, Slot
 from core.sizing import Sizing
 from strategies.base import StrategySignal
 from tests.account_help import OTHER, SYMBOL, D, bar, fill_of, intent
@@ -65,6 +65,17 @@ def test_a_strategy_sees_its_own_position_counted_in_bars() -> None:
     assert [seen.bars_held for seen in decider.seen] == [0, 0, 1, 2]
     assert [seen.side for seen in decider.seen] == [0, 1, 1, 1]
     assert {seen.side for seen in other.seen} == {0}
+
+
+def test_another_rule_takes_over_only_where_the_strategy_trades() -> None:
+    made, decider = session(A=Scripted(), B=Scripted()), Scripted()
+    made.swap(Slot("A", SYMBOL, "1h", decider, is_ladder=False), PLAN)
+    made.on_bars([bar(0)])
+    assert [slot.strategy for slot in made.slots] == ["A", "B"]
+    assert len(decider.seen) == 1
+    for name, timeframe in (("C", "1h"), ("A", "4h")):
+        with pytest.raises(UsageError, match=f"{name} does not trade {SYMBOL} on {timeframe}: add it"):
+            made.swap(Slot(name, SYMBOL, timeframe, decider, is_ladder=False), Plan(timeframe, PLAN.sizing))
 
 
 def test_a_repeated_bar_is_ignored_and_a_late_one_reported() -> None:
