@@ -11,8 +11,8 @@ from core.live.ledger import EXACT, Posting, fill_postings
 from core.live.mirror import BASELINE, CURSOR, HALT, cursor_text, txn_of
 from core.live.order_states import NEVER_WAS, AfterFill, State, after_fill
 from core.orders import Fill
-from db.journal import Writing
 from db.journal_rows import FillRow, OrderRow
+from db.journal_writing import Writing
 
 DAY_MS: Final = 86_400_000
 

@@ -13,8 +13,9 @@ from core.live.gateway import Gateway
 from core.live.mirror import HALT, HOLD, Mirror
 from core.live.order_states import UNRESOLVED, State, check_move
 from core.orders import Fill
-from db.journal import Journal, Writing
+from db.journal import Journal
 from db.journal_rows import OrderRow
+from db.journal_writing import Writing
 
 
 class Event(NamedTuple):

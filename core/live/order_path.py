@@ -22,8 +22,9 @@ from core.live.order_states import TERMINAL, State
 from core.live.reconciling import Reconciling
 from core.money import decimal_of
 from core.orders import Approved, Fill, Intent, Purpose
-from db.journal import Journal, Writing
+from db.journal import Journal
 from db.journal_rows import FillRow, IntentRow, OrderRow
+from db.journal_writing import Writing
 
 
 def nobody(event: Event) -> None:

@@ -9,8 +9,8 @@ from core.live.booking import Booking, Sighting
 from core.live.desk import Event
 from core.live.gateway import Report
 from core.live.order_states import NEVER_WAS, TERMINAL, UNRESOLVED, State, after_report
-from db.journal import Writing
 from db.journal_rows import OrderRow
+from db.journal_writing import Writing
 
 SLACK_MS: Final = 60_000
 """A fill's time and an order's are compared no finer than this."""
