@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -45,21 +46,18 @@ def cases(folder: Path) -> list[Case]:
     """
     bars = one_year().until(BARS)
     often, seldom = {"atr_stop_mult": 1.5}, {"atr_stop_mult": 4.0}
+    in_memory_cases = [
+        Case(
+            f"loop with a journal in memory, an order every {every} bars, a bar",
+            partial(in_memory, bars, params),
+            target=IN_MEMORY_TARGET,
+            repeat=7,
+            units=(BARS, 1),
+        )
+        for every, params in ((70, seldom), (15, often))
+    ]
     return [
-        Case(
-            "loop with a journal in memory, an order every 70 bars, a bar",
-            lambda: in_memory(bars, seldom),
-            target=IN_MEMORY_TARGET,
-            repeat=7,
-            units=(BARS, 1),
-        ),
-        Case(
-            "loop with a journal in memory, an order every 15 bars, a bar",
-            lambda: in_memory(bars, often),
-            target=IN_MEMORY_TARGET,
-            repeat=7,
-            units=(BARS, 1),
-        ),
+        *in_memory_cases,
         Case(
             "loop with journal and records on disk, a bar (median)",
             lambda: on_disk(bars.until(ON_DISK), often, folder),

@@ -108,7 +108,7 @@ class BooksEveryPage(OrderPath):
     def _known(self, symbol: str) -> Collection[str]:
         return ()
 
-    def _book(self, execution: Execution, read_on: str, seen: Sighting | None) -> None:
+    def _book(self, execution: Execution, read_on: str, seen: Sighting | None = None) -> None:
         fill = execution.fill
         if any((fill.symbol, fill.id) == (one.symbol, one.id) for one in self.journal.fills()):
             self.copies += 1
@@ -159,17 +159,16 @@ class ForgetsItsName(OrderPath):
 class TakesStrangersForOwners(OrderPath):
     """A fill whose order is not known yet is somebody else's."""
 
-    def _owner(self, execution: Execution, seen: Sighting | None = None) -> OrderRow | None:
-        del seen
+    def _owner(self, execution: Execution) -> OrderRow | None:
         return self.journal.order_at(execution.fill.symbol, execution.order_id)
 
 
 class SkipsAhead(OrderPath):
     """Reading goes on behind what was read, whether it was booked or not."""
 
-    def _book_fills(self, symbol: str, since: int | None = None, seen: Sighting | None = None) -> bool:
+    def _book_fills(self, symbol: str, since: int | None = None) -> bool:
         newest = self.gateway.fills(symbol, None)
-        whole = super()._book_fills(symbol, seen=seen)
+        whole = super()._book_fills(symbol)
         if newest:
             name, text = CURSOR + symbol, cursor_text(newest[-1].fill.id)
             with self._writing() as tx:

@@ -22,7 +22,7 @@ class Unowned(Exception):  # noqa: N818 -- no error: an order that may be the ow
 
 
 class Sighting(NamedTuple):
-    """What the exchange said of an order, to be stored with whatever happens to it next."""
+    """What the exchange said of an order beside its fills."""
 
     client_order_id: str
     changes: Mapping[str, Any]
@@ -44,11 +44,11 @@ class Booking(Desk):
             self._write_around(tx, None, None, cursors)
         mirror.cursors.update(cursors)
 
-    def _book_fills(self, symbol: str, since: int | None = None, seen: Sighting | None = None) -> bool:
+    def _book_fills(self, symbol: str, since: int | None = None) -> bool:
         """Read and book the fills of a symbol; return whether every one has found its order.
 
         Only the newest are read, among them some that are booked; with `since` (ms UTC) all from then on, for
-        one that appeared late. `seen`: an order that was just seen, which is stored with its first fill.
+        one that appeared late.
         """
         after = self.mirror.cursor(symbol) if since is None else self._before(symbol, since)
         sound, whole, known = [after], True, self._known(symbol)
@@ -57,7 +57,7 @@ class Booking(Desk):
             if fill.id not in known and fill.id != after:
                 read_on = self._read_on([*sound, fill.id]) if whole and since is None else ""
                 try:
-                    self._book(execution, read_on, seen)
+                    self._book(execution, read_on)
                 except Unowned:
                     whole = False
             if whole:
@@ -82,9 +82,12 @@ class Booking(Desk):
         """Return the newest fills that are booked; of an older one its row in the journal says so."""
         return self.mirror.newest_fills(symbol)
 
-    def _book(self, execution: Execution, read_on: str, seen: Sighting | None) -> None:
-        """Book one fill, once: its row, its lines, its order and how far was read, all or nothing."""
-        order = self._owner(execution, seen)
+    def _book(self, execution: Execution, read_on: str, seen: Sighting | None = None) -> None:
+        """Book one fill, once: its row, its lines, its order and how far was read, all or nothing.
+
+        `seen`: its order, where the same answer told both.
+        """
+        order = self._owner(execution) if seen is None else self.mirror.order(seen.client_order_id)
         fill, name = execution.fill, order.client_order_id if order else ""
         if fill.client_order_id != name:
             fill = fill.of(name)
@@ -129,18 +132,15 @@ class Booking(Desk):
         for name, value in cursors.items():
             tx.cursor(name, value)
 
-    def _owner(self, execution: Execution, seen: Sighting | None = None) -> OrderRow | None:
+    def _owner(self, execution: Execution) -> OrderRow | None:
         """Return the order of a fill, None for a foreign one. Raises Unowned when that cannot be said yet."""
         fill = execution.fill
         if fill.client_order_id:
             return self.mirror.order(fill.client_order_id)
-        name = "" if seen is None else seen.client_order_id
-        if seen is not None and seen.changes["exchange_id"] == execution.order_id:
-            return self.mirror.order(name)
         order = self.journal.order_at(fill.symbol, execution.order_id)
         if order is not None:
             return order
-        live = [one for one in self.mirror.live.values() if one.client_order_id != name]
+        live = self.mirror.live.values()
         if any(one.symbol == fill.symbol and self._may_exist(one) for one in live):
             raise Unowned
         for one in self.journal.suspects(fill.symbol, fill.side, fill.time - DAY_MS):
@@ -153,7 +153,7 @@ class Booking(Desk):
         self, order: OrderRow, fill: Fill, order_id: str, seen: Sighting | None
     ) -> tuple[OrderRow, AfterFill]:
         """Return the order with the fill in it, and with what was seen of it."""
-        if seen is not None and seen.client_order_id == order.client_order_id:
+        if seen is not None:
             order = order._replace(**seen.changes)
         filled = EXACT.add(order.filled, fill.amount)
         after = after_fill(State(order.state), filled, order.amount)

@@ -44,6 +44,13 @@ class Request:
     terms: Terms = MARKET
 
 
+class Execution(NamedTuple):
+    """A fill and the exchange's id of its order; the fill's own client order id may be blank."""
+
+    order_id: str
+    fill: Fill
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """An order as the exchange tells it."""
@@ -57,13 +64,8 @@ class Report:
     """Base units, as rounded by the exchange; 0 when it does not say."""
     filled: Decimal
     """Base units."""
-
-
-class Execution(NamedTuple):
-    """A fill and the exchange's id of its order; the fill's own client order id may be blank."""
-
-    order_id: str
-    fill: Fill
+    executions: tuple[Execution, ...] = ()
+    """Its fills, where the same answer tells them."""
 
 
 class Balance(NamedTuple):

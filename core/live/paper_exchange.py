@@ -35,12 +35,12 @@ class _Order:
     filled: Decimal = ZERO
     is_tried: bool = False
     """Whether the model had a chance to do it by itself."""
+    executions: tuple[Execution, ...] = ()
 
     def report(self) -> Report:
         intent = self.intent
-        return Report(
-            self.name, self.name, intent.symbol, intent.side, self.standing, intent.amount, self.filled
-        )
+        named = self.name, self.name, intent.symbol, intent.side
+        return Report(*named, self.standing, intent.amount, self.filled, self.executions)
 
 
 class PaperExchange:
@@ -160,8 +160,9 @@ class PaperExchange:
         whole = order.filled >= order.intent.amount
         order.standing = Standing.FILLED if whole else Standing.CANCELED
         self._pay(fill)
-        shown = self._executions[fill.symbol]
-        shown.append(Execution(order.name, fill.of(order.name)))
+        execution, shown = Execution(order.name, fill.of(order.name)), self._executions[fill.symbol]
+        order.executions = (*order.executions, execution)
+        shown.append(execution)
         del shown[:-KEPT]
 
     def _let_in(self, concerns: Callable[[Intent], bool], turn: Iterable[str]) -> list[Event]:

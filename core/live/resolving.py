@@ -48,15 +48,31 @@ class Resolving(Booking):
             order = self._risen(order, report)
         seen = _sighting(order, report)
         if report.filled > order.filled:
-            self._book_fills(order.symbol, seen=seen)
-            order = self._again(order)
+            order = self._executed(order, report, seen)
         if report.filled > order.filled and order.sent_at is not None:
             # Passed over, because it appeared after newer ones, or not there yet.
-            self._book_fills(order.symbol, order.sent_at - SLACK_MS, seen)
+            self._book_fills(order.symbol, order.sent_at - SLACK_MS)
             order = self._again(order)
         if order.state not in TERMINAL:
             state = after_report(report.standing, order.filled, report.filled)
             self._store(order, **seen.changes, state=state.value)
+
+    def _executed(self, order: OrderRow, report: Report, seen: Sighting) -> OrderRow:
+        """Book what was executed of an order, and return it.
+
+        Fills that the answer itself tells are stored with what else it says. Where they have to be asked for,
+        that the order exists is stored first: asking may fail, or end with the process.
+        """
+        if not report.executions:
+            state = State.PARTIAL if order.filled else State.OPEN
+            told = state.value if order.state in UNRESOLVED else order.state
+            order = self._store(order, **seen.changes, state=told)
+            self._book_fills(order.symbol)
+        known = self._known(order.symbol)
+        for execution in report.executions:
+            if execution.fill.id not in known:
+                self._book(execution, "", seen)
+        return self._again(order)
 
     def _check_report(self, order: OrderRow, report: Report) -> None:
         """Raise ExchangeUnreachableError unless a report is about this very order."""

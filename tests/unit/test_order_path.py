@@ -462,6 +462,22 @@ def test_a_fill_that_appears_after_newer_ones_is_found(bench: Bench) -> None:
     assert check_books(bench.journal) == []
 
 
+def test_that_an_order_exists_is_stored_before_its_fills_are_asked_for(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> Any:
+        raise ExchangeUnreachableError("no route")
+
+    bench.want()
+    monkeypatch.setattr(bench.line, "fills", away)
+    assert bench.path.step() == []
+    [order] = bench.journal.orders()
+    assert (order.state, order.exchange_id) == ("open", "1")
+    monkeypatch.undo()
+    assert len(bench.path.step()) == 1
+    assert bench.state() == "filled"
+
+
 def test_looking_one_order_up_does_not_undo_the_fill_of_another_that_it_booked(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
