@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -476,6 +477,28 @@ def test_that_an_order_exists_is_stored_before_its_fills_are_asked_for(
     monkeypatch.undo()
     assert len(bench.path.step()) == 1
     assert bench.state() == "filled"
+
+
+def test_fills_that_an_answer_tells_are_booked_with_it_and_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = bench.line.find
+
+    def telling(symbol: str, name: str) -> Report | None:
+        report = find(symbol, name)
+        return report and replace(report, executions=tuple(bench.line.fills(symbol, None)))
+
+    bench.want(terms=NEAR)
+    bench.path.step()
+    bench.market.execute(bench.market.orders[0], D("0.004"))
+    assert len(bench.path.step()) == 1
+    bench.market.execute(bench.market.orders[0], D("0.006"))
+    monkeypatch.setattr(bench.line, "find", telling)
+    before = bench.journal.length()
+    assert [fill.amount for fill in bench.path.step()] == [D("0.006")]
+    assert bench.journal.length() == before + 1
+    assert bench.state() == "filled"
+    assert check_books(bench.journal) == []
 
 
 def test_looking_one_order_up_does_not_undo_the_fill_of_another_that_it_booked(
