@@ -18,7 +18,7 @@ EXAMPLES = """\
   fetch_ohlcv_to_db.py --symbol BTC/USDT,ETH/USDT --timeframe 1h --since 2022-01-01
   fetch_ohlcv_to_db.py --exchange kraken --symbol BTC/USD --timeframe 1d --limit 500
   fetch_ohlcv_to_db.py --all-markets
-  fetch_ohlcv_to_db.py --symbol BTC/USDT --base-url http://127.0.0.1:8080   from the local exchange
+  fetch_ohlcv_to_db.py --symbol BTC/USDT --base-url http://127.0.0.1:8090   from the local exchange
 """
 
 

@@ -17,7 +17,7 @@ def parse_base(text: str) -> str:
         # Not repeated: what stands before an @ may be a password.
         raise SettingsError(
             "the exchange's base URL cannot be used: wanted http://HOST:PORT or https://HOST without user, "
-            "password and query, as in EXCHANGE_BASE_URL=http://127.0.0.1:8080"
+            "password and query, as in EXCHANGE_BASE_URL=http://127.0.0.1:8090"
         )
     return text.strip().rstrip("/")
 

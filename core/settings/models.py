@@ -54,7 +54,7 @@ def _db_url(text: str) -> str:
 
 def _base_url(text: str) -> str:
     if not _is_origin(text):
-        raise ValueError("http:// or https://, a host and at most a port, such as http://127.0.0.1:8080")
+        raise ValueError("http:// or https://, a host and at most a port, such as http://127.0.0.1:8090")
     return text.rstrip("/")
 
 
@@ -88,7 +88,7 @@ class ExchangeSettings(Section):
     sandbox: Annotated[bool, Field(description="true or false")]
     base_url: Annotated[
         Annotated[str, AfterValidator(_base_url)] | None,
-        Field(description="an address such as http://127.0.0.1:8080, or nothing"),
+        Field(description="an address such as http://127.0.0.1:8090, or nothing"),
     ] = None
     """Instead of the venue's own address; none for the real venue."""
 

@@ -95,7 +95,7 @@ def test_a_key_that_is_not_accepted_ends_it_at_once(
         once(url, *LOCAL)
 
 
-@pytest.mark.parametrize("base", ["", "https://api.binance.us", "http://10.0.0.1:8080"])
+@pytest.mark.parametrize("base", ["", "https://api.binance.us", "http://10.0.0.1:8090"])
 def test_real_money_is_not_traded_yet(
     base: str, url: str, monkeypatch: pytest.MonkeyPatch, project: Path
 ) -> None:

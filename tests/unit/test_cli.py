@@ -21,7 +21,7 @@ from core.errors import (
     UsageError,
 )
 from core.settings.models import env_names
-from scripts import cli
+from scripts import cli, run_exchange_sim
 
 SCRIPTS = sorted(
     path
@@ -305,7 +305,7 @@ def test_an_unknown_flag_is_wrong_usage_without_a_traceback(script: Path) -> Non
 def test_an_interrupt_that_a_destructor_swallows_is_delivered_again() -> None:
     program = """
 import threading
-from scripts import cli
+from scripts import cli, run_exchange_sim
 
 class Swallows:
     def __del__(self):
@@ -326,7 +326,7 @@ cli.run(main)
 
 def test_other_errors_of_destructors_are_shown_as_python_shows_them() -> None:
     program = """
-from scripts import cli
+from scripts import cli, run_exchange_sim
 
 class Fails:
     def __del__(self):
@@ -339,3 +339,14 @@ cli.run(lambda: Fails() and 0)
     )
     assert done.returncode == 0
     assert "the file was closed already" in done.stderr
+
+
+def test_the_local_exchange_is_at_port_8090_in_every_text_that_a_user_reads() -> None:
+    """8080 is another server's."""
+    folders = (cli.ROOT / name for name in ("config", "core", "scripts", "docs"))
+    files = [
+        path for folder in folders for path in folder.rglob("*") if path.suffix in {".py", ".md", ".yaml"}
+    ]
+    files += [cli.ROOT / "README.md", cli.ROOT / ".env.example"]
+    assert [path.name for path in files if ":8080" in path.read_text(encoding="utf-8")] == []
+    assert run_exchange_sim.parse([]).port == 8090

@@ -7,7 +7,7 @@ import pytest
 from core.errors import SettingsError, UnsupportedError
 from core.exchange.urls import check_below, is_below, is_host_of, leaves, parse_base, point_at
 
-BASE = "http://127.0.0.1:8080"
+BASE = "http://127.0.0.1:8090"
 
 
 @pytest.mark.parametrize("text", [BASE, BASE + "/", f" {BASE} "])
@@ -18,7 +18,7 @@ def test_a_base_url_loses_its_slash(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "127.0.0.1:8080",
+        "127.0.0.1:8090",
         "ftp://host",
         "http://",
         "http://user:pass@host",
@@ -41,7 +41,7 @@ def test_every_address_of_a_tree_keeps_its_path_and_changes_its_host() -> None:
     }
     assert point_at(tree, BASE) == {
         "public": BASE + "/api/v3",
-        "rest": {"spot": BASE, "ws": ["ws://127.0.0.1:8080/ws"]},
+        "rest": {"spot": BASE, "ws": ["ws://127.0.0.1:8090/ws"]},
         "count": 3,
     }
 
@@ -62,10 +62,10 @@ def test_leaves_of_a_tree_are_its_texts() -> None:
         (BASE, True),
         (BASE + "/api", True),
         (BASE + "?q=1", True),
-        ("ws://127.0.0.1:8080/ws", True),
+        ("ws://127.0.0.1:8090/ws", True),
         (BASE + "1/api", False),
         (BASE + "@evil.example/", False),
-        ("https://127.0.0.1:8080/api", False),
+        ("https://127.0.0.1:8090/api", False),
     ],
 )
 def test_below_a_base_means_the_same_host_and_port(url: str, *, below: bool) -> None:

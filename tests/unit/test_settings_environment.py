@@ -23,7 +23,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 SAMPLES = {
     "exchange.name": "kraken",
     "exchange.sandbox": "true",
-    "exchange.base_url": "http://127.0.0.1:8080",
+    "exchange.base_url": "http://127.0.0.1:8090",
     "db.url": "sqlite:///other.db",
     "risk.default_risk_per_trade": "2e-2",
     "risk.max_daily_loss_pct": "2",
@@ -154,7 +154,7 @@ def test_overrides_are_checked_like_the_files(config: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:8080", "https://api.binance.us", "http://[::1]:1", "http://sim:80/"]
+    "url", ["http://127.0.0.1:8090", "https://api.binance.us", "http://[::1]:1", "http://sim:80/"]
 )
 def test_an_exchange_address_is_scheme_host_and_port(config: Path, url: str) -> None:
     assert load_settings(config, {"EXCHANGE_BASE_URL": url}).exchange.base_url == url.rstrip("/")
@@ -162,7 +162,7 @@ def test_an_exchange_address_is_scheme_host_and_port(config: Path, url: str) -> 
 
 @pytest.mark.parametrize(
     "url",
-    ["127.0.0.1:8080", "ftp://a", "http://", "http://a:x", "http://a:99999", "http://a:0", "http://a/api",
+    ["127.0.0.1:8090", "ftp://a", "http://", "http://a:x", "http://a:99999", "http://a:0", "http://a/api",
      "http://a?x=1", "http://a#x", "http://[", "http://user@a"],
 )  # fmt: skip
 def test_anything_else_is_no_exchange_address(config: Path, url: str) -> None:
