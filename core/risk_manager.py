@@ -47,6 +47,10 @@ class RiskManager:
         self.markets = dict(markets or {})
         self.stale: set[str] = set()
         """Symbols whose prices are too old to enter on; set by whoever watches the feeds."""
+        self.clock = 0
+        """The time at the exchange, ms UTC, if somebody follows the market: what it outlives has expired."""
+        self.prices: dict[str, float] = {}
+        """Last prices newer than the bar that is decided on, by symbol; set by whoever decides late."""
         self.closes = Closes(self.limits.correlation_bars)
         """Of the bars seen, for what moves together."""
         self._rate = 1 + decimal_of((costs or Costs()).commission) + decimal_of((costs or Costs()).spread)
@@ -141,7 +145,8 @@ class RiskManager:
             return self._exit(intent, market)
         with exactly():
             notional = intent.amount * intent.price
-            entry = Entry(intent, notional, notional * self._rate, account, mark, market)
+            price = self.prices.get(intent.symbol, mark)
+            entry = Entry(intent, notional, notional * self._rate, account, price, market)
         objection = self._objection(entry, now)
         if objection:
             return Refused(intent, *objection)
@@ -160,6 +165,7 @@ class RiskManager:
             self._objection_of_person(intent, now)
             or self._objection_of_account(entry.account.equity)
             or self._objection_of_time(intent.strategy, now)
+            or self._objection_of_price(intent)
         )
         if first:
             return first
@@ -169,9 +175,10 @@ class RiskManager:
     def _objection_of_person(self, intent: Intent, now: int) -> Objection | None:
         """Return what a person, a failure or an old decision has against an entry."""
         state = self.state
-        if now > intent.valid_until:
-            late = (now - intent.valid_until) / 1000
-            return RefusalReason.EXPIRED, f"the decision is {late:.0f} s past its validity"
+        # At the very moment at which the next bar has closed its decision holds, not this one.
+        if now > intent.valid_until or self.clock >= intent.valid_until:
+            late = (max(now, self.clock) - intent.valid_until) / 1000
+            return RefusalReason.EXPIRED, f"too late: the next bar closed {late:,.0f} s ago"
         if state.paused:
             return RefusalReason.PAUSED, f"paused: {state.paused}"
         if intent.symbol in state.halted:
@@ -212,6 +219,16 @@ class RiskManager:
         if day is not None and today >= day:
             return RefusalReason.ORDER_RATE, f"{today} orders today, allowed are {day}"
         return None
+
+    def _objection_of_price(self, intent: Intent) -> Objection | None:
+        """Return what a price newer than the decision has against an entry: stop or take lies behind it."""
+        price = self.prices.get(intent.symbol)
+        if price is None:
+            return None
+        low, high = (intent.stop, intent.take) if intent.side == "buy" else (intent.take, intent.stop)
+        if (low is None or float(low) < price) and (high is None or price < float(high)):
+            return None
+        return RefusalReason.BRACKET, f"the price is {price:g} by now, beyond the stop or the take"
 
 
 def _with(known: Mapping[str, str], name: str, why: str | None) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """The loop of one account: commands, closed bars, decisions, records; `step` is one look at the world.
 
-It holds no clock and does no waiting: whoever calls it says what time it is at the exchange. A bar that was
-missed while nothing ran is traded on late for what protects the account (stops, takes, the rule's exits), and
-enters nothing: those who wanted to enter then may not want to now.
+It holds no clock and does no waiting: whoever calls it says what time it is at the exchange. The newest
+closed bar is decided on whenever it is first seen: until the next one closes, its decision is the one that
+holds. An older bar that was missed while nothing ran is traded on late for what protects the account (stops,
+takes, the rule's exits), and enters nothing: its decision has expired.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from core.session import Choice, Session, Slot, Step
 from core.utils import timeframe_ms
 
 LATEST = 60_000
-"""Milliseconds after a bar's close in which its entries may still be ordered."""
+"""Milliseconds after a bar's close from which on its entries are checked against the price of now."""
 BEAT = 1_000
 """Milliseconds between two signs of life."""
 TICK = 3_000
@@ -136,6 +137,7 @@ class Loop:
     def step(self, now: int) -> list[Step]:
         """Carry out commands, take what has closed, and say that the loop is alive."""
         self.desk.at(now)
+        self.session.risk.clock = now
         if not self.looked_at:
             # What a former process approved and did not live to send.
             self.desk.send()
@@ -148,9 +150,9 @@ class Loop:
         polled = self.feed.poll(now)
         for report in polled.reports:
             self._notify(report)
+        self._watch(now)
         steps = [self._take(list(group), now) for _, group in groupby(polled.bars, key=lambda bar: bar.end)]
         steps += self._between(now)
-        self._watch(now)
         if steps:
             self._beat = now
         elif now - self._beat >= BEAT:
@@ -207,15 +209,20 @@ class Loop:
         }
 
     def _take(self, bars: list[Bar], now: int) -> Step:
-        """Trade on bars that closed at one time; those of long ago enter nothing."""
-        risk, too_late = self.session.risk, now - bars[0].end > LATEST
-        before = set(risk.stale)
-        if too_late:
-            risk.stale |= {bar.symbol for bar in bars}
+        """Trade on bars that closed at one time; an entry that comes late has to fit the price of now too."""
+        risk = self.session.risk
+        risk.prices = self._prices(bars) if now - bars[0].end > LATEST else {}
         step = self.session.on_bars(bars)
-        risk.stale = before
+        risk.prices = {}
         self._keep(step, now)
         return step
+
+    def _prices(self, bars: list[Bar]) -> dict[str, float]:
+        """Return the last prices of these bars' symbols, as far as somebody knows them."""
+        if self._price is None:
+            return {}
+        prices = {symbol: self._price(symbol) for symbol in sorted({bar.symbol for bar in bars})}
+        return {symbol: price for symbol, price in prices.items() if price is not None}
 
     def _between(self, now: int) -> list[Step]:
         """Take what happened without a bar: fills in their own time, and prices of what is held."""

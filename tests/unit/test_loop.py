@@ -131,21 +131,57 @@ def test_an_order_that_waits_is_in_the_status() -> None:
 def test_a_bar_missed_while_nothing_ran_enters_nothing_and_says_why() -> None:
     world = World({3: 1.0, 5: 1.0})
     world.at(6)
-    assert [one.outcome for one in world.memory.decided] == ["stale", "stale"]
-    assert "why" in world.memory.decided[0].detail
+    assert [one.outcome for one in world.memory.decided] == ["expired", "expired"]
+    assert world.memory.decided[1].detail["why"] == "too late: the next bar closed 0 s ago"
     assert len(world.memory.steps) == 5
     assert world.session.risk.stale == set()
 
 
-def test_a_bar_may_be_a_minute_late_and_still_enters() -> None:
-    world = World({3: 1.0, 5: 1.0})
+@pytest.mark.parametrize("late", [1, LATEST + 1, HOUR // 2, HOUR - 1])
+def test_the_newest_closed_bar_is_decided_on_until_the_next_one_closes(late: int) -> None:
+    world = World({3: 1.0})
     world.at(2)
-    world.at(3, late=LATEST)
+    world.at(3, late=late)
     assert [one.outcome for one in world.memory.decided] == ["approved"]
-    other = World({3: 1.0})
-    other.at(2)
-    other.at(3, late=LATEST + 1)
-    assert [one.outcome for one in other.memory.decided] == ["stale"]
+
+
+def test_a_bar_is_too_late_from_the_moment_at_which_the_next_one_closes() -> None:
+    world = World({3: 1.0})
+    world.at(2)
+    world.at(3, late=HOUR)
+    assert [one.outcome for one in world.memory.decided] == ["expired"]
+    assert len(world.memory.steps) == 3
+
+
+@pytest.mark.parametrize(
+    ("price", "late", "outcome"),
+    [
+        (96.0, LATEST + 1, "approved"),
+        (None, LATEST + 1, "approved"),
+        (94.0, LATEST + 1, "bracket"),
+        (105.0, LATEST + 1, "bracket"),
+        (94.0, LATEST, "approved"),
+    ],
+)
+def test_an_entry_that_comes_late_has_to_fit_the_price_of_now(
+    price: float | None, late: int, outcome: str
+) -> None:
+    world = World({3: 1.0})
+    world.at(2)
+    world.price = price
+    world.at(3, late=late)
+    assert [one.outcome for one in world.memory.decided] == [outcome]
+    assert world.session.risk.prices == {}
+
+
+def test_a_feed_that_speaks_again_is_entered_on_at_once() -> None:
+    world = World({}, count=6)
+    world.at(5)
+    world.loop.step(START + 8 * HOUR)
+    assert world.session.risk.stale == {"BTC/USDT"}
+    world.bars = World({8: 1.0}, count=9).bars
+    world.at(8)
+    assert [one.outcome for one in world.memory.decided] == ["approved"]
 
 
 def test_a_missed_bar_still_closes_what_is_held() -> None:

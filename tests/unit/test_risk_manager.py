@@ -12,7 +12,7 @@ import pytest
 from core.account_values import Snapshot
 from core.domain import Costs
 from core.errors import UsageError
-from core.orders import Approved, Purpose, RefusalReason, Refused
+from core.orders import Approved, Purpose, RefusalReason, Refused, Side
 from core.risk.breakers import DAY, RiskState
 from core.risk.limits import Limits, Market
 from core.risk_manager import RiskManager, wide_open
@@ -285,6 +285,48 @@ def test_an_old_decision_is_not_carried_out() -> None:
     refused = wide_open().approve(replace(intent(), valid_until=NOW - 1), snapshot(), 100.0, NOW)
     assert isinstance(refused, Refused)
     assert refused.reason is RefusalReason.EXPIRED
+
+
+@pytest.mark.parametrize(("clock", "reason"), [(NOW + 59, None), (NOW + 60, RefusalReason.EXPIRED)])
+def test_a_decision_expires_when_the_clock_reaches_the_next_close(
+    clock: int, reason: RefusalReason | None
+) -> None:
+    risk = wide_open()
+    risk.clock = clock
+    answer = risk.approve(replace(intent(), valid_until=NOW + 60), snapshot(), 100.0, NOW)
+    assert (answer.reason if isinstance(answer, Refused) else None) is reason
+
+
+@pytest.mark.parametrize(
+    ("side", "stop", "take", "price", "reason"),
+    [
+        ("buy", "95", "110", 100.0, None),
+        ("buy", "95", "110", 95.0, RefusalReason.BRACKET),
+        ("buy", "95", "110", 110.0, RefusalReason.BRACKET),
+        ("buy", None, None, 1.0, None),
+        ("sell", "110", "95", 100.0, None),
+        ("sell", "110", "95", 110.0, RefusalReason.BRACKET),
+        ("sell", "110", "95", 95.0, RefusalReason.BRACKET),
+    ],
+)
+def test_an_entry_has_to_fit_a_price_that_is_newer_than_its_decision(
+    side: Side, stop: str | None, take: str | None, price: float, reason: RefusalReason | None
+) -> None:
+    risk = wide_open()
+    risk.prices[SYMBOL] = price
+    bracket = [None if text is None else D(text) for text in (stop, take)]
+    answer = risk.approve(
+        replace(intent(), side=side, stop=bracket[0], take=bracket[1]), snapshot(), 100.0, NOW
+    )
+    assert (answer.reason if isinstance(answer, Refused) else None) is reason
+
+
+def test_the_price_band_is_measured_from_the_newest_price() -> None:
+    risk = RiskManager(limits=Limits(price_band_pct=5))
+    risk.prices[SYMBOL] = 94.0
+    refused = risk.approve(intent(), snapshot(), 100.0, NOW)
+    assert isinstance(refused, Refused)
+    assert refused.reason is RefusalReason.PRICE_BAND
 
 
 def test_a_price_that_is_not_known_is_outside_every_band() -> None:
