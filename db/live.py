@@ -44,7 +44,7 @@ class EquityRow(NamedTuple):
     cash: float
 
 
-class Command(NamedTuple):
+class CommandRow(NamedTuple):
     """One command that waits or was taken."""
 
     id: int
@@ -152,6 +152,13 @@ def newest_run(engine: Engine, account: str) -> RunState | None:
     )
 
 
+def accounts(engine: Engine) -> list[str]:
+    """Return the names of all accounts that ever ran."""
+    query = select(LiveRun.account).distinct().order_by(LiveRun.account)
+    with engine.connect() as connection:
+        return list(connection.execute(query).scalars())
+
+
 def read_state(engine: Engine, account: str) -> dict[str, Any]:
     """Return what an account stored, by name."""
     query = select(LiveState.name, LiveState.value_json).where(LiveState.account == account)
@@ -180,7 +187,7 @@ def give_command(engine: Engine, account: str, name: str, argument: str, origin:
         return int(connection.execute(insert(LiveCommand).values(row).returning(LiveCommand.id)).scalar_one())
 
 
-def waiting_commands(engine: Engine, account: str) -> list[Command]:
+def waiting_commands(engine: Engine, account: str) -> list[CommandRow]:
     """Return the commands that nobody has taken, oldest first."""
     waits = (LiveCommand.account == account, LiveCommand.taken_at.is_(None))
     with engine.connect() as connection:
@@ -199,6 +206,14 @@ def outcome_of(engine: Engine, command_id: int) -> str | None:
     query = select(LiveCommand.outcome).where(LiveCommand.id == command_id)
     with engine.connect() as connection:
         return connection.execute(query).scalar_one_or_none()
+
+
+def newest_command(engine: Engine, account: str) -> tuple[CommandRow, str | None] | None:
+    """Return the newest command of an account and what came of it, None for none ever."""
+    query = select(LiveCommand).where(LiveCommand.account == account).order_by(LiveCommand.id.desc()).limit(1)
+    with engine.connect() as connection:
+        row = connection.execute(query).first()
+    return None if row is None else (_command(row), row.outcome)
 
 
 def count_decisions(engine: Engine, run_id: int) -> dict[str, int]:
@@ -236,8 +251,8 @@ def _put_state(connection: Connection, account: str, name: str, value: Any, now:
         connection.execute(insert(LiveState).values(account=account, name=name, **row))
 
 
-def _command(row: Row[Any]) -> Command:
-    return Command(row.id, row.name, row.argument, row.origin, row.created_at)
+def _command(row: Row[Any]) -> CommandRow:
+    return CommandRow(row.id, row.name, row.argument, row.origin, row.created_at)
 
 
 def _text(value: Any) -> str:

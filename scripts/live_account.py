@@ -216,7 +216,11 @@ def _begin_run(given: Opening, session: Session, desk: PaperDesk | ExchangeDesk)
         settings={"members": [member._asdict() for member in given.wanted], "cash": cash},
         now=now_ms(),
     )
-    return RunBook(given.engine, args.account, run_id, lambda: snapshot(session, desk.applied, args.orders))
+
+    def kept() -> dict[str, object]:
+        return snapshot(session, desk.applied, args.orders)
+
+    return RunBook(given.engine, args.account, run_id, kept, now_ms)
 
 
 def quote_of(wanted: Sequence[PlannedRun]) -> str:

@@ -1,4 +1,4 @@
-"""What run_live.py does: the loop itself, and what it is told."""
+"""What run_live.py does: the loop itself, and commands for it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ import threading
 import time
 from contextlib import ExitStack
 
+from sqlalchemy import Engine
+
 from core.backtest_plan import check_params
-from core.errors import ExchangeError, UsageError
+from core.errors import ExchangeError, RefusedError, UsageError
+from core.live.lock import holder
 from core.live.loop import Loop
+from core.live.run_book import COMMAND_LIFE
 from core.live.watchdog import Watchdog
-from core.utils import now_ms
+from core.utils import format_time, now_ms
 from db import live
 from db.base import database_file
 from db.init_db import init_db
@@ -23,7 +27,7 @@ from scripts import cli
 from scripts.live_account import Opening, World, check_orders, open_account, world_of
 from scripts.live_output import Show, say, shown, tell_step
 from scripts.live_reload import Reloading, stored_weights, weighted
-from scripts.live_status import existing, show
+from scripts.live_status import existing, newest_run, show
 from scripts.replay_command import members, overrides
 
 POLL = 1.0
@@ -34,12 +38,14 @@ ANSWER = 5.0
 """Seconds that a command's outcome is waited for."""
 PATIENCE = 5.0
 """Seconds that a step may go on once the process is asked to end."""
+REFUSED = "refused"
+"""How the outcome of a command begins that changed nothing."""
 HUNG = 70
 """Exit code of a process that its watchdog ended."""
 
 
-def trade(args: argparse.Namespace) -> int:
-    """Follow the market until told to stop; return the exit code."""
+def trade(args: argparse.Namespace, command: str | None = None) -> int:
+    """Follow the market until a command or a signal ends it, after this command; return the exit code."""
     settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
     check_orders(args, settings)
     asked = threading.Event()
@@ -59,6 +65,7 @@ def trade(args: argparse.Namespace) -> int:
         loop, book = open_account(given)
         reloading = Reloading(given, loop)
         loop.reload, loop.set_weight = reloading, reloading.set_weight
+        number = None if command is None else store(engine, args, command)
         ending = "failed"
         try:
             ending = follow(loop, world, asked, show_now, once=args.once)
@@ -67,7 +74,8 @@ def trade(args: argparse.Namespace) -> int:
             live.end_run(engine, book.run_id, ending, now_ms())
         say(f"ended: {ending}")
         show(loop.status(loop.looked_at))
-    return 0
+        outcome = None if number is None else live.outcome_of(engine, number)
+    return 1 if outcome and outcome.startswith(REFUSED) else 0
 
 
 def hurry(asked: threading.Event) -> None:
@@ -121,17 +129,41 @@ def _look(loop: Loop, world: World, *, once: bool) -> None:
         say(f"{error}; going on")
 
 
-def tell(args: argparse.Namespace, told: str) -> int:
-    """Store a command for the loop and wait a little for its answer."""
+def give(args: argparse.Namespace, name: str) -> int:
+    """Give the running loop of an account a command and wait a little for its answer.
+
+    Raises RefusedError when no loop runs, UsageError when there is no such account.
+    """
     engine = existing(args)
-    argument = args.reset_breaker or args.reload or args.set_weight or ""
-    origin = f"{getpass.getuser()}@{platform.node()}"[:64]
-    command = live.give_command(engine, args.account, told.replace("_", "-"), argument, origin, now_ms())
+    newest_run(engine, args.account)
+    file = database_file(engine)
+    if file is not None and holder(file, args.account) is None:
+        raise RefusedError(
+            f"no loop runs on account {args.account}, nothing was done: start one, or let one look at the "
+            f"market carry the command out, run_live.py --once {_typed(args, name)}"
+        )
+    command = store(engine, args, name)
     until = time.monotonic() + ANSWER
     while (outcome := live.outcome_of(engine, command)) is None and time.monotonic() < until:
         time.sleep(0.05)
     if outcome is None:
-        print(f"stored; no loop runs on account {args.account} now: the next one carries it out first")
-        return 0
+        ends = format_time(now_ms() + COMMAND_LIFE)
+        raise RefusedError(
+            f"the loop of account {args.account} has not answered in {ANSWER:.0f} s; it may carry the "
+            f"command out until {ends} UTC, later never: run_live.py --status shows the newest command"
+        )
     print(outcome)
-    return 1 if outcome.startswith("refused") else 0
+    return 1 if outcome.startswith(REFUSED) else 0
+
+
+def store(engine: Engine, args: argparse.Namespace, name: str) -> int:
+    """Store a command for the loop of an account; return its number."""
+    argument = args.reset_breaker or args.reload or args.set_weight or ""
+    origin = f"{getpass.getuser()}@{platform.node()}"[:64]
+    return live.give_command(engine, args.account, name.replace("_", "-"), argument, origin, now_ms())
+
+
+def _typed(args: argparse.Namespace, name: str) -> str:
+    """Return a command as it is typed."""
+    argument = args.reset_breaker or args.reload or args.set_weight or ""
+    return " ".join(filter(None, (f"--{name.replace('_', '-')}", argument)))

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from core.errors import DatabaseError, NoDataError
+from core.errors import DatabaseError, NoDataError, UsageError, unknown_name
 from core.reports.table import number
 from core.utils import format_time, now_ms
 from db import live
@@ -27,9 +27,7 @@ CHECKED = 10_000
 def show_status(args: argparse.Namespace) -> int:
     """Print how the newest run of the account stands."""
     engine = existing(args)
-    run = live.newest_run(engine, args.account)
-    if run is None:
-        raise NoDataError(f"nothing has run on account {args.account}: start it with run_live.py")
+    run = newest_run(engine, args.account)
     chain = damage_of(database_file(engine), args.account)
     if args.json:
         document = run._asdict() | {"status": dict(run.status), "damage": chain}
@@ -40,6 +38,7 @@ def show_status(args: argparse.Namespace) -> int:
         f"account {run.account}, run {run.id} ({run.mode}), started {format_time(run.started_at)} UTC, {how}"
     )
     show(run.status)
+    show_command(live.newest_command(engine, args.account))
     for line in chain:
         print(f"  DAMAGED: {line}")
     if not chain:
@@ -83,6 +82,15 @@ def show(status: Any) -> None:
         print(f"  journal: {desk['journal']:,} entries, {desk['fills']:,} fills; {agreement(desk)}")
 
 
+def show_command(newest: tuple[live.CommandRow, str | None] | None) -> None:
+    """Print the newest command and what came of it."""
+    if newest is not None:
+        command, outcome = newest
+        given = f"{command.name} {command.argument}".rstrip()
+        when = f"{format_time(command.created_at)} UTC by {command.origin}"
+        print(f"  newest command: {given}, {when}: {outcome or 'not carried out yet'}")
+
+
 def agreement(desk: Mapping[str, Any]) -> str:
     """Return whether account, journal and exchange are at one, in words."""
     differing = desk["disagreements"]
@@ -92,6 +100,20 @@ def agreement(desk: Mapping[str, Any]) -> str:
 def _alive(beat_at: int) -> str:
     age = (now_ms() - beat_at) / 1000
     return f"last sign of life {age:,.0f} s ago"
+
+
+def newest_run(engine: Engine, account: str) -> live.RunState:
+    """Return the newest run of an account.
+
+    Raises NoDataError when no account has run yet, UsageError when others have.
+    """
+    run = live.newest_run(engine, account)
+    if run is None:
+        known = live.accounts(engine)
+        if known:
+            raise UsageError(unknown_name("account", account, known))
+        raise NoDataError(f"nothing has run on account {account}: start it with run_live.py")
+    return run
 
 
 def existing(args: argparse.Namespace) -> Engine:

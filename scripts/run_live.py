@@ -15,16 +15,17 @@ EXAMPLES = """\
   run_live.py --replay --start 2024-01-01 --exchange binance
   run_live.py --replay --strategy TREND_EMA,MR_BB --symbol BTC/USDT --cash 5000
   run_live.py --status                                 how the account stands, also while it runs
-  run_live.py --pause | --resume | --flatten | --stop  tell the running loop
+  run_live.py --pause | --resume | --flatten | --stop  a command for the running loop
   run_live.py --reset-breaker daily_loss
   run_live.py --reload                                 strategies.yaml has changed; positions stay
+  run_live.py --once --flatten                         a command without a running loop
 """
 OF_A_LOOP = ("status", "json", "account", "db_url")
-TOLD = ("stop", "flatten", "pause", "resume", "reset_breaker", "reload", "set_weight")
+COMMANDS = ("stop", "flatten", "pause", "resume", "reset_breaker", "reload", "set_weight")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Parse, then replay, trade on paper, tell the loop something, or show how it stands."""
+    """Parse, then replay, trade on paper, give the loop a command, or show how it stands."""
     args = parse(argv)
     if args.replay:
         from scripts import replay_command
@@ -36,10 +37,15 @@ def main(argv: list[str] | None = None) -> int:
         return live_status.show_status(args)
     from scripts import live_command
 
-    told = next((name for name in TOLD if getattr(args, name)), None)
-    if told is not None:
-        return live_command.tell(args, told)
-    return live_command.trade(args)
+    name = command_of(args)
+    if name is None or args.once:
+        return live_command.trade(args, name)
+    return live_command.give(args, name)
+
+
+def command_of(args: argparse.Namespace) -> str | None:
+    """Return which command for a loop is among the arguments, None when there is none."""
+    return next((name for name in COMMANDS if getattr(args, name)), None)
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -61,8 +67,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         parser.error("--orders exchange follows that exchange: --use-sql needs --refresh-from-ccxt with it")
     if args.json and not args.status:
         parser.error("--json is of --status")
-    if args.status or any(getattr(args, name) for name in TOLD):
-        _allow_only(parser, args, "this looks at or tells the loop that runs", {*TOLD, *OF_A_LOOP})
+    if args.once and args.stop:
+        parser.error("--stop ends a running loop, --once begins one that ends by itself: leave one out")
+    if args.status or (command_of(args) and not args.once):
+        _allow_only(parser, args, "this is for a loop that runs, or about it", {*COMMANDS, *OF_A_LOOP})
     if args.replay:
         own = vars(args).keys() - {"account", "orders", "log_file", "plain"}
         _allow_only(parser, args, "--replay begins an account of its own", own)
@@ -97,7 +105,9 @@ def _add_modes(parser: argparse.ArgumentParser) -> None:
         choices=("keep", "flatten"),
         help="read strategies.yaml and settings.yaml again; positions of what changes stay, or are closed",
     )
-    parser.add_argument("--once", action="store_true", help="one look at the market, then end")
+    parser.add_argument(
+        "--once", action="store_true", help="one look at the market, with a command first if one is named"
+    )
     parser.add_argument("--json", action="store_true", help="--status as JSON")
 
 

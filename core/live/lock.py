@@ -15,13 +15,42 @@ from typing import Any, Self
 from core.errors import DatabaseError
 from core.live.client_ids import checked_name
 
+TRIES = 10_000
+"""So often a lock is tried, for some ms: `holder` takes it for microseconds to see whether it is free."""
+
+
+def lock_file(database: Path, account: str) -> Path:
+    """Return the file that an account's lock is on."""
+    return database.with_name(f"{database.name}.{checked_name('account', account)}.lock")
+
+
+def holder(database: Path, account: str) -> int | None:
+    """Return the process that trades an account from a database, None when none does; 0 if it is not known.
+
+    Raises DatabaseError when the lock cannot be looked at.
+    """
+    path = lock_file(database, account)
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DatabaseError(f"cannot look at the lock {path}: {error.strerror}") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return int(_contents(file).get("pid", 0))
+    finally:
+        os.close(file)
+    return None
+
 
 class AccountLock:
     """The right to trade an account from one database."""
 
     def __init__(self, database: Path, account: str) -> None:
         """Take the file's name; nothing is locked yet."""
-        self.path = database.with_name(f"{database.name}.{checked_name('account', account)}.lock")
+        self.path = lock_file(database, account)
         self._file: int | None = None
 
     def __enter__(self) -> Self:
@@ -29,7 +58,7 @@ class AccountLock:
         try:
             # Not handed on to programs that this one starts; a plain fork would share it.
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(self._file)
         except BlockingIOError:
             holder = self._read().get("pid", "unknown")
             self.__exit__()
@@ -49,14 +78,14 @@ class AccountLock:
     @property
     def instance(self) -> str | None:
         """Return which instance traded here last, None when nobody did."""
-        found = self._read().get("instance")
-        return found if isinstance(found, str) else None
+        instance = self._read().get("instance")
+        return instance if isinstance(instance, str) else None
 
     def sign(self, instance: str, now: int) -> None:
         """Write down who holds it, since `now` (ms UTC)."""
-        told = json.dumps({"instance": instance, "pid": os.getpid(), "since": now})
+        text = json.dumps({"instance": instance, "pid": os.getpid(), "since": now})
         # One write of one length, so that no kill leaves half of it.
-        os.pwrite(self._held, told.ljust(200).encode() + b"\n", 0)
+        os.pwrite(self._held, text.ljust(200).encode() + b"\n", 0)
         os.fsync(self._held)
 
     def check(self, known: str | None) -> None:
@@ -74,9 +103,30 @@ class AccountLock:
             raise DatabaseError(f"the lock {self.path} is not held")
         return self._file
 
+    def forget(self) -> None:
+        """Forget which instance traded here, for an account that begins anew; the lock stays held."""
+        os.ftruncate(self._held, 0)
+        os.fsync(self._held)
+
     def _read(self) -> dict[str, Any]:
+        return _contents(self._held)
+
+
+def _take(file: int) -> None:
+    """Lock a file. Raises BlockingIOError when somebody else has it, for longer than a look takes."""
+    for left in range(TRIES, 0, -1):
         try:
-            found = json.loads(os.pread(self._held, 4096, 0) or b"{}")
-        except ValueError:
-            return {}
-        return found if isinstance(found, dict) else {}
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if left == 1:
+                raise
+        else:
+            return
+
+
+def _contents(file: int) -> dict[str, Any]:
+    try:
+        contents = json.loads(os.pread(file, 4096, 0) or b"{}")
+    except ValueError:
+        return {}
+    return contents if isinstance(contents, dict) else {}

@@ -41,8 +41,8 @@ class Decided(NamedTuple):
     detail: Mapping[str, Any]
 
 
-class Told(NamedTuple):
-    """A command that waits."""
+class Command(NamedTuple):
+    """What a person wants of the loop."""
 
     id: int
     name: str
@@ -50,13 +50,13 @@ class Told(NamedTuple):
 
 
 class Records(Protocol):
-    """Where the loop keeps what happened and finds what it is told."""
+    """Where the loop keeps what happened and finds its commands."""
 
-    def commands(self) -> Sequence[Told]:
+    def commands(self) -> Sequence[Command]:
         """Return the commands that nobody has carried out, oldest first."""
         ...
 
-    def answer(self, told: Told, outcome: str, now: int) -> None:
+    def answer(self, command: Command, outcome: str, now: int) -> None:
         """Keep what came of a command."""
         ...
 
@@ -73,7 +73,7 @@ class Desk(Protocol):
     """Where the session's orders go once a step is kept, and what comes of them between bars."""
 
     def at(self, now: int) -> None:
-        """Be told the time, ms UTC."""
+        """Take the time, ms UTC."""
         ...
 
     def send(self) -> None:
@@ -89,11 +89,11 @@ class Desk(Protocol):
         ...
 
     def follow(self, strategy: str, symbol: str, timeframe: str) -> None:
-        """Be told that a strategy trades a symbol from now on."""
+        """Note that a strategy trades a symbol from now on."""
         ...
 
     def fill_at_most(self, volume_share: float | None) -> None:
-        """Be told how much of a bar's volume an order gets, None for all."""
+        """Set how much of a bar's volume an order gets, None for all."""
         ...
 
     def status(self) -> Mapping[str, Any]:
@@ -118,7 +118,7 @@ class Loop:
         desk: Desk,
         price: Price | None = None,
     ) -> None:
-        """Take the exchange's label; `notify` is told, in a line each, what a person should know.
+        """Take the exchange's label; `notify` takes lines that a person should read.
 
         `desk` is the session's gateway; without `price` what is held is looked at when a bar closes.
         """
@@ -142,11 +142,11 @@ class Loop:
             # What a former process approved and did not live to send.
             self.desk.send()
         self.looked_at = now
-        for told in self._records.commands():
-            outcome = self.carry_out(told, now)
-            self._records.answer(told, outcome, now)
+        for command in self._records.commands():
+            outcome = self.carry_out(command, now)
+            self._records.answer(command, outcome, now)
             self.desk.send()
-            self._notify(f"{told.name} {told.argument}".rstrip() + f": {outcome}")
+            self._notify(f"{command.name} {command.argument}".rstrip() + f": {outcome}")
         polled = self.feed.poll(now)
         for report in polled.reports:
             self._notify(report)
@@ -160,20 +160,20 @@ class Loop:
             self._records.beat(self.status(now), now)
         return steps
 
-    def carry_out(self, told: Told, now: int) -> str:
+    def carry_out(self, command: Command, now: int) -> str:
         """Do what a command says; return what came of it in a line."""
         known: dict[str, Callable[[], str]] = {
             "stop": self._stop,
             "pause": self._pause,
             "resume": self._resume,
-            "reset-breaker": lambda: self._reset_breaker(told.argument),
+            "reset-breaker": lambda: self._reset_breaker(command.argument),
             "flatten": lambda: self._flatten(now),
-            "reload": lambda: self._reload(told.argument, now),
-            "set-weight": lambda: self._set_weight(told.argument, now),
+            "reload": lambda: self._reload(command.argument, now),
+            "set-weight": lambda: self._set_weight(command.argument, now),
         }
-        if told.name not in known:
-            return f"refused: this loop knows no command {told.name!r}"
-        return known[told.name]()
+        if command.name not in known:
+            return f"refused: this loop knows no command {command.name!r}"
+        return known[command.name]()
 
     def status(self, now: int) -> dict[str, Any]:
         """Return how the account stands, as plain values that JSON can hold."""
@@ -291,10 +291,10 @@ class Loop:
             return "refused: this loop cannot read its rules again"
         return self.reload(policy, now)
 
-    def _set_weight(self, told: str, now: int) -> str:
+    def _set_weight(self, argument: str, now: int) -> str:
         if self.set_weight is None:
             return "refused: this loop's weights cannot be set"
-        return self.set_weight(told, now)
+        return self.set_weight(argument, now)
 
     def close(self, slots: Iterable[Slot], now: int) -> tuple[int, list[Outcome]]:
         """Order closed what these hold; return how many positions that is, and what became of the orders."""

@@ -7,30 +7,50 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from core.live.loop import Decided, Told
+from core.live.loop import Command, Decided
 from core.lots import Trade
 from core.orders import Executed
 from core.session import Step
+from core.utils import Clock
 from db import live
 from db.journal_rows import money_text
+
+COMMAND_LIFE = 120_000
+"""Milliseconds in which a command is carried out, or never."""
 
 
 class RunBook:
     """Records of one run on one account."""
 
-    def __init__(self, engine: Engine, account: str, run_id: int, snapshot: Callable[[], Any]) -> None:
-        """Take what returns the account's state as plain values; it is kept with every step."""
+    def __init__(
+        self,
+        engine: Engine,
+        account: str,
+        run_id: int,
+        snapshot: Callable[[], Any],
+        clock: Clock | None = None,
+    ) -> None:
+        """Take what returns the account's state as plain values; it is kept with every step.
+
+        `clock` (ms UTC) is that of whoever gives commands; without it none is too old.
+        """
         self.run_id = run_id
         self._engine, self._account, self._snapshot = engine, account, snapshot
+        self._clock = clock
 
-    def commands(self) -> Sequence[Told]:
-        """Return the commands that nobody has carried out, oldest first."""
+    def commands(self) -> Sequence[Command]:
+        """Return the commands to carry out, oldest first; those that waited for too long are closed."""
         waiting = live.waiting_commands(self._engine, self._account)
-        return [Told(command.id, command.name, command.argument) for command in waiting]
+        now = 0 if self._clock is None else self._clock()
+        fresh = [command for command in waiting if now - command.created_at <= COMMAND_LIFE]
+        for command in waiting[: len(waiting) - len(fresh)]:
+            age = (now - command.created_at) / 1000
+            live.take_command(self._engine, command.id, f"expired: it waited for {age:,.0f} s", now)
+        return [Command(one.id, one.name, one.argument) for one in fresh]
 
-    def answer(self, told: Told, outcome: str, now: int) -> None:
+    def answer(self, command: Command, outcome: str, now: int) -> None:
         """Keep what came of a command, and the state it left."""
-        self._record(taken={told.id: outcome}, now=now)
+        self._record(taken={command.id: outcome}, now=now)
 
     def keep(self, decided: Sequence[Decided], step: Step, status: Mapping[str, Any], now: int) -> None:
         """Keep one step, whole or not at all."""

@@ -15,7 +15,7 @@ import pytest
 
 from core.errors import NoDataError
 from core.exchange_sim.server import SimConfig, serve
-from core.live.loop import Loop, Told
+from core.live.loop import Command, Loop
 from core.live.paper_desk import PaperDesk
 from core.lots import Lot
 from db.init_db import init_db
@@ -29,6 +29,10 @@ from tests.stored import url_of
 
 HOUR = 3_600_000
 BTC = ("TREND_EMA", "BTC/USDT")
+
+
+def command(name: str, argument: str) -> Command:
+    return Command(1, name, argument)
 
 
 class Running:
@@ -46,7 +50,7 @@ class Running:
         path.write_text(text)
 
     def reload(self, policy: str = "keep") -> str:
-        return self.loop.carry_out(Told(1, "reload", policy), self.time.now)
+        return self.loop.carry_out(command("reload", policy), self.time.now)
 
     def step(self, hours: int = 1) -> None:
         self.time.now += hours * HOUR
@@ -262,10 +266,10 @@ def together(running: Running) -> Running:
 
 
 def test_a_weight_is_set_within_bounds_and_found_again_by_reloads_and_restarts(together: Running) -> None:
-    def told(argument: str) -> str:
-        return together.loop.carry_out(Told(1, "set-weight", argument), together.time.now)
+    def outcome(argument: str) -> str:
+        return together.loop.carry_out(command("set-weight", argument), together.time.now)
 
-    assert told("ENSEMBLE.turtle_weight=0.5") == (
+    assert outcome("ENSEMBLE.turtle_weight=0.5") == (
         "ENSEMBLE.turtle_weight is 0.5 now; changed ENSEMBLE on BTC/USDT"
     )
     assert together.params(ENSEMBLE).turtle_weight == 0.5
@@ -277,7 +281,7 @@ def test_a_weight_is_set_within_bounds_and_found_again_by_reloads_and_restarts(t
         ("TREND_EMA.ema_fast=5", "is no weight of this loop"),
         ("", "is no weight of this loop"),
     ):
-        said = told(argument)
+        said = outcome(argument)
         assert said.startswith("refused: ")
         assert why in said
     assert together.reload() == "no strategy changed; limits are those of the settings now"
@@ -298,14 +302,14 @@ def test_a_weight_that_cannot_be_carried_out_changes_nothing(
         raise NoDataError("no candles")
 
     monkeypatch.setattr(live_reload, "warmed_up", broken)
-    said = together.loop.carry_out(Told(1, "set-weight", "ENSEMBLE.turtle_weight=0.5"), together.time.now)
+    said = together.loop.carry_out(command("set-weight", "ENSEMBLE.turtle_weight=0.5"), together.time.now)
     assert said == "refused: no candles; everything stays as it is"
     assert together.params(ENSEMBLE).turtle_weight == 1.0
 
 
 def test_a_loop_without_an_ensemble_has_no_weights(running: Running) -> None:
-    command = Told(1, "set-weight", "ENSEMBLE.turtle_weight=0.5")
-    assert running.loop.carry_out(command, 0) == "refused: this loop's weights cannot be set"
+    heavier = command("set-weight", "ENSEMBLE.turtle_weight=0.5")
+    assert running.loop.carry_out(heavier, 0) == "refused: this loop's weights cannot be set"
     assert isinstance(running.loop.reload, Reloading)
     running.loop.set_weight = running.loop.reload.set_weight
-    assert "weights are: none" in running.loop.carry_out(command, 0)
+    assert "weights are: none" in running.loop.carry_out(heavier, 0)

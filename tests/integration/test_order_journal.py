@@ -21,7 +21,7 @@ from core.live.books import check_books
 from core.live.exchange_gateway import ExchangeGateway, fill_of, report_of
 from core.live.gateway import Terms
 from core.live.ledger import adjustment_postings
-from core.live.lock import AccountLock
+from core.live.lock import AccountLock, holder
 from core.live.opening import trading
 from core.live.order_path import OrderPath
 from db import journal as journals
@@ -128,6 +128,22 @@ def test_a_lost_database_is_not_taken_for_a_new_account(
         opened(database, gateway, time),
     ):
         pass
+
+
+def test_a_look_at_a_lock_says_who_holds_it_and_takes_nothing(database: Path, tmp_path: Path) -> None:
+    assert holder(database, ACCOUNT) is None
+    assert list(tmp_path.glob("*.lock")) == []
+    with AccountLock(database, ACCOUNT) as lock:
+        assert holder(database, ACCOUNT) == 0
+        lock.sign("paper-1", 5)
+        assert holder(database, ACCOUNT) == os.getpid()
+        lock.forget()
+        assert lock.instance is None
+    assert holder(database, ACCOUNT) is None
+    lock.path.unlink()
+    lock.path.symlink_to(lock.path.name)
+    with pytest.raises(DatabaseError, match="cannot look at the lock"):
+        holder(database, ACCOUNT)
 
 
 def test_a_lock_that_says_nothing_is_a_lock(database: Path) -> None:

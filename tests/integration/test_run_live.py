@@ -20,11 +20,13 @@ import pytest
 
 from core.bars import empty_bars
 from core.domain import Bars, Series
-from core.errors import DatabaseError, ExchangeUnreachableError, NoDataError, UsageError
+from core.errors import DatabaseError, ExchangeUnreachableError, NoDataError, RefusedError, UsageError
 from core.exchange.calls import Notice
 from core.exchange_client import ExchangeClient
 from core.exchange_sim.server import RunningSim, SimConfig, serve
+from core.live.lock import AccountLock
 from core.live.loop import Loop
+from core.live.run_book import COMMAND_LIFE, RunBook
 from core.risk_manager import RiskManager
 from core.session import Step
 from db import live
@@ -156,27 +158,76 @@ def test_an_account_needs_a_file(sim: RunningSim) -> None:
         once("sqlite://")
 
 
-def test_a_command_without_a_loop_is_kept_for_the_next_one(
-    sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("command", "typed"),
+    [
+        (["--stop"], "--stop"),
+        (["--flatten"], "--flatten"),
+        (["--reload"], "--reload keep"),
+        (["--set-weight", "ENSEMBLE.turtle_weight=0.5"], "--set-weight ENSEMBLE.turtle_weight=0.5"),
+        (["--reset-breaker", "drawdown"], "--reset-breaker drawdown"),
+    ],
+)
+def test_a_command_without_a_running_loop_is_refused_and_does_nothing_later(
+    sim: RunningSim, url: str, command: list[str], typed: str
 ) -> None:
-    once(url)
-    monkeypatch.setattr(live_command, "ANSWER", 0.0)
-    assert run_live.main(["--pause", "--db-url", url]) == 0
-    assert "no loop runs on account paper now" in capsys.readouterr().out
-    once(url)
+    engine = init_db(url)
+    live.start_run(engine, "paper", "paper", pid=1, code_version="x", settings={}, now=1)
+    with pytest.raises(RefusedError, match="no loop runs on account paper, nothing was done") as refused:
+        run_live.main([*command, "--db-url", url])
+    assert str(refused.value).endswith(f"run_live.py --once {typed}")
+    assert live.waiting_commands(engine, "paper") == []
+    engine.dispose()
+
+
+def test_a_command_for_an_account_that_does_not_exist_is_wrong_usage(url: str) -> None:
+    engine = init_db(url)
+    with pytest.raises(NoDataError, match="nothing has run on account paper: start it"):
+        run_live.main(["--pause", "--db-url", url])
+    live.start_run(engine, "paper", "paper", pid=1, code_version="x", settings={}, now=1)
+    for asked in ("--pause", "--status"):
+        with pytest.raises(UsageError, match="unknown account 'papre': did you mean paper"):
+            run_live.main([asked, "--account", "papre", "--db-url", url])
+    engine.dispose()
+
+
+def test_one_look_can_carry_out_a_command_first(
+    sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert once(url, "--pause") == 0
     assert "pause: entries are paused" in capsys.readouterr().err
+    assert once(url, "--reload") == 0
+    said = capsys.readouterr().err
+    assert "reload keep: no strategy changed; limits are those of the settings now" in said
+    assert once(url, "--reset-breaker", "drawdown") == 1
     run_live.main(["--status", "--db-url", url])
-    assert "entries are paused: paused by command" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert "  entries are paused: paused by command" in lines
+    (newest,) = [line for line in lines if line.startswith("  newest command: reset-breaker drawdown, ")]
+    assert newest.endswith("refused: breaker 'drawdown' is not tripped; tripped are: none")
 
 
-def test_rules_are_read_again_on_command(
-    sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_a_loop_that_does_not_answer_carries_a_command_out_soon_or_never(
+    url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    once(url)
+    engine, now = init_db(url), [NOON]
+    run = live.start_run(engine, "paper", "paper", pid=1, code_version="x", settings={}, now=1)
     monkeypatch.setattr(live_command, "ANSWER", 0.0)
-    assert run_live.main(["--reload", "--db-url", url]) == 0
-    once(url)
-    assert "reload keep: no strategy changed; limits are those of the settings now" in capsys.readouterr().err
+    monkeypatch.setattr(live_command, "now_ms", lambda: NOON)
+    with (
+        AccountLock(tmp_path / "live.db", "paper"),
+        pytest.raises(RefusedError, match=r"it may carry the command out until 2024-01-01 12:02 UTC, later"),
+    ):
+        run_live.main(["--pause", "--db-url", url])
+    book = RunBook(engine, "paper", run, dict, lambda: now[0])
+    assert [command.name for command in book.commands()] == ["pause"]
+    run_live.main(["--status", "--db-url", url])
+    assert "newest command: pause, 2024-01-01 12:00 UTC by" in capsys.readouterr().out
+    now[0] += COMMAND_LIFE + 1
+    assert book.commands() == []
+    (_, outcome) = live.newest_command(engine, "paper") or (None, None)
+    assert outcome == "expired: it waited for 120 s"
+    engine.dispose()
 
 
 def test_a_journal_that_was_changed_is_told_by_the_status(
@@ -198,12 +249,14 @@ def test_one_account_counts_in_one_currency(sim: RunningSim, url: str) -> None:
         run_live.main(["--once", *TRADED[2:], "--symbol", "BTC/USDT,ETH/BTC", "--db-url", url])
 
 
-def test_a_refused_command_exits_with_one(
-    url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_a_command_that_a_loop_refuses_exits_with_one(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = init_db(url)
+    live.start_run(engine, "paper", "paper", pid=1, code_version="x", settings={}, now=1)
     monkeypatch.setattr(live, "outcome_of", lambda *_: "refused: breaker 'x' is not tripped")
-    assert run_live.main(["--reset-breaker", "x", "--db-url", url]) == 1
+    with AccountLock(tmp_path / "live.db", "paper"):
+        assert run_live.main(["--reset-breaker", "x", "--db-url", url]) == 1
     assert capsys.readouterr().out == "refused: breaker 'x' is not tripped\n"
     (waiting,) = live.waiting_commands(engine, "paper")
     assert (waiting.name, waiting.argument) == ("reset-breaker", "x")
@@ -274,6 +327,8 @@ def test_everything_that_a_status_can_hold_is_shown(capsys: pytest.CaptureFixtur
         (["--stop", "--status"], "not allowed with"),
         (["--status", "--cash", "5"], "leave out --cash"),
         (["--pause", "--symbol", "BTC/USDT"], "leave out --symbol"),
+        (["--once", "--stop"], "leave one out"),
+        (["--once", "--status"], "leave out --once"),
         (["--replay", "--account", "mine"], "leave out --account"),
     ],
 )

@@ -117,8 +117,8 @@ def test_commands_wait_for_their_account_in_order_and_are_taken_once(engine: Eng
     live.give_command(engine, "other", "stop", "", "me@laptop", 12)
     waiting = live.waiting_commands(engine, "paper")
     assert waiting == [
-        live.Command(first, "pause", "", "me@laptop", 10),
-        live.Command(second, "reset-breaker", "daily_loss", "me@laptop", 11),
+        live.CommandRow(first, "pause", "", "me@laptop", 10),
+        live.CommandRow(second, "reset-breaker", "daily_loss", "me@laptop", 11),
     ]
     assert live.outcome_of(engine, first) is None
     live.take_command(engine, first, "entries paused", 13)

@@ -14,7 +14,7 @@ from core.errors import UsageError
 from core.execution import Executor, Plan
 from core.live.books import check_books
 from core.live.feed import GRACE, Feed
-from core.live.loop import LATEST, TICK, Decided, Loop, Told
+from core.live.loop import LATEST, TICK, Command, Decided, Loop
 from core.live.snapshot import restore
 from core.paper_gateway import PaperGateway
 from core.portfolio import Portfolio
@@ -33,18 +33,18 @@ class Memory:
     """Records that remember."""
 
     def __init__(self) -> None:
-        self.told: list[Told] = []
+        self.given: list[Command] = []
         self.answers: list[tuple[str, str]] = []
         self.decided: list[Decided] = []
         self.steps: list[Step] = []
         self.beats: list[int] = []
 
-    def commands(self) -> Sequence[Told]:
-        return list(self.told)
+    def commands(self) -> Sequence[Command]:
+        return list(self.given)
 
-    def answer(self, told: Told, outcome: str, now: int) -> None:
-        self.told.remove(told)
-        self.answers.append((told.name, outcome))
+    def answer(self, command: Command, outcome: str, now: int) -> None:
+        self.given.remove(command)
+        self.answers.append((command.name, outcome))
 
     def keep(self, decided: Sequence[Decided], step: Step, status: Mapping[str, Any], now: int) -> None:
         json.dumps(status, allow_nan=False)
@@ -86,8 +86,7 @@ class World:
         return self.loop.step(START + (bar + 1) * HOUR + late)
 
     def tell(self, name: str, argument: str = "") -> str:
-        told = Told(len(self.memory.answers) + 1, name, argument)
-        self.memory.told.append(told)
+        self.memory.given.append(Command(len(self.memory.answers) + 1, name, argument))
         self.loop.step(int(self.session.risk.state.time) or START + 2 * HOUR)
         return self.memory.answers[-1][1]
 
