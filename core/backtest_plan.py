@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from core.errors import UsageError, unknown_name
 from core.sizing import NAMED_CHOICES
-from core.utils import timeframe_ms
+from core.symbols import symbol_name
+from core.utils import timeframe_name
 from strategies.registry import REGISTRY, canonical_name, load_strategy
 
 if TYPE_CHECKING:
@@ -43,16 +44,15 @@ def plan_runs(
     handed to those that have it. Raises UsageError for an unknown name or a value out of bounds.
     """
     names = _chosen(settings, strategies)
-    given = params or {}
+    given, wanted = params or {}, list(dict.fromkeys(map(symbol_name, symbols)))
     _check_known(given, names)
     runs = []
     for name in names:
         entry = settings.strategies.get(REGISTRY[name])
-        frame = timeframe or (entry.timeframe if entry else "4h")
-        timeframe_ms(frame)
+        frame = timeframe_name(timeframe) if timeframe else entry.timeframe if entry else "4h"
         chosen = _params(name, entry, given)
         own = entry.symbols if entry and strategies else DEFAULT_SYMBOLS
-        runs += [PlannedRun(symbol, frame, name, chosen) for symbol in symbols or own]
+        runs += [PlannedRun(symbol, frame, name, chosen) for symbol in wanted or own]
     return runs
 
 

@@ -171,6 +171,8 @@ class ExchangeClient:
         timeframe_ms(timeframe)
         self._market(symbol)
         self._candles.check_timeframe(timeframe)
+        if advice := self._venue.other_grids.get(timeframe):
+            raise UnsupportedError(f"{self.name}'s {timeframe} candles are not this program's: {advice}")
 
     def fetch_ohlcv(
         self,

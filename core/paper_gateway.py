@@ -20,7 +20,7 @@ from core.money import decimal_of, exactly, float_of, to_step
 from core.orders import Approved, Executed, Fill, Intent, Protection, Purpose, RefusalReason, Refused
 from core.paper_book import Book, HeldLot, LotKey, ask_entry, ask_exit, forgotten, limited, lot_key, rung_of
 from core.risk.limits import ANY_MARKET, Market
-from core.utils import timeframe_ms
+from core.utils import on_grid, timeframe_ms
 
 Series = tuple[str, str]
 """Symbol and timeframe."""
@@ -142,7 +142,7 @@ class PaperGateway:
     def _in_progress(self, series: Series, price: float, time: int) -> tuple[int, Bar]:
         """Return the bar that a price is in, as far as it is known."""
         step = timeframe_ms(series[1])
-        start = time // step * step
+        start = on_grid(time, step)
         # After a restart no bar may have come yet: the one before is as good as its number.
         before = Bar(*series, start - step, start, price, price, price, price, math.nan)
         number, last = self._last.setdefault(series, (-1, before))

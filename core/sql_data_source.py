@@ -12,7 +12,8 @@ from core.column_cache import ColumnCache
 from core.data_source import DataSource
 from core.domain import Bars, Series
 from core.errors import NoDataError
-from core.utils import format_time, timeframe_ms
+from core.symbols import symbol_name
+from core.utils import format_time, timeframe_ms, timeframe_name
 from db.base import database_file, open_engine
 from db.candle_revisions import current_revision, issue_revision
 from db.candles import SeriesRange, first_ts, last_ts, read_bars, stored_ranges
@@ -71,8 +72,7 @@ class SQLDataSource(DataSource):
         The arrays cannot be written: long ones are mapped from the cache beside the database file, which
         is compared with the table first and made when it is missing.
         """
-        timeframe_ms(timeframe)
-        series = Series(self.exchange, symbol, timeframe)
+        series = Series(self.exchange, symbol_name(symbol), timeframe_name(timeframe))
         if self._is_worth_caching(series, start, end, limit):
             bars = _part(self._whole(series), start, end, limit)
         else:

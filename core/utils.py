@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -26,8 +27,17 @@ TIMEFRAMES: dict[str, int] = {
     "8h": 28_800_000,
     "12h": 43_200_000,
     "1d": 86_400_000,
+    "3d": 259_200_000,
+    "1w": 604_800_000,
 }
-"""Milliseconds per bar. All divide a day, so every grid starts at midnight UTC."""
+"""Milliseconds per bar. `grid_start` says where their grids start."""
+
+_WEEK = TIMEFRAMES["1w"]
+_MONDAY = 4 * TIMEFRAMES["1d"]
+"""1970-01-05: weeks start on Mondays, as Binance's do. All other grids start at 1970-01-01 UTC."""
+
+_UNITS = {"m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000, "w": _WEEK}
+_MONTHS = re.compile(r"\d+M|\d*(mo|mon|month)s?", re.ASCII)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -38,6 +48,42 @@ def timeframe_ms(timeframe: str) -> int:
         return TIMEFRAMES[timeframe]
     except KeyError:
         raise UsageError(unknown_name("timeframe", timeframe, TIMEFRAMES)) from None
+
+
+def timeframe_name(text: str) -> str:
+    """Return a timeframe as this program writes it: `1d` for 1D, `1h` for 60m or 1H, `1w` for 7d.
+
+    Raises UsageError for months, whose length differs, and for what is no timeframe.
+    """
+    text = text.strip()
+    if text in TIMEFRAMES:
+        return text
+    if _MONTHS.fullmatch(text):
+        minutes = f", and minutes are written {text[:-1]}m" if text.endswith("M") else ""
+        raise UsageError(
+            f"no timeframe {text!r}: months differ in length, bars here do not; take 1w or 1d{minutes}"
+        )
+    if match := re.fullmatch(r"(\d{1,4})([a-z]+)", text.lower(), re.ASCII):
+        length = int(match[1]) * _UNITS.get(match[2], 0)
+        if name := next((name for name, ms in TIMEFRAMES.items() if ms == length), None):
+            return name
+    raise UsageError(unknown_name("timeframe", text, TIMEFRAMES))
+
+
+def grid_start(step: int) -> int:
+    """Return one open time, in ms, of the bars that are `step` ms long; all others are whole steps away."""
+    return _MONDAY if step == _WEEK else 0
+
+
+def on_grid(ms: int, step: int) -> int:
+    """Return the open time of the bar of `step` ms that a moment is in."""
+    start = grid_start(step)
+    return (ms - start) // step * step + start
+
+
+def from_grid(ms: int, step: int) -> int:
+    """Return the first open time of bars of `step` ms that is not before a moment."""
+    return on_grid(ms + step - 1, step)
 
 
 def now_ms() -> int:

@@ -81,7 +81,7 @@ def planned_jobs(args: argparse.Namespace, settings: Settings) -> list[Job]:
     plans = plan_runs(
         settings,
         strategies=split_names(args.strategy),
-        symbols=[symbol.upper() for symbol in split_names(args.symbol)],
+        symbols=split_names(args.symbol),
         timeframe=args.timeframe,
         params={**named_sizing(split_names(args.sizing)), **parse_params(args.param)},
     )

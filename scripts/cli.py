@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import HotCryptoError, UsageError
+from core.symbols import symbol_name
+from core.utils import timeframe_name
 
 if TYPE_CHECKING:
     from core.settings import ParamCheck, Settings
@@ -161,10 +163,20 @@ def exchange_label(text: str) -> str:
 
 
 def symbol(text: str) -> str:
-    """Return a symbol in upper case."""
-    if not re.fullmatch(r"\w+/\w+(:\w+)?", text):
-        raise argparse.ArgumentTypeError(f"wanted a symbol such as BTC/USDT, got {text!r}")
-    return text.upper()
+    """Return a symbol as it is written everywhere; an argparse type."""
+    return _checked(symbol_name, text)
+
+
+def timeframe(text: str) -> str:
+    """Return a timeframe as it is written everywhere; an argparse type."""
+    return _checked(timeframe_name, text)
+
+
+def _checked(name: Callable[[str], str], text: str) -> str:
+    try:
+        return name(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 @contextmanager

@@ -16,7 +16,8 @@ from core.errors import NoDataError, UsageError
 from core.exchange.calls import Notice, Notify
 from core.exchange_client import ExchangeClient
 from core.settings import Settings
-from core.utils import format_time, parse_time, timeframe_ms
+from core.symbols import symbol_name
+from core.utils import format_time, on_grid, parse_time, timeframe_ms, timeframe_name
 from db.candles import StoredSeries, Upserted, last_ts, list_series, upsert_bars
 from db.init_db import init_db
 from db.status import is_synthetic
@@ -146,7 +147,7 @@ def line_of(load: Load, stored: StoredSeries | None, widths: list[int]) -> str:
 
 def span_of(wanted: Wanted, last: int | None, now: int, step: int) -> tuple[int, int]:
     """Return the first open time to fetch and the end, ms UTC; `last` is the newest stored open time."""
-    closed = now // step * step
+    closed = on_grid(now, step)
     end = closed if wanted.until is None else min(wanted.until, closed)
     if wanted.since is not None:
         most = end if wanted.limit is None else wanted.since + wanted.limit * step
@@ -165,10 +166,10 @@ def wanted_markets(args: argparse.Namespace, settings: Settings) -> list[tuple[s
                 "--all-markets takes symbols and timeframes from config/markets.yaml: drop the others"
             )
         return list(dict.fromkeys((market.symbol, market.timeframe) for market in settings.markets))
-    symbols = [symbol.upper() for symbol in split(args.symbol)]
+    symbols = list(map(symbol_name, split(args.symbol)))
     if not symbols:
         raise UsageError("which candles? give --symbol BTC/USDT, or --all-markets for config/markets.yaml")
-    timeframes = split(args.timeframe) or [DEFAULT_TIMEFRAME]
+    timeframes = list(map(timeframe_name, split(args.timeframe))) or [DEFAULT_TIMEFRAME]
     return list(dict.fromkeys((symbol, timeframe) for symbol in symbols for timeframe in timeframes))
 
 

@@ -37,7 +37,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--symbol", action="append", default=[], help="such as BTC/USDT; may be repeated, or a comma list"
     )
-    parser.add_argument("--timeframe", action="append", default=[], help="as --symbol: 1m … 1d (default 4h)")
+    parser.add_argument("--timeframe", action="append", default=[], help="as --symbol: 1m … 1w (default 4h)")
     parser.add_argument("--all-markets", action="store_true", help="the series of config/markets.yaml")
     parser.add_argument(
         "--limit",

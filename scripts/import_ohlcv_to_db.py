@@ -33,11 +33,9 @@ def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
     from core.candles.files import check_path
     from core.domain import Series
-    from core.utils import timeframe_ms
     from db.init_db import init_db
 
     series = Series(args.exchange, args.symbol, args.timeframe)
-    timeframe_ms(series.timeframe)
     for path in args.files:
         check_path(path)
     engine = None if args.dry_run else init_db(cli.load_settings({"db.url": args.db_url}).db.url)
@@ -55,7 +53,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("files", nargs="+", type=Path, metavar="FILE", help="ends in .csv, .csv.gz, .parquet or .zip")
     add("--exchange", required=True, type=cli.exchange_label, help="whose candles these are: binance, …")
     add("--symbol", required=True, type=cli.symbol, help="such as BTC/USDT")
-    add("--timeframe", required=True, help="length of one candle: 1m … 1d")
+    add("--timeframe", required=True, type=cli.timeframe, help="length of one candle: 1m … 1w")
     add("--db-url", help="database (default: HOT_CRYPTO_DB_URL, then settings.yaml)")
     add("--strict", action="store_true", help="store nothing of a file that has a refused row")
     add("--max-shown", type=cli.positive, default=20, metavar="N", help="refused rows to show (default 20)")

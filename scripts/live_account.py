@@ -40,7 +40,7 @@ from core.risk.limits import Market
 from core.risk_manager import RiskManager
 from core.session import KEPT, LiveDecider, Session
 from core.settings import Settings, environment
-from core.utils import now_ms, timeframe_ms
+from core.utils import now_ms, on_grid, timeframe_ms
 from core.version import code_version
 from db import live
 from db.candles import last_ts, read_bars, upsert_bars
@@ -254,7 +254,7 @@ def warmed_up(
         deciding = strategy.live({"params": dict(member.params)})
         # Of a new account the newest closed bar is left for the loop, to be decided on if it closed just now.
         known = decided.get((member.symbol, member.timeframe))
-        end = now // step * step - step if known is None else known + step
+        end = on_grid(now, step) - step if known is None else known + step
         bars = world.read(series, end - deciding.window * step, end)
         if bars.close.size <= strategy.rule.longest(deciding.params):
             need = strategy.rule.longest(deciding.params) + 1

@@ -49,11 +49,10 @@ def overrides(args: argparse.Namespace) -> dict[str, object]:
 def members(args: argparse.Namespace, settings: Settings) -> list[PlannedRun]:
     """Return which strategy trades what: those named, else all enabled, each on its own symbols."""
     enabled = [name for name, module in REGISTRY.items() if _is_enabled(settings, module)]
-    symbols = [symbol.upper() for symbol in split_names(args.symbol)]
     return plan_runs(
         settings,
         strategies=split_names(args.strategy) or enabled,
-        symbols=symbols,
+        symbols=split_names(args.symbol),
         timeframe=args.timeframe,
     )
 

@@ -85,7 +85,7 @@ def _add_candles(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="one or more (default: BTC/USDT and ETH/USDT for --all, else as in strategies.yaml)",
     )
-    data.add_argument("--timeframe", help="1m … 1d (default: the strategy's own in strategies.yaml)")
+    data.add_argument("--timeframe", help="1m … 1w (default: the strategy's own in strategies.yaml)")
     data.add_argument(
         "--exchange", type=cli.exchange_label, help="whose candles (default: exchange.name in settings.yaml)"
     )

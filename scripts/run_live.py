@@ -118,7 +118,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     )
     cli.add_strategies_file(what)
     what.add_argument("--symbol", action="append", default=[], help="default: as in strategies.yaml")
-    what.add_argument("--timeframe", help="1m … 1d (default: each strategy's own)")
+    what.add_argument("--timeframe", help="1m … 1w (default: each strategy's own)")
     what.add_argument("--exchange", type=cli.exchange_label, help="default: exchange.name in settings.yaml")
     what.add_argument(
         "--orders",

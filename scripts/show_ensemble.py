@@ -38,7 +38,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = cli.parser(__doc__ or "", EXAMPLES)
     parser.add_argument("--symbol", action="append", default=[], help="one or more (default: as set)")
     cli.add_strategies_file(parser)
-    parser.add_argument("--timeframe", help="1m … 1d (default: as set in strategies.yaml)")
+    parser.add_argument("--timeframe", help="1m … 1w (default: as set in strategies.yaml)")
     parser.add_argument(
         "--param", action="append", default=[], metavar="NAME=VALUE", help="change a parameter"
     )

@@ -44,7 +44,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     """Return the arguments."""
     parser = cli.parser(__doc__ or "", EXAMPLES)
     parser.add_argument("--symbol", type=cli.symbol, required=True)
-    parser.add_argument("--timeframe", default="1d", help="1m … 1d (default 1d)")
+    parser.add_argument("--timeframe", default="1d", type=cli.timeframe, help="1m … 1w (default 1d)")
     parser.add_argument(
         "--exchange", type=cli.exchange_label, help="whose candles (default: exchange.name in settings.yaml)"
     )
@@ -62,9 +62,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def load(args: argparse.Namespace, settings: "Settings") -> tuple[str, "Bars"]:
     """Return the exchange's label and the candles."""
     from core.backtester import open_source
-    from core.utils import parse_time, timeframe_ms
+    from core.utils import parse_time
 
-    timeframe_ms(args.timeframe)
     name = args.exchange or settings.exchange.name
     source = open_source(
         name,

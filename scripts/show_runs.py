@@ -31,7 +31,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = cli.parser(__doc__ or "", EXAMPLES)
     parser.add_argument("run_id", nargs="?", type=int, metavar="RUN_ID", help="show this run (default: list)")
     parser.add_argument("--limit", type=cli.positive, help="newest runs to list (default 50)")
-    parser.add_argument("--symbol", help="list runs on this symbol")
+    parser.add_argument("--symbol", type=cli.symbol, help="list runs on this symbol")
     parser.add_argument("--strategy", help="list runs of this strategy")
     parser.add_argument(
         "--trades", type=cli.positive, metavar="N", help="show at most N trades (default: all)"
@@ -56,7 +56,7 @@ def show_all(args: argparse.Namespace, db_url: str | None) -> int:
     from strategies.registry import canonical_name
 
     strategy = canonical_name(args.strategy) if args.strategy else None
-    symbol = args.symbol.upper() if args.symbol else None
+    symbol = args.symbol
     runs = list_runs(db_url, limit=args.limit or NEWEST, symbol=symbol, strategy=strategy)
     if runs:
         print_runs(runs)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from core.bars import COLUMNS
 from core.domain import Bars, IntArray
-from core.utils import format_time
+from core.utils import format_time, grid_start
 
 BoolArray = NDArray[np.bool_]
 
@@ -101,7 +101,7 @@ def _stamp_checks(ts: IntArray, step: int, now: int) -> list[_Check]:
             lambda row: f"open time {ts[row]} is not a plausible time in ms UTC (2009 to tomorrow)",
         ),
         _Check(
-            ts % step != 0,
+            (ts - grid_start(step)) % step != 0,
             lambda row: f"open time {format_time(int(ts[row]))} ({ts[row]}) is off the timeframe's grid",
         ),
         _Check(

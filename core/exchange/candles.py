@@ -11,7 +11,7 @@ from core.errors import ExchangeUnreachableError, UnsupportedError, UsageError
 from core.exchange.calls import Caller, Notice, Notify
 from core.exchange.clock import ExchangeClock
 from core.exchange.pages import Row, Source, Span, concat, newest, pages
-from core.utils import format_time, timeframe_ms
+from core.utils import format_time, from_grid, on_grid, timeframe_ms
 
 DEFAULT_PAGE = 500
 """Candles asked for at once where ccxt does not know the venue's limit."""
@@ -65,17 +65,17 @@ class CandleReader:
 
     def _span(self, symbol: str, timeframe: str, since: int, until: int | None) -> Span:
         step = timeframe_ms(timeframe)
-        closed = self._clock.now() // step * step
-        end = closed if until is None else min(-(-until // step) * step, closed)
+        closed = on_grid(self._clock.now(), step)
+        end = closed if until is None else min(from_grid(until, step), closed)
         page = self._exchange.feature_value(symbol, "fetchOHLCV", "limit", DEFAULT_PAGE)
-        return Span(max(-(-since // step) * step, EARLIEST), end, step, int(page))
+        return Span(from_grid(max(since, EARLIEST), step), end, step, int(page))
 
     def _kept(self, symbol: str, timeframe: str, span: Span, wanted_from: int) -> Span:
         """Return the part of a span that the venue still has, and say so when more is wanted."""
         if self._keeps is None:
             return span
         # The candle in progress is one of them.
-        first = self._clock.now() // span.step * span.step - (self._keeps - 1) * span.step
+        first = on_grid(self._clock.now(), span.step) - (self._keeps - 1) * span.step
         if wanted_from < first:
             text = (
                 f"{self._name} serves only its newest {self._keeps} {timeframe} candles: {symbol} can be had "

@@ -16,7 +16,7 @@ import numpy as np
 from core.bars import empty_bars
 from core.candles.checks import Refused, check_candles
 from core.domain import Bars
-from core.utils import Clock
+from core.utils import Clock, on_grid
 
 Row = Sequence[object]
 """Open time, open, high, low, close, volume, as the source gave them."""
@@ -167,7 +167,7 @@ class _Window:
         return max(claimed, default=None)
 
     def _fits(self, ts: int) -> bool:
-        return self.span.start <= ts < self.span.end and ts % self.span.step == 0
+        return self.span.start <= ts < self.span.end and on_grid(ts, self.span.step) == ts
 
 
 def _read_page(source: Source, span: Span, reach: _Reach) -> Page:

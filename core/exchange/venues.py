@@ -27,6 +27,8 @@ class Venue(NamedTuple):
     """What ccxt makes of numbers; exact decimals where its class is known to bear them."""
     keeps: int | None = None
     """It serves only so many of the newest candles, the one in progress included."""
+    other_grids: Mapping[str, str] = MappingProxyType({})
+    """Timeframes whose bars open at other times than here, to what to do instead."""
     no_sandbox: str = ""
     """Why ccxt's sandbox mode must not be used."""
     journal: bool = False
@@ -61,7 +63,9 @@ _VENUES: Mapping[str, Venue] = MappingProxyType(
         ),
         "binance": Venue(number=Decimal, journal=True, options=_SPOT_ONLY),
         # With decimals ccxt cannot read Kraken's markets: it takes their precisions for missing.
-        "kraken": Venue(keeps=720),
+        "kraken": Venue(
+            keeps=720, other_grids={"1w": "its weeks start on Thursdays, here they do on Mondays: take 1d"}
+        ),
     }
 )
 

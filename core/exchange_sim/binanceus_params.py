@@ -10,15 +10,14 @@ from core.exchange_sim.candles import DAY, HOUR, MINUTE, Interval
 from core.exchange_sim.feed import LATEST
 from core.exchange_sim.markets import Market
 from core.exchange_sim.venue import Refused
+from core.utils import grid_start
 
-MONDAY = 4 * DAY
-"""1970-01-05, the first Monday: weekly bars open on Mondays."""
 INTERVALS = {
     **{f"{count}m": Interval(count * MINUTE) for count in (1, 3, 5, 15, 30)},
     **{f"{count}h": Interval(count * HOUR) for count in (1, 2, 4, 6, 8, 12)},
     "1d": Interval(DAY),
     "3d": Interval(3 * DAY),
-    "1w": Interval(7 * DAY, MONDAY),
+    "1w": Interval(7 * DAY, grid_start(7 * DAY)),
     "1M": Interval(0),
 }
 SYMBOL_FORM = "^[A-Z0-9-_.]{1,20}$"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from core.domain import Bars, FloatArray, IntArray
 from core.exchange_sim.markets import Market
+from core.utils import grid_start
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -105,7 +106,7 @@ class Interval(NamedTuple):
 
     def built_from(self, step: int) -> bool:
         """Say whether whole bars of `step` ms make up whole bars of this grid."""
-        return (self.ms or DAY) % step == 0 and self.offset % step == 0
+        return (self.ms or DAY) % step == 0 and (self.offset - grid_start(step)) % step == 0
 
 
 def empty() -> Candles:

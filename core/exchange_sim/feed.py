@@ -15,6 +15,7 @@ from core.exchange_sim.candles import (
 )
 from core.exchange_sim.markets import Market
 from core.exchange_sim.tape import Trades, joined, no_trades, opened_by, started, tape
+from core.utils import grid_start, on_grid
 
 LATEST = 2**62
 """Later than any bar."""
@@ -55,7 +56,7 @@ class Feed:
         step = self._base(market, now)
         if not interval.built_from(step):
             return empty()
-        base_open = now // step * step
+        base_open = on_grid(now, step)
         closed = self.source.candles(market.symbol, step, interval.open_of(now), base_open)
         return aggregate(join((closed, self._base_running(market, step, now))), interval)
 
@@ -94,18 +95,18 @@ class Feed:
     def window(self, market: Market, now: int, since: int) -> Candles:
         """Return the base bars that open from `since` ms on, the one in progress as it stands."""
         step = self._base(market, now)
-        closed = self.source.candles(market.symbol, step, since, now // step * step)
+        closed = self.source.candles(market.symbol, step, since, on_grid(now, step))
         return join((closed, self._base_running(market, step, now).between(since, now + 1)))
 
     def last_bar(self, market: Market, now: int, before: int = LATEST) -> Candles:
         """Return the newest base bar that opens before `before` ms, as it stands at `now`."""
         step = self._base(market, now)
-        return self.candles(market, Interval(step), now, 1, start=None, end=before - 1)
+        return self.candles(market, _base_interval(step), now, 1, start=None, end=before - 1)
 
     def trades(self, market: Market, now: int, limit: int, *, end: int | None = None) -> Trades:
         """Return the newest `limit` trades up to `end` (default `now`) ms."""
         stop = min(now, now if end is None else end)
-        interval = Interval(self._base(market, now))
+        interval = _base_interval(self._base(market, now))
         bars = self.newest(
             market, interval, interval.after(interval.open_of(stop)), limit // TRADES_PER_BAR + 2
         )
@@ -114,7 +115,7 @@ class Feed:
 
     def trades_since(self, market: Market, now: int, limit: int, start: int, from_id: int = 0) -> Trades:
         """Return the oldest `limit` trades from `start` ms and from a trade id on."""
-        interval = Interval(self._base(market, now))
+        interval = _base_interval(self._base(market, now))
         begin = max(start, opened_by(from_id))
         if begin > now:
             return no_trades()
@@ -131,7 +132,7 @@ class Feed:
         return joined(tape(row, step, market, self.seed) for row in rows)
 
     def _base_running(self, market: Market, step: int, now: int) -> Candles:
-        opened = now // step * step
+        opened = on_grid(now, step)
         bar = self.source.candles(market.symbol, step, opened, opened + 1)
         return started(bar, step, market, self.seed, now) if bar.ts.size else bar
 
@@ -141,6 +142,10 @@ class Feed:
     def _step(self, market: Market, interval: Interval) -> int | None:
         fitting = [step for step in self.source.steps(market.symbol) if interval.built_from(step)]
         return max(fitting, default=None)
+
+
+def _base_interval(step: int) -> Interval:
+    return Interval(step, grid_start(step))
 
 
 def _narrowed(missing: int, width: int, found: Candles) -> tuple[int, int]:

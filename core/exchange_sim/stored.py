@@ -6,21 +6,19 @@ the past; `replay.replay_clock` moves the exchange's present into it, and the hi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from core.candles.files import read_candle_file
 from core.domain import Bars
-from core.errors import NoDataError, UsageError
+from core.errors import NoDataError
 from core.exchange_sim.candles import Candles, with_turnover
 from core.exchange_sim.markets import Market, market_for
-from core.utils import TIMEFRAMES
+from core.symbols import symbol_name
+from core.utils import TIMEFRAMES, timeframe_name
 from db.base import open_engine
 from db.candles import read_bars, stored_ranges
-
-SYMBOL = re.compile(r"[A-Z0-9]{1,20}/[A-Z0-9]{1,20}")
 
 
 class Span(NamedTuple):
@@ -121,9 +119,8 @@ def from_files(files: Iterable[tuple[Path, str, str]], now: int) -> tuple[Stored
     """
     series, refused = {}, 0
     for path, symbol, timeframe in files:
-        if not SYMBOL.fullmatch(symbol):
-            raise UsageError(f"wanted a symbol such as BTC/USDT, got {symbol!r}")
-        found = read_candle_file(path, timeframe, now)
-        series[symbol, timeframe] = found.good
+        name, frame = symbol_name(symbol), timeframe_name(timeframe)
+        found = read_candle_file(path, frame, now)
+        series[name, frame] = found.good
         refused += len(found.refused)
     return StoredSource("csv", series), refused

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from core.domain import Bar, Bars, Series
-from core.utils import format_time, timeframe_ms
+from core.utils import format_time, on_grid, timeframe_ms
 
 OVERLAP = 5
 """Bars before the newest one that are read again, so that late and changed ones are seen."""
@@ -119,7 +119,7 @@ class Feed:
         step, last = timeframe_ms(series.timeframe), self._last.get(series)
         if last is not None and now < last + 2 * step:
             return [], []
-        closed = now // step * step
+        closed = on_grid(now, step)
         start = closed - step if last is None else last - OVERLAP * step
         found = self._read(series, start, closed)
         rows = zip(*(column.tolist() for column in found), strict=True)

@@ -19,7 +19,7 @@ from core.live.feed import Feed
 from core.live.protecting import believable
 from core.orders import Executed, Refused
 from core.session import Choice, Session, Slot, Step
-from core.utils import timeframe_ms
+from core.utils import on_grid, timeframe_ms
 
 LATEST = 60_000
 """Milliseconds after a bar's close from which on its entries are checked against the price of now."""
@@ -303,7 +303,7 @@ class Loop:
         for slot in slots:
             if session.portfolio.lots(slot.strategy, slot.symbol):
                 step, close = timeframe_ms(slot.timeframe), session.portfolio.marks[slot.symbol]
-                moment = Moment(now // step * step, close, now)
+                moment = Moment(on_grid(now, step), close, now)
                 outcomes += session.executor.flatten(slot.strategy, slot.symbol, moment)
                 count += 1
         return count, outcomes

@@ -12,25 +12,28 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
 
 from core.domain import Costs
-from core.errors import unknown_name
+from core.errors import UsageError, unknown_name
 from core.risk.limits import Limits
-from core.utils import TIMEFRAMES
+from core.symbols import symbol_name
+from core.utils import TIMEFRAMES, timeframe_name
 
-SYMBOL = re.compile(r"[A-Z0-9]{1,20}/[A-Z0-9]{1,20}")
 DB_URL = re.compile(r"sqlite(\+\w+)?://(/.*)?|(?!sqlite)[a-z0-9]+(\+\w+)?://.+")
-_A_SYMBOL = "BASE/QUOTE in upper case, such as BTC/USDT"
+_A_SYMBOL = "BASE/QUOTE, such as BTC/USDT"
 
 
 def _symbol(text: str) -> str:
-    if not SYMBOL.fullmatch(text):
-        raise ValueError(_A_SYMBOL)
-    return text
+    try:
+        return symbol_name(text)
+    except UsageError as error:
+        raise ValueError(str(error).removeprefix("wanted ")) from None
 
 
 def _timeframe(text: str) -> str:
-    if text not in TIMEFRAMES:
-        raise ValueError(f"one of {', '.join(TIMEFRAMES)}")
-    return text
+    try:
+        return timeframe_name(text)
+    except UsageError as error:
+        reason = f" ({error})" if str(error).startswith("no ") else ""
+        raise ValueError(f"one of {', '.join(TIMEFRAMES)}{reason}") from None
 
 
 def _distinct(symbols: tuple[str, ...]) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ from core.exchange_sim.faults import Fault
 from core.exchange_sim.server import RunningSim, SimConfig, serve
 from db.base import open_engine
 from db.candles import Upserted, read_bars, upsert_bars
-from scripts import cli, fetch_command, fetch_ohlcv_to_db
+from scripts import cli, fetch_command, fetch_ohlcv_to_db, run_backtest
 from scripts.fetch_command import Wanted, span_of
 from tests.exchange_help import NOON, FakeTime, bench, said, tiny_exchange
 
@@ -369,3 +369,30 @@ def test_a_year_of_hours_is_stored_bit_for_bit(sim: RunningSim, db_url: str) -> 
     for ours, theirs in zip(kept, fetched, strict=True):
         assert np.array_equal(ours, theirs)
     assert len(kept.ts) > 365 * 24 - 100
+
+
+def test_weeks_and_three_days_are_fetched_stored_and_backtested(
+    sim: RunningSim, db_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    day, monday = 24 * HOUR, 1_704_067_200_000  # 2024-01-01, the day that NOON is in
+    assert fetch(sim.url, db_url, "--symbol", "BTC/USDT", "--timeframe", "1W,3D,1d", "--limit", "420") == 0
+    days = stored(db_url, BTC._replace(timeframe="1d"))
+    for timeframe, step, last in (("1w", 7 * day, monday - 7 * day), ("3d", 3 * day, monday - 4 * day)):
+        bars = stored(db_url, BTC._replace(timeframe=timeframe))
+        assert bars.ts[-1] == last
+        assert (np.diff(bars.ts) == step).all()
+        inside = (days.ts >= last) & (days.ts < last + step)
+        assert days.open[inside][0] == bars.open[-1]
+        assert days.high[inside].max() == bars.high[-1]
+        assert days.close[inside][-1] == bars.close[-1]
+    capsys.readouterr()
+    args = ["--strategy", "SMA_CROSS", "--symbol", "BTC/USDT", "--use-sql", "--db-url", db_url]
+    for timeframe in ("1W", "3d"):
+        asked = [*args, "--exchange", "binanceus-synthetic", "--timeframe", timeframe, "--engine", "fast"]
+        assert run_backtest.main(asked) == 0
+        assert timeframe.lower() in capsys.readouterr().out
+
+
+def test_krakens_weeks_are_refused_because_they_start_on_thursdays(sim: RunningSim, db_url: str) -> None:
+    with pytest.raises(UnsupportedError, match="its weeks start on Thursdays, here they do on Mondays"):
+        fetch(sim.url, db_url, "--exchange", "kraken", "--symbol", "XBT/USD", "--timeframe", "1w")

@@ -232,7 +232,7 @@ def test_bars_of_another_timeframe_are_refused(tmp_path: Path, given: str, advic
 
 
 def test_bars_of_no_known_timeframe_are_refused(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.csv", HEADER + "".join(rows_of(bars_at(*range(0, 1680, 168)))))
+    path = write(tmp_path / "a.csv", HEADER + "".join(rows_of(bars_at(*range(0, 1680, 120)))))
     assert "no timeframe this program knows" in refuses(path, UsageError)
 
 

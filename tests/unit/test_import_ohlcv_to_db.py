@@ -114,10 +114,23 @@ def test_all_files_are_looked_for_before_any_is_loaded(tmp_path: Path) -> None:
     assert not (tmp_path / "candles.db").exists()
 
 
-def test_an_unknown_timeframe_is_wrong_usage(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("text", "said"), [("1hour", "unknown timeframe '1hour'"), ("1M", "months differ")])
+def test_an_unknown_timeframe_is_wrong_usage(
+    tmp_path: Path, text: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main([str(write(tmp_path / "a.csv", row(0))), *NAMES[:-1], text])
+    assert left.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_symbol_and_timeframe_may_be_spelled_in_the_usual_ways(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = write(tmp_path / "a.csv", row(0))
-    with pytest.raises(UsageError, match="unknown timeframe '1hour'"):
-        main([str(path), *NAMES[:-1], "1hour"])
+    names = ["--exchange", "kraken", "--symbol", "xbt-usd", "--timeframe", "60m"]
+    assert main([str(path), *names, "--db-url", url_of(tmp_path / "candles.db")]) == 0
+    assert "stored: kraken BTC/USD 1h, 1 bars" in capsys.readouterr().out
 
 
 def test_bars_of_another_timeframe_are_wrong_usage(tmp_path: Path) -> None:

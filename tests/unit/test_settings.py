@@ -239,17 +239,17 @@ def test_a_file_of_the_wrong_shape_is_one_problem(
         ("true", "on", "strategies.yaml:2: trend_ema.enabled: 'on' is not allowed: wanted true or false"),
         (
             "BTC/USDT",
-            "btc/usdt",
-            "strategies.yaml:3: trend_ema.symbols.0: 'btc/usdt' is not allowed: wanted BASE",
+            "BTC/USDT:USDT",
+            "strategies.yaml:3: trend_ema.symbols.0: 'BTC/USDT:USDT' is not allowed: wanted a spot symbol such as",
         ),
         (
             "BTC/USDT",
             "BTCUSDT",
-            "strategies.yaml:3: trend_ema.symbols.0: 'BTCUSDT' is not allowed: wanted BASE",
+            "strategies.yaml:3: trend_ema.symbols.0: 'BTCUSDT' is not allowed: wanted a symbol such as BTC/USDT",
         ),
         (
             "BTC/USDT",
-            "BTC/USDT, BTC/USDT",
+            "BTC/USDT, btc-usdt",
             "strategies.yaml:3: trend_ema.symbols: a list is not allowed: wanted each",
         ),
         (
@@ -262,7 +262,8 @@ def test_a_file_of_the_wrong_shape_is_one_problem(
             "BTC/USDT",
             "strategies.yaml:3: trend_ema.symbols: 'BTC/USDT' is not allowed: wanted a list",
         ),
-        ("4h", "4H", "strategies.yaml:4: trend_ema.timeframe: '4H' is not allowed: wanted one of 1m, 3m"),
+        ("4h", "5h", "strategies.yaml:4: trend_ema.timeframe: '5h' is not allowed: wanted one of 1m, 3m"),
+        ("4h", "1M", "strategies.yaml:4: trend_ema.timeframe: '1M' is not allowed: wanted one of 1m, 3m"),
         (
             "20",
             "true",
@@ -356,3 +357,10 @@ def test_loading_settings_needs_neither_pandas_nor_the_database() -> None:
 def test_settings_made_by_hand_are_checked_too() -> None:
     with pytest.raises(ValidationError):
         Settings(exchange=None, db=None, risk=None, backtest=None, strategies={}, markets=())  # type: ignore[arg-type]
+
+
+def test_symbols_and_timeframes_are_spelled_as_everywhere(config: Path) -> None:
+    text = STRATEGIES.replace("[BTC/USDT]", "[xbt/usd, eth_usdt]").replace("4h", "1D")
+    (config / "strategies.yaml").write_text(text)
+    entry = load_settings(config, {}).strategies["trend_ema"]
+    assert (entry.symbols, entry.timeframe) == (("BTC/USD", "ETH/USDT"), "1d")
