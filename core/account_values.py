@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from core import fills
-from core.money import NOTHING, total
+from core.money import NOTHING, minus
 from core.orders import Intent
 
 Held = tuple[str, str]
@@ -28,7 +28,7 @@ class Result:
     @property
     def realised(self) -> Decimal:
         """Realised profit after all fees paid so far, those of open lots too."""
-        return total((self.gross, -self.fees))
+        return minus(self.gross, self.fees)
 
 
 @dataclass(slots=True)

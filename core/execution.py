@@ -17,7 +17,7 @@ from core import fills
 from core.domain import NAN, Bar, Costs, Decision, FloatArray, PositionView, Reason, Refusal, hold
 from core.errors import UsageError, unknown_name
 from core.lots import LOT_LEG, Lot
-from core.money import NOTHING, decimal_of, price_of
+from core.money import NOTHING, decimal_of, minus, price_of
 from core.orders import Approved, Executed, Intent, Protection, Purpose, RefusalReason, Refused, Side
 from core.paper_gateway import PaperGateway
 from core.portfolio import Portfolio
@@ -185,7 +185,7 @@ class Executor:
 
     def _open(self, wanted: _Wanted, lot: Lot) -> Decimal:
         """Return how much of a lot is not for sale yet: no more is sold than is held."""
-        return lot.amount - self.portfolio.closing(wanted.strategy, wanted.symbol, lot)
+        return minus(lot.amount, self.portfolio.closing(wanted.strategy, wanted.symbol, lot))
 
     def _send(self, intent: Intent) -> list[Outcome]:
         """Have an intent approved, keep cash for it and hand it over; nothing if that was done before."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from core import fills
 from core.domain import FLAT, MOST_LOTS, FloatArray, PositionView
-from core.money import part_of, quotient, total
+from core.money import minus, part_of, plus, quotient, signed, times, total
 from core.orders import Intent
 
 LOT_LEG = "lot-"
@@ -76,7 +76,7 @@ class Trade(NamedTuple):
     @property
     def pnl(self) -> Decimal:
         """Profit after the fees of both sides."""
-        return total((self.gross, -self.fees))
+        return minus(self.gross, self.fees)
 
 
 class Position(NamedTuple):
@@ -128,7 +128,7 @@ class Holding:
 
     def exact_profit(self, price: Decimal) -> Decimal:
         """Return the open profit at a price, in exact decimals."""
-        return total(lot.side * (lot.amount * price - lot.cost) for lot in self.lots)
+        return total(signed(lot.side, minus(times(lot.amount, price), lot.cost)) for lot in self.lots)
 
 
 _EMPTY = fills.open_book(0.0)
@@ -175,12 +175,12 @@ def split(lot: Lot, amount: Decimal) -> tuple[Lot, Lot | None]:
         return lot, None
     cost, fees = part_of(lot.cost, amount, lot.amount), part_of(lot.fees, amount, lot.amount)
     part = _sized(lot, amount, cost, fees)
-    return part, _sized(lot, lot.amount - amount, lot.cost - cost, lot.fees - fees)
+    return part, _sized(lot, minus(lot.amount, amount), minus(lot.cost, cost), minus(lot.fees, fees))
 
 
 def merged(lot: Lot, amount: Decimal, cost: Decimal, fees: Decimal) -> Lot:
     """Return a lot with one more fill of its entry."""
-    return _sized(lot, lot.amount + amount, lot.cost + cost, lot.fees + fees)
+    return _sized(lot, plus(lot.amount, amount), plus(lot.cost, cost), plus(lot.fees, fees))
 
 
 def netted(lots: list[Lot]) -> Position:

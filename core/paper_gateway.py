@@ -16,7 +16,7 @@ from core import fills
 from core.domain import Bar, Costs, FloatArray, Reason
 from core.fills import OneBar
 from core.lots import LOT_LEG, Lot, book_of, lot_id
-from core.money import decimal_of, exactly, float_of, to_step
+from core.money import decimal_of, float_of, is_on_step, minus, times, to_step
 from core.orders import Approved, Executed, Fill, Intent, Protection, Purpose, RefusalReason, Refused
 from core.paper_book import Book, HeldLot, LotKey, ask_entry, ask_exit, forgotten, limited, lot_key, rung_of
 from core.risk.limits import ANY_MARKET, Market
@@ -208,10 +208,9 @@ class PaperGateway:
     def _refusal(self, intent: Intent, market: Market) -> Refused | None:
         if self.is_ruined:
             return Refused(intent, RefusalReason.CASH, "equity is gone")
-        if intent.amount <= 0 or to_step(intent.amount, market.step) != intent.amount:
+        if intent.amount <= 0 or not is_on_step(intent.amount, market.step):
             return Refused(intent, RefusalReason.LOT, f"{intent.amount:f} is no multiple of {market.step}")
-        with exactly():
-            notional = intent.amount * intent.price
+        notional = times(intent.amount, intent.price)
         if intent.purpose is Purpose.ENTRY and notional < (market.min_notional or 0):
             least = f"{notional:.2f} is less than {market.min_notional}"
             return Refused(intent, RefusalReason.MIN_NOTIONAL, least)
@@ -289,8 +288,7 @@ class PaperGateway:
             intent, amount = _protective(book, lot, row, reason, bar), lot.amount
         else:
             intent, amount = book.exits.pop(key)
-        with exactly():
-            left = lot.amount - amount
+        left = minus(lot.amount, amount)
         if left > 0:
             book.lots[key] = HeldLot(lot.id, left)
         time = bar.ts if price == bar.open else bar.end - 1

@@ -34,7 +34,7 @@ from core.lots import (
     protected,
     split,
 )
-from core.money import NOTHING, decimal_of, exactly, float_of, part_of, total
+from core.money import NOTHING, decimal_of, float_of, minus, part_of, plus, signed, times, total
 from core.orders import Approved, Fill, Intent, Protection, Purpose, Side
 from core.sizing import multiple
 
@@ -44,6 +44,7 @@ MANUAL = "manual"
 """Whose positions `open_long` and its like open."""
 
 
+_TWO = Decimal(2)
 REMEMBERED = 10_000
 """Fills whose ids an account knows, so that none is booked twice."""
 
@@ -98,7 +99,7 @@ class Portfolio:
     def amount(self, symbol: str, strategy: str | None = None) -> Decimal:
         """Return the signed amount held of a symbol, base units; of one strategy or of all together."""
         some = (h for (who, what), h in self._held.items() if what == symbol and strategy in (None, who))
-        return total(lot.side * lot.amount for holding in some for lot in holding.lots)
+        return total(signed(lot.side, lot.amount) for holding in some for lot in holding.lots)
 
     def sides(self) -> dict[str, int]:
         """Return the side of what is held or asked for, by symbol; 0 for as much of both."""
@@ -138,25 +139,23 @@ class Portfolio:
 
     def profits(self, prices: Mapping[str, Decimal]) -> dict[str, Decimal]:
         """Return each strategy's profit after fees, open lots at these prices; in sum the account's."""
-        with exactly():
-            found = {name: result.realised for name, result in self.results.items()}
-            for (name, symbol), holding in self._held.items():
-                if holding.lots:
-                    found[name] = found.get(name, NOTHING) + holding.exact_profit(prices[symbol])
-            return found
+        profits = {name: result.realised for name, result in self.results.items()}
+        for (name, symbol), holding in self._held.items():
+            if holding.lots:
+                profits[name] = plus(profits.get(name, NOTHING), holding.exact_profit(prices[symbol]))
+        return profits
 
     def snapshot(self) -> Snapshot:
         """Return the account at the last known prices, for the limits."""
         symbols: defaultdict[str, Decimal] = defaultdict(Decimal)
         strategies: defaultdict[str, Decimal] = defaultdict(Decimal)
-        with exactly():
-            free = self.cash - self.reserved
-            for strategy, symbol, side, amount, price in self._exposed():
-                notional = amount * price
-                symbols[symbol] += notional
-                strategies[strategy] += notional
-                free -= 2 * notional if side < 0 else NOTHING
-            exposure = total(symbols.values())
+        free = minus(self.cash, self.reserved)
+        for strategy, symbol, side, amount, price in self._exposed():
+            notional = times(amount, price)
+            symbols[symbol] = plus(symbols[symbol], notional)
+            strategies[strategy] = plus(strategies[strategy], notional)
+            free = minus(free, times(_TWO, notional)) if side < 0 else free
+        exposure = total(symbols.values())
         positions = {held for held, holding in self._held.items() if holding.lots}
         positions |= {(p.intent.strategy, p.intent.symbol) for p in self.pending.values() if _is_entry(p)}
         equity = self.get_equity(self.marks)
@@ -200,13 +199,12 @@ class Portfolio:
         self._bookings += 1
         if len(self._booked) > REMEMBERED:
             del self._booked[next(iter(self._booked))]
-        with exactly():
-            moved, fee = self._paid(intent, fill)
-            entering = intent.purpose is Purpose.ENTRY
-            trades = () if entering else self._leave(intent, fill, moved, fee, bar)
-            if entering:
-                self._enter(intent, fill, moved, fee, bar)
-            self._use(intent.key, fill)
+        moved, fee = self._paid(intent, fill)
+        entering = intent.purpose is Purpose.ENTRY
+        trades = () if entering else self._leave(intent, fill, moved, fee, bar)
+        if entering:
+            self._enter(intent, fill, moved, fee, bar)
+        self._use(intent.key, fill)
         return trades
 
     def has_booked(self, fill: Fill) -> bool:
@@ -260,24 +258,24 @@ class Portfolio:
     def _paid(self, intent: Intent, fill: Fill) -> tuple[Decimal, Decimal]:
         """Move the cash of a fill; return the base units that lots gain or lose, and the fee in quote."""
         base, quote = fill.symbol.split("/")
-        notional, result = fill.amount * fill.price, self.results[intent.strategy]
+        notional, result = times(fill.amount, fill.price), self.results[intent.strategy]
         buys = fill.side == "buy"
-        self.cash += -notional if buys else notional
+        self.cash = (minus if buys else plus)(self.cash, notional)
         if fill.fee_asset == quote:
-            self.cash -= fill.fee
-            result.fees += fill.fee
+            self.cash = minus(self.cash, fill.fee)
+            result.fees = plus(result.fees, fill.fee)
             return fill.amount, fill.fee
         if fill.fee_asset == base:
-            fee = fill.fee * fill.price
-            result.fees += fee
-            return fill.amount - fill.fee if buys else fill.amount + fill.fee, fee
-        result.other_fees[fill.fee_asset] = result.other_fees.get(fill.fee_asset, NOTHING) + fill.fee
+            fee = times(fill.fee, fill.price)
+            result.fees = plus(result.fees, fee)
+            return (minus if buys else plus)(fill.amount, fill.fee), fee
+        result.other_fees[fill.fee_asset] = plus(result.other_fees.get(fill.fee_asset, NOTHING), fill.fee)
         return fill.amount, NOTHING
 
     def _enter(self, intent: Intent, fill: Fill, amount: Decimal, fee: Decimal, bar: int) -> None:
         holding = self._of(intent.strategy, intent.symbol)
         self.settled -= float(fee)
-        same, cost = lot_id(intent), amount * fill.price
+        same, cost = lot_id(intent), times(amount, fill.price)
         lots = [merged(lot, amount, cost, fee) if lot.id == same else lot for lot in holding.lots]
         if not any(lot.id == same for lot in lots):
             lots.append(opened(intent, fill.time, bar, amount, cost, fee))
@@ -295,7 +293,7 @@ class Portfolio:
             part, rest = split(lot, min(lot.amount, left))
             share = part_of(left_fee, part.amount, left)
             trades.append(self._closed(intent, part, fill, share, bar))
-            left, left_fee = left - part.amount, left_fee - share
+            left, left_fee = minus(left, part.amount), minus(left_fee, share)
             del kept[lot.id]
             if rest is not None and not self._is_dust(intent.symbol, rest):
                 is_meant = lot.id == named and intent.purpose is Purpose.EXIT
@@ -310,15 +308,17 @@ class Portfolio:
     def _closed(self, intent: Intent, part: Lot, fill: Fill, fee: Decimal, bar: int) -> Trade:
         exit_price = float(fill.price)
         self.settled += part.size * (exit_price - part.entry_price) - float(fee)
-        gross = part.side * (part.amount * fill.price - part.cost)
-        self.results[intent.strategy].gross += gross
+        gross = signed(part.side, minus(times(part.amount, fill.price), part.cost))
+        result = self.results[intent.strategy]
+        result.gross = plus(result.gross, gross)
         prices = part.entry_price, exit_price, part.first_stop
-        record, result = (intent.strategy, intent.symbol), multiple(part.side, *prices, self._commission)
-        self.records[record] = counted(self.records[record], result)
-        times = (part.entry_time, fill.time, part.entry_bar, bar)
+        record, risked = (intent.strategy, intent.symbol), multiple(part.side, *prices, self._commission)
+        self.records[record] = counted(self.records[record], risked)
+        when = (part.entry_time, fill.time, part.entry_bar, bar)
         return Trade(
-            *(intent.strategy, intent.symbol, part.side, part.amount, *times),
-            *(part.entry_price, exit_price, gross, part.fees + fee, fill.reason or intent.reason, part.rung),
+            *(intent.strategy, intent.symbol, part.side, part.amount, *when),
+            *(part.entry_price, exit_price, gross, plus(part.fees, fee)),
+            *(fill.reason or intent.reason, part.rung),
         )
 
     def _is_dust(self, symbol: str, rest: Lot) -> bool:
@@ -332,8 +332,9 @@ class Portfolio:
     def _use(self, key: str, fill: Fill) -> None:
         """Take what a fill used from what was kept for its order."""
         if pending := self.pending.get(key):
-            pending.left = max(NOTHING, pending.left - fill.amount)
-            pending.reserve = max(NOTHING, pending.reserve - fill.amount * fill.price - fill.fee)
+            pending.left = max(NOTHING, minus(pending.left, fill.amount))
+            spent = plus(times(fill.amount, fill.price), fill.fee)
+            pending.reserve = max(NOTHING, minus(pending.reserve, spent))
             if not pending.left:
                 del self.pending[key]
 
@@ -341,14 +342,14 @@ class Portfolio:
         self, side: Side, symbol: str, size: float, price: float, bracket: tuple[float | None, float | None]
     ) -> None:
         self.mark(symbol, price)
-        free, wanted = self.snapshot().free_cash, decimal_of(size) * decimal_of(price)
+        free, wanted = self.snapshot().free_cash, times(decimal_of(size), decimal_of(price))
         if wanted > free:
             raise RefusedError(f"{symbol}: {wanted:f} wanted, {free:f} free: open a smaller position")
         stop, take = (None if price is None else decimal_of(price) for price in bracket)
         self._fill(Purpose.ENTRY, side, symbol, decimal_of(size), price, (stop, take))
 
     def _close(self, side: Side, symbol: str, price: float, size: float | None) -> float:
-        held = self.amount(symbol, MANUAL) * (1 if side == "sell" else -1)
+        held = signed(1 if side == "sell" else -1, self.amount(symbol, MANUAL))
         amount = held if size is None else decimal_of(size)
         if not 0 < amount <= held:
             raise RefusedError(f"{symbol}: {amount:f} to close, {held:f} held: close what is held")

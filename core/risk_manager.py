@@ -8,11 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 
 from core.account_values import Snapshot
 from core.domain import Bar, Bars, Costs
 from core.errors import UsageError, unknown_name
-from core.money import NOTHING, decimal_of, exactly, to_step
+from core.money import NOTHING, decimal_of, times, to_step, total
 from core.orders import Approved, Intent, Purpose, RefusalReason, Refused
 from core.risk import breakers
 from core.risk.breakers import BREAKERS, DAILY_LOSS, DAY, DRAWDOWN, MINUTE, RISK_UNKNOWN, RiskState
@@ -53,7 +54,7 @@ class RiskManager:
         """Last prices newer than the bar that is decided on, by symbol; set by whoever decides late."""
         self.closes = Closes(self.limits.correlation_bars)
         """Of the bars seen, for what moves together."""
-        self._rate = 1 + decimal_of((costs or Costs()).commission) + decimal_of((costs or Costs()).spread)
+        self._rate = total((Decimal(1), *map(decimal_of, costs or Costs())))
 
     def take_settings(self, other: RiskManager) -> None:
         """Limit as another one does from now on; what was remembered and what is known of markets stays."""
@@ -143,10 +144,9 @@ class RiskManager:
         intent = intent if amount == intent.amount else replace(intent, amount=amount)
         if intent.purpose is not Purpose.ENTRY:
             return self._exit(intent, market)
-        with exactly():
-            notional = intent.amount * intent.price
-            price = self.prices.get(intent.symbol, mark)
-            entry = Entry(intent, notional, notional * self._rate, account, price, market)
+        notional = times(intent.amount, intent.price)
+        price = self.prices.get(intent.symbol, mark)
+        entry = Entry(intent, notional, times(notional, self._rate), account, price, market)
         objection = self._objection(entry, now)
         if objection:
             return Refused(intent, *objection)

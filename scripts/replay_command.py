@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 
 from core.backtest_plan import PlannedRun, check_params, partner_bars, plan_runs, split_names
 from core.domain import Costs, Series
 from core.errors import NoDataError
+from core.money import total
 from core.replay import Account, Feed, Replay, replay
 from core.reports.table import number, print_table
 from core.risk.limits import Limits
@@ -127,8 +127,8 @@ def print_replay(found: Replay, cash: float) -> None:
 def _row(name: str, found: Replay) -> Sequence[str]:
     trades = found.trades.get(name, ())
     won = sum(trade.pnl > 0 for trade in trades)
-    profit = sum((trade.pnl for trade in trades), Decimal(0))
-    fees = sum((trade.fees for trade in trades), Decimal(0))
+    profit = total(trade.pnl for trade in trades)
+    fees = total(trade.fees for trade in trades)
     wins = number(100 * won / len(trades) if trades else None)
     refused = sum(found.refusals.get(name, {}).values())
     return name, f"{len(trades):,}", wins, number(float(profit)), number(float(fees)), f"{refused:,}"

@@ -63,6 +63,7 @@ def show(job: "Job") -> None:
     from core.ensemble.attribution import attribute
     from core.ensemble.ensemble import combine, weights_of
     from core.fast_backtester import run_fast
+    from core.money import total
     from core.reports.table import print_table
     from strategies.registry import load_strategy
 
@@ -83,7 +84,7 @@ def show(job: "Job") -> None:
         for name, part in zip(found.names, found.parts, strict=True)
     ]
     whole = np.abs(found.whole[known]).mean()
-    rows.append(["together", "", "", "", f"{whole:.3f}", f"{sum(earned.values()):,.2f}"])
+    rows.append(["together", "", "", "", f"{whole:.3f}", f"{total(earned.values()):,.2f}"])
     print(f"{job.spec.series}: {job.bars.ts.size:,} bars, {len(result.records):,} trades\n")
     print_table(["member", "weight", "long %", "short %", "mean part", "earned"], rows)
     print()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from contextlib import AbstractContextManager
+from decimal import Context, Decimal, Inexact, InvalidOperation, localcontext
 from typing import Any
 
 from core.account_values import Snapshot
@@ -12,6 +13,11 @@ from tests.markets import HOUR, START
 
 SYMBOL, OTHER = "BTC/USDT", "ETH/USDT"
 D = Decimal
+
+
+def exactly() -> AbstractContextManager[Context]:
+    """Compute in decimals as schoolbooks do, in a `with` block; rounding raises."""
+    return localcontext(Context(prec=2000, traps=[Inexact, InvalidOperation]))
 
 
 def intent(**given: Any) -> Intent:

@@ -9,6 +9,7 @@ import numpy as np
 
 from core.domain import Bars
 from core.ensemble.ensemble import Ensemble
+from core.money import decimal_of, minus, plus, times, to_step
 from core.results import TradeRecord
 
 CENT = Decimal("1e-8")
@@ -30,13 +31,13 @@ def attribute(trades: Iterable[TradeRecord], bars: Bars, ensemble: Ensemble) -> 
     for trade in trades:
         decided = int(np.searchsorted(bars.ts, trade.entry_ts)) - 1
         part = shares(ensemble, decided)
-        pnl = Decimal(repr(trade.pnl))
+        pnl = decimal_of(trade.pnl)
         most = max(part, key=lambda name: abs(part[name]))
         left = pnl
         for name, share in part.items():
             if name != most:
-                its = (pnl * Decimal(repr(share))).quantize(CENT)
-                earned[name] += its
-                left -= its
-        earned[most] += left
+                its = to_step(times(pnl, decimal_of(share)), CENT)
+                earned[name] = plus(earned[name], its)
+                left = minus(left, its)
+        earned[most] = plus(earned[most], left)
     return earned

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, NamedTuple
 
 from core.errors import OrderRefusedError
 from core.exchange.errors import Attempt, unusable_order_answer
-
-# Its own context: ccxt sets the rounding of the thread's shared one whenever it formats a number.
-_EXACT = Context(prec=60)
+from core.money import plus, power_of_ten, times, to_step
 
 SIDES = ("buy", "sell")
 ORDER_TYPES = ("market", "limit")
@@ -55,7 +53,7 @@ class Fitted(NamedTuple):
 def exact(value: object) -> Decimal | None:
     """Return a number as the decimal it is written as; None for None, NaN and what is no number."""
     try:
-        number = Decimal(str(value), _EXACT)
+        number = Decimal(str(value))
     except InvalidOperation:
         return None
     return number if number.is_finite() else None
@@ -69,7 +67,7 @@ def market_rules(market: Mapping[str, Any], precision: Precision = "step") -> Ma
         value = exact(steps.get(name))
         if value is None or precision == "digits":
             return None
-        return (Decimal(1).scaleb(-int(value)) if precision == "places" else value) or None
+        return (power_of_ten(-int(value)) if precision == "places" else value) or None
 
     def span(name: str) -> Span:
         bounds = limits.get(name) or {}
@@ -96,7 +94,7 @@ def fit_order(rules: MarketRules, side: str, order_type: str, amount: object, pr
         _within(rules, "market amount", size, rules.market_amount)
         return Fitted(size, None)
     limit = fit_price(rules, side, "price", price)
-    _within(rules, "notional", _EXACT.multiply(size, limit), rules.cost)
+    _within(rules, "notional", times(size, limit), rules.cost)
     return Fitted(size, limit)
 
 
@@ -139,9 +137,8 @@ def _positive(rules: MarketRules, name: str, value: object) -> Decimal:
 def _to_step(value: Decimal, step: Decimal | None, *, up: bool = False) -> Decimal:
     if step is None:
         return value
-    # Whole steps and a remainder: nothing is rounded on the way, whatever the digits.
-    steps, rest = _EXACT.divmod(value, step)
-    return _EXACT.multiply(steps + 1 if up and rest else steps, step)
+    below = to_step(value, step)
+    return plus(below, step) if up and below != value else below
 
 
 def _within(rules: MarketRules, name: str, value: Decimal, span: Span) -> None:

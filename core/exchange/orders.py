@@ -17,6 +17,7 @@ from core.errors import ExchangeError, ExchangeUnreachableError, OrderUnknownErr
 from core.exchange.calls import Caller
 from core.exchange.errors import Attempt, unusable_order_answer
 from core.exchange.order_rules import check_cancelled_by_name, exact
+from core.money import plus, times
 
 Kind = Literal["market", "limit", "maker", "stop_limit", "take_limit"]
 """`maker` rests or is refused; `stop_limit` and `take_limit` wait for their stop price."""
@@ -104,7 +105,7 @@ class AssetBalance(NamedTuple):
     @property
     def total(self) -> Decimal:
         """Return all of it."""
-        return self.free + self.locked
+        return plus(self.free, self.locked)
 
 
 class Orders:
@@ -281,7 +282,7 @@ def fill_report(trade: Mapping[str, Any]) -> FillReport:
         trade["side"],
         price,
         amount,
-        price * amount,
+        times(price, amount),
         cost,
         str(fee_asset),
         trade["timestamp"],

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from core.errors import UsageError
 from core.exchange_sim.orders import ZERO
 from core.exchange_sim.venue import Refused, Request
+from core.money import minus, plus
 
 TEST_KEY = "local-exchange-test-key"
 TEST_SECRET = "local-exchange-test-secret"  # noqa: S105 -- opens nothing but the local exchange
@@ -85,17 +86,17 @@ class Wallet:
         free, locked = self.of(asset)
         if amount > free:
             raise Refused(-2010, "Account has insufficient balance for requested action.")
-        self._kept[asset] = Balance(free - amount, locked + amount)
+        self._kept[asset] = Balance(minus(free, amount), plus(locked, amount))
 
     def pay(self, asset: str, amount: Decimal) -> None:
         """Give away an amount that was kept."""
         free, locked = self.of(asset)
-        self._kept[asset] = Balance(free, locked - amount)
+        self._kept[asset] = Balance(free, minus(locked, amount))
 
     def earn(self, asset: str, amount: Decimal) -> None:
         """Take in an amount."""
         free, locked = self.of(asset)
-        self._kept[asset] = Balance(free + amount, locked)
+        self._kept[asset] = Balance(plus(free, amount), locked)
 
 
 def signature_of(secret: str, text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from core.exchange_sim.markets import Market, quoted
 from core.exchange_sim.orders import ALGOS, MARKET, MARKET_STOPS, ZERO, NewOrder, Seen
 from core.exchange_sim.venue import Refused
+from core.money import is_on_step, minus, times
 
 Filter = Mapping[str, Any]
 MOST_ORDERS = 200
@@ -36,7 +37,7 @@ class Held(NamedTuple):
         """Return what the order is worth, quote units."""
         if self.new.quantity is None:
             return self.new.value or ZERO
-        return self.new.quantity * (self.new.price or self.seen.mean)
+        return times(self.new.quantity, self.new.price or self.seen.mean)
 
 
 def published(market: Market) -> list[Filter]:
@@ -113,7 +114,7 @@ def _percent_price_by_side(rule: Filter, held: Held) -> bool:
 
 def _near(held: Held, down: str, up: str) -> bool:
     mean, price = held.seen.mean, held.new.price
-    return price is None or mean * Decimal(down) <= price <= mean * Decimal(up)
+    return price is None or times(mean, Decimal(down)) <= price <= times(mean, Decimal(up))
 
 
 def _lot(rule: Filter, held: Held) -> bool:
@@ -147,7 +148,7 @@ def _few_algos(rule: Filter, held: Held) -> bool:
 
 def _on_grid(value: Decimal, least: str, most: str, step: str) -> bool:
     low, grid = Decimal(least), Decimal(step)
-    return low <= value <= Decimal(most) and (not grid or (value - low) % grid == 0)
+    return low <= value <= Decimal(most) and is_on_step(minus(value, low), grid)
 
 
 _CHECKS: Mapping[str, Callable[[Filter, Held], bool]] = MappingProxyType(

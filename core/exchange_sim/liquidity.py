@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from core.exchange_sim.orders import ZERO, DepthAt, Level, Order
+from core.money import minus, plus
 
 
 class Liquidity:
@@ -23,7 +24,7 @@ class Liquidity:
         if self._second.get(symbol) != now // 1000:
             return side
         taken = self._taken[symbol]
-        rest = (Level(price, amount - taken.get((order.side, price), ZERO)) for price, amount in side)
+        rest = (Level(price, minus(amount, taken.get((order.side, price), ZERO))) for price, amount in side)
         return (level for level in rest if level.amount > 0)
 
     def take(self, order: Order, level: Level, now: int) -> None:
@@ -32,4 +33,4 @@ class Liquidity:
         if self._second.get(symbol) != now // 1000:
             self._second[symbol], self._taken[symbol] = now // 1000, {}
         taken, key = self._taken[symbol], (order.side, level.price)
-        taken[key] = taken.get(key, ZERO) + level.amount
+        taken[key] = plus(taken.get(key, ZERO), level.amount)

@@ -45,10 +45,10 @@ from core.exchange_sim.orders import (
     Print,
     Seen,
     lot_of,
-    rounded_down,
     walk,
 )
 from core.exchange_sim.venue import Refused
+from core.money import minus, plus, times, to_step, total
 
 Unit = tuple[str, int]
 """What funds are kept for: a pair (no symbol, its id) or a single order (symbol, its id)."""
@@ -136,12 +136,12 @@ class Matching:
 
     def trade(self, market: Market, seen: Print) -> None:
         """Let one trade of the tape reach resting orders and set waiting ones to work."""
-        left = rounded_down(seen.amount, lot_of(market))
+        left = to_step(seen.amount, lot_of(market))
         for order in self._reached(market, seen.price):
             if left <= 0:
                 break
             amount = min(left, order.left)
-            left -= amount
+            left = minus(left, amount)
             self._executed(order, [Level(order.price, amount)], seen.time, maker=True)
         for order in list(self._open.get(market.symbol, {}).values()):
             if not order.working and order.triggered_by(seen.price):
@@ -222,11 +222,11 @@ class Matching:
         for price, amount in taken:
             self._expire_others(order, now)
             self._book(order, price, amount, now, maker=maker)
-            done = order.executed + amount
+            done = plus(order.executed, amount)
             order = replace(
                 order,
                 executed=done,
-                turnover=order.turnover + price * amount,
+                turnover=plus(order.turnover, times(price, amount)),
                 updated=now,
                 status=FILLED if done == order.quantity else PARTLY,
             )
@@ -239,12 +239,12 @@ class Matching:
         return order
 
     def _book(self, order: Order, price: Decimal, amount: Decimal, now: int, *, maker: bool) -> None:
-        cost = price * amount
+        cost = times(price, amount)
         given, taken = (cost, amount) if order.buys else (amount, cost)
-        fee = rounded_down(taken * (self._account.maker if maker else self._account.taker), SMALLEST)
+        fee = to_step(times(taken, self._account.maker if maker else self._account.taker), SMALLEST)
         self.wallet.pay(order.pays, given)
-        self._kept[_unit(order)] -= given
-        self.wallet.earn(order.earns, taken - fee)
+        self._kept[_unit(order)] = minus(self._kept[_unit(order)], given)
+        self.wallet.earn(order.earns, minus(taken, fee))
         done = self.trades.setdefault(order.market.symbol, [])
         done.append(
             OwnTrade(
@@ -284,7 +284,7 @@ class Matching:
     def _keep(self, order: Order, amount: Decimal) -> None:
         """Make what is kept for an order (with its pair) this amount."""
         unit = _unit(order)
-        self.wallet.lock(order.pays, amount - self._kept.get(unit, ZERO))
+        self.wallet.lock(order.pays, minus(amount, self._kept.get(unit, ZERO)))
         self._kept[unit] = amount
         if not amount:
             del self._kept[unit]
@@ -305,7 +305,7 @@ class Matching:
         mine = self._open.get(market.symbol, {}).values()
         found = [one for one in mine if one.working and one.reached_by(price)]
         # The best price first, and of equal ones the oldest.
-        return sorted(found, key=lambda one: (-one.price if one.buys else one.price, one.id))
+        return sorted(found, key=lambda one: (one.price.copy_negate() if one.buys else one.price, one.id))
 
 
 def _unit(order: Order) -> Unit:
@@ -313,11 +313,11 @@ def _unit(order: Order) -> Unit:
 
 
 def _amount(levels: Iterable[Level]) -> Decimal:
-    return sum((level.amount for level in levels), ZERO)
+    return total(level.amount for level in levels)
 
 
 def _cost(levels: Iterable[Level]) -> Decimal:
-    return sum((level.price * level.amount for level in levels), ZERO)
+    return total(times(level.price, level.amount) for level in levels)
 
 
 def _check_market(new: NewOrder) -> None:

@@ -27,6 +27,7 @@ from core.exchange_sim.orders import (
     NewPair,
 )
 from core.exchange_sim.venue import Refused
+from core.money import is_on_step
 
 AMOUNT_FORM = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 CLIENT_FORM = r"^[a-zA-Z0-9-_]{1,36}$"
@@ -173,7 +174,7 @@ def _number(params: Params, name: str) -> Decimal | None:
             -1100, f"Illegal characters found in parameter '{name}'; legal range is '{AMOUNT_FORM}'."
         )
     number = Decimal(text)
-    if number % SMALLEST:
+    if not is_on_step(number, SMALLEST):
         raise Refused(-1111, "Precision is over the maximum defined for this asset.")
     if number == 0:
         raise Refused(-1013, f"Invalid {_WORDS[name]}.")

@@ -8,13 +8,15 @@ from typing import Any
 
 from core.exchange_sim.accounts import AccountConfig, Balance
 from core.exchange_sim.orders import MARKET, ZERO, Order, OrderList, OwnTrade
+from core.money import times
 
 Json = dict[str, Any]
+_BASIS_POINTS = Decimal(10_000)
 
 
 def account(balances: Mapping[str, Balance], assets: Iterable[str], config: AccountConfig, now: int) -> Json:
     """Return the account with the balances of these assets."""
-    maker, taker = (round(rate * 10_000) for rate in (config.maker, config.taker))
+    maker, taker = (int(times(rate, _BASIS_POINTS)) for rate in (config.maker, config.taker))
     return {
         "makerCommission": maker,
         "takerCommission": taker,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from typing import NamedTuple
 
 from core.exchange_sim.markets import Market
+from core.money import affordable, minus, power_of_ten, times, to_step
 
 BUY, SELL = "BUY", "SELL"
 MARKET, LIMIT, LIMIT_MAKER = "MARKET", "LIMIT", "LIMIT_MAKER"
@@ -131,7 +132,7 @@ class Order:
     @property
     def left(self) -> Decimal:
         """Return what is not executed, base units."""
-        return self.quantity - self.executed
+        return minus(self.quantity, self.executed)
 
     @property
     def buys(self) -> bool:
@@ -153,7 +154,7 @@ class Order:
         """Return what must be kept for it, in the asset it pays with."""
         if not self.open:
             return ZERO
-        return self.left * (self.price or self.stop) if self.buys else self.left
+        return times(self.left, self.price or self.stop) if self.buys else self.left
 
     def reached_by(self, price: Decimal) -> bool:
         """Say whether a trade at this price executes it, resting at its limit."""
@@ -200,17 +201,12 @@ class OwnTrade:
     @property
     def turnover(self) -> Decimal:
         """Return its value, quote units."""
-        return self.price * self.amount
+        return times(self.price, self.amount)
 
 
 def lot_of(market: Market) -> Decimal:
     """Return the smallest amount step, base units, exactly."""
-    return Decimal(1).scaleb(-market.lot_decimals)
-
-
-def rounded_down(amount: Decimal, step: Decimal) -> Decimal:
-    """Return the largest multiple of a power of ten that is not more than the amount."""
-    return amount.quantize(step, ROUND_DOWN)
+    return power_of_ten(-market.lot_decimals)
 
 
 def walk(
@@ -226,11 +222,11 @@ def walk(
             break
         most = offered if amount is None else min(offered, amount)
         if value is not None:
-            most = min(most, value / price)
-        most = rounded_down(most, lot)
+            most = min(most, affordable(value, price))
+        most = to_step(most, lot)
         if most <= 0:
             break
         taken.append(Level(price, most))
-        amount = None if amount is None else amount - most
-        value = None if value is None else value - most * price
+        amount = None if amount is None else minus(amount, most)
+        value = None if value is None else minus(value, times(most, price))
     return taken

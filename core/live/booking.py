@@ -7,9 +7,10 @@ from typing import Any, Final, NamedTuple
 
 from core.live.desk import Desk, Event
 from core.live.gateway import Execution
-from core.live.ledger import EXACT, Posting, fill_postings
+from core.live.ledger import Posting, fill_postings
 from core.live.mirror import BASELINE, CURSOR, HALT, cursor_text, txn_of
 from core.live.order_states import NEVER_WAS, AfterFill, State, after_fill
+from core.money import plus
 from core.orders import Fill
 from db.journal_rows import FillRow, OrderRow
 from db.journal_writing import Writing
@@ -155,7 +156,7 @@ class Booking(Desk):
         """Return the order with the fill in it, and with what was seen of it."""
         if seen is not None:
             order = order._replace(**seen.changes)
-        filled = EXACT.add(order.filled, fill.amount)
+        filled = plus(order.filled, fill.amount)
         after = after_fill(State(order.state), filled, order.amount)
         state = order.state if self._is_replaced(order) else after.state.value
         return order._replace(state=state, filled=filled, exchange_id=order.exchange_id or order_id), after

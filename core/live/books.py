@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from core.live.ledger import EXACT, ZERO, Books, Posting, fill_postings, unbalanced
+from core.live.ledger import ZERO, Books, Posting, fill_postings, unbalanced
 from core.live.mirror import CURSOR, id_of, txn_of
 from core.live.order_states import NEVER_WAS, TERMINAL, UNRESOLVED, State
+from core.money import minus, plus
 from core.orders import Fill, Purpose
 from db.journal import Journal
 from db.journal_rows import (
@@ -89,7 +90,7 @@ def _lines_follow_from_fills(tables: _Tables) -> Iterator[str]:
 def _filled_is_the_sum(tables: _Tables) -> Iterator[str]:
     sums: defaultdict[str, Decimal] = defaultdict(Decimal)
     for fill in tables.fills:
-        sums[fill.client_order_id or ""] = EXACT.add(sums[fill.client_order_id or ""], fill.amount)
+        sums[fill.client_order_id or ""] = plus(sums[fill.client_order_id or ""], fill.amount)
     halted = bool(tables.cursors.get("halt"))
     for order in tables.orders:
         if order.filled != sums[order.client_order_id]:
@@ -121,14 +122,14 @@ def _exits_fit(tables: _Tables) -> Iterator[str]:
         for line in fill_postings(fill_of_row(fill), own=True):
             if fill.client_order_id in strategies and line.name == f"pos:{fill.symbol}":
                 key = strategies[fill.client_order_id], fill.symbol
-                held[key] = EXACT.add(held[key], line.amount)
+                held[key] = plus(held[key], line.amount)
     closing: defaultdict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
     for order in tables.orders:
         intent = tables.intents[order.intent_key]
         if order.state not in TERMINAL and intent.purpose != Purpose.ENTRY:
-            left = max(EXACT.subtract(order.amount, order.filled), ZERO)
+            left = max(minus(order.amount, order.filled), ZERO)
             three = intent.strategy, order.symbol, order.side
-            closing[three] = EXACT.add(closing[three], left)
+            closing[three] = plus(closing[three], left)
     for (strategy, symbol, side), amount in closing.items():
         held_now = held[strategy, symbol]
         if amount > max(held_now if side == "sell" else held_now.copy_negate(), ZERO):

@@ -14,7 +14,7 @@ from core.live.journalled import Event, Journalled
 from core.live.order_path import OrderPath, intent_of
 from core.live.protecting import Reached, at, protective
 from core.live.snapshot import Restored
-from core.money import NOTHING
+from core.money import NOTHING, times
 from core.orders import Approved, Intent, Protection
 from core.risk.limits import ANY_MARKET
 from core.session import Session
@@ -107,7 +107,7 @@ class ExchangeDesk(Journalled):
             if (
                 isinstance(approved, Approved)
                 and intent.key not in self.waiting
-                and approved.intent.amount * intent.price >= least
+                and times(approved.intent.amount, intent.price) >= least
             ):
                 session.portfolio.reserve(approved)
                 self.submit(approved)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, NamedTuple, Protocol
 
-from core.live.ledger import EXACT
 from core.live.order_states import Standing
+from core.money import plus
 from core.orders import Fill, Side
 
 Kind = Literal["market", "limit", "maker", "stop_limit", "take_limit"]
@@ -77,7 +77,7 @@ class Balance(NamedTuple):
     @property
     def total(self) -> Decimal:
         """Return all of it."""
-        return EXACT.add(self.free, self.locked)
+        return plus(self.free, self.locked)
 
 
 class Gateway(Protocol):

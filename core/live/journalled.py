@@ -17,11 +17,10 @@ from typing import Any
 
 from core.errors import HotCryptoError
 from core.live.books import fill_of_row
-from core.live.ledger import EXACT
 from core.live.order_path import OrderPath, intent_of
 from core.live.order_states import TERMINAL, State
 from core.live.snapshot import Restored
-from core.money import exactly
+from core.money import minus, plus
 from core.orders import Approved, Executed, Fill, Intent, Protection, Purpose, RefusalReason, Refused
 from core.portfolio import DUST
 from core.session import Session
@@ -127,9 +126,8 @@ class Journalled(ABC):
                 if portfolio.amount(symbol, name) != self.path.position(symbol, name):
                     found.append(f"{symbol}: account and journal differ on what {name} holds")
         for quote in {symbol.partition("/")[2] for symbol in held} if not self.has_foreign else ():
-            spent = EXACT.add(books.sum(f"market:{quote}", quote), books.sum(f"fee:{quote}", quote))
-            with exactly():
-                mine = portfolio.deposits - portfolio.cash
+            spent = plus(books.sum(f"market:{quote}", quote), books.sum(f"fee:{quote}", quote))
+            mine = minus(portfolio.deposits, portfolio.cash)
             if mine != spent:
                 found.append(f"{quote}: the account spent {mine:f}, the journal {spent:f}")
         return found

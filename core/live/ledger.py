@@ -11,14 +11,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
+from decimal import Decimal
 from typing import NamedTuple
 
+from core.money import minus, plus, times
 from core.orders import Fill
 
 ZERO = Decimal(0)
-# Its own context, in which nothing is ever rounded: ccxt sets the rounding of the thread's shared one.
-EXACT = Context(prec=80, traps=[Inexact, InvalidOperation, Overflow])
 
 
 class Posting(NamedTuple):
@@ -40,12 +39,12 @@ def fill_postings(fill: Fill, *, own: bool) -> list[Posting]:
     base, quote = assets_of(fill.symbol)
     held = f"pos:{fill.symbol}" if own else f"cash:{base}"
     amount = fill.amount if fill.side == "buy" else fill.amount.copy_negate()
-    cost, fee = EXACT.multiply(amount, fill.price), fill.fee
+    cost, fee = times(amount, fill.price), fill.fee
     got, paid, lines = amount, cost.copy_negate(), []
     if fill.fee_asset == base:
-        got = EXACT.subtract(amount, fee)
+        got = minus(amount, fee)
     elif fill.fee_asset == quote:
-        paid = EXACT.subtract(paid, fee)
+        paid = minus(paid, fee)
     else:
         lines.append(Posting(f"cash:{fill.fee_asset}", fill.fee_asset, fee.copy_negate()))
     lines += (
@@ -71,11 +70,11 @@ def adjustment_postings(
     if left < 0:
         taken = max(left, max(cash, ZERO).copy_negate())
         lines.append(Posting(f"cash:{asset}", asset, taken))
-        left = EXACT.subtract(left, taken)
+        left = minus(left, taken)
         for symbol, held in sorted(positions.items()):
             taken = max(left, max(held, ZERO).copy_negate())
             lines.append(Posting(f"pos:{symbol}", asset, taken))
-            left = EXACT.subtract(left, taken)
+            left = minus(left, taken)
     return joined((*lines, Posting(f"cash:{asset}", asset, left)))
 
 
@@ -83,7 +82,7 @@ def joined(postings: Iterable[Posting]) -> list[Posting]:
     """Return one line per name and asset, and none of zero."""
     sums: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for name, asset, amount in postings:
-        sums[name, asset] = EXACT.add(sums[name, asset], amount)
+        sums[name, asset] = plus(sums[name, asset], amount)
     return [Posting(name, asset, amount) for (name, asset), amount in sums.items() if amount]
 
 
@@ -91,7 +90,7 @@ def unbalanced(postings: Iterable[Posting]) -> dict[str, Decimal]:
     """Return the assets whose amounts do not add up to zero, with what they add up to."""
     sums: defaultdict[str, Decimal] = defaultdict(Decimal)
     for _, asset, amount in postings:
-        sums[asset] = EXACT.add(sums[asset], amount)
+        sums[asset] = plus(sums[asset], amount)
     return {asset: amount for asset, amount in sums.items() if amount}
 
 
@@ -104,7 +103,7 @@ class Books:
     def add(self, postings: Iterable[Posting]) -> None:
         """Take in some lines."""
         for name, asset, amount in postings:
-            self._sums[name, asset] = EXACT.add(self._sums[name, asset], amount)
+            self._sums[name, asset] = plus(self._sums[name, asset], amount)
 
     def sum(self, name: str, asset: str) -> Decimal:
         """Return what the lines of one name add up to."""
@@ -131,7 +130,7 @@ class Books:
         found: defaultdict[str, Decimal] = defaultdict(Decimal)
         for (name, asset), amount in self._sums.items():
             if name.startswith(("cash:", "pos:")):
-                found[asset] = EXACT.add(found[asset], amount)
+                found[asset] = plus(found[asset], amount)
         return {asset: amount for asset, amount in found.items() if amount}
 
     def sums(self) -> dict[str, Decimal]:

@@ -351,7 +351,7 @@ def _position(strategy: str, symbol: str, session: Session) -> dict[str, Any]:
         "strategy": strategy,
         "symbol": symbol,
         "side": "long" if held.side > 0 else "short",
-        "amount": str(abs(amount)),
+        "amount": str(amount.copy_abs()),
         "entry_price": _number(held.entry_price),
         "price": _number(mark),
         "stop": _number(held.stop),

@@ -8,8 +8,9 @@ from collections.abc import Collection, Sequence
 from decimal import Decimal
 from functools import lru_cache
 
-from core.live.ledger import EXACT, ZERO, Books, Posting
+from core.live.ledger import ZERO, Books, Posting
 from core.live.order_states import TERMINAL
+from core.money import minus, plus
 from core.orders import Fill, Purpose
 from db.journal import Journal
 from db.journal_rows import FillRow, IntentRow, OrderRow
@@ -69,7 +70,7 @@ class Mirror:
             key, position = (strategy, fill.symbol), f"pos:{fill.symbol}"
             for name, _, amount in postings:
                 if name == position:
-                    self._held[key] = EXACT.add(self._held[key], amount)
+                    self._held[key] = plus(self._held[key], amount)
 
     def newest_fills(self, symbol: str) -> Collection[str]:
         """Return the ids of the newest fills of a symbol that are booked."""
@@ -100,7 +101,7 @@ class Mirror:
             if (order.symbol, order.side) == (symbol, side):
                 intent = self.intent(order.intent_key)
                 if intent.strategy == strategy and intent.purpose != Purpose.ENTRY:
-                    total = EXACT.add(total, max(EXACT.subtract(order.amount, order.filled), ZERO))
+                    total = plus(total, max(minus(order.amount, order.filled), ZERO))
         return total
 
     def cursor(self, symbol: str) -> str:

@@ -16,11 +16,11 @@ from decimal import Decimal
 from core.errors import RefusedError
 from core.live.desk import Event, Notify, Policy
 from core.live.gateway import MARKET, Gateway, Terms
-from core.live.ledger import EXACT, ZERO
+from core.live.ledger import ZERO
 from core.live.mirror import HALT, HOLD, Mirror
 from core.live.order_states import TERMINAL, State
 from core.live.reconciling import Reconciling
-from core.money import decimal_of
+from core.money import decimal_of, minus, part_of
 from core.orders import Approved, Fill, Intent, Purpose
 from db.journal import Journal
 from db.journal_rows import FillRow, IntentRow, OrderRow
@@ -173,8 +173,8 @@ class OrderPath(Reconciling):
         for order in self.mirror.live.values():
             reserve = self.mirror.intent(order.intent_key).reserve
             if reserve:
-                left = max(EXACT.subtract(order.amount, order.filled), ZERO)
-                kept[order.intent_key] = reserve * left / order.amount
+                left = max(minus(order.amount, order.filled), ZERO)
+                kept[order.intent_key] = part_of(reserve, left, order.amount)
         return kept
 
     def in_the_way(self, symbol: str) -> str:
@@ -200,7 +200,7 @@ class OrderPath(Reconciling):
         held = self.mirror.held(intent.strategy, intent.symbol)
         open_amount = held if intent.side == "sell" else held.copy_negate()
         closing = self.mirror.closing(intent.strategy, intent.symbol, intent.side)
-        left = EXACT.subtract(open_amount, closing)
+        left = minus(open_amount, closing)
         if left <= 0:
             return intent.amount, f"nothing is left to close of {intent.symbol}"
         return min(intent.amount, left), ""

@@ -17,8 +17,9 @@ from decimal import Decimal
 from core.domain import Bar
 from core.errors import OrderRefusedError
 from core.live.gateway import Balance, Execution, Report, Request
-from core.live.ledger import EXACT, ZERO, assets_of
+from core.live.ledger import ZERO, assets_of
 from core.live.order_states import Standing
+from core.money import plus, times
 from core.orders import Approved, Executed, Fill, Intent, Purpose, Refused
 from core.paper_gateway import PaperGateway
 
@@ -156,7 +157,7 @@ class PaperExchange:
         self._arrived.append(order)
 
     def _execute(self, order: _Order, fill: Fill) -> None:
-        order.filled = EXACT.add(order.filled, fill.amount)
+        order.filled = plus(order.filled, fill.amount)
         whole = order.filled >= order.intent.amount
         order.standing = Standing.FILLED if whole else Standing.CANCELED
         self._pay(fill)
@@ -194,13 +195,13 @@ class PaperExchange:
     def _pay(self, fill: Fill) -> None:
         base, quote = assets_of(fill.symbol)
         amount = fill.amount if fill.side == "buy" else fill.amount.copy_negate()
-        cost = EXACT.multiply(amount, fill.price)
+        cost = times(amount, fill.price)
         for asset, change in (
             (base, amount),
             (quote, cost.copy_negate()),
             (fill.fee_asset, fill.fee.copy_negate()),
         ):
-            self._totals[asset] = EXACT.add(self._totals[asset], change)
+            self._totals[asset] = plus(self._totals[asset], change)
 
 
 def _is_protective(intent: Intent) -> bool:

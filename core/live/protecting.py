@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from core.domain import Reason
 from core.lots import LOT_LEG, Lot
-from core.money import NOTHING, decimal_of
+from core.money import NOTHING, decimal_of, minus
 from core.orders import Intent, Purpose, Side
 from core.portfolio import Portfolio
 from core.session import Slot
@@ -56,7 +56,7 @@ def protective(
             continue
         for lot in portfolio.lots(slot.strategy, symbol):
             reason = reason_to_close(lot, prices)
-            amount = lot.amount - portfolio.closing(slot.strategy, symbol, lot)
+            amount = minus(lot.amount, portfolio.closing(slot.strategy, symbol, lot))
             if reason is not None and amount > NOTHING:
                 yield _closing(slot, lot, amount, reason, prices.last, now)
 

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from core.errors import DatabaseError, ExchangeError
 from core.live.desk import Event
-from core.live.ledger import EXACT, ZERO, Posting, adjustment_postings, assets_of
+from core.live.ledger import ZERO, Posting, adjustment_postings, assets_of
 from core.live.order_states import State
 from core.live.sending import Sending
+from core.money import minus
 from db.journal_rows import OrderRow
 
 OPENED = "opened"
@@ -140,7 +141,7 @@ class Reconciling(Sending):
             return ["the account is moving"], ()
         books = self.mirror.books.totals()
         differences = {
-            asset: EXACT.subtract(balances.get(asset, ZERO), books.get(asset, ZERO))
+            asset: minus(balances.get(asset, ZERO), books.get(asset, ZERO))
             for asset in sorted(balances.keys() | books.keys())
         }
         differences = {asset: amount for asset, amount in differences.items() if amount}
@@ -183,7 +184,7 @@ class Reconciling(Sending):
     def _alarm(self, differences: dict[str, Decimal]) -> None:
         for asset, amount in differences.items():
             why = f"{asset}: the exchange had {amount:+f} beside what the books said; they follow it now"
-            small = abs(amount) <= self.policy.dust.get(asset, ZERO)
+            small = amount.copy_abs() <= self.policy.dust.get(asset, ZERO)
             self._notify(Event("adjusted", asset, why, critical=not small))
             for symbol in self.mirror.symbols():
                 if not small and asset in assets_of(symbol):

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from core.account_values import Snapshot
-from core.money import decimal_of, exactly
+from core.money import decimal_of, minus, percent_of, plus
 from core.orders import Intent, RefusalReason
 
 
@@ -129,8 +129,8 @@ def reserve(entry: Entry, limits: Limits) -> str | None:
     """Refuse an order that would leave less cash free than is to be kept."""
     if limits.cash_reserve_pct is None:
         return None
-    kept = _share(limits.cash_reserve_pct, entry.account.equity)
-    left = entry.account.free_cash - entry.reserve
+    kept = percent_of(limits.cash_reserve_pct, entry.account.equity)
+    left = minus(entry.account.free_cash, entry.reserve)
     return None if left >= kept else f"{left:.2f} would be left free, {kept:.2f} are to be kept"
 
 
@@ -158,11 +158,5 @@ CHECKS: tuple[tuple[RefusalReason, Check], ...] = (
 def _beyond(entry: Entry, held: Decimal, limit_pct: float | None, whose: str) -> str | None:
     if limit_pct is None:
         return None
-    with exactly():
-        wanted, most = held + entry.notional, _share(limit_pct, entry.account.equity)
+    wanted, most = plus(held, entry.notional), percent_of(limit_pct, entry.account.equity)
     return None if wanted <= most else f"{wanted:.2f} for {whose} wanted with it, allowed are {most:.2f}"
-
-
-def _share(pct: float, equity: float) -> Decimal:
-    with exactly():
-        return decimal_of(pct) * decimal_of(equity) / 100

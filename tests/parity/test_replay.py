@@ -36,7 +36,7 @@ def spec_of(name: str, seed: int, **params: float) -> RunSpec:
 
 
 def wild_bars(seed: int, length: int = 500) -> Bars:
-    volatility, price = [0.002, 0.01, 0.03][seed % 3], [0.5, 100.0, 60_000.0][seed % 3]
+    volatility, price = [0.002, 0.01, 0.03][seed % 3], [1.5e-6, 100.0, 60_000.0][seed % 3]
     return random_bars(seed, length, volatility=volatility, price=price)
 
 

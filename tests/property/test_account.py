@@ -21,18 +21,19 @@ from hypothesis.stateful import (
 )
 
 from core import portfolio as portfolio_module
-from core.domain import Bar, Costs, Decision, Reason
+from core.domain import LOT, Bar, Costs, Decision, Reason
 from core.errors import RefusedError
 from core.execution import Executor, Moment, Plan
 from core.lots import LOT_LEG, Lot
-from core.money import NOTHING, decimal_of, exactly, total
+from core.money import NOTHING, decimal_of, to_step, total
 from core.orders import Approved, Executed, Fill, Intent, Purpose, Refused
 from core.paper_gateway import PaperGateway
 from core.portfolio import Portfolio
-from core.risk.limits import Limits, Market
+from core.risk.limits import ANY_MARKET, Limits, Market
 from core.risk_manager import RiskManager
 from core.session import Decided, Session
 from core.sizing import Sizing
+from tests.account_help import exactly
 from tests.markets import HOUR, START
 
 SYMBOLS = ("BTC/USDT", "ETH/USDT")
@@ -57,22 +58,32 @@ class Account(RuleBasedStateMachine):
         share=st.sampled_from([None, 0.05]),
         allow_short=st.booleans(),
         limits=st.sampled_from([Limits(), Limits(max_exposure_pct=60, max_positions=3, cash_reserve_pct=10)]),
+        scale=st.sampled_from([1.0, 1.0, 1e-14, 1.7e-8, 1e7]),
     )
     def begin(
-        self, commission: float, spread: float, share: float | None, allow_short: bool, limits: Limits
+        self,
+        commission: float,
+        spread: float,
+        share: float | None,
+        allow_short: bool,
+        limits: Limits,
+        scale: float,
     ) -> None:
-        costs, markets = Costs(commission, spread), dict.fromkeys(SYMBOLS, MARKET)
+        # Ordinary markets have steps; where a coin costs 1e-12 or 1e9, sizes are whatever a float can be.
+        lot, self.market = (LOT, MARKET) if scale == 1.0 else (2.0**-70, ANY_MARKET)
+        costs, markets = Costs(commission, spread), dict.fromkeys(SYMBOLS, self.market)
         self.allow_short = allow_short
         risk = RiskManager(0.05, 20.0, replace(limits, allow_short=allow_short), costs, markets)
-        portfolio = Portfolio(1_000.0, dict.fromkeys(SYMBOLS, Decimal("0.001")))
+        steps = dict.fromkeys(SYMBOLS, self.market.step) if self.market.step else {}
+        portfolio = Portfolio(1_000.0, steps)
         self.gateway = PaperGateway(portfolio.settled, costs, markets, share)
         self.session = Session(Executor(portfolio, risk, self.gateway, costs))
         for name in STRATEGIES:
             for symbol in SYMBOLS:
-                plan = Plan("1h", Sizing(0.05, 0.95), is_ladder=name == "LADDER")
+                plan = Plan("1h", Sizing(0.05, 0.95, lot), is_ladder=name == "LADDER")
                 self.session.add(name, symbol, plan, Silent())
         self.portfolio, self.number = portfolio, 0
-        self.closes = dict(PRICES)
+        self.closes = {symbol: price * scale for symbol, price in PRICES.items()}
         self.events: list[Executed] = []
         self.sums: dict[tuple[str, str], Decimal] = {}
         self.bars((1.0, 1.0), 0.0, 0.0)
@@ -122,7 +133,7 @@ class Account(RuleBasedStateMachine):
         for outcome in outcomes:
             if isinstance(outcome, Approved) and outcome.intent.purpose is Purpose.ENTRY:
                 assert outcome.intent.side == "buy" or self.allow_short
-                assert outcome.intent.amount % MARKET.step == 0  # type: ignore[operator]
+                assert to_step(outcome.intent.amount, self.market.step) == outcome.intent.amount
             if isinstance(outcome, Refused):
                 assert outcome.detail
 

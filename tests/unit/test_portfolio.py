@@ -11,10 +11,10 @@ from core import portfolio as portfolios
 from core.domain import FLAT, PositionView
 from core.errors import RefusedError
 from core.lots import book_of, view_of
-from core.money import decimal_of, exactly, float_of, part_of, price_of, to_step, total
+from core.money import decimal_of, float_of, part_of, price_of, to_step, total
 from core.orders import Approved, Protection, Purpose
 from core.portfolio import DUST, Portfolio
-from tests.account_help import OTHER, SYMBOL, D, exit_of, fill_of, intent
+from tests.account_help import OTHER, SYMBOL, D, exactly, exit_of, fill_of, intent
 
 
 def balanced(portfolio: Portfolio) -> bool:
