@@ -6,12 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
-from typing import IO, Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from core.bars import COLUMNS
-from core.candles.text import NO_WHOLE_MS, Times, read_numbers, read_times, undecided
+from core.candles.text import Times, read_numbers, read_times
 from core.domain import FloatArray, IntArray
 from core.errors import NoDataError
 
@@ -19,11 +19,8 @@ TIME_NAMES = ("ts", "timestamp", "time", "open_time", "opentime", "date", "datet
 """Names of a time column, the most exact first; the last is pandas' own for an unnamed index."""
 
 _BINANCE_WIDTH = 12
-_PART = 50_000
+PART = 50_000
 """Rows read at once: bounds memory and lets an interrupt and a progress bar in."""
-
-_PER_MS = {"s": (1000, 1), "ms": (1, 1), "us": (1, 1000), "ns": (1, 1_000_000)}
-"""What makes ms of Arrow's units: times the first, divided by the second."""
 
 
 class Part(NamedTuple):
@@ -88,20 +85,6 @@ def text_parts(lines: Iterator[str]) -> tuple[Layout, Iterator[Part]]:
     return layout, _text_parts(lines, number + 1, delimiter, layout)
 
 
-def parquet_parts(raw: IO[bytes]) -> tuple[Layout, Iterator[Part]]:
-    """Return the layout of a Parquet file and its rows. Raises NoDataError when it cannot be read."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        file = pq.ParquetFile(raw)
-    except pa.ArrowException as error:
-        raise NoDataError(f"this is not a Parquet file that can be read ({error})") from error
-    names = [str(name) for name in file.schema_arrow.names]
-    layout = find_columns(names)
-    return layout, _parquet_parts(file, [names[place] for place in layout.places])
-
-
 def join(parts: Sequence[Part]) -> Part:
     """Return the parts, at least one, as one."""
     starts = np.cumsum([0] + [len(part.lines) for part in parts]).tolist()
@@ -121,7 +104,7 @@ def join(parts: Sequence[Part]) -> Part:
 
 
 def _text_parts(lines: Iterator[str], number: int, delimiter: str, layout: Layout) -> Iterator[Part]:
-    while chunk := list(islice(lines, _PART)):
+    while chunk := list(islice(lines, PART)):
         yield _text_part(chunk, number, delimiter, layout)
         number += len(chunk)
 
@@ -146,69 +129,6 @@ def _text_part(chunk: list[str], number: int, delimiter: str, layout: Layout) ->
     return Part(
         np.array(filled, np.int64) + number, times, tuple(values for values, _ in columns), reasons | odd
     )
-
-
-def _parquet_parts(file: Any, names: Sequence[str]) -> Iterator[Part]:
-    import pyarrow as pa
-
-    row = 1
-    try:
-        for batch in file.iter_batches(_PART, columns=list(names)):
-            yield _parquet_part(batch, row, names)
-            row += batch.num_rows
-    except pa.ArrowException as error:
-        raise NoDataError(f"the Parquet file cannot be read to its end ({error})") from error
-
-
-def _parquet_part(batch: Any, row: int, names: Sequence[str]) -> Part:
-    times, reasons = _parquet_times(batch.column(names[0]))
-    columns = [
-        _parquet_numbers(name, batch.column(given)) for name, given in zip(COLUMNS, names[1:], strict=True)
-    ]
-    for _, more in columns:
-        reasons = more | reasons
-    lines = np.arange(row, row + batch.num_rows, dtype=np.int64)
-    return Part(lines, times, tuple(values for values, _ in columns), reasons)
-
-
-def _parquet_times(column: Any) -> tuple[Times, dict[int, str]]:
-    import pyarrow as pa
-
-    if pa.types.is_date(column.type):
-        column = column.cast(pa.timestamp("ms"))
-    if pa.types.is_timestamp(column.type):
-        return _typed_times(column, column.type.unit)
-    if pa.types.is_integer(column.type) and not column.null_count:
-        return undecided(column.cast(pa.int64()).to_numpy()), {}
-    return read_times(_cells(column))
-
-
-def _typed_times(column: Any, unit: str) -> tuple[Times, dict[int, str]]:
-    import pyarrow as pa
-
-    times, over = _PER_MS[unit]
-    values = column.cast(pa.int64()).fill_null(0).to_numpy()
-    reasons = dict.fromkeys(np.flatnonzero(values % over).tolist(), f"time {NO_WHOLE_MS}")
-    return Times(values // over * times, np.ones(len(values), np.bool_)), reasons | _empty("time", column)
-
-
-def _parquet_numbers(name: str, column: Any) -> tuple[FloatArray, dict[int, str]]:
-    import pyarrow as pa
-
-    kind = column.type
-    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)):
-        return read_numbers(name, _cells(column))
-    values: FloatArray = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    return values, _empty(name, column)
-
-
-def _empty(name: str, column: Any) -> dict[int, str]:
-    rows = np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))
-    return dict.fromkeys(rows.tolist(), f"{name} is empty")
-
-
-def _cells(column: Any) -> list[str]:
-    return ["" if value is None else str(value) for value in column.to_pylist()]
 
 
 def _shown(names: Sequence[str]) -> str:

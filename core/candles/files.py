@@ -23,15 +23,18 @@ from typing import IO, NamedTuple
 
 import numpy as np
 
+from core.candles.arrow import feather_parts, parquet_parts
 from core.candles.checks import check_candles, usual_step
-from core.candles.columns import Part, join, parquet_parts, text_parts
+from core.candles.columns import Part, join, text_parts
 from core.candles.text import decide_times
 from core.domain import Bars, IntArray
 from core.errors import NoDataError, UsageError
 from core.utils import TIMEFRAMES, timeframe_ms
 
-SUFFIXES = (".csv", ".csv.gz", ".parquet", ".zip")
+SUFFIXES = (".csv", ".csv.gz", ".parquet", ".feather", ".zip")
 """What a candle file's name may end in."""
+
+_ARROW = {".parquet": parquet_parts, ".feather": feather_parts}
 
 Progress = Callable[[int], None]
 """Told how many more bytes of the file are done."""
@@ -84,15 +87,12 @@ def read_candle_file(path: Path, timeframe: str, now: int, progress: Progress = 
     """
     suffix = check_path(path)
     with _file_errors(path), path.open("rb") as raw:
-        notes, part = (
-            _read_parquet(raw, progress) if suffix == ".parquet" else _read_text(raw, suffix, progress)
-        )
+        if suffix in _ARROW:
+            layout, parts = _ARROW[suffix](raw)
+            notes, part = layout.notes, _joined(parts, raw, progress)
+        else:
+            notes, part = _read_text(raw, suffix, progress)
         return _checked(part, notes, timeframe, now)
-
-
-def _read_parquet(raw: IO[bytes], progress: Progress) -> tuple[tuple[str, ...], Part]:
-    layout, parts = parquet_parts(raw)
-    return layout.notes, _joined(parts, raw, progress)
 
 
 def _read_text(raw: IO[bytes], suffix: str, progress: Progress) -> tuple[tuple[str, ...], Part]:

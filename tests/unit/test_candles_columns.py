@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import io
-from datetime import UTC, date, datetime
-from decimal import Decimal
-from typing import Any
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from core.candles import columns as candle_columns
-from core.candles.columns import Layout, Part, find_columns, join, parquet_parts, text_parts
+from core.candles.columns import Layout, Part, find_columns, join, text_parts
 from core.errors import NoDataError
 
 MS = 1_700_000_000_000
@@ -21,19 +13,6 @@ MS = 1_700_000_000_000
 
 def read(text: str) -> tuple[Layout, Part]:
     layout, parts = text_parts(iter(text.splitlines(keepends=True)))
-    return layout, join(list(parts))
-
-
-def parquet(**columns: Any) -> tuple[Layout, Part]:
-    """Return what is read of a Parquet file with sound prices except for the columns given."""
-    length = len(next(iter(columns.values())))
-    table = {
-        name: [float(n)] * length
-        for name, n in zip(["open", "high", "low", "close", "volume"], (2, 3, 1, 2, 9), strict=True)
-    }
-    buffer = io.BytesIO()
-    pq.write_table(pa.table(table | columns), buffer)
-    layout, parts = parquet_parts(buffer)
     return layout, join(list(parts))
 
 
@@ -89,7 +68,7 @@ def test_commas_semicolons_and_tabs_separate(delimiter: str) -> None:
 
 
 def test_lines_keep_their_numbers_over_blank_lines_and_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(candle_columns, "_PART", 2)
+    monkeypatch.setattr(candle_columns, "PART", 2)
     row = f"{MS},2,3,1,2.5,9\n"
     _, part = read("\n\nts,open,high,low,close,volume\n" + row + "\n" + row + row + "  \n" + row)
     assert part.lines.tolist() == [4, 6, 7, 9]
@@ -97,7 +76,7 @@ def test_lines_keep_their_numbers_over_blank_lines_and_parts(monkeypatch: pytest
 
 
 def test_reasons_keep_to_their_rows_over_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(candle_columns, "_PART", 2)
+    monkeypatch.setattr(candle_columns, "PART", 2)
     good = f"{MS},2,3,1,2.5,9\n"
     _, part = read(
         "ts,open,high,low,close,volume\n" + good * 3 + "x,2,3,1,2.5,9\n" + f"{MS},y,3,1,z,9\n" + "1,2\n"
@@ -132,82 +111,3 @@ def test_other_rows_without_a_header_are_refused_because_their_order_is_unknown(
 def test_an_empty_file_is_said_to_be_empty(text: str) -> None:
     with pytest.raises(NoDataError, match="the file is empty"):
         read(text)
-
-
-@pytest.mark.parametrize(
-    ("times", "values", "is_ms"),
-    [
-        (pa.array([MS], pa.int64()), MS, False),
-        (pa.array([MS // 1000], pa.uint32()), MS // 1000, False),
-        (pa.array([float(MS)]), MS, False),
-        (pa.array([str(MS)]), MS, False),
-        (pa.array([MS // 1000], pa.timestamp("s")), MS, True),
-        (pa.array([MS], pa.timestamp("ms")), MS, True),
-        (pa.array([MS * 1000], pa.timestamp("us", "UTC")), MS, True),
-        (pa.array([MS * 1_000_000], pa.timestamp("ns", "Europe/Berlin")), MS, True),
-        (pa.array([date(2023, 11, 14)]), 1_699_920_000_000, True),
-        (pa.array([datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)]), MS, True),
-        (pa.array(["2023-11-14 22:13:20"]), MS, True),
-    ],
-)
-def test_parquet_times_of_any_type_are_read(times: object, values: int, is_ms: bool) -> None:
-    _, part = parquet(ts=times)
-    assert part.times.values.tolist() == [values]
-    assert part.times.is_ms.tolist() == [is_ms]
-    assert part.reasons == {}
-
-
-@pytest.mark.parametrize(
-    ("times", "reason"),
-    [
-        (pa.array([MS, None], pa.timestamp("ms")), "time is empty"),
-        (pa.array([MS, None], pa.int64()), "time is empty"),
-        (pa.array([MS * 1000, MS * 1000 + 7], pa.timestamp("us")), "time is not a whole millisecond"),
-        (pa.array([f"{MS}", "soon"]), "time 'soon' is not a time: wanted ms UTC or 2024-01-31 12:00:00"),
-    ],
-)
-def test_a_parquet_time_that_cannot_be_read_is_refused(times: object, reason: str) -> None:
-    assert parquet(ts=times)[1].reasons == {1: reason}
-
-
-@pytest.mark.parametrize(
-    "close",
-    [
-        pa.array([2, 2], pa.int32()),
-        pa.array([2.0, 2.0], pa.float32()),
-        pa.array([Decimal("2.0"), Decimal("2.0")]),
-        pa.array(["2", "2.0"]),
-    ],
-)
-def test_parquet_prices_of_any_type_are_read(close: object) -> None:
-    _, part = parquet(ts=[MS, MS + 60_000], close=close)
-    assert part.columns[3].tolist() == [2.0, 2.0]
-    assert part.columns[3].dtype == np.float64
-    assert part.reasons == {}
-
-
-@pytest.mark.parametrize(
-    ("close", "reason"),
-    [
-        (pa.array([2.0, None]), "close is empty"),
-        (pa.array(["2", None]), "close is empty"),
-        (pa.array(["2", "two"]), "close 'two' is not a number"),
-    ],
-)
-def test_a_parquet_price_that_cannot_be_read_is_refused(close: object, reason: str) -> None:
-    assert parquet(ts=[MS, MS + 60_000], close=close)[1].reasons == {1: reason}
-
-
-def test_parquet_rows_are_counted_from_one_over_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(candle_columns, "_PART", 2)
-    assert parquet(ts=[MS] * 5)[1].lines.tolist() == [1, 2, 3, 4, 5]
-
-
-def test_what_is_no_parquet_is_said_to_be_none() -> None:
-    with pytest.raises(NoDataError, match="not a Parquet file"):
-        parquet_parts(io.BytesIO(b"ts,open\n" * 9))
-
-
-def test_a_time_too_large_for_a_parquet_reader_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(NoDataError, match="cannot be read to its end"):
-        parquet(ts=pa.array([2**64 - 1], pa.uint64()))
