@@ -22,6 +22,7 @@ from core.results import (
     summarise,
     trade_records,
 )
+from core.trade_table import completed_by_hand
 from core.utils import now_ms
 from core.version import code_version
 from db.base import open_engine, writing
@@ -59,9 +60,10 @@ def save_backtest_to_db(
 ) -> int:
     """Save one run and its trades; return the run's id.
 
-    `stats` are Backtesting.py's, `trades_df` is a completed trades table (BacktestResult.trades). `pnl` is
-    stored after commission on both sides. `result` adds what makes the run repeatable; without it those
-    columns stay empty. Creates the database when there is none. Raises DatabaseError.
+    `stats` are Backtesting.py's, `trades_df` its trades: `stats["_trades"]` or BacktestResult.trades. `pnl`
+    is stored after commission on both sides. `result` adds what makes the run repeatable; without it those
+    columns stay empty. Creates the database when there is none. Raises DatabaseError, and
+    UsageError for trades without times.
     """
     summary = summarise(stats)
     run = BacktestRun(
@@ -78,7 +80,7 @@ def save_backtest_to_db(
         stats_json=json.dumps({name: _plain(value) for name, value in stats.items() if _is_scalar(name)}),
         trades=[
             BacktestTrade(symbol=symbol, strategy_name=strategy_name, **record._asdict())
-            for record in trade_records(trades_df)
+            for record in trade_records(completed_by_hand(trades_df, stats))
         ],
         **(_provenance(result) if result else {}),
     )

@@ -26,7 +26,7 @@ from core.data_source import DataSource
 from core.domain import LOT, Bars, Costs, Reason, Refusal, Series
 from core.results import STATISTICS, BacktestResult, DataRange, RunSpec, describe_data, stats_text
 from core.sql_data_source import SQLDataSource
-from core.trade_table import completed
+from core.trade_table import completed, protective_exit
 from strategies.pairing import bind
 from strategies.registry import Strategy, canonical_name, load_strategy
 from strategies.rule import check_enough_bars, warm_up
@@ -163,7 +163,7 @@ def complete_trades(trades: pd.DataFrame, runner: Any, bars: Bars, *, is_ruined:
     asked = dict(runner.exits)
     reasons = [
         asked.pop((row.Tag, row.ExitBar), None)
-        or _protective_exit(row, runner.first_stops[row.Tag])
+        or protective_exit(row, runner.first_stops[row.Tag])
         or otherwise
         for row in rows
     ]
@@ -202,12 +202,3 @@ def _closed_at(trade: Any, data: pd.DataFrame, spec: RunSpec) -> dict[str, Any]:
         "Duration": data.index[-1] - data.index[trade.entry_bar],
         "Tag": trade.tag,
     }
-
-
-def _protective_exit(row: Any, first_stop: float) -> Reason:
-    """Return STOP, TRAIL or TAKE if one of them explains the exit price, else NONE."""
-    side = 1 if row.Size > 0 else -1
-    # A stop fills at its price or worse, a take at its price or better; a missing one is NaN or None.
-    if row.SL and side * (row.ExitPrice - row.SL) <= 0:
-        return Reason.STOP if first_stop == row.SL else Reason.TRAIL
-    return Reason.TAKE if row.TP and side * (row.ExitPrice - row.TP) >= 0 else Reason.NONE

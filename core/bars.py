@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from core.domain import Bars, FloatArray
+from core.errors import UsageError
+from core.utils import as_ms
 
 COLUMNS = ["open", "high", "low", "close", "volume"]
 
@@ -41,6 +44,13 @@ def frame_from_bars(bars: Bars) -> pd.DataFrame:
     """Return a frame with columns open … volume on a tz-aware UTC index named `timestamp`."""
     index = pd.DatetimeIndex(bars.ts.astype("datetime64[ms]"), tz="UTC", name="timestamp")
     return pd.DataFrame(dict(zip(COLUMNS, bars[1:], strict=True)), index=index)
+
+
+def candle_ms(time: object) -> int:
+    """Return a candle's time, ms UTC. Raises UsageError for a time without a zone, and for what is none."""
+    if isinstance(time, str) or (isinstance(time, datetime) and time.tzinfo is None):
+        raise UsageError(f"candle time: wanted ms UTC or a time with a zone, got {time!r}")
+    return as_ms(time)
 
 
 def count_gaps(bars: Bars, timeframe_ms: int) -> Gaps:

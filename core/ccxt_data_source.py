@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 class CCXTDataSource(DataSource):
     """The closed candles of one exchange, fetched anew each time."""
 
-    def __init__(self, client: ExchangeClient) -> None:
-        self.client = client
+    def __init__(self, client: ExchangeClient | None = None) -> None:
+        """Read from this client's exchange; without one, from Binance.US, without a key."""
+        self.client = client or ExchangeClient(api_key="", api_secret="")
 
     @property
     def exchange(self) -> str:  # type: ignore[override]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class DataSource(ABC):
     """A source of closed candles of one exchange."""
 
-    exchange: str
+    exchange: str = "binanceus"
     """The label under which its candles are stored."""
 
     @abstractmethod
@@ -46,4 +46,5 @@ class DataSource(ABC):
         end: int | None = None,
     ) -> Bars:
         """Return the bars as arrays; arguments and errors as `get_ohlcv`, but all bars by default."""
-        return bars_from_frame(self.get_ohlcv(symbol, timeframe, limit, start=start, end=end))
+        span = {name: time for name, time in (("start", start), ("end", end)) if time is not None}
+        return bars_from_frame(self.get_ohlcv(symbol, timeframe, limit, **span))

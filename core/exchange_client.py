@@ -46,7 +46,7 @@ from core.exchange.setup import enter_sandbox, redirect, send_through
 from core.exchange.transport import Transport
 from core.exchange.urls import is_below, is_host_of, parse_base
 from core.exchange.venues import venue_of
-from core.utils import Clock, now_ms, timeframe_ms
+from core.utils import Clock, as_ms, now_ms, timeframe_ms
 from core.words import nearest
 
 if TYPE_CHECKING:
@@ -179,21 +179,23 @@ class ExchangeClient:
         symbol: str,
         timeframe: str = "4h",
         limit: int | None = 500,
-        since: int | None = None,
-        until: int | None = None,
+        since: datetime | str | int | None = None,
+        until: datetime | str | int | None = None,
     ) -> pd.DataFrame:
         """Return closed candles as a frame indexed by open time (UTC), oldest first.
 
         The newest `limit` before `until` (default: now), or with `since` the first `limit` from there on;
-        None for all. `since` and `until` are open times in ms UTC, `until` excluded. Any number of them:
-        pages are fetched as needed. The frame is empty when there are none.
+        None for all. `since` and `until` are open times (ms UTC, a datetime, or text such as 2024-01-31),
+        `until` excluded. Any number of them: pages are fetched as needed. The frame is empty when there are
+        none.
         """
+        start, end = (None if time is None else as_ms(time) for time in (since, until))
         self.check_series(symbol, timeframe)
         if limit is None:
-            return frame_from_bars(concat(list(self._candles.pages(symbol, timeframe, since or 0, until))))
-        if since is None:
-            return frame_from_bars(self._candles.newest(symbol, timeframe, limit, 0, until))
-        return frame_from_bars(self._candles.first(symbol, timeframe, limit, since, until))
+            return frame_from_bars(concat(list(self._candles.pages(symbol, timeframe, start or 0, end))))
+        if start is None:
+            return frame_from_bars(self._candles.newest(symbol, timeframe, limit, 0, end))
+        return frame_from_bars(self._candles.first(symbol, timeframe, limit, start, end))
 
     def newest_bars(
         self,

@@ -8,12 +8,12 @@ with a name made of what it is for, so that the same decision seen twice is one 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from decimal import Decimal
 from math import isnan
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from core import fills
+from core.bars import candle_ms
 from core.domain import NAN, Bar, Costs, Decision, FloatArray, PositionView, Reason, Refusal, hold
 from core.errors import UsageError, unknown_name
 from core.lots import LOT_LEG, Lot
@@ -107,7 +107,7 @@ class Executor:
         strategy.
         """
         plan = self._plan(strategy_name)
-        opened, close = _milliseconds(latest_candle["time"]), float(latest_candle["close"])
+        opened, close = candle_ms(latest_candle["time"]), float(latest_candle["close"])
         self.portfolio.mark(symbol, close)
         held = self.portfolio.view(strategy_name, symbol)
         extra = signal.extra or {}
@@ -288,11 +288,3 @@ def _same(one: float, other: float) -> bool:
 
 def _price(price: float | None) -> float:
     return NAN if price is None else price
-
-
-def _milliseconds(time: object) -> int:
-    if isinstance(time, datetime) and time.tzinfo is not None:
-        return round(time.timestamp() * 1000)
-    if isinstance(time, int):
-        return time
-    raise UsageError(f"candle time: wanted ms UTC or a time with a zone, got {time!r}")

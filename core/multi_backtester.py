@@ -8,19 +8,20 @@ import signal
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import pandas as pd
 
 from core.backtest_persistence import save_result
-from core.backtest_plan import partner_bars
+from core.backtest_plan import check_params, partner_bars, plan_runs
 from core.backtester import open_source, run_backtest
 from core.column_cache import SharedBars, shared
 from core.domain import Bars, Costs, Series
 from core.errors import NoDataError, UsageError, unknown_name
 from core.results import BacktestResult, DataRange, RunSpec, describe_data
-from strategies.registry import REGISTRY
 
+ROOT = Path(__file__).resolve().parents[1]
 WORTH_A_POOL = 400_000
 """Bars to simulate in all above which starting processes (two seconds each) saves time."""
 
@@ -109,21 +110,29 @@ def run_multi_backtest(
     db_url: str | None = None,
     persist: bool = False,
     exchange: str = "binanceus",
+    strategies: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Run every strategy, with its default parameters, over every symbol; return compare()'s table.
+    """Run strategies over every symbol, one table of all (see `compare`).
 
-    `commission` is a rate per side. A strategy that looks at a second symbol is left out where that has no
-    candles. Raises NoDataError when a symbol has none.
+    Without `strategies`: those enabled in config/strategies.yaml, as `run_backtest.py --all`; each has the
+    parameters that it has there. `commission` is a rate per side. A strategy that looks at a second symbol is
+    left out where that has no candles. Raises NoDataError when a symbol has none, UsageError for an unknown
+    name, SettingsError for a file that cannot be used.
     """
+    # Here: it takes a third of a second to import, which workers need not pay.
+    from core.settings import environment, load_settings
+
+    settings = load_settings(ROOT / "config", environment(ROOT), check_params)
+    plans = plan_runs(settings, strategies=strategies, symbols=symbols, timeframe=timeframe)
     source = open_source(exchange, use_sql=use_sql, db_url=db_url)
     jobs = []
-    for series in [Series(source.exchange, symbol, timeframe) for symbol in symbols]:
+    for series in [Series(source.exchange, symbol, timeframe) for symbol in dict.fromkeys(symbols)]:
         bars = source.get_bars(series.symbol, timeframe, limit)
         data = describe_data(bars, series)
-        for name in REGISTRY:
+        for plan in (plan for plan in plans if plan.symbol == series.symbol):
+            spec = RunSpec(series, plan.strategy, plan.params, Costs(commission), cash)
             with suppress(NoDataError):
-                partner = partner_bars(source, name, series, bars)
-                jobs.append(Job(bars, RunSpec(series, name, {}, Costs(commission), cash), data, partner))
+                jobs.append(Job(bars, spec, data, partner_bars(source, plan.strategy, series, bars)))
     results = list(run_jobs(jobs))
     if persist:
         for result in results:

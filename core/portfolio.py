@@ -53,7 +53,10 @@ class Portfolio:
     """Cash and positions of one account. No I/O, no clock; changed by fills alone."""
 
     def __init__(
-        self, cash: Decimal | float, steps: Mapping[str, Decimal] | None = None, commission: float = 0.0
+        self,
+        cash: Decimal | float = 10_000,
+        steps: Mapping[str, Decimal] | None = None,
+        commission: float = 0.0,
     ) -> None:
         """Start with a deposit in quote units; `steps`: the smallest amount of each symbol, if known.
 

@@ -196,4 +196,6 @@ def _is_nothing(value: object) -> bool:
 
 
 def _milliseconds(times: pd.Series) -> list[int]:
+    if isinstance(times.dtype, pd.DatetimeTZDtype):
+        times = times.dt.tz_convert("UTC").dt.tz_localize(None)
     return [int(ms) for ms in times.to_numpy().astype("datetime64[ms]").astype("int64")]

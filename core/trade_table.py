@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from core.domain import Bars, FloatArray, IntArray, Reason
+from core.errors import UsageError
 from core.fills import (
     ENTRY_BAR,
     ENTRY_PRICE,
@@ -54,6 +58,50 @@ def completed(table: pd.DataFrame, reasons: IntArray, bars: Bars) -> pd.DataFram
     """Return Backtesting.py's trades table with `MaxDrawdownPct` and `Reason` added."""
     drawdowns = max_drawdowns_pct(table, reasons, bars)
     return table.assign(MaxDrawdownPct=drawdowns, Reason=[_WORDS[code] for code in reasons.tolist()])
+
+
+def completed_by_hand(table: pd.DataFrame, stats: pd.Series) -> pd.DataFrame:
+    """Return a trades table of plain Backtesting.py completed alike, from the candles that `stats` keep.
+
+    Without them a trade is as deep under water as its exit. Raises UsageError when trades have no times.
+    """
+    if {"MaxDrawdownPct", "Reason", "Commission"} <= set(table):
+        return table
+    if len(table) and not pd.api.types.is_datetime64_any_dtype(table["EntryTime"]):
+        raise UsageError(
+            f"trades are stored by their times, these have {table['EntryTime'].iloc[0]}: "
+            "run the backtest on candles with a DatetimeIndex"
+        )
+    table = table if "Commission" in table else table.assign(Commission=0.0)
+    rows: list[Any] = list(table.itertuples(index=False))
+    reasons = np.array([protective_exit(row, row.SL) or Reason.RULE for row in rows], np.int64)
+    runner = stats.get("_strategy")
+    if runner is None:
+        size, entry = table["Size"].to_numpy(np.float64), table["EntryPrice"].to_numpy(np.float64)
+        loss = np.maximum(0.0, np.sign(size) * (entry - table["ExitPrice"].to_numpy(np.float64)))
+        return table.assign(MaxDrawdownPct=loss / entry * 100, Reason=[_WORDS[code] for code in reasons])
+    return completed(table, reasons, _bars_of(runner, table))
+
+
+def protective_exit(row: Any, first_stop: float) -> Reason:
+    """Return STOP, TRAIL or TAKE if one of them explains the exit price, else NONE."""
+    side = 1 if row.Size > 0 else -1
+    # A stop fills at its price or worse, a take at its price or better; a missing one is NaN or None.
+    if row.SL and side * (row.ExitPrice - row.SL) <= 0:
+        return Reason.STOP if first_stop == row.SL else Reason.TRAIL
+    return Reason.TAKE if row.TP and side * (row.ExitPrice - row.TP) >= 0 else Reason.NONE
+
+
+def _bars_of(runner: Any, table: pd.DataFrame) -> Bars:
+    """Return the candles that a Strategy of Backtesting.py ran on, at the prices of its trades."""
+    data = runner.data.df
+    opens, unit = data["Open"].to_numpy(np.float64), getattr(runner, "unit", 1.0)
+    if len(table) and unit == 1.0:
+        # FractionalBacktest multiplies prices by a unit that it keeps to itself, a power of ten by default.
+        ratio = opens[table["EntryBar"].iloc[0]] / table["EntryPrice"].iloc[0]
+        unit = 10.0 ** round(math.log10(ratio))
+    high, low, close = (data[name].to_numpy(np.float64) / unit for name in ("High", "Low", "Close"))
+    return Bars(np.zeros(opens.size, np.int64), opens / unit, high, low, close, np.zeros(opens.size))
 
 
 def max_drawdowns_pct(table: pd.DataFrame, reasons: IntArray, bars: Bars) -> FloatArray:

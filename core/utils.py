@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from numbers import Integral
 
 from core.errors import UsageError, unknown_name
 
@@ -106,6 +107,20 @@ def parse_time(text: str) -> int:
         ) from None
     # Whole numbers: `timestamp() * 1000` is a millisecond short for some times.
     return (moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH) // timedelta(milliseconds=1)
+
+
+def as_ms(time: object) -> int:
+    """Return ms UTC for ms themselves, a datetime (without a zone: UTC), or text as `parse_time` reads it.
+
+    Raises UsageError for anything else.
+    """
+    if isinstance(time, str):
+        return parse_time(time)
+    if isinstance(time, datetime) and time == time:  # noqa: PLR0124 - pandas' NaT is a datetime, and never equal
+        return (time.replace(tzinfo=time.tzinfo or UTC) - _EPOCH) // timedelta(milliseconds=1)
+    if not isinstance(time, bool) and isinstance(time, Integral):
+        return int(time)
+    raise UsageError(f"cannot read the time {time!r}: wanted milliseconds (UTC), a datetime or 2024-01-31")
 
 
 def format_time(ms: int) -> str:

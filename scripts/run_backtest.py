@@ -13,6 +13,7 @@ EXAMPLES = """\
   run_backtest.py --all --use-sql --persist
   run_backtest.py --strategy TREND_EMA --symbol BTC/USDT --timeframe 4h --use-sql --param ema_fast=10
   run_backtest.py --all --use-sql --start 2023-01-01 --end 2024-01-01 --json runs.json --plot runs.html
+  run_backtest.py BTC/USDT 4h TREND_EMA --use-sql
   run_backtest.py --rerun 12
   run_backtest.py --verify --all --use-sql
   run_backtest.py --all --use-sql --strategies-file config/strategies_1m.yaml
@@ -38,6 +39,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     _add_candles(parser)
     _add_money_and_output(parser)
     args = parser.parse_args(argv)
+    _take_words(parser, args)
     if not (args.all or args.strategy or args.list or args.rerun is not None):
         parser.error("name what to run: --all, --strategy NAME, --list or --rerun RUN_ID")
     if args.all and args.strategy:
@@ -52,8 +54,21 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
+def _take_words(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Read what was typed without an option: a symbol has a slash, a timeframe begins with a digit."""
+    for word in args.words:
+        name = "symbol" if "/" in word else "timeframe" if word[0].isdigit() else "strategy"
+        if getattr(args, name):
+            parser.error(f"{word}: there is a {name} already: give one of each, or use --{name}")
+        setattr(args, name, word if name == "timeframe" else [word])
+    args.words = parser.get_default("words")
+
+
 def _add_what(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what to run")
+    what.add_argument(
+        "words", nargs="*", default=[], metavar="WORD", help="BTC/USDT 4h TREND_EMA, in place of the options"
+    )
     what.add_argument("--all", action="store_true", help="every strategy enabled in config/strategies.yaml")
     what.add_argument("--strategy", action="append", default=[], metavar="NAME", help="one or more, by name")
     what.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="change a parameter")

@@ -16,7 +16,7 @@ import pandas as pd
 from backtesting import Strategy
 
 from core import fills
-from core.bars import COLUMNS, bars_from_frame, empty_bars, frame_from_bars
+from core.bars import COLUMNS, bars_from_frame, candle_ms, empty_bars, frame_from_bars
 from core.domain import (
     FLAT,
     MOST_LOTS,
@@ -187,12 +187,12 @@ class BacktestStrategy(Strategy):
         """Compute the columns and bind them, so that Backtesting.py starts after their warm-up."""
         self._broker.trades = OpenTrades(self._broker.trades)
         given = {name: getattr(self, name) for name in self.rule.defaults}
-        self._params, choices = self.rule.make_params(given), self.rule.make_choices(given)
-        self._sizing = self.rule.sizing(self._params, choices)._replace(lot=self.unit)
+        self._chosen, choices = self.rule.make_params(given), self.rule.make_choices(given)
+        self._sizing = self.rule.sizing(self._chosen, choices)._replace(lot=self.unit)
         self._costs = Costs(self.commission, self.spread)
         bars = self._bars()
         self._measured = gauges(bars, choices)
-        columns = self.rule.columns(bars, self._params)
+        columns = self.rule.columns(bars, self._chosen)
         for name, values in zip(columns._fields, columns, strict=True):
             if not any(values is series for series in bars):
                 setattr(self, f"column_{name}", self.I(lambda v=values: v, name=name))
@@ -213,7 +213,7 @@ class BacktestStrategy(Strategy):
         i = len(self.data) - 1
         held = self._held(i)
         make, rows = self._row, self._rows
-        want = self.rule.decide(make(rows[i]), make(rows[i - 1]), held, self._params)
+        want = self.rule.decide(make(rows[i]), make(rows[i - 1]), held, self._chosen)
         if self.rule.is_ladder:
             self._follow_ladder(i, held, want)
         elif (want.target > 0) - (want.target < 0) != held.side:
@@ -356,7 +356,7 @@ def _bars_of(state: dict[str, Any]) -> Bars:
 
 def _appended(bars: Bars, candle: Mapping[str, Any], window: int) -> Bars:
     """Return the newest `window` bars with this candle; unchanged if it is the newest already."""
-    stamp = _milliseconds(candle["time"])
+    stamp = candle_ms(candle["time"])
     last = int(bars.ts[-1]) if bars.ts.size else stamp - 1
     if stamp < last:
         given, newest = (pd.Timestamp(ms, unit="ms", tz="UTC") for ms in (stamp, last))
@@ -366,15 +366,6 @@ def _appended(bars: Bars, candle: Mapping[str, Any], window: int) -> Bars:
     kept = bars.since(max(0, bars.ts.size - window + 1))
     columns = (np.append(old, float(candle[name])) for name, old in zip(COLUMNS, kept[1:], strict=True))
     return Bars(np.append(kept.ts, stamp), *columns)
-
-
-def _milliseconds(time: object) -> int:
-    if isinstance(time, int):
-        return time
-    moment = pd.Timestamp(cast(Any, time))
-    if moment.tzinfo is None:
-        raise UsageError(f"candle time: wanted ms UTC or a time with a zone, got {time!r}")
-    return int(moment.value // 1_000_000)
 
 
 def _rungs(mask: int) -> list[int]:

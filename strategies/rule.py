@@ -91,7 +91,11 @@ class StrategyRule:
         kind = "a whole number" if isinstance(defaults[name], int) else "a number"
         low, high = self.bounds_of(name)
         wanted = f"{self.name}.{name}: wanted {kind} from {low:g} to {high:g}, got {value!r}"
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float | np.integer | np.floating)
+            or not math.isfinite(value)
+        ):
             return [wanted]
         whole = not isinstance(defaults[name], int) or float(value).is_integer()
         return [] if whole and low <= value <= high else [wanted]
