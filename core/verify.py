@@ -18,6 +18,7 @@ from core.fast_backtester import simulate_fast
 from core.gauges import gauges, history
 from core.replay import Account, Feed, replay
 from core.results import DataRange, RunSpec, TradeRecord, describe_data, trade_records
+from core.session import Step
 from core.sizing import PLAIN, Choices
 from core.trade_table import trades_table
 from strategies.registry import Strategy, load_strategy
@@ -47,39 +48,75 @@ class Verdict(NamedTuple):
     """Bars at which columns and decisions were compared with those of cut histories."""
 
 
+Advance = Callable[[float], object]
+"""Takes the part of a verification, from 0 to 1, that was done since the last call."""
+STEPS, LIVE_DONE = 64, 48
+"""A verification advances in so many steps, and at so many its live run is over."""
+
+
+class Meter:
+    """Says how far a verification is, in steps that add up to exactly 1."""
+
+    def __init__(self, advance: Advance) -> None:
+        self._advance, self._step = advance, 0
+        self._first, self._last, self._ticks, self._expected = 0, 0, 0, 1
+
+    def to(self, step: int) -> None:
+        """Advance to this step."""
+        if step > self._step:
+            self._advance((step - self._step) / STEPS)
+            self._step = step
+
+    def expect(self, ticks: int, last: int) -> None:
+        """Advance to the step `last` over so many calls of `tick` from now on."""
+        self._first, self._last, self._ticks, self._expected = self._step, last, 0, ticks
+
+    def tick(self, *_: object) -> None:
+        """Note that one thing more is done."""
+        self._ticks += 1
+        self.to(self._first + (self._last - self._first) * self._ticks // self._expected)
+
+
 def verify(
     bars: Bars,
     spec: RunSpec,
     strategy: Strategy | None = None,
     sampled: int = SAMPLED,
     data: DataRange | None = None,
+    advance: Advance = lambda _: None,
 ) -> Verdict:
     """Run a strategy three ways and compare; check cut histories at `sampled` bars and around as many trades.
 
     Raises NoDataError, UsageError.
     """
+    meter = Meter(advance)
     chosen = strategy or load_strategy(spec.strategy)
     data = data or describe_data(bars, spec.series)
     # Compiled before anything is timed.
     simulate_fast(bars, spec, chosen, data)
+    meter.expect(bars.ts.size, LIVE_DONE)
     runs = (
         _timed("backtesting", lambda: _plain(simulate(bars, spec, chosen, data))),
         _timed("fast", lambda: _plain(simulate_fast(bars, spec, chosen, data))),
-        _timed("live", lambda: run_live(bars, spec, chosen)),
+        _timed("live", lambda: run_live(bars, spec, chosen, meter.tick)),
     )
     differences = [line for run in runs[1:] for line in compare_runs(runs[0], run)]
     params = chosen.rule.make_params(spec.params)
     checked = sorted(_bars_to_check(bars, chosen.rule, params, runs[0].trades[:sampled], sampled))
     choices = chosen.rule.make_choices(spec.params)
-    differences += check_columns(bars, chosen.rule, params, checked, choices)
+    meter.expect(2 * len(checked), STEPS)
+    differences += check_columns(bars, chosen.rule, params, checked, choices, meter.tick)
+    meter.to(STEPS)
     return Verdict(spec, runs, tuple(differences), len(checked))
 
 
-def run_live(bars: Bars, spec: RunSpec, strategy: Strategy) -> tuple[tuple[TradeRecord, ...], FloatArray]:
+def run_live(
+    bars: Bars, spec: RunSpec, strategy: Strategy, on_step: Callable[[Step], object] | None = None
+) -> tuple[tuple[TradeRecord, ...], FloatArray]:
     """Run the live class bar by bar in a session on paper; return trades and equity at each close."""
     symbol, timeframe = spec.series.symbol, spec.series.timeframe
     feed = Feed(spec.strategy, strategy, spec.params, symbol, timeframe, bars)
-    run = replay([feed], Account(spec.cash, spec.costs), as_live=True)
+    run = replay([feed], Account(spec.cash, spec.costs), on_step, as_live=True)
     trades = run.gateway.trades(spec.strategy, symbol)
     return trade_records(trades_table(trades, bars)), run.equity
 
@@ -102,9 +139,17 @@ def compare_runs(expected: Run, found: Run) -> Iterator[str]:
 
 
 def check_columns(
-    bars: Bars, rule: StrategyRule, params: Any, checked: Iterable[int], choices: Choices = PLAIN
+    bars: Bars,
+    rule: StrategyRule,
+    params: Any,
+    checked: Iterable[int],
+    choices: Choices = PLAIN,
+    tick: Callable[[], object] = lambda: None,
 ) -> Iterator[str]:
-    """Yield a line for the first bar at which a cut history gives other columns or decisions, per cut."""
+    """Yield a line for the first bar at which a cut history gives other columns or decisions, per cut.
+
+    `tick` is called at every bar.
+    """
     whole, memory = rule.columns(bars, params), max(rule.memory(params), history(choices))
     measured = gauges(bars, choices)
     cuts: dict[str, Callable[[int], Bars]] = {
@@ -115,6 +160,7 @@ def check_columns(
     }
     for what, cut in cuts.items():
         for i in checked:
+            tick()
             seen = cut(i)
             columns = rule.columns(seen, params)
             if choices != PLAIN and not _same(row(measured, i), row(gauges(seen, choices), -1)):

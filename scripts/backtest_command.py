@@ -69,8 +69,7 @@ def verify(args: argparse.Namespace) -> int:
     with cli.progress("verifications", len(jobs)) as advance:
         for job in jobs:
             strategy = bind(load_strategy(job.spec.strategy), job.partner)
-            verdicts.append(verify_one(job.bars, job.spec, strategy, data=job.data))
-            advance(1)
+            verdicts.append(verify_one(job.bars, job.spec, strategy, data=job.data, advance=advance))
     print_data(jobs)
     print_verdicts(verdicts)
     return 1 if any(verdict.differences for verdict in verdicts) else 0

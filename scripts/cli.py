@@ -181,7 +181,7 @@ def _checked(name: Callable[[str], str], text: str) -> str:
 
 @contextmanager
 def progress(description: str, total: int) -> Iterator[Callable[..., None]]:
-    """Show a progress bar on stderr if that is a terminal; yield what advances it by one, or by a number."""
+    """Show a progress bar on stderr if that is a terminal; yield what advances it, by 1 or a number."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 

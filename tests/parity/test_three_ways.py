@@ -17,7 +17,7 @@ from core.gauges import gauges
 from core.kernel import compiled
 from core.results import RunSpec
 from core.sizing import PLAIN, Choices, Gauges
-from core.verify import Run, check_columns, compare_runs, run_live, verify
+from core.verify import STEPS, Run, check_columns, compare_runs, run_live, verify
 from strategies.registry import REGISTRY, Strategy, load_strategy
 from strategies.rule import first_decision
 from tests.lively import ENDS, LIVELY, partner, strategy_for
@@ -277,8 +277,19 @@ def test_a_column_that_looks_ahead_is_noticed() -> None:
         backtest=type("CheatBacktest", (SCRIPTED.backtest,), {"rule": cheat.rule}),
         live=type("CheatLive", (SCRIPTED.live,), {"rule": cheat.rule}),
     )
-    verdict = verify(scripted_bars(1), spec_of("SCRIPTED", 1), cheat)
+    parts: list[float] = []
+    verdict = verify(scripted_bars(1), spec_of("SCRIPTED", 1), cheat, advance=parts.append)
     assert any("looks ahead" in line for line in verdict.differences)
+    # A check that ends early leaves nothing out.
+    assert sum(parts) == 1.0
+
+
+def test_a_verification_says_how_far_it_is_and_adds_up_to_one() -> None:
+    parts: list[float] = []
+    verdict = verify(scripted_bars(1), spec_of("SCRIPTED", 1), SCRIPTED, sampled=40, advance=parts.append)
+    assert verdict.differences == ()
+    assert sum(parts) == 1.0
+    assert len(parts) == STEPS
 
 
 def test_too_short_a_live_window_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
