@@ -211,6 +211,8 @@ def _sentence(cause: Cause, case: _Case) -> str:
 
 def _trouble(case: _Case) -> str:
     status = case.answer.status
+    if words := _service(case):
+        return words
     if status is not None and status >= 400:
         return f"it answered HTTP {status}"
     if "RequestTimeout" in case.kinds:
@@ -218,6 +220,17 @@ def _trouble(case: _Case) -> str:
     if status is not None or "BaseError" not in case.kinds:
         return "the answer was cut off or makes no sense"
     return "no connection, or it broke off"
+
+
+def _service(case: _Case) -> str:
+    """Return what the venue says about its own state, blank when it says nothing."""
+    if mode := _MODE.search(case.said):
+        return f"it is under maintenance, its market takes {_MODES[mode[1]]} only: wait until it is over"
+    if "OnMaintenance" in case.kinds or "maintenance" in case.said.lower():
+        return "it is under maintenance: wait until it is over"
+    if case.said.startswith("EService:Unavailable"):
+        return "it is out of service, as during maintenance: wait, and look at its status page"
+    return "it is too busy" if case.said.startswith("EService:Busy") else ""
 
 
 def _read_body(text: str) -> tuple[str, str]:
@@ -247,5 +260,7 @@ def _words(error: Exception, case: _Case, attempt: Attempt) -> str:
 
 
 _LONGEST = 160
+_MODE = re.compile(r"\bMarket in (cancel|post|limit)_only mode")
+_MODES = {"cancel": "cancels", "post": "limit orders that wait", "limit": "limit orders"}
 _ADDRESS = re.compile(r"\w+://\S+")
 _SIGNED = re.compile(r"(?i)\b(signature|api-?key|api-sign|x-mbx-apikey)\b\W*[=:]\W*[\w%+/=-]+")

@@ -79,6 +79,36 @@ def test_a_failed_read_gets_its_error_and_its_remedy(
     assert failure.remedy is remedy
 
 
+@pytest.mark.parametrize(
+    ("raised", "words", "said"),
+    [
+        (ccxt.ExchangeNotAvailable, "EService:Unavailable", "it is out of service, as during maintenance"),
+        (ccxt.ExchangeNotAvailable, "EService:Busy", "it is too busy"),
+        (ccxt.OnMaintenance, "EService:Market in cancel_only mode", "maintenance, its market takes cancels"),
+        (ccxt.OnMaintenance, "EService:Market in post_only mode", "takes limit orders that wait only"),
+        (ccxt.ExchangeError, "EService:Market in limit_only mode", "takes limit orders only"),
+        (ccxt.OnMaintenance, "", "it is under maintenance: wait until it is over"),
+        (ccxt.ExchangeError, "EService:System maintenance", "it is under maintenance: wait"),
+    ],
+)
+def test_maintenance_is_called_so_and_may_be_over_soon(
+    raised: type[Exception], words: str, said: str
+) -> None:
+    """Kraken answers so with HTTP 200."""
+    failure = translate_read(raised("kraken"), ATTEMPT, Answer(200, f'{{"error":["{words}"]}}'))
+    assert type(failure.error) is errors.ExchangeUnreachableError
+    assert said in str(failure.error)
+    assert "makes no sense" not in str(failure.error)
+    assert failure.remedy is Remedy.AGAIN
+
+
+def test_an_order_during_maintenance_is_unknown_until_it_is_looked_up() -> None:
+    answer = Answer(200, '{"error":["EService:Unavailable"]}')
+    error = translate_order(ccxt.ExchangeNotAvailable("kraken"), ORDER, answer, sent=True)
+    assert isinstance(error, errors.OrderUnknownError)
+    assert "out of service, as during maintenance" in str(error)
+
+
 def test_a_rate_limit_carries_the_wanted_silence() -> None:
     error = translate_read(ccxt.DDoSProtection("x"), ATTEMPT, Answer(429, "", 7.0)).error
     assert isinstance(error, errors.RateLimitedError)
