@@ -15,8 +15,10 @@ from rich.text import Text
 from core.reports.table import number
 from core.utils import format_time
 
-LINES = 12
-"""Events that stay on the screen."""
+KEPT = 200
+"""Newest events that are remembered: as many are shown as the terminal has room for."""
+LEAST = 5
+"""Rows that events get at least, however much the account holds."""
 _GOOD, _BAD, _DIM = "green", "red", "dim"
 
 
@@ -25,10 +27,11 @@ class Screen:
 
     def __init__(self, title: str, console: Console | None = None) -> None:
         self._title = title
-        self._said: deque[str] = deque(maxlen=LINES)
+        self._said: deque[str] = deque(maxlen=KEPT)
         self._status: Mapping[str, Any] = {}
+        self._console = console or Console(stderr=True)
         # Drawn when something is new, not by a thread of its own: what is shown was true together.
-        self._live = Live(console=console or Console(stderr=True), auto_refresh=False, screen=False)
+        self._live = Live(console=self._console, auto_refresh=False, screen=False)
 
     def __enter__(self) -> Screen:
         self._live.start()
@@ -50,16 +53,39 @@ class Screen:
         self._draw()
 
     def _draw(self) -> None:
-        self._live.update(drawn(self._title, self._status, self._said), refresh=True)
+        self._live.update(drawn(self._title, self._status, self._said, self._console), refresh=True)
 
 
-def drawn(title: str, status: Mapping[str, Any], said: Iterable[str]) -> RenderableType:
-    """Return the picture of an account: `status` as the loop tells it, and the newest lines."""
+def drawn(title: str, status: Mapping[str, Any], said: Sequence[str], console: Console) -> RenderableType:
+    """Return the picture of an account: `status` as the loop tells it, and as many newest lines as fit.
+
+    A line that is wider than the terminal goes on in the next row, and nothing of it is cut.
+    """
     parts: list[RenderableType] = [Text(title, style="bold")]
     if status:
         parts += [_head(status), *_positions(status["positions"]), *_waiting(status["open_orders"])]
-        parts += [*_trouble(status), _feeds(status["feeds"])]
-    return Group(*parts, *(Text(line, no_wrap=True, overflow="ellipsis") for line in said))
+        parts += _trouble(status)
+        room = console.height - _rows(console, parts) - LEAST - 1
+        parts += _feeds(status["feeds"], room)
+    return Group(*parts, *_newest(said, console.height - _rows(console, parts) - 1, console))
+
+
+def _rows(console: Console, parts: Sequence[RenderableType]) -> int:
+    return len(console.render_lines(Group(*parts)))
+
+
+def _newest(said: Sequence[str], room: int, console: Console) -> list[Text]:
+    """Return the newest lines, oldest first, that fit into so many rows, LEAST at least."""
+    lines: list[Text] = []
+    left = max(room, LEAST)
+    for line in reversed(said):
+        text = Text(line, overflow="fold")
+        rows = text.wrap(console, console.width, overflow="fold")
+        if len(rows) > left and lines:
+            break
+        left -= len(rows)
+        lines.insert(0, text)
+    return lines
 
 
 def _head(status: Mapping[str, Any]) -> Text:
@@ -94,7 +120,17 @@ def _trouble(status: Mapping[str, Any]) -> Iterable[RenderableType]:
         yield Text(f"entries are paused: {status['paused']}", style="yellow")
 
 
-def _feeds(feeds: Sequence[Mapping[str, Any]]) -> RenderableType:
+def _feeds(feeds: Sequence[Mapping[str, Any]], room: int) -> Iterable[RenderableType]:
+    """Yield a row for each feed, or a line for all that are well when there is no room for so many."""
+    if len(feeds) + 1 > room:
+        well = [feed for feed in feeds if not feed["stale"]]
+        feeds = [feed for feed in feeds if feed["stale"]]
+        yield Text(f"{len(well)} feeds are up to date, {len(feeds)} are silent", style=_BAD if feeds else "")
+    if feeds:
+        yield _feed_table(feeds)
+
+
+def _feed_table(feeds: Sequence[Mapping[str, Any]]) -> RenderableType:
     table = _table("feed", "newest candle", "behind")
     for feed in feeds:
         newest = "none yet" if feed["last"] is None else f"{format_time(feed['last'])} UTC"
@@ -107,7 +143,7 @@ def _feeds(feeds: Sequence[Mapping[str, Any]]) -> RenderableType:
 def _table(*headings: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style=_DIM)
     for heading in headings:
-        table.add_column(heading, no_wrap=True)
+        table.add_column(heading, overflow="fold")
     return table
 
 

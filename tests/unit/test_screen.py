@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import pytest
 from rich.console import Console
 
-from core.reports.screen import LINES, Screen, drawn
+from core.reports.screen import KEPT, LEAST, Screen, drawn
 
 NOON = 1_700_000_000_000
 HELD = {
@@ -35,9 +36,15 @@ STATUS: dict[str, Any] = {
 }
 
 
-def text(status: dict[str, Any], said: list[str]) -> str:
+REFUSED = "2026-11-21 19:29 MR_BB BTC/USDT entry refused, symbol_exposure: " + " ".join(
+    map(str, range(1000, 1030))
+)
+
+
+def text(status: dict[str, Any], said: list[str], width: int = 140, height: int = 40) -> str:
     out = io.StringIO()
-    Console(file=out, width=140).print(drawn("account paper", status, said))
+    console = Console(file=out, width=width, height=height)
+    console.print(drawn("account paper", status, said, console))
     return out.getvalue()
 
 
@@ -67,15 +74,42 @@ def test_an_account_at_rest_says_that_it_holds_nothing() -> None:
     assert text({}, []) == "account paper\n"
 
 
+def test_a_long_reason_goes_on_in_the_next_row_and_nothing_of_it_is_cut() -> None:
+    shown = text(STATUS, ["first", REFUSED, "last"], width=100)
+    assert " ".join(REFUSED.split()) in " ".join(shown.split())
+    assert max(map(len, shown.splitlines())) <= 100
+    assert "…" not in shown
+
+
+@pytest.mark.parametrize("height", [24, 30, 60])
+def test_the_newest_lines_fill_the_height_of_the_terminal_and_no_more(height: int) -> None:
+    lines = [f"line {i:03}." for i in range(100)]
+    lines[-3] = REFUSED
+    shown = text(STATUS, lines, width=100, height=height).splitlines()
+    assert len(shown) == height - 1
+    assert shown[-1] == "line 099."
+
+
+def test_events_keep_their_rows_however_many_feeds_there_are() -> None:
+    feeds = [FEED | {"series": f"binanceus A{i}/USDT 1h"} for i in range(40)]
+    lines = [f"line {i:03}." for i in range(20)]
+    shown = text(STATUS | {"feeds": [*feeds, FEED | {"stale": True}]}, lines, height=24).splitlines()
+    assert "40 feeds are up to date, 1 are silent" in shown
+    assert sum(line.startswith("line") for line in shown) >= LEAST
+    calm = text(STATUS | {"feeds": feeds}, lines, height=24)
+    assert "40 feeds are up to date, 0 are silent" in calm
+    assert "newest candle" not in calm
+
+
 def test_the_screen_keeps_the_newest_lines_and_the_newest_status() -> None:
     out = io.StringIO()
     console = Console(file=out, width=140, height=60, force_terminal=True)
     with Screen("account paper", console) as screen:
-        for i in range(LINES + 3):
-            screen.say(f"line {i:02}.")
+        for i in range(KEPT + 3):
+            screen.say(f"line {i:03}.")
         screen.show(STATUS | {"equity": 1.0})
         screen.show(STATUS | {"equity": 2.0})
     last = out.getvalue().rpartition("account paper")[2]
     assert "equity 2.00" in last
-    assert "line 02." not in last
-    assert f"line {LINES + 2}." in last
+    assert "line 002." not in last
+    assert f"line {KEPT + 2}." in last
