@@ -30,12 +30,14 @@ from core.live.gateway import Gateway
 from core.live.loop import Loop
 from core.live.opening import trading
 from core.live.order_path import OrderPath
+from core.live.outside import as_plain
 from core.live.paper_desk import PaperDesk, paper_desk
 from core.live.run_book import RunBook
 from core.live.snapshot import restore, snapshot
 from core.money import NOTHING
 from core.paper_gateway import PaperGateway
 from core.portfolio import Portfolio
+from core.reports.screen import outside_lines
 from core.risk.limits import Market
 from core.risk_manager import RiskManager
 from core.session import KEPT, LiveDecider, Session
@@ -113,11 +115,13 @@ def open_account(given: Opening) -> tuple[Loop, RunBook]:
     since = warmed_up(session, given.wanted, world, decided)
     kept = None if stored is None else restore(session, stored, args.orders)
     if kept is None:
-        say(f"account {args.account} begins with {cash:,.2f}")
+        say(f"account {args.account} begins with {cash:,.2f} {quote_of(given.wanted)}")
     if isinstance(desk, PaperDesk):
         desk.open(session, given.symbols, {quote_of(given.wanted): cash}, kept)
     else:
         desk.open(session, kept)
+        for line in outside_lines(as_plain(desk.outside())):
+            say(line)
     book = _begin_run(given, session, desk)
     feed = Feed(world.read, since, since)
     for member in given.wanted:
@@ -149,7 +153,7 @@ def _at_exchange(given: Opening, risk: RiskManager) -> tuple[ExchangeDesk, Decim
     # A key that is not accepted will not be later either; what else is wrong may be.
     with suppress(ExchangeUnreachableError):
         client.get_balance(quote)
-    desk = ExchangeDesk(_path(given, ExchangeGateway(client), EXCHANGE_POLICY))
+    desk = ExchangeDesk(_path(given, ExchangeGateway(client), EXCHANGE_POLICY), given.world.price)
     agree(desk.path, given)
     desk.at(given.world.now())
     there = desk.path.balances().get(quote, NOTHING)
@@ -190,7 +194,7 @@ def agree(path: OrderPath, given: Opening) -> None:
         if given.args.once and time.monotonic() > ends:
             raise ExchangeUnreachableError(f"books and exchange did not agree in {AGREE:.0f} s: {said}")
     for text in found.adjusted:
-        say(f"the books take over what the exchange has: {text}")
+        say(f"the books follow the exchange: {text}")
 
 
 def check_orders(args: argparse.Namespace, settings: Settings) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from core.errors import DatabaseError, NoDataError, UsageError, unknown_name
+from core.reports.screen import outside_lines
 from core.reports.table import number
 from core.utils import format_time, now_ms
 from db import live
@@ -79,6 +80,8 @@ def show(status: Any) -> None:
         last = "no candle yet" if one["last"] is None else f"newest candle {format_time(one['last'])} UTC"
         print(f"  {one['series']}: {last}{', SILENT' if one['stale'] else ''}")
     if desk := status.get("desk"):
+        for line in outside_lines(desk.get("outside", ())):
+            print(f"  {line}")
         print(f"  journal: {desk['journal']:,} entries, {desk['fills']:,} fills; {agreement(desk)}")
 
 

@@ -6,12 +6,15 @@ sends a market order when one is reached. So they hold only while the process ru
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from core.domain import Bar
 from core.errors import HotCryptoError
 from core.live.journalled import Event, Journalled
+from core.live.ledger import assets_of
 from core.live.order_path import OrderPath, intent_of
+from core.live.outside import Outside, Price, as_plain, held_outside
 from core.live.protecting import Reached, at, protective
 from core.live.snapshot import Restored
 from core.money import NOTHING, times
@@ -29,9 +32,12 @@ PATIENCE = 60_000
 class ExchangeDesk(Journalled):
     """A session's gateway at an exchange."""
 
-    def __init__(self, path: OrderPath) -> None:
-        """Take an order path to the exchange."""
+    def __init__(self, path: OrderPath, price: Price | None = None) -> None:
+        """Take an order path to the exchange, and what knows the price of coins that are not traded."""
         super().__init__(path)
+        self._price = price
+        self._prices: dict[str, float | None] = {}
+        self._outside: list[Outside] = []
         self._reached: dict[str, Reached] = {}
         self._compared = 0
         self._difference = ""
@@ -42,6 +48,7 @@ class ExchangeDesk(Journalled):
             raise HotCryptoError("the books have not agreed with the exchange yet: reconcile first")
         self._compared = self.time
         self.resume(session, kept)
+        self._ask_prices()
         for order in self.path.orders():
             if order.intent_key not in self.waiting:
                 # Of a stop that was stored before the step it belonged to.
@@ -87,11 +94,38 @@ class ExchangeDesk(Journalled):
             self._watch(symbol, prices)
         super().send()
 
+    def outside(self) -> list[Outside]:
+        """Return what the exchange's account has beside this one."""
+        # What is booked and not yet in the account would look like something of somebody else.
+        if not (self._fresh or self._owed):
+            portfolio = self.session.portfolio
+            known = {**self._prices, **portfolio.marks}
+            self._outside = held_outside(self.path.balances(), portfolio, self._quote, known.get)
+        return self._outside
+
+    def status(self) -> Mapping[str, Any]:
+        """Return how the journal stands, and what is held outside the account, as plain values."""
+        return {**super().status(), "outside": as_plain(self.outside())}
+
+    @property
+    def _quote(self) -> str:
+        """The currency that the account counts in."""
+        return next((assets_of(slot.symbol)[1] for slot in self.session.slots), "")
+
+    def _ask_prices(self) -> None:
+        """Ask what coins outside the account are worth; what is traded has prices of its own."""
+        if self._price is not None:
+            for asset in sorted({one.asset for one in self.outside()} - {self._quote}):
+                symbol = f"{asset}/{self._quote}"
+                if symbol not in self.session.portfolio.marks:
+                    self._prices[symbol] = self._price(symbol)
+
     def _compare(self) -> None:
         """Compare the books with the exchange; what differs for long is believed, and holds up entries."""
         self._compared = self.time
         found = self.path.reconcile()
         self._fresh += self.path.take_fills()
+        self._ask_prices()
         self._difference = "; ".join((*found.waiting, *found.adjusted))
 
     def _differences(self) -> list[str]:

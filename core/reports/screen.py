@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -65,9 +65,19 @@ def drawn(title: str, status: Mapping[str, Any], said: Sequence[str], console: C
     if status:
         parts += [_head(status), *_positions(status["positions"]), *_waiting(status["open_orders"])]
         parts += _trouble(status)
+        rest = status.get("desk", {}).get("outside", ())
+        parts += [Text(line, style=_DIM) for line in outside_lines(rest)]
         room = console.height - _rows(console, parts) - LEAST - 1
         parts += _feeds(status["feeds"], room)
     return Group(*parts, *_newest(said, console.height - _rows(console, parts) - 1, console))
+
+
+def outside_lines(rest: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a line for each asset that is on the exchange's account and not in this one."""
+    for one in rest:
+        worth = "of unknown value" if one["value"] is None else f"worth {number(one['value'])}"
+        place = "missing at the exchange" if one["amount"].startswith("-") else "held outside the account"
+        yield f"{place}: {one['amount'].lstrip('-')} {one['asset']}, {worth}"
 
 
 def _rows(console: Console, parts: Sequence[RenderableType]) -> int:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time as clocks
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +18,7 @@ import pytest
 
 from core.bars import empty_bars
 from core.errors import AuthenticationError, ExchangeUnreachableError, UsageError
-from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET
+from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET, AccountConfig
 from core.exchange_sim.faults import Fault
 from core.exchange_sim.replay import replay_clock
 from core.exchange_sim.server import RunningSim, SimConfig, serve
@@ -65,8 +66,9 @@ def test_an_account_takes_over_what_the_exchange_has_and_agrees_with_it(
 ) -> None:
     assert once(url, *LOCAL) == 0
     said = capsys.readouterr()
-    assert "the books take over what the exchange has: USDT +10000" in said.err
-    assert "account local begins with 10,000.00" in said.err
+    assert "the books follow the exchange: USDT +10000" in said.err
+    assert "account local begins with 10,000.00 USDT" in said.err
+    assert "held outside" not in said.err + said.out
     assert once(url, *LOCAL) == 0
     assert "begins" not in capsys.readouterr().err
     assert run_live.main(["--status", "--account", "local", "--db-url", url]) == 0
@@ -74,6 +76,25 @@ def test_an_account_takes_over_what_the_exchange_has_and_agrees_with_it(
     assert "run 2 (live)" in lines[0]
     assert lines[-2].endswith("books and exchange agree: yes")
     assert lines[-1].endswith("checked: unbroken")
+
+
+def test_coins_that_were_there_before_are_named_with_amount_and_value(
+    url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owned = {"USDT": Decimal(10_000), "BTC": Decimal("0.5"), "ETH": Decimal(2)}
+    account = AccountConfig(TEST_KEY, TEST_SECRET, owned)
+    with serve(SimConfig(clock=FakeTime(NOON).clock, account=account)) as running:
+        monkeypatch.setenv("EXCHANGE_BASE_URL", running.url)
+        monkeypatch.setenv("EXCHANGE_API_KEY", TEST_KEY)
+        monkeypatch.setenv("EXCHANGE_API_SECRET", TEST_SECRET)
+        assert once(url, *LOCAL, "--cash", "4000") == 0
+    said = capsys.readouterr()
+    outside = [line for line in said.out.splitlines() if line.startswith("  held outside the account: ")]
+    assert [line.split(": ")[1].split(",")[0] for line in outside] == ["0.5 BTC", "2 ETH", "6000 USDT"]
+    assert outside[2].endswith("6000 USDT, worth 6,000.00")
+    assert all("worth " in line for line in outside)
+    assert said.err.count("held outside the account: 0.5 BTC, worth ") == 1
+    assert "equity 4,000.00, cash 4,000.00" in said.out
 
 
 def test_paper_and_exchange_are_never_mixed_in_one_account(sim: RunningSim, url: str) -> None:

@@ -55,7 +55,7 @@ class World:
             self.exchange.advance(6000)
         markets = {BTC: Market(D("0.00001"), D("0.00001"), D(10))}
         risk = RiskManager(0.01, None, Limits(), Costs(0.001), markets)
-        self.desk = ExchangeDesk(self.path)
+        self.desk = ExchangeDesk(self.path, {"DOGE/USDT": 0.25}.get)
         self.session = Session(
             Executor(Portfolio(D(100_000), {BTC: D("0.00001")}), risk, self.desk, Costs(0.001))
         )
@@ -92,8 +92,38 @@ class World:
         return self.look()
 
 
+def outside(world: World) -> list[tuple[str, str, float | None]]:
+    return [(one["asset"], one["amount"], one["value"]) for one in world.desk.status()["outside"]]
+
+
 def sent(world: World) -> list[tuple[str, Decimal]]:
     return [(one.request.side, one.request.amount) for one in world.exchange.orders]
+
+
+def test_what_the_account_does_not_trade_with_is_named_with_its_value() -> None:
+    world = World()
+    assert outside(world) == []
+    world.exchange.totals.update({"USDT": D(100_500), "BTC": D("0.5"), "DOGE": D(3), "XYZ": D(7)})
+    world.begin(memory_journal("other"))
+    expected = [("BTC", "0.5", 0.5 * PRICE), ("DOGE", "3", 0.75), ("USDT", "500", 500.0), ("XYZ", "7", None)]
+    assert outside(world) == expected
+    # What strategies buy and pay is the account's own, before and after a restart.
+    world.entered()
+    assert world.session.portfolio.amount(BTC) > 0
+    assert outside(world) == expected
+    kept = world.kept()
+    world.begin(world.path.journal, kept)
+    assert outside(world) == expected
+    assert world.desk.disagreements() == []
+
+
+def test_a_deposit_is_outside_the_account_once_the_books_follow_it() -> None:
+    world = World()
+    world.entered()
+    world.exchange.totals["DOGE"] += D(100)
+    for _ in range(3):
+        world.look(AGAIN)
+    assert outside(world) == [("DOGE", "100", 25.0)]
 
 
 def test_nothing_leaves_before_the_step_is_kept() -> None:

@@ -33,6 +33,12 @@ STATUS: dict[str, Any] = {
     "quarantined": {"MR_BB": "ValueError"},
     "paused": "by me",
     "feeds": [FEED, FEED | {"last": None, "stale": True}],
+    "desk": {
+        "outside": [
+            {"asset": "BTC", "amount": "0.5", "value": 36_000.0},
+            {"asset": "DOGE", "amount": "-3", "value": None},
+        ]
+    },
 }
 
 
@@ -61,6 +67,8 @@ def test_everything_a_person_should_see_is_on_the_screen() -> None:
         "entries are paused: by me",
         "61 s, SILENT",
         "none yet",
+        "held outside the account: 0.5 BTC, worth 36,000.00",
+        "missing at the exchange: 3 DOGE, of unknown value",
         "TREND_EMA bought\nrefused: exposure",
     ):
         assert part in shown
