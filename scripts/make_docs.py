@@ -27,6 +27,32 @@ candles, the demo's (BTC/USDT of the local exchange), at the timeframe and with 
 `config/strategies.yaml`: where a strategy trades, not whether it earns. A triangle is an entry, up for long
 and down for short, a ring the exit; green won, red lost, after fees of 0.1 % a side.
 """
+SIZES = """\
+
+## How entries are sized
+
+An entry loses `risk_per_trade` of equity when its stop is hit at its price, before costs. It is cut to what
+`max_exposure` allows of the whole position's notional, costs included, and to what free cash can pay, and
+rounded down to the lot. Without a stop (GRID_LR alone) it is its share of `max_exposure`. Of these, and of the
+parameters below, which any strategy may be given besides its own, the smallest size counts.
+
+An entry is refused, and counted under "entries refused", when stop and take-profit do not enclose the close
+with the spread in it or one of them is not above zero (`bracket`: SUPERTREND's line, or the middle band that
+MR_BB and VOL_HUNTER aim at, may be nearer than the spread), when it rounds down to nothing (`lot`), when cash
+cannot pay it at the open (`cash`), and when an account holds all the lots it keeps (`lots`).
+
+| parameter | default | allowed | what it does |
+|---|---|---|---|
+"""
+MEANINGS = {
+    "max_exposure": "most of equity that a position's notional may be, costs included",
+    "vol_target": "annual volatility that a position is to have at most; 0: off",
+    "vol_period": "bars that volatility is measured over",
+    "kelly_cap": "most of equity that half of Kelly's fraction may risk; 0: off, the risk is `risk_per_trade`",
+    "kelly_trades": "closed trades with a stop before Kelly's fraction counts",
+    "regime_cut": "part of its size that an entry loses in a wild market, half of it in one without direction",
+}
+"""Of the parameters that any strategy may be given."""
 SHOWN, MOST = 180, 7
 """Bars on a chart, and trades on it at most if there is a choice."""
 BARS = 4_000
@@ -65,7 +91,18 @@ def document(settings: "Settings") -> str:
     from strategies.registry import REGISTRY
 
     contents = "\n".join(f"- [{name}](#{name.lower()}): {parts_of(name)['what']}" for name in REGISTRY)
-    return "\n".join([HEAD, contents, *(section(name, settings) for name in REGISTRY)])
+    return "\n".join([HEAD, contents, sizes(), *(section(name, settings) for name in REGISTRY)])
+
+
+def sizes() -> str:
+    """Return how entries are sized, and the parameters of it."""
+    from core.sizing import CHOICE_BOUNDS, Choices
+
+    rows = [
+        "| `{}` | {:g} | {:g} to {:g} | {} |".format(name, default, *CHOICE_BOUNDS[name], MEANINGS[name])
+        for name, default in Choices._field_defaults.items()
+    ]
+    return SIZES + "\n".join(rows) + "\n"
 
 
 def section(name: str, settings: "Settings") -> str:
@@ -77,7 +114,7 @@ def section(name: str, settings: "Settings") -> str:
     lines = [f"\n## {name}\n", f"`strategies/{module}.py`, {timeframe}. {parts['title']}: {parts['what']}.\n"]
     lines += [f"- **{word}**: {parts[word]}" for word in ("Entry", "Exit", "Source")]
     lines += [f"\n![{name} on made-up candles](strategies/{module}.svg)\n"]
-    lines += ["| parameter | default | allowed |", "|---|---|---|"]
+    lines += [f"{rule.params.__doc__}\n", "| parameter | default | allowed |", "|---|---|---|"]
     for param, default in rule.params._field_defaults.items():
         low, high = rule.bounds_of(param)
         lines.append(f"| `{param}` | {default:g} | {low:g} to {high:g} |")

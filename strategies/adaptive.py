@@ -1,7 +1,7 @@
 """Adaptive EMA cross (ADAPTIVE): the same cross, quicker in a calm market and slower in a wild one.
 
-Entry   the fast EMA crosses above the slow one: long; below it: short. Periods are doubled unless
-        the ATR is below `calm_ratio` of its mean, and doubled again while it is above `wild_ratio` of it.
+Entry   the fast EMA crosses above the slow one, by a change of periods too: long; below it: short. Periods
+        are doubled unless the ATR is below `calm_ratio` of its mean, twice while above `wild_ratio` of it.
 Exit    the cross the other way turns the position round; stop `atr_stop_mult` ATRs from the close.
 Source  the project's documents (adaptive strategy).
 """

@@ -1,8 +1,8 @@
 """Dual thrust (DUAL_THRUST): follow a move from the session's open that is large for the sessions before.
 
 Entry   the close crosses the session's open plus `up_ratio` ranges of the last `day_count` sessions upwards:
-        long; the open less `down_ratio` ranges downwards: short. A session is `session_bars` bars by UTC
-        (24 of 1h: a day).
+        long; the open less `down_ratio` ranges downwards: short. A session is `session_bars` bars counted
+        from midnight UTC, and ends with the day at the latest (24 of 1h: a day).
 Exit    the opposite entry turns the position round; stop `atr_stop_mult` ATRs from the close of the signal.
 Source  the project's documents (range breakout); M. Chalek's Dual Thrust.
 """
@@ -13,8 +13,8 @@ from typing import Generic, NamedTuple
 
 from core.domain import Bars, Decision, FloatArray, PositionView, enter, hold
 from strategies.base import BacktestStrategy, BaseStrategy
-from strategies.indicators import atr
-from strategies.indicators_more import thrust
+from strategies.indicators import atr, tied
+from strategies.indicators_more import before, thrust
 from strategies.rule import WILDER, StrategyRule, T
 
 
@@ -34,23 +34,25 @@ class Columns(NamedTuple, Generic[T]):
     """What the decision reads, per bar."""
 
     close: T
-    start: T
-    reach: T
+    upper: T
+    lower: T
     atr: T
 
 
 def columns(bars: Bars, p: Params) -> Columns[FloatArray]:
     """Compute the columns; arrays as long as the bars."""
     start, reach = thrust(*bars[:5], p.session_bars, p.day_count)
-    return Columns(bars.close, start, reach, atr(bars.high, bars.low, bars.close, p.atr_period))
+    lines = start + p.up_ratio * reach, start - p.down_ratio * reach
+    for close in (before(bars.close, 1), bars.close):
+        lines = tied(lines[0], close, close), tied(lines[1], close, close)
+    return Columns(bars.close, *lines, atr(*bars[2:5], p.atr_period))
 
 
 def decide(now: Columns[float], prev: Columns[float], held: PositionView, p: Params) -> Decision:
     """Return the position wanted from the next open on."""
-    upper, lower = now.start + p.up_ratio * now.reach, now.start - p.down_ratio * now.reach
-    if now.close > upper and prev.close <= upper and held.side <= 0:
+    if now.close > now.upper and prev.close <= now.upper and held.side <= 0:
         return enter(1.0, now.close - p.atr_stop_mult * now.atr)
-    if now.close < lower and prev.close >= lower and held.side >= 0:
+    if now.close < now.lower and prev.close >= now.lower and held.side >= 0:
         return enter(-1.0, now.close + p.atr_stop_mult * now.atr)
     return hold(held)
 

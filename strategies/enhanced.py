@@ -1,7 +1,7 @@
-"""Enhanced confluence (ENHANCED): few trades, each confirmed by trend, momentum and strength.
+"""Enhanced confluence (ENHANCED): every entry is confirmed by trend, momentum and strength.
 
-Entry   flat, close above fast EMA above slow EMA, MACD histogram positive and rising, RSI above 50 by 5 (not
-        yet by 20) points: long; all of it the other way: short.
+Entry   flat, close above fast EMA above slow EMA, MACD histogram (signal line of 9 bars) positive
+        and rising, RSI more than 5 and less than 20 points above 50: long; all of it the other way: short.
 Exit    EMAs or RSI the other way; stop `atr_stop_mult` ATRs from the close, take `rr_ratio` times as far.
 Source  the project's documents (enhanced strategy: RSI, EMA, MACD).
 """

@@ -13,7 +13,7 @@ from typing import Generic, NamedTuple
 
 from core.domain import Bars, Decision, FloatArray, PositionView, Reason, flat, ladder
 from strategies.base import BacktestStrategy, LadderStrategy
-from strategies.indicators import atr, sma
+from strategies.indicators import atr, sma, tied
 from strategies.rule import StrategyRule, T
 
 
@@ -39,7 +39,7 @@ class Columns(NamedTuple, Generic[T]):
 
 def columns(bars: Bars, p: Params) -> Columns[FloatArray]:
     """Compute the columns; arrays as long as the bars."""
-    mean = sma(bars.close, p.ma_period)
+    mean = tied(sma(bars.close, p.ma_period), bars.close, bars.close)
     return Columns(bars.high, bars.low, bars.close, mean, atr(bars.high, bars.low, bars.close, p.atr_period))
 
 

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from typing import Generic, NamedTuple
 
-import numpy as np
-
 from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold
 from strategies.base import BacktestStrategy, BaseStrategy
-from strategies.indicators import atr
-from strategies.indicators_more import before, ichimoku
+from strategies.indicators import atr, tied
+from strategies.indicators_more import before, hull, ichimoku
 from strategies.rule import WILDER, StrategyRule, T
 
 
@@ -43,9 +41,9 @@ class Columns(NamedTuple, Generic[T]):
 def columns(bars: Bars, p: Params) -> Columns[FloatArray]:
     """Compute the columns; arrays as long as the bars."""
     fast, slow, *cloud = ichimoku(*bars[2:4], p.conversion_period, p.base_period, p.span_period)
-    edges = np.array([*cloud, slow, before(bars.close, p.base_period)])
-    noise = atr(*bars[2:5], p.atr_period)
-    return Columns(bars.close, edges.max(axis=0), edges.min(axis=0), fast, slow, noise)
+    slow, *cloud = (tied(x, bars.close, bars.close) for x in (slow, *cloud))
+    edges = hull(*cloud, slow, before(bars.close, p.base_period))
+    return Columns(bars.close, *edges, tied(fast, slow, slow), slow, atr(*bars[2:5], p.atr_period))
 
 
 def decide(now: Columns[float], prev: Columns[float], held: PositionView, p: Params) -> Decision:

@@ -13,6 +13,10 @@ import talib
 from core.domain import FloatArray
 from strategies.memo import remembered
 
+TIE = 1e-12
+"""Two values that differ by no more than this part of what they are measured in are one: what is left of a
+tie in exact numbers by rounding is about a hundredth of it, and a real difference of prices far more."""
+
 
 @remembered
 def ema(x: FloatArray, period: int) -> FloatArray:
@@ -44,6 +48,20 @@ def sma(x: FloatArray, period: int) -> FloatArray:
         total += x[lag : lag + oldest.size] - oldest
     out[period - 1 :] = oldest + total / period
     return out
+
+
+def tied(x: FloatArray, y: FloatArray | float, size: FloatArray | float) -> FloatArray:
+    """Return x, with y's own value where the two differ by no more than TIE of `size`.
+
+    Means of the same prices added up in another order are equal in exact numbers and not in floats: without
+    this the last bit would say which of the two is the greater.
+    """
+    return np.where(np.abs(x - y) <= TIE * size, y, x)
+
+
+def side_of(x: FloatArray, y: FloatArray | float, size: FloatArray | float) -> FloatArray:
+    """Return +1 where x is above y, -1 below, 0 where they are `tied`."""
+    return np.sign(tied(x, y, size) - y)
 
 
 @remembered

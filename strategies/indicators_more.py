@@ -55,6 +55,13 @@ def stretches(ts: IntArray, bars: int, first: int) -> tuple[IntArray, IntArray, 
     return begins, starts, np.concatenate([starts[1:], [ts.size]]).astype(np.int64)[: starts.size]
 
 
+def sessions(ts: IntArray, bars: int) -> IntArray:
+    """Return the number of the session that each bar is in, rising; `thrust` says what a session is."""
+    day, time = ts // DAY, ts % DAY
+    # Of the shortest bars a session may be one each.
+    return day * DAY + time // (bars * steps(ts))
+
+
 def before(x: FloatArray, bars: int) -> FloatArray:
     """Return the values of so many bars ago."""
     return np.concatenate([np.full(min(bars, x.size), np.nan), x[: max(0, x.size - bars)]])
@@ -197,6 +204,11 @@ def crossed(gap: FloatArray, within: int) -> FloatArray:
     return np.where(np.isnan(before(gap, within)), np.nan, up - down)
 
 
+def hull(*lines: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return (top, bottom): the highest and lowest of these lines at each bar; NaN where one is missing."""
+    return np.max(lines, axis=0), np.min(lines, axis=0)
+
+
 def agreed(*measures: FloatArray) -> FloatArray:
     """Return +1 where all measures are above 0, -1 where all are below, else 0; NaN where one is missing."""
     all_up, all_down = np.min(measures, axis=0) > 0, np.max(measures, axis=0) < 0
@@ -231,11 +243,12 @@ def thrust(
 ) -> tuple[FloatArray, FloatArray]:
     """Return (start, reach): the open of this session, and the range of the `days` sessions before it.
 
-    A session is `bars` bars, counted from 1970 on (24 bars of 1h: a UTC day). The range is the larger of
-    highest high less lowest close and highest close less lowest low. The first two sessions, which may be
-    cut, are not looked at. Source: M. Chalek's Dual Thrust.
+    A session is `bars` bars, counted from midnight UTC, where one begins in any case (24 bars of 1h: a day;
+    16 of 1h: from 00:00 and from 16:00). The range is the larger of highest high less lowest close and
+    highest close less lowest low. The first two sessions, which may be cut, are not looked at.
+    Source: M. Chalek's Dual Thrust.
     """
-    starts = _starts(ts // (bars * steps(ts)))
+    starts = _starts(sessions(ts, bars))
     begin, reach = np.full(ts.size, np.nan), np.full(ts.size, np.nan)
     if starts.size < days + 3:
         return begin, reach

@@ -19,7 +19,7 @@ from strategies.rule import MEMORY, WILDER, StrategyRule
 
 
 class Params(NamedTuple):
-    """Periods and times in bars, RSI in points, volume in averages, distances in ATRs."""
+    """Periods, times in bars; RSI in points, volume in means of 20; distances in ATRs; MACD 12, 26, 9."""
 
     ema_fast: int = 9
     ema_slow: int = 21

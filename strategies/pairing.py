@@ -7,12 +7,13 @@ candles binds them to the strategy; from then on it is one like any other, for e
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from core.domain import FloatArray, IntArray
+from core.domain import Bars, FloatArray, IntArray
 from core.errors import UsageError
+from strategies.indicators_more import steps
 from strategies.registry import Strategy
 
 
@@ -52,15 +53,25 @@ def partner_of(symbol: str) -> str:
     return f"{'ETH' if base == 'BTC' else 'BTC'}/{rest}"
 
 
-def given(partner: FloatArray | None, name: str) -> FloatArray:
+class Joined(NamedTuple):
+    """A partner as it stands at the close of each bar."""
+
+    close: FloatArray
+    """Its last close; NaN before its first."""
+    is_fresh: FloatArray
+    """1 where its newest candle is at most a bar older than this one, else 0: a partner that trades no more
+    says nothing."""
+
+
+def given(partner: Joined | None, name: str) -> Joined:
     """Return the partner's closes. Raises UsageError when a rule was not bound to any."""
     if partner is None:
         raise UsageError(f"{name} looks at a second symbol: its candles are wanted too, and were not given")
     return partner
 
 
-def as_of(ts: IntArray, partner: Closes) -> FloatArray:
-    """Return the partner's last close at the close of each of these bars, NaN before its first.
+def as_of(ts: IntArray, partner: Closes) -> Joined:
+    """Return the partner's last close at the close of each of these bars, and whether it is of then.
 
     Bars of one timeframe close in the order in which they open: nothing later than the bar is looked at.
     """
@@ -68,7 +79,14 @@ def as_of(ts: IntArray, partner: Closes) -> FloatArray:
     known = last >= 0
     out = np.full(ts.size, np.nan)
     out[known] = partner.close[last[known]]
-    return out
+    fresh = np.zeros(ts.size)
+    fresh[known] = ts[known] - partner.ts[last[known]] <= steps(ts)[known]
+    return Joined(out, fresh)
+
+
+def coverage(bars: Bars, partner: Bars) -> int:
+    """Return how many of these bars the partner has too."""
+    return int(np.isin(bars.ts, partner.ts).sum())
 
 
 def bind(strategy: Strategy, partner: Closes | None) -> Strategy:

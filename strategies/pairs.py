@@ -1,8 +1,8 @@
 """Pairs (PAIRS): trade a symbol back to where its partner, bitcoin or for itself ether, says it should be.
 
 Entry   flat; log price `entry_z` deviations below its line on the partner's log price: long; above: short.
-        Fitted to `hedge_period` bars; a line that explains less than `shared_min` of them is none.
-Exit    within `exit_z`: by rule; after `time_period` bars: by time; stop `atr_stop_mult` ATRs from the close.
+        Fitted to `hedge_period` bars; none if it explains under `shared_min` or the partner lags over a bar.
+Exit    under `exit_z` from the line, past it or without: by rule; after `time_period` bars: by time; stop.
 Source  the project's documents, "statistical arbitrage"; Gatev, Goetzmann, Rouwenhorst (2006).
 """
 
@@ -14,12 +14,12 @@ from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter,
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators import atr
 from strategies.indicators_more import residual
-from strategies.pairing import given, partner_of
+from strategies.pairing import Joined, given, partner_of
 from strategies.rule import WILDER, StrategyRule, T
 
 
 class Params(NamedTuple):
-    """Periods in bars, distances from the line in deviations, the stop in ATRs."""
+    """Periods in bars, distances from the line in deviations, the stop in ATRs from the close."""
 
     hedge_period: int = 120
     entry_z: float = 2.0
@@ -39,9 +39,10 @@ class Columns(NamedTuple, Generic[T]):
     atr: T
 
 
-def columns(bars: Bars, p: Params, other: FloatArray | None = None) -> Columns[FloatArray]:
+def columns(bars: Bars, p: Params, partner: Joined | None = None) -> Columns[FloatArray]:
     """Compute the columns from the bars and the partner's closes; arrays as long as the bars."""
-    z = residual(given(other, "PAIRS"), bars.close, p.hedge_period, p.shared_min)
+    other = given(partner, "PAIRS")
+    z = other.is_fresh * residual(other.close, bars.close, p.hedge_period, p.shared_min)
     return Columns(bars.close, z, atr(*bars[2:5], p.atr_period))
 
 

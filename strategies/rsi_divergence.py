@@ -1,9 +1,9 @@
 """RSI divergence (RSI_DIVERGENCE): trade against a new extreme of price that the RSI does not confirm.
 
-Entry   flat and a pivot low is below the one before while its RSI is above that one's: long; a pivot high
-        above the one before with a lower RSI: short. A pivot counts once `wing_period` bars have followed.
-Exit    the opposite divergence; stop at the pivot's extreme or `atr_stop_mult` ATRs from the close of the
-        signal, whichever is further; take-profit `rr_ratio` times that distance.
+Entry   flat; a pivot low below the one before, at most `pivot_period` bars older, with a higher RSI: long; a
+        pivot high above the one before with a lower RSI: short; both on one bar: neither.
+Exit    the opposite divergence; stop at the extreme since the pivot or `atr_stop_mult` ATRs from the close of
+        the signal, whichever is further; take-profit `rr_ratio` times that distance.
 Source  the project's documents; Wilder (1978).
 """
 
@@ -21,7 +21,7 @@ from strategies.rule import WILDER, StrategyRule, T
 
 
 class Params(NamedTuple):
-    """Periods in bars: `pivot_period` is how far two pivots may be apart. The stop in ATRs."""
+    """In bars; a pivot, as each of equal ones, is the extreme of `wing_period` bars before and after it."""
 
     rsi_period: int = 14
     wing_period: int = 5
@@ -42,7 +42,7 @@ class Columns(NamedTuple, Generic[T]):
 
 def columns(bars: Bars, p: Params) -> Columns[FloatArray]:
     """Compute the columns; arrays as long as the bars."""
-    told = divergence(bars.high, bars.low, rsi(bars.close, p.rsi_period), p.wing_period, p.pivot_period)
+    told = divergence(*bars[2:4], rsi(bars.close, p.rsi_period), p.wing_period, p.pivot_period)
     top, bottom = highest(bars.high, p.wing_period + 1), lowest(bars.low, p.wing_period + 1)
     away = p.atr_stop_mult * atr(bars.high, bars.low, bars.close, p.atr_period)
     reach = np.where(told > 0, bars.close - bottom, top - bars.close)

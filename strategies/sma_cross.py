@@ -12,7 +12,7 @@ from typing import Generic, NamedTuple
 
 from core.domain import Bars, Decision, FloatArray, PositionView, enter, hold
 from strategies.base import BacktestStrategy, BaseStrategy
-from strategies.indicators import atr, sma
+from strategies.indicators import atr, sma, tied
 from strategies.rule import WILDER, StrategyRule, T
 
 
@@ -38,7 +38,9 @@ class Columns(NamedTuple, Generic[T]):
 def columns(bars: Bars, p: Params) -> Columns[FloatArray]:
     """Compute the columns; arrays as long as the bars."""
     fast, slow = sma(bars.close, p.sma_fast), sma(bars.close, p.sma_slow)
-    return Columns(bars.close, fast, slow, atr(bars.high, bars.low, bars.close, p.atr_period))
+    return Columns(
+        bars.close, tied(fast, slow, slow), slow, atr(bars.high, bars.low, bars.close, p.atr_period)
+    )
 
 
 def decide(now: Columns[float], prev: Columns[float], held: PositionView, p: Params) -> Decision:

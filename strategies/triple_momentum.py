@@ -1,7 +1,7 @@
 """Triple momentum (TRIPLE_MOMENTUM): trade when RSI, MACD and the stochastic point the same way.
 
-Entry   flat and the third vote comes in: RSI above 50, MACD above its signal line, stochastic k above d, all
-        for long; or all for short.
+Entry   flat and the third vote comes in: RSI above 50, MACD above its signal line (EMA of 9 bars), stochastic
+        k above d (smoothed over 3 bars), all for long; or all for short. A tie votes for neither.
 Exit    most votes against it; stop `atr_stop_mult` ATRs from the close, take-profit `rr_ratio` times as far.
 Source  the project's documents; Wilder (1978), Appel (2005), Lane's stochastic.
 """
@@ -10,11 +10,9 @@ from __future__ import annotations
 
 from typing import Generic, NamedTuple
 
-import numpy as np
-
 from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold
 from strategies.base import BacktestStrategy, BaseStrategy
-from strategies.indicators import atr, macd, rsi, stochastic
+from strategies.indicators import atr, macd, rsi, side_of, stochastic
 from strategies.rule import MEMORY, WILDER, StrategyRule, T
 
 
@@ -42,7 +40,8 @@ def columns(bars: Bars, p: Params) -> Columns[FloatArray]:
     """Compute the columns; arrays as long as the bars."""
     line, signal = macd(bars.close, p.ema_fast, p.ema_slow, 9)
     k, d = stochastic(bars.high, bars.low, bars.close, p.rsi_period, 3)
-    votes = np.sign(rsi(bars.close, p.rsi_period) - 50.0) + np.sign(line - signal) + np.sign(k - d)
+    votes = side_of(line, signal, bars.close) + side_of(k, d, 100.0)
+    votes += side_of(rsi(bars.close, p.rsi_period), 50.0, 100.0)
     return Columns(bars.close, votes, atr(bars.high, bars.low, bars.close, p.atr_period))
 
 

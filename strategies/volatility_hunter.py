@@ -1,9 +1,8 @@
 """Volatility hunter (VOL_HUNTER): fade a rush that is extreme by two measures at once.
 
-Entry   flat, close below the lower of wide Bollinger Bands and RSI below `rsi_low`: long; above the upper one
-        and RSI above `rsi_high`: short.
-Exit    take-profit at the middle band of the signal bar, and by rule at a close beyond the middle band; stop
-        `atr_stop_mult` ATRs from the close of the signal.
+Entry   flat; close under the lower band, RSI under `rsi_low`: long; over the upper and `rsi_high`: short.
+Exit    take-profit at the middle band of the signal bar; by rule at a close at or beyond the present middle
+        band; stop `atr_stop_mult` ATRs from the close.
 Source  the project's documents; Bollinger (2001), RSI after Wilder (1978).
 """
 
@@ -13,7 +12,7 @@ from typing import Generic, NamedTuple
 
 from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold
 from strategies.base import BacktestStrategy, BaseStrategy
-from strategies.indicators import atr, bollinger, rsi
+from strategies.indicators import atr, bollinger, rsi, tied
 from strategies.rule import WILDER, StrategyRule, T
 
 
@@ -43,8 +42,9 @@ class Columns(NamedTuple, Generic[T]):
 
 def columns(bars: Bars, p: Params) -> Columns[FloatArray]:
     """Compute the columns; arrays as long as the bars."""
-    bands = bollinger(bars.close, p.bb_period, p.bb_std)
-    return Columns(bars.close, *bands, rsi(bars.close, p.rsi_period), atr(*bars[2:5], p.atr_period))
+    mid, *edges = bollinger(bars.close, p.bb_period, p.bb_std)
+    measures = rsi(bars.close, p.rsi_period), atr(*bars[2:5], p.atr_period)
+    return Columns(bars.close, tied(mid, bars.close, bars.close), *edges, *measures)
 
 
 def decide(now: Columns[float], prev: Columns[float], held: PositionView, p: Params) -> Decision:

@@ -1,7 +1,7 @@
 """VWAP bounce (VWAP_BOUNCE): buy the day's average price in a market that is above its longer one.
 
 Entry   flat, close above the rolling VWAP, and the bar dipped to the VWAP of its UTC day but closed above
-        it, as the bar before had: long; all of it from below: short.
+        it, as the bar before had: long; all of it from below: short. The first day, if it is cut, has none.
 Exit    a close beyond the rolling VWAP; stop `atr_stop_mult` ATRs from the close, take `rr_ratio` times that.
 Source  the project's documents; VWAP after Berkowitz, Logue and Noser (1988).
 """
@@ -18,7 +18,7 @@ from strategies.rule import WILDER, StrategyRule, T
 
 
 class Params(NamedTuple):
-    """Periods in bars, the stop in ATRs, the take-profit in multiples of the stop's distance."""
+    """Periods in bars, the stop in ATRs; the price in a VWAP is (high + low + close) / 3 of each bar."""
 
     vwap_period: int = 48
     atr_period: int = 14

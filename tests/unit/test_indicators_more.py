@@ -153,6 +153,21 @@ def test_a_thrust_measures_the_sessions_before_from_this_one_s_open() -> None:
     assert np.isnan(more.thrust(hours(10), opens, high, low, close, 2, 3)[0]).all()
 
 
+def test_sessions_begin_at_every_midnight_and_never_shift_with_the_year() -> None:
+    day = more.DAY
+    ts = day + HOUR * np.arange(48)
+    seven = more.sessions(ts, 7)
+    assert np.flatnonzero(np.diff(seven)).tolist() == [6, 13, 20, 23, 30, 37, 44]
+    assert np.unique(more.sessions(ts, 100)).size == 2
+    for days in (1, 7, 365, 366):
+        assert np.array_equal(
+            np.diff(more.sessions(ts + days * day, 7) > seven[0]), np.diff(seven > seven[0])
+        )
+        assert np.array_equal(more.sessions(ts + days * day, 7) - days * day, seven)
+    weeks = day + 7 * day * np.arange(5)
+    assert np.unique(more.sessions(weeks, 24)).size == 5
+
+
 @pytest.mark.parametrize("length", [0, 1, 2, 5])
 def test_too_short_a_series_gives_only_warm_up(length: int) -> None:
     x, ts = np.linspace(1, 2, length), hours(length) + HOUR

@@ -18,6 +18,7 @@ from core.replay import Account, Feed, replay
 from core.results import RunSpec
 from core.risk_manager import wide_open
 from core.session import LiveDecider, Session
+from core.verify import verify
 from strategies.indicators_more import residual
 from strategies.pairing import Growing, as_of, bind, partner_of
 from strategies.registry import load_strategy
@@ -42,8 +43,34 @@ def test_a_bar_knows_the_partner_s_last_close_and_none_before_its_first() -> Non
     bars, other = closes(1, 2, 3, 4, 5), closes(10, 20, 30, 40, 50)
     kept = np.array([1, 3])
     gappy = other._replace(ts=other.ts[kept], close=other.close[kept])
-    assert np.array_equal(as_of(bars.ts, gappy), [np.nan, 20, 20, 40, 40], equal_nan=True)
-    assert np.isnan(as_of(bars.ts, other.until(0))).all()
+    assert np.array_equal(as_of(bars.ts, gappy).close, [np.nan, 20, 20, 40, 40], equal_nan=True)
+    assert np.isnan(as_of(bars.ts, other.until(0)).close).all()
+
+
+def test_a_partner_that_is_older_than_a_bar_is_not_fresh() -> None:
+    bars, other = closes(*range(1, 9)), closes(*range(10, 90, 10))
+    kept = np.array([1, 2, 6])
+    gappy = other._replace(ts=other.ts[kept], close=other.close[kept])
+    assert as_of(bars.ts, gappy).is_fresh.tolist() == [0, 1, 1, 1, 0, 0, 1, 1]
+    assert not as_of(bars.ts, other.until(0)).is_fresh.any()
+
+
+def test_a_partner_that_died_enters_nothing_and_closes_what_is_held() -> None:
+    bars, params = random_bars(2, 400), LIVELY["PAIRS"]
+    other = partner(bars)
+    dead = other.until(200)
+    last = int(dead.ts[-1])
+    runs = [run_backtest(bars, spec(params), partner=it).records for it in (other, dead)]
+    assert sum(trade.entry_ts > last + 2 * HOUR for trade in runs[0]) > 10
+    # Decided at most a bar after its last, filled at the bar after that.
+    assert max(trade.entry_ts for trade in runs[1]) <= last + 3 * HOUR
+    assert max(trade.exit_ts for trade in runs[1]) <= last + 5 * HOUR
+    assert [t for t in runs[0] if t.exit_ts <= last] == [t for t in runs[1] if t.exit_ts <= last]
+    assert verify(bars, spec(params), bind(load_strategy("PAIRS"), dead), sampled=20).differences == ()
+
+
+def spec(params: dict[str, float]) -> RunSpec:
+    return RunSpec(Series("binanceus", "ETH/USDT", "1h"), "PAIRS", params, Costs(0.001), 10_000.0)
 
 
 def test_later_candles_of_the_partner_change_nothing() -> None:
