@@ -33,8 +33,9 @@ SIZES = """\
 
 An entry loses `risk_per_trade` of equity when its stop is hit at its price, before costs. It is cut to what
 `max_exposure` allows of the whole position's notional, costs included, and to what free cash can pay, and
-rounded down to the lot. Without a stop (GRID_LR alone) it is its share of `max_exposure`. Of these, and of the
-parameters below, which any strategy may be given besides its own, the smallest size counts.
+rounded down to the lot. Without a stop (GRID_LR alone) it is its share of `max_exposure`. The parameters below
+may be given to any strategy besides its own; each of them makes an entry smaller, but for `kelly_cap`, which
+takes the place of `risk_per_trade`.
 
 An entry is refused, and counted under "entries refused", when stop and take-profit do not enclose the close
 with the spread in it or one of them is not above zero (`bracket`: SUPERTREND's line, or the middle band that
@@ -48,9 +49,9 @@ MEANINGS = {
     "max_exposure": "most of equity that a position's notional may be, costs included",
     "vol_target": "annual volatility that a position is to have at most; 0: off",
     "vol_period": "bars that volatility is measured over",
-    "kelly_cap": "most of equity that half of Kelly's fraction may risk; 0: off, the risk is `risk_per_trade`",
+    "kelly_cap": "most of equity that half of Kelly's fraction may risk; 0: off",
     "kelly_trades": "closed trades with a stop before Kelly's fraction counts",
-    "regime_cut": "part of its size that an entry loses in a wild market, half of it in one without direction",
+    "regime_cut": "part of its size that an entry loses in a wild market, half of it in a range",
 }
 """Of the parameters that any strategy may be given."""
 SHOWN, MOST = 180, 7
@@ -98,10 +99,10 @@ def sizes() -> str:
     """Return how entries are sized, and the parameters of it."""
     from core.sizing import CHOICE_BOUNDS, Choices
 
-    rows = [
-        "| `{}` | {:g} | {:g} to {:g} | {} |".format(name, default, *CHOICE_BOUNDS[name], MEANINGS[name])
-        for name, default in Choices._field_defaults.items()
-    ]
+    rows = []
+    for name, default in Choices._field_defaults.items():
+        low, high = CHOICE_BOUNDS[name]
+        rows.append(f"| `{name}` | {default:g} | {low:g} to {high:g} | {MEANINGS[name]} |")
     return SIZES + "\n".join(rows) + "\n"
 
 

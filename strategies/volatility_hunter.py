@@ -42,9 +42,9 @@ class Columns(NamedTuple, Generic[T]):
 
 def columns(bars: Bars, p: Params) -> Columns[FloatArray]:
     """Compute the columns; arrays as long as the bars."""
-    mid, *edges = bollinger(bars.close, p.bb_period, p.bb_std)
-    measures = rsi(bars.close, p.rsi_period), atr(*bars[2:5], p.atr_period)
-    return Columns(bars.close, tied(mid, bars.close, bars.close), *edges, *measures)
+    mid, upper, lower = bollinger(bars.close, p.bb_period, p.bb_std)
+    bands = tied(mid, bars.close, bars.close), upper, lower
+    return Columns(bars.close, *bands, rsi(bars.close, p.rsi_period), atr(*bars[2:5], p.atr_period))
 
 
 def decide(now: Columns[float], prev: Columns[float], held: PositionView, p: Params) -> Decision:

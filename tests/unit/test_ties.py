@@ -32,7 +32,7 @@ def ticks(seed: int, length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def bars_of(high: np.ndarray, low: np.ndarray, close: np.ndarray) -> Bars:
     stamps = START + HOUR * np.arange(close.size, dtype=np.int64)
     opens = np.concatenate([close[:1], close[:-1]])
-    return Bars(stamps, *(column / TICK for column in (opens, high, low, close)), np.ones(close.size))
+    return Bars(stamps, opens / TICK, high / TICK, low / TICK, close / TICK, np.ones(close.size))
 
 
 def exact_stochastic(high: np.ndarray, low: np.ndarray, close: np.ndarray) -> list[int]:
