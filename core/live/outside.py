@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from core.live.ledger import EXACT, ZERO, assets_of
+from core.live.ledger import ZERO, assets_of
+from core.money import minus, plus
 from core.portfolio import Portfolio
 from db.journal_rows import money_text
 
@@ -36,10 +37,10 @@ def held_outside(
     own: defaultdict[str, Decimal] = defaultdict(Decimal, {quote: portfolio.cash})
     for symbol in sorted({symbol for _, symbol in portfolio.held()}):
         base = assets_of(symbol)[0]
-        own[base] = EXACT.add(own[base], portfolio.amount(symbol))
+        own[base] = plus(own[base], portfolio.amount(symbol))
     found = []
     for asset in sorted(totals.keys() | own.keys()):
-        amount = EXACT.subtract(totals.get(asset, ZERO), own[asset])
+        amount = minus(totals.get(asset, ZERO), own[asset])
         if amount:
             found.append(Outside(asset, amount, _value(asset, amount, quote, price)))
     return found
