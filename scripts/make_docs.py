@@ -33,9 +33,9 @@ SIZES = """\
 
 An entry loses `risk_per_trade` of equity when its stop is hit at its price, before costs. It is cut to what
 `max_exposure` allows of the whole position's notional, costs included, and to what free cash can pay, and
-rounded down to the lot. Without a stop (GRID_LR alone) it is its share of `max_exposure`. The parameters below
-may be given to any strategy besides its own; each of them makes an entry smaller, but for `kelly_cap`, which
-takes the place of `risk_per_trade`.
+rounded down to the lot. Without a stop (GRID_LR alone) it is its share of `max_exposure`. The parameters
+below may be given to any strategy besides its own; each of them makes an entry smaller, but for `kelly_cap`,
+which takes the place of `risk_per_trade`.
 
 An entry is refused, and counted under "entries refused", when stop and take-profit do not enclose the close
 with the spread in it or one of them is not above zero (`bracket`: SUPERTREND's line, or the middle band that
