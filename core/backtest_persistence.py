@@ -144,7 +144,7 @@ def _provenance(result: BacktestResult) -> dict[str, Any]:
         "data_bars": result.data.bars,
         "data_gaps": result.data.gaps,
         "data_sha256": result.data.sha256,
-        "code_version": code_version(),
+        "code_version": code_version(result.made_by),
         "engine": result.engine,
     }
 

@@ -83,6 +83,7 @@ def simulate(bars: Bars, spec: RunSpec, strategy: Strategy, data: DataRange | No
         make_trades=lambda: trades,
         equity=equity,
         refusals=count_refusals(runner),
+        made_by=(__name__, *strategy.modules),
     )
 
 

@@ -47,6 +47,7 @@ def simulate_fast(
         make_trades=partial(trades_table, run.trades, bars),
         equity=run.curve,
         refusals=_refusals(run.book),
+        made_by=(__name__, *strategy.modules),
     )
 
 

@@ -10,7 +10,7 @@ from core.errors import NoDataError
 from core.multi_backtester import runner
 from core.results import BacktestResult, TradeRecord, describe_data
 from core.sql_data_source import SQLDataSource
-from core.version import code_version
+from core.version import code_version, same_code
 
 
 class Rerun(NamedTuple):
@@ -19,7 +19,8 @@ class Rerun(NamedTuple):
     stored: StoredRun
     again: BacktestResult
     same_candles: bool
-    same_code: bool
+    same_code: bool | None
+    """None when the run was saved with a hash of other files, by an earlier version, or with none."""
     difference: str | None
     """The first field that differs, in words; None when all trades and the final equity are identical."""
 
@@ -41,7 +42,7 @@ def rerun(run_id: int, db_url: str | None = None) -> Rerun:
         stored=stored,
         again=again,
         same_candles=describe_data(bars, stored.series).sha256 == stored.data.sha256,
-        same_code=code_version() == stored.code_version,
+        same_code=same_code(code_version(again.made_by), stored.code_version),
         difference=first_difference(stored, again),
     )
 

@@ -111,6 +111,8 @@ class BacktestResult:
     """Equity at each bar's close."""
     refusals: Mapping[str, int] = field(default_factory=dict)
     """Entries that were wanted and not made, counted by reason."""
+    made_by: tuple[str, ...] = ()
+    """The modules whose code made it: the engine's and the strategy's (core.version)."""
 
     @cached_property
     def trades(self) -> pd.DataFrame:

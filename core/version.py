@@ -1,20 +1,130 @@
-"""Which code this is: the project's version and a fingerprint of the sources that make the numbers."""
+"""Which code made a number: the project's version, and a hash of just the sources that the number came from.
+
+Covered are the files of the modules named, and of all that they import, functions' own imports too, but not
+what only a type checker reads; and the versions of the libraries among them. A comment in one of these files
+counts, since whole files are hashed: that needs no judgement of what is code, and is the same with every
+Python. What no number comes from (NO_NUMBERS) is left out.
+"""
 
 from __future__ import annotations
 
+import ast
 import hashlib
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
 VERSION = "0.1.0"
 ROOT = Path(__file__).resolve().parents[1]
+KIND = f"{VERSION}+made."
+"""What a hash of this kind begins with; runs of before have `0.1.0+`, and a hash of other files."""
+
+NO_NUMBERS = (
+    *("core.errors", "core.version", "core.data_source", "core.sql_data_source", "core.ccxt_data_source"),
+    *("core.exchange_client", "core.exchange", "core.column_cache", "core.backtest_persistence"),
+    *("strategies.registry", "db"),
+)
+"""Modules, and packages, that fetch candles, keep results, word errors and name strategies. What candles
+a run saw has a hash of its own."""
+
+DISTRIBUTIONS = {"talib": "TA-Lib"}
+"""Libraries that are not called as they are imported."""
 
 
-def code_version(root: Path = ROOT) -> str:
-    """Return `0.1.0+` and 12 hex digits of the SHA-256 over core/*.py and strategies/*.py.
+class _Source(NamedTuple):
+    sha256: str
+    imports: frozenset[str]
+
+
+def code_version(modules: Iterable[str], root: Path = ROOT) -> str:
+    """Return the version and 12 hex digits of the SHA-256 over what these modules are made of.
 
     Two checkouts with the same sources agree, whether or not they are under version control.
     """
     digest = hashlib.sha256()
-    for path in sorted([*root.glob("core/*.py"), *root.glob("strategies/*.py")]):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return f"{VERSION}+{digest.hexdigest()[:12]}"
+    for line in _covered(tuple(sorted(set(modules))), root):
+        digest.update(line.encode() + b"\n")
+    return f"{KIND}{digest.hexdigest()[:12]}"
+
+
+def same_code(one: str | None, other: str | None) -> bool | None:
+    """Tell whether two runs had the same code; None when they cannot be compared."""
+    if one is None or other is None or not (one.startswith(KIND) and other.startswith(KIND)):
+        return None
+    return one == other
+
+
+def sources(modules: Iterable[str], root: Path = ROOT) -> dict[str, Path]:
+    """Return the project's modules that these are made of, themselves included, with their files."""
+    known: dict[str, Path] = {}
+    left = list(modules)
+    while left:
+        name = left.pop()
+        path = None if name in known or _is_left_out(name) else _file(name, root)
+        if path is not None:
+            known[name] = path
+            left += [*_source(path, name).imports, *_parents(name)]
+    return known
+
+
+# A process does not see its own sources change: it runs what it has loaded.
+@cache
+def _covered(modules: tuple[str, ...], root: Path) -> tuple[str, ...]:
+    files = sources(modules, root)
+    read = {name: _source(path, name) for name, path in files.items()}
+    imports = {name for source in read.values() for name in source.imports}
+    foreign = {name.partition(".")[0] for name in imports if _file(name.partition(".")[0], root) is None}
+    libraries = {name: _version(name) for name in foreign - sys.stdlib_module_names}
+    return (
+        *(f"{name} {read[name].sha256}" for name in sorted(read)),
+        *(f"{name} {libraries[name]}" for name in sorted(libraries)),
+    )
+
+
+@cache
+def _source(path: Path, name: str) -> _Source:
+    text = path.read_bytes()
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    return _Source(hashlib.sha256(text).hexdigest(), frozenset(_imports(ast.parse(text), package)))
+
+
+def _imports(node: ast.AST, package: str) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        base = ".".join(package.split(".")[: package.count(".") + 2 - node.level]) if node.level else ""
+        module = ".".join(filter(None, (base, node.module)))
+        yield module
+        # `from core import fills` names a module, `from core.fills import fill` does not: whoever has a file.
+        yield from (f"{module}.{alias.name}" for alias in node.names)
+    elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+        for otherwise in node.orelse:
+            yield from _imports(otherwise, package)
+    else:
+        for child in ast.iter_child_nodes(node):
+            yield from _imports(child, package)
+
+
+def _file(name: str, root: Path) -> Path | None:
+    folder = root.joinpath(*name.split("."))
+    candidates = folder.with_suffix(".py"), folder / "__init__.py"
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _parents(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def _is_left_out(name: str) -> bool:
+    return any(name == module or name.startswith(f"{module}.") for module in NO_NUMBERS)
+
+
+def _version(library: str) -> str:
+    try:
+        return metadata.version(DISTRIBUTIONS.get(library, library))
+    except metadata.PackageNotFoundError:
+        return "not installed"

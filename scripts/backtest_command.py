@@ -36,6 +36,12 @@ from strategies.registry import REGISTRY, load_strategy
 
 EXCHANGE_LIMIT = 1000
 """Bars asked of the exchange when no limit is given."""
+CODE = {
+    True: "identical",
+    False: "changed since then",
+    None: "not comparable: it was saved without the hash of just the code that made it",
+}
+"""How the code of a run that is repeated stands to that of then."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -238,7 +244,7 @@ def run_again(args: argparse.Namespace) -> int:
     then = f"saved {format_time(again.stored.created_at)} UTC by {again.stored.engine}"
     print(f"\nrun {args.rerun}, {then}")
     print(f"candles: {'identical' if again.same_candles else 'CHANGED since then'}")
-    print(f"code: {'identical' if again.same_code else 'changed since then'}")
+    print(f"code: {CODE[again.same_code]}")
     trades = len(again.stored.trades)
     print(f"trades: {f'all {trades} identical' if again.difference is None else again.difference}")
     return 0 if again.difference is None else 1

@@ -209,6 +209,12 @@ def check_orders(args: argparse.Namespace, settings: Settings) -> None:
         )
 
 
+def _modules(wanted: Sequence[PlannedRun]) -> tuple[str, ...]:
+    """Return the modules that an account's numbers are made in."""
+    rules = {name for member in wanted for name in load_strategy(member.strategy).modules}
+    return "core.live.loop", "core.live.paper_desk", "core.live.exchange_desk", *sorted(rules)
+
+
 def _begin_run(given: Opening, session: Session, desk: PaperDesk | ExchangeDesk) -> RunBook:
     args, cash = given.args, session.portfolio.deposits
     run_id = live.start_run(
@@ -216,7 +222,7 @@ def _begin_run(given: Opening, session: Session, desk: PaperDesk | ExchangeDesk)
         args.account,
         "paper" if args.orders == "paper" else "live",
         pid=os.getpid(),
-        code_version=code_version(),
+        code_version=code_version(_modules(given.wanted)),
         settings={"members": [member._asdict() for member in given.wanted], "cash": cash},
         now=now_ms(),
     )

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Generic, NamedTuple
 
 from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold
-from core.ensemble.ensemble import BOUNDS, Params, combine, history_of, longest
+from core.ensemble.ensemble import BOUNDS, KINDS, Params, combine, history_of, longest
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators import atr
 from strategies.rule import StrategyRule, T
@@ -57,6 +57,7 @@ RULE = StrategyRule(
     longest=longest,
     bounds=BOUNDS,
     history=history_of,
+    follows=tuple(KINDS),
 )
 
 

@@ -43,6 +43,12 @@ class Strategy(NamedTuple):
     backtest: Any
     live: Any
 
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Return the modules that its rule is in, and those of the strategies that it follows."""
+        followed = (f"strategies.{REGISTRY[name]}" for name in self.rule.follows)
+        return self.rule.decide.__module__, *followed
+
 
 def canonical_name(name: str) -> str:
     """Return the registry's spelling of `TREND_EMA`, `trend_ema` or a module name. Raises UsageError."""

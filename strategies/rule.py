@@ -67,6 +67,8 @@ class StrategyRule:
     """params -> bars that a live window needs, where that is not `MEMORY` times the longest period."""
     partner: Callable[[str], str] | None = None
     """symbol -> another whose closes `columns` takes as a third argument; strategies.pairing binds them."""
+    follows: tuple[str, ...] = ()
+    """Other strategies, by name, whose rules this one runs."""
 
     def make_params(self, given: Mapping[str, object]) -> Any:
         """Return the rule's own parameters with defaults filled in. Raises UsageError naming every problem.

@@ -46,7 +46,7 @@ def test_a_saved_run_comes_back_whole(db_url: str, result: BacktestResult) -> No
     assert run.summary == result.summary
     assert run.spec == result.spec
     assert run.data == result.data
-    assert (run.engine, run.code_version) == (result.engine, code_version())
+    assert (run.engine, run.code_version) == (result.engine, code_version(result.made_by))
     assert run.series == SERIES
 
 
@@ -103,6 +103,19 @@ def test_a_rerun_on_the_same_candles_is_identical(db_url: str, result: BacktestR
     assert again.same_candles
     assert again.same_code
     assert again.difference is None
+
+
+@pytest.mark.parametrize("then", [None, "0.1.0+0123456789ab"])
+def test_code_of_a_run_saved_with_another_hash_is_not_said_to_be_the_same_or_not(
+    db_url: str, result: BacktestResult, then: str | None
+) -> None:
+    run_id = save_result(result, db_url)
+    with open_engine(db_url).begin() as connection:
+        connection.execute(text("UPDATE backtest_runs SET code_version = :then"), {"then": then})
+    again = rerun(run_id, db_url)
+    assert again.same_code is None
+    assert again.difference is None
+    assert load_run(run_id, db_url).code_version == then
 
 
 def test_a_rerun_notices_changed_candles_and_names_the_first_difference(
