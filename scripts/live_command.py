@@ -138,10 +138,12 @@ def give(args: argparse.Namespace, name: str) -> int:
     newest_run(engine, args.account)
     file = database_file(engine)
     if file is not None and holder(file, args.account) is None:
-        raise RefusedError(
-            f"no loop runs on account {args.account}, nothing was done: start one, or let one look at the "
-            f"market carry the command out, run_live.py --once {_typed(args, name)}"
+        more = (
+            ""
+            if name == "stop"
+            else f"; with one look at the market: run_live.py --once {_typed(args, name)}"
         )
+        raise RefusedError(f"no loop runs on account {args.account}: nothing was done{more}")
     command = store(engine, args, name)
     until = time.monotonic() + ANSWER
     while (outcome := live.outcome_of(engine, command)) is None and time.monotonic() < until:

@@ -1,0 +1,235 @@
+"""What an account made is shown, and an account begins anew without anything being lost."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.domain import Bars, Series
+from core.errors import DatabaseError, NoDataError, RefusedError, UsageError
+from core.execution import Plan
+from core.live.books import check_books
+from core.live.feed import Feed
+from core.live.lock import AccountLock
+from core.live.loop import Loop
+from core.live.run_book import RunBook
+from core.session import LiveDecider
+from db import live
+from db.archive import copy_account, count_rows
+from db.base import open_engine
+from db.init_db import init_db
+from db.journal import open_journal, read_journal
+from db.live_history import closed_trades
+from scripts import archive_account, live_status, run_live, show_trades
+from tests.desk_help import Account
+from tests.markets import HOUR, START
+from tests.scripted import SCRIPTED
+from tests.stored import url_of
+
+BTC = Series("x", "BTC/USDT", "1h")
+LONG, FLAT = 1.0, 3.0
+ORDERS = {3: LONG, 6: FLAT, 8: LONG, 11: FLAT, 14: LONG}
+"""By bar: two closed trades and one position; the price is 100 and 102 from bar 10 on."""
+
+
+def trade(database: Path, name: str = "paper", mode: str = "paper") -> None:
+    """Let an account trade as the loop does, with everything on the disk."""
+    engine = init_db(url_of(database))
+    price = np.where(np.arange(18) >= 10, 102.0, 100.0)
+    volume = np.array([ORDERS.get(bar, 0.0) for bar in range(18)])
+    bars = Bars(START + HOUR * np.arange(18), price, price + 1, price - 1, price, volume)
+    with AccountLock(database, name) as lock, closing(open_journal(url_of(database), name)) as journal:
+        journal.claim(f"{name}-1", 1)
+        lock.sign(f"{name}-1", 1)
+        account = Account(journal)
+        deciding = SCRIPTED.live({"params": {"stop_away": 50.0, "take_away": 50.0}})
+        plan = Plan("1h", SCRIPTED.rule.sizing(deciding.params))
+        account.session.add("SCRIPTED", BTC.symbol, plan, LiveDecider(BTC.symbol, deciding))
+        account.session.portfolio.mark(BTC.symbol, 100.0)
+        account.open()
+        run = live.start_run(engine, name, mode, pid=1, code_version="x", settings={}, now=1)
+        book = RunBook(engine, name, run, account.snapshot)
+
+        def read(series: Series, start: int, end: int) -> Bars:
+            first, stop = np.searchsorted(bars.ts, [start, end])
+            return bars.until(int(stop)).since(int(first))
+
+        loop = Loop("x", account.session, Feed(read, [BTC], {BTC: START + HOUR}), book, str, account.desk)
+        for bar in range(2, 18):
+            loop.step(START + (bar + 1) * HOUR)
+        live.end_run(engine, run, "told to stop", 5)
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def traded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    database = tmp_path_factory.mktemp("traded") / "hot.db"
+    trade(database)
+    trade(database, "other")
+    return database
+
+
+@pytest.fixture
+def database(traded: Path, tmp_path: Path) -> Path:
+    """A copy of what the accounts paper and other made."""
+    with closing(sqlite3.connect(traded)) as source, closing(sqlite3.connect(tmp_path / "hot.db")) as copy:
+        source.backup(copy)
+    return tmp_path / "hot.db"
+
+
+def rows(database: Path, account: str) -> dict[str, int]:
+    return count_rows(database, account)
+
+
+def test_trades_results_and_fees_of_an_account_are_shown(
+    database: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = open_engine(url_of(database))
+    first, second = closed_trades(engine, "paper")
+    engine.dispose()
+    # From the candles: bought at 100, sold at 100 and at 102, with a thousandth of the notional as fee.
+    assert (first.entry_price, first.exit_price, second.exit_price) == (100.0, 100.0, 102.0)
+    assert first.gross == 0
+    assert second.gross == 2 * second.amount
+    assert float(second.fees) == pytest.approx(0.202 * float(second.amount))
+    assert show_trades.main(["--db-url", url_of(database)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "account paper: 2 closed trades, 5 fills"
+    assert lines[2].split()[-3:] == ["profit", "fees", "paid"]
+    assert lines[3].split()[:4] == ["SCRIPTED", "5", "2", "50.00"]
+    assert lines[3].endswith(" USDT")
+    assert lines[4].startswith("open: SCRIPTED long ")
+    profit = float(second.gross - second.fees)
+    assert lines[-1].split()[:3] == ["SCRIPTED", "BTC/USDT", "long"]
+    assert lines[-1].endswith(f" {profit:,.2f}")
+
+
+def test_the_newest_trades_are_shown_and_all_are_in_the_document(
+    database: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = tmp_path / "trades.json"
+    url = ["--db-url", url_of(database)]
+    assert show_trades.main([*url, "--limit", "1", "--json", str(document)]) == 0
+    said = capsys.readouterr().out
+    assert said.splitlines()[-1] == "… and 1 older trades: --limit 2 shows them"
+    contents = json.loads(document.read_text())
+    assert [row["exit_price"] for row in contents["trades"]] == [100.0, 102.0]
+    assert len(contents["fees"]) == 5
+    assert show_trades.main([*url, "--json", "-", "--strategy", "mr_bb"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"account": "paper", "trades": [], "fees": []}
+    assert show_trades.main([*url, "--symbol", "ETH/USDT"]) == 0
+    assert capsys.readouterr().out == "account paper: 0 closed trades, 0 fills\n"
+
+
+def test_an_account_that_does_not_exist_is_named_with_those_that_do(database: Path) -> None:
+    for command in (show_trades, archive_account):
+        with pytest.raises(
+            UsageError, match=r"unknown account 'papper': did you mean paper\? known: other, paper"
+        ):
+            command.main(["--account", "papper", "--db-url", url_of(database)])
+
+
+def test_an_archived_account_stays_readable_and_its_name_begins_anew(
+    database: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, others = rows(database, "paper"), rows(database, "other")
+    target = tmp_path / "kept" / "first.db"
+    assert (
+        archive_account.main(["--account", "paper", "--to", str(target), "--db-url", url_of(database)]) == 0
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("account paper: 1 runs, 2 trades, 5 fills, ")
+    assert lines[0].endswith(f"journal entries moved to {target}")
+    assert lines[3].startswith("it held SCRIPTED long ")
+    assert rows(database, "paper") == {}
+    assert rows(database, "other") == others
+    assert rows(target, "paper") == before
+    with closing(read_journal(url_of(target), "paper")) as journal:
+        assert check_books(journal) == []
+    assert show_trades.main(["--db-url", url_of(target)]) == 0
+    assert "2 closed trades, 5 fills" in capsys.readouterr().out
+    assert run_live.main(["--status", "--db-url", url_of(target)]) == 0
+    assert "checked: unbroken" in capsys.readouterr().out
+    trade(database)
+    assert rows(database, "paper").keys() == before.keys()
+    with pytest.raises(DatabaseError, match="exists and is left as it is"):
+        archive_account.main(["--account", "paper", "--to", str(target), "--db-url", url_of(database)])
+    assert rows(database, "paper") != {}
+
+
+def test_an_archive_has_a_file_of_its_own_beside_the_database(
+    database: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert archive_account.main(["--account", "other", "--db-url", url_of(database)]) == 0
+    (target,) = (database.parent / "archive").glob("other-*.db")
+    assert str(target) in capsys.readouterr().out
+    assert rows(target, "other") != {}
+
+
+def test_nothing_is_deleted_without_being_told_to(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    url = ["--account", "paper", "--db-url", url_of(database)]
+    assert archive_account.main([*url, "--delete-for-good"]) == 0
+    assert "5 fills, " in capsys.readouterr().out
+    assert rows(database, "paper") == {}
+    assert not (database.parent / "archive").exists()
+    with pytest.raises(SystemExit):
+        archive_account.main([*url, "--delete-for-good", "--to", "x.db"])
+
+
+def test_a_copy_that_differs_leaves_the_account_where_it_was(
+    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from db import archive
+
+    before, whole = rows(database, "paper"), archive._copy
+
+    def forgetful(name: str, where: str) -> str:
+        return whole(name, where) + (" AND id > 1" if name == "live_trades" else "")
+
+    monkeypatch.setattr(archive, "_copy", forgetful)
+    with pytest.raises(DatabaseError, match="the copy of live_trades in .* differs"):
+        copy_account(database, "paper", tmp_path / "half.db")
+    assert rows(database, "paper") == before
+
+
+def test_an_account_that_runs_is_not_archived(database: Path) -> None:
+    with AccountLock(database, "paper"), pytest.raises(DatabaseError, match="stop it first"):
+        archive_account.main(["--account", "paper", "--db-url", url_of(database)])
+    assert rows(database, "paper") != {}
+
+
+def test_an_account_with_open_orders_at_an_exchange_is_not_archived(database: Path) -> None:
+    run = "UPDATE live_runs SET mode = 'live' WHERE account = 'paper'"
+    order = (
+        "UPDATE orders SET state = 'open' WHERE client_order_id = "
+        "(SELECT max(client_order_id) FROM orders WHERE account = 'paper' AND state = 'filled')"
+    )
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute(run)
+        connection.execute(order)
+        connection.commit()
+    with pytest.raises(RefusedError, match="1 orders of account paper may be open at the exchange"):
+        archive_account.main(["--account", "paper", "--db-url", url_of(database)])
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("UPDATE orders SET state = 'filled'")
+        connection.commit()
+    assert archive_account.main(["--account", "paper", "--db-url", url_of(database)]) == 0
+
+
+def test_accounts_are_kept_in_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = init_db("sqlite://")
+    live.start_run(engine, "paper", "paper", pid=1, code_version="x", settings={}, now=1)
+    monkeypatch.setattr(live_status, "existing", lambda _: engine)
+    with pytest.raises(UsageError, match="an account is kept in a file"):
+        archive_account.main(["--account", "paper", "--db-url", "sqlite://"])
+
+
+def test_before_any_account_has_run_the_way_to_start_one_is_said(tmp_path: Path) -> None:
+    init_db(url_of(tmp_path / "empty.db")).dispose()
+    with pytest.raises(NoDataError, match=r"start it with run_live\.py"):
+        show_trades.main(["--db-url", url_of(tmp_path / "empty.db")])
