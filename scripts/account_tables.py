@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import IO
 
-from core.money import minus, total
+from core.money import minus, signed, total
 from core.reports.table import number, print_table
 from core.utils import format_time
 from db.journal_rows import money_text
@@ -50,18 +50,25 @@ def _by_asset(fees: Iterable[PaidFee]) -> str:
 
 
 def print_closed_trades(trades: Iterable[ClosedTrade], *, file: IO[str] | None = None) -> None:
-    """Print one row per trade, in the order given."""
-    headings = ["strategy", "symbol", "side", "entry (UTC)", "exit (UTC)", "reason"]
-    headings += ["amount", "entry price", "exit price", "fees", "profit"]
+    """Print one row per trade, in the order given; its profit is after fees, a short's size negative."""
+    headings = ["strategy", "symbol", "exit (UTC)", "held", "reason"]
+    headings += ["size", "entry price", "exit price", "profit"]
     rows = [
         [
-            *(trade.strategy, trade.symbol, trade.side.lower()),
-            *(format_time(trade.entry_ts), format_time(trade.exit_ts), trade.reason),
-            money_text(trade.amount),
+            *(trade.strategy, trade.symbol, format_time(trade.exit_ts), _held(trade), trade.reason),
+            money_text(signed(-1 if trade.side == "SHORT" else 1, trade.amount)),
             *(f"{price:,.8g}" for price in (trade.entry_price, trade.exit_price)),
-            number(float(trade.fees)),
             number(float(minus(trade.gross, trade.fees))),
         ]
         for trade in trades
     ]
-    print_table(headings, rows, left=6, file=file)
+    print_table(headings, rows, left=5, file=file)
+
+
+def _held(trade: ClosedTrade) -> str:
+    """Return how long a trade lasted, in its largest unit that is not below one."""
+    minutes = (trade.exit_ts - trade.entry_ts + 1) / 60_000
+    for unit, size in (("d", 1440), ("h", 60)):
+        if minutes >= size:
+            return f"{minutes / size:.3g} {unit}"
+    return f"{minutes:.3g} min"

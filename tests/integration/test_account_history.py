@@ -105,7 +105,7 @@ def test_trades_results_and_fees_of_an_account_are_shown(
     assert lines[3].endswith(" USDT")
     assert lines[4].startswith("open: SCRIPTED long ")
     profit = float(second.gross - second.fees)
-    assert lines[-1].split()[:3] == ["SCRIPTED", "BTC/USDT", "long"]
+    assert lines[-1].split()[:6] == ["SCRIPTED", "BTC/USDT", "2023-11-15", "10:00", "3", "h"]
     assert lines[-1].endswith(f" {profit:,.2f}")
 
 
@@ -192,7 +192,7 @@ def test_a_copy_that_differs_leaves_the_account_where_it_was(
         return whole(name, where) + (" AND id > 1" if name == "live_trades" else "")
 
     monkeypatch.setattr(archive, "_copy", forgetful)
-    with pytest.raises(DatabaseError, match="the copy of live_trades in .* differs"):
+    with pytest.raises(DatabaseError, match=r"the copy of live_trades in .* differs"):
         copy_account(database, "paper", tmp_path / "half.db")
     assert rows(database, "paper") == before
 
