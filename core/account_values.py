@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
 from core import fills
-from core.money import NOTHING, minus
-from core.orders import Intent
+from core.lots import Holding
+from core.money import NOTHING, decimal_of, minus, plus, times, total
+from core.orders import Intent, Purpose
 
 Held = tuple[str, str]
 """Strategy and symbol."""
@@ -42,6 +44,30 @@ class Pending:
     """Quote units kept for them."""
 
 
+@dataclass(slots=True)
+class Exposed:
+    """Notional of one strategy in one symbol, quote units."""
+
+    held: Decimal = NOTHING
+    """Lots at the last price, long and short added up …"""
+    short: Decimal = NOTHING
+    """… and the short ones alone."""
+    asked: Decimal = NOTHING
+    """Entries approved and not filled …"""
+    reserve: Decimal = NOTHING
+    """… and the cash kept for them."""
+    leaving: Decimal = NOTHING
+    """What is about to be closed, at the last price."""
+
+    def after(self) -> Decimal:
+        """Return what is held once all of it is done."""
+        return total((self.held, self.leaving.copy_negate(), self.asked))
+
+    def kept(self, commission: float) -> Decimal:
+        """Return the cash that entries need beyond what is closed before them brings, commission paid."""
+        return minus(self.reserve, minus(self.leaving, times(self.leaving, decimal_of(commission))))
+
+
 class Snapshot(NamedTuple):
     """An account at one moment, open and reserved orders counted as if they were filled."""
 
@@ -67,3 +93,26 @@ def counted(record: Record, result: float) -> Record:
     book[0, fills.WINS : fills.LOST + 1] = record
     fills.count_trade(book, result)
     return tuple(book[0, fills.WINS : fills.LOST + 1].tolist())
+
+
+def exposed(
+    holdings: Mapping[Held, Holding], pending: Iterable[Pending], marks: Mapping[str, float]
+) -> dict[Held, Exposed]:
+    """Return the notional that each strategy has in each symbol, and on its way in and out, exact.
+
+    Raises KeyError when what is held has no price.
+    """
+    found: defaultdict[Held, Exposed] = defaultdict(Exposed)
+    for held, holding in holdings.items():
+        for lot in holding.lots:
+            notional = times(lot.amount, decimal_of(marks[held[1]]))
+            found[held].held = plus(found[held].held, notional)
+            found[held].short = plus(found[held].short, notional if lot.side < 0 else NOTHING)
+    for one in pending:
+        intent, some = one.intent, found[one.intent.strategy, one.intent.symbol]
+        some.reserve = plus(some.reserve, one.reserve)
+        if intent.purpose is Purpose.ENTRY:
+            some.asked = plus(some.asked, times(one.left, intent.price))
+        else:
+            some.leaving = plus(some.leaving, times(one.left, decimal_of(marks[intent.symbol])))
+    return found

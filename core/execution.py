@@ -192,7 +192,8 @@ class Executor:
         if intent.key in self.portfolio.pending:
             return []
         mark = self.portfolio.marks.get(intent.symbol, NAN)
-        outcome = self.risk.approve(intent, self.portfolio.snapshot(), mark, intent.created_at)
+        account = self.portfolio.snapshot((intent.strategy, intent.symbol))
+        outcome = self.risk.approve(intent, account, mark, intent.created_at)
         if isinstance(outcome, Approved):
             self.portfolio.reserve(outcome)
             refused = self.gateway.submit(outcome)

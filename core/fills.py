@@ -13,8 +13,9 @@ Backtesting.py's broker (0.6.6), because equality is equality with that:
 4. Commission is a rate of notional on entry and on exit, taken from cash at once.
 5. A target nearer to flat than what is held closes the oldest lots first, the last of them in part, sizes
    rounded down to the lot; a target further away adds a lot. (`Trade.close` of a portion; `_reduce_trade`.)
-6. An entry that free cash cannot pay at the open, commission included, is refused. Free cash counts open
-   lots at this bar's close, as Backtesting.py does; for unleveraged longs the close cancels out.
+6. An entry is sized by what the exits asked for with it leave: a reversal like an entry from flat. One that
+   free cash cannot pay at the open, commission included, is refused. Free cash counts open lots at this
+   bar's close, as Backtesting.py does; for unleveraged longs the close cancels out.
 7. When equity at a close is not positive, everything is closed at that close and the run is over.
 8. What is open after the last bar is closed at its close (docs/decisions/0002, where Backtesting.py's own
    `finalize_trades` is not followed).
@@ -113,6 +114,18 @@ def free_cash(book: FloatArray, close: float) -> float:
     for k in range(HELD, HELD + int(book[0, LOTS])):
         bound += abs(book[k, SIZE]) * close
     return equity(book, close) - bound
+
+
+def after_exits(book: FloatArray, close: float, costs: Costs) -> Account:
+    """Return the account as the exits asked for leave it, filled at this close, commission paid."""
+    worth, free = equity(book, close), free_cash(book, close)
+    for k in range(HELD, HELD + int(book[0, LOTS])):
+        if book[k, EXIT] != 0.0:
+            notional = float(book[k, EXIT_SIZE] * close)
+            worth -= notional * costs.commission
+            free += notional - notional * costs.commission
+    record = float(book[0, WINS]), float(book[0, LOSSES]), float(book[0, GAINED]), float(book[0, LOST])
+    return Account(worth, free, record[0], record[1], record[2], record[3])
 
 
 def view(book: FloatArray, i: int) -> PositionView:
@@ -292,7 +305,7 @@ def ask(
     if side != held.side:
         ask_exits(book, exit_reason(want.reason, side != 0, Reason.REVERSE), -1)
         if side != 0:
-            ask_entry(book, want, 0, close, free_cash(book, close), sizing, costs)
+            ask_entry(book, want, 0, close, after_exits(book, close, costs), sizing, costs)
     elif side != 0:
         for k in range(HELD, HELD + int(book[0, LOTS])):
             book[k, STOP] = want.stop
@@ -300,7 +313,7 @@ def ask(
         more = abs(want.target) - abs(held.target)
         if more > SAME_TARGET:
             part = Decision(side * more, want.stop, want.take, want.reason, 0)
-            ask_entry(book, part, 0, close, free_cash(book, close), sizing, costs)
+            ask_entry(book, part, 0, close, after_exits(book, close, costs), sizing, costs)
         elif more < -SAME_TARGET:
             ask_less(book, -more, sizing)
 
@@ -358,22 +371,21 @@ def ask_rungs(
     wanted = 0
     for rung in range(MOST_LOTS - 1):
         wanted += (want.rungs >> rung) & 1
-    cash = free_cash(book, close)
+    left = after_exits(book, close, costs)
     for rung in range(MOST_LOTS - 1):
         if (opening >> rung) & 1:
             share = Decision(want.target / wanted, want.stop, want.take, want.reason, want.rungs)
-            cash -= ask_entry(book, share, rung, close, cash, sizing, costs) * close
+            cost = ask_entry(book, share, rung, close, left, sizing, costs) * close
+            left = Account(left.equity, left.cash - cost, left.wins, left.losses, left.gained, left.lost)
 
 
 def ask_entry(
-    book: FloatArray, want: Decision, rung: int, close: float, cash: float, sizing: Sizing, costs: Costs
+    book: FloatArray, want: Decision, rung: int, close: float, account: Account, sizing: Sizing, costs: Costs
 ) -> float:
     """Ask for one entry, or count its refusal; return the size asked for, unsigned."""
     if book[0, LOTS] + book[0, ASKED] >= MOST_LOTS:
         book[0, REFUSED + code(Refusal.LOTS)] += 1
         return 0.0
-    record = float(book[0, WINS]), float(book[0, LOSSES]), float(book[0, GAINED]), float(book[0, LOST])
-    account = Account(equity(book, close), cash, record[0], record[1], record[2], record[3])
     units, refusal = size_entry(want, close, account, sizing, costs)
     if code(refusal) != 0:
         book[0, REFUSED + code(refusal)] += 1

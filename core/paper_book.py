@@ -10,7 +10,7 @@ from typing import NamedTuple
 from core import fills
 from core.domain import MOST_LOTS, Bar, FloatArray, Reason
 from core.lots import LOT_LEG, lot_id
-from core.money import float_of
+from core.money import NOTHING, float_of
 from core.orders import Approved, Intent, RefusalReason, Refused
 
 LotKey = tuple[int, int]
@@ -127,16 +127,21 @@ def forgotten(book: Book) -> list[Refused]:
 
 
 def limited(book: Book, most: Decimal | None) -> Iterator[Refused]:
-    """Cut orders to what a bar's volume fills; the rest of each is cancelled."""
+    """Cut orders to what a bar's volume fills; the rest of each is cancelled.
+
+    Where an exit is cut its strategy enters nothing: a reversal must not become two positions.
+    """
     if most is None:
         return
-    why = "the bar's volume is too small for any of it"
+    small = "the bar's volume is too small for any of it"
+    is_cut = any(wanted > most for _, wanted in book.exits.values())
+    why = "the bar's volume is too small to close first what it follows" if is_cut else small
     waiting = list(book.asked)
     head, rows = book.rows[0], book.rows[fills.WANTED : fills.WANTED + len(waiting)].copy()
     book.asked.clear()
     head[fills.ASKED] = 0
     for row, approved in zip(rows, waiting, strict=True):
-        amount = min(approved.intent.amount, most)
+        amount = NOTHING if is_cut else min(approved.intent.amount, most)
         if amount > 0:
             row[fills.SIZE] = math.copysign(float(amount), row[fills.SIZE])
             book.rows[fills.WANTED + len(book.asked)] = row
@@ -155,4 +160,4 @@ def limited(book: Book, most: Decimal | None) -> Iterator[Refused]:
                 row[fills.EXIT] = 0.0
                 head[fills.EXITS] -= 1
                 del book.exits[key]
-                yield Refused(intent, RefusalReason.LOT, why)
+                yield Refused(intent, RefusalReason.LOT, small)

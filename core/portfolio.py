@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from core import fills
-from core.account_values import NO_RECORD, Held, Pending, Record, Result, Snapshot, counted
+from core.account_values import NO_RECORD, Held, Pending, Record, Result, Snapshot, counted, exposed
 from core.domain import FloatArray, PositionView
 from core.errors import RefusedError
 from core.lots import (
@@ -44,7 +44,6 @@ MANUAL = "manual"
 """Whose positions `open_long` and its like open."""
 
 
-_TWO = Decimal(2)
 REMEMBERED = 10_000
 """Fills whose ids an account knows, so that none is booked twice."""
 
@@ -148,16 +147,22 @@ class Portfolio:
                 profits[name] = plus(profits.get(name, NOTHING), holding.exact_profit(prices[symbol]))
         return profits
 
-    def snapshot(self) -> Snapshot:
-        """Return the account at the last known prices, for the limits."""
+    def snapshot(self, entering: Held | None = None) -> Snapshot:
+        """Return the account at the last known prices, for the limits.
+
+        What the strategy and symbol `entering` are about to close counts as closed and paid for: its entry
+        comes after that. Of others it counts up to what they are about to enter, which only they may use.
+        """
         symbols: defaultdict[str, Decimal] = defaultdict(Decimal)
         strategies: defaultdict[str, Decimal] = defaultdict(Decimal)
-        free = minus(self.cash, self.reserved)
-        for strategy, symbol, side, amount, price in self._exposed():
-            notional = times(amount, price)
-            symbols[symbol] = plus(symbols[symbol], notional)
-            strategies[strategy] = plus(strategies[strategy], notional)
-            free = minus(free, times(_TWO, notional)) if side < 0 else free
+        free = self.cash
+        for held, one in exposed(self._held, self.pending.values(), self.marks).items():
+            after, kept = one.after(), one.kept(self._commission)
+            if held != entering:
+                after, kept = max(one.held, after), max(NOTHING, kept)
+            strategies[held[0]] = plus(strategies[held[0]], after)
+            symbols[held[1]] = plus(symbols[held[1]], after)
+            free = minus(free, total((kept, one.short, one.short)))
         exposure = total(symbols.values())
         positions = {held for held, holding in self._held.items() if holding.lots}
         positions |= {(p.intent.strategy, p.intent.symbol) for p in self.pending.values() if _is_entry(p)}
@@ -167,7 +172,7 @@ class Portfolio:
     def account_of(self, strategy: str, symbol: str) -> FloatArray:
         """Return a strategy's lots in a symbol with the account's cash, as core.fills lays out an account."""
         book = self._of(strategy, symbol).book.copy()
-        profit, bound = 0.0, float(self.reserved)
+        profit, bound = 0.0, float(self._kept())
         for held, holding in self._held.items():
             if holding.lots and held != (strategy, symbol):
                 price = self.marks[held[1]]
@@ -249,14 +254,12 @@ class Portfolio:
             self._held[strategy, symbol] = Holding()
         return self._held[strategy, symbol]
 
-    def _exposed(self) -> Iterable[tuple[str, str, int, Decimal, Decimal]]:
-        """Yield strategy, symbol, side, amount and price of every lot; of entries asked for, with side 0."""
-        for (strategy, symbol), holding in self._held.items():
-            for lot in holding.lots:
-                yield strategy, symbol, lot.side, lot.amount, decimal_of(self.marks[symbol])
-        for pending in filter(_is_entry, self.pending.values()):
-            intent = pending.intent
-            yield intent.strategy, intent.symbol, 0, pending.left, intent.price
+    def _kept(self) -> Decimal:
+        """Return the cash kept for entries asked for, beyond what closes before them at the same open."""
+        if not self.pending:
+            return NOTHING
+        some = exposed(self._held, self.pending.values(), self.marks).values()
+        return total(max(NOTHING, one.kept(self._commission)) for one in some)
 
     def _paid(self, intent: Intent, fill: Fill) -> tuple[Decimal, Decimal]:
         """Move the cash of a fill; return the base units that lots gain or lose, and the fee in quote."""

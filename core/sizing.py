@@ -86,9 +86,10 @@ class Account(NamedTuple):
     """What sizing needs to know of the account, at the close."""
 
     equity: float
-    """Cash and open positions at the close, quote currency."""
+    """Cash and open positions at the close, quote currency; less the commission of what is closed at the same
+    open."""
     cash: float
-    """What is not bound in open positions."""
+    """What is not bound in open positions, with what those bring that are closed at the same open."""
     wins: float = 0.0
     """The strategy's own closed trades that began with a stop: how many won …"""
     losses: float = 0.0

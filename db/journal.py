@@ -251,6 +251,14 @@ class Journal:
             where += f" AND state NOT IN {NEVER_WAS} AND state NOT IN ('filled', 'canceled', 'expired')"
         return self._rows(OrderRow, f"{where} ORDER BY intent_key, attempt", *given)
 
+    def exits(self, strategy: str, symbol: str, bar: int) -> list[OrderRow]:
+        """Return the orders of the exits that a strategy wanted on a bar, oldest attempts first."""
+        where = (
+            "AND intent_key IN (SELECT key FROM order_intents WHERE account = ? AND strategy = ? "
+            "AND symbol = ? AND bar = ? AND purpose = 'exit') ORDER BY intent_key, attempt"
+        )
+        return self._rows(OrderRow, where, self.account, strategy, symbol, bar)
+
     def order(self, client_order_id: str) -> OrderRow | None:
         """Return one order."""
         return next(iter(self._rows(OrderRow, "AND client_order_id = ?", client_order_id)), None)

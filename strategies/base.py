@@ -138,9 +138,10 @@ class LadderStrategy(BaseStrategy):
         closing = _rungs(held.rungs & ~want.rungs)
         opening = _rungs(want.rungs & ~held.rungs)
         actions: list[tuple[str, dict[str, Any]]] = [
-            ("CLOSE_LONG", {"level": level} | why) for level in closing
+            (f"CLOSE_{side_name(held.side)}", {"level": level} | why) for level in closing
         ]
-        actions += [("OPEN_LONG", {"level": level} | protection(want) | why) for level in opening]
+        opened = f"OPEN_{side_name(1 if want.target > 0 else -1)}"
+        actions += [(opened, {"level": level} | protection(want) | why) for level in opening]
         return actions or [("HOLD", {})]
 
     def _of(self, symbol: str) -> dict[str, Any]:
@@ -154,6 +155,9 @@ class Lot(NamedTuple):
 
     bar: int
     rung: int
+
+
+ALL_RUNGS = -1  # As bits: all of them.
 
 
 class OpenTrades(list[Any]):
@@ -217,9 +221,9 @@ class BacktestStrategy(Strategy):
         if self.rule.is_ladder:
             self._follow_ladder(i, held, want)
         elif (want.target > 0) - (want.target < 0) != held.side:
-            self._exit(i, exit_reason(want.reason, want.target != 0, Reason.REVERSE), None)
+            self._exit(i, exit_reason(want.reason, want.target != 0, Reason.REVERSE), ALL_RUNGS)
             if want.target != 0:
-                self._enter(i, want, [0])
+                self._enter(i, want, [0], ALL_RUNGS)
         elif held.side:
             self._protect(want)
             self._resize(i, held, want)
@@ -258,21 +262,22 @@ class BacktestStrategy(Strategy):
             self._exit(i, exit_reason(want.reason, want.rungs != 0, Reason.REDUCE), closing)
         if opening := _rungs(want.rungs & ~held.rungs):
             share = want.target / len(_rungs(want.rungs))
-            self._enter(i, want._replace(target=share), opening)
+            self._enter(i, want._replace(target=share), opening, closing)
 
     def _resize(self, i: int, held: PositionView, want: Decision) -> None:
         more = abs(want.target) - abs(held.target)
         if more > SAME_TARGET:
-            self._enter(i, want._replace(target=held.side * more), [0])
+            self._enter(i, want._replace(target=held.side * more), [0], 0)
         elif more < -SAME_TARGET:
             self._reduce(i, -more)
 
-    def _enter(self, i: int, want: Decision, rungs: list[int]) -> None:
-        close, cash, lots = self._close[i], self._free_cash(i), len(self.trades)
+    def _enter(self, i: int, want: Decision, rungs: list[int], closing: int) -> None:
+        close, lots = self._close[i], len(self.trades)
+        worth, cash = self._after_exits(i, closing)
         sizing = at_close(self._sizing, self._measured.volatility.item(i), self._measured.fit.item(i))
         record = self._counted_up()
         for rung in rungs:
-            account = Account(self.equity, cash, *record)
+            account = Account(worth, cash, *record)
             units, refusal = size_entry(want, close, account, sizing, self._costs)
             if lots >= MOST_LOTS:
                 refusal = Refusal.LOTS
@@ -298,10 +303,10 @@ class BacktestStrategy(Strategy):
         head: list[float] = self._record[0, fills.WINS : fills.LOST + 1].tolist()
         return head
 
-    def _exit(self, i: int, reason: int, rungs: int | None) -> None:
+    def _exit(self, i: int, reason: int, rungs: int) -> None:
         # Each close order goes to the head of the queue: reversed, the oldest trade is closed first.
         for trade in reversed(self.trades):
-            if rungs is None or rungs & 1 << trade.tag.rung:
+            if rungs & 1 << trade.tag.rung:
                 trade.close()
                 self.exits[trade.tag, i + 1] = Reason(reason)
 
@@ -341,6 +346,16 @@ class BacktestStrategy(Strategy):
         for trade in self.trades:
             bound += abs(trade.size) * self.unit * self._close[i]
         return float(self.equity - bound)
+
+    def _after_exits(self, i: int, closing: int) -> tuple[float, float]:
+        """Return equity and free cash as the exits of these rungs leave them: core.fills.after_exits."""
+        worth, free = float(self.equity), self._free_cash(i)
+        for trade in self.trades:
+            if closing & 1 << trade.tag.rung:
+                notional = abs(trade.size) * self.unit * self._close[i]
+                worth -= notional * self.commission
+                free += notional - notional * self.commission
+        return worth, free
 
     def _scaled(self, price: float) -> float | None:
         return None if isnan(price) else price * self.unit

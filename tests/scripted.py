@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Generic, NamedTuple
 
-from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold
-from strategies.base import BacktestStrategy, BaseStrategy
+from core.domain import NAN, Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold
+from strategies.base import BacktestStrategy, BaseStrategy, LadderStrategy
 from strategies.registry import Strategy
 from strategies.rule import StrategyRule, T
 
@@ -68,3 +68,42 @@ class ScriptedLive(BaseStrategy):
 
 
 SCRIPTED = Strategy(RULE, ScriptedBacktest, ScriptedLive)
+
+
+class LadderParams(NamedTuple):
+    levels: int = 6
+    max_exposure: float = 0.95
+
+
+def turn(now: Columns[float], prev: Columns[float], held: PositionView, p: LadderParams) -> Decision:
+    """Want the rungs whose bits the volume has, 1 to 3 long or 4 to 6 short; 1: none, 0: what is held."""
+    if now.order == 0.0:
+        return hold(held)
+    rungs, count = int(now.order) & ~1, 0
+    for level in range(1, 7):
+        count += (rungs >> level) & 1
+    side = 1.0 if rungs < 16 else -1.0
+    return Decision(side * count / 3.0, NAN, NAN, Reason.NONE, rungs)
+
+
+TURN_RULE = StrategyRule(
+    name="TURNING",
+    params=LadderParams,
+    columns=columns,
+    decide=turn,
+    longest=lambda p: 1,
+    bounds={"levels": (1, 6)},
+    is_ladder=True,
+)
+
+
+class TurningBacktest(BacktestStrategy):
+    rule = TURN_RULE
+
+
+class TurningLive(LadderStrategy):
+    rule = TURN_RULE
+
+
+TURNING = Strategy(TURN_RULE, TurningBacktest, TurningLive)
+"""A ladder that turns from long rungs to short ones at one open."""

@@ -1,5 +1,8 @@
 """The desk of an account at an exchange: orders go out when they are due, fills come in their own time.
 
+An entry waits until what its strategy closes of the symbol is closed: the exit of a reversal pays for its
+entry, and the two must not become two positions. When the exit does not fill the entry is refused.
+
 Stops and takes do not rest at the exchange: this desk watches prices, between bars and at their closes, and
 sends a market order when one is reached. So they hold only while the process runs.
 """
@@ -17,8 +20,8 @@ from core.live.order_path import OrderPath, intent_of
 from core.live.outside import Outside, Price, as_plain, held_outside
 from core.live.protecting import Reached, at, protective
 from core.live.snapshot import Restored
-from core.money import NOTHING, times
-from core.orders import Approved, Intent, Protection
+from core.money import NOTHING, minus, times
+from core.orders import Approved, Intent, Protection, Purpose, RefusalReason, Refused
 from core.risk.limits import ANY_MARKET
 from core.session import Session
 from core.utils import timeframe_ms
@@ -85,7 +88,7 @@ class ExchangeDesk(Journalled):
             self._step()
         elif self.time - self._compared >= AGAIN:
             self._compare()
-        return [*self._told_late(), *self._booked(), *self._ended()]
+        return [*self._told_late(), *self._booked(), *self._ended(), *self._given_up()]
 
     def send(self) -> None:
         """Store and send what was approved, and what the newest bars close."""
@@ -93,6 +96,39 @@ class ExchangeDesk(Journalled):
         for symbol, prices in reached.items():
             self._watch(symbol, prices)
         super().send()
+
+    def _is_due(self, intent: Intent) -> bool:
+        """Let what makes a position smaller go at once, and an entry when that of its strategy is done."""
+        return intent.purpose is not Purpose.ENTRY or not (
+            self._is_closing(intent) or self._in_the_way(intent)
+        )
+
+    def _is_closing(self, entry: Intent) -> bool:
+        closing = (one.intent for one in self.waiting.values() if one.intent.purpose is not Purpose.ENTRY)
+        return any((one.strategy, one.symbol) == (entry.strategy, entry.symbol) for one in closing)
+
+    def _in_the_way(self, entry: Intent) -> str:
+        """Return what an entry's decision wanted closed first and is still held, blank for nothing."""
+        for order in self.path.exits(entry.strategy, entry.symbol, entry.bar):
+            held = self.path.position(entry.symbol, entry.strategy)
+            left = minus(order.amount, order.filled)
+            closable = held if order.side == "sell" else held.copy_negate()
+            if 0 < left <= closable:
+                return f"{left:f} of {order.amount:f} to be closed before it is still held: {order.state}"
+        return ""
+
+    def _given_up(self) -> list[Refused]:
+        """Refuse the entries of decisions whose exits did not fill, or not before the entry expired."""
+        refused: list[Refused] = []
+        for approved in [one for one in self._unsent.values() if one.intent.purpose is Purpose.ENTRY]:
+            intent, reason = approved.intent, RefusalReason.EXCHANGE
+            why = "" if self._is_closing(intent) else self._in_the_way(intent)
+            if not why and self._is_closing(intent) and self.time > intent.valid_until:
+                reason, why = RefusalReason.EXPIRED, "what was to be closed before it is not closed yet"
+            if why:
+                del self._unsent[intent.key], self.waiting[intent.key]
+                refused.append(Refused(intent, reason, why))
+        return refused
 
     def outside(self) -> list[Outside]:
         """Return what the exchange's account has beside this one."""

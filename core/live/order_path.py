@@ -145,6 +145,11 @@ class OrderPath(Reconciling):
         """Return the newest attempt at an intent, None when there is none."""
         return next(iter(self.journal.orders(key=key)[-1:]), None)
 
+    def exits(self, strategy: str, symbol: str, bar: int) -> list[OrderRow]:
+        """Return the exits that a strategy's decision on a bar wanted, the newest attempt at each."""
+        found = self.journal.exits(strategy, symbol, bar)
+        return list({order.intent_key: order for order in found}.values())
+
     def history(self) -> Iterator[tuple[FillRow, IntentRow | None]]:
         """Yield every fill ever booked, in order, with what it was for: None for a foreign one."""
         intents = {intent.key: intent for intent in self.journal.intents()}

@@ -22,7 +22,7 @@ from strategies.registry import REGISTRY, Strategy, load_strategy
 from strategies.rule import first_decision
 from tests.lively import ENDS, LIVELY, partner, strategy_for
 from tests.markets import HOUR, START, random_bars
-from tests.scripted import SCRIPTED
+from tests.scripted import SCRIPTED, TURNING
 
 SERIES = Series("binanceus", "BTC/USDT", "1h")
 FIRST_FOUR = {"TREND_EMA", "MR_BB", "SQZ_BO", "GRID_LR"}
@@ -60,6 +60,25 @@ def test_three_ways_agree_to_the_last_bit_on_forty_markets(name: str) -> None:
         reasons |= {trade.reason for trade in verdict.runs[0].trades}
     assert trades > 300
     assert reasons == ENDS.get(name, {"stop", "take", "end"})
+
+
+def turning_bars(seed: int) -> Bars:
+    """Return bars whose volume says which rungs to hold, long ones or short ones."""
+    draw = np.random.default_rng(seed)
+    bars = random_bars(seed, 250, volatility=0.02, price=100.0)
+    orders = draw.choice((1, 2, 6, 14, 16, 48, 112), bars.ts.size) * (draw.random(bars.ts.size) < 0.4)
+    return bars._replace(volume=orders.astype(float))
+
+
+def test_three_ways_agree_on_a_ladder_that_turns_at_one_open() -> None:
+    turns = 0
+    for seed in range(12):
+        verdict = verify(turning_bars(seed), spec_of("TURNING", seed), TURNING, sampled=2)
+        assert verdict.differences == ()
+        trades = verdict.runs[0].trades
+        ends = {trade.exit_ts: trade.side for trade in trades}
+        turns += sum(ends.get(trade.entry_ts, trade.side) != trade.side for trade in trades)
+    assert turns > 200
 
 
 def test_three_ways_agree_when_orders_are_arbitrary_and_every_reason_occurs() -> None:
@@ -208,6 +227,9 @@ MUTATIONS: list[tuple[Any, Callable[..., Any], str, str]] = [
     (fills, fills.view, "book[k, SIZE] * book[k, ENTRY_PRICE]", "book[k, SIZE] * book[HELD, ENTRY_PRICE]"),
     (fills, fills.stop_reason, "book[k, FIRST_STOP]", "book[k, ENTRY_PRICE]"),
     (fills, fills.exit_reason, "code(otherwise)", "code(Reason.RULE)"),
+    (fills, fills.after_exits, "free += notional - notional * costs.commission", "pass"),
+    (fills, fills.after_exits, "worth -= notional * costs.commission", "pass"),
+    (fills, fills.after_exits, "book[k, EXIT_SIZE]", "abs(book[k, SIZE]) / 2"),
     (sizing, sizing.size_entry, "abs(close - want.stop)", "abs(fill - want.stop) * 1.01"),
 ]
 

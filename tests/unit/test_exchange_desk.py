@@ -38,10 +38,10 @@ LONG, FLAT = 1.0, 3.0
 class World:
     """An exchange that stands still unless it is told to, and one process on it."""
 
-    def __init__(self) -> None:
+    def __init__(self, **coins: Decimal) -> None:
         self.exchange = Exchange(random.Random(1))
         self.exchange.rng.random = lambda: 0.5  # type: ignore[method-assign]
-        self.exchange.totals.update({"USDT": D(100_000)})
+        self.exchange.totals.update({"USDT": D(100_000), **coins})
         self.exchange.frozen = True
         self.journal = memory_journal("test")
         self.number = 0
@@ -54,7 +54,7 @@ class World:
         while not self.path.reconcile([BTC]).done:
             self.exchange.advance(6000)
         markets = {BTC: Market(D("0.00001"), D("0.00001"), D(10))}
-        risk = RiskManager(0.01, None, Limits(), Costs(0.001), markets)
+        risk = RiskManager(0.01, None, Limits(allow_short=True), Costs(0.001), markets)
         self.desk = ExchangeDesk(self.path, {"DOGE/USDT": 0.25}.get)
         self.session = Session(
             Executor(Portfolio(D(100_000), {BTC: D("0.00001")}), risk, self.desk, Costs(0.001))

@@ -1,0 +1,108 @@
+"""P6: an independent judge, which shares nothing with the program, makes the program's trades."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from typing import Any
+
+import pytest
+
+from core import fills, sizing
+from core import kernel as kernel_module
+from core.domain import LOT
+from strategies import base
+from tests import judge, judge_rules
+from tests.judge import Trade, differences
+from tests.judging import NAMES, SERIES, main, on_backtesting_py, verdict
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_judge_and_the_program_make_the_same_trades_and_the_same_money(name: str) -> None:
+    verdicts = [verdict(name, series) for series in SERIES]
+    assert [(one.differences, one.agrees) for one in verdicts] == [(0, True)] * len(SERIES)
+    assert min(one.trades for one in verdicts) > 10
+
+
+def test_every_way_to_end_a_trade_is_judged() -> None:
+    reasons = {reason for name in NAMES for reason in verdict(name, "GOOG").reasons}
+    assert reasons == {"stop", "trail", "take", "rule", "time", "reduce", "reverse", "end"}
+
+
+@pytest.mark.parametrize("module", [judge, judge_rules])
+def test_the_judge_shares_nothing_with_the_program(module: Any) -> None:
+    tree = ast.parse(inspect.getsource(module))
+    roots = {
+        name.split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (
+            [node.module or ""] if isinstance(node, ast.ImportFrom) else [n.name for n in node.names]
+        )
+    }
+    assert roots <= {"__future__", "collections", "dataclasses", "itertools", "math", "tests", "typing"}
+
+
+FAULTS: list[tuple[Any, str, str, str]] = [
+    (fills, "after_exits", "free += notional - notional * costs.commission", "pass"),
+    (fills, "after_exits", "worth -= notional * costs.commission", "pass"),
+    (fills, "fill", "exit_asked(book, trades, i, bar, costs)", "pass"),
+    (fills, "open_lot", "max(0.0, free_cash(book, bar.close))", "1e18"),
+    (fills, "close_lot", "gross - exit_fee", "gross"),
+    (fills, "protect", "min(bar.open, stop)", "stop"),
+    (sizing, "size_entry", "share * risk_of(account, sizing)", "risk_of(account, sizing)"),
+    (sizing, "size_entry", "fill + close * costs.commission", "fill"),
+]
+"""One line of the program's one fill model each, so that all its drivers are wrong alike."""
+
+
+@pytest.mark.parametrize("number", range(len(FAULTS)))
+def test_a_mistake_that_all_drivers_share_is_noticed(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, name, right, wrong = FAULTS[number]
+    source = inspect.getsource(getattr(module, name))
+    assert source.count(right) == 1
+    scope: dict[str, Any] = {}
+    exec("from __future__ import annotations\n" + source.replace(right, wrong), vars(module), scope)
+    for holder in (module, fills):
+        monkeypatch.setattr(holder, name, scope[name], raising=False)
+    monkeypatch.setattr(kernel_module, "fill", fills.fill)
+    assert not all(verdict("SCRIPTED", series).agrees for series in SERIES[:2])
+
+
+def test_reversals_sized_with_what_is_left_beside_them_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def before(self: Any, i: int, closing: int) -> tuple[float, float]:
+        return float(self.equity), self._free_cash(i)
+
+    assert verdict("SMA_CROSS", "GOOG", on_backtesting_py).agrees
+    monkeypatch.setattr(base.BacktestStrategy, "_after_exits", before)
+    assert verdict("SMA_CROSS", "GOOG", on_backtesting_py).differences > 5
+
+
+def test_trades_are_counted_as_different_by_any_of_their_parts() -> None:
+    trade = Trade(1, 5, "LONG", 2.0, 100.0, 110.0, "stop")
+    near = trade._replace(entry_price=100.0 + 1e-9, size=2.0 + LOT)
+    assert differences([trade], [near], LOT) == 0
+    for other in (
+        trade._replace(entry_bar=2),
+        trade._replace(exit_bar=6),
+        trade._replace(side="SHORT"),
+        trade._replace(size=2.001),
+        trade._replace(exit_price=110.001),
+        trade._replace(reason="take"),
+    ):
+        assert differences([trade], [other], LOT) == 1
+    assert differences([trade, trade], [trade], LOT) == 1
+    assert differences([], [trade], LOT) == 1
+
+
+def test_the_table_names_every_rule_and_shows_no_difference(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.judging.NAMES", ("SMA_CROSS", "GRID_LR"))
+    assert main() == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["trades,", "SMA_CROSS", "GRID_LR"]
+    assert lines[1].count(", 0") == len(SERIES)
+    monkeypatch.setattr("tests.judging.differences", lambda *_: 1)
+    assert main() == 1
+    assert "1 !" in capsys.readouterr().out
