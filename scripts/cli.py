@@ -14,17 +14,20 @@ from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.errors import HotCryptoError, UsageError
 from core.symbols import symbol_name
 from core.utils import timeframe_name
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from core.settings import ParamCheck, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 INTERRUPTED = 130
+T = TypeVar("T")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -172,7 +175,14 @@ def timeframe(text: str) -> str:
     return _checked(timeframe_name, text)
 
 
-def _checked(name: Callable[[str], str], text: str) -> str:
+def zone(text: str) -> tzinfo:
+    """Return a time zone by its name; an argparse type."""
+    from core.candles.text import zone_named
+
+    return _checked(zone_named, text)
+
+
+def _checked(name: Callable[[str], T], text: str) -> T:
     try:
         return name(text)
     except UsageError as error:

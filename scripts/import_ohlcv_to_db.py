@@ -1,8 +1,10 @@
-"""Load candle files into the database: CSV, CSV.GZ, Parquet, or Binance's monthly ZIP.
+"""Load candle files into the database: CSV, JSON, Feather, Parquet and ZIP, whoever made them.
 
-Rows that are not sound candles are refused with file, line and reason, and the good ones are loaded, each
-file all at once. Rows may come in any order. Equal repetitions of a row are dropped; rows that give one
-time different values are all refused. A stored candle is updated when the file says otherwise.
+Files of Binance, Kraken (OHLCVT), CryptoDataDownload, Kaggle, TradingView, Coinbase, freqtrade, CoinMarketCap
+and Yahoo are read as they are; how a file was understood is said. Rows that are not sound candles are refused
+with file, line and reason, and the good ones are loaded, each file all at once. Rows may come in any order.
+Equal repetitions of a row are dropped; rows that give one time different values are all refused. A stored
+candle is updated when the file says otherwise.
 """
 
 import argparse
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 EXAMPLES = """\
   import_ohlcv_to_db.py BTCUSDT-4h-2024-01.zip --exchange binance --symbol BTC/USDT --timeframe 4h
   import_ohlcv_to_db.py candles/*.csv.gz --exchange kraken --symbol ETH/USD --timeframe 1h --strict
+  import_ohlcv_to_db.py XBTUSD_60.csv --exchange kraken --symbol XBT/USD --timeframe 1h
+  import_ohlcv_to_db.py mine.csv --exchange binance --symbol BTC/USDT --timeframe 1h --timezone Europe/Berlin
   import_ohlcv_to_db.py prices.parquet --exchange binance --symbol BTC/USDT --timeframe 1m --dry-run
 """
 
@@ -50,10 +54,17 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     """Return the arguments."""
     parser = cli.parser(__doc__ or "", EXAMPLES)
     add = parser.add_argument
-    add("files", nargs="+", type=Path, metavar="FILE", help="ends in .csv, .csv.gz, .parquet or .zip")
+    add("files", nargs="+", type=Path, metavar="FILE", help="CSV, JSON, Feather, Parquet or ZIP")
     add("--exchange", required=True, type=cli.exchange_label, help="whose candles these are: binance, …")
     add("--symbol", required=True, type=cli.symbol, help="such as BTC/USDT")
     add("--timeframe", required=True, type=cli.timeframe, help="length of one candle: 1m … 1w")
+    add("--timezone", type=cli.zone, metavar="ZONE", help="of times that name none: UTC, Europe/Berlin")
+    add(
+        "--volume",
+        choices=("auto", "base", "quote"),
+        default="auto",
+        help="what it counts (default: as the file says); quote is divided by the price",
+    )
     add("--db-url", help="database (default: HOT_CRYPTO_DB_URL, then settings.yaml)")
     add("--strict", action="store_true", help="store nothing of a file that has a refused row")
     add("--max-shown", type=cli.positive, default=20, metavar="N", help="refused rows to show (default 20)")
@@ -63,23 +74,47 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 def load(path: Path, series: "Series", engine: "Engine | None", args: argparse.Namespace) -> bool:
     """Read, check and store one file; tell whether there was something good in it."""
+    from core.candles.columns import Options
     from core.candles.files import read_candle_file
     from core.utils import now_ms
 
+    options = Options(series.symbol, args.timezone, args.volume)
+
     try:
         with cli.progress(f"reading {path.name}", path.stat().st_size) as advance:
-            found = read_candle_file(path, series.timeframe, now_ms(), advance)
+            found = read_candle_file(path, series.timeframe, now_ms(), advance, options)
         show_refused(path, found, args.max_shown)
         if not len(found.good.ts):
             raise NoDataError(f"{path}: no good row among {found.rows}, nothing stored")
         if args.strict and found.refused:
             raise NoDataError(f"{path}: {len(found.refused)} of {found.rows} rows refused, nothing stored")
+        if engine is not None and found.volume == "unsaid":
+            check_volume(path, found, series, engine)
     except NoDataError as error:
         print(f"error: {error}", file=sys.stderr)
         return False
     done = "dry run" if engine is None else store(path, series, engine, found)
     report(path, series, found, done)
     return True
+
+
+def check_volume(path: Path, found: "CandleFile", series: "Series", engine: "Engine") -> None:
+    """Raise NoDataError when the volume differs from that of stored candles of this market by the price."""
+    from core.candles.volumes import differs_by_price
+    from core.utils import timeframe_ms
+    from db.candles import read_bars, stored_ranges
+
+    step = timeframe_ms(series.timeframe)
+    for one in (stored.series for stored in stored_ranges(engine)):
+        if one[:2] == series[:2]:
+            length = timeframe_ms(one.timeframe)
+            span = {"start": int(found.good.ts[0]) - length, "end": int(found.good.ts[-1]) + step}
+            known = read_bars(engine, one, **span)
+            if len(known.ts) and differs_by_price(found.good, step, known, length):
+                raise NoDataError(
+                    f"{path}: nothing stored: the volume is the stored {one.timeframe} candles' times the "
+                    "price, so not in base units; --volume quote converts it, --volume base does not"
+                )
 
 
 def store(path: Path, series: "Series", engine: "Engine", found: "CandleFile") -> str:

@@ -73,7 +73,9 @@ def stored(args: argparse.Namespace) -> Served:
         exchange = args.exchange or settings.exchange.name
         source, what = from_database(settings.db.url or get_db_url(), exchange), f"of {exchange}"
     else:
-        source, refused = from_files(zip(args.file, args.symbol, args.timeframe, strict=True), now_ms())
+        source, refused = from_files(
+            zip(args.file, args.symbol, args.timeframe, strict=True), now_ms(), args.timezone
+        )
         what = "of files" + (f", {refused} bad rows left out" if refused else "")
     spans = source.spans()
     lines = (f"  {s.symbol} {s.timeframe}: {format_time(s.first)} to {format_time(s.end)}" for s in spans)
@@ -124,6 +126,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--symbol", action="append", default=[], help="csv: one for each file")
     parser.add_argument("--timeframe", action="append", default=[], help="csv: one for each file")
+    parser.add_argument("--timezone", type=cli.zone, help="csv: of times that name none, such as UTC")
     args = parser.parse_args(argv)
     _check(args)
     return args
@@ -133,8 +136,8 @@ def _check(args: argparse.Namespace) -> None:
     given = len(args.file), len(args.symbol), len(args.timeframe)
     if args.source == "csv" and (not args.file or len(set(given)) > 1):
         raise UsageError("--source csv wants --file, --symbol and --timeframe, each once for every file")
-    if args.source != "csv" and any(given):
-        raise UsageError("--file, --symbol and --timeframe are for --source csv")
+    if args.source != "csv" and (any(given) or args.timezone):
+        raise UsageError("--file, --symbol, --timeframe and --timezone are for --source csv")
     if args.source != "db" and (args.db_url or args.exchange):
         raise UsageError("--db-url and --exchange are for --source db")
     if args.speed is not None and not args.start_at:

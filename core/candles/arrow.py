@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, tzinfo
 from typing import IO, Any
 
 import numpy as np
 
 from core.bars import COLUMNS
-from core.candles.columns import PART, Layout, Part, find_columns
+from core.candles.columns import PART, Layout, Options, Part, find_columns
 from core.candles.text import NO_WHOLE_MS, Times, read_numbers, read_times, undecided
 from core.domain import FloatArray
 from core.errors import NoDataError, UsageError
+
+_NOTHING_SAID = Options()
 
 _PER_MS = {"s": (1000, 1), "ms": (1, 1), "us": (1, 1000), "ns": (1, 1_000_000)}
 """What makes ms of Arrow's units: times the first, divided by the second."""
 
 
-def parquet_parts(raw: IO[bytes]) -> tuple[Layout, Iterator[Part]]:
+def parquet_parts(raw: IO[bytes], options: Options = _NOTHING_SAID) -> tuple[Layout, Iterator[Part]]:
     """Return the layout of a Parquet file and its rows.
 
     Raises NoDataError when it cannot be read, UsageError when its reader is not installed.
@@ -27,20 +30,20 @@ def parquet_parts(raw: IO[bytes]) -> tuple[Layout, Iterator[Part]]:
         file = arrow.parquet.ParquetFile(raw)
     except arrow.ArrowException as error:
         raise NoDataError(f"this is not a Parquet file that can be read ({error})") from error
-    layout, names = _layout(file.schema_arrow)
-    return layout, _parts(file.iter_batches(PART, columns=names), names)
+    layout, names = _layout(file.schema_arrow, options)
+    return layout, _parts(file.iter_batches(PART, columns=names), names, layout.zone)
 
 
-def feather_parts(raw: IO[bytes]) -> tuple[Layout, Iterator[Part]]:
+def feather_parts(raw: IO[bytes], options: Options = _NOTHING_SAID) -> tuple[Layout, Iterator[Part]]:
     """Return the layout of a Feather file (version 2) and its rows; errors as `parquet_parts`."""
     arrow = _arrow()
     try:
         file = arrow.ipc.open_file(raw)
     except arrow.ArrowException as error:
         raise NoDataError(f"this is not a Feather file that can be read ({error})") from error
-    layout, names = _layout(file.schema)
+    layout, names = _layout(file.schema, options)
     batches = (file.get_batch(number).select(names) for number in range(file.num_record_batches))
-    return layout, _parts((part for batch in batches for part in _cut(batch)), names)
+    return layout, _parts((part for batch in batches for part in _cut(batch)), names, layout.zone)
 
 
 def _arrow() -> Any:
@@ -57,9 +60,9 @@ def _arrow() -> Any:
         ) from error
 
 
-def _layout(schema: Any) -> tuple[Layout, list[str]]:
+def _layout(schema: Any, options: Options) -> tuple[Layout, list[str]]:
     names = [str(name) for name in schema.names]
-    layout = find_columns(names)
+    layout = find_columns(names, options)
     return layout, [names[place] for place in layout.places]
 
 
@@ -67,18 +70,18 @@ def _cut(batch: Any) -> Iterator[Any]:
     return (batch.slice(start, PART) for start in range(0, batch.num_rows, PART))
 
 
-def _parts(batches: Iterator[Any], names: Sequence[str]) -> Iterator[Part]:
+def _parts(batches: Iterator[Any], names: Sequence[str], zone: tzinfo | None) -> Iterator[Part]:
     row, arrow = 1, _arrow()
     try:
         for batch in batches:
-            yield _part(batch, row, names)
+            yield _part(batch, row, names, zone)
             row += batch.num_rows
     except arrow.ArrowException as error:
         raise NoDataError(f"the file cannot be read to its end ({error})") from error
 
 
-def _part(batch: Any, row: int, names: Sequence[str]) -> Part:
-    times, reasons = _times(batch.column(names[0]))
+def _part(batch: Any, row: int, names: Sequence[str], zone: tzinfo | None) -> Part:
+    times, reasons = _times(batch.column(names[0]), zone)
     columns = [_numbers(name, batch.column(given)) for name, given in zip(COLUMNS, names[1:], strict=True)]
     for _, more in columns:
         reasons = more | reasons
@@ -86,15 +89,17 @@ def _part(batch: Any, row: int, names: Sequence[str]) -> Part:
     return Part(lines, times, tuple(values for values, _ in columns), reasons)
 
 
-def _times(column: Any) -> tuple[Times, dict[int, str]]:
+def _times(column: Any, zone: tzinfo | None) -> tuple[Times, dict[int, str]]:
     arrow = _arrow()
     if arrow.types.is_date(column.type):
         column = column.cast(arrow.timestamp("ms"))
-    if arrow.types.is_timestamp(column.type):
-        return _typed_times(column, column.type.unit)
+    if arrow.types.is_timestamp(column.type) and (column.type.tz or zone in (None, UTC)):
+        # Arrow's times without a zone are usually UTC; that this is taken for granted is said.
+        times, reasons = _typed_times(column, column.type.unit)
+        return times._replace(is_local=not column.type.tz), reasons
     if arrow.types.is_integer(column.type) and not column.null_count:
         return undecided(column.cast(arrow.int64()).to_numpy()), {}
-    return read_times(_cells(column))
+    return read_times(_cells(column), zone)
 
 
 def _typed_times(column: Any, unit: str) -> tuple[Times, dict[int, str]]:

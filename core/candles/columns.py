@@ -1,26 +1,61 @@
-"""The columns of a candle file: found by name, read part by part."""
+"""The columns of a candle file: found by name or by the kind of file, read part by part."""
 
 from __future__ import annotations
 
-import re
+import csv
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import chain, islice
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, tzinfo
+from itertools import chain
+from typing import Any, Literal, NamedTuple, TextIO
 
 import numpy as np
 
 from core.bars import COLUMNS
+from core.candles.dialects import (
+    TIME_NAMES,
+    Dialect,
+    Headless,
+    Unit,
+    best_order,
+    dialect_of,
+    headless_of,
+    plain_names,
+)
+from core.candles.json_rows import json_rows
 from core.candles.text import Times, read_numbers, read_times
+from core.candles.volumes import DOLLARS, volume_column
 from core.domain import FloatArray, IntArray
-from core.errors import NoDataError
+from core.errors import NoDataError, UsageError
+from core.symbols import OTHER_NAMES, Pair, pair_of
 
-TIME_NAMES = ("ts", "timestamp", "time", "open_time", "opentime", "date", "datetime", "__index_level_0__")
-"""Names of a time column, the most exact first; the last is pandas' own for an unnamed index."""
-
-_BINANCE_WIDTH = 12
 PART = 50_000
 """Rows read at once: bounds memory and lets an interrupt and a progress bar in."""
+_BLOCK = 1 << 20
+"""Characters of text read at once."""
+_LONGEST_LINE = 1 << 16
+"""Characters: what is longer is no line of a candle file, and must not fill the memory."""
+
+Cells = Sequence[str]
+
+
+class Options(NamedTuple):
+    """What the user says about a file."""
+
+    symbol: str = ""
+    """Whose candles they are, so that a volume's unit can be told by its name; empty for not said."""
+    zone: tzinfo | None = None
+    """Of times that name none."""
+    volume: Literal["auto", "base", "quote"] = "auto"
+    """What its volume counts; auto: as the file's names and sizes say."""
+
+    @property
+    def pair(self) -> Pair | None:
+        """Base and quote, None when they are not said."""
+        return pair_of(self.symbol) if self.symbol else None
+
+
+_NOTHING_SAID = Options()
 
 
 class Part(NamedTuple):
@@ -33,56 +68,103 @@ class Part(NamedTuple):
     """open, high, low, close, volume."""
     reasons: dict[int, str]
     """Index of each row that could not be read, to why."""
+    blanks: int = 0
+    """Rows left out because they stand for a bar without a trade."""
 
 
 class Layout(NamedTuple):
-    """Which columns are wanted."""
+    """Which columns are wanted, and how they are to be read."""
 
     places: tuple[int, ...]
     """Index of the time and of open, high, low, close, volume."""
     width: int
     """Columns in all."""
     notes: tuple[str, ...] = ()
+    dialect: Dialect = Dialect("", ())
+    zone: tzinfo | None = None
+    """Of times that name none."""
+    volume: Unit = "unsaid"
+    symbol: int | None = None
+    """Where the file names its symbol."""
 
 
-def find_columns(names: Sequence[str]) -> Layout:
+def find_columns(names: Sequence[str], options: Options = _NOTHING_SAID) -> Layout:
     """Return where the wanted columns are, whatever their order and case.
 
     Raises NoDataError when one is missing or there twice.
     """
-    plain = [re.sub(r"[\s-]+", "_", name.strip(' "\t\r\n').lower()) for name in names]
-    times = [name for name in TIME_NAMES if name in plain]
+    names = [name.strip(' "\t\r\n') for name in names]
+    plain = plain_names(names)
+    dialect = dialect_of(plain)
+    times = [name for name in dialect.times if name in plain]
     missing = ([] if times else [f"a time ({', '.join(TIME_NAMES[:-1])})"]) + [
-        name for name in COLUMNS if name not in plain
+        name for name in COLUMNS[:4] if name not in plain
     ]
+    try:
+        volume = volume_column(names, plain, dialect, options.pair)
+    except NoDataError as error:
+        if not missing and "for volume" not in str(error):
+            raise
+        missing.append("volume")
     if missing:
         raise NoDataError(f"no column for {', '.join(missing)}; the first line has {_shown(names)}")
-    wanted = [times[0], *COLUMNS]
-    double = [name for name in wanted if Counter(plain)[name] > 1]
-    if double:
+    wanted = [times[0], *COLUMNS[:4], plain[volume.place]]
+    if double := [name for name in wanted if Counter(plain)[name] > 1]:
         raise NoDataError(f"the column {double[0]} is there twice; the first line has {_shown(names)}")
-    notes = [f"the time is taken from {times[0]}, not from {', '.join(times[1:])}"] if times[1:] else []
-    return Layout(tuple(plain.index(name) for name in wanted), len(names), tuple(notes))
+    notes = [f"read as {dialect.name}'s"] if dialect.name else []
+    if times[1:]:
+        notes.append(f"the time is taken from {times[0]}, not from {', '.join(times[1:])}")
+    return Layout(
+        (*map(plain.index, wanted[:5]), volume.place),
+        len(names),
+        (*notes, volume.note) if volume.note else tuple(notes),
+        dialect,
+        options.zone or (UTC if dialect.in_utc else None),
+        volume.unit if options.volume == "auto" or volume.note else options.volume,
+        plain.index("symbol") if "symbol" in plain else None,
+    )
 
 
-def text_parts(lines: Iterator[str]) -> tuple[Layout, Iterator[Part]]:
+def text_parts(stream: TextIO, options: Options = _NOTHING_SAID) -> tuple[Layout, Iterator[Part]]:
     """Return the layout of delimited text and its rows, one line each; blank lines are no rows.
 
-    Raises NoDataError when the first line names no columns and is not a row of Binance's.
+    Raises NoDataError when the first line neither names columns nor is a row of a known kind.
     """
-    number, first = next(((n, line) for n, line in enumerate(lines, 1) if line.strip()), (0, ""))
-    if not number:
-        raise NoDataError("the file is empty")
-    delimiter = max(",;\t", key=first.count)
-    names = first.split(delimiter)
-    if len(names) == _BINANCE_WIDTH and names[0].strip().isdecimal():
-        note = (
-            "no header: the 12 columns are taken for Binance's, open_time, open, high, low, close, volume, …"
-        )
-        layout = Layout((0, 1, 2, 3, 4, 5), _BINANCE_WIDTH, (note,))
-        return layout, _text_parts(chain([first], lines), number, delimiter, layout)
-    layout = find_columns(names)
-    return layout, _text_parts(lines, number + 1, delimiter, layout)
+    blocks = _blocks(stream)
+    first = _first(blocks)
+    if "cryptodatadownload" in first.lines[0].lower():
+        first = _first(chain([first.after(1)], blocks))
+    head = first.lines[0]
+    delimiter = max(",;\t", key=head.count)
+    cells = _split(head, delimiter)
+    if all(map(_is_number, cells)) and (kinds := headless_of(len(cells), in_text=True)):
+        layout = _headless(kinds[0], options)
+    else:
+        layout, first = find_columns(cells, options), first.after(1)
+    rows = (_rows_of(block, delimiter, layout) for block in chain([first], blocks))
+    return layout, (_row_part(numbers, cells, layout, options) for numbers, cells in rows)
+
+
+def json_parts(stream: TextIO, options: Options = _NOTHING_SAID) -> tuple[Layout, Iterator[Part]]:
+    """Return the layout of a JSON file and its rows, which are arrays in a known order or objects.
+
+    Raises NoDataError when there are none, or their order is not known.
+    """
+    pieces = json_rows(stream)
+    first = next(pieces, [])
+    if not first:
+        raise NoDataError("there is an array in it, and no row")
+    if isinstance(first[0], dict):
+        names = list(first[0])
+        layout = find_columns(names, options)
+        pieces = ([[row.get(name) for name in names] for row in piece] for piece in chain([first], pieces))
+    else:
+        pieces = chain([first], pieces)
+        sample = _cells(first[:1000])
+        if not (kinds := headless_of(len(sample[0]), in_text=False)):
+            raise NoDataError(f"its rows have {len(sample[0])} numbers: that is no order this program knows")
+        layout = _headless(best_order(kinds, sample), options)
+    return layout, _json_parts(pieces, layout, options)
 
 
 def join(parts: Sequence[Part]) -> Part:
@@ -93,6 +175,7 @@ def join(parts: Sequence[Part]) -> Part:
         Times(
             np.concatenate([part.times.values for part in parts]),
             np.concatenate([part.times.is_ms for part in parts]),
+            any(part.times.is_local for part in parts),
         ),
         tuple(np.concatenate(column) for column in zip(*(part.columns for part in parts), strict=True)),
         {
@@ -100,20 +183,100 @@ def join(parts: Sequence[Part]) -> Part:
             for start, part in zip(starts, parts, strict=False)
             for row, reason in part.reasons.items()
         },
+        sum(part.blanks for part in parts),
     )
 
 
-def _text_parts(lines: Iterator[str], number: int, delimiter: str, layout: Layout) -> Iterator[Part]:
-    while chunk := list(islice(lines, PART)):
-        yield _text_part(chunk, number, delimiter, layout)
-        number += len(chunk)
+def check_symbol(cell: str, symbol: str) -> None:
+    """Raise UsageError when a file says that it has another market's candles.
+
+    What is no name of a market says nothing, and one dollar stands for another.
+    """
+    pair = pair_of(symbol)
+    alike = DOLLARS if pair.quote in DOLLARS else {pair.quote}
+    bases = {pair.base, *(other for other, usual in OTHER_NAMES.items() if usual == pair.base)}
+    text = "".join(filter(str.isalnum, cell.rpartition(":")[2].upper()))
+    if text not in {base + quote for base in bases for quote in ("", *alike)}:
+        raise UsageError(
+            f"the file has candles of {cell.strip()!r}, --symbol is {symbol}: give the right one"
+        )
 
 
-def _text_part(chunk: list[str], number: int, delimiter: str, layout: Layout) -> Part:
-    if '"' in "".join(chunk):
-        chunk = [line.replace('"', "") for line in chunk]
-    filled = [n for n, line in enumerate(chunk) if line.strip()]
-    rows = [chunk[n].split(delimiter) for n in filled]
+def _headless(kind: Headless, options: Options) -> Layout:
+    places = tuple(kind.names.index(name) for name in (kind.names[0], *COLUMNS))
+    note = f"no header: the {len(kind.names)} columns are taken for {kind.name}, {', '.join(kind.names)}"
+    volume: Unit = "base" if options.volume == "auto" else options.volume
+    return Layout(places, len(kind.names), (note,), zone=options.zone, volume=volume)
+
+
+class _Block(NamedTuple):
+    """Consecutive lines."""
+
+    number: int
+    """Of the first, counted from 1."""
+    lines: list[str]
+
+    def after(self, count: int) -> _Block:
+        """Return the lines after so many."""
+        return _Block(self.number + count, self.lines[count:])
+
+
+def _blocks(stream: TextIO) -> Iterator[_Block]:
+    """Yield all lines, some at a time. Raises NoDataError for one that is too long to be a row."""
+    number, rest, is_end = 1, "", False
+    while not is_end:
+        text = stream.read(_BLOCK)
+        is_end = not text
+        *lines, rest = (rest + text).split("\n")
+        if is_end and rest:
+            lines.append(rest)
+        if len(rest) > _LONGEST_LINE:
+            raise NoDataError(
+                f"line {number + len(lines)} has more than {_LONGEST_LINE} characters: this is no CSV file"
+            )
+        if lines:
+            yield _Block(number, lines)
+        number += len(lines)
+
+
+def _first(blocks: Iterator[_Block]) -> _Block:
+    """Return the block of the first line that is not blank, from that line on."""
+    for block in blocks:
+        for row, line in enumerate(block.lines):
+            if line.strip():
+                return block.after(row)
+    raise NoDataError("the file is empty")
+
+
+def _rows_of(block: _Block, delimiter: str, layout: Layout) -> tuple[list[int], list[Cells]]:
+    """Return the rows of a block and their lines' numbers."""
+    skips = layout.dialect.skips
+    numbers = [
+        number
+        for number, line in enumerate(block.lines)
+        if line.strip() and not (skips and line.startswith(skips))
+    ]
+    has_quotes = any('"' in line for line in block.lines)
+    lines = (block.lines[number] for number in numbers)
+    cells: list[Cells] = [
+        _cells_of(line, delimiter, layout.width) if has_quotes else line.split(delimiter) for line in lines
+    ]
+    return [block.number + number for number in numbers], cells
+
+
+def _json_parts(pieces: Iterable[list[Any]], layout: Layout, options: Options) -> Iterator[Part]:
+    number = 1
+    for piece in pieces:
+        numbers = list(range(number, number + len(piece)))
+        yield _row_part(numbers, _cells(piece), layout, options)
+        number += len(piece)
+
+
+def _row_part(numbers: list[int], rows: list[Cells], layout: Layout, options: Options) -> Part:
+    whole = len(rows)
+    if layout.dialect.has_blanks:
+        filled = [row for row, cells in enumerate(rows) if not _is_blank(cells, layout)]
+        numbers, rows = [numbers[row] for row in filled], [rows[row] for row in filled]
     odd = {
         row: f"has {len(cells)} fields instead of {layout.width}"
         for row, cells in enumerate(rows)
@@ -121,14 +284,50 @@ def _text_part(chunk: list[str], number: int, delimiter: str, layout: Layout) ->
     }
     for row in odd:
         rows[row] = [""] * layout.width
-    cells = [[row[place] for row in rows] for place in layout.places]
-    times, reasons = read_times(cells[0])
-    columns = [read_numbers(name, column) for name, column in zip(COLUMNS, cells[1:], strict=True)]
-    for _, more in columns:
+    if layout.symbol is not None and options.symbol and rows and 0 not in odd:
+        check_symbol(rows[0][layout.symbol], options.symbol)
+    columns = [[row[place] for row in rows] for place in layout.places]
+    if layout.dialect.thousands:
+        columns[1:] = [[cell.replace(",", "") for cell in column] for column in columns[1:]]
+    times, reasons = read_times(columns[0], layout.zone)
+    values = [read_numbers(name, column) for name, column in zip(COLUMNS, columns[1:], strict=True)]
+    for _, more in values:
         reasons = more | reasons
-    return Part(
-        np.array(filled, np.int64) + number, times, tuple(values for values, _ in columns), reasons | odd
-    )
+    lines = np.array(numbers, np.int64)
+    return Part(lines, times, tuple(column for column, _ in values), reasons | odd, whole - len(rows))
+
+
+def _is_blank(cells: Cells, layout: Layout) -> bool:
+    if len(cells) != layout.width:
+        return False
+    return all(cells[place].strip().lower() in ("", "nan", "null") for place in layout.places[1:5])
+
+
+def _cells_of(line: str, delimiter: str, width: int) -> Cells:
+    """Return a line's cells; a quote that is not closed swallows nothing."""
+    cells = _split(line, delimiter)
+    return cells if len(cells) == width else line.rstrip("\r\n").replace('"', "").split(delimiter)
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    line = line.rstrip("\r\n")
+    return next(csv.reader([line], delimiter=delimiter)) if '"' in line else line.split(delimiter)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _cells(rows: Iterable[Iterable[Any]]) -> list[Cells]:
+    """Return the text of what JSON has."""
+    return [
+        [value if type(value) is str else "" if value is None else str(value) for value in row]
+        for row in rows
+    ]
 
 
 def _shown(names: Sequence[str]) -> str:

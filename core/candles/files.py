@@ -1,13 +1,13 @@
-"""Candle files: CSV, CSV.GZ, Parquet and Binance's monthly ZIP.
+"""Candle files as people have them: CSV, JSON, Parquet, Feather, compressed or in an archive.
 
-Columns are found by name, in any order and case: a time (ts, timestamp, time, open_time, date, …), open,
-high, low, close and volume; others are ignored. Only Binance's own 12 columns may come without a header.
-Text is separated by commas, semicolons or tabs, one row per line. What is not a number or a time is
-refused row by row; a file that is cut or damaged, or lacks a column, is refused whole.
+Columns are found by name, in any order and case, or by the kind of file (core.candles.dialects); others are
+ignored. Text is separated by commas, semicolons or tabs, one row per line. What is not a number or a time is
+refused row by row; a file that is cut or damaged, or lacks a column, is refused whole. Files are read piece
+by piece: memory grows with the candles in them, not with their size.
 
 The rows that could be read are checked by core.candles.checks: they may come in any order, equal
 repetitions are dropped, and rows that contradict each other are all refused. core.candles.text says how
-times are understood.
+times are understood, core.candles.volumes how volumes are.
 """
 
 from __future__ import annotations
@@ -19,25 +19,36 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, TextIO
 
 import numpy as np
 
 from core.candles.arrow import feather_parts, parquet_parts
 from core.candles.checks import check_candles, usual_step
-from core.candles.columns import Part, join, text_parts
-from core.candles.text import decide_times
+from core.candles.columns import Layout, Options, Part, join, json_parts, text_parts
+from core.candles.text import NO_ZONE, decide_times, in_milliseconds
+from core.candles.volumes import implausible_turnover, in_base
 from core.domain import Bars, IntArray
 from core.errors import NoDataError, UsageError
-from core.utils import TIMEFRAMES, timeframe_ms
+from core.symbols import pair_of
+from core.utils import TIMEFRAMES, grid_start, timeframe_ms
 
-SUFFIXES = (".csv", ".csv.gz", ".parquet", ".feather", ".zip")
+SUFFIXES = (".csv", ".csv.gz", ".json", ".json.gz", ".parquet", ".feather", ".zip")
 """What a candle file's name may end in."""
+
+_MOST_REFUSED = 1_000_000
+"""Refused rows after which a file is none of candles."""
+
+_MANY = 1000
+"""Rows after which a file is none of candles when not one of them can be read."""
 
 _ARROW = {".parquet": parquet_parts, ".feather": feather_parts}
 
 Progress = Callable[[int], None]
 """Told how many more bytes of the file are done."""
+
+
+_NOTHING_SAID = Options()
 
 
 class RefusedLine(NamedTuple):
@@ -59,11 +70,15 @@ class CandleFile(NamedTuple):
     """Rows that say the same as a good one; dropped."""
     notes: tuple[str, ...]
     """How the file was understood where that is not plain."""
+    blanks: int = 0
+    """Rows that stand for a bar without a trade; left out."""
+    volume: str = "base"
+    """What its volume column counts: base, quote, or unsaid; `good` has base units."""
 
     @property
     def rows(self) -> int:
         """All rows of the file."""
-        return len(self.good.ts) + len(self.refused) + self.repeated
+        return len(self.good.ts) + len(self.refused) + self.repeated + self.blanks
 
 
 def check_path(path: Path) -> str:
@@ -79,7 +94,13 @@ def check_path(path: Path) -> str:
     raise UsageError(f"{path}: wanted a file that ends in {', '.join(SUFFIXES)}")
 
 
-def read_candle_file(path: Path, timeframe: str, now: int, progress: Progress = lambda _: None) -> CandleFile:
+def read_candle_file(
+    path: Path,
+    timeframe: str,
+    now: int,
+    progress: Progress = lambda _: None,
+    options: Options = _NOTHING_SAID,
+) -> CandleFile:
     """Read and check a file of bars of this timeframe, as of `now` (ms UTC).
 
     Raises NoDataError when it has no row at all, lacks a column or is damaged, UsageError when it is
@@ -87,49 +108,61 @@ def read_candle_file(path: Path, timeframe: str, now: int, progress: Progress = 
     """
     suffix = check_path(path)
     with _file_errors(path), path.open("rb") as raw:
-        if suffix in _ARROW:
-            layout, parts = _ARROW[suffix](raw)
-            notes, part = layout.notes, _joined(parts, raw, progress)
-        else:
-            notes, part = _read_text(raw, suffix, progress)
-        return _checked(part, notes, timeframe, now)
-
-
-def _read_text(raw: IO[bytes], suffix: str, progress: Progress) -> tuple[tuple[str, ...], Part]:
-    with _text(raw, suffix) as lines:
-        layout, parts = text_parts(lines)
-        return layout.notes, _joined(parts, raw, progress)
-
-
-def _joined(parts: Iterator[Part], raw: IO[bytes], progress: Progress) -> Part:
-    found, done = [], 0
-    for part in parts:
-        found.append(part)
-        progress(raw.tell() - done)
-        done = raw.tell()
-    if not sum(len(part.lines) for part in found):
-        raise NoDataError("there is a header and no row")
-    return join(found)
+        with _parts(raw, suffix, options) as (layout, parts):
+            part = _joined(parts, raw, progress)
+        return _checked(part, layout, timeframe, now, options)
 
 
 @contextmanager
-def _text(raw: IO[bytes], suffix: str) -> Iterator[Iterator[str]]:
-    """Yield the lines of a text file; bytes that are not UTF-8 make their row's number unreadable."""
+def _parts(raw: IO[bytes], suffix: str, options: Options) -> Iterator[tuple[Layout, Iterator[Part]]]:
+    """Yield how a file is laid out and its rows."""
+    if suffix in _ARROW:
+        yield _ARROW[suffix](raw, options)
+        return
+    with _text(raw, suffix) as (stream, name):
+        yield (json_parts if name.endswith(".json") else text_parts)(stream, options)
+
+
+def _joined(parts: Iterator[Part], raw: IO[bytes], progress: Progress) -> Part:
+    whole, done, refused = [], 0, 0
+    for part in parts:
+        whole.append(part)
+        refused += len(part.reasons)
+        if refused > _MOST_REFUSED or len(part.reasons) == len(part.lines) > _MANY:
+            line, reason = int(part.lines[0]), next(iter(part.reasons.values()))
+            raise NoDataError(
+                f"{refused} rows cannot be read (from line {line} on: {reason}); is it another file?"
+            )
+        progress(raw.tell() - done)
+        done = raw.tell()
+    if not sum(len(part.lines) + part.blanks for part in whole):
+        raise NoDataError("there is a header and no row")
+    return join(whole)
+
+
+@contextmanager
+def _text(raw: IO[bytes], suffix: str) -> Iterator[tuple[TextIO, str]]:
+    """Yield a text file and its name; bytes that are not UTF-8 make their row's number unreadable."""
     with ExitStack() as opened:
         stream: IO[bytes] | gzip.GzipFile = raw
-        if suffix == ".csv.gz":
+        name = suffix.removesuffix(".gz")
+        if suffix.endswith(".gz"):
             stream = opened.enter_context(gzip.GzipFile(fileobj=raw))
         elif suffix == ".zip":
             archive = opened.enter_context(zipfile.ZipFile(raw))
-            stream = opened.enter_context(archive.open(_only_member(archive)))
-        yield opened.enter_context(io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace"))
+            member = _only_member(archive)
+            stream, name = opened.enter_context(archive.open(member)), member.filename.lower()
+        yield opened.enter_context(io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace")), name
 
 
 def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     members = [member for member in archive.infolist() if not member.is_dir()]
-    if len(members) != 1 or not members[0].filename.lower().endswith(".csv"):
+    if len(members) != 1 or not members[0].filename.lower().endswith((".csv", ".json")):
         names = ", ".join(member.filename for member in members[:5]) or "nothing"
-        raise NoDataError(f"wanted one CSV file in the archive, found {names}")
+        more = f" and {len(members) - 5} more" if len(members) > 5 else ""
+        raise NoDataError(
+            f"wanted one CSV file in the archive, found {names}{more}: unpack it and give the right one"
+        )
     if members[0].flag_bits & 1:
         raise NoDataError("the archive is encrypted: unpack it and give the CSV file")
     return members[0]
@@ -151,25 +184,63 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _checked(part: Part, notes: tuple[str, ...], timeframe: str, now: int) -> CandleFile:
+def _checked(part: Part, layout: Layout, timeframe: str, now: int, options: Options) -> CandleFile:
+    step, notes = timeframe_ms(timeframe), list(layout.notes)
+    _check_zone(part)
     readable = np.ones(len(part.lines), np.bool_)
     readable[list(part.reasons)] = False
-    decided = decide_times(part.times, readable, now)
+    times = in_milliseconds(part.times, now) if layout.dialect.is_mixed else part.times
+    decided = decide_times(times, readable, now)
     reasons = decided.reasons | part.reasons
     readable[list(reasons)] = False
     rows = np.flatnonzero(readable)
-    bars = Bars(decided.ts[rows], *(column[rows] for column in part.columns))
-    _check_step(bars.ts, timeframe)
-    checked = check_candles(bars, timeframe_ms(timeframe), now)
+    ts, closes = _opens(decided.ts[rows], step)
+    _check_step(ts, timeframe)
+    checked = check_candles(Bars(ts, *(column[rows] for column in part.columns)), step, now)
     reasons |= {int(rows[row]): reason for row, reason in checked.refused}
+    good, volume_note = _with_base_volume(checked.good, layout, step, options)
+    notes += [volume_note] * bool(volume_note) + [closes] * bool(closes)
     if decided.form != "ms":
-        notes += (f"times are read as {decided.form}",)
+        notes.append(f"times are read as {decided.form}")
+    if part.times.is_local:
+        notes.append(f"times that name no zone are taken as {layout.zone or 'UTC'}")
     if checked.out_of_order:
-        notes += (f"rows were sorted by time ({checked.out_of_order} came before an earlier one)",)
+        notes.append(f"rows were sorted by time ({checked.out_of_order} came before an earlier one)")
     if checked.repeated:
-        notes += (f"{checked.repeated} repeated rows were dropped",)
+        notes.append(f"{checked.repeated} repeated rows were dropped")
+    if part.blanks:
+        notes.append(f"{part.blanks} rows without numbers were left out: nothing was traded in them")
     refused = tuple(RefusedLine(int(part.lines[row]), reasons[row]) for row in sorted(reasons))
-    return CandleFile(checked.good, refused, checked.repeated, notes)
+    return CandleFile(good, refused, checked.repeated, tuple(notes), part.blanks, layout.volume)
+
+
+def _check_zone(part: Part) -> None:
+    """Refuse a file whose times name no zone, once and not row by row."""
+    unzoned = [row for row, reason in part.reasons.items() if reason.endswith(NO_ZONE)]
+    if 2 * len(unzoned) > len(part.lines):
+        raise UsageError(part.reasons[unzoned[0]])
+
+
+def _opens(ts: IntArray, step: int) -> tuple[IntArray, str]:
+    """Return open times for times of a bar's last second or millisecond, and the note that says so."""
+    past = (ts - grid_start(step)) % step
+    for least in (1000, 1):
+        if len(ts) and (past == step - least).all():
+            return ts - past, "times are a bar's last moment: its first is taken"
+    return ts, ""
+
+
+def _with_base_volume(bars: Bars, layout: Layout, step: int, options: Options) -> tuple[Bars, str]:
+    """Return bars with volume in base units. Raises UsageError when its size says that it is another."""
+    quote = pair_of(options.symbol).quote if options.symbol else "the quote currency"
+    if layout.volume == "quote":
+        return in_base(bars), f"volume is in {quote}: divided by each bar's mean price, so it is about right"
+    if layout.volume == "unsaid" and (turnover := implausible_turnover(bars, step, quote)):
+        raise UsageError(
+            f"the volume looks like {quote}, not {pair_of(options.symbol).base}: times price it is "
+            f"{turnover:.3g} {quote} a day; import_ohlcv_to_db.py --volume quote converts it, base does not"
+        )
+    return bars, ""
 
 
 def _check_step(ts: IntArray, timeframe: str) -> None:

@@ -1,30 +1,36 @@
 """Text and numbers of a candle file, read exactly or refused with a reason.
 
-A file gives its open times in ms, seconds, µs, ns or as ISO text (UTC where it names no zone). Which of
-them is never guessed from one row: the form in which most of the file's rows fall between 2009 and
-tomorrow is the file's form, and a row that does not fall there in that form is refused.
+A file gives its open times in ms, seconds, µs, ns or as text. Which of them is never guessed from one row:
+the form in which most of the file's rows fall between 2009 and tomorrow is the file's form, and a row that
+does not fall there in that form is refused. A day alone is a UTC day; an hour that names no zone is in the
+zone that the file's kind or the user says, and refused if neither does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.candles.checks import is_plausible
 from core.domain import NAN, FloatArray, IntArray
-from core.errors import NoDataError
+from core.errors import NoDataError, UsageError
 
-ISO = "ISO text"
+ISO = "text"
 _UNITS = {"ms": (1, 1), "seconds": (1000, 1), "µs": (1, 1000), "ns": (1, 1_000_000)}
 """What makes ms of them: times the first, divided by the second. Their plausible ranges do not touch."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INT64 = range(-(2**63), 2**63)
 NO_WHOLE_MS = "is not a whole millisecond"
+NO_ZONE = "names no time zone: give --timezone UTC, or the zone that it is in"
+_OTHER_FORMS = ("%Y-%m-%d %I-%p", "%b %d, %Y", "%B %d, %Y")
+"""Besides ISO 8601: 2019-10-17 09-AM as CryptoDataDownload writes, Apr 28, 2013 as CoinMarketCap does."""
+_ZONES = (" UTC", " GMT", " Z")
 
 
 class Times(NamedTuple):
@@ -33,6 +39,8 @@ class Times(NamedTuple):
     values: IntArray
     """ms UTC where `is_ms`, else a number whose unit is still to be decided."""
     is_ms: NDArray[np.bool_]
+    is_local: bool = False
+    """Whether one of them took the zone that was given for those that name none."""
 
 
 class Decided(NamedTuple):
@@ -44,6 +52,16 @@ class Decided(NamedTuple):
     """How the file gives its times: ms, seconds, µs, ns or ISO text."""
     reasons: dict[int, str]
     """Why rows are refused, by row."""
+
+
+def zone_named(name: str) -> tzinfo:
+    """Return a time zone such as UTC or Europe/Berlin. Raises UsageError for an unknown one."""
+    if name.upper() in ("UTC", "GMT", "Z"):
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        raise UsageError(f"unknown time zone {name!r}: wanted a name such as UTC or Europe/Berlin") from None
 
 
 def read_numbers(name: str, cells: Sequence[str]) -> tuple[FloatArray, dict[int, str]]:
@@ -62,26 +80,40 @@ def read_numbers(name: str, cells: Sequence[str]) -> tuple[FloatArray, dict[int,
     return values, reasons
 
 
-def read_times(cells: Sequence[str]) -> tuple[Times, dict[int, str]]:
-    """Return the cells as times of a unit still to be decided, and the reasons by refused row."""
+def read_times(cells: Sequence[str], zone: tzinfo | None = None) -> tuple[Times, dict[int, str]]:
+    """Return the cells as times of a unit still to be decided, and the reasons by refused row.
+
+    Text that names no zone is in `zone`.
+    """
     if not _underscored(cells):
         try:
             return undecided(np.fromiter(map(int, cells), np.int64, len(cells))), {}
         except (ValueError, OverflowError):
             pass
-    times, reasons = undecided(np.zeros(len(cells), np.int64)), {}
+    times, reasons, is_local = undecided(np.zeros(len(cells), np.int64)), {}, False
     for row, cell in enumerate(cells):
-        found = _time(cell.strip())
-        if isinstance(found, str):
-            reasons[row] = f"time {_shown(cell)} {found}" if cell.strip() else "time is empty"
+        time = _time(cell.strip(), zone)
+        if isinstance(time, str):
+            reasons[row] = f"time {_shown(cell)} {time}" if cell.strip() else "time is empty"
         else:
-            times.values[row], times.is_ms[row] = found
-    return times, reasons
+            times.values[row], times.is_ms[row], took_zone = time
+            is_local |= took_zone
+    return times._replace(is_local=is_local), reasons
 
 
 def undecided(values: IntArray) -> Times:
     """Return numbers as times of a unit still to be decided."""
     return Times(values, np.zeros(len(values), np.bool_))
+
+
+def in_milliseconds(times: Times, now: int) -> Times:
+    """Return times whose unit may differ from row to row in ms; what is a time in no unit is left."""
+    values = times.values.copy()
+    for unit in _UNITS:
+        ms = _to_ms(times.values, unit)
+        rows = is_plausible(ms, now) & (_from_ms(ms, unit) == times.values) & ~times.is_ms
+        values[rows] = ms[rows]
+    return times._replace(values=values)
 
 
 def decide_times(times: Times, readable: NDArray[np.bool_], now: int) -> Decided:
@@ -119,28 +151,47 @@ def _shown(cell: str) -> str:
     return repr(text if len(text) <= 40 else text[:39] + "…")
 
 
-def _time(cell: str) -> tuple[int, bool] | str:
-    """Return a number of unknown unit and False, ms and True, or why it is neither."""
+def _time(cell: str, zone: tzinfo | None) -> tuple[int, bool, bool] | str:
+    """Return (number, is it ms, did it take the zone), or why it is no time."""
     if _underscored(cell):
         return "is not a time"
     try:
         number = float(cell)
     except ValueError:
-        return _iso(cell)
+        return _text(cell, zone)
     if not number.is_integer():
         return "is not a whole number"
     value = int(cell) if cell.lstrip("+-").isdecimal() else int(number)
-    return (value, False) if value in _INT64 else "is out of range"
+    return (value, False, False) if value in _INT64 else "is out of range"
 
 
-def _iso(cell: str) -> tuple[int, bool] | str:
-    try:
-        moment = datetime.fromisoformat(cell)
-    except ValueError:
+def _text(cell: str, zone: tzinfo | None) -> tuple[int, bool, bool] | str:
+    named = next((name for name in _ZONES if cell.endswith(name)), "")
+    moment = _moment(cell.removesuffix(named))
+    if moment is None:
         return "is not a time: wanted ms UTC or 2024-01-31 12:00:00"
-    since = moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH
-    ms, rest = divmod(since, timedelta(milliseconds=1))
-    return NO_WHOLE_MS if rest else (ms, True)
+    took_zone = moment.tzinfo is None and not named
+    if took_zone:
+        if zone is None and (moment.hour or moment.minute or moment.second or ":" in cell):
+            return NO_ZONE
+        moment = moment.replace(tzinfo=zone or UTC)
+        if moment.utcoffset() != moment.replace(fold=1).utcoffset():
+            return f"comes twice or never in {zone}, where clocks are changed then"
+    ms, rest = divmod(moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH, timedelta(milliseconds=1))
+    return NO_WHOLE_MS if rest else (ms, True, took_zone)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        pass
+    for form in _OTHER_FORMS:
+        try:
+            return datetime.strptime(text, form)  # noqa: DTZ007 - the zone is looked for by the caller
+        except ValueError:
+            continue
+    return None
 
 
 def _to_ms(values: IntArray, unit: str) -> IntArray:

@@ -7,9 +7,11 @@ the past; `replay.replay_clock` moves the exchange's present into it, and the hi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import tzinfo
 from pathlib import Path
 from typing import NamedTuple
 
+from core.candles.columns import Options
 from core.candles.files import read_candle_file
 from core.domain import Bars
 from core.errors import NoDataError
@@ -110,17 +112,20 @@ def from_database(db_url: str, exchange: str) -> StoredSource:
     return StoredSource("db", series)
 
 
-def from_files(files: Iterable[tuple[Path, str, str]], now: int) -> tuple[StoredSource, int]:
+def from_files(
+    files: Iterable[tuple[Path, str, str]], now: int, zone: tzinfo | None = None
+) -> tuple[StoredSource, int]:
     """Return the candles of files, given with symbol and timeframe, and how many rows were refused.
 
-    `now` (ms UTC) is when they are read: a bar that was not closed then is refused. Of two files for
+    `now` (ms UTC) is when they are read: a bar that was not closed then is refused; `zone` is that of times
+    that name none. Of two files for
     one series the later replaces the earlier. Raises UsageError for a symbol that is not BASE/QUOTE, and
     what read_candle_file raises.
     """
     series, refused = {}, 0
     for path, symbol, timeframe in files:
         name, frame = symbol_name(symbol), timeframe_name(timeframe)
-        found = read_candle_file(path, frame, now)
+        found = read_candle_file(path, frame, now, options=Options(name, zone))
         series[name, frame] = found.good
         refused += len(found.refused)
     return StoredSource("csv", series), refused

@@ -48,7 +48,7 @@ def parquet(**columns: Any) -> tuple[Layout, Part]:
         (pa.array([MS * 1_000_000], pa.timestamp("ns", "Europe/Berlin")), MS, True),
         (pa.array([date(2023, 11, 14)]), 1_699_920_000_000, True),
         (pa.array([datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)]), MS, True),
-        (pa.array(["2023-11-14 22:13:20"]), MS, True),
+        (pa.array(["2023-11-14 22:13:20Z"]), MS, True),
     ],
 )
 def test_parquet_times_of_any_type_are_read(times: object, values: int, is_ms: bool) -> None:

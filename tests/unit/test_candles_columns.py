@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
 from core.candles import columns as candle_columns
@@ -12,7 +14,7 @@ MS = 1_700_000_000_000
 
 
 def read(text: str) -> tuple[Layout, Part]:
-    layout, parts = text_parts(iter(text.splitlines(keepends=True)))
+    layout, parts = text_parts(io.StringIO(text))
     return layout, join(list(parts))
 
 
@@ -47,7 +49,7 @@ def test_of_two_times_the_more_exact_is_taken_and_said() -> None:
     ("header", "said"),
     [
         ("ts,open,high,low,close", "no column for volume; the first line has 'ts, open, high, low, close'"),
-        ("when,open,high,low,close,volume", "no column for a time (ts, timestamp, time, "),
+        ("when,open,high,low,close,volume", "no column for a time (ts, timestamp, unix, "),
         ("1,2,3", "no column for a time"),
         ("ts,open,high,low,close,volume,Open", "the column open is there twice"),
         ("x" * 300, "…'"),
@@ -68,7 +70,7 @@ def test_commas_semicolons_and_tabs_separate(delimiter: str) -> None:
 
 
 def test_lines_keep_their_numbers_over_blank_lines_and_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(candle_columns, "PART", 2)
+    monkeypatch.setattr(candle_columns, "_BLOCK", 20)
     row = f"{MS},2,3,1,2.5,9\n"
     _, part = read("\n\nts,open,high,low,close,volume\n" + row + "\n" + row + row + "  \n" + row)
     assert part.lines.tolist() == [4, 6, 7, 9]
@@ -76,7 +78,7 @@ def test_lines_keep_their_numbers_over_blank_lines_and_parts(monkeypatch: pytest
 
 
 def test_reasons_keep_to_their_rows_over_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(candle_columns, "PART", 2)
+    monkeypatch.setattr(candle_columns, "_BLOCK", 20)
     good = f"{MS},2,3,1,2.5,9\n"
     _, part = read(
         "ts,open,high,low,close,volume\n" + good * 3 + "x,2,3,1,2.5,9\n" + f"{MS},y,3,1,z,9\n" + "1,2\n"

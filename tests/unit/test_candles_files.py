@@ -62,7 +62,7 @@ TEXT = HEADER + "".join(rows_of(BARS))
 def test_csv_is_read(tmp_path: Path) -> None:
     found = read(write(tmp_path / "a.csv", TEXT))
     assert same_bars(found.good, BARS)
-    assert found[1:] == ((), 0, ())
+    assert found[1:] == ((), 0, (), 0, "unsaid")
     assert found.rows == 4
 
 

@@ -5,8 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.candles.text import ISO, decide_times, read_numbers, read_times
-from core.errors import NoDataError
+from core.candles.text import (
+    ISO,
+    decide_times,
+    in_milliseconds,
+    read_numbers,
+    read_times,
+    undecided,
+    zone_named,
+)
+from core.errors import NoDataError, UsageError
 
 MS = 1_700_000_000_000
 NOW = MS + 86_400_000
@@ -56,9 +64,9 @@ def test_a_cell_that_is_no_number_is_named_and_its_neighbours_are_read(cell: str
         ((f"{MS // 1000}", f"{MS // 1000 - 60}"), "seconds"),
         ((f"{MS}000", f"{MS - 60_000}000"), "µs"),
         ((f"{MS}000000", f"{MS - 60_000}000000"), "ns"),
-        (("2023-11-14 22:13:20", "2023-11-14T22:12:20"), ISO),
+        (("2023-11-14 22:13:20 UTC", "2023-11-14T22:12:20 GMT"), ISO),
         (("2023-11-14T22:13:20Z", "2023-11-14 22:12:20+00:00"), ISO),
-        (("2023-11-15 00:13:20+02:00", " 2023-11-14 22:12:20.000\n"), ISO),
+        (("2023-11-15 00:13:20+02:00", " 2023-11-14 22:12:20.000Z\n"), ISO),
     ],
 )
 def test_a_time_in_any_form_is_the_same_millisecond(cells: tuple[str, str], form: str) -> None:
@@ -80,7 +88,7 @@ def test_a_date_alone_is_midnight_utc() -> None:
         ("nan", "time 'nan' is not a whole number"),
         ("9" * 20, f"time '{'9' * 20}' is out of range"),
         ("1e300", "time '1e300' is out of range"),
-        ("2023-11-14 22:13:20.0001", "time '2023-11-14 22:13:20.0001' is not a whole millisecond"),
+        ("2023-11-14 22:13:20.0001Z", "time '2023-11-14 22:13:20.0001Z' is not a whole millisecond"),
         ("0", "time 0 (ms) is not between 2009 and tomorrow"),
         ("-5", "time -5 (ms) is not between 2009 and tomorrow"),
         ("20240131", "time 20240131 (ms) is not between 2009 and tomorrow"),
@@ -101,7 +109,7 @@ def test_numbers_and_dates_out_of_range_are_refused_among_iso_text() -> None:
     _, form, reasons = decide("2023-11-14", "2023-11-15", f"{MS}", "1999-01-01")
     assert form == ISO
     assert reasons == {
-        2: "time is in another form than in the rest of the file, which has ISO text",
+        2: "time is in another form than in the rest of the file, which has text",
         3: "time 915148800000 (ms) is not between 2009 and tomorrow",
     }
 
@@ -127,3 +135,51 @@ def test_a_file_without_one_plausible_time_refuses_every_row() -> None:
 
 def test_no_rows_decide_nothing() -> None:
     assert decide() == ([], "ms", {})
+
+
+@pytest.mark.parametrize(
+    ("cell", "zone", "ms"),
+    [
+        ("2024-01-01 00:00:00", "UTC", 1_704_067_200_000),
+        ("2024-01-01 01:00:00", "Europe/Berlin", 1_704_067_200_000),
+        ("2024-07-01 02:00:00", "Europe/Berlin", 1_719_792_000_000),
+        ("2024-01-01 00:00:00 UTC", "Europe/Berlin", 1_704_067_200_000),
+        ("2019-10-17 09-AM", "UTC", 1_571_302_800_000),
+        ("2019-10-17 12-AM", "UTC", 1_571_270_400_000),
+        ("2019-10-17 12-PM", "UTC", 1_571_313_600_000),
+        ("Apr 28, 2013", "UTC", 1_367_107_200_000),
+        ("April 28, 2013", "UTC", 1_367_107_200_000),
+    ],
+)
+def test_text_that_names_no_zone_is_in_the_zone_that_is_given(cell: str, zone: str, ms: int) -> None:
+    times, reasons = read_times([cell], zone_named(zone))
+    assert reasons == {}
+    assert times.values.tolist() == [ms]
+    assert times.is_local is (not cell.endswith("UTC"))
+
+
+def test_an_hour_without_any_zone_is_refused_and_a_day_is_a_day_of_utc() -> None:
+    times, reasons = read_times(["2024-01-01 00:00:00", "2019-10-17 09-AM", "2024-01-01"])
+    wanted = "names no time zone: give --timezone UTC, or the zone that it is in"
+    assert reasons == {
+        0: f"time '2024-01-01 00:00:00' {wanted}",
+        1: f"time '2019-10-17 09-AM' {wanted}",
+    }
+    assert times.values[2] == 1_704_067_200_000
+
+
+@pytest.mark.parametrize("cell", ["2024-03-31 02:30", "2024-10-27 02:30"])
+def test_an_hour_that_a_zone_has_twice_or_never_is_refused(cell: str) -> None:
+    _, reasons = read_times([cell], zone_named("Europe/Berlin"))
+    assert "comes twice or never in Europe/Berlin" in reasons[0]
+
+
+@pytest.mark.parametrize("name", ["Mars/Base", "../etc/passwd", "", "CEST2"])
+def test_an_unknown_zone_is_wrong_usage(name: str) -> None:
+    with pytest.raises(UsageError, match="unknown time zone"):
+        zone_named(name)
+
+
+def test_units_may_be_mixed_where_a_kind_of_file_does_so() -> None:
+    times = undecided(np.array([MS, MS // 1000, MS * 1000, 7]))
+    assert in_milliseconds(times, NOW).values.tolist() == [MS, MS, MS, 7]

@@ -184,3 +184,39 @@ def test_an_interrupt_while_storing_leaves_nothing_of_the_file(
 
 def test_a_files_rows_are_counted_whole() -> None:
     assert CandleFile(bars_at(0, 1), (), 3, ()).rows == 5
+
+
+def test_hours_without_a_zone_need_the_option_that_names_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("date,open,high,low,close,volume\n2020-09-13 14:00:00,99.5,101,99,100,2\n")
+    with pytest.raises(UsageError, match="names no time zone: give --timezone UTC"):
+        load(path)
+    assert load(path, "--timezone", "Europe/Berlin") == 0
+    assert "note: times that name no zone are taken as Europe/Berlin" in capsys.readouterr().out
+    assert read_bars(opened(tmp_path / "candles.db"), SERIES).ts.tolist() == [START]
+    with pytest.raises(SystemExit):
+        load(path, "--timezone", "Mars")
+    assert "unknown time zone 'Mars'" in capsys.readouterr().err
+
+
+def test_a_volume_that_differs_from_the_stored_one_by_the_price_is_refused_or_converted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prices = "8000,8000,8000,8000"
+    rows = [row(hour, f"{prices},{5 + hour}") for hour in range(8)]
+    assert load(write(tmp_path / "a.csv", *rows)) == 0
+    quoted = write(tmp_path / "b.csv", *(row(hour, f"{prices},{8000 * (5 + hour)}") for hour in range(4, 10)))
+    before = stored(tmp_path)
+    assert load(quoted) == 1
+    assert "the volume is the stored 1h candles' times the price" in capsys.readouterr().err
+    assert stored(tmp_path) == before
+    assert load(quoted, "--volume", "quote") == 0
+    assert "note: volume is in USDT: divided by each bar's mean price" in capsys.readouterr().out
+    assert read_bars(opened(tmp_path / "candles.db"), SERIES).volume.tolist() == [5.0 + n for n in range(10)]
+
+
+def test_a_larger_volume_of_the_same_unit_is_taken(tmp_path: Path) -> None:
+    assert load(write(tmp_path / "a.csv", *(row(n, "8000,8000,8000,8000,5") for n in range(8)))) == 0
+    assert load(write(tmp_path / "b.csv", *(row(n, "8000,8000,8000,8000,40") for n in range(8)))) == 0
