@@ -16,6 +16,12 @@ OTHER_NAMES = {"XBT": "BTC", "XDG": "DOGE"}
 """Kraken's own names of assets, and the usual ones."""
 
 
+DOLLARS = frozenset({"USD", "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "DAI"})
+"""Currencies that are a dollar, or stand for one."""
+
+_CASH = DOLLARS | {"EUR", "GBP", "CHF", "CAD", "AUD", "BRL", "TRY", "JPY", "KRW"}
+
+
 class Pair(NamedTuple):
     """What a market trades."""
 
@@ -44,6 +50,16 @@ def pair_of(symbol: str) -> Pair:
     """Return base and quote of a symbol in this program's spelling."""
     base, _, quote = symbol.partition("/")
     return Pair(base, quote)
+
+
+def is_same_money(one: str, other: str) -> bool:
+    """Tell whether two currencies are one, or both are dollars."""
+    return one == other or (one in DOLLARS and other in DOLLARS)
+
+
+def is_cash(currency: str) -> bool:
+    """Tell whether a currency is counted in hundredths, as dollars are and bitcoins are not; "" counts so."""
+    return not currency or currency in _CASH
 
 
 def _usual(asset: str) -> str:

@@ -24,10 +24,10 @@ from core.candles.dialects import (
 )
 from core.candles.json_rows import json_rows
 from core.candles.text import Times, read_numbers, read_times
-from core.candles.volumes import DOLLARS, volume_column
+from core.candles.volumes import volume_column
 from core.domain import FloatArray, IntArray
 from core.errors import NoDataError, UsageError
-from core.symbols import OTHER_NAMES, Pair, pair_of
+from core.symbols import DOLLARS, OTHER_NAMES, Pair, pair_of
 
 PART = 50_000
 """Rows read at once: bounds memory and lets an interrupt and a progress bar in."""

@@ -16,12 +16,9 @@ import numpy as np
 from core.candles.dialects import Dialect, Unit
 from core.domain import Bars, FloatArray
 from core.errors import NoDataError
-from core.symbols import OTHER_NAMES, Pair
+from core.symbols import DOLLARS, OTHER_NAMES, Pair
 
 DAY = 86_400_000
-DOLLARS = frozenset({"USD", "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "DAI"})
-"""Currencies that are a dollar: a file of one is taken for another's."""
-
 _MOST_PER_DAY = {**dict.fromkeys((*DOLLARS, "EUR", "GBP"), 2e11), "BTC": 1e7, "ETH": 2e8}
 """More than any market has turned over in a day, in the quote currency; others are not judged."""
 
