@@ -33,7 +33,9 @@ SIZES = """\
 
 An entry loses `risk_per_trade` of equity when its stop is hit at its price, before costs. It is cut to what
 `max_exposure` allows of the whole position's notional, costs included, and to what free cash can pay, and
-rounded down to the lot. Without a stop (GRID_LR alone) it is its share of `max_exposure`. The parameters
+rounded down to the lot. Without a stop (GRID_LR alone) it is its share of `max_exposure`. What is closed at
+the same open counts as cash, less the commission of closing it: a position that turns round is sized like an
+entry from flat. The parameters
 below may be given to any strategy besides its own; each of them makes an entry smaller, but for `kelly_cap`,
 which takes the place of `risk_per_trade`.
 

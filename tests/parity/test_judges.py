@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import ast
 import inspect
+import warnings
 from typing import Any
 
+import pandas as pd
 import pytest
+from backtesting.test import GOOG
 
 from core import fills, sizing
 from core import kernel as kernel_module
-from core.domain import LOT
+from core.bars import bars_from_frame
+from core.domain import LOT, Costs, Series
+from core.results import RunSpec
 from strategies import base
+from strategies.registry import load_strategy
 from tests import judge, judge_rules
 from tests.judge import Trade, differences
-from tests.judging import NAMES, SERIES, main, on_backtesting_py, verdict
+from tests.judge_backtesting import run_plain
+from tests.judging import NAMES, SERIES, fill_model, main, on_backtesting_py, verdict
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -67,6 +74,29 @@ def test_a_mistake_that_all_drivers_share_is_noticed(number: int, monkeypatch: p
         monkeypatch.setattr(holder, name, scope[name], raising=False)
     monkeypatch.setattr(kernel_module, "fill", fills.fill)
     assert not all(verdict("SCRIPTED", series).agrees for series in SERIES[:2])
+
+
+def test_a_class_for_plain_backtesting_py_makes_the_same_money() -> None:
+    with warnings.catch_warnings():
+        # Entries that cash cannot pay at the open, and what is open at the end: both are counted here.
+        warnings.simplefilter("ignore", UserWarning)
+        count, money = run_plain(10_000.0)
+    frame = GOOG.rename(columns=str.lower)
+    bars = bars_from_frame(frame.set_axis(pd.DatetimeIndex(frame.index).tz_localize("UTC")))
+    params = {
+        "sma_fast": 10,
+        "sma_slow": 30,
+        "atr_stop_mult": 10.0,
+        "risk_per_trade": 0.2,
+        "max_exposure": 0.99,
+    }
+    strategy = load_strategy("SMA_CROSS")
+    spec = RunSpec(Series("judged", "BTC/USDT", "1d"), "SMA_CROSS", params, Costs(0.0), 10_000.0)
+    trades, worth = fill_model(bars, spec, strategy)
+    assert (len(trades), count) == (63, 63)
+    assert worth == pytest.approx(money, rel=1e-9)
+    # With the cash left beside the old position it was 27,936.
+    assert round(money) == 42_798
 
 
 def test_reversals_sized_with_what_is_left_beside_them_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
