@@ -1,12 +1,29 @@
 # The user's commands are `make demo` and `make test`; each makes what it needs and no more.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 RUN := .venv/run.stamp
 DEV := .venv/dev.stamp
+PARQUET := .venv/parquet.stamp
+ifeq ($(OS),Windows_NT)
+$(error HOT-Crypto runs on Linux and macOS; on Windows install WSL (wsl --install) and work inside it)
+endif
+# The first that is a Python HOT-Crypto runs on, or the last, which then says what is wrong with it.
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python3; do \
+	$$name -c 'import scripts' 2>/dev/null && break; done; echo $$name)
+# uv of a fixed version, fetched by its hash, installs exactly what a lock file lists: it is many times faster
+# than pip, and the same on any day and with any pip. It is fetched again when it is needed again.
+define INSTALL
+	@$(@D)/bin/python -m venv $(@D)/fetch
+	@$(@D)/fetch/bin/python -m pip install -q --no-deps --require-hashes -r requirements-setup.lock
+	@$(@D)/fetch/bin/uv pip install -q --python $(@D)/bin/python --no-deps --require-hashes --only-binary :all: -r $<
+	@rm -rf $(@D)/fetch
+endef
+# Where pip was told of a mirror by this, uv asks there too.
+ifdef PIP_INDEX_URL
+export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
+endif
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
-# pip leaves this out where PYTHONDONTWRITEBYTECODE is set, and every script would start two seconds later;
-# what does not compile (a package's examples of bad code) does not matter.
-PRECOMPILE := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true
+# A script keeps the compiled form of what it imports, or the next would start two seconds later.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test lint format docs bench fuzz soak bench-peers lock clean
 help:
@@ -44,10 +61,10 @@ bench: $(DEV)
 bench-peers: .venv-peers/made
 	@.venv-peers/bin/python -m bench against
 
-.venv-peers/made: requirements-peers.lock
-	@$(PYTHON) -m venv .venv-peers
-	@echo "installing the peers (about a minute the first time)"
-	@.venv-peers/bin/python -m pip install -q --require-hashes -r requirements-peers.lock
+.venv-peers/made: requirements-peers.lock | $(BIN)/python
+	@$(BIN)/python -m venv --without-pip .venv-peers
+	@echo "installing the peers"
+	$(INSTALL)
 	@touch $@
 
 ## make fuzz    ten thousand lives of the order path in memory, 600 real processes killed (minutes)
@@ -58,30 +75,42 @@ fuzz: $(DEV)
 soak: $(DEV)
 	@$(BIN)/python -m tests.soak --days 30
 
+## make parquet install what reads Parquet and Feather files (165 MB)
+parquet: $(PARQUET)
+
 ## make lock    write the lock files from requirements*.txt
+COMPILE = $(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-index-url
 lock: $(DEV)
-	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 requirements.txt -o requirements.lock
-	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 -c requirements.lock requirements-dev.txt -o requirements-dev.lock
-	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 -c requirements-dev.lock requirements-peers.txt -o requirements-peers.lock
+	@$(COMPILE) requirements-setup.txt -o requirements-setup.lock
+	@grep -v '^-c' requirements.txt | $(COMPILE) --excludes requirements-left-out.txt - -o requirements.lock
+	@sed -n 's/ \\$$//; /^[a-z0-9-]*==/p' requirements.lock > constraints.txt
+	@$(COMPILE) --excludes requirements-left-out.txt requirements-parquet.txt -o requirements-parquet.lock
+	@$(COMPILE) --excludes requirements-left-out.txt requirements-dev.txt -o requirements-dev.lock
+	@$(COMPILE) requirements-peers.txt -o requirements-peers.lock
 
 ## make clean   remove the virtual environment and tool caches (never your data)
 clean:
 	@rm -rf .venv .venv-peers .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
 
-.venv/made:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "HOT-Crypto needs Python 3.11 or newer; found " + sys.version.split()[0] + ". Install it or call make PYTHON=/path/to/python3.11")'
-	@echo "making .venv with $(PYTHON)"
-	@$(PYTHON) -m venv .venv
+$(BIN)/python:
+	@python="$(PYTHON)"; \
+	command -v "$$python" >/dev/null || { echo "error: $$python is not there; install Python 3.12" >&2; exit 2; }; \
+	"$$python" -c 'import scripts' || exit 2; \
+	"$$python" -c 'import venv, ensurepip' 2>/dev/null || \
+		{ echo "error: $$python makes no virtual environments; apt install python3-venv" >&2; exit 2; }; \
+	echo "making .venv with $$python"; \
+	"$$python" -m venv --without-pip .venv
+
+$(RUN): requirements.lock | $(BIN)/python
+	@echo "installing the pinned packages"
+	$(INSTALL)
 	@touch $@
 
-$(RUN): requirements.lock | .venv/made
-	@echo "installing the pinned dependencies (about a minute the first time)"
-	@$(BIN)/python -m pip install -q --require-hashes -r requirements.lock
-	@$(PRECOMPILE)
-	@touch $@
+$(DEV): requirements-dev.lock | $(BIN)/python
+	@echo "installing the pinned packages, test and lint tools"
+	$(INSTALL)
+	@touch $(RUN) $(PARQUET) $@
 
-$(DEV): requirements-dev.lock | .venv/made
-	@echo "installing the pinned test and lint tools"
-	@$(BIN)/python -m pip install -q --require-hashes -r requirements-dev.lock
-	@$(PRECOMPILE)
-	@touch $(RUN) $@
+$(PARQUET): requirements-parquet.lock | $(RUN)
+	$(INSTALL)
+	@touch $@
