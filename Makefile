@@ -16,7 +16,7 @@ define INSTALL
 	@$(@D)/fetch/bin/python -m pip install -q --no-deps --require-hashes -r requirements-setup.lock
 	@$(@D)/fetch/bin/uv pip install -q --python $(@D)/bin/python --no-deps --require-hashes --only-binary :all: -r $<
 	@rm -rf $(@D)/fetch
-	@find $(@D)/lib -type d -name tests -prune -exec rm -rf {} + -o -name _ta_lib.c -delete
+	@find $(@D)/lib '(' -type d -name tests -o -name _ta_lib.c ')' -prune -exec rm -rf {} +
 endef
 # Where pip was told of a mirror by this, uv asks there too.
 ifdef PIP_INDEX_URL
