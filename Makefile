@@ -26,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # A script keeps the compiled form of what it imports, or the next would start two seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test lint format docs bench fuzz soak bench-peers lock clean
+.PHONY: help demo test test-smoke test-critical test-statistics lint format docs bench fuzz soak bench-peers parquet lock clean
 help:
 	@sed -n 's/^## //p' Makefile
 
@@ -34,9 +34,27 @@ help:
 demo: $(RUN)
 	@$(BIN)/python scripts/demo.py
 
-## make test    set up and run the test suite
+PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
+
+## make test    set up and run the test suite, with coverage
 test: $(DEV)
-	@$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered
+	@$(PYTEST) --cov --cov-report=term:skip-covered
+
+## make test-smoke  a few tests of each part (seconds)
+test-smoke: $(DEV)
+	@$(PYTEST) tests/unit/test_bars.py tests/unit/test_rule.py tests/unit/test_sizing.py tests/unit/test_settings.py \
+		tests/unit/test_db_candles.py tests/unit/test_risk_manager.py tests/unit/test_order_path.py tests/unit/test_session.py \
+		tests/unit/test_exchange_pages.py tests/unit/test_sim_matching.py tests/golden
+
+## make test-critical  orders, risk, fills and accounts
+test-critical: $(DEV)
+	@$(PYTEST) $(wildcard $(addprefix tests/*/test_,order*.py risk*.py execution.py portfolio.py account*.py sizing.py \
+		session.py protecting.py correlation.py paper*.py exchange_desk.py exchange_order*.py costs.py sim_matching.py \
+		sim_signed.py loop.py replay.py adapter.py))
+
+## make test-statistics  what make test tries on a sample, on all its markets, schedules and kills (minutes)
+test-statistics: $(DEV)
+	@WHOLE_TESTS=1 $(PYTEST) -m statistics
 
 ## make lint    formatting, rules, types, import contracts
 lint: $(DEV)

@@ -14,12 +14,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from scripts import cli
 
 EXAMPLES = """\
-  demo.py                    about twenty seconds
+  demo.py                    a few seconds
   demo.py --folder /tmp/hot  keep its database and chart somewhere else
 """
 SEED = 7
 SYMBOLS = "BTC/USDT,ETH/USDT"
 LABEL = "binanceus-synthetic"
+SINCE, UNTIL = "2023-01-01", "2026-01-01"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -36,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     _run("python -m db.init_db", init_db.main, "--db-url", db_url)
     with serve(SimConfig(seed=SEED)) as exchange:
         print(f"\n# the local exchange serves SYNTHETIC candles at {exchange.url} (seed {SEED}, no market)")
-        span = ["--since", "2023-01-01", "--until", "2026-01-01"]
+        span = ["--since", SINCE, "--until", UNTIL]
         options = ["--symbol", SYMBOLS, "--timeframe", "4h", *span, "--base-url", exchange.url]
         _run("scripts/fetch_ohlcv_to_db.py", fetch_ohlcv_to_db.main, *options, "--db-url", db_url)
     _run("scripts/db_status.py", db_status.main, "--db-url", db_url)

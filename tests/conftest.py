@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
 import os
-import shutil
 import signal
-import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -17,10 +15,8 @@ settings.load_profile("repeatable")
 # A shell that runs the tests in the background has Ctrl-C ignored, for all programs that they start too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-if "NUMBA_CACHE_DIR" not in os.environ:
-    # The test processes share it, and so it is put to the test by everything that changes the fill model.
-    os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="hot-crypto-kernels-")
-    atexit.register(shutil.rmtree, os.environ["NUMBA_CACHE_DIR"], ignore_errors=True)
+# The test processes share it, and later runs, so it is put to the test by everything that changes the fill model.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "kernels"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

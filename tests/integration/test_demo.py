@@ -26,8 +26,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_demo_goes_from_the_exchange_to_the_chart_and_can_be_run_again(
-    home: Path, capsys: pytest.CaptureFixture[str]
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(demo, "SINCE", "2025-07-01")
     folder = home / "demo"
     assert demo.main(["--folder", str(folder)]) == 0
     first = capsys.readouterr().out
@@ -35,7 +36,7 @@ def test_the_demo_goes_from_the_exchange_to_the_chart_and_can_be_run_again(
     assert "ETH/USDT  4h         GRID_LR" in first
     assert "SYNTHETIC" in (folder / "backtests.html").read_text()
     assert demo.main(["--folder", str(folder)]) == 0
-    assert "6,576          0          0" in capsys.readouterr().out
+    assert "1,104          0          0" in capsys.readouterr().out
     assert show_runs.main(["--db-url", f"sqlite:///{folder / 'demo.db'}"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 17
 

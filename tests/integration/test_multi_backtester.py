@@ -51,11 +51,10 @@ def test_who_wants_no_more_results_waits_for_none() -> None:
     results.close()  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("engine", ["backtesting", "fast"])
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(("engine", "workers"), [("backtesting", 1), ("fast", 1), ("fast", 2)])
 def test_candles_that_were_described_once_are_not_described_again(engine: str, workers: int) -> None:
     marked = describe_data(JOB.bars, SERIES)._replace(sha256="made before")
-    described, plain = (next(run_jobs([job], workers, engine)) for job in (JOB._replace(data=marked), JOB))
+    described, plain = run_jobs([JOB._replace(data=marked), JOB], workers, engine)
     assert described.data == marked
     assert plain.data == describe_data(JOB.bars, SERIES)
     assert described.records == plain.records

@@ -24,6 +24,7 @@ from strategies.registry import REGISTRY, Strategy, load_strategy
 from tests.lively import LIVELY, strategy_for
 from tests.markets import random_bars
 from tests.scripted import SCRIPTED
+from tests.tiers import statistics, tries
 
 FOUR = ("TREND_EMA", "MR_BB", "SQZ_BO", "GRID_LR")
 SYMBOL, OTHER, TIMEFRAME = "BTC/USDT", "ETH/USDT", "1h"
@@ -78,10 +79,11 @@ def assert_equal(run: Replay, result: BacktestResult, bars: Bars) -> None:
     assert {reason: n for reason, n in counted.items() if reason != "expired"} == result.refusals
 
 
+@statistics
 @pytest.mark.parametrize("name", REGISTRY)
-def test_one_strategy_replayed_is_its_backtest_trade_for_trade_on_forty_markets(name: str) -> None:
-    trades = 0
-    for seed in range(40):
+def test_one_strategy_replayed_is_its_backtest_trade_for_trade_on_many_markets(name: str) -> None:
+    trades, markets = 0, tries(40, 8)
+    for seed in range(markets):
         bars, spec = (
             wild_bars(seed, 500 if name in FOUR else 300),
             spec_of(name, seed, **LIVELY.get(name, {})),
@@ -90,7 +92,7 @@ def test_one_strategy_replayed_is_its_backtest_trade_for_trade_on_forty_markets(
         result = simulate(bars, spec, strategy)
         assert_equal(replay_one(bars, spec, strategy), result, bars)
         trades += len(result.records)
-    assert trades > 300
+    assert trades > 7 * markets
 
 
 def test_arbitrary_orders_replayed_are_their_backtest_and_every_reason_occurs() -> None:

@@ -21,13 +21,16 @@ from strategies.registry import REGISTRY
 from tests.lively import LIVELY, partner
 from tests.markets import random_bars
 from tests.reference import DAY, Outcome, differences, expected, random_run, random_trades
+from tests.tiers import statistics as many
+from tests.tiers import tries
 
 
 def found(run: Outcome) -> pd.Series:
     return as_series(compute(describe_market(run.bars), run.trades, run.curve, run.first))
 
 
-@pytest.mark.parametrize("block", range(7))
+@many
+@pytest.mark.parametrize("block", range(tries(7, 2)))
 def test_all_statistics_of_random_runs_are_backtesting_py_s(block: int) -> None:
     for seed in range(100 * block, 100 * block + 100):
         run = random_run(seed)

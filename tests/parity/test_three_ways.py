@@ -23,9 +23,12 @@ from strategies.rule import first_decision
 from tests.lively import ENDS, LIVELY, partner, strategy_for
 from tests.markets import HOUR, START, random_bars
 from tests.scripted import SCRIPTED, TURNING
+from tests.tiers import statistics, tries
 
 SERIES = Series("binanceus", "BTC/USDT", "1h")
 FIRST_FOUR = {"TREND_EMA", "MR_BB", "SQZ_BO", "GRID_LR"}
+RARE_ENDS = {"RSI_REVERSION": 14}
+"""Markets of a sample within which every way to end a trade occurs, where eight are too few."""
 COSTS = (Costs(0.0, 0.0), Costs(0.001, 0.0), Costs(0.0007, 0.0004))
 
 
@@ -47,18 +50,19 @@ def scripted_bars(seed: int) -> Bars:
     return bars._replace(volume=orders.astype(float))
 
 
+@statistics
 @pytest.mark.parametrize("name", REGISTRY)
-def test_three_ways_agree_to_the_last_bit_on_forty_markets(name: str) -> None:
+def test_three_ways_agree_to_the_last_bit_on_many_markets(name: str) -> None:
     # Most of the time goes into the live way, bar by bar.
     length = 500 if name in FIRST_FOUR else 300
-    trades, reasons = 0, set()
-    for seed in range(40):
+    trades, reasons, markets = 0, set(), tries(40, RARE_ENDS.get(name, 8))
+    for seed in range(markets):
         bars, spec = wild_bars(seed, length), spec_of(name, seed, **LIVELY.get(name, {}))
         verdict = verify(bars, spec, strategy_for(name, bars), sampled=10)
         assert verdict.differences == ()
         trades += len(verdict.runs[0].trades)
         reasons |= {trade.reason for trade in verdict.runs[0].trades}
-    assert trades > 300
+    assert trades > 7 * markets
     assert reasons == ENDS.get(name, {"stop", "take", "end"})
 
 

@@ -20,14 +20,16 @@ from tests.fuzz_order_path import first_caught, run_schedules
 from tests.order_model import PLACE_FAULTS, PRICES, SYMBOLS, Market
 from tests.order_mutants import MUTANTS, BelievesAnyAnswer, SendsAgain, TakesErrorsForFailures, weakened
 from tests.order_schedules import STRATEGIES, Schedule, Wanted, full_design, intent, memory_view
+from tests.tiers import statistics, tries
 
 CHUNK = 125
 ENOUGH = 800
 """Schedules within which every weakened path is caught."""
 
 
-@pytest.mark.parametrize("first", range(0, 1000, CHUNK))
-def test_a_thousand_schedules_of_faults_and_kills_end_as_the_exchange_says(first: int) -> None:
+@statistics
+@pytest.mark.parametrize("first", range(0, tries(1000, 250), CHUNK))
+def test_seeded_schedules_of_faults_and_kills_end_as_the_exchange_says(first: int) -> None:
     tally = run_schedules(first, CHUNK)
     assert tally.wrong == []
     assert tally.counts["crashes"] > CHUNK
@@ -124,8 +126,9 @@ def explore(kind: type[RuleBasedStateMachine], examples: int, *phases: Phase) ->
     run_state_machine_as_test(kind, settings=how)
 
 
+@statistics
 def test_no_order_of_events_that_hypothesis_finds_breaks_the_path() -> None:
-    explore(Path, 300, Phase.generate, Phase.shrink)
+    explore(Path, tries(300, 75), Phase.generate, Phase.shrink)
 
 
 @pytest.mark.parametrize("mutant", [SendsAgain, TakesErrorsForFailures, BelievesAnyAnswer])
