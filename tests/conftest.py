@@ -15,7 +15,7 @@ settings.load_profile("repeatable")
 # A shell that runs the tests in the background has Ctrl-C ignored, for all programs that they start too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The test processes share it, and later runs, so it is put to the test by everything that changes the fill model.
+# The test processes share it, and later runs do: everything that changes the fill model puts it to the test.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "kernels"))
 
 
