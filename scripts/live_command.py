@@ -48,42 +48,42 @@ def trade(args: argparse.Namespace, command: str | None = None) -> int:
     """Follow the market until a command or a signal ends it, after this command; return the exit code."""
     settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
     check_orders(args, settings)
-    asked = threading.Event()
-    for asking in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(asking, lambda *_: hurry(asked))
-    with ExitStack() as opened:
-        opened.callback(signal.setitimer, signal.ITIMER_REAL, 0)
+    wish_to_end = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: hurry(wish_to_end))
+    with ExitStack() as stack:
+        stack.callback(signal.setitimer, signal.ITIMER_REAL, 0)
         engine = init_db(settings.db.url)
-        opened.callback(engine.dispose)
+        stack.callback(engine.dispose)
         file = database_file(engine)
         if file is None:
             raise UsageError("an account is kept in a file: name a database other than memory")
-        show_now = opened.enter_context(shown(args, file))
+        show_now = stack.enter_context(shown(args, file))
         wanted = weighted(members(args, settings), stored_weights(engine, args.account))
-        world = world_of(args, settings, engine, opened)
-        given = Opening(args, settings, engine, world, wanted, opened, asked)
-        loop, book = open_account(given)
-        reloading = Reloading(given, loop)
+        world = world_of(args, settings, engine, stack)
+        opening = Opening(args, settings, engine, world, wanted, stack, wish_to_end)
+        loop, book = open_account(opening)
+        reloading = Reloading(opening, loop)
         loop.reload, loop.set_weight = reloading, reloading.set_weight
-        number = None if command is None else store(engine, args, command)
+        command_id = None if command is None else store(engine, args, command)
         ending = "failed"
         try:
-            ending = follow(loop, world, asked, show_now, once=args.once)
+            ending = follow(loop, world, wish_to_end, show_now, once=args.once)
             book.beat(loop.status(loop.looked_at), now_ms())
         finally:
             live.end_run(engine, book.run_id, ending, now_ms())
         say(f"ended: {ending}")
         show(loop.status(loop.looked_at))
-        outcome = None if number is None else live.outcome_of(engine, number)
+        outcome = None if command_id is None else live.outcome_of(engine, command_id)
     return 1 if outcome and outcome.startswith(REFUSED) else 0
 
 
-def hurry(asked: threading.Event) -> None:
+def hurry(wish_to_end: threading.Event) -> None:
     """Ask the loop to end after its step, and end the step itself if it takes too long.
 
     A step that is cut short is like one that was killed: what it did is found again at the next start.
     """
-    asked.set()
+    wish_to_end.set()
     signal.signal(signal.SIGALRM, _cut_short)
     # Again and again, because what is raised inside a destructor is lost.
     signal.setitimer(signal.ITIMER_REAL, PATIENCE, 0.5)
@@ -93,7 +93,7 @@ def _cut_short(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def follow(loop: Loop, world: World, asked: threading.Event, show_now: Show, *, once: bool) -> str:
+def follow(loop: Loop, world: World, wish_to_end: threading.Event, show_now: Show, *, once: bool) -> str:
     """Step until a command, a signal or `once` ends it; return why it ended."""
     dog = Watchdog(HANGS, lambda: os._exit(HUNG), time.monotonic)
     dog.watch(HANGS / 10)
@@ -106,7 +106,7 @@ def follow(loop: Loop, world: World, asked: threading.Event, show_now: Show, *, 
                 return "told to stop"
             if once:
                 return "one look was asked for"
-            if asked.wait(POLL):
+            if wish_to_end.wait(POLL):
                 return "interrupted"
     except KeyboardInterrupt:
         return "interrupted while the exchange did not answer"

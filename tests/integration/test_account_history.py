@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -24,8 +25,10 @@ from db.archive import copy_account, count_rows
 from db.base import open_engine
 from db.init_db import init_db
 from db.journal import open_journal, read_journal
-from db.live_history import closed_trades
+from db.live_history import ClosedTrade, PaidFee, closed_trades
 from scripts import archive_account, live_status, run_live, show_trades
+from scripts.account_tables import print_closed_trades, print_results
+from tests.account_help import D
 from tests.desk_help import Account
 from tests.markets import HOUR, START
 from tests.scripted import SCRIPTED
@@ -233,3 +236,27 @@ def test_before_any_account_has_run_the_way_to_start_one_is_said(tmp_path: Path)
     init_db(url_of(tmp_path / "empty.db")).dispose()
     with pytest.raises(NoDataError, match=r"start it with run_live\.py"):
         show_trades.main(["--db-url", url_of(tmp_path / "empty.db")])
+
+
+def test_results_of_several_strategies_are_added_up_and_times_have_their_unit(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def closed(strategy: str, side: str, gross: str, minutes: float) -> ClosedTrade:
+        times = (START, START + round(minutes * 60_000) - 1, 100.0, 101.0)
+        return ClosedTrade(strategy, "BTC/USDT", side, D("0.5"), *times, D(gross), D("0.25"), "take")
+
+    trades = [closed("A", "LONG", "10", 30), closed("A", "SHORT", "-4", 90), closed("B", "LONG", "1", 4320)]
+    fees = [PaidFee("A", "BTC/USDT", D("0.5"), "USDT"), PaidFee("B", "BTC/USDT", D("0.125"), "BNB")]
+    print_results(trades, fees)
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [row[:4] for row in rows[1:]] == [
+        ["A", "1", "2", "50.00"],
+        ["B", "1", "1", "100.00"],
+        ["all", "2", "3", "66.67"],
+    ]
+    assert [float(row[6]) for row in rows[1:]] == [5.5, 0.75, 6.25]
+    assert (rows[3][-3], rows[3][-1]) == ("USDT,", "BNB")
+    print_closed_trades(trades)
+    lines = capsys.readouterr().out.splitlines()
+    assert [re.split(r"  +", line)[3] for line in lines[1:]] == ["30 min", "1.5 h", "3 d"]
+    assert [float(re.split(r"  +", line)[5]) for line in lines[1:]] == [0.5, -0.5, 0.5]
