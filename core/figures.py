@@ -20,15 +20,17 @@ _COIN_DIGITS = 6
 def money(value: float | Decimal, currency: str = "", *, sign: bool = False) -> str:
     """Return an amount of money: `1,234.50`, in BTC `0.512345`; with `sign` gains have a plus.
 
-    A currency that is not said counts as cash, with two decimals.
+    Where the currency is not known, small amounts have as many digits as they need.
     """
     near = float(value)
     if not math.isfinite(near):
         return str(near)
-    decimals = 2 if is_cash(currency) else max(2, _COIN_DIGITS - 1 - max(_magnitude(near), -3))
+    is_short = is_cash(currency) and (bool(currency) or abs(near) >= 10)
+    decimals = 2 if is_short else max(2, _COIN_DIGITS - 1 - max(_magnitude(near), -3))
     if 0 < abs(near) < 0.5 * 10**-decimals:
         decimals = 1 - _magnitude(near)
-    return _fixed(value, decimals, "+" if sign else "")
+    text = _fixed(value, decimals, "+" if sign else "")
+    return text if currency else _short(text)
 
 
 def price(value: float | Decimal | None) -> str:
@@ -43,6 +45,12 @@ def size(value: float | Decimal) -> str:
     """Return base units with six decimals, or six digits below a thousandth."""
     is_small = 0 < abs(near := float(value)) < 0.001
     return _fixed(value, _COIN_DIGITS - 1 - _magnitude(near) if is_small else 6, thousands="")
+
+
+def _short(text: str) -> str:
+    """Return a number without the zeros that end it, two decimals at least."""
+    whole, _, decimals = text.partition(".")
+    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
 
 
 def _magnitude(value: float) -> int:

@@ -14,12 +14,14 @@ from decimal import Decimal
 
 from core import fills
 from core.domain import Bar, Costs, FloatArray, Reason
+from core.figures import money
 from core.fills import OneBar
 from core.lots import LOT_LEG, Lot, book_of, lot_id
 from core.money import decimal_of, float_of, is_on_step, minus, times, to_step
 from core.orders import Approved, Executed, Fill, Intent, Protection, Purpose, RefusalReason, Refused
 from core.paper_book import Book, HeldLot, LotKey, ask_entry, ask_exit, forgotten, limited, lot_key, rung_of
 from core.risk.limits import ANY_MARKET, Market
+from core.symbols import pair_of
 from core.utils import on_grid, timeframe_ms
 
 Series = tuple[str, str]
@@ -212,7 +214,7 @@ class PaperGateway:
             return Refused(intent, RefusalReason.LOT, f"{intent.amount:f} is no multiple of {market.step}")
         notional = times(intent.amount, intent.price)
         if intent.purpose is Purpose.ENTRY and notional < (market.min_notional or 0):
-            least = f"{notional:.2f} is less than {market.min_notional}"
+            least = f"{money(notional, pair_of(intent.symbol).quote)} is less than {market.min_notional}"
             return Refused(intent, RefusalReason.MIN_NOTIONAL, least)
         return None
 

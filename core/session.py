@@ -16,6 +16,7 @@ from core.execution import Executor, Moment, Outcome, Plan, changes, decision_of
 from core.lots import Trade
 from core.orders import Executed, Refused
 from core.risk.breakers import Trip
+from core.symbols import pair_of
 from core.utils import timeframe_ms
 
 if TYPE_CHECKING:
@@ -167,6 +168,11 @@ class Session:
     def follow(self, symbol: str, timeframe: str, take: Callable[[int, float], object]) -> None:
         """Tell open time and close of each new bar of a series, before anything is decided at its close."""
         self._followers.setdefault((symbol, timeframe), []).append(take)
+
+    @property
+    def currency(self) -> str:
+        """What the account counts in: the quote of what it trades, empty before anything is."""
+        return pair_of(self.slots[0].symbol).quote if self.slots else ""
 
     def add(self, strategy: str, symbol: str, plan: Plan, decider: Decider) -> None:
         """Let a strategy trade a symbol. Raises UsageError when it does already."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import IO
 
+from core.figures import money, price
 from core.money import minus, signed, total
 from core.reports.table import number, print_table
+from core.symbols import pair_of
 from core.utils import format_time
 from db.journal_rows import money_text
 from db.live_history import ClosedTrade, PaidFee
@@ -37,8 +39,9 @@ def _result(name: str, trades: Sequence[ClosedTrade], fees: Sequence[PaidFee]) -
     gross, paid = total(trade.gross for trade in trades), total(trade.fees for trade in trades)
     won = sum(trade.gross > trade.fees for trade in trades)
     wins = number(100 * won / len(trades) if trades else None)
-    money = (number(float(value)) for value in (gross, paid, minus(gross, paid)))
-    return [name, f"{len(fees):,}", f"{len(trades):,}", wins, *money, _by_asset(fees)]
+    currency = pair_of(trades[0].symbol).quote if trades else ""
+    sums = (money(value, currency) for value in (gross, paid, minus(gross, paid)))
+    return [name, f"{len(fees):,}", f"{len(trades):,}", wins, *sums, _by_asset(fees)]
 
 
 def _by_asset(fees: Iterable[PaidFee]) -> str:
@@ -46,7 +49,7 @@ def _by_asset(fees: Iterable[PaidFee]) -> str:
     paid = list(fees)
     assets = dict.fromkeys(one.asset for one in paid)
     sums = {asset: total(one.fee for one in paid if one.asset == asset) for asset in assets}
-    return ", ".join(f"{number(float(amount))} {asset}" for asset, amount in sums.items())
+    return ", ".join(f"{money(amount, asset)} {asset}" for asset, amount in sums.items())
 
 
 def print_closed_trades(trades: Iterable[ClosedTrade], *, file: IO[str] | None = None) -> None:
@@ -57,8 +60,8 @@ def print_closed_trades(trades: Iterable[ClosedTrade], *, file: IO[str] | None =
         [
             *(trade.strategy, trade.symbol, format_time(trade.exit_ts), _held(trade), trade.reason),
             money_text(signed(-1 if trade.side == "SHORT" else 1, trade.amount)),
-            *(f"{price:,.8g}" for price in (trade.entry_price, trade.exit_price)),
-            number(float(minus(trade.gross, trade.fees))),
+            *map(price, (trade.entry_price, trade.exit_price)),
+            money(minus(trade.gross, trade.fees), pair_of(trade.symbol).quote),
         ]
         for trade in trades
     ]

@@ -22,6 +22,7 @@ from core.exchange.calls import Notice
 from core.exchange.pages import concat
 from core.exchange_client import ExchangeClient
 from core.execution import Executor, Plan
+from core.figures import money
 from core.live.desk import Event, Notify, Policy
 from core.live.exchange_desk import ExchangeDesk
 from core.live.exchange_gateway import ExchangeGateway
@@ -115,7 +116,8 @@ def open_account(given: Opening) -> tuple[Loop, RunBook]:
     since = warmed_up(session, given.wanted, world, decided)
     kept = None if stored is None else restore(session, stored, args.orders)
     if kept is None:
-        say(f"account {args.account} begins with {cash:,.2f} {quote_of(given.wanted)}")
+        currency = quote_of(given.wanted)
+        say(f"account {args.account} begins with {money(cash, currency)} {currency}")
     if isinstance(desk, PaperDesk):
         desk.open(session, given.symbols, {quote_of(given.wanted): cash}, kept)
     else:

@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import Engine
 
 from core.errors import DatabaseError, NoDataError, UsageError, unknown_name
+from core.figures import money, price
 from core.reports.screen import outside_lines
-from core.reports.table import number
+from core.results import NONE
 from core.utils import format_time, now_ms
 from db import live
 from db.base import database_file, open_engine
@@ -63,12 +64,14 @@ def show(status: Any) -> None:
     if not status:
         print("it has not said anything yet")
         return
-    print(f"equity {number(status['equity'])}, cash {number(float(status['cash']))}")
+    # Runs of before this was stored have no currency.
+    currency = status.get("currency", "")
+    print(f"equity {_money(status['equity'], currency)}, cash {money(float(status['cash']), currency)}")
     for held in status["positions"]:
-        prices = f"at {number(held['entry_price'])}, now {number(held['price'])}"
+        prices = f"at {price(held['entry_price'])}, now {price(held['price']) or NONE}"
         print(
             f"  {held['strategy']} {held['side']} {held['amount']} {held['symbol']} {prices}, "
-            f"open profit {number(held['open_profit'])}"
+            f"open profit {_money(held['open_profit'], currency)}"
         )
     for order in status["open_orders"]:
         print(f"  waiting: {order['side']} {order['amount']} ({order['key']})")
@@ -83,6 +86,10 @@ def show(status: Any) -> None:
         for line in outside_lines(desk.get("outside", ())):
             print(f"  {line}")
         print(f"  journal: {desk['journal']:,} entries, {desk['fills']:,} fills; {agreement(desk)}")
+
+
+def _money(value: float | None, currency: str) -> str:
+    return NONE if value is None else money(value, currency)
 
 
 def show_command(newest: tuple[live.CommandRow, str | None] | None) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from core.backtest_plan import PlannedRun, check_params, partner_bars, plan_runs, split_names
 from core.domain import Costs, Series
 from core.errors import NoDataError
+from core.figures import money
 from core.money import total
 from core.replay import Account, Feed, Replay, replay
 from core.reports.table import number, print_table
@@ -107,10 +108,11 @@ def print_replay(found: Replay, cash: float) -> None:
     for worth in equity.tolist():
         peak = max(peak, worth)
         deepest = max(deepest, 1 - worth / peak)
-    final = float(equity[-1])
+    final, currency = float(equity[-1]), found.session.currency
     print(
-        f"\naccount: {number(cash)} to {number(final)}, return {100 * (final / cash - 1):,.2f} %, "
-        f"max drawdown {100 * deepest:.2f} %, {found.bars:,} bars decided on"
+        f"\naccount: {money(cash, currency)} to {money(final, currency)}, "
+        f"return {100 * (final / cash - 1):,.2f} %, max drawdown {100 * deepest:.2f} %, "
+        f"{found.bars:,} bars decided on"
     )
     for name, counts in found.refusals.items():
         print(f"{name}: refused {_counted(counts)}")
@@ -131,7 +133,9 @@ def _row(name: str, found: Replay) -> Sequence[str]:
     fees = total(trade.fees for trade in trades)
     wins = number(100 * won / len(trades) if trades else None)
     refused = sum(found.refusals.get(name, {}).values())
-    return name, f"{len(trades):,}", wins, number(float(profit)), number(float(fees)), f"{refused:,}"
+    currency = found.session.currency
+    sums = (money(profit, currency), money(fees, currency))
+    return name, f"{len(trades):,}", wins, *sums, f"{refused:,}"
 
 
 def _counted(counts: Mapping[str, int]) -> str:

@@ -63,10 +63,13 @@ def show(job: "Job") -> None:
     from core.ensemble.attribution import attribute
     from core.ensemble.ensemble import combine, weights_of
     from core.fast_backtester import run_fast
+    from core.figures import money
     from core.money import total
     from core.reports.table import print_table
+    from core.symbols import pair_of
     from strategies.registry import load_strategy
 
+    currency = pair_of(job.spec.series.symbol).quote
     result = run_fast(*job)
     params = load_strategy("ENSEMBLE").rule.make_params(result.spec.params)
     found, weights = combine(job.bars, params), weights_of(params)
@@ -79,12 +82,12 @@ def show(job: "Job") -> None:
             f"{100 * (part[known] > 0).mean():.0f}",
             f"{100 * (part[known] < 0).mean():.0f}",
             f"{np.abs(part[known]).mean():.3f}",
-            f"{earned[name]:,.2f}",
+            money(earned[name], currency),
         ]
         for name, part in zip(found.names, found.parts, strict=True)
     ]
     whole = np.abs(found.whole[known]).mean()
-    rows.append(["together", "", "", "", f"{whole:.3f}", f"{total(earned.values()):,.2f}"])
+    rows.append(["together", "", "", "", f"{whole:.3f}", money(total(earned.values()), currency)])
     print(f"{job.spec.series}: {job.bars.ts.size:,} bars, {len(result.records):,} trades\n")
     print_table(["member", "weight", "long %", "short %", "mean part", "earned"], rows)
     print()

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from core.execution import Outcome
+from core.figures import money, price
 from core.lots import Trade
 from core.orders import Executed, Refused
 from core.session import Step
+from core.symbols import pair_of
 
 Event = dict[str, Any]
 """`event` says what happened and `time` when (ms UTC); the rest is JSON's own types, amounts as text."""
@@ -29,25 +31,35 @@ def events_of(step: Step) -> Iterator[Event]:
     for name, trip in step.tripped:
         yield {"event": "breaker", "time": step.time, "name": name, "detail": trip.detail}
     if step.bars:
-        yield {"event": "equity", "time": step.time, "equity": step.equity}
+        currency = pair_of(step.bars[0].symbol).quote
+        yield {"event": "equity", "time": step.time, "equity": step.equity, "currency": currency}
 
 
 def text_of(event: Event) -> str:
     """Return an event as a line for a person."""
-    return _TEXTS[event["event"]].format(**event)
+    return _TEXTS[event["event"]].format(**event | _shown(event))
 
 
 _TEXTS = {
     "fill": "{strategy} {side} {amount} {symbol} at {price} ({reason})",
-    "trade": "{strategy} {symbol} closed: {pnl:+,.2f} after fees ({reason})",
+    "trade": "{strategy} {symbol} closed: {pnl} after fees ({reason})",
     "order": "{strategy} {symbol} {purpose}: {side} {amount} ordered ({reason})",
     "refused": "{strategy} {symbol} {purpose} refused, {why}: {detail}",
     "late": "{symbol}: a candle came after a later one, it is not traded on",
     "quarantined": "{strategy} failed and enters nothing any more",
     "breaker": "breaker {name} tripped: {detail}",
-    "equity": "equity {equity:,.2f}",
+    "equity": "equity {equity}",
     "notice": "{text}",
 }
+
+
+def _shown(event: Event) -> Event:
+    """Return the amounts of money and the prices of an event as a person reads them."""
+    if event["event"] == "trade":
+        return {"pnl": money(event["pnl"], pair_of(event["symbol"]).quote, sign=True)}
+    if event["event"] == "equity":
+        return {"equity": money(event["equity"], event["currency"])}
+    return {"price": price(float(event["price"]))} if event["event"] == "fill" else {}
 
 
 def _fill(executed: Executed) -> Event:

@@ -183,6 +183,7 @@ class Loop:
             "time": now,
             "equity": _number(portfolio.get_equity(portfolio.marks)),
             "cash": str(portfolio.cash),
+            "currency": session.currency,
             "reserved": str(portfolio.reserved),
             "positions": [
                 _position(strategy, symbol, session)

@@ -12,7 +12,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from core.reports.table import number
+from core.figures import money, price
+from core.results import NONE
+from core.symbols import pair_of
 from core.utils import format_time
 
 KEPT = 200
@@ -75,7 +77,7 @@ def drawn(title: str, status: Mapping[str, Any], said: Sequence[str], console: C
 def outside_lines(rest: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yield a line for each asset that is on the exchange's account and not in this one."""
     for one in rest:
-        worth = "of unknown value" if one["value"] is None else f"worth {number(one['value'])}"
+        worth = "of unknown value" if one["value"] is None else f"worth {money(one['value'])}"
         place = "missing at the exchange" if one["amount"].startswith("-") else "held outside the account"
         yield f"{place}: {one['amount'].lstrip('-')} {one['asset']}, {worth}"
 
@@ -100,9 +102,10 @@ def _newest(said: Sequence[str], room: int, console: Console) -> list[Text]:
 
 def _head(status: Mapping[str, Any]) -> Text:
     profits = [held["open_profit"] for held in status["positions"] if held["open_profit"] is not None]
-    line = Text(f"{format_time(status['time'])} UTC   equity {number(status['equity'])}   ")
-    line.append(f"cash {number(float(status['cash']))}   open profit ")
-    return line.append(f"{sum(profits):+,.2f}", style=_colour(sum(profits)))
+    currency = status.get("currency", "")
+    line = Text(f"{format_time(status['time'])} UTC   equity {_money(status['equity'], currency)}   ")
+    line.append(f"cash {money(float(status['cash']), currency)}   open profit ")
+    return line.append(money(sum(profits), currency, sign=True), style=_colour(sum(profits)))
 
 
 def _positions(positions: Sequence[Mapping[str, Any]]) -> Iterable[RenderableType]:
@@ -112,8 +115,8 @@ def _positions(positions: Sequence[Mapping[str, Any]]) -> Iterable[RenderableTyp
     table = _table("strategy", "symbol", "side", "amount", "entry", "price", "stop", "take", "open profit")
     for held in positions:
         profit = held["open_profit"]
-        prices = (_price(held[name]) for name in ("entry_price", "price", "stop", "take"))
-        shown = Text("" if profit is None else f"{profit:+,.2f}", style=_colour(profit or 0.0))
+        prices = (price(held[name]) for name in ("entry_price", "price", "stop", "take"))
+        shown = Text(_signed(profit, pair_of(held["symbol"]).quote), style=_colour(profit or 0.0))
         table.add_row(held["strategy"], held["symbol"], held["side"], held["amount"], *prices, shown)
     yield table
 
@@ -157,8 +160,12 @@ def _table(*headings: str) -> Table:
     return table
 
 
-def _price(value: float | None) -> str:
-    return "" if value is None else f"{value:,.8g}"
+def _money(value: float | None, currency: str) -> str:
+    return NONE if value is None else money(value, currency)
+
+
+def _signed(value: float | None, currency: str) -> str:
+    return "" if value is None else money(value, currency, sign=True)
 
 
 def _colour(value: float) -> str:

@@ -11,7 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from core.backtest_persistence import StoredRun
+from core.figures import money, price, size
 from core.results import NONE, BacktestResult, Summary, TradeRecord
+from core.symbols import pair_of
 from core.utils import format_time
 
 HEADINGS = {
@@ -89,7 +91,7 @@ def print_stored_run(run: StoredRun, most: int | None = None, *, file: IO[str] |
         out.write(
             f"  costs       commission {run.spec.costs.commission:g}, spread {run.spec.costs.spread:g}\n"
         )
-        out.write(f"  cash        {run.spec.cash:,.2f}\n")
+        out.write(f"  cash        {money(run.spec.cash, pair_of(run.spec.series.symbol).quote)}\n")
         out.write(f"  candles     {run.data.bars:,}, {run.data.gaps:,} missing, {span}\n")
         out.write(f"  SHA-256     {run.data.sha256}\n")
         out.write(f"  made by     {run.engine}, code {run.code_version}\n")
@@ -97,12 +99,12 @@ def print_stored_run(run: StoredRun, most: int | None = None, *, file: IO[str] |
     print_table(list(HEADINGS.values()), [summary_cells(run.summary)], left=0, file=file)
     out.write("\n")
     shown = run.trades[:most]
-    print_trades(shown, file=file)
+    print_trades(shown, pair_of(run.series.symbol).quote, file=file)
     if len(shown) < len(run.trades):
         out.write(f"… and {len(run.trades) - len(shown):,} more trades\n")
 
 
-def print_trades(trades: Iterable[TradeRecord], *, file: IO[str] | None = None) -> None:
+def print_trades(trades: Iterable[TradeRecord], currency: str = "", *, file: IO[str] | None = None) -> None:
     """Print one row per trade."""
     headings = ["side", "entry (UTC)", "exit (UTC)", "reason", "size", "entry price", "exit price"]
     headings += ["pnl", "pnl %", "fees", "max dd %"]
@@ -112,10 +114,13 @@ def print_trades(trades: Iterable[TradeRecord], *, file: IO[str] | None = None) 
             format_time(trade.entry_ts),
             format_time(trade.exit_ts),
             trade.reason,
-            f"{trade.size:.6f}",
-            f"{trade.entry_price:,.8g}",
-            f"{trade.exit_price:,.8g}",
-            *(f"{x:,.2f}" for x in (trade.pnl, trade.pnl_pct, trade.fees, trade.max_dd_pct)),
+            size(trade.size),
+            price(trade.entry_price),
+            price(trade.exit_price),
+            money(trade.pnl, currency),
+            number(trade.pnl_pct),
+            money(trade.fees, currency),
+            number(trade.max_dd_pct),
         ]
         for trade in trades
     ]
@@ -124,7 +129,11 @@ def print_trades(trades: Iterable[TradeRecord], *, file: IO[str] | None = None) 
 
 def summary_cells(summary: Summary) -> list[str]:
     """Return a summary's figures as text, in the order of HEADINGS."""
-    return [number(getattr(summary, name)) for name in HEADINGS]
+    return [_figure(name, getattr(summary, name)) for name in HEADINGS]
+
+
+def _figure(name: str, value: float | None) -> str:
+    return money(value) if name == "final_equity" and value is not None else number(value)
 
 
 def number(value: float | None) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
+from core.figures import money
+
 DAY = 86_400_000
 """Milliseconds; days are UTC and belong to exchange time."""
 MINUTE = 60_000
@@ -91,7 +93,7 @@ def judged(state: RiskState, daily_loss_pct: float | None, drawdown_pct: float |
     ):
         if limit is not None and name not in state.trips and state.equity <= whole * (1 - limit / 100):
             lost = 100 * (1 - state.equity / whole)
-            state = tripped(state, name, f"equity {state.equity:.2f} is {lost:.2f} % below {whole:.2f}")
+            state = tripped(state, name, f"equity {money(state.equity)} is {lost:.2f} % below {money(whole)}")
     return state
 
 

@@ -8,8 +8,10 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from core.account_values import Snapshot
+from core.figures import money
 from core.money import decimal_of, minus, percent_of, plus
 from core.orders import Intent, RefusalReason
+from core.symbols import is_same_money, pair_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Limits:
     allow_short: bool = False
     correlation_cut: float | None = None
     correlation_bars: int = 100
+    min_notional_currency: str = "USDT"
 
 
 class Market(NamedTuple):
@@ -82,9 +85,13 @@ def lot(entry: Entry, limits: Limits) -> str | None:  # noqa: ARG001 - all check
 
 def min_notional(entry: Entry, limits: Limits) -> str | None:
     """Refuse an order smaller than the market or the settings allow."""
-    own = Decimal(0) if limits.min_notional is None else decimal_of(limits.min_notional)
+    quote = pair_of(entry.intent.symbol).quote
+    counts = limits.min_notional is not None and is_same_money(quote, limits.min_notional_currency)
+    own = decimal_of(limits.min_notional or 0.0) if counts else Decimal(0)
     least = max(own, entry.market.min_notional or Decimal(0))
-    return None if entry.notional >= least else f"{entry.notional:.2f} wanted, the smallest is {least:.2f}"
+    if entry.notional >= least:
+        return None
+    return f"{money(entry.notional, quote)} wanted, the smallest is {money(least, quote)}"
 
 
 def price_band(entry: Entry, limits: Limits) -> str | None:
@@ -131,13 +138,19 @@ def reserve(entry: Entry, limits: Limits) -> str | None:
         return None
     kept = percent_of(limits.cash_reserve_pct, entry.account.equity)
     left = minus(entry.account.free_cash, entry.reserve)
-    return None if left >= kept else f"{left:.2f} would be left free, {kept:.2f} are to be kept"
+    if left >= kept:
+        return None
+    quote = pair_of(entry.intent.symbol).quote
+    return f"{money(left, quote)} would be left free, {money(kept, quote)} are to be kept"
 
 
 def cash(entry: Entry, limits: Limits) -> str | None:  # noqa: ARG001
     """Refuse what free cash cannot pay, costs included."""
     free = entry.account.free_cash
-    return None if entry.reserve <= free else f"{entry.reserve:.2f} wanted, {free:.2f} free"
+    quote = pair_of(entry.intent.symbol).quote
+    if entry.reserve <= free:
+        return None
+    return f"{money(entry.reserve, quote)} wanted, {money(free, quote)} free"
 
 
 CHECKS: tuple[tuple[RefusalReason, Check], ...] = (
@@ -159,4 +172,7 @@ def _beyond(entry: Entry, held: Decimal, limit_pct: float | None, whose: str) ->
     if limit_pct is None:
         return None
     wanted, most = plus(held, entry.notional), percent_of(limit_pct, entry.account.equity)
-    return None if wanted <= most else f"{wanted:.2f} for {whose} wanted with it, allowed are {most:.2f}"
+    if wanted <= most:
+        return None
+    quote = pair_of(entry.intent.symbol).quote
+    return f"{money(wanted, quote)} for {whose} wanted with it, allowed are {money(most, quote)}"

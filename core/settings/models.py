@@ -146,9 +146,13 @@ class RiskSettings(Section):
     max_orders_per_day: _Count = None
     """Entries approved, of all strategies together; the day is the UTC day."""
     min_notional: Annotated[
-        float | None, Field(ge=0, le=1e9, description="0 to 1e9 (quote currency), or nothing")
+        float | None, Field(ge=0, le=1e9, description="0 to 1e9 (min_notional_currency), or nothing")
     ] = None
     """Smallest entry, besides the market's own smallest."""
+    min_notional_currency: Annotated[
+        str, Field(pattern=r"^[A-Z0-9]{1,20}$", description="a currency such as USDT")
+    ] = "USDT"
+    """What min_notional counts in; entries priced in another are held to the market's smallest alone."""
     price_band_pct: _Percent = None
     """How far an entry's price may be from the last one."""
     allow_short: Annotated[bool, Field(description="true or false")] = False
@@ -171,7 +175,7 @@ class RiskSettings(Section):
 class BacktestSettings(Section):
     """Assumptions of a backtest."""
 
-    default_cash: Annotated[float, Field(ge=1, le=1e12, description="1 to 1e12 (quote currency)")]
+    default_cash: Annotated[float, Field(gt=0, le=1e12, description="above 0 to 1e12 (quote currency)")]
     commission_pct: Annotated[float, Field(ge=0, le=5, description="0 to 5 (percent: 0.1 is 0.1 %)")]
     """Percent of notional, charged on entry and on exit."""
     spread_pct: Annotated[float, Field(ge=0, le=5, description="0 to 5 (percent: 0.05 is 0.05 %)")] = 0.0

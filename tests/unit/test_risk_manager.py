@@ -47,6 +47,8 @@ TIGHT: dict[str, tuple[object, object, RefusalReason, dict[str, Any]]] = {
 }
 SIZING = {"default_risk_per_trade", "correlation_cut", "correlation_bars"}
 """Cut sizes instead of refusing; tests/unit/test_execution.py and test_correlation.py."""
+UNITS = {"min_notional_currency"}
+"""Say what another limit counts in."""
 
 
 def managed(**given: object) -> RiskManager:
@@ -69,8 +71,8 @@ def outcome(risk: RiskManager, case: dict[str, Any], account: Snapshot = BUSY) -
 
 
 def test_every_key_of_the_section_has_its_test() -> None:
-    assert set(RiskSettings.model_fields) == set(TIGHT) | SIZING
-    assert {limit.name for limit in fields(Limits)} <= set(TIGHT) | SIZING
+    assert set(RiskSettings.model_fields) == set(TIGHT) | SIZING | UNITS
+    assert {limit.name for limit in fields(Limits)} <= set(TIGHT) | SIZING | UNITS
 
 
 @pytest.mark.parametrize("key", TIGHT)
@@ -137,7 +139,7 @@ def test_adding_to_a_position_is_no_new_position() -> None:
 def test_cash_that_is_not_free_pays_nothing() -> None:
     refused = wide_open().approve(intent(amount=D(51)), BUSY, 100.0, NOW)
     assert isinstance(refused, Refused)
-    assert (refused.reason, refused.detail) == (RefusalReason.CASH, "5105.10 wanted, 5000.00 free")
+    assert (refused.reason, refused.detail) == (RefusalReason.CASH, "5,105.10 wanted, 5,000.00 free")
 
 
 @pytest.mark.parametrize("equity", [math.nan, math.inf])
@@ -347,3 +349,22 @@ def test_orders_of_the_last_minute_count_over_midnight_and_those_of_yesterday_do
     for minutes, kind in ((1, Approved), (2, Approved), (3, Refused)):
         at = midnight + minutes * 60_000
         assert isinstance(risk.approve(wanted, snapshot(), 100.0, at), kind)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "currency", "detail"),
+    [
+        ("BTC/USDT", "USDT", "100.00 wanted, the smallest is 200.00"),
+        ("BTC/USD", "USDT", "100.00 wanted, the smallest is 200.00"),
+        ("ETH/BTC", "BTC", "100.000 wanted, the smallest is 200.000"),
+        ("ETH/BTC", "USDT", None),
+        ("BTC/USDT", "BTC", None),
+    ],
+)
+def test_the_smallest_notional_counts_in_its_own_currency(
+    symbol: str, currency: str, detail: str | None
+) -> None:
+    risk = managed(min_notional=200.0, min_notional_currency=currency)
+    risk.mark(NOW - 1000, 10_000.0)
+    answer = risk.approve(intent(symbol=symbol), BUSY, 100.0, NOW)
+    assert detail == (answer.detail if isinstance(answer, Refused) else None)

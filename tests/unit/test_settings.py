@@ -140,7 +140,7 @@ def test_optional_parts_may_be_left_out(config: Path) -> None:
             "settings.yaml:6: risk.max_daily_loss_pct: 0.03 is not allowed: wanted 0.1 to",
         ),
         ("pct: 3", "pct: 010", "settings.yaml:6: risk.max_daily_loss_pct: '010' is not allowed"),
-        ("10000", "0", "settings.yaml:8: backtest.default_cash: 0 is not allowed: wanted 1 to 1e12"),
+        ("10000", "0", "settings.yaml:8: backtest.default_cash: 0 is not allowed: wanted above 0 to 1e12"),
         ("10000", "10_000", "settings.yaml:8: backtest.default_cash: '10_000' is not allowed"),
         (
             "pct: 0.1",
