@@ -113,7 +113,7 @@ clean:
 
 $(BIN)/python:
 	@python="$(PYTHON)"; \
-	command -v "$$python" >/dev/null || { echo "error: $$python is not there; install Python 3.12" >&2; exit 2; }; \
+	command -v "$$python" >/dev/null || { echo "error: $$python is not there; install Python 3.12, or name one: make PYTHON=/path/to/python3.12" >&2; exit 2; }; \
 	"$$python" -c 'import scripts' || exit 2; \
 	"$$python" -c 'import venv, ensurepip' 2>/dev/null || \
 		{ echo "error: $$python makes no virtual environments; apt install python3-venv" >&2; exit 2; }; \

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,15 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The test processes share it, and later runs do: everything that changes the fill model puts it to the test.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "kernels"))
+
+HAS_READER = find_spec("pyarrow") is not None
+if not HAS_READER:
+    collect_ignore_glob = ["unit/test_candles_*.py", "property/test_candles_files.py"]
+
+
+def pytest_report_header() -> list[str]:
+    """Say which tests are left out, and why."""
+    return [] if HAS_READER else ["left out: tests of candle files; pyarrow is not installed (make parquet)"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
