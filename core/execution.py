@@ -13,15 +13,17 @@ from math import isnan
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from core import fills
-from core.bars import candle_ms
-from core.domain import NAN, Bar, Costs, Decision, FloatArray, PositionView, Reason, Refusal, hold
+from core.bookkeeper import Booked, Bookkeeper
+from core.candle_series import CandleSeries
+from core.domain import NAN, Bar, Costs, Decision, FloatArray, PositionView, Reason, Refusal
 from core.errors import UsageError, unknown_name
 from core.lots import LOT_LEG, Lot
 from core.money import NOTHING, decimal_of, minus, price_of
 from core.orders import Approved, Executed, Intent, Protection, Purpose, RefusalReason, Refused, Side
 from core.paper_gateway import PaperGateway
-from core.portfolio import Portfolio
+from core.portfolio import MANUAL, Portfolio
 from core.risk_manager import RiskManager
+from core.signal_meaning import ACTIONS, check_action, decision_of, sizing_of
 from core.sizing import Sizing, at_close
 from core.utils import timeframe_ms
 
@@ -81,7 +83,7 @@ class Executor:
     def __init__(
         self,
         portfolio: Portfolio,
-        risk: RiskManager,
+        risk_manager: RiskManager,
         gateway: Gateway | None = None,
         costs: Costs | None = None,
         plans: Mapping[str, Plan] | None = None,
@@ -92,28 +94,63 @@ class Executor:
         if live and gateway is None:
             raise UsageError("live trading was wanted without a gateway: hand over one, or leave live out")
         self.live = live
-        self.portfolio, self.risk = portfolio, risk
+        self.portfolio, self.risk = portfolio, risk_manager
         self.costs = costs or Costs()
-        self.gateway: Gateway = gateway or PaperGateway(portfolio.settled, self.costs, risk.markets)
+        self.gateway: Gateway = gateway or PaperGateway(portfolio.settled, self.costs, risk_manager.markets)
         self.plans = dict(plans or {})
+        self.books = Bookkeeper(portfolio, risk_manager)
+        self._has_plans = bool(plans)
+        self._unplanned: dict[str, bool] = {}
+        """Strategies that only their signals tell of, and whether they are ladders."""
+        self._candles = CandleSeries()
 
     def execute_signal(
         self, symbol: str, signal: StrategySignal, latest_candle: Mapping[str, Any], strategy_name: str
     ) -> list[Outcome]:
         """Order what one signal of this candle wants, for the next open; return what was approved or not.
 
-        `latest_candle` has `time` (ms UTC, or a time with a zone) and `close`. What sizing looks at in the
-        market may be in the signal's extra, as `volatility` and `fit`. Raises UsageError for an unknown
-        strategy.
+        What a signal means is in core.signal_meaning; one that asks for what is so already orders nothing. A
+        CLOSE by a strategy that holds nothing there closes what `Portfolio.open_long` or `open_short` opened.
+        A strategy that is not in `plans` risks the risk manager's default, or what the signal's extra says by
+        the names of core.sizing.Sizing. `latest_candle` has `time` (ms UTC, or a time with a zone) and
+        `close`. Raises UsageError for a wrong action, an entry that nothing sizes, a strategy that is not in
+        `plans` if there are any, and where `on_candle` was left out.
         """
-        plan = self._plan(strategy_name)
-        opened, close = candle_ms(latest_candle["time"]), float(latest_candle["close"])
+        check_action(signal)
+        if signal.symbol != symbol:
+            raise UsageError(
+                f"a signal of {signal.symbol} was to be executed for {symbol}: hand over its own"
+            )
+        is_waiting = any(one.intent.symbol == symbol for one in self.portfolio.pending.values())
+        plan = self._planned(strategy_name, symbol, signal)
+        opened, closed, close = self._candles.close(symbol, latest_candle, is_waiting=is_waiting)
         self.portfolio.mark(symbol, close)
-        held = self.portfolio.view(strategy_name, symbol)
-        extra = signal.extra or {}
+        self._take_over(symbol)
+        holder = self._holder(strategy_name, symbol, signal.action)
+        if holder == MANUAL:
+            self.plans[MANUAL] = Plan(plan.timeframe)
+        held, extra = self.position(holder, symbol), signal.extra or {}
         measured = float(extra.get("volatility", 1.0)), float(extra.get("fit", 1.0))
-        moment = Moment(opened, close, opened + timeframe_ms(plan.timeframe), *measured)
-        return self.execute(strategy_name, symbol, decision_of([signal], held), held, moment)
+        want = decision_of([signal], held, close)
+        return self.execute(holder, symbol, want, held, Moment(opened, close, closed, *measured))
+
+    def on_candle(self, symbol: str, candle: Mapping[str, Any]) -> Booked:
+        """Take one closed candle (time, open … volume): fill what waits for its open, watch stops and takes.
+
+        Books the fills and tells the risk manager. To be called with every candle of a symbol, before a
+        strategy looks at it; one that was seen already changes nothing. Raises UsageError for one out of its
+        order.
+        """
+        bar = self._candles.bar(symbol, candle)
+        self._take_over(symbol)
+        new, _ = self.books.sorted_out([bar])
+        self.books.see(new)
+        return self.books.take(self.gateway.on_bars(new), bar.end)
+
+    def position(self, strategy_name: str, symbol: str) -> PositionView:
+        """Return what a strategy holds of a symbol at the newest candle, for BaseStrategy.set_position."""
+        number = self.books.newest(symbol, self._candles.likely(symbol))
+        return self.portfolio.view(strategy_name, symbol, max(0, number))
 
     def execute(
         self, strategy: str, symbol: str, want: Decision, held: PositionView, moment: Moment
@@ -146,6 +183,36 @@ class Executor:
             intent = _closing(wanted, lot, self._open(wanted, lot), Purpose.FLATTEN, reason)
             outcomes += self._send(intent) if intent.amount > 0 else []
         return outcomes
+
+    def _planned(self, strategy: str, symbol: str, signal: StrategySignal) -> Plan:
+        """Return how a strategy trades, as its signal says where no plan was handed over."""
+        if self._has_plans or (strategy in self.plans and strategy not in self._unplanned):
+            plan = self._plan(strategy)
+            self._candles.timeframe(symbol, plan.timeframe)
+            return plan
+        extra = signal.extra or {}
+        if "level" in extra or "levels" in extra:
+            self._unplanned[strategy] = True
+        sizing = sizing_of(extra, Sizing(self.risk.default_risk_per_trade))
+        is_ladder = self._unplanned.setdefault(strategy, False)
+        self.plans[strategy] = Plan(self._candles.timeframe(symbol), sizing, is_ladder)
+        return self.plans[strategy]
+
+    def _holder(self, strategy: str, symbol: str, action: str) -> str:
+        """Return whose position a signal is about: what was opened by hand, if that alone can be closed."""
+        side = ACTIONS[action]
+        own, by_hand = (self.portfolio.view(name, symbol).side for name in (strategy, MANUAL))
+        return MANUAL if action.startswith("CLOSE") and own != side == by_hand else strategy
+
+    def _take_over(self, symbol: str) -> None:
+        """Let the paper exchange know what was opened and closed by hand."""
+        lots = self.portfolio.lots(MANUAL, symbol)
+        if isinstance(self.gateway, PaperGateway) and (lots or (MANUAL, symbol) in self.portfolio.held()):
+            held = MANUAL, symbol
+            self.gateway.mark(symbol, self.portfolio.marks[symbol])
+            for refused in self.gateway.take_over(self._candles.timeframe(symbol), held, lots):
+                self.portfolio.release(refused.intent.key)
+            self.gateway.cash = self.portfolio.settled
 
     def _plan(self, strategy: str) -> Plan:
         if strategy not in self.plans:
@@ -241,21 +308,6 @@ def changes(want: Decision, held: PositionView, *, is_ladder: bool) -> bool:
     )
 
 
-def decision_of(signals: Sequence[StrategySignal], held: PositionView) -> Decision:
-    """Return the decision that signals of one bar stand for."""
-    last = signals[-1]
-    extra = last.extra or {}
-    if "target" not in extra:
-        return hold(held)
-    rungs = held.rungs
-    for signal in signals:
-        level = (signal.extra or {}).get("level")
-        if level is not None:
-            rungs = rungs | 1 << level if signal.action.startswith("OPEN") else rungs & ~(1 << level)
-    reason = Reason[extra.get("reason", "none").upper()]
-    return Decision(extra["target"], _price(extra.get("stop")), _price(extra.get("take")), reason, rungs)
-
-
 def _entry(wanted: _Wanted, row: FloatArray, *, is_ladder: bool) -> Intent:
     size, leg = float(row[fills.SIZE]), f"rung-{int(row[fills.RUNG])}" if is_ladder else "main"
     side: Side = "buy" if size > 0 else "sell"
@@ -285,7 +337,3 @@ def _not_sized(wanted: _Wanted, book: FloatArray) -> list[Outcome]:
 
 def _same(one: float, other: float) -> bool:
     return one == other or (isnan(one) and isnan(other))
-
-
-def _price(price: float | None) -> float:
-    return NAN if price is None else price

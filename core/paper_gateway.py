@@ -91,6 +91,16 @@ class PaperGateway:
         book.lots = {(lot.entry_bar, lot.rung): HeldLot(lot.id, lot.amount) for lot in old}
         book.sum_up()
 
+    def take_over(self, timeframe: str, held: tuple[str, str], lots: Sequence[Lot]) -> list[Refused]:
+        """Hold these lots if others are held; return the exits that waited for one which is gone."""
+        book = self._book(*held, timeframe)
+        if {lot.id: lot.amount for lot in lots} == {lot.id: lot.amount for lot in book.lots.values()}:
+            return []
+        waiting = [intent for intent, _ in book.exits.values()]
+        book.exits.clear()
+        self.restore(timeframe, held, lots)
+        return [refused for intent in waiting if (refused := ask_exit(book, intent))]
+
     def mark(self, symbol: str, price: float) -> None:
         """Take a symbol's last close, as after a restart."""
         self._closes[symbol] = price

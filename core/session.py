@@ -6,27 +6,21 @@ strategy's decision comes from. Synchronous: no I/O, no clock, no chance; the sa
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from core.bookkeeper import Series
 from core.domain import Bar, Decision, PositionView
 from core.errors import UsageError
-from core.execution import Executor, Moment, Outcome, Plan, changes, decision_of
+from core.execution import Executor, Moment, Outcome, Plan, changes
 from core.lots import Trade
 from core.orders import Executed, Refused
 from core.risk.breakers import Trip
+from core.signal_meaning import decision_of
 from core.symbols import pair_of
-from core.utils import timeframe_ms
 
 if TYPE_CHECKING:
     from strategies.base import BaseStrategy, StrategySignal
-
-KEPT = 5_000
-"""Open times of bars that are remembered of each series, to number the bar of an older fill."""
-
-Series = tuple[str, str]
-"""Symbol and timeframe."""
 
 
 class Decided(NamedTuple):
@@ -66,7 +60,7 @@ class LiveDecider:
             "volume": bar.volume,
         }
         signals = self.strategy.signals(self.symbol, candle)
-        want = decision_of(signals, held)
+        want = decision_of(signals, held, bar.close)
         # Measuring takes longer than deciding, and only entries are sized.
         if any(signal.action.startswith("OPEN") for signal in signals):
             return Decided(want, signals, self.strategy.measured(self.symbol))
@@ -116,43 +110,6 @@ class Step(NamedTuple):
     """Breakers that tripped at this step."""
 
 
-class _Came(NamedTuple):
-    """What a gateway's news brought, as in Step."""
-
-    equity: float
-    fills: tuple[Executed, ...]
-    trades: tuple[Trade, ...]
-    refused: tuple[Outcome, ...]
-    tripped: tuple[tuple[str, Trip], ...]
-
-
-class _Track:
-    """The bars seen of one series."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.stamps: list[int] = []
-        self.end = 0
-
-    @property
-    def newest(self) -> int:
-        """Open time of the newest bar, -1 before the first."""
-        return self.stamps[-1] if self.stamps else -1
-
-    def add(self, ts: int, end: int) -> None:
-        self.stamps.append(ts)
-        self.count, self.end = self.count + 1, end
-        if len(self.stamps) >= 2 * KEPT:
-            del self.stamps[:KEPT]
-
-    def number(self, time: int) -> int:
-        """Return the number of the bar that a time is in; the next one's when it is past the newest."""
-        newest = self.count - 1
-        if time >= self.end:
-            return newest + 1
-        return newest - (len(self.stamps) - bisect_right(self.stamps, time))
-
-
 class Session:
     """Steps strategies and one account through closed bars of several series."""
 
@@ -160,9 +117,8 @@ class Session:
         self.executor = executor
         self.portfolio, self.risk, self.gateway = executor.portfolio, executor.risk, executor.gateway
         self.slots: list[Slot] = []
-        self._tracks: dict[Series, _Track] = {}
+        self.books = executor.books
         self._of_series: dict[Series, list[Slot]] = {}
-        self._series_of: dict[tuple[str, str], Series] = {}
         self._followers: dict[Series, list[Callable[[int, float], object]]] = {}
 
     def follow(self, symbol: str, timeframe: str, take: Callable[[int, float], object]) -> None:
@@ -176,12 +132,12 @@ class Session:
 
     def add(self, strategy: str, symbol: str, plan: Plan, decider: Decider) -> None:
         """Let a strategy trade a symbol. Raises UsageError when it does already."""
-        if (strategy, symbol) in self._series_of:
+        if (strategy, symbol) in self.books.series_of:
             raise UsageError(f"{strategy} trades {symbol} already: name every symbol once")
         slot = Slot(strategy, symbol, plan.timeframe, decider, plan.is_ladder)
         self.executor.plans[strategy] = plan
         self.slots.append(slot)
-        self._series_of[strategy, symbol] = symbol, plan.timeframe
+        self.books.series_of[strategy, symbol] = symbol, plan.timeframe
         self._of_series.setdefault((symbol, plan.timeframe), []).append(slot)
 
     def swap(self, slot: Slot, plan: Plan) -> None:
@@ -189,7 +145,7 @@ class Session:
 
         Raises UsageError when it does not trade it, or on another timeframe.
         """
-        series = self._series_of.get((slot.strategy, slot.symbol))
+        series = self.books.series_of.get((slot.strategy, slot.symbol))
         if series != (slot.symbol, plan.timeframe):
             raise UsageError(f"{slot.strategy} does not trade {slot.symbol} on {plan.timeframe}: add it")
         for slots in (self.slots, self._of_series[series]):
@@ -198,7 +154,7 @@ class Session:
 
     def drop(self, strategy: str, symbol: str) -> None:
         """Let a strategy decide no more on a symbol; what it holds stays."""
-        series = self._series_of.pop((strategy, symbol))
+        series = self.books.series_of.pop((strategy, symbol))
         for slots in (self.slots, self._of_series[series]):
             slots[:] = [one for one in slots if (one.strategy, one.symbol) != (strategy, symbol)]
 
@@ -209,29 +165,23 @@ class Session:
 
     def warm(self, bars: Iterable[Bar]) -> None:
         """Count bars that were traded on before, or never will be, and take their closes as last prices."""
-        for bar in bars:
-            self._track(bar).add(bar.ts, bar.end)
-            self.portfolio.mark(bar.symbol, bar.close)
-            self.risk.see(bar)
+        self.books.see(bars)
 
     def on_bars(self, bars: Iterable[Bar]) -> Step:
         """Take bars that closed at one time, each traded on once: fill, mark, decide, order.
 
         A bar seen before is ignored, one older than the newest of its series reported as late.
         """
-        new, late = self._sorted_out(bars)
+        new, late = self.books.sorted_out(bars)
         if not new:
             time = max((bar.end for bar in late), default=self.risk.state.time)
             return Step(time, self.risk.state.equity, late=late)
-        marks, tracks = self.portfolio.marks, self._tracks
+        self.books.see(new)
         for bar in new:
-            tracks[bar.symbol, bar.timeframe].add(bar.ts, bar.end)
-            marks[bar.symbol] = bar.close
-            self.risk.see(bar)
             for take in self._followers.get((bar.symbol, bar.timeframe), ()):
                 take(bar.ts, bar.close)
         time = new[0].end
-        came = self._taken(self.gateway.on_bars(new), time)
+        came = self.books.take(self.gateway.on_bars(new), time)
         choices: list[Choice] = []
         outcomes: list[Outcome] = [*came.refused]
         failed: list[str] = []
@@ -243,84 +193,28 @@ class Session:
 
     def on_events(self, events: Iterable[Executed | Refused], time: int) -> Step:
         """Book fills and refusals that a gateway reports, and tell risk what they leave."""
-        came = self._taken(events, time)
+        came = self.books.take(events, time)
         told = came.fills, came.trades, (), came.refused, (), came.tripped
         return Step(time, came.equity, (), (), *told)
 
-    def _taken(self, events: Iterable[Executed | Refused], time: int) -> _Came:
-        fills: list[Executed] = []
-        trades: list[Trade] = []
-        refused: list[Outcome] = []
-        for event in events:
-            if isinstance(event, Refused):
-                refused.append(event)
-                self.portfolio.release(event.intent.key)
-            elif not self.portfolio.has_booked(event.fill):
-                fills.append(event)
-                trades += self._book(event)
-        equity, tripped = self.portfolio.get_equity(self.portfolio.marks), self.risk.state.trips
-        self.risk.mark(time, equity)
-        for trade in trades:
-            pnl = float(trade.pnl)
-            self.risk.register_trade_pnl(pnl, equity - pnl, trade.strategy)
-        now = self.risk.state.trips
-        new = () if now is tripped else tuple(trip for trip in now.items() if trip[0] not in tripped)
-        return _Came(equity, tuple(fills), tuple(trades), tuple(refused), new)
-
     def counted(self) -> list[tuple[str, str, int, int]]:
         """Return symbol, timeframe, newest open time and number of bars seen of every series."""
-        return [(*series, track.newest, track.count) for series, track in self._tracks.items()]
+        return self.books.counted()
 
     def recount(self, counted: Iterable[Sequence[Any]]) -> dict[Series, int]:
         """Go on counting bars where `counted` stopped; return the newest open time of each series."""
-        for symbol, timeframe, newest, count in counted:
-            track = self._tracks[symbol, timeframe] = _Track()
-            track.stamps, track.count, track.end = [newest], count, newest + timeframe_ms(timeframe)
-        return {series: track.newest for series, track in self._tracks.items()}
+        return self.books.recount(counted)
 
     def release(self, strategy: str) -> None:
         """Trust a strategy that failed again, from the next bar on."""
         self.risk.quarantine(strategy, None)
-
-    def _track(self, bar: Bar) -> _Track:
-        series = bar.symbol, bar.timeframe
-        track = self._tracks.get(series)
-        if track is None:
-            track = self._tracks[series] = _Track()
-        return track
-
-    def _sorted_out(self, bars: Iterable[Bar]) -> tuple[tuple[Bar, ...], tuple[Bar, ...]]:
-        """Return the new bars and the late ones. Raises UsageError for bars of different times."""
-        new: list[Bar] = []
-        late: list[Bar] = []
-        for bar in bars:
-            stamps = self._track(bar).stamps
-            if not stamps or bar.ts > stamps[-1]:
-                new.append(bar)
-            elif bar.ts < stamps[-1]:
-                late.append(bar)
-        if len(new) > 1 and any(bar.end != new[0].end for bar in new):
-            ends = sorted({bar.end for bar in new})
-            raise UsageError(
-                f"bars of one step must close at one time, these close at {ends}: give them in turn"
-            )
-        return tuple(new), tuple(late)
-
-    def _book(self, event: Executed) -> tuple[Trade, ...]:
-        intent, fill = event.intent, event.fill
-        series = self._series_of.get((intent.strategy, intent.symbol), (intent.symbol, intent.timeframe))
-        track = self._tracks.get(series)
-        trades = self.portfolio.book(intent, fill, track.number(fill.time) if track else 0)
-        if event.is_done:
-            self.portfolio.release(intent.key)
-        return trades
 
     def _decide(
         self, slot: Slot, bar: Bar, choices: list[Choice], outcomes: list[Outcome], failed: list[str]
     ) -> None:
         if slot.strategy in self.risk.state.quarantined:
             return
-        number = self._tracks[bar.symbol, bar.timeframe].count - 1
+        number = self.books.newest(bar.symbol, bar.timeframe)
         held = self.portfolio.view(slot.strategy, slot.symbol, number)
         try:
             decided = slot.decider.decide(bar, held)

@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 
 from core.backtest_plan import PlannedRun
 from core.bars import empty_bars, frame_from_bars
+from core.bookkeeper import KEPT
 from core.domain import FLAT, Bars, Series
 from core.errors import ExchangeError, ExchangeUnreachableError, NoDataError, UsageError
 from core.exchange.calls import Notice
@@ -41,7 +42,7 @@ from core.portfolio import Portfolio
 from core.reports.screen import outside_lines
 from core.risk.limits import Market
 from core.risk_manager import RiskManager
-from core.session import KEPT, LiveDecider, Session
+from core.session import LiveDecider, Session
 from core.settings import Settings, environment
 from core.utils import now_ms, on_grid, timeframe_ms
 from core.version import code_version

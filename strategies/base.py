@@ -6,17 +6,16 @@ that imports Backtesting.py's Strategy.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isnan
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from backtesting import Strategy
 
 from core import fills
-from core.bars import COLUMNS, bars_from_frame, candle_ms, empty_bars, frame_from_bars
+from core.bars import empty_bars, frame_from_bars
 from core.domain import (
     FLAT,
     MOST_LOTS,
@@ -33,9 +32,23 @@ from core.errors import UsageError
 from core.fills import exit_reason
 from core.gauges import gauges
 from core.gauges import history as gauges_history
-from core.sizing import PLAIN, Account, at_close, multiple, round_down, size_entry
+from core.signal_meaning import sizing_of
+from core.sizing import PLAIN, Account, Sizing, at_close, multiple, round_down, size_entry
+from strategies.open_trades import Lot, OpenTrades
 from strategies.rule import StrategyRule, first_decision, is_ready, row
-from strategies.signals import adjusted, protection, reason_word, side_name, signal_risk
+from strategies.signals import (
+    adjusted,
+    protection,
+    reason_word,
+    rungs_of,
+    side_name,
+    signal_risk,
+    sizing_words,
+)
+from strategies.window import appended, bars_of
+
+WINDOW = 500
+"""Candles that a strategy with an on_bar of its own sees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +68,9 @@ class StrategySignal:
 class BaseStrategy:
     """A strategy bar by bar: candles in, signals out. Knows no exchange, database or clock.
 
+    It has a `rule`, which decides, or an `on_bar` of its own, which then decides alone: such a strategy runs
+    in backtest, replay and paper, but there is one way to run it, so that it cannot be proven three ways.
+
     `state[symbol]` holds `df`, the recent candles (UTC index, open … volume), and `position`, the
     PositionView that whoever keeps the account sets through `set_position`.
     """
@@ -65,34 +81,81 @@ class BaseStrategy:
         """Take one entry of strategies.yaml; `params` may be missing. Raises UsageError."""
         self.config = config
         self.state: dict[str, dict[str, Any]] = {}
-        given = config.get("params") or {}
-        self.params, self.choices = self.rule.make_params(given), self.rule.make_choices(given)
-        self.window = max(self.rule.memory(self.params), gauges_history(self.choices))
+        self.sizing = Sizing()
+        """How its entries are sized."""
+        own = config.get("params") or {}
+        self._sized = {name for name in own if name in Sizing._fields}
+        self.params: Any = own
+        self.choices, self.window = PLAIN, WINDOW
+        if hasattr(self, "rule"):
+            self.params, self.choices = self.rule.make_params(own), self.rule.make_choices(own)
+            self.window = max(self.rule.memory(self.params), gauges_history(self.choices))
+            self.sizing = self.rule.sizing(self.params, self.choices)
+        elif self.has_own_on_bar():
+            self.sizing = sizing_of(own, self.sizing)
+        else:
+            raise UsageError(
+                f"{type(self).__name__} decides nothing: give it a rule, or an on_bar of its own"
+            )
+
+    @classmethod
+    def has_own_on_bar(cls) -> bool:
+        """Tell whether it decides in an on_bar of its own, which cannot be proven three ways."""
+        return cls.on_bar is not BaseStrategy.on_bar
 
     def set_position(self, symbol: str, position: PositionView) -> None:
         """Tell the strategy what it holds; positions come from fills, never from its own signals."""
         self._of(symbol)["position"] = position
 
     def on_bar(self, symbol: str, candle: dict[str, Any]) -> StrategySignal:
-        """Return the first signal of this closed candle, HOLD when nothing is to be done."""
-        return self.signals(symbol, candle)[0]
+        """Return all that this closed candle asks for as one signal, HOLD when nothing is to be done.
+
+        An OPEN while the other side is held asks to close that first; on a ladder `extra["levels"]` are all
+        the rungs wanted. An entry says how it is sized where that is not the usual way.
+        """
+        signal = self._ruled(symbol, candle)[-1]
+        if not signal.action.startswith("OPEN"):
+            return signal
+        sized = sizing_words(self.sizing, self._sized)
+        if self.choices != PLAIN:
+            sized["volatility"], sized["fit"] = self.measured(symbol)
+        return replace(signal, extra={**(signal.extra or {}), **sized})
 
     def signals(self, symbol: str, candle: dict[str, Any]) -> list[StrategySignal]:
-        """Take one closed candle (time, open, high, low, close, volume); return one signal or more."""
-        state = self._of(symbol)
-        bars = _appended(_bars_of(state), candle, self.window)
-        state["bars"], state["df"] = bars, frame_from_bars(bars)
-        state["framed"] = state["df"]
+        """Take one closed candle (time, open, high, low, close, volume); return one signal or more.
+
+        What an engine calls. Raises UsageError when an on_bar returns anything but a signal.
+        """
+        if not self.has_own_on_bar():
+            return self._ruled(symbol, candle)
+        self._see(symbol, candle)
+        signal = self.on_bar(symbol, candle)
+        if not isinstance(signal, StrategySignal):
+            raise UsageError(
+                f"{type(self).__name__}.on_bar: wanted a StrategySignal (HOLD for nothing), got {signal!r}"
+            )
+        return [signal]
+
+    def _ruled(self, symbol: str, candle: dict[str, Any]) -> list[StrategySignal]:
+        """Return the signals of the rule."""
+        self._see(symbol, candle)
         want = self.decision(symbol)
         if want is None:
             return [StrategySignal(symbol, "HOLD", extra={"reason": "warm-up"})]
-        actions = self._actions(state["position"], want)
+        actions = self._actions(self._of(symbol)["position"], want)
         return [StrategySignal(symbol, action, signal_risk(action, why), why) for action, why in actions]
+
+    def _see(self, symbol: str, candle: dict[str, Any]) -> None:
+        """Add a candle to `df`, if it is not there yet."""
+        state = self._of(symbol)
+        bars = appended(bars_of(state), candle, self.window)
+        state["bars"], state["df"] = bars, frame_from_bars(bars)
+        state["framed"] = state["df"]
 
     def decision(self, symbol: str) -> Decision | None:
         """Return what the rule wants at the newest candle, None while warming up."""
         state = self._of(symbol)
-        bars = _bars_of(state)
+        bars = bars_of(state)
         if bars.ts.size < 2:
             return None
         columns = self.rule.columns(bars, self.params)
@@ -105,7 +168,7 @@ class BaseStrategy:
         """Return the market's volatility and fit at the newest candle, for sizing: core.gauges."""
         if self.choices == PLAIN:
             return 1.0, 1.0
-        found = gauges(_bars_of(self._of(symbol)), self.choices)
+        found = gauges(bars_of(self._of(symbol)), self.choices)
         return found.volatility.item(-1), found.fit.item(-1)
 
     def _actions(self, held: PositionView, want: Decision) -> list[tuple[str, dict[str, Any]]]:
@@ -120,54 +183,14 @@ class BaseStrategy:
         return close + ([(f"OPEN_{side_name(side)}", entry)] if side else [])
 
     def _of(self, symbol: str) -> dict[str, Any]:
-        if symbol not in self.state:
-            self.state[symbol] = {"df": frame_from_bars(empty_bars()), "position": FLAT}
-        return self.state[symbol]
-
-
-class LadderStrategy(BaseStrategy):
-    """A ladder bar by bar: one signal for each rung to open or close."""
-
-    def set_position(self, symbol: str, position: PositionView) -> None:
-        """Tell the strategy which rungs it holds; `levels` shows them as {1: True, 2: False, …}."""
-        super().set_position(symbol, position)
-        self._of(symbol)["levels"] = _levels(position.rungs, self.params.levels)
-
-    def _actions(self, held: PositionView, want: Decision) -> list[tuple[str, dict[str, Any]]]:
-        why = {"reason": reason_word(want.reason), "target": want.target}
-        closing = _rungs(held.rungs & ~want.rungs)
-        opening = _rungs(want.rungs & ~held.rungs)
-        actions: list[tuple[str, dict[str, Any]]] = [
-            (f"CLOSE_{side_name(held.side)}", {"level": level} | why) for level in closing
-        ]
-        opened = f"OPEN_{side_name(1 if want.target > 0 else -1)}"
-        actions += [(opened, {"level": level} | protection(want) | why) for level in opening]
-        return actions or [("HOLD", {})]
-
-    def _of(self, symbol: str) -> dict[str, Any]:
-        state = super()._of(symbol)
-        state.setdefault("levels", _levels(0, self.params.levels))
+        state = self.state.setdefault(symbol, {})
+        if "df" not in state:
+            state["df"] = frame_from_bars(empty_bars())
+        state.setdefault("position", FLAT)
         return state
 
 
-class Lot(NamedTuple):
-    """Backtesting.py's tag of one entry: which decision asked for it."""
-
-    bar: int
-    rung: int
-
-
 ALL_RUNGS = -1  # As bits: all of them.
-
-
-class OpenTrades(list[Any]):
-    """Backtesting.py's open trades, walked as they were when the walk began.
-
-    When equity is gone its broker closes trades while walking this list, and so would skip every second.
-    """
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(tuple(super().__iter__()))
 
 
 class BacktestStrategy(Strategy):
@@ -260,8 +283,8 @@ class BacktestStrategy(Strategy):
     def _follow_ladder(self, i: int, held: PositionView, want: Decision) -> None:
         if closing := held.rungs & ~want.rungs:
             self._exit(i, exit_reason(want.reason, want.rungs != 0, Reason.REDUCE), closing)
-        if opening := _rungs(want.rungs & ~held.rungs):
-            share = want.target / len(_rungs(want.rungs))
+        if opening := rungs_of(want.rungs & ~held.rungs):
+            share = want.target / len(rungs_of(want.rungs))
             self._enter(i, want._replace(target=share), opening, closing)
 
     def _resize(self, i: int, held: PositionView, want: Decision) -> None:
@@ -359,33 +382,3 @@ class BacktestStrategy(Strategy):
 
     def _scaled(self, price: float) -> float | None:
         return None if isnan(price) else price * self.unit
-
-
-def _bars_of(state: dict[str, Any]) -> Bars:
-    """Return the candles as arrays; those at hand if they are the frame's, since making them takes longer."""
-    frame, bars = state["df"], state.get("bars")
-    if bars is not None and state.get("framed") is frame:
-        return cast(Bars, bars)
-    return bars_from_frame(frame)
-
-
-def _appended(bars: Bars, candle: Mapping[str, Any], window: int) -> Bars:
-    """Return the newest `window` bars with this candle; unchanged if it is the newest already."""
-    stamp = candle_ms(candle["time"])
-    last = int(bars.ts[-1]) if bars.ts.size else stamp - 1
-    if stamp < last:
-        given, newest = (pd.Timestamp(ms, unit="ms", tz="UTC") for ms in (stamp, last))
-        raise UsageError(f"candles must come in order: {given} after {newest}")
-    if stamp == last:
-        return bars
-    kept = bars.since(max(0, bars.ts.size - window + 1))
-    columns = (np.append(old, float(candle[name])) for name, old in zip(COLUMNS, kept[1:], strict=True))
-    return Bars(np.append(kept.ts, stamp), *columns)
-
-
-def _rungs(mask: int) -> list[int]:
-    return [level for level in range(mask.bit_length()) if mask & 1 << level]
-
-
-def _levels(mask: int, count: int) -> dict[int, bool]:
-    return {level: bool(mask & 1 << level) for level in range(1, count + 1)}

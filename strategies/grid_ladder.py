@@ -12,8 +12,9 @@ from __future__ import annotations
 from typing import Generic, NamedTuple
 
 from core.domain import Bars, Decision, FloatArray, PositionView, Reason, flat, ladder
-from strategies.base import BacktestStrategy, LadderStrategy
+from strategies.base import BacktestStrategy
 from strategies.indicators import atr, sma, tied
+from strategies.ladder import LadderStrategy
 from strategies.rule import StrategyRule, T
 
 

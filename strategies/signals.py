@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from math import isnan
 from typing import Any
 
 from core.domain import SAME_TARGET, Decision, PositionView, Reason
+from core.sizing import Sizing
 
 
 def adjusted(held: PositionView, want: Decision) -> tuple[str, dict[str, Any]]:
@@ -26,6 +27,14 @@ def signal_risk(action: str, extra: Mapping[str, Any]) -> float:
     return float(abs(extra.get("add", extra["target"]))) if action.startswith("OPEN") else 1.0
 
 
+def sizing_words(sizing: Sizing, chosen: Set[str]) -> dict[str, float]:
+    """Return what an entry says of its size: what was chosen, or is not the usual, by the names of Sizing."""
+    usual = Sizing()._asdict()
+    own = {name: value for name, value in sizing._asdict().items() if name in chosen or value != usual[name]}
+    # What is not known is NaN, which equals nothing.
+    return {name: value for name, value in own.items() if not isnan(value)}
+
+
 def protection(want: Decision) -> dict[str, Any]:
     """Return a decision's prices and target, None for no price."""
     return {"stop": _or_none(want.stop), "take": _or_none(want.take), "target": want.target}
@@ -39,6 +48,16 @@ def side_name(side: int) -> str:
 def reason_word(reason: int) -> str:
     """Return a reason as a word."""
     return Reason(reason).name.lower()
+
+
+def rungs_of(mask: int) -> list[int]:
+    """Return the numbers of the rungs in a mask."""
+    return [level for level in range(mask.bit_length()) if mask & 1 << level]
+
+
+def levels_of(mask: int, count: int) -> dict[int, bool]:
+    """Return a mask as the specification shows rungs: {1: True, 2: False, …}."""
+    return {level: bool(mask & 1 << level) for level in range(1, count + 1)}
 
 
 def _or_none(price: float) -> float | None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Generic, NamedTuple
 
 from core.domain import NAN, Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold
-from strategies.base import BacktestStrategy, BaseStrategy, LadderStrategy
+from strategies.base import BacktestStrategy, BaseStrategy
+from strategies.ladder import LadderStrategy
 from strategies.registry import Strategy
 from strategies.rule import StrategyRule, T
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import backtester, execution, fast_backtester, fills, session, sizing
+from core import backtester, execution, fast_backtester, fills, session, signal_meaning, sizing
 from core import kernel as kernel_module
 from core.domain import FLAT, MOST_LOTS, Bars, Costs, Decision, PositionView, Series
 from core.gauges import gauges
@@ -285,7 +285,7 @@ def test_a_decision_carried_out_a_bar_late_is_noticed(monkeypatch: pytest.Monkey
 
 
 def test_a_stop_lost_between_signal_and_account_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = execution.decision_of
+    real = signal_meaning.decision_of
     monkeypatch.setattr(session, "decision_of", lambda *given: real(*given)._replace(stop=float("nan")))
     assert differs("SCRIPTED", range(4))
 

@@ -79,7 +79,7 @@ def test_a_reversal_is_a_close_followed_by_an_open() -> None:
     live.set_position(SYMBOL, LONG)
     signals = live.signals(SYMBOL, candle(1, order=2.0))
     assert [signal.action for signal in signals] == ["CLOSE_LONG", "OPEN_SHORT"]
-    assert live.on_bar(SYMBOL, candle(1, order=2.0)).action == "CLOSE_LONG"
+    assert live.on_bar(SYMBOL, candle(1, order=2.0)) == signals[1]
 
 
 def test_a_short_is_closed_as_one() -> None:
@@ -165,10 +165,8 @@ class TestLadder:
         live.set_position(SYMBOL, PositionView(side=1, rungs=0b1010, target=0.4))
         assert live.state[SYMBOL]["levels"] == {1: True, 2: False, 3: True}
         signals = live.signals(SYMBOL, candle(5, close=110.0))
-        closing = [
-            StrategySignal(SYMBOL, "CLOSE_LONG", 1.0, {"level": n, "reason": "rule", "target": 0.0})
-            for n in (1, 3)
-        ]
+        rest = {"reason": "rule", "target": 0.0, "levels": {1: False, 2: False, 3: False}}
+        closing = [StrategySignal(SYMBOL, "CLOSE_LONG", 1.0, {"level": n} | rest) for n in (1, 3)]
         assert signals == closing
 
     def test_holds_between_rungs(self) -> None:

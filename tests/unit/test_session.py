@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from core.bookkeeper import KEPT
 from core.domain import Bar, Costs, Decision, PositionView, enter, flat
 from core.errors import UsageError
 from core.execution import Executor, Plan
@@ -11,7 +12,7 @@ from core.orders import Approved, Executed, Protection, RefusalReason, Refused
 from core.portfolio import Portfolio
 from core.risk.limits import Limits
 from core.risk_manager import RiskManager, wide_open
-from core.session import KEPT, Decided, LiveDecider, Session, Slot
+from core.session import Decided, LiveDecider, Session, Slot
 from core.sizing import Sizing
 from strategies.base import StrategySignal
 from tests.account_help import OTHER, SYMBOL, D, bar, fill_of, intent
@@ -166,7 +167,7 @@ def test_fills_of_other_sources_are_booked_once_in_the_bar_they_happened() -> No
 def test_bars_are_remembered_up_to_a_bound() -> None:
     made = session()
     made.warm(bar(n) for n in range(2 * KEPT + 10))
-    track = made._tracks[SYMBOL, "1h"]
+    track = made.books._tracks[SYMBOL, "1h"]
     assert len(track.stamps) < 2 * KEPT
     assert track.number(START + (2 * KEPT + 3) * HOUR) == 2 * KEPT + 3
     assert track.number(START) < KEPT
