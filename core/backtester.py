@@ -24,9 +24,11 @@ from core.backtest_persistence import save_result
 from core.bars import frame_from_bars
 from core.data_source import DataSource
 from core.domain import LOT, Bars, Costs, Reason, Refusal, Series
+from core.own_backtest import run_own
 from core.results import STATISTICS, BacktestResult, DataRange, RunSpec, describe_data, stats_text
 from core.sql_data_source import SQLDataSource
 from core.trade_table import completed, protective_exit
+from strategies.base import BaseStrategy
 from strategies.pairing import bind
 from strategies.registry import Strategy, canonical_name, load_strategy
 from strategies.rule import check_enough_bars, warm_up
@@ -42,14 +44,22 @@ def prepare_ohlcv_for_backtesting(df: pd.DataFrame) -> pd.DataFrame:
 
 
 def run_backtest(
-    bars: Bars, spec: RunSpec, data: DataRange | None = None, partner: Bars | None = None
+    bars: Bars,
+    spec: RunSpec,
+    data: DataRange | None = None,
+    partner: Bars | None = None,
+    *,
+    strategy: type[BaseStrategy] | None = None,
 ) -> BacktestResult:
     """Run one strategy over the bars; the result's spec names every parameter, defaults included.
 
     `data` describes the bars, if that was done already; `partner` are the candles of the second symbol, for
-    a strategy that looks at two. Raises NoDataError when the bars do not outlast the warm-up, UsageError for
-    a bad parameter.
+    a strategy that looks at two. `strategy` is a class with an on_bar of its own, which `spec.strategy` then
+    only names: core.own_backtest runs it. Raises NoDataError when the bars do not outlast the warm-up,
+    UsageError for a bad parameter.
     """
+    if strategy is not None:
+        return run_own(bars, spec, strategy, data)
     return simulate(bars, spec, bind(load_strategy(spec.strategy), partner), data)
 
 

@@ -13,6 +13,8 @@ from core.utils import TIMEFRAMES, timeframe_ms
 
 USUAL = "4h"
 """The timeframe while a symbol's first two candles have not been seen: the specification's default."""
+SHORTEST = min(TIMEFRAMES.values())
+"""How long a candle lasts at least, ms: what is known of the first one."""
 _NAMES = {step: name for name, step in TIMEFRAMES.items()}
 
 
@@ -31,6 +33,8 @@ class CandleSeries:
         Raises UsageError when another one is wanted.
         """
         known = self._names.setdefault(symbol, wanted or self.likely(symbol))
+        if wanted is not None:
+            self._steps.setdefault(symbol, timeframe_ms(wanted))
         if wanted not in (None, known):
             raise UsageError(
                 f"candles of {symbol} are taken as {known} here, a strategy wants {wanted}: "
@@ -55,7 +59,7 @@ class CandleSeries:
             self._steps[symbol] = min(time - newest, self._steps.get(symbol, time - newest))
         self._newest[symbol] = time
         name = self.likely(symbol)
-        return Bar(symbol, name, time, time + self._length(symbol, name), *_prices(symbol, candle))
+        return Bar(symbol, name, time, time + self._steps.get(symbol, SHORTEST), *_prices(symbol, candle))
 
     def close(self, symbol: str, candle: Mapping[str, Any], *, is_waiting: bool) -> tuple[int, int, float]:
         """Return open time, close time and close of the candle that a signal is executed at.
@@ -70,11 +74,8 @@ class CandleSeries:
                 "with every candle, before on_bar and execute_signal"
             )
         self._ordered[symbol] = time
-        return time, time + self._length(symbol, self.timeframe(symbol)), float(candle["close"])
-
-    def _length(self, symbol: str, timeframe: str) -> int:
-        """Return how long a candle lasts, ms: no longer than to the next, should the name be a guess."""
-        return min(timeframe_ms(timeframe), self._steps.get(symbol, timeframe_ms(timeframe)))
+        self.timeframe(symbol)
+        return time, time + self._steps.get(symbol, SHORTEST), float(candle["close"])
 
     def likely(self, symbol: str) -> str:
         """Return the timeframe of a symbol's candles as far as it is known now."""
@@ -84,7 +85,7 @@ class CandleSeries:
 def _prices(symbol: str, candle: Mapping[str, Any]) -> tuple[float, float, float, float, float]:
     opened, high, low, close = (float(candle[name]) for name in ("open", "high", "low", "close"))
     # Written so that NaN, which is neither more nor less, is refused too.
-    if not (0 < low <= min(opened, close) and max(opened, close) <= high < math.inf):
+    if not (0 < low <= opened <= high < math.inf and low <= close <= high):
         raise UsageError(
             f"candle {candle['time']} of {symbol} is none: wanted low <= open, close <= high, got {candle}"
         )

@@ -33,6 +33,7 @@ from strategies.rule import StrategyRule, first_decision
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from strategies.base import BaseStrategy
     from strategies.registry import Strategy
 
 
@@ -41,7 +42,8 @@ class Feed(NamedTuple):
 
     name: str
     """What the strategy is called on this account."""
-    strategy: Strategy
+    strategy: Strategy | type[BaseStrategy]
+    """A class is run through its on_bar, whatever rule it has: there is one way to run it, and no proof."""
     params: Mapping[str, float]
     symbol: str
     timeframe: str
@@ -174,6 +176,13 @@ class _Record:
 
 def add(session: Session, feed: Feed, *, as_live: bool = False) -> None:
     """Let a feed's strategy trade in a session. Raises UsageError when it trades that symbol already."""
+    if isinstance(feed.strategy, type):
+        config = {"symbols": [feed.symbol], "timeframe": feed.timeframe, "params": dict(feed.params)}
+        own = feed.strategy(config)
+        is_ladder = hasattr(own, "rule") and own.rule.is_ladder
+        plan = Plan(feed.timeframe, own.sizing, is_ladder)
+        session.add(feed.name, feed.symbol, plan, LiveDecider(feed.symbol, own))
+        return
     rule = feed.strategy.rule
     params, choices = rule.make_params(feed.params), rule.make_choices(feed.params)
     decider: Decider = (

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from core.backtest_persistence import StoredRun, load_run
 from core.backtest_plan import partner_bars
-from core.errors import NoDataError
+from core.errors import NoDataError, UsageError
 from core.multi_backtester import runner
+from core.own_backtest import ENGINE as OWN
 from core.results import BacktestResult, TradeRecord, describe_data
 from core.sql_data_source import SQLDataSource
 from core.version import code_version, same_code
@@ -33,6 +34,11 @@ def rerun(run_id: int, db_url: str | None = None) -> Rerun:
     stored = load_run(run_id, db_url)
     if stored.spec is None or stored.data is None:
         raise NoDataError(f"run {run_id} was saved without what it takes to repeat it (parameters, candles)")
+    if stored.engine == OWN:
+        raise UsageError(
+            f"run {run_id} is of {stored.strategy}, a class of your own, which is not stored: run it again "
+            "from Python"
+        )
     symbol, timeframe = stored.series.symbol, stored.series.timeframe
     source = SQLDataSource(db_url, stored.series.exchange)
     bars = source.get_bars(symbol, timeframe, start=stored.data.start, end=stored.data.end + 1)

@@ -14,6 +14,7 @@ import numpy as np
 
 from core.backtester import simulate
 from core.domain import FLAT, Bars, FloatArray, PositionView
+from core.errors import UsageError
 from core.fast_backtester import simulate_fast
 from core.gauges import gauges, history
 from core.replay import Account, Feed, replay
@@ -21,6 +22,7 @@ from core.results import DataRange, RunSpec, TradeRecord, describe_data, trade_r
 from core.session import Step
 from core.sizing import PLAIN, Choices
 from core.trade_table import trades_table
+from strategies.base import BaseStrategy
 from strategies.registry import Strategy, load_strategy
 from strategies.rule import StrategyRule, first_decision, row
 
@@ -80,7 +82,7 @@ class Meter:
 def verify(
     bars: Bars,
     spec: RunSpec,
-    strategy: Strategy | None = None,
+    strategy: Strategy | type[BaseStrategy] | None = None,
     sampled: int = SAMPLED,
     data: DataRange | None = None,
     advance: Advance = lambda _: None,
@@ -90,6 +92,11 @@ def verify(
     Raises NoDataError, UsageError.
     """
     meter = Meter(advance)
+    if isinstance(strategy, type):
+        raise UsageError(
+            f"{spec.strategy} has an on_bar of its own: there is one way to run it, so it cannot be proven "
+            "three ways; write it as a rule (strategies/sma_cross.py is a short one)"
+        )
     chosen = strategy or load_strategy(spec.strategy)
     data = data or describe_data(bars, spec.series)
     # Compiled before anything is timed.

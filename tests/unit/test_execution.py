@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 import pytest
 
 from core.domain import FLAT, Costs, Decision, PositionView, Reason, enter, flat, hold
@@ -18,7 +17,6 @@ from core.paper_gateway import PaperGateway
 from core.portfolio import Portfolio
 from core.risk.limits import Limits, Market
 from core.risk_manager import RiskManager, wide_open
-from core.signal_meaning import decision_of
 from core.sizing import Sizing
 from strategies.base import StrategySignal
 from tests.account_help import SYMBOL, D, bar, fill_of
@@ -201,18 +199,6 @@ def test_live_needs_a_gateway() -> None:
     with pytest.raises(UsageError, match="gateway"):
         executor(live=True)
     assert executor(live=True, gateway=PaperGateway(1.0, FREE)).live
-
-
-def test_signals_stand_for_the_decision_they_came_from() -> None:
-    held = PositionView(1, 100.0, 90.0, 120.0, 2, 0b10, 1.0)
-    assert decision_of([StrategySignal("X", "HOLD", extra={"reason": "warm-up"})], held, 100.0) == hold(held)
-    assert decision_of([StrategySignal("X", "HOLD")], held, 100.0) == hold(held)
-    opened = [StrategySignal("X", "OPEN_LONG", extra={"target": 0.4, "take": 9.0, "stop": None, "level": 2})]
-    want = decision_of(opened, held, 100.0)
-    assert (want.target, want.take, want.rungs) == (0.4, 9.0, 0b110)
-    assert np.isnan(want.stop)
-    closed = [StrategySignal("X", "CLOSE_LONG", extra={"target": 0.0, "reason": "rule", "level": 1})]
-    assert decision_of(closed, held, 100.0)[3:] == Decision(0.0, reason=Reason.RULE, rungs=0)[3:]
 
 
 def test_a_change_is_what_the_fill_model_would_act_on() -> None:
