@@ -135,14 +135,25 @@ def _nothing_stored(series: Series, start: int | None, end: int | None, stored: 
     nearest = sorted(stored, key=lambda found: _likeness(found.series, series), reverse=True)
     names = ", ".join(_shown(found) for found in nearest[:_SHOWN]) or "nothing"
     more = f" and {len(stored) - _SHOWN} more" if len(stored) > _SHOWN else ""
+    return f"no stored candles of {series}{within}; stored: {names}{more}; {_advice(series, nearest)}"
+
+
+def _advice(series: Series, nearest: list[SeriesRange]) -> str:
+    """Return what to do: take what is stored of the same market, or load what was wanted."""
     venue = series.exchange.removesuffix("-synthetic").removesuffix("-replay")
     local = "" if venue == series.exchange else " --base-url URL-OF-THE-LOCAL-EXCHANGE"
     venue = venue.removesuffix("-sandbox")
-    return (
-        f"no stored candles of {series}{within}; stored: {names}{more}; load them with "
-        f"`python scripts/fetch_ohlcv_to_db.py --exchange {venue} --symbol {series.symbol} "
+    load = (
+        f"load them with `python scripts/fetch_ohlcv_to_db.py --exchange {venue} --symbol {series.symbol} "
         f"--timeframe {series.timeframe}{local}` or scripts/import_ohlcv_to_db.py FILE"
     )
+    alike = [one.series for one in nearest if one.series[1:] == series[1:]]
+    if series in alike:
+        return f"ask for times that are stored, or {load}"
+    if alike:
+        best = max(alike, key=lambda one: one.exchange.startswith(venue))
+        return f"take {best.exchange}'s with --exchange {best.exchange}, or {load}"
+    return load
 
 
 def _likeness(one: Series, other: Series) -> tuple[int, bool]:

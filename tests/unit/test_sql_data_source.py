@@ -78,6 +78,24 @@ def test_the_nearest_series_are_named_first(tmp_path: Path) -> None:
     assert "binanceus BTC/USDT 1h (2 bars, 2020-09-13 12:00 to 2020-09-13 13:00)" in said
 
 
+def test_the_same_market_under_another_label_is_offered_before_a_load(tmp_path: Path) -> None:
+    engine = opened(path := make_database(tmp_path))
+    for exchange in ("kraken", "binanceus-synthetic"):
+        upsert_bars(engine, Series(exchange, "BTC/USDT", "4h"), bars_at(0))
+    with pytest.raises(NoDataError) as error:
+        SQLDataSource(url_of(path)).get_bars("BTC/USDT", "4h")
+    said = str(error.value)
+    assert "take binanceus-synthetic's with --exchange binanceus-synthetic, or load them with" in said
+    with pytest.raises(NoDataError, match=r"; load them with `python scripts/fetch_ohlcv"):
+        SQLDataSource(url_of(path)).get_bars("ETH/USDT", "4h")
+    with pytest.raises(NoDataError, match="ask for times that are stored, or load them"):
+        SQLDataSource(url_of(path), "kraken").get_bars("BTC/USDT", "4h", start=START + 900 * HOUR)
+
+
+def test_symbol_and_timeframe_may_be_spelled_in_the_usual_ways(source: SQLDataSource) -> None:
+    assert len(source.get_bars("xbt-usdt", "60m").ts) == len(source.get_bars("BTC/USDT", "1h").ts)
+
+
 def test_an_empty_range_is_said_with_what_is_stored(source: SQLDataSource) -> None:
     with pytest.raises(NoDataError) as error:
         source.get_bars("BTC/USDT", "1h", start=START + 9 * HOUR, end=START + 12 * HOUR)
