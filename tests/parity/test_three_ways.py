@@ -76,13 +76,13 @@ def turning_bars(seed: int) -> Bars:
 
 def test_three_ways_agree_on_a_ladder_that_turns_at_one_open() -> None:
     turns = 0
-    for seed in range(12):
+    for seed in range(5):
         verdict = verify(turning_bars(seed), spec_of("TURNING", seed), TURNING, sampled=2)
         assert verdict.differences == ()
         trades = verdict.runs[0].trades
         ends = {trade.exit_ts: trade.side for trade in trades}
         turns += sum(ends.get(trade.entry_ts, trade.side) != trade.side for trade in trades)
-    assert turns > 200
+    assert turns > 100
 
 
 def test_three_ways_agree_when_orders_are_arbitrary_and_every_reason_occurs() -> None:
