@@ -233,7 +233,7 @@ def test_the_last_update_is_the_last_load_that_changed_something(engine: Engine)
 
 def test_rows_that_came_by_another_way_have_no_known_update(engine: Engine, tmp_path: Path) -> None:
     upsert_bars(engine, SERIES, bars_at(0))
-    run_sql(tmp_path / "candles.db", "DELETE FROM candle_series", "UPDATE ohlcv SET timeframe = '1w'")
+    run_sql(tmp_path / "candles.db", "DELETE FROM candle_series", "UPDATE ohlcv SET timeframe = '1M'")
     (found,) = list_series(engine)
     assert (found.gaps, found.updated_at, found.checked_at, found.source) == (None, None, None, "")
 

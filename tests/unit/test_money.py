@@ -7,10 +7,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from mypy import build
-from mypy.fscache import FileSystemCache
-from mypy.modulefinder import BuildSource
-from mypy.options import Options
 
 from core import money
 from core.money import (
@@ -100,6 +96,12 @@ CASES = {
 
 def complaints(path: str, text: str) -> list[int]:
     """Return the numbers of the lines that the rule refuses in a file."""
+    pytest.importorskip("mypy", reason="mypy is one of the tools of `make lint`")
+    from mypy import build
+    from mypy.fscache import FileSystemCache
+    from mypy.modulefinder import BuildSource
+    from mypy.options import Options
+
     options = Options()
     options.config_file = str(ROOT / "pyproject.toml")
     options.plugins = [str(ROOT / "tests" / "mypy_money.py")]
