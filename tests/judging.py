@@ -164,7 +164,7 @@ def main() -> int:
     sys.stdout.write(f"{'trades, differences':<16}" + "".join(f"{series:>18}" for series in SERIES) + "\n")
     for name, found in rows:
         cells = (f"{one.trades:>12}, {one.differences}{'' if one.agrees else ' !':<3}" for one in found)
-        sys.stdout.write(f"{name:<16}" + "".join(f"{cell:>18}" for cell in cells) + "\n")
+        sys.stdout.write((f"{name:<16}" + "".join(f"{cell:>18}" for cell in cells)).rstrip() + "\n")
     return 0 if all(one.agrees for _, found in rows for one in found) else 1
 
 
