@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +13,14 @@ from sqlalchemy.orm import Session
 
 from core.domain import Costs, Series
 from core.errors import NoDataError
+from core.measures import Summary, summary_from_json, summary_json
 from core.results import (
     BacktestResult,
     DataRange,
     RunSpec,
-    Summary,
     TradeRecord,
     finite_or_none,
-    summarise,
+    summary_of_stats,
     trade_records,
 )
 from core.trade_table import completed_by_hand
@@ -28,6 +29,10 @@ from core.version import code_version
 from db.base import open_engine, writing
 from db.init_db import get_db_url, init_db
 from db.models import BacktestRun, BacktestTrade
+
+SUMMARY, NOTES = "summary", "notes"
+"""Under these names the figures that a person reads, and what is odd about the candles, stand in stats_json
+beside Backtesting.py's statistics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +65,14 @@ def save_backtest_to_db(
 ) -> int:
     """Save one run and its trades; return the run's id.
 
-    `stats` are Backtesting.py's, `trades_df` its trades: `stats["_trades"]` or BacktestResult.trades. `pnl`
-    is stored after commission on both sides. `result` adds what makes the run repeatable; without it those
-    columns stay empty. Creates the database when there is none. Raises DatabaseError, and
-    UsageError for trades without times.
+    `stats` are Backtesting.py's; without a `result`, the annual figures need its `_equity_curve`.
+    `trades_df` are its trades: `stats["_trades"]` or BacktestResult.trades. `pnl` is stored after commission
+    on both sides. `result` adds what makes the run repeatable; without it those columns stay empty. Creates
+    the database when there is none. Raises DatabaseError, and UsageError for trades without times.
     """
-    summary = summarise(stats)
+    summary = result.summary if result else summary_of_stats(stats, trades_df, timeframe)
+    figures: dict[str, Any] = {str(name): _plain(value) for name, value in stats.items() if _is_scalar(name)}
+    figures |= {SUMMARY: summary_json(summary), NOTES: result.data.notes if result else ()}
     run = BacktestRun(
         created_at=now_ms(),
         exchange=exchange,
@@ -75,9 +82,9 @@ def save_backtest_to_db(
         initial_cash=initial_cash,
         final_equity=summary.final_equity,
         max_drawdown_pct=summary.max_drawdown_pct,
-        sharpe_ratio=summary.sharpe_ratio,
+        sharpe_ratio=finite_or_none(summary.sharpe_ratio),
         trades_count=summary.trades_count,
-        stats_json=json.dumps({name: _plain(value) for name, value in stats.items() if _is_scalar(name)}),
+        stats_json=json.dumps(figures),
         trades=[
             BacktestTrade(symbol=symbol, strategy_name=strategy_name, **record._asdict())
             for record in trade_records(completed_by_hand(trades_df, stats))
@@ -151,25 +158,38 @@ def _provenance(result: BacktestResult) -> dict[str, Any]:
 
 def _stored(run: BacktestRun, trades: tuple[TradeRecord, ...]) -> StoredRun:
     series = Series(run.exchange, run.symbol, run.timeframe)
+    figures = json.loads(run.stats_json)
     spec = data = None
     if run.params_json and run.costs_json and run.data_sha256:
         params, costs = json.loads(run.params_json), Costs(**json.loads(run.costs_json))
         spec = RunSpec(series, run.strategy_name, params, costs, run.initial_cash)
         data = DataRange(
-            run.data_start or 0, run.data_end or 0, run.data_bars or 0, run.data_gaps or 0, run.data_sha256
+            start=run.data_start or 0,
+            end=run.data_end or 0,
+            bars=run.data_bars or 0,
+            gaps=run.data_gaps or 0,
+            sha256=run.data_sha256,
+            notes=tuple(figures.get(NOTES, ())),
         )
     return StoredRun(
         run_id=run.id,
         created_at=run.created_at,
         series=series,
         strategy=run.strategy_name,
-        summary=summarise(pd.Series(json.loads(run.stats_json), dtype=object)),
+        summary=_stored_summary(figures),
         spec=spec,
         data=data,
         code_version=run.code_version,
         engine=run.engine,
         trades=trades,
     )
+
+
+def _stored_summary(figures: Mapping[str, Any]) -> Summary:
+    """Return a run's summary; of one saved before there was any, what Backtesting.py's figures say alike."""
+    if SUMMARY in figures:
+        return summary_from_json(figures[SUMMARY])
+    return summary_of_stats(figures)
 
 
 def _record(trade: BacktestTrade) -> TradeRecord:

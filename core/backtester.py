@@ -25,7 +25,7 @@ from core.bars import frame_from_bars
 from core.data_source import DataSource
 from core.domain import LOT, Bars, Costs, Reason, Refusal, Series
 from core.own_backtest import run_own
-from core.results import STATISTICS, BacktestResult, DataRange, RunSpec, describe_data, stats_text
+from core.results import STATISTICS, BacktestResult, DataRange, RunSpec, describe_data, stats_text, summary_of
 from core.sql_data_source import SQLDataSource
 from core.trade_table import completed, protective_exit
 from strategies.base import BaseStrategy
@@ -85,11 +85,13 @@ def simulate(bars: Bars, spec: RunSpec, strategy: Strategy, data: DataRange | No
     stats = close_at_the_end(stats, candles, spec)
     equity = stats["_equity_curve"]["Equity"].to_numpy()
     trades = complete_trades(stats["_trades"], runner, bars, is_ruined=equity[-1] <= 0)
+    shown = stats[[name for name in STATISTICS if name in stats.index]]
     return BacktestResult(
         spec=replace(spec, params=given),
         data=data or describe_data(bars, spec.series),
         engine=ENGINE,
-        stats=stats[[name for name in STATISTICS if name in stats.index]],
+        stats=shown,
+        summary=summary_of(bars, spec, equity, trades["PnL"].to_numpy(dtype=np.float64), shown),
         make_trades=lambda: trades,
         equity=equity,
         refusals=count_refusals(runner),

@@ -7,10 +7,10 @@ from functools import partial
 
 from core.compiled import COMPILER
 from core.domain import Bars, FloatArray, Refusal
-from core.fills import REFUSED
+from core.fills import PNL, REFUSED
 from core.kernel import simulate
 from core.market import describe_market
-from core.results import BacktestResult, DataRange, RunSpec, describe_data
+from core.results import BacktestResult, DataRange, RunSpec, describe_data, summary_of
 from core.statistics import as_series, compute
 from core.trade_table import trades_table
 from strategies.pairing import bind
@@ -38,12 +38,13 @@ def simulate_fast(
     check_enough_bars(bars, rule, params, first)
     choices = rule.make_choices(spec.params)
     run = simulate(bars, rule, params, spec.cash, spec.costs, columns, choices)
-    market = describe_market(bars)
+    stats = as_series(compute(describe_market(bars), run.trades, run.curve, first))
     return BacktestResult(
         spec=replace(spec, params=rule.complete(spec.params)),
         data=data or describe_data(bars, spec.series),
         engine=ENGINE,
-        stats=as_series(compute(market, run.trades, run.curve, first)),
+        stats=stats,
+        summary=summary_of(bars, spec, run.curve, run.trades[:, PNL], stats),
         make_trades=partial(trades_table, run.trades, bars),
         equity=run.curve,
         refusals=_refusals(run.book),

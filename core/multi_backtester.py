@@ -5,9 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -50,16 +51,48 @@ class Runner(Protocol):
         ...
 
 
+class NotRun(NamedTuple):
+    """A run of a comparison that could not be made."""
+
+    spec: RunSpec
+    reason: str
+
+
 def run_jobs(
-    jobs: Sequence[Job], workers: int | None = None, engine: str = "backtesting"
+    jobs: Sequence[Job],
+    workers: int | None = None,
+    engine: str = "backtesting",
+    on_failure: Callable[[NotRun], object] | None = None,
 ) -> Iterator[BacktestResult]:
-    """Run all jobs; yield each result as it is done. `workers` None: as many as cores, if it pays."""
+    """Run all jobs; yield each result as it is done. `workers` None: as many as cores, if it pays.
+
+    `on_failure` is shown each job that has too few bars, and the others go on; without it, or when no job has
+    enough, NoDataError is raised.
+    """
+    failures: list[NoDataError] = []
+    with closing(_attempts(jobs, workers, engine)) as attempts:
+        for job, result in attempts:
+            try:
+                yield result()
+            except NoDataError as error:
+                if on_failure is None:
+                    raise
+                failures.append(error)
+                on_failure(NotRun(job.spec, str(error)))
+    if failures and len(failures) == len(jobs):
+        raise failures[0]
+
+
+def _attempts(
+    jobs: Sequence[Job], workers: int | None, engine: str
+) -> Generator[tuple[Job, Callable[[], BacktestResult]]]:
+    """Yield each job and what returns its result, as it is done."""
     run = runner(engine)
     if workers is None:
         pays = engine == "backtesting" and sum(job.bars.close.size for job in jobs) > WORTH_A_POOL
         workers = min(os.cpu_count() or 1, len(jobs)) if pays else 1
     if workers <= 1:
-        yield from (run(*job) for job in jobs)
+        yield from ((job, partial(run, *job)) for job in jobs)
         return
     before = set(multiprocessing.active_children())
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
@@ -72,9 +105,7 @@ def run_jobs(
                     for job in jobs
                 }
             for future in as_completed(futures):
-                result = future.result()
-                # None: the file was deleted before the worker came to it; this process has it open.
-                yield run(*futures[future]) if result is None else result
+                yield futures[future], partial(_result, future, run, futures[future])
         except BaseException:
             # Ctrl-C, or nobody wants the rest: a backtest that runs is not waited for.
             pool.shutdown(wait=False, cancel_futures=True)
@@ -115,9 +146,9 @@ def run_multi_backtest(
     """Run strategies over every symbol, one table of all (see `compare`).
 
     Without `strategies`: those enabled in config/strategies.yaml, as `run_backtest.py --all`; each has the
-    parameters that it has there. `commission` is a rate per side. A strategy that looks at a second symbol is
-    left out where that has no candles. Raises NoDataError when a symbol has none, UsageError for an unknown
-    name, SettingsError for a file that cannot be used.
+    parameters that it has there. `commission` is a rate per side. A strategy that has too few candles, or
+    none of a second symbol that it looks at, is left out. Raises NoDataError when a symbol has none or no
+    strategy has enough, UsageError for an unknown name, SettingsError for a file that cannot be used.
     """
     # Here: it takes a third of a second to import, which workers need not pay.
     from core.settings import environment, load_settings
@@ -133,7 +164,7 @@ def run_multi_backtest(
             spec = RunSpec(series, plan.strategy, plan.params, Costs(commission), cash)
             with suppress(NoDataError):
                 jobs.append(Job(bars, spec, data, partner_bars(source, plan.strategy, series, bars)))
-    results = list(run_jobs(jobs))
+    results = list(run_jobs(jobs, on_failure=lambda _: None))
     if persist:
         for result in results:
             save_result(result, db_url)
@@ -162,6 +193,12 @@ def compare(results: Iterable[BacktestResult]) -> pd.DataFrame:
 def best_first(results: Iterable[BacktestResult]) -> list[BacktestResult]:
     """Return the results by falling return; equal ones by name, so that the order never varies."""
     return sorted(results, key=lambda r: (-r.summary.return_pct, r.spec.series, r.spec.strategy))
+
+
+def _result(future: Future[BacktestResult | None], run: Runner, job: Job) -> BacktestResult:
+    # None: the file was deleted before the worker came to it; this process has it open.
+    result = future.result()
+    return run(*job) if result is None else result
 
 
 def _sent(bars: Bars | None) -> Bars | SharedBars | None:

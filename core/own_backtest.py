@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from core.domain import Bars
 from core.errors import NoDataError, UsageError
+from core.fills import PNL
 from core.market import describe_market
 from core.replay import Account, Feed, replay
-from core.results import BacktestResult, DataRange, RunSpec, describe_data
+from core.results import BacktestResult, DataRange, RunSpec, describe_data, summary_of
 from core.statistics import as_series, compute
 from core.trade_table import trades_table
 
@@ -40,11 +41,13 @@ def run_own(
     if failure := run.session.risk.state.quarantined.get(spec.strategy):
         raise UsageError(f"{spec.strategy}.on_bar failed: {failure}")
     trades = run.gateway.trades(spec.strategy, symbol)
+    stats = as_series(compute(describe_market(bars), trades, run.equity, 0))
     return BacktestResult(
         spec=spec,
         data=data or describe_data(bars, spec.series),
         engine=ENGINE,
-        stats=as_series(compute(describe_market(bars), trades, run.equity, 0)),
+        stats=stats,
+        summary=summary_of(bars, spec, run.equity, trades[:, PNL], stats),
         make_trades=partial(trades_table, trades, bars),
         equity=run.equity,
         made_by=(__name__, strategy.__module__),

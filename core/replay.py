@@ -6,6 +6,7 @@ which `run_backtest.py --verify` proves on any candles, so they equal what a liv
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from heapq import merge
@@ -20,6 +21,7 @@ from core.errors import UsageError
 from core.execution import Executor, Plan
 from core.gauges import gauges
 from core.lots import Trade
+from core.measures import Summary, as_summary, max_drawdown, measure, span_of
 from core.orders import Refused
 from core.paper_gateway import PaperGateway
 from core.portfolio import Portfolio
@@ -140,6 +142,13 @@ def replay(
         session=session,
         gateway=gateway,
     )
+
+
+def account_summary(run: Replay) -> Summary:
+    """Return the account's figures; exposure and buy and hold are of one series, so None here."""
+    pnl = np.array([float(trade.pnl) for trades in run.trades.values() for trade in trades])
+    drawdown = 100 * max_drawdown(run.equity)
+    return as_summary(measure(span_of(run.times), run.equity, pnl, math.nan, drawdown, math.nan))
 
 
 class _Record:

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from core.bars import bars_sha256, count_gaps
 from core.domain import Bars, Costs, FloatArray, Series
+from core.measures import Summary, as_summary, buy_and_hold, measure, span_of
+from core.odd_bars import odd_bars
 from core.utils import timeframe_ms
 
 STATISTICS = (
@@ -26,6 +29,21 @@ STATISTICS = (
 )
 """Names and order of BacktestResult.stats, which are Backtesting.py's; it leaves out commissions
 if there were none."""
+
+DIFFERENCES = {
+    "Duration": "to the last bar's open",
+    "Buy & Hold Return [%]": "from the close after warm-up, no costs",
+    "Return (Ann.) [%]": "holes cut out; 252 days if few weekends",
+    "Volatility (Ann.) [%]": "of compounded returns, holes cut out",
+    "CAGR [%]": "365.25 days a year",
+    "Sharpe Ratio": "annual return over volatility, as above",
+    "Sortino Ratio": "annual return, holes cut out",
+    "Calmar Ratio": "annual return as above",
+    "Alpha [%]": "against buy and hold as above",
+    "Profit Factor": "of percent returns, not of money",
+    "Expectancy [%]": "mean percent return of a trade",
+}
+"""Backtesting.py's statistics that are not what core.measures defines under a like name, and why."""
 
 NONE = "none"
 """What is printed where there is nothing to compute from."""
@@ -53,6 +71,8 @@ class DataRange(NamedTuple):
     gaps: int
     """Bars missing between the two."""
     sha256: str
+    notes: tuple[str, ...] = ()
+    """What is odd about them, one line each (core.odd_bars)."""
 
 
 class TradeRecord(NamedTuple):
@@ -78,24 +98,6 @@ class TradeRecord(NamedTuple):
     reason: str
 
 
-class Summary(NamedTuple):
-    """The figures of the comparison table; None where there is nothing to compute from."""
-
-    final_equity: float
-    return_pct: float
-    buy_hold_return_pct: float
-    max_drawdown_pct: float
-    """Positive."""
-    sharpe_ratio: float | None
-    """Backtesting.py's: annual geometric return over compounded volatility."""
-    sortino_ratio: float | None
-    win_rate_pct: float | None
-    profit_factor: float | None
-    """Backtesting.py's: sum of winning over sum of losing percent returns."""
-    exposure_pct: float
-    trades_count: int
-
-
 @dataclass(frozen=True)
 class BacktestResult:
     """One finished run."""
@@ -105,6 +107,8 @@ class BacktestResult:
     engine: str
     stats: pd.Series
     """Backtesting.py's statistics under their own names, scalars only."""
+    summary: Summary
+    """The figures that a person reads."""
     make_trades: Callable[[], pd.DataFrame]
     """Returns what `trades` is; called once, when somebody looks at them."""
     equity: FloatArray
@@ -124,11 +128,6 @@ class BacktestResult:
         return {**vars(self), "trades": self.trades, "make_trades": partial(_itself, self.trades)}
 
     @property
-    def summary(self) -> Summary:
-        """Return the figures of the comparison table."""
-        return summarise(self.stats)
-
-    @property
     def records(self) -> tuple[TradeRecord, ...]:
         """Return the trades in the order they were closed."""
         return trade_records(self.trades)
@@ -138,32 +137,84 @@ def _itself(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def describe_data(bars: Bars, series: Series) -> DataRange:
-    """Return range, count, gaps and fingerprint of bars; there must be at least one."""
-    gaps = count_gaps(bars, timeframe_ms(series.timeframe))
-    return DataRange(int(bars.ts[0]), int(bars.ts[-1]), int(bars.ts.size), gaps.missing, bars_sha256(bars))
+def summary_of(bars: Bars, spec: RunSpec, equity: FloatArray, pnl: FloatArray, stats: pd.Series) -> Summary:
+    """Return the figures of a run that a person reads.
+
+    `equity` at each close, `pnl` of each closed trade; `stats` are Backtesting.py's, whose drawdown and
+    exposure are by the same definition.
+    """
+    span = span_of(bars.ts + timeframe_ms(spec.series.timeframe))
+    drawdown, exposure = abs(stats["Max. Drawdown [%]"]), stats["Exposure Time [%]"]
+    return as_summary(measure(span, equity, pnl, buy_and_hold(bars, spec.costs), drawdown, exposure))
 
 
-def summarise(stats: pd.Series) -> Summary:
-    """Return the table's figures from Backtesting.py's statistics."""
-    return Summary(
+def summary_of_stats(
+    stats: pd.Series | Mapping[str, Any], trades: pd.DataFrame | None = None, timeframe: str | None = None
+) -> Summary:
+    """Return what Backtesting.py's statistics alone say of the figures that a person reads.
+
+    Final equity, return, drawdown, win rate, exposure and number of trades are by the same definitions. Its
+    `_equity_curve`, with a timeframe and a table of trades, adds all but buy and hold. What is not known
+    is None.
+    """
+    summary = Summary(
         final_equity=float(stats["Equity Final [$]"]),
         return_pct=float(stats["Return [%]"]),
-        buy_hold_return_pct=float(stats["Buy & Hold Return [%]"]),
+        buy_hold_return_pct=None,
+        annual_return_pct=None,
+        volatility_pct=None,
         max_drawdown_pct=abs(float(stats["Max. Drawdown [%]"])),
-        sharpe_ratio=finite_or_none(stats["Sharpe Ratio"]),
-        sortino_ratio=finite_or_none(stats["Sortino Ratio"]),
+        sharpe_ratio=None,
+        sortino_ratio=None,
+        calmar_ratio=None,
         win_rate_pct=finite_or_none(stats["Win Rate [%]"]),
-        profit_factor=finite_or_none(stats["Profit Factor"]),
+        profit_factor=None,
         exposure_pct=float(stats["Exposure Time [%]"]),
         trades_count=int(stats["# Trades"]),
+        daily_returns=None,
+    )
+    curve = stats.get("_equity_curve")
+    if trades is None or timeframe is None or curve is None:
+        return summary
+    closes = np.array(_milliseconds(curve.index.to_series())) + timeframe_ms(timeframe)
+    equity, pnl = curve["Equity"].to_numpy(np.float64), trades["PnL"].to_numpy(np.float64)
+    shares = summary.max_drawdown_pct, float(stats["Exposure Time [%]"])
+    measured = as_summary(measure(span_of(closes), equity, pnl, math.nan, *shares))
+    return summary._replace(
+        **{name: value for name, value in measured._asdict().items() if getattr(summary, name) is None}
+    )
+
+
+def describe_data(bars: Bars, series: Series) -> DataRange:
+    """Return range, count, gaps, fingerprint and oddities of bars; there must be at least one."""
+    step = timeframe_ms(series.timeframe)
+    return DataRange(
+        start=int(bars.ts[0]),
+        end=int(bars.ts[-1]),
+        bars=int(bars.ts.size),
+        gaps=count_gaps(bars, step).missing,
+        sha256=bars_sha256(bars),
+        notes=odd_bars(bars, step),
     )
 
 
 def stats_text(stats: pd.Series) -> str:
-    """Return Backtesting.py's statistics, one a line, `none` where there is nothing to compute from."""
-    values = [NONE if _is_nothing(value) else value for value in stats]
-    return str(pd.Series(values, index=stats.index, dtype=object).to_string())
+    """Return Backtesting.py's statistics, one a line, with what differs from the figures of the same kind.
+
+    `none` stands where there is nothing to compute from.
+    """
+    values = {str(name): NONE if _is_nothing(value) else _shown(value) for name, value in stats.items()}
+    width = max(map(len, values.values()))
+    lines = ["Backtesting.py's figures, by its own definitions where a line says so:"]
+    lines += [
+        f"{name:<22}  {value:>{width}}  {DIFFERENCES.get(name, '')}".rstrip()
+        for name, value in values.items()
+    ]
+    return "\n".join(lines)
+
+
+def _shown(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def trade_records(trades: pd.DataFrame) -> tuple[TradeRecord, ...]:

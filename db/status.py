@@ -15,6 +15,8 @@ from db.faults import database_name
 SYNTHETIC = "-synthetic"
 """How the label of generated candles ends, so that nobody takes them for a market's."""
 
+SYNTHETIC_NOTE = "SYNTHETIC candles: made by the local exchange's generator, not by a market"
+
 
 class DatabaseStatus(NamedTuple):
     """A database and what is in it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -21,18 +22,19 @@ from core.backtest_plan import (
 from core.backtester import open_source
 from core.data_source import DataSource
 from core.domain import Bars, Costs, Series
-from core.errors import UsageError
-from core.multi_backtester import Job, best_first, run_jobs
+from core.errors import NoDataError, UsageError
+from core.multi_backtester import Job, NotRun, best_first, run_jobs
 from core.reports.document import as_json, run_document, trades_csv
-from core.reports.table import print_comparison, print_table
+from core.reports.table import print_comparison, print_table, room
 from core.results import BacktestResult, DataRange, RunSpec, describe_data, stats_text
 from core.settings import Settings
+from core.settings.models import StrategySettings
 from core.sizing import CHOICE_BOUNDS, Choices
 from core.utils import format_time, parse_time
-from db.status import is_synthetic
+from db.status import SYNTHETIC_NOTE, is_synthetic
 from scripts import cli
 from strategies.pairing import bind
-from strategies.registry import REGISTRY, load_strategy
+from strategies.registry import REGISTRY, canonical_name, load_strategy
 
 EXCHANGE_LIMIT = 1000
 """Bars asked of the exchange when no limit is given."""
@@ -48,13 +50,13 @@ def run(args: argparse.Namespace) -> int:
     """Plan, load, run, save, print."""
     cli.check_free(args.json, args.trades, args.plot, force=args.force)
     settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
-    jobs = planned_jobs(args, settings)
+    jobs, not_run = planned_jobs(args, settings)
     if args.persist:
         check_saving(settings.db.url)
     run_ids: dict[int, int] = {}
     results = []
     with cli.progress("backtests", len(jobs)) as advance:
-        for result in run_jobs(jobs, args.jobs, args.engine):
+        for result in run_jobs(jobs, args.jobs, args.engine, on_failure=not_run.append):
             # One by one, as they come: an interrupt keeps what was finished.
             if args.persist:
                 run_ids[id(result)] = save_result(result, settings.db.url)
@@ -62,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
             advance()
     results = best_first(results)
     report(args, jobs, results, [run_ids[id(result)] for result in results if run_ids])
+    print_not_run(not_run, alone="-" in (args.json, args.trades, args.plot))
     return 0
 
 
@@ -70,19 +73,29 @@ def verify(args: argparse.Namespace) -> int:
     from core.reports.verdict import print_verdicts
     from core.verify import verify as verify_one
 
-    jobs = planned_jobs(args, cli.load_settings(overrides(args), check_params, args.strategies_file))
+    settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
+    jobs, not_run = planned_jobs(args, settings)
     verdicts = []
     with cli.progress("verifications", len(jobs)) as advance:
         for job in jobs:
             strategy = bind(load_strategy(job.spec.strategy), job.partner)
-            verdicts.append(verify_one(job.bars, job.spec, strategy, data=job.data, advance=advance))
+            try:
+                verdicts.append(verify_one(job.bars, job.spec, strategy, data=job.data, advance=advance))
+            except NoDataError as error:
+                not_run.append(NotRun(job.spec, str(error)))
+    if not verdicts:
+        raise NoDataError(not_run[-1].reason)
     print_data(jobs)
-    print_verdicts(verdicts)
+    print_verdicts(verdicts, wide=args.wide)
+    print_not_run(not_run)
     return 1 if any(verdict.differences for verdict in verdicts) else 0
 
 
-def planned_jobs(args: argparse.Namespace, settings: Settings) -> list[Job]:
-    """Plan the runs that were asked for and load their candles."""
+def planned_jobs(args: argparse.Namespace, settings: Settings) -> tuple[list[Job], list[NotRun]]:
+    """Plan the runs that were asked for and load their candles; return also those that lack a second symbol.
+
+    Raises NoDataError when no run is left.
+    """
     plans = plan_runs(
         settings,
         strategies=split_names(args.strategy),
@@ -111,8 +124,8 @@ def overrides(args: argparse.Namespace) -> dict[str, object]:
 
 def load_jobs(
     plans: Sequence[PlannedRun], source: DataSource, settings: Settings, args: argparse.Namespace
-) -> list[Job]:
-    """Load every series once; return one job per planned run."""
+) -> tuple[list[Job], list[NotRun]]:
+    """Load every series once; return one job per planned run, and the runs that lack a second symbol."""
     start = parse_time(args.start) if args.start else None
     end = parse_time(args.end) if args.end else None
     if start is not None and end is not None and start >= end:
@@ -126,12 +139,18 @@ def load_jobs(
             bars = source.get_bars(series.symbol, series.timeframe, limit, start=start, end=end)
             candles[series] = bars, describe_data(bars, series)
             advance()
-    return [
-        Job(bars, RunSpec(series, plan.strategy, plan.params, *money), data, partner)
-        for series, plan in zip(wanted, plans, strict=True)
-        for bars, data in [candles[series]]
-        for partner in [partner_bars(source, plan.strategy, series, bars)]
-    ]
+    jobs: list[Job] = []
+    not_run: list[NotRun] = []
+    for series, plan in zip(wanted, plans, strict=True):
+        bars, data = candles[series]
+        spec = RunSpec(series, plan.strategy, plan.params, *money)
+        try:
+            jobs.append(Job(bars, spec, data, partner_bars(source, plan.strategy, series, bars)))
+        except NoDataError as error:
+            if len(not_run) + 1 == len(plans):
+                raise
+            not_run.append(NotRun(spec, f"{plan.strategy} looks at a second symbol: {error}"))
+    return jobs, not_run
 
 
 def costs(args: argparse.Namespace, settings: Settings) -> Costs:
@@ -149,8 +168,8 @@ def report(
     """Print the table and write the files that were asked for."""
     if "-" not in (args.json, args.trades, args.plot):
         print_data(jobs)
-        print_comparison(results, run_ids)
-        print_endings(results)
+        print_comparison(results, run_ids, wide=args.wide)
+        print_endings(results, wide=args.wide)
         if len(results) == 1:
             print(f"\n{stats_text(results[0].stats)}")
     if run_ids:
@@ -178,9 +197,11 @@ def report(
 
 def print_data(jobs: Sequence[Job]) -> None:
     """Print one line per series: what the runs saw."""
-    for series, bars in {job.spec.series: job.bars for job in jobs}.items():
-        span = f"{format_time(int(bars.ts[0]))} to {format_time(int(bars.ts[-1]))} UTC"
-        print(f"{series}: {bars.ts.size:,} bars, {span}")
+    for series, job in {job.spec.series: job for job in jobs}.items():
+        data = job.data or describe_data(job.bars, series)
+        print(f"{series}: {data.bars:,} bars, {format_time(data.start)} to {format_time(data.end)} UTC")
+        for note in data.notes:
+            print(textwrap.fill(f"  note: {note}", room(), subsequent_indent="        "))
     for line in sorted({origin(job) for job in jobs} - {""}):
         print(line)
     print()
@@ -190,10 +211,18 @@ def origin(job: Job) -> str:
     """Return the warning that belongs to candles that no market made, or nothing."""
     if not is_synthetic(job.spec.series):
         return ""
-    return "SYNTHETIC candles: made by the local exchange's generator, not by a market"
+    return SYNTHETIC_NOTE
 
 
-def print_endings(results: Sequence[BacktestResult]) -> None:
+def print_not_run(not_run: Sequence[NotRun], *, alone: bool = False) -> None:
+    """Print what a comparison had to leave out; on stderr when a document stands alone on stdout."""
+    for spec, reason in not_run:
+        line = f"not run on {spec.series.symbol} {spec.series.timeframe}: {reason}"
+        text = textwrap.fill(line, room(), subsequent_indent="  ", break_on_hyphens=False)
+        print(text, file=sys.stderr if alone else sys.stdout)
+
+
+def print_endings(results: Sequence[BacktestResult], *, wide: bool = False) -> None:
     """Print how trades ended and which entries were refused."""
     headings = ["symbol", "strategy", "trades ended by", "entries refused"]
     rows = [
@@ -201,7 +230,7 @@ def print_endings(results: Sequence[BacktestResult]) -> None:
         for r in results
     ]
     print()
-    print_table(headings, rows, left=4)
+    print_table(headings, rows, left=4, wraps=headings[2:], wide=wide)
 
 
 def counted(counts: Mapping[str, int]) -> str:
@@ -210,28 +239,52 @@ def counted(counts: Mapping[str, int]) -> str:
 
 
 def show_strategies(args: argparse.Namespace) -> int:
-    """Print the registry: names, what they do, parameters with defaults and bounds."""
+    """Print the registry, a row per strategy; those named, or all with --wide, with bounds of parameters."""
     settings = cli.load_settings(check=check_params, strategies_file=args.strategies_file)
+    named = [canonical_name(name) for name in split_names(args.strategy)]
+    if named or args.wide:
+        for name in named or REGISTRY:
+            show_parameters(name, settings.strategies.get(REGISTRY[name]))
+        show_choices()
+        return 0
+    rows = []
     for name, module in REGISTRY.items():
-        rule = load_strategy(name).rule
         entry = settings.strategies.get(module)
-        state = f"enabled, {entry.timeframe}" if entry and entry.enabled else "not enabled"
-        print(f"{name} ({module}; {state})")
-        params = rule.make_params(entry.params if entry else {})
-        rows = []
-        for param, value in params._asdict().items():
-            low, high = rule.bounds_of(param)
-            default = rule.params._field_defaults[param]
-            rows.append([f"  {param}", f"{value:g}", f"{default:g}", f"{low:g} … {high:g}"])
-        print_table(["  parameter", "set to", "default", "allowed"], rows)
-        print()
+        params = load_strategy(name).rule.make_params(entry.params if entry else {})._asdict()
+        shown = ", ".join(f"{param} {value:g}" for param, value in params.items())
+        rows.append([name, f"{module}.py", state_of(entry), shown])
+    print_table(["strategy", "file", "enabled", "set to"], rows, left=4, wraps=("set to",))
+    print("\n--list --strategy NAME shows the defaults and bounds of one, --list --wide of all")
+    return 0
+
+
+def state_of(entry: StrategySettings | None) -> str:
+    """Return the timeframe of an enabled strategy, or `no`."""
+    return entry.timeframe if entry and entry.enabled else "no"
+
+
+def show_parameters(name: str, entry: StrategySettings | None) -> None:
+    """Print a strategy's parameters with defaults and bounds."""
+    rule = load_strategy(name).rule
+    enabled = state_of(entry)
+    print(f"{name} ({REGISTRY[name]}; {'not enabled' if enabled == 'no' else f'enabled, {enabled}'})")
+    rows = []
+    for param, value in rule.make_params(entry.params if entry else {})._asdict().items():
+        low, high = rule.bounds_of(param)
+        default = rule.params._field_defaults[param]
+        rows.append([f"  {param}", f"{value:g}", f"{default:g}", f"{low:g} … {high:g}"])
+    print_table(["  parameter", "set to", "default", "allowed"], rows)
+    print()
+
+
+def show_choices() -> None:
+    """Print how the entries of any strategy may be sized."""
     print("any strategy, how its entries are sized (--sizing sets them by name)")
     rows = [
         [f"  {name}", f"{default:g}", "{:g} … {:g}".format(*CHOICE_BOUNDS[name])]
         for name, default in Choices._field_defaults.items()
     ]
     print_table(["  parameter", "default", "allowed"], rows)
-    return 0
 
 
 def run_again(args: argparse.Namespace) -> int:
@@ -240,7 +293,7 @@ def run_again(args: argparse.Namespace) -> int:
 
     settings = cli.load_settings(overrides(args))
     again = rerun(args.rerun, settings.db.url)
-    print_comparison([again.again])
+    print_comparison([again.again], wide=args.wide)
     then = f"saved {format_time(again.stored.created_at)} UTC by {again.stored.engine}"
     print(f"\nrun {args.rerun}, {then}")
     print(f"candles: {'identical' if again.same_candles else 'CHANGED since then'}")

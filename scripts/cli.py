@@ -125,6 +125,13 @@ def add_strategies_file(options: argparse._ActionsContainer) -> None:
     )
 
 
+def add_wide(options: argparse._ActionsContainer) -> None:
+    """Add the option that shows all columns of a table."""
+    options.add_argument(
+        "--wide", action="store_true", help="all columns (default: those that fit 100 characters, or COLUMNS)"
+    )
+
+
 def positive(text: str) -> int:
     """Return a whole number of at least 1."""
     if not text.isdecimal() or int(text) < 1:

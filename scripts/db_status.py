@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.json:
         cli.write_output(args.json, json.dumps(as_document(status), indent=2) + "\n")
     if args.json != "-":
-        show(status)
+        show(status, wide=args.wide)
     damage = find_damage(engine) if args.check else []
     for line in damage:
         print(f"damaged: {line}", file=sys.stderr)
@@ -54,11 +54,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--db-url", help="database (default: HOT_CRYPTO_DB_URL, then settings.yaml)")
     parser.add_argument("--json", metavar="PATH", help="write it as a JSON document; - for stdout, alone")
     parser.add_argument("--force", action="store_true", help="overwrite that file if it exists")
+    cli.add_wide(parser)
     parser.add_argument("--check", action="store_true", help="read the whole SQLite file and look for damage")
     return parser.parse_args(argv)
 
 
-def show(status: "DatabaseStatus") -> None:
+def show(status: "DatabaseStatus", *, wide: bool = False) -> None:
     """Print the database and one row per series."""
     size = "" if status.size is None else f", {status.size / 1e6:.1f} MB"
     print(f"{status.name} (schema version {status.schema_version}{size})")
@@ -70,16 +71,20 @@ def show(status: "DatabaseStatus") -> None:
         print(NEXT_STEP)
         return
     from core.reports.table import print_table
+    from db.status import SYNTHETIC_NOTE, is_synthetic
 
     headings = ("exchange", "symbol", "timeframe", "first (UTC)", "last (UTC)", "bars", "gaps", "missing")
+    rows = [cells(found) for found in status.series]
     print()
-    print_table((*headings, "updated (UTC)", ""), [cells(found) for found in status.series], left=3)
+    spare = ("updated (UTC)", "gaps", "missing")
+    print_table((*headings, "updated (UTC)"), rows, left=3, spare=spare, wide=wide)
+    if any(is_synthetic(found.series) for found in status.series):
+        print(SYNTHETIC_NOTE)
 
 
 def cells(found: "StoredSeries") -> list[str]:
     """Return a row of the table."""
     from core.utils import format_time
-    from db.status import is_synthetic
 
     gaps = ("?", "?") if found.gaps is None else (f"{found.gaps.holes:,}", f"{found.gaps.missing:,}")
     times = [format_time(found.first), format_time(found.last)]
@@ -90,7 +95,6 @@ def cells(found: "StoredSeries") -> list[str]:
         f"{found.rows:,}",
         *gaps,
         updated,
-        "SYNTHETIC" if is_synthetic(found.series) else "",
     ]
 
 

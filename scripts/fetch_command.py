@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,12 +15,13 @@ from core.domain import Series
 from core.errors import NoDataError, UsageError
 from core.exchange.calls import Notice, Notify
 from core.exchange_client import ExchangeClient
+from core.reports.table import omitted_columns
 from core.settings import Settings
 from core.symbols import symbol_name
 from core.utils import format_time, on_grid, parse_time, timeframe_ms, timeframe_name
 from db.candles import StoredSeries, Upserted, last_ts, list_series, upsert_bars
 from db.init_db import init_db
-from db.status import is_synthetic
+from db.status import SYNTHETIC_NOTE, is_synthetic
 from scripts import cli
 
 DEFAULT_LIMIT = 1000
@@ -28,8 +29,11 @@ DEFAULT_LIMIT = 1000
 DEFAULT_TIMEFRAME = "4h"
 SHOWN_REFUSED = 3
 """Refused rows that are shown of each series."""
-NAMES = ("exchange", "symbol", "timeframe")
+NAMES = ("exchange", "symbol", "tf")
 COUNTS = ("inserted", "updated", "unchanged", "refused", "gaps", "missing", "stored")
+TIMES = ("first (UTC)", "last (UTC)")
+SPARE = ("unchanged", "gaps", "updated", "first (UTC)", "missing")
+"""Columns that are left out where there is no room, the first one first."""
 
 
 class Wanted(NamedTuple):
@@ -95,19 +99,23 @@ def run(args: argparse.Namespace) -> int:
             client.check_series(symbol, timeframe)
         engine = init_db(settings.db.url)
         try:
-            load_all(loader, client, engine, [Series(client.label, *market) for market in markets])
+            load_all(
+                loader, client, engine, [Series(client.label, *market) for market in markets], wide=args.wide
+            )
         finally:
             engine.dispose()
     return 0
 
 
-def load_all(loader: Loader, client: ExchangeClient, engine: Engine, wanted: list[Series]) -> None:
+def load_all(
+    loader: Loader, client: ExchangeClient, engine: Engine, wanted: list[Series], *, wide: bool
+) -> None:
     """Load the series and print a line for each, also for one that breaks off.
 
     Raises NoDataError at the end when nothing is stored of one of them.
     """
-    widths = [max(map(len, names)) for names in zip(*wanted, NAMES, strict=True)]
-    print(heading(widths), flush=True)
+    shown = shown_columns(wanted, wide=wide)
+    print(heading(shown), flush=True)
     empty = []
     for series in wanted:
         try:
@@ -115,34 +123,47 @@ def load_all(loader: Loader, client: ExchangeClient, engine: Engine, wanted: lis
         finally:
             # Interrupted or failed, too: what came so far is stored, and is said.
             stored = next(iter(list_series(engine, series)), None)
-            print(line_of(loader.loads[-1], stored, widths), flush=True)
+            print(line_of(loader.loads[-1], stored, shown), flush=True)
         if stored is None:
             empty.append(f"{series.symbol} {series.timeframe}")
+    if any(is_synthetic(series) for series in wanted):
+        print(SYNTHETIC_NOTE)
     if empty:
         raise NoDataError(
             f"{client.name} has no closed candles of {', '.join(empty)} there: ask for other times"
         )
 
 
-def heading(widths: list[int]) -> str:
+def shown_columns(wanted: Sequence[Series], *, wide: bool) -> dict[str, int]:
+    """Return the columns that are printed, each with its width."""
+    names = {name: max(map(len, column)) for name, *column in zip(NAMES, *wanted, strict=True)}
+    widths = {name: max(width, len(name)) for name, width in names.items()}
+    widths |= {**dict.fromkeys(COUNTS, 9), **dict.fromkeys(TIMES, 16)}
+    left_out = [] if wide else omitted_columns(widths, SPARE)
+    return {name: width for name, width in widths.items() if name not in left_out}
+
+
+def heading(shown: Mapping[str, int]) -> str:
     """Return the line above the series' lines."""
-    names = [name.ljust(width) for name, width in zip(NAMES, widths, strict=True)]
-    return "  ".join([*names, *(count.rjust(9) for count in COUNTS), "first (UTC)     ", "last (UTC)"])
+    return _line({name: name for name in shown}, shown)
 
 
-def line_of(load: Load, stored: StoredSeries | None, widths: list[int]) -> str:
+def line_of(load: Load, stored: StoredSeries | None, shown: Mapping[str, int]) -> str:
     """Return what became of a series and what is stored of it now."""
-    names = [name.ljust(width) for name, width in zip(load.series, widths, strict=True)]
+    gaps = (stored and stored.gaps) or Gaps(0, 0)
     counts = [load.inserted, load.updated, load.unchanged, load.refused]
-    times = ["none", ""]
-    if stored is None:
-        counts += [0, 0, 0]
-    else:
-        gaps = stored.gaps or Gaps(0, 0)
-        counts += [gaps.holes, gaps.missing, stored.rows]
-        times = [format_time(stored.first), format_time(stored.last)]
-    mark = ["SYNTHETIC"] if is_synthetic(load.series) else []
-    return "  ".join([*names, *(f"{count:9,}" for count in counts), *times, *mark]).rstrip()
+    counts += [gaps.holes, gaps.missing, stored.rows if stored else 0]
+    times = [format_time(stored.first), format_time(stored.last)] if stored else ["none", "none"]
+    cells = [*load.series, *(f"{count:,}" for count in counts), *times]
+    return _line(dict(zip((*NAMES, *COUNTS, *TIMES), cells, strict=True)), shown)
+
+
+def _line(cells: Mapping[str, str], shown: Mapping[str, int]) -> str:
+    sides = (
+        cells[name].rjust(width) if name in COUNTS else cells[name].ljust(width)
+        for name, width in shown.items()
+    )
+    return "  ".join(sides).rstrip()
 
 
 def span_of(wanted: Wanted, last: int | None, now: int, step: int) -> tuple[int, int]:

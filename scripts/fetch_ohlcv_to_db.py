@@ -49,6 +49,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "--since", metavar="TIME", help="open time of the first: 2024-01-31, 2024-01-31T12:00 (UTC) or ms"
     )
     parser.add_argument("--until", metavar="TIME", help="open times are before it (default: now)")
+    cli.add_wide(parser)
     parser.add_argument("--db-url", help="database (default: HOT_CRYPTO_DB_URL, then settings.yaml)")
     parser.add_argument("--base-url", help="ask this address instead, such as the local exchange's")
     return parser.parse_args(argv)

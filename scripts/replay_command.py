@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 import time
 from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
 
 from core.backtest_plan import PlannedRun, check_params, partner_bars, plan_runs, split_names
 from core.domain import Costs, Series
 from core.errors import NoDataError
 from core.figures import money
+from core.measures import profit_factor
 from core.money import total
-from core.replay import Account, Feed, Replay, replay
-from core.reports.table import number, print_table
+from core.odd_bars import odd_bars
+from core.replay import Account, Feed, Replay, account_summary, replay
+from core.reports.table import number, print_account, print_table, room
 from core.risk.limits import Limits
 from core.risk_manager import RiskManager
 from core.session import Step
 from core.settings import Settings
 from core.sql_data_source import SQLDataSource
-from core.utils import format_time, parse_time
+from core.utils import format_time, parse_time, timeframe_ms
 from scripts import cli
 from strategies.pairing import bind
 from strategies.registry import REGISTRY, load_strategy
@@ -35,6 +40,9 @@ def run(args: argparse.Namespace) -> int:
     for feed in feeds:
         span = f"{format_time(int(feed.bars.ts[0]))} to {format_time(int(feed.bars.ts[-1]))} UTC"
         print(f"{feed.name} on {feed.symbol} {feed.timeframe}: {feed.bars.ts.size:,} bars, {span}")
+    for (symbol, timeframe), bars in {(feed.symbol, feed.timeframe): feed.bars for feed in feeds}.items():
+        for note in odd_bars(bars, timeframe_ms(timeframe)):
+            print(textwrap.fill(f"note: {symbol} {timeframe}: {note}", room(), subsequent_indent="  "))
     account = Account(cash, costs, risk_of(settings, costs), settings.paper.volume_share)
     found = replay(feeds, account, paced(args.speed))
     print()
@@ -102,18 +110,15 @@ def paced(
 def print_replay(found: Replay, cash: float) -> None:
     """Print a row per strategy, the account, refusals and breakers."""
     rows = [_row(name, found) for name in found.session.portfolio.results]
-    print_table(("strategy", "trades", "win %", "profit", "fees", "refused"), rows)
-    equity = found.equity
-    peak, deepest = float("-inf"), 0.0
-    for worth in equity.tolist():
-        peak = max(peak, worth)
-        deepest = max(deepest, 1 - worth / peak)
-    final, currency = float(equity[-1]), found.session.currency
+    print_table(("strategy", "trades", "win %", "profit f.", "profit", "fees", "refused"), rows)
+    summary, currency = account_summary(found), found.session.currency
     print(
-        f"\naccount: {money(cash, currency)} to {money(final, currency)}, "
-        f"return {100 * (final / cash - 1):,.2f} %, max drawdown {100 * deepest:.2f} %, "
+        f"\naccount: {money(cash, currency)} to {money(summary.final_equity, currency)}, "
+        f"return {number(summary.return_pct)} %, max drawdown {number(summary.max_drawdown_pct)} %, "
         f"{found.bars:,} bars decided on"
     )
+    print_account(summary)
+    print()
     for name, counts in found.refusals.items():
         print(f"{name}: refused {_counted(counts)}")
     for name, trip in found.trips[:MOST_TRIPS]:
@@ -132,10 +137,11 @@ def _row(name: str, found: Replay) -> Sequence[str]:
     profit = total(trade.pnl for trade in trades)
     fees = total(trade.fees for trade in trades)
     wins = number(100 * won / len(trades) if trades else None)
+    factor = number(profit_factor(np.array([float(trade.pnl) for trade in trades])))
     refused = sum(found.refusals.get(name, {}).values())
     currency = found.session.currency
     sums = (money(profit, currency), money(fees, currency))
-    return name, f"{len(trades):,}", wins, *sums, f"{refused:,}"
+    return name, f"{len(trades):,}", wins, factor, *sums, f"{refused:,}"
 
 
 def _counted(counts: Mapping[str, int]) -> str:

@@ -45,9 +45,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     if args.all and args.strategy:
         parser.error("--all runs every enabled strategy: give either --all or --strategy")
     if args.list:
-        _allow_only(parser, args, "--list shows the strategies", {"list", "strategies_file"})
+        _allow_only(
+            parser, args, "--list shows the strategies", {"list", "strategies_file", "strategy", "wide"}
+        )
     if args.rerun is not None:
-        _allow_only(parser, args, "--rerun repeats a run as it was saved", {"rerun", "db_url"})
+        _allow_only(parser, args, "--rerun repeats a run as it was saved", {"rerun", "db_url", "wide"})
     if args.verify:
         ignored = {"engine", "persist", "json", "trades", "plot", "force", "jobs"}
         _allow_only(parser, args, "--verify compares and keeps nothing", vars(args).keys() - ignored)
@@ -80,7 +82,9 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         help="fixed-risk, vol-target, half-kelly, regime, or several of them (default: strategies.yaml)",
     )
     cli.add_strategies_file(what)
-    what.add_argument("--list", action="store_true", help="show the strategies and their parameters")
+    what.add_argument(
+        "--list", action="store_true", help="show the strategies; with --strategy its parameters"
+    )
     what.add_argument(
         "--engine", choices=("backtesting", "fast"), default="backtesting", help="fast: compiled"
     )
@@ -125,6 +129,7 @@ def _add_money_and_output(parser: argparse.ArgumentParser) -> None:
     output.add_argument("--trades", metavar="PATH", help="write all trades as CSV; - for stdout, alone")
     output.add_argument("--plot", metavar="PATH", help="write a chart, one HTML page that needs no network")
     output.add_argument("--force", action="store_true", help="overwrite these files if they exist")
+    cli.add_wide(output)
     output.add_argument("--jobs", type=cli.positive, help="processes (default: all cores when it pays)")
 
 

@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     from scripts import backtest_command as command
 
     args.strategy, args.sizing = ["ENSEMBLE"], []
-    jobs = command.planned_jobs(
+    jobs, _ = command.planned_jobs(
         args, cli.load_settings(command.overrides(args), check_params, args.strategies_file)
     )
     for job in jobs:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
   show_regime.py --symbol BTC/USDT --timeframe 1d --use-sql
+  show_regime.py --symbol BTC/USDT --timeframe 1d --use-sql --last 5
   show_regime.py --symbol BTC/USDT --timeframe 1d --use-sql --start 2020-01-01 --out regimes.html
 """
 
@@ -34,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     if not spans(regimes.label):
         raise NoDataError(f"{series}: {bars.ts.size} bars, a regime needs some {history()}: load more")
     first = shown_from(args, bars)
-    print_spans(series, bars, regimes, first)
+    print_spans(series, bars, regimes, first, args.last)
     if args.out:
         write_chart(args, series, bars, regimes, first)
     return 0
@@ -50,6 +51,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--use-sql", action="store_true", help="stored candles instead of asking the exchange"
+    )
+    parser.add_argument(
+        "--last", type=cli.positive, default=20, metavar="N", help="newest stretches shown (default 20)"
     )
     parser.add_argument("--start", metavar="TIME", help="show from here on; earlier bars still count")
     parser.add_argument("--end", metavar="TIME", help="bars that open before this time")
@@ -84,8 +88,8 @@ def shown_from(args: argparse.Namespace, bars: "Bars") -> int:
     return int(bars.ts.searchsorted(parse_time(args.start))) if args.start else 0
 
 
-def print_spans(series: "Series", bars: "Bars", regimes: "Regimes", first: int) -> None:
-    """Print one row for each stretch of bars with one label."""
+def print_spans(series: "Series", bars: "Bars", regimes: "Regimes", first: int, most: int) -> None:
+    """Print one row for each of the newest stretches of bars with one label, at most so many."""
     from core.regime.regime_detector import spans
     from core.reports.table import print_table
     from core.utils import format_time
@@ -99,7 +103,9 @@ def print_spans(series: "Series", bars: "Bars", regimes: "Regimes", first: int) 
         times = [format_time(int(bars.ts[i])) for i in (start, last)]
         rows.append([label.name, *times, f"{last - start + 1:,}", f"{change:+.1f}", f"{middle:.2f}"])
     print(f"{series}: {bars.ts.size:,} bars\n")
-    print_table(["regime", "from (UTC)", "to (UTC)", "bars", "change %", "score"], rows, left=3)
+    if len(rows) > most:
+        print(f"{len(rows) - most:,} earlier stretches are not shown: --last {len(rows)} shows all\n")
+    print_table(["regime", "from (UTC)", "to (UTC)", "bars", "change %", "score"], rows[-most:], left=3)
 
 
 def write_chart(

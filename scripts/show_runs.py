@@ -16,6 +16,8 @@ EXAMPLES = """\
 """
 NEWEST = 50
 """Runs listed unless told."""
+FIRST_TRADES = 20
+"""Trades shown unless told."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -34,11 +36,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--symbol", type=cli.symbol, help="list runs on this symbol")
     parser.add_argument("--strategy", help="list runs of this strategy")
     parser.add_argument(
-        "--trades", type=cli.positive, metavar="N", help="show at most N trades (default: all)"
+        "--trades", type=cli.positive, metavar="N", help="show the first N trades (default 20)"
     )
     parser.add_argument(
         "--json", metavar="PATH", help="write the run as a JSON document; - for stdout, alone"
     )
+    cli.add_wide(parser)
     parser.add_argument("--force", action="store_true", help="overwrite that file if it exists")
     parser.add_argument("--db-url", help="database (default: HOT_CRYPTO_DB_URL, then settings.yaml)")
     args = parser.parse_args(argv)
@@ -59,7 +62,7 @@ def show_all(args: argparse.Namespace, db_url: str | None) -> int:
     symbol = args.symbol
     runs = list_runs(db_url, limit=args.limit or NEWEST, symbol=symbol, strategy=strategy)
     if runs:
-        print_runs(runs)
+        print_runs(runs, wide=args.wide)
     else:
         which = " ".join(["", *filter(None, (strategy and f"of {strategy}", symbol and f"on {symbol}"))])
         print(f"no saved runs{which}: run_backtest.py --all --use-sql --persist saves some")
@@ -76,7 +79,7 @@ def show_one(args: argparse.Namespace, db_url: str | None) -> int:
     if args.json:
         cli.write_output(args.json, as_json(stored_document(run)))
     if args.json != "-":
-        print_stored_run(run, args.trades)
+        print_stored_run(run, args.trades or FIRST_TRADES, wide=args.wide)
     return 0
 
 

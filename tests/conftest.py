@@ -16,6 +16,9 @@ settings.load_profile("repeatable")
 # A shell that runs the tests in the background has Ctrl-C ignored, for all programs that they start too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Tables are as wide as for everyone.
+os.environ.pop("COLUMNS", None)
+
 # The test processes share it, and later runs do: everything that changes the fill model puts it to the test.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "kernels"))
 

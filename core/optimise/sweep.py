@@ -18,13 +18,15 @@ import numpy as np
 import pandas as pd
 
 from core.domain import Bars, Costs, FloatArray, Refusal, Series
-from core.fills import CASH, REFUSED, TRADES, grown, has_room, make_trades, open_book
+from core.fills import CASH, PNL, REFUSED, TRADES, grown, has_room, make_trades, open_book
 from core.gauges import gauges
 from core.kernel import FIRST_TRADES, kernel
 from core.market import Market, describe_market
+from core.measures import Span, Summary, buy_and_hold, measure, span_of
 from core.results import STATISTICS
 from core.sizing import PLAIN, Choices, Gauges, Sizing
 from core.statistics import Scratch, compute, make_scratch
+from core.utils import timeframe_ms
 from strategies.memo import Memo, keeping
 from strategies.pairing import bind
 from strategies.registry import load_strategy
@@ -38,6 +40,12 @@ BATCH_BYTES = 32 * 2**20
 
 MEMO_BYTES = 256 * 2**20
 """Indicator results that all threads keep together."""
+
+
+REFUSALS = "Refused"
+FIGURES = (*Summary._fields, *STATISTICS, REFUSALS)
+"""What a run comes to, in the order in which it is kept."""
+_DRAWDOWN, _EXPOSURE = STATISTICS.index("Max. Drawdown [%]"), STATISTICS.index("Exposure Time [%]")
 
 
 class ParamSet(NamedTuple):
@@ -60,6 +68,9 @@ class Task(NamedTuple):
 
     bars: Bars
     market: Market
+    span: Span
+    hold: float
+    """What buying and holding brings, a fraction."""
     rule: StrategyRule
     first_row: int
     """Row of the results that the first of them fills."""
@@ -77,9 +88,10 @@ def sweep(
 ) -> pd.DataFrame:
     """Run every parameter set over every series; return one row per run, in the order given.
 
-    Columns: exchange, symbol, timeframe, every parameter, Backtesting.py's statistics under their own names
-    (durations as Timedelta), and `Refused`, the entries that were wanted and not made. A series that ends
-    before a set has warmed up has no statistics for it: NaN, no trades. `threads` None: as many as cores.
+    Columns: exchange, symbol, timeframe, every parameter, the figures of core.measures.Summary (NaN for
+    none), Backtesting.py's statistics under their own names (durations as Timedelta), and `Refused`, the
+    entries that were wanted and not made. A series that ends before a set has warmed up has none of them:
+    NaN, no trades. `threads` None: as many as cores.
     `partners` holds the second symbol's candles, by the series traded, for a strategy that looks at two.
     Raises UsageError for a bad parameter or nothing to run.
     """
@@ -87,25 +99,29 @@ def sweep(
     rule = chosen.rule
     params = [ParamSet(rule.make_params(given), rule.make_choices(given)) for given in param_sets]
     swept = Swept(rule, costs or Costs(), cash)
-    found = np.full((len(markets) * len(params), len(STATISTICS) + 1), np.nan)
+    found = np.full((len(markets) * len(params), len(FIGURES)), np.nan)
     rules = {series: bind(chosen, (partners or {}).get(series)).rule for series in markets}
-    tasks = _tasks(markets, rules, params)
+    tasks = _tasks(markets, rules, params, swept.costs)
     _work_off(tasks, swept, found, threads or os.cpu_count() or 1)
     return _table(markets, rule, params, found)
 
 
 def _tasks(
-    markets: Mapping[Series, Bars], rules: Mapping[Series, StrategyRule], params: Sequence[ParamSet]
+    markets: Mapping[Series, Bars],
+    rules: Mapping[Series, StrategyRule],
+    params: Sequence[ParamSet],
+    costs: Costs,
 ) -> Iterator[Task]:
     row = 0
     for series, bars in markets.items():
         length = bars.close.size
         # A short series is one tile: several sets at a time would only need more memory.
         batch = 1 if length <= TILE else max(1, BATCH_BYTES // (8 * length))
-        market = describe_market(bars)
+        market, hold = describe_market(bars), buy_and_hold(bars, costs)
+        span = span_of(bars.ts + timeframe_ms(series.timeframe))
         for start in range(0, len(params), batch):
             chosen = params[start : start + batch]
-            yield Task(bars, market, rules[series], row, chosen)
+            yield Task(bars, market, span, hold, rules[series], row, chosen)
             row += len(chosen)
 
 
@@ -146,7 +162,7 @@ def _table(
     chosen = [(*one.own, *(getattr(one.choices, name) for name in varied)) for one in params]
     keys = [(*series, *given) for series in markets for given in chosen]
     table = pd.DataFrame(keys, columns=[*Series._fields, *rule.params._fields, *varied])
-    for name, values in zip(STATISTICS, found.T, strict=False):
+    for name, values in zip(FIGURES, found.T, strict=True):
         if "Duration" in name:
             # Below two milliseconds it is no duration but Backtesting.py's depth of a drawdown without one.
             table[name] = pd.to_timedelta(np.where(values >= 2, values, np.nan), "ms")
@@ -154,8 +170,9 @@ def _table(
             table[name] = pd.to_datetime(values, unit="ms")
         else:
             table[name] = values
-    counts = np.nan_to_num(found[:, [STATISTICS.index("# Trades"), -1]]).astype(np.int64)
-    return table.assign(**{"# Trades": counts[:, 0], "Refused": counts[:, 1]})
+    counts = ["trades_count", "# Trades", REFUSALS]
+    table[counts] = table[counts].fillna(0).astype(np.int64)
+    return table
 
 
 class Run:
@@ -197,8 +214,14 @@ class Workbench:
             row = found[task.first_row + number]
             row[-1] = sum(run.book[0, REFUSED + refusal] for refusal in Refusal)
             if can_trade(length, run.first):
-                trades = self._trades[number][: int(run.book[0, TRADES])]
-                row[:-1] = compute(task.market, trades, self._curves[number], run.first, self._scratch)
+                row[:-1] = self._figures(task, run, number)
+
+    def _figures(self, task: Task, run: Run, number: int) -> FloatArray:
+        """Return what a run that is over has come to."""
+        trades, curve = self._trades[number][: int(run.book[0, TRADES])], self._curves[number]
+        stats = compute(task.market, trades, curve, run.first, self._scratch)
+        shares = -stats[_DRAWDOWN], stats[_EXPOSURE]
+        return np.concatenate([measure(task.span, curve, trades[:, PNL], task.hold, *shares), stats])
 
     def _advance(self, bars: Bars, run: Run, number: int, stop: int) -> None:
         while run.next < stop:

@@ -15,6 +15,7 @@ from bokeh.plotting import figure
 from bokeh.resources import INLINE
 
 from core.domain import Bars, FloatArray, IntArray, Series
+from core.measures import hold_curve
 from core.results import BacktestResult
 from core.utils import format_time
 
@@ -48,7 +49,8 @@ def _page(chart: Charted) -> LayoutDOM:
     drawdown = new_figure("drawdown", 160, x_range=price.x_range)
     drawdown.yaxis.formatter = NumeralTickFormatter(format="0 %")
     drawdown.y_range.flipped = True
-    draw_line(equity, chart.bars.ts, chart.bars.close / chart.bars.close[0], "#999999", "buy and hold")
+    held = hold_curve(chart.bars, chart.results[0].spec.costs)
+    draw_line(equity, chart.bars.ts, held, "#999999", "buy and hold")
     for i, result in enumerate(chart.results):
         color, name = Category10[10][i % 10], result.spec.strategy
         draw_line(equity, chart.bars.ts, result.equity / result.spec.cash, color, name)

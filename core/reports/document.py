@@ -10,7 +10,8 @@ from typing import Any
 
 from core.backtest_persistence import StoredRun
 from core.errors import NoDataError
-from core.results import BacktestResult, DataRange, RunSpec, Summary, TradeRecord
+from core.measures import Summary, reasons, summary_json
+from core.results import BacktestResult, DataRange, RunSpec, TradeRecord
 
 
 def run_document(results: Iterable[BacktestResult]) -> dict[str, Any]:
@@ -36,8 +37,9 @@ def run_entry(
         "strategy": spec.strategy,
         "params": dict(spec.params),
         "costs": {**spec.costs._asdict(), "initial_cash": spec.cash},
-        "data": data._asdict(),
-        **summary._asdict(),
+        "data": {**data._asdict(), "notes": list(data.notes)},
+        **summary_json(summary),
+        "none_because": reasons(summary),
         "trades": [trade._asdict() for trade in trades],
     }
 

@@ -3,32 +3,63 @@
 from __future__ import annotations
 
 import io
+import math
+import os
+import shutil
 import sys
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import IO
 
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from core.backtest_persistence import StoredRun
 from core.figures import money, price, size
-from core.results import NONE, BacktestResult, Summary, TradeRecord
+from core.measures import ANNUAL, NO_TRADES, Summary, reasons
+from core.results import NONE, BacktestResult, TradeRecord
 from core.symbols import pair_of
 from core.utils import format_time
+
+WIDTH = 100
+"""Characters that a table takes at most; COLUMNS in the environment sets another number."""
+NARROWEST = 16
+"""Characters to which a column of text is narrowed at most, before lines wrap."""
 
 HEADINGS = {
     "return_pct": "return %",
     "buy_hold_return_pct": "buy&hold %",
+    "annual_return_pct": "annual %",
     "final_equity": "final equity",
     "max_drawdown_pct": "max dd %",
+    "volatility_pct": "vol %",
     "sharpe_ratio": "Sharpe",
     "sortino_ratio": "Sortino",
+    "calmar_ratio": "Calmar",
     "win_rate_pct": "win %",
     "profit_factor": "profit f.",
     "exposure_pct": "exposure %",
     "trades_count": "trades",
+    "daily_returns": "days",
 }
 """Fields of Summary in the order they are shown."""
+
+ACCOUNT = (*ANNUAL, "win_rate_pct", "profit_factor", "trades_count", "daily_returns")
+"""Those of an account, besides what a line says."""
+
+SPARE = (
+    "days",
+    "vol %",
+    "exposure %",
+    "Calmar",
+    "final equity",
+    "win %",
+    "Sortino",
+    "annual %",
+    "buy&hold %",
+)
+"""Those that are left out where there is no room, the first one first."""
 
 
 def print_table(
@@ -37,16 +68,76 @@ def print_table(
     *,
     left: int = 1,
     title: str | None = None,
+    spare: Sequence[str] = (),
+    wraps: Container[str] = (),
+    wide: bool = False,
     file: IO[str] | None = None,
 ) -> None:
-    """Print rows under headings; the first `left` columns are flush left, the rest flush right."""
+    """Print rows under headings; the first `left` columns are flush left, the rest flush right.
+
+    A table wider than `room()` leaves columns out in the order of `spare`, which it says, and then breaks the
+    text of the columns in `wraps` into lines. No number is ever cut. `wide`: all columns, however long.
+    """
+    cells = [list(row) for row in rows]
+    widths = {
+        heading: max(map(cell_len, (heading, *(row[i] for row in cells))))
+        for i, heading in enumerate(headings)
+    }
+    omitted = [] if wide else omitted_columns(widths, spare)
+    shown = {heading: width for heading, width in widths.items() if heading not in omitted}
+    fitted = shown if wide else _narrowed(shown, wraps)
     table = Table(box=None, title=title, title_justify="left", pad_edge=False, header_style="bold")
     for i, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if i < left else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    out, text = file or sys.stdout, io.StringIO()
-    # Wider than any table: a pipe has no width and a narrow terminal may wrap, neither may cost a digit.
+        if heading in fitted:
+            side: JustifyMethod = "left" if i < left else "right"
+            table.add_column(heading, justify=side, width=fitted[heading], no_wrap=heading not in wraps)
+    kept = [i for i, heading in enumerate(headings) if heading in fitted]
+    for row in cells:
+        table.add_row(*(row[i] for i in kept))
+    _write(table, file or sys.stdout)
+    if omitted:
+        names = ", ".join(heading for heading in headings if heading in omitted)
+        (file or sys.stdout).write(textwrap.fill(f"(--wide shows {names} too)", room()) + "\n")
+
+
+def room() -> int:
+    """Return the characters that a line may have: COLUMNS, else those of the terminal and 100 at most."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given):
+        return int(given)
+    return min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)
+
+
+def omitted_columns(widths: Mapping[str, int], spare: Sequence[str]) -> list[str]:
+    """Return the columns that have to go, so that the others fit if they can."""
+    left, omitted = dict(widths), []
+    for heading in spare:
+        if _width(left) <= room():
+            break
+        if left.pop(heading, None) is not None:
+            omitted.append(heading)
+    return omitted
+
+
+def _narrowed(widths: Mapping[str, int], wraps: Container[str]) -> dict[str, int]:
+    """Return widths with which the table fits, as far as the columns whose text may break allow it."""
+    fitted = dict(widths)
+    while _width(fitted) > room():
+        texts = [heading for heading in fitted if heading in wraps and fitted[heading] > NARROWEST]
+        if not texts:
+            break
+        fitted[max(texts, key=lambda heading: fitted[heading])] -= 1
+    return fitted
+
+
+def _width(widths: Mapping[str, int]) -> int:
+    # Two spaces between columns.
+    return sum(widths.values()) + 2 * (len(widths) - 1)
+
+
+def _write(table: Table, out: IO[str]) -> None:
+    text = io.StringIO()
+    # Wider than any table: it was made to fit before, where it can.
     console = Console(
         file=text, width=500, force_terminal=out.isatty(), highlight=False, markup=False, emoji=False
     )
@@ -56,10 +147,14 @@ def print_table(
 
 
 def print_comparison(
-    results: Sequence[BacktestResult], run_ids: Sequence[int] = (), *, file: IO[str] | None = None
+    results: Sequence[BacktestResult],
+    run_ids: Sequence[int] = (),
+    *,
+    wide: bool = False,
+    file: IO[str] | None = None,
 ) -> None:
     """Print one row per run, in the order given; with the ids under which they were saved, if they were."""
-    headings = ["symbol", "timeframe", "strategy", *HEADINGS.values()]
+    headings = ["symbol", "tf", "strategy", *HEADINGS.values()]
     rows = [
         [r.spec.series.symbol, r.spec.series.timeframe, r.spec.strategy, *summary_cells(r.summary)]
         for r in results
@@ -67,44 +162,80 @@ def print_comparison(
     if run_ids:
         headings.append("run")
         rows = [[*row, str(run_id)] for row, run_id in zip(rows, run_ids, strict=True)]
-    print_table(headings, rows, left=3, file=file)
+    print_table(headings, rows, left=3, spare=SPARE, wide=wide, file=file)
+    _print_reasons([result.summary for result in results], file)
 
 
-def print_runs(runs: Iterable[StoredRun], *, file: IO[str] | None = None) -> None:
+def print_runs(runs: Sequence[StoredRun], *, wide: bool = False, file: IO[str] | None = None) -> None:
     """Print one row per saved run, in the order given."""
-    headings = ["run", "saved (UTC)", "exchange", "symbol", "timeframe", "strategy", *HEADINGS.values()]
+    headings = ["run", "saved (UTC)", "exchange", "symbol", "tf", "strategy", *HEADINGS.values()]
     rows = [
         [str(run.run_id), format_time(run.created_at), *run.series, run.strategy, *summary_cells(run.summary)]
         for run in runs
     ]
-    print_table(headings, rows, left=6, file=file)
+    spare = (*SPARE, "profit f.", "saved (UTC)", "max dd %")
+    print_table(headings, rows, left=6, spare=spare, wide=wide, file=file)
+    _print_reasons([run.summary for run in runs], file)
 
 
-def print_stored_run(run: StoredRun, most: int | None = None, *, file: IO[str] | None = None) -> None:
-    """Print what went into a saved run, what came out, and its trades, at most `most` of them."""
+def print_account(summary: Summary, *, file: IO[str] | None = None) -> None:
+    """Print the figures of an account on which several strategies traded."""
+    headings = [HEADINGS[name] for name in ACCOUNT]
+    print_table(headings, [[number(getattr(summary, name)) for name in ACCOUNT]], left=0, file=file)
+    _print_reasons([summary], file, ACCOUNT)
+
+
+def _print_reasons(
+    summaries: Iterable[Summary], file: IO[str] | None, names: Container[str] = HEADINGS
+) -> None:
+    """Print why figures are none, one line per reason."""
+    figures: dict[str, list[str]] = {}
+    for summary in summaries:
+        for name, reason in reasons(summary).items():
+            named = figures.setdefault(reason, [])
+            if name in names and HEADINGS[name] not in named:
+                named.append(HEADINGS[name])
+    for reason, shown in figures.items():
+        if shown and reason != NO_TRADES:
+            line = f"{NONE}: {reason}: {', '.join(shown)}"
+            (file or sys.stdout).write(textwrap.fill(line, room(), subsequent_indent="  ") + "\n")
+
+
+def print_stored_run(
+    run: StoredRun, most: int | None = None, *, wide: bool = False, file: IO[str] | None = None
+) -> None:
+    """Print what went into a saved run, what came out, and its trades, the first `most` of them."""
     out = file or sys.stdout
     out.write(f"run {run.run_id}: {run.strategy} on {run.series}, saved {format_time(run.created_at)} UTC\n")
     if run.spec and run.data:
         params = ", ".join(f"{name} {value:g}" for name, value in run.spec.params.items())
         span = f"{format_time(run.data.start)} to {format_time(run.data.end)} UTC"
-        out.write(f"  parameters  {params}\n")
+        out.write(textwrap.fill(f"  parameters  {params}", room(), subsequent_indent=" " * 14) + "\n")
         out.write(
             f"  costs       commission {run.spec.costs.commission:g}, spread {run.spec.costs.spread:g}\n"
         )
         out.write(f"  cash        {money(run.spec.cash, pair_of(run.spec.series.symbol).quote)}\n")
         out.write(f"  candles     {run.data.bars:,}, {run.data.gaps:,} missing, {span}\n")
+        for note in run.data.notes:
+            out.write(textwrap.fill(f"  note        {note}", room(), subsequent_indent=" " * 14) + "\n")
         out.write(f"  SHA-256     {run.data.sha256}\n")
         out.write(f"  made by     {run.engine}, code {run.code_version}\n")
     out.write("\n")
-    print_table(list(HEADINGS.values()), [summary_cells(run.summary)], left=0, file=file)
+    print_table(
+        list(HEADINGS.values()), [summary_cells(run.summary)], left=0, spare=SPARE, wide=wide, file=file
+    )
+    _print_reasons([run.summary], file)
     out.write("\n")
     shown = run.trades[:most]
-    print_trades(shown, pair_of(run.series.symbol).quote, file=file)
+    print_trades(shown, pair_of(run.series.symbol).quote, wide=wide, file=file)
     if len(shown) < len(run.trades):
-        out.write(f"… and {len(run.trades) - len(shown):,} more trades\n")
+        more = f"… and {len(run.trades) - len(shown):,} more trades"
+        out.write(f"{more}: --trades {len(run.trades)} shows all\n")
 
 
-def print_trades(trades: Iterable[TradeRecord], currency: str = "", *, file: IO[str] | None = None) -> None:
+def print_trades(
+    trades: Iterable[TradeRecord], currency: str = "", *, wide: bool = False, file: IO[str] | None = None
+) -> None:
     """Print one row per trade."""
     headings = ["side", "entry (UTC)", "exit (UTC)", "reason", "size", "entry price", "exit price"]
     headings += ["pnl", "pnl %", "fees", "max dd %"]
@@ -124,7 +255,7 @@ def print_trades(trades: Iterable[TradeRecord], currency: str = "", *, file: IO[
         ]
         for trade in trades
     ]
-    print_table(headings, rows, left=4, file=file)
+    print_table(headings, rows, left=4, spare=("max dd %", "fees", "pnl %"), wide=wide, file=file)
 
 
 def summary_cells(summary: Summary) -> list[str]:
@@ -137,7 +268,9 @@ def _figure(name: str, value: float | None) -> str:
 
 
 def number(value: float | None) -> str:
-    """Return two decimals with thousands separated, a count as it is, `none` for None."""
-    if value is None:
+    """Return two decimals with thousands separated, a count as it is, `none` for None and NaN, `∞`."""
+    if value is None or math.isnan(value):
         return NONE
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"

@@ -10,12 +10,13 @@ from core.reports.table import print_table
 from core.verify import Verdict
 
 
-def print_verdicts(verdicts: Sequence[Verdict], *, file: IO[str] | None = None) -> None:
+def print_verdicts(verdicts: Sequence[Verdict], *, wide: bool = False, file: IO[str] | None = None) -> None:
     """Print one row per strategy and symbol, then the differences, if there are any."""
     out = file or sys.stdout
-    headings = ["symbol", "timeframe", "strategy", "result", "trades", "differences", "checks"]
-    headings += ["backtesting s", "fast s", "live s", "live bars/s"]
-    print_table(headings, [_cells(verdict) for verdict in verdicts], left=4, file=out)
+    headings = ["symbol", "tf", "strategy", "result", "trades", "differences", "checks"]
+    times = ["backtesting s", "fast s", "live s", "live bars/s"]
+    cells = [_cells(verdict) for verdict in verdicts]
+    print_table([*headings, *times], cells, left=4, spare=(times[-1], *times), wide=wide, file=out)
     for verdict in verdicts:
         for line in verdict.differences:
             out.write(f"{verdict.spec.series} {verdict.spec.strategy}: {line}\n")

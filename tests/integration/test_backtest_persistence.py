@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from sqlalchemy import text
 
@@ -9,6 +11,7 @@ from core.backtest_persistence import list_runs, load_run, save_backtest_to_db, 
 from core.backtester import run_backtest, run_trend_ema_backtest
 from core.domain import Costs, Series
 from core.errors import DatabaseError, NoDataError, UsageError
+from core.measures import reasons
 from core.multi_backtester import Job, compare, run_jobs, run_multi_backtest
 from core.rerun import rerun
 from core.results import BacktestResult, RunSpec
@@ -55,7 +58,8 @@ def test_every_column_of_the_specification_is_filled(db_url: str, result: Backte
     with open_engine(db_url).connect() as connection:
         run = connection.execute(text("SELECT * FROM backtest_runs")).mappings().one()
         trades = connection.execute(text("SELECT * FROM backtest_trades")).mappings().all()
-    assert all(value is not None for value in run.values())
+    # 37 days of bars have too few daily returns for a Sharpe ratio.
+    assert [name for name, value in run.items() if value is None] == ["sharpe_ratio"]
     assert (run["strategy_name"], run["initial_cash"], run["trades_count"]) == (
         "GRID_LR",
         5000.0,
@@ -75,6 +79,36 @@ def test_results_can_be_saved_by_hand_as_the_specification_says(db_url: str, res
     assert run.spec is None
     with pytest.raises(NoDataError, match="saved without what it takes to repeat it"):
         rerun(run_id, db_url)
+
+
+def test_figures_of_a_run_saved_by_hand_come_from_its_equity_curve(db_url: str) -> None:
+    bars = random_bars(12, 900)._replace(ts=BARS.ts[0] + 86_400_000 * np.arange(random_bars(12, 900).ts.size))
+    spec = RunSpec(SERIES._replace(timeframe="1d"), "MR_BB", {}, Costs(0.001), 5_000.0)
+    expected = run_backtest(bars, spec)
+    curve = pd.DataFrame({"Equity": expected.equity}, pd.DatetimeIndex(bars.ts.astype("datetime64[ms]")))
+    stats = pd.concat([expected.stats, pd.Series({"_equity_curve": curve}, dtype=object)])
+    named = (*SERIES[:2], "1d", "MR_BB", 5_000.0)
+    summary = load_run(save_backtest_to_db(stats, expected.trades, *named, db_url), db_url).summary
+    assert summary == expected.summary._replace(buy_hold_return_pct=None)
+    assert summary.sharpe_ratio is not None
+
+
+def test_a_run_saved_before_there_was_a_summary_is_still_listed_and_shown(
+    db_url: str, result: BacktestResult
+) -> None:
+    run_id = save_result(result, db_url)
+    with open_engine(db_url).begin() as connection:
+        connection.execute(
+            text("UPDATE backtest_runs SET stats_json = json_remove(stats_json, '$.summary', '$.notes')")
+        )
+    (listed,) = list_runs(db_url)
+    for run in (listed, load_run(run_id, db_url)):
+        assert run.summary.return_pct == result.summary.return_pct
+        assert run.summary.max_drawdown_pct == result.summary.max_drawdown_pct
+        assert run.summary.trades_count == result.summary.trades_count
+        assert (run.summary.sharpe_ratio, run.summary.profit_factor) == (None, None)
+        assert "not measured when the run was saved" in reasons(run.summary)["sharpe_ratio"]
+    assert rerun(run_id, db_url).again.summary == result.summary
 
 
 def test_saving_makes_the_database_if_there_is_none(tmp_path: Path, result: BacktestResult) -> None:

@@ -75,7 +75,7 @@ def on_fake_time(time: FakeTime, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def fetch(url: str, db_url: str, *args: str) -> int:
-    return fetch_ohlcv_to_db.main(["--base-url", url, "--db-url", db_url, *args])
+    return fetch_ohlcv_to_db.main(["--base-url", url, "--db-url", db_url, "--wide", *args])
 
 
 def stored(db_url: str, series: Series = BTC) -> Bars:
@@ -101,14 +101,26 @@ def test_an_empty_store_gets_the_newest_thousand_and_the_database_is_made(
 ) -> None:
     assert fetch(sim.url, db_url, "--symbol", "btc/usdt", "--timeframe", "1h") == 0
     assert stored(db_url).ts.tolist() == truth(sim, NOON - 1000 * HOUR)
-    heading, line = rows(capsys.readouterr().out)
+    heading, line, note = rows(capsys.readouterr().out)
     assert heading[:10] == [
-        *("exchange", "symbol", "timeframe", "inserted", "updated"),
+        *("exchange", "symbol", "tf", "inserted", "updated"),
         *("unchanged", "refused", "gaps", "missing", "stored"),
     ]
     assert line[:3] == ["binanceus-synthetic", "BTC/USDT", "1h"]
-    assert line[-1] == "SYNTHETIC"
+    assert note[0] == "SYNTHETIC"
     assert "2023-12-31" not in line[:10]
+
+
+def test_a_row_fits_a_hundred_characters_and_keeps_what_matters_most(
+    sim: RunningSim, db_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--base-url", sim.url, "--db-url", db_url, "--symbol", "BTC/USDT", "--timeframe", "1h"]
+    assert fetch_ohlcv_to_db.main([*asked, "--limit", "5"]) == 0
+    heading, line, _ = capsys.readouterr().out.splitlines()
+    assert max(len(heading), len(line)) <= 100
+    wanted = "exchange symbol tf inserted refused missing stored last (UTC)"
+    assert heading.split() == wanted.split()
+    assert line.split()[3:7] == ["5", "0", "0", "5"]
 
 
 def test_a_second_load_goes_on_where_the_store_ends_and_fetches_its_last_bar_again(
@@ -153,7 +165,7 @@ def test_several_symbols_and_timeframes_get_a_line_each(
         "4h, 1d",
     )
     assert fetch(sim.url, db_url, *args, "--limit", "20") == 0
-    lines = capsys.readouterr().out.splitlines()
+    *lines, _ = capsys.readouterr().out.splitlines()
     assert [line.split()[1:3] for line in lines[1:]] == [
         [symbol, timeframe] for symbol in ("BTC/USDT", "ETH/USDT") for timeframe in ("1h", "4h", "1d")
     ]

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
 
-from core.domain import Bar, Series
+from core.domain import Bar, Bars, Series
 from core.errors import DatabaseError, NoDataError, UsageError
 from core.multi_backtester import Job, run_jobs
 from core.paper_gateway import PaperGateway
@@ -149,9 +150,11 @@ def test_saved_runs_are_listed_shown_and_repeated(home: Path, capsys: pytest.Cap
     assert call("--all", "--persist") == 0
     capsys.readouterr()
     assert show_runs.main([]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 7
+    listed = capsys.readouterr().out
+    assert [line.split()[0] for line in listed.splitlines()[1:7]] == ["6", "5", "4", "3", "2", "1"]
+    assert max(map(len, listed.splitlines()[:7])) <= 100
     assert show_runs.main(["--strategy", "mr_bb", "--symbol", "eth/usdt", "--limit", "5"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert capsys.readouterr().out.count("MR_BB") == 1
     assert show_runs.main(["2", "--trades", "1"]) == 0
     assert "SHA-256" in capsys.readouterr().out
     assert show_runs.main(["2", "--json", "-"]) == 0
@@ -183,6 +186,57 @@ def test_the_fast_engine_prints_saves_and_repeats_the_same(
     assert "by fast (numba" in capsys.readouterr().out
 
 
+def test_a_comparison_goes_on_without_a_strategy_that_has_too_few_bars(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--strategy", "ENSEMBLE,MR_BB,TREND_EMA", "--symbol", "BTC/USDT", "--limit", "22"]
+    for options in ([], ["--engine", "fast", "--persist"], ["--verify"]):
+        assert call(*asked, "--timeframe", "1h", *options) == 0
+        out = capsys.readouterr().out
+        assert "not run on BTC/USDT 1h: ENSEMBLE needs at least" in out
+        assert "not run on BTC/USDT 1h: TREND_EMA needs at least 23 bars" in out
+        assert any(line.split()[2:3] == ["MR_BB"] for line in out.splitlines())
+    assert call(*asked, "--timeframe", "1h", "--json", "-") == 0
+    out, err = capsys.readouterr()
+    assert [run["strategy"] for run in json.loads(out)["runs"]] == ["MR_BB"]
+    assert "TREND_EMA needs at least" in err
+
+
+def test_a_comparison_goes_on_without_a_strategy_whose_second_symbol_is_not_stored(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    synthetic = ["--symbol", "BTC/USDT", "--timeframe", "1h", "--exchange", "binanceus-synthetic"]
+    assert call("--strategy", "PAIRS,MR_BB", *synthetic) == 0
+    assert "not run on BTC/USDT 1h: PAIRS looks at a second symbol: no" in capsys.readouterr().out
+    with pytest.raises(NoDataError, match="no stored candles of binanceus-synthetic ETH/USDT"):
+        call("--strategy", "PAIRS", *synthetic)
+
+
+def test_odd_candles_are_named_above_the_table_and_in_the_document(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bars = random_bars(5, 300)
+    crash = bars.close[200:] / 1000
+    fallen = np.concatenate([bars.close[:200], crash])
+    engine = init_db(f"sqlite:///{home / 'candles.db'}")
+    upsert_bars(
+        engine,
+        Series("binanceus", "LUNA/USDT", "1h"),
+        Bars(bars.ts, fallen, fallen, fallen, fallen, bars.volume),
+    )
+    engine.dispose()
+    asked = ["--strategy", "MR_BB", "--symbol", "LUNA/USDT", "--timeframe", "1h"]
+    assert call(*asked, "--persist") == 0
+    out = capsys.readouterr().out
+    assert "  note: 5 holes: 5 bars missing; the longest: 1 bar after" in out
+    assert "price ÷ 1,0" in out
+    assert call(*asked, "--json", "-") == 0
+    notes = json.loads(capsys.readouterr().out)["runs"][0]["data"]["notes"]
+    assert len(notes) == 2
+    assert show_runs.main(["1"]) == 0
+    assert "price ÷ 1,0" in capsys.readouterr().out
+
+
 def test_verify_says_that_three_ways_are_equal(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("--verify", "--all", "--limit", "300") == 0
     out = capsys.readouterr().out
@@ -209,7 +263,7 @@ def test_verify_exits_with_one_and_names_the_first_difference(
 def test_a_database_that_cannot_keep_the_runs_is_said_before_they_are_made(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def never(*_: object) -> Iterator[BacktestResult]:
+    def never(*_: object, **__: object) -> Iterator[BacktestResult]:
         raise AssertionError("a backtest was run")
 
     monkeypatch.setattr(backtest_command, "run_jobs", never)
@@ -237,11 +291,17 @@ def test_generated_candles_are_called_synthetic_in_table_and_chart(
 def test_strategies_are_listed_with_what_they_are_set_to(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert (
-        run_backtest.main(["--list", "--strategies-file", str(ROOT / "config" / "strategies_1m.yaml")]) == 0
-    )
-    assert "MOMENTUM (momentum; enabled, 1m)" in capsys.readouterr().out
+    one_minute = ["--strategies-file", str(ROOT / "config" / "strategies_1m.yaml")]
+    assert run_backtest.main(["--list", "--strategy", "momentum", *one_minute]) == 0
+    out = capsys.readouterr().out
+    assert "MOMENTUM (momentum; enabled, 1m)" in out
+    assert "SQZ_BO" not in out
     assert run_backtest.main(["--list"]) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 100
+    trend = next(line for line in out.splitlines() if line.startswith("TREND_EMA"))
+    assert trend.split()[:5] == ["TREND_EMA", "trend_ema.py", "1h", "ema_fast", "9,"]
+    assert run_backtest.main(["--list", "--wide"]) == 0
     out = capsys.readouterr().out
     assert "SQZ_BO (squeeze_breakout; not enabled)" in out
     ema_fast = next(line.split() for line in out.splitlines() if line.split()[:1] == ["ema_fast"])
@@ -251,7 +311,9 @@ def test_strategies_are_listed_with_what_they_are_set_to(
 def test_runs_finished_before_an_interrupt_are_saved(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(jobs: list[Job], workers: int | None, engine: str) -> Iterator[BacktestResult]:
+    def interrupted(
+        jobs: list[Job], workers: int | None, engine: str, on_failure: object
+    ) -> Iterator[BacktestResult]:
         for count, result in enumerate(run_jobs(jobs, workers, engine)):
             if count == 2:
                 raise KeyboardInterrupt
@@ -261,7 +323,7 @@ def test_runs_finished_before_an_interrupt_are_saved(
     with pytest.raises(KeyboardInterrupt):
         call("--all", "--persist")
     assert show_runs.main([]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 3
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:3]] == ["2", "1"]
 
 
 @pytest.mark.parametrize(
@@ -279,7 +341,8 @@ def test_runs_finished_before_an_interrupt_are_saved(
         (["--all", "--symbol", "DOGE/USDT"], NoDataError, "no stored candles of binanceus DOGE/USDT"),
         (["--all", "--timeframe", "1m"], NoDataError, "no stored candles"),
         (["--all", "--exchange", "krakn"], NoDataError, "no stored candles of krakn"),
-        (["--all", "--limit", "30"], NoDataError, "needs at least"),
+        (["--all", "--limit", "20"], NoDataError, "needs at least"),
+        (["--all", "--limit", "20", "--verify"], NoDataError, "needs at least"),
         (["--all", "--start", "2099-01-01"], NoDataError, "from 2099-01-01"),
     ],
 )

@@ -29,7 +29,7 @@ def url(tmp_path: Path) -> str:
 
 
 def test_every_stretch_has_a_row(url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*WHICH, "--db-url", url]) == 0
+    assert main([*WHICH, "--db-url", url, "--last", "99"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("binanceus BTC/USDT 1d: 700 bars")
     assert "TREND_UP" in out
@@ -37,6 +37,18 @@ def test_every_stretch_has_a_row(url: str, capsys: pytest.CaptureFixture[str]) -
     rows = len(out.splitlines())
     assert main([*WHICH, "--db-url", url, "--start", "2023-10-01"]) == 0
     assert 3 < len(capsys.readouterr().out.splitlines()) < rows
+
+
+def test_only_the_newest_stretches_are_shown_unless_more_are_asked_for(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*WHICH, "--db-url", url, "--last", "99"]) == 0
+    whole = capsys.readouterr().out.splitlines()
+    assert main([*WHICH, "--db-url", url, "--last", "2"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in out[-2:]] == [line.split() for line in whole[-2:]]
+    assert out[2] == f"{len(whole) - 5} earlier stretches are not shown: --last {len(whole) - 3} shows all"
+    assert len(out) == len(whole) - (len(whole) - 5) + 2
 
 
 def test_the_page_stands_alone_and_overwrites_nothing(url: str, tmp_path: Path) -> None:

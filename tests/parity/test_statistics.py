@@ -97,7 +97,9 @@ def test_both_engines_present_their_statistics_alike(name: str) -> None:
     for costs in (Costs(0.001), Costs(0.0)):
         spec = RunSpec(Series("binanceus", "BTC/USDT", "1h"), name, LIVELY.get(name, {}), costs, 10_000.0)
         runs = (backtester.run_backtest, fast_backtester.run_fast)
-        plain, fast = (run(bars, spec, partner=partner(bars)).stats for run in runs)
+        results = [run(bars, spec, partner=partner(bars)) for run in runs]
+        assert results[0].summary == results[1].summary
+        plain, fast = (result.stats for result in results)
         assert len(plain) == len(STATISTICS) - (costs.commission == 0)
         assert differences(plain, fast) == []
         assert [str(value) for value in plain] == [str(value) for value in fast]

@@ -72,6 +72,8 @@ def test_every_row_is_the_single_run_s(
         for key, value in alone.stats.items():
             if not (str(key).endswith("Drawdown Duration") and isinstance(value, float)):
                 assert same(found[str(key)], value), key
+        for figure, value in alone.summary._asdict().items():
+            assert same(found[figure], value), figure
         assert found["Refused"] == sum(alone.refusals.values())
     assert table["# Trades"].sum() > 10
 

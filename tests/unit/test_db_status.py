@@ -32,19 +32,23 @@ def test_a_table_has_one_row_per_series(tmp_path: Path, capsys: pytest.CaptureFi
     engine = opened(path)
     upsert_bars(engine, Series("binanceus-synthetic", "ETH/USDT", "1h"), bars_at(0), clock=lambda: NOW)
     engine.dispose()
-    assert main(["--db-url", url_of(path)]) == 0
+    assert main(["--db-url", url_of(path), "--wide"]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     wanted = ["2020-09-13", "12:00", "2020-09-13", "15:00", "3", "1", "1", "2021-11-04", "04:00"]
     assert ["binanceus", "BTC/USDT", "1h", *wanted] in lines
-    (synthetic,) = (line for line in lines if "SYNTHETIC" in line)
-    assert synthetic[0] == "binanceus-synthetic"
+    assert lines[-1][:2] == ["SYNTHETIC", "candles:"]
+    assert lines[-2][0] == "binanceus-synthetic"
+    assert main(["--db-url", url_of(path)]) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines()[3:])) <= 100
+    assert "(--wide shows updated (UTC) too)" in out
 
 
 def test_what_is_not_known_is_shown_as_such(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = make_database(tmp_path, bars_at(0))
-    run_sql(path, "DELETE FROM candle_series", "UPDATE ohlcv SET timeframe = '1w'")
-    assert main(["--db-url", url_of(path)]) == 0
-    (row,) = (line.split() for line in capsys.readouterr().out.splitlines() if "1w" in line)
+    run_sql(path, "DELETE FROM candle_series", "UPDATE ohlcv SET timeframe = '5h'")
+    assert main(["--db-url", url_of(path), "--wide"]) == 0
+    (row,) = (line.split() for line in capsys.readouterr().out.splitlines() if "5h" in line)
     assert row[-3:] == ["?", "?", "?"]
 
 

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -12,6 +14,7 @@ from core.backtest_persistence import StoredRun
 from core.backtester import run_backtest
 from core.domain import Bars, Costs, Series
 from core.errors import NoDataError
+from core.measures import Summary
 from core.reports.chart import MAX_POINTS, Charted, chart_html
 from core.reports.document import as_json, run_document, stored_document, trades_csv
 from core.reports.table import (
@@ -21,7 +24,7 @@ from core.reports.table import (
     print_stored_run,
     print_table,
 )
-from core.results import BacktestResult, RunSpec
+from core.results import DIFFERENCES, STATISTICS, BacktestResult, RunSpec, stats_text, summary_of_stats
 from tests.markets import make_bars, random_bars
 from tests.unit.test_backtester import Q, run
 
@@ -49,6 +52,73 @@ def test_the_document_follows_its_schema_with_and_without_trades(result: Backtes
     assert document["runs"][1]["win_rate_pct"] is None
 
 
+def test_infinite_figures_follow_the_schema_and_every_none_has_its_reason(result: BacktestResult) -> None:
+    endless = replace(result, summary=result.summary._replace(profit_factor=math.inf, sharpe_ratio=-math.inf))
+    document = json.loads(as_json(run_document([endless, run([Q, Q, Q, Q], {})])))
+    jsonschema.validate(document, json.loads(SCHEMA.read_text()))
+    first, second = document["runs"]
+    assert (first["profit_factor"], first["sharpe_ratio"]) == ("Infinity", "-Infinity")
+    for one in (first, second):
+        assert {name for name in Summary._fields if one[name] is None} == set(one["none_because"])
+    assert second["none_because"]["profit_factor"] == "no trades"
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 100, 120, 250])
+def test_a_table_is_as_wide_as_columns_says_where_its_numbers_allow(
+    columns: int, result: BacktestResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    out = io.StringIO()
+    print_comparison([result], [12], file=out)
+    head, row, *_ = out.getvalue().splitlines()
+    always = ["symbol", "tf", "strategy", "return", "%", "max", "dd", "%", "Sharpe", "profit", "f.", "trades"]
+    assert set(always) <= set(head.split())
+    least = "BTC/USDT  1h  strategy  return %  max dd %  Sharpe  profit f.  trades  run"
+    assert len(head) == len(row) <= max(columns, len(least))
+    assert ("(--wide shows" in out.getvalue()) == (columns < 250)
+    wide = io.StringIO()
+    print_comparison([result], [12], wide=True, file=wide)
+    assert {"Calmar", "days", "Sortino"} <= set(wide.getvalue().splitlines()[0].split())
+
+
+def test_long_text_breaks_into_lines_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
+    out = io.StringIO()
+    why = "stop 412, take 268, reverse 33, rule 17, trail 9, end 1"
+    print_table(["name", "n", "why"], [["one", "1", why], ["two", "2", ""]], left=3, wraps=("why",), file=out)
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= 50
+    assert " ".join(line[8:].strip() for line in lines[1:-1]).split() == why.split()
+    assert lines[-1].split() == ["two", "2"]
+
+
+def test_a_column_of_text_is_not_narrowed_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "5")
+    out = io.StringIO()
+    print_table(["name", "why"], [["one", "because of that and of this"]], left=2, wraps=("why",), file=out)
+    assert "because of that" in out.getvalue()
+
+
+def test_a_run_saved_before_the_definitions_shows_what_was_measured_alike(result: BacktestResult) -> None:
+    old = replace(stored(result), summary=summary_of_stats(result.stats))
+    out = io.StringIO()
+    print_stored_run(old, 1, file=out)
+    text = out.getvalue()
+    shown = " ".join(text.split())
+    assert "none: not measured when the run was saved (run_backtest.py --rerun measures it): " in shown
+    assert number(result.summary.return_pct) in text
+    jsonschema.validate(json.loads(as_json(stored_document(old))), json.loads(SCHEMA.read_text()))
+
+
+def test_what_differs_from_backtesting_py_is_explained_beside_its_figure(result: BacktestResult) -> None:
+    lines = stats_text(result.stats).splitlines()
+    assert max(map(len, lines)) <= 100
+    assert DIFFERENCES.keys() <= set(STATISTICS)
+    for name, why in DIFFERENCES.items():
+        (line,) = (line for line in lines if line.startswith(f"{name} "))
+        assert line.endswith(why)
+
+
 def test_the_schema_bites(result: BacktestResult) -> None:
     document = run_document([result])
     del document["runs"][0]["data"]["sha256"]
@@ -61,8 +131,6 @@ def test_a_saved_run_gives_the_same_document(result: BacktestResult) -> None:
 
 
 def test_no_document_is_made_of_a_run_saved_without_its_inputs(result: BacktestResult) -> None:
-    from dataclasses import replace
-
     with pytest.raises(NoDataError, match="without its parameters"):
         stored_document(replace(stored(result), spec=None))
 
@@ -77,15 +145,22 @@ def test_the_csv_keeps_every_digit(result: BacktestResult) -> None:
 def test_the_table_is_aligned_and_says_none_where_there_is_nothing(result: BacktestResult) -> None:
     out = io.StringIO()
     print_comparison([result, run([Q, Q, Q, Q], {})], [12, 13], file=out)
-    head, first, second = out.getvalue().splitlines()
+    head, first, second, omitted, *why = out.getvalue().splitlines()
     assert head.split()[-1] == "run"
-    assert len(head) == len(first) == len(second)
+    assert len(head) == len(first) == len(second) <= 100
     assert "nan" not in out.getvalue()
-    assert second.split()[-8:] == ["0.00", "none", "none", "none", "none", "0.00", "0", "13"]
+    assert second.split()[-6:] == ["none", "0.00", "none", "none", "0", "13"]
+    assert omitted == "(--wide shows final equity, vol %, Sortino, Calmar, win %, exposure %, days too)"
+    annual = "annual %, vol %, Sharpe, Sortino, Calmar"
+    assert why == [
+        f"none: needs 60 daily returns, there are {days}: {annual}"
+        for days in (result.summary.daily_returns, 1)
+    ]
 
 
 def test_numbers_are_shown_with_two_decimals_and_counts_as_they_are() -> None:
     assert (number(1234.567), number(1234), number(None)) == ("1,234.57", "1,234", "none")
+    assert [number(value) for value in (math.nan, math.inf, -math.inf)] == ["none", "∞", "-∞"]
 
 
 def test_saved_runs_are_listed_and_shown(result: BacktestResult) -> None:
@@ -97,12 +172,12 @@ def test_saved_runs_are_listed_and_shown(result: BacktestResult) -> None:
     text = out.getvalue()
     assert "bb_period 20" in text
     assert result.data.sha256 in text
-    assert f"… and {len(result.records) - 2:,} more trades" in text
+    count = len(result.records)
+    assert f"… and {count - 2:,} more trades: --trades {count} shows all" in text
+    assert max(map(len, text.splitlines())) <= 100
 
 
 def test_a_run_saved_without_its_inputs_is_shown_without_them(result: BacktestResult) -> None:
-    from dataclasses import replace
-
     out = io.StringIO()
     print_stored_run(replace(stored(result), spec=None, data=None), file=out)
     assert "parameters" not in out.getvalue()

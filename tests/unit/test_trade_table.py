@@ -11,6 +11,7 @@ import pytest
 
 from core.domain import Bars, Costs, FloatArray, Reason, Series
 from core.fills import ENTRY_BAR, ENTRY_PRICE, EXIT_BAR, EXIT_PRICE, REASON, RUNG, SIZE, TRADE_COLUMNS
+from core.measures import summary_from_json
 from core.results import BacktestResult, DataRange, RunSpec
 from core.trade_table import trades_table
 from tests.markets import make_bars, random_bars
@@ -109,14 +110,15 @@ def test_a_result_makes_its_table_once_and_when_asked_and_takes_it_along_to_anot
 
     spec = RunSpec(Series("binanceus", "BTC/USDT", "1h"), "TREND_EMA", {}, Costs(), 1000.0)
     data = DataRange(0, 2, 3, 0, "")
-    result = BacktestResult(spec, data, "fast", pd.Series(dtype=object), make, bars.close)
+    stats, summary = pd.Series(dtype=object), summary_from_json({})
+    result = BacktestResult(spec, data, "fast", stats, summary, make, bars.close)
     assert made == []
     assert result.trades is result.trades
     assert made == [1]
     sent = pickle.loads(pickle.dumps(result))
     assert sent.records == result.records
     assert sent.make_trades().equals(result.trades)
-    lazy = BacktestResult(spec, data, "fast", result.stats, partial(_never), bars.close)
+    lazy = BacktestResult(spec, data, "fast", stats, summary, partial(_never), bars.close)
     with pytest.raises(ZeroDivisionError):
         pickle.dumps(lazy)
 
