@@ -302,7 +302,7 @@ def test_everything_that_a_status_can_hold_is_shown(capsys: pytest.CaptureFixtur
     live_status.show(status)
     assert capsys.readouterr().out.splitlines() == [
         "equity 10,005.00, cash 10,000.00",
-        "  MR_BB short 0.5 BTC/USDT at 100.00, now 90.00, open profit 5.00",
+        "  MR_BB short 0.5 BTC/USDT at 100, now 90, open profit 5.00",
         "  waiting: buy 1 (k)",
         "  drawdown: deep",
         "  X: failed",
