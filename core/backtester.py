@@ -95,6 +95,7 @@ def simulate(bars: Bars, spec: RunSpec, strategy: Strategy, data: DataRange | No
         make_trades=lambda: trades,
         equity=equity,
         refusals=count_refusals(runner),
+        bounds=dict(Counter(bound.name.lower() for bound in runner.bounds)),
         made_by=(__name__, *strategy.modules),
     )
 

@@ -124,6 +124,24 @@ class Refusal(IntEnum):
     """As many lots as an account keeps are held or asked for already."""
 
 
+class Bound(IntEnum):
+    """What an entry's size was bound by: without it the size would have been larger."""
+
+    NONE = 0
+    """Nothing was entered."""
+    RISK = 1
+    """The equity that its stop may lose."""
+    KELLY = 2
+    """The same, by half of Kelly's fraction."""
+    EXPOSURE = 3
+    """Its share of `max_exposure`."""
+    CASH = 4
+    VOLATILITY = 5
+    """The volatility that a position is to have at most."""
+    REGIME = 6
+    """The part of its size that fits the market's regime."""
+
+
 class PositionView(NamedTuple):
     """The position as a decision may see it, at the close of a bar."""
 

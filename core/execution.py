@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from core import fills
 from core.bookkeeper import Booked, Bookkeeper
 from core.candle_series import CandleSeries
-from core.domain import NAN, Bar, Costs, Decision, FloatArray, PositionView, Reason, Refusal
+from core.domain import NAN, Bar, Bound, Costs, Decision, FloatArray, PositionView, Reason, Refusal
 from core.errors import UsageError, unknown_name
 from core.lots import LOT_LEG, Lot
 from core.money import NOTHING, decimal_of, minus, price_of
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from strategies.base import StrategySignal
 
 Outcome = Approved | Refused
+CORRELATION = "correlation"
+"""What binds an entry that is smaller because of what is held and moves with it."""
 _WORDS = {int(reason): reason.name.lower() for reason in Reason}
 _REFUSALS = {refusal: RefusalReason(refusal.name.lower()) for refusal in Refusal if refusal}
 _WHY_NOT_SIZED = {
@@ -166,7 +168,7 @@ class Executor:
         sizing = at_close(self._sizing(plan), moment.volatility, moment.fit * kept)
         ask(book, want, held, moment.close, sizing, self.costs)
         self._move(strategy, symbol, book)
-        wanted = _Wanted(strategy, symbol, plan.timeframe, want, moment)
+        wanted = _Wanted(strategy, symbol, plan.timeframe, want, moment, kept)
         lots = self.portfolio.lots(strategy, symbol)
         exits = (self._exit(wanted, book[fills.HELD + i], lot) for i, lot in enumerate(lots))
         outcomes = [outcome for outcome in exits if outcome]
@@ -221,7 +223,9 @@ class Executor:
 
     def _sizing(self, plan: Plan) -> Sizing:
         """Return the strategy's sizing, with no more at risk than the account allows."""
-        most, sizing = self.risk.default_risk_per_trade, plan.sizing
+        most, sizing = self.risk.limits.max_risk_per_trade, plan.sizing
+        if most is None:
+            return sizing
         return sizing._replace(
             risk_per_trade=min(sizing.risk_per_trade, most), kelly_cap=min(sizing.kelly_cap, most)
         )
@@ -278,6 +282,12 @@ class _Wanted(NamedTuple):
     timeframe: str
     want: Decision
     moment: Moment
+    kept: float = 1.0
+    """The part of its size that an entry keeps beside what moves with it."""
+
+    def bound(self, member: Bound) -> str:
+        """Return what an entry's size is bound by, once what moves with it is looked at too."""
+        return CORRELATION if self.kept < min(1.0, self.moment.fit) else member.name.lower()
 
     def intent(
         self,
@@ -288,12 +298,13 @@ class _Wanted(NamedTuple):
         reason: str,
         bracket: tuple[Decimal | None, Decimal | None] = (None, None),
         share: float = 1.0,
+        bound: str = "",
     ) -> Intent:
         """Return one order that it leads to; it is valid until the next bar closes."""
         price, now = decimal_of(self.moment.close), self.moment.now
         valid_until = now + timeframe_ms(self.timeframe)
         named = self.strategy, self.symbol, self.timeframe, self.moment.bar, purpose, leg
-        return Intent(*named, side, amount, price, reason, now, valid_until, *bracket, share)
+        return Intent(*named, side, amount, price, reason, now, valid_until, *bracket, share, bound)
 
 
 def changes(want: Decision, held: PositionView, *, is_ladder: bool) -> bool:
@@ -314,7 +325,8 @@ def _entry(wanted: _Wanted, row: FloatArray, *, is_ladder: bool) -> Intent:
     # A float's own value: what is left of a lot after a part of it is then the same in both.
     bracket = price_of(float(row[fills.STOP])), price_of(float(row[fills.TAKE]))
     reason, share = _WORDS[int(wanted.want.reason)], float(row[fills.SHARE])
-    return wanted.intent(Purpose.ENTRY, leg, side, Decimal(abs(size)), reason, bracket, share)
+    bound = wanted.bound(Bound(int(row[fills.BY])))
+    return wanted.intent(Purpose.ENTRY, leg, side, Decimal(abs(size)), reason, bracket, share, bound)
 
 
 def _closing(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from enum import IntEnum
 from functools import partial
 
 from core.compiled import COMPILER
-from core.domain import Bars, FloatArray, Refusal
-from core.fills import PNL, REFUSED
+from core.domain import Bars, Bound, FloatArray, Refusal
+from core.fills import BOUND_BY, PNL, REFUSED
 from core.kernel import simulate
 from core.market import describe_market
 from core.results import BacktestResult, DataRange, RunSpec, describe_data, summary_of
@@ -47,11 +48,12 @@ def simulate_fast(
         summary=summary_of(bars, spec, run.curve, run.trades[:, PNL], stats),
         make_trades=partial(trades_table, run.trades, bars),
         equity=run.curve,
-        refusals=_refusals(run.book),
+        refusals=_counted(run.book, REFUSED, Refusal),
+        bounds=_counted(run.book, BOUND_BY, Bound),
         made_by=(__name__, *strategy.modules),
     )
 
 
-def _refusals(book: FloatArray) -> dict[str, int]:
-    counts = {refusal.name.lower(): int(book[0, REFUSED + refusal]) for refusal in Refusal}
+def _counted(book: FloatArray, first: int, kinds: type[IntEnum]) -> dict[str, int]:
+    counts = {kind.name.lower(): int(book[0, first + kind]) for kind in kinds}
     return {name: count for name, count in counts.items() if count}

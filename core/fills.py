@@ -33,6 +33,7 @@ import numpy as np
 from core.domain import (
     MOST_LOTS,
     SAME_TARGET,
+    Bound,
     Costs,
     Decision,
     FloatArray,
@@ -45,9 +46,11 @@ from core.sizing import Account, Sizing, multiple, round_down, size_entry
 # A book is one array, since compiled code pays for every array it is handed. Its first row is the head,
 # then come the lots held, oldest first, then the entries asked for. PROFIT and BOUND are what the account's
 # other books hold: their open profit, and the cash that is not free because of them; 0 where there are none.
+# From REFUSED on entries refused are counted, by why; from BOUND_BY on those asked for, by what binds them.
 # WINS to LOST are the closed trades' record that half-Kelly sizes by (core.sizing.Account).
 CASH, LOTS, ASKED, EXITS, TRADES, PROFIT, BOUND, WINS, LOSSES, GAINED, LOST, REFUSED = range(12)
-WIDTH = REFUSED + len(Refusal)
+BOUND_BY = REFUSED + len(Refusal)
+WIDTH = BOUND_BY + len(Bound)
 NO_CASH = REFUSED + int(Refusal.CASH)
 HELD = 1
 WANTED = HELD + MOST_LOTS
@@ -55,6 +58,8 @@ WANTED = HELD + MOST_LOTS
 # size. SHARE is the unsigned part of the target that the lot stands for, FIRST_STOP the stop it began with.
 SIZE, ENTRY_PRICE, ENTRY_BAR, STOP, TAKE, RUNG, EXIT, EXIT_SIZE, SHARE, FIRST_STOP = range(10)
 LOT_COLUMNS = 10
+# Of an entry asked for, besides: what its size is bound by.
+BY = LOT_COLUMNS
 # Columns of a trade. The first six are its lot's.
 EXIT_BAR, EXIT_PRICE, FEES, PNL, RETURN, REASON = range(6, 12)
 TRADE_COLUMNS = 12
@@ -70,7 +75,7 @@ class OneBar(NamedTuple):
 
 
 def open_book(cash: float) -> FloatArray:
-    """Return an account on one symbol with nothing but cash; shape (129, 17), changed in place."""
+    """Return an account on one symbol with nothing but cash; shape (129, 24), changed in place."""
     book = np.zeros((WANTED + MOST_LOTS, WIDTH))
     book[0, CASH] = cash
     return book
@@ -141,15 +146,8 @@ def view(book: FloatArray, i: int) -> PositionView:
             cost += book[k, SIZE] * book[k, ENTRY_PRICE]
             share += book[k, SHARE]
         entry = cost / size
-    return PositionView(
-        side,
-        float(entry),
-        float(book[HELD, STOP]),
-        float(book[HELD, TAKE]),
-        i - int(book[HELD, ENTRY_BAR]),
-        0,
-        float(side * share),
-    )
+    stop, take, first = float(book[HELD, STOP]), float(book[HELD, TAKE]), int(book[HELD, ENTRY_BAR])
+    return PositionView(side, float(entry), stop, take, i - first, 0, float(side * share))
 
 
 def view_ladder(book: FloatArray, i: int) -> PositionView:
@@ -386,15 +384,17 @@ def ask_entry(
     if book[0, LOTS] + book[0, ASKED] >= MOST_LOTS:
         book[0, REFUSED + code(Refusal.LOTS)] += 1
         return 0.0
-    units, refusal = size_entry(want, close, account, sizing, costs)
+    units, refusal, bound = size_entry(want, close, account, sizing, costs)
     if code(refusal) != 0:
         book[0, REFUSED + code(refusal)] += 1
         return 0.0
+    book[0, BOUND_BY + code(bound)] += 1
     k = WANTED + int(book[0, ASKED])
     book[k, SIZE] = units if want.target > 0 else -units
     book[k, STOP] = want.stop
     book[k, TAKE] = want.take
     book[k, RUNG] = rung
     book[k, SHARE] = abs(want.target)
+    book[k, BY] = code(bound)
     book[0, ASKED] += 1
     return units

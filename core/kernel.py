@@ -161,8 +161,8 @@ def fill_model() -> dict[str, Any]:
     scope: dict[str, Any] = {"code": fills.code}
     for function in (
         *(domain.enter, domain.hold, domain.flat, domain.ladder),
-        *(sizing.round_down, sizing.brackets, sizing.steadied, sizing.risk_of, sizing.multiple),
-        *(sizing.at_close, sizing.size_entry, fills.count_trade),
+        *(sizing.round_down, sizing.brackets, sizing.steadied, sizing.is_kelly, sizing.risk_of),
+        *(sizing.multiple, sizing.at_close, sizing.size_entry, fills.count_trade),
         *(fills.has_room, fills.equity, fills.free_cash, fills.after_exits, fills.view, fills.view_ladder),
         *(fills.close_lot, fills.close_part, fills.drop_closed, fills.exit_asked, fills.stop_reason),
         *(fills.protect, fills.open_lot, fills.fill, fills.close_all),

@@ -97,6 +97,12 @@ def to_step(amount: Decimal, step: Decimal | None) -> Decimal:
     return _EXACT.multiply(_EXACT.divide_int(amount, step), step)
 
 
+def float_below(amount: Decimal) -> Decimal:
+    """Return the largest amount not above a positive one that a float holds exactly."""
+    nearest = float(amount)
+    return Decimal(nearest if Decimal(nearest) <= amount else math.nextafter(nearest, 0.0))
+
+
 def is_on_step(amount: Decimal, step: Decimal | None) -> bool:
     """Tell whether an amount is a multiple of a step; any is of none."""
     return to_step(amount, step) == amount

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Side = Literal["buy", "sell"]
 
@@ -91,6 +91,8 @@ class Intent:
     take: Decimal | None = None
     share: float = 1.0
     """Unsigned part of the strategy's allocation that its lot stands for once this is done."""
+    bound: str = ""
+    """Of an entry: what kept its size from being larger, such as risk or exposure."""
 
     @property
     def key(self) -> str:
@@ -104,8 +106,16 @@ class Intent:
         return Intent(
             *(self.strategy, self.symbol, self.timeframe, self.bar, self.purpose, self.leg, self.side),
             *(self.amount, self.price, self.reason, created_at, valid_until),
-            *(self.stop, self.take, self.share),
+            *(self.stop, self.take, self.share, self.bound),
         )
+
+
+class Cut(NamedTuple):
+    """What a limit of the account did to an entry that it did not allow whole."""
+
+    limit: RefusalReason
+    wanted: Decimal
+    """Base units, before; the intent has what is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +125,8 @@ class Approved:
     intent: Intent
     reserve: Decimal = Decimal(0)
     """Quote units kept for it from now until it is filled or dead; 0 for what makes a position smaller."""
+    cut: Cut | None = None
+    """None: it is allowed as it was wanted."""
 
 
 @dataclass(frozen=True, slots=True)

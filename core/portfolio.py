@@ -104,14 +104,15 @@ class Portfolio:
         return total(signed(lot.side, lot.amount) for holding in some for lot in holding.lots)
 
     def sides(self) -> dict[str, int]:
-        """Return the side of what is held or asked for, by symbol; 0 for as much of both."""
-        found: defaultdict[str, int] = defaultdict(int)
+        """Return the side of what is held and asked for in all, by symbol; 0 for as much of both."""
+        net: defaultdict[str, Decimal] = defaultdict(Decimal)
         for (_, symbol), holding in self._held.items():
             for lot in holding.lots:
-                found[symbol] += lot.side
+                net[symbol] = plus(net[symbol], signed(lot.side, lot.amount))
         for pending in filter(_is_entry, self.pending.values()):
-            found[pending.intent.symbol] += 1 if pending.intent.side == "buy" else -1
-        return {symbol: (count > 0) - (count < 0) for symbol, count in found.items()}
+            side = 1 if pending.intent.side == "buy" else -1
+            net[pending.intent.symbol] = plus(net[pending.intent.symbol], signed(side, pending.left))
+        return {symbol: (amount > 0) - (amount < 0) for symbol, amount in net.items()}
 
     def view(self, strategy: str, symbol: str, bar: int = 0) -> PositionView:
         """Return a position as its strategy sees it at the close of this bar."""

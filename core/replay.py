@@ -22,7 +22,7 @@ from core.execution import Executor, Plan
 from core.gauges import gauges
 from core.lots import Trade
 from core.measures import Summary, as_summary, max_drawdown, measure, span_of
-from core.orders import Refused
+from core.orders import Purpose, Refused
 from core.paper_gateway import PaperGateway
 from core.portfolio import Portfolio
 from core.risk.breakers import Trip
@@ -74,6 +74,10 @@ class Replay(NamedTuple):
     """The account's at these times, open profit included; 0 once it is ruined."""
     refusals: dict[str, Counter[str]]
     """How many entries were refused, by strategy and reason."""
+    bounds: dict[str, Counter[str]]
+    """How many entries were ordered, by strategy and what bound their size."""
+    cuts: dict[str, Counter[str]]
+    """How many of these a limit of the account cut, by strategy and limit."""
     trips: tuple[tuple[str, Trip], ...]
     """Breakers in the order they tripped."""
     bars: int
@@ -137,6 +141,8 @@ def replay(
         times=np.array(record.times, np.int64),
         equity=np.array(record.equity),
         refusals=record.refusals,
+        bounds=record.bounds,
+        cuts=record.cuts,
         trips=tuple(record.trips),
         bars=sum(int(feed.bars.ts.size) for feed in feeds),
         session=session,
@@ -160,6 +166,8 @@ class _Record:
         self.equity: list[float] = []
         self.trades: list[Trade] = []
         self.refusals: dict[str, Counter[str]] = {}
+        self.bounds: dict[str, Counter[str]] = {}
+        self.cuts: dict[str, Counter[str]] = {}
         self.trips: list[tuple[str, Trip]] = []
 
     def add(self, step: Step, *, is_ruined: bool) -> None:
@@ -176,9 +184,13 @@ class _Record:
         self.trades += step.trades
         self.trips += step.tripped
         for outcome in step.outcomes:
+            name = outcome.intent.strategy
             if isinstance(outcome, Refused):
-                refused = self.refusals.setdefault(outcome.intent.strategy, Counter())
-                refused[outcome.reason.value] += 1
+                self.refusals.setdefault(name, Counter())[outcome.reason.value] += 1
+            elif outcome.intent.purpose is Purpose.ENTRY:
+                self.bounds.setdefault(name, Counter())[outcome.intent.bound] += 1
+                if outcome.cut is not None:
+                    self.cuts.setdefault(name, Counter())[outcome.cut.limit.value] += 1
         if self.on_step is not None:
             self.on_step(step)
 
@@ -199,8 +211,14 @@ def add(session: Session, feed: Feed, *, as_live: bool = False) -> None:
         if as_live
         else ColumnsDecider(rule, params, feed.bars, choices)
     )
-    plan = Plan(feed.timeframe, rule.sizing(params, choices), rule.is_ladder)
-    session.add(feed.name, feed.symbol, plan, decider)
+    session.add(feed.name, feed.symbol, plan_of(feed), decider)
+
+
+def plan_of(feed: Feed) -> Plan:
+    """Return how a feed's strategy trades."""
+    rule = feed.strategy.rule
+    sizing = rule.sizing(rule.make_params(feed.params), rule.make_choices(feed.params))
+    return Plan(feed.timeframe, sizing, rule.is_ladder)
 
 
 def groups(feeds: Sequence[Feed]) -> Iterator[list[Bar]]:

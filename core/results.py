@@ -115,6 +115,8 @@ class BacktestResult:
     """Equity at each bar's close."""
     refusals: Mapping[str, int] = field(default_factory=dict)
     """Entries that were wanted and not made, counted by reason."""
+    bounds: Mapping[str, int] = field(default_factory=dict)
+    """Entries ordered, counted by what their size was bound by (core.domain.Bound)."""
     made_by: tuple[str, ...] = ()
     """The modules whose code made it: the engine's and the strategy's (core.version)."""
 

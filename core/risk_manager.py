@@ -13,12 +13,12 @@ from decimal import Decimal
 from core.account_values import Snapshot
 from core.domain import Bar, Bars, Costs
 from core.errors import UsageError, unknown_name
-from core.money import NOTHING, decimal_of, times, to_step, total
-from core.orders import Approved, Intent, Purpose, RefusalReason, Refused
+from core.money import NOTHING, decimal_of, minus, plus, times, to_step
+from core.orders import Approved, Cut, Intent, Purpose, RefusalReason, Refused, Side
 from core.risk import breakers
 from core.risk.breakers import BREAKERS, DAILY_LOSS, DAY, DRAWDOWN, MINUTE, RISK_UNKNOWN, RiskState
 from core.risk.correlation import Closes, part_kept
-from core.risk.limits import ANY_MARKET, CHECKS, Entry, Limits, Market
+from core.risk.limits import ANY_MARKET, CHECKS, SMALLEST, Entry, Limits, Market, cut_of
 from core.sizing import round_down
 from core.utils import timeframe_ms
 
@@ -54,7 +54,10 @@ class RiskManager:
         """Last prices newer than the bar that is decided on, by symbol; set by whoever decides late."""
         self.closes = Closes(self.limits.correlation_bars)
         """Of the bars seen, for what moves together."""
-        self._rate = total((Decimal(1), *map(decimal_of, costs or Costs())))
+        commission, spread = map(decimal_of, costs or Costs())
+        paid = plus(Decimal(1), commission)
+        # A buyer pays the spread, a seller gets so much less, which binds the less.
+        self._rates: dict[Side, Decimal] = {"buy": plus(paid, spread), "sell": minus(paid, spread)}
 
     def take_settings(self, other: RiskManager) -> None:
         """Limit as another one does from now on; what was remembered and what is known of markets stays."""
@@ -146,13 +149,27 @@ class RiskManager:
             return self._exit(intent, market)
         notional = times(intent.amount, intent.price)
         price = self.prices.get(intent.symbol, mark)
-        entry = Entry(intent, notional, times(notional, self._rate), account, price, market)
+        rate = self._rates[intent.side]
+        entry = Entry(intent, notional, rate, account, price, market)
         objection = self._objection(entry, now)
         if objection:
             return Refused(intent, *objection)
+        limit, amount = cut_of(entry, self.limits)
+        cut = None if limit is None else Cut(limit, intent.amount)
+        left = intent if limit is None else replace(intent, amount=amount, bound=limit.value)
+        too_small = self._too_small(entry._replace(intent=left, notional=times(amount, intent.price)), cut)
+        if too_small:
+            return Refused(intent, *too_small)
         if self.limits.max_orders_per_minute is not None or self.limits.max_orders_per_day is not None:
             self.state = self.state._replace(orders=(*self.state.orders, now))
-        return Approved(intent, entry.reserve)
+        return Approved(left, times(times(amount, intent.price), rate), cut)
+
+    def _too_small(self, left: Entry, cut: Cut | None) -> Objection | None:
+        """Return what is against what is left of an entry once the limits have cut it."""
+        for reason, check in SMALLEST:
+            if detail := check(left, self.limits):
+                return (reason, detail) if cut is None else (cut.limit, f"cut to what it allows: {detail}")
+        return None
 
     def _exit(self, intent: Intent, market: Market) -> Approved | Refused:
         if intent.amount > 0:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from core.domain import LOT, Costs, Decision, FloatArray, Refusal
+from core.domain import LOT, Bound, Costs, Decision, FloatArray, Refusal
 
 
 class Sizing(NamedTuple):
@@ -105,6 +105,8 @@ class Sized(NamedTuple):
 
     units: float
     refusal: Refusal
+    bound: Bound
+    """What kept it from being larger."""
 
 
 def size_entry(want: Decision, close: float, account: Account, sizing: Sizing, costs: Costs) -> Sized:
@@ -117,18 +119,25 @@ def size_entry(want: Decision, close: float, account: Account, sizing: Sizing, c
     side = 1.0 if want.target > 0 else -1.0
     fill = close * (1 + side * costs.spread)
     if not brackets(want, side, fill):
-        return Sized(0.0, Refusal.BRACKET)
+        return Sized(0.0, Refusal.BRACKET, Bound.NONE)
     share = abs(want.target)
     unit_cost = fill + close * costs.commission
-    payable = min(share * sizing.max_exposure * account.equity, sizing.max_exposure * account.cash)
+    payable, bound = share * sizing.max_exposure * account.equity, Bound.EXPOSURE
+    if sizing.max_exposure * account.cash < payable:
+        payable, bound = sizing.max_exposure * account.cash, Bound.CASH
     units = payable / unit_cost
     if not math.isnan(want.stop):
-        units = min(units, share * risk_of(account, sizing) * account.equity / abs(close - want.stop))
+        risky = share * risk_of(account, sizing) * account.equity / abs(close - want.stop)
+        if risky < units:
+            units, bound = risky, Bound.KELLY if is_kelly(account, sizing) else Bound.RISK
     if sizing.vol_target > 0:
-        units = steadied(units, share * account.equity / unit_cost, sizing)
-    units *= sizing.fit
-    units = round_down(units, sizing.lot)
-    return Sized(units, Refusal.NONE) if units > 0 else Sized(0.0, Refusal.LOT)
+        steady = steadied(units, share * account.equity / unit_cost, sizing)
+        bound = Bound.VOLATILITY if steady < units else bound
+        units = steady
+    units = round_down(units * sizing.fit, sizing.lot)
+    if sizing.fit < 1:
+        bound = Bound.REGIME
+    return Sized(units, Refusal.NONE, bound) if units > 0 else Sized(0.0, Refusal.LOT, Bound.NONE)
 
 
 def steadied(units: float, whole: float, sizing: Sizing) -> float:
@@ -149,9 +158,9 @@ def risk_of(account: Account, sizing: Sizing) -> float:
     Half of Kelly's fraction p - (1 - p) / b of the closed trades, where p is the part that won and b what
     they won on average against what the others lost (Kelly, 1956; Thorp, 2006).
     """
-    count = account.wins + account.losses
-    if sizing.kelly_cap <= 0 or count < sizing.kelly_trades:
+    if not is_kelly(account, sizing):
         return sizing.risk_per_trade
+    count = account.wins + account.losses
     least = min(KELLY_FLOOR * sizing.risk_per_trade, sizing.kelly_cap)
     if account.gained <= 0:
         return least
@@ -159,6 +168,11 @@ def risk_of(account: Account, sizing: Sizing) -> float:
     # (1 - p) / b, with b = (gained / wins) / (lost / losses); no loss, no deduction.
     half = 0.5 * (won - account.lost * account.wins / (account.gained * count))
     return min(max(half, least), sizing.kelly_cap)
+
+
+def is_kelly(account: Account, sizing: Sizing) -> bool:
+    """Tell whether Kelly's fraction is wanted, and known from enough trades."""
+    return sizing.kelly_cap > 0 and account.wins + account.losses >= sizing.kelly_trades
 
 
 def multiple(side: float, entry: float, leave: float, stop: float, commission: float) -> float:

@@ -223,14 +223,17 @@ def print_not_run(not_run: Sequence[NotRun], *, alone: bool = False) -> None:
 
 
 def print_endings(results: Sequence[BacktestResult], *, wide: bool = False) -> None:
-    """Print how trades ended and which entries were refused."""
-    headings = ["symbol", "strategy", "trades ended by", "entries refused"]
+    """Print how trades ended, what bound the size of entries, and which were refused."""
+    headings = ["symbol", "strategy", "trades ended by", "entries bound by", "entries refused"]
     rows = [
-        [r.spec.series.symbol, r.spec.strategy, counted(Counter(r.trades["Reason"])), counted(r.refusals)]
+        [
+            *(r.spec.series.symbol, r.spec.strategy),
+            *map(counted, (Counter(r.trades["Reason"]), r.bounds, r.refusals)),
+        ]
         for r in results
     ]
     print()
-    print_table(headings, rows, left=4, wraps=headings[2:], wide=wide)
+    print_table(headings, rows, left=5, wraps=headings[2:], wide=wide)
 
 
 def counted(counts: Mapping[str, int]) -> str:

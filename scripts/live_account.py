@@ -29,7 +29,7 @@ from core.live.exchange_desk import ExchangeDesk
 from core.live.exchange_gateway import ExchangeGateway
 from core.live.feed import Feed, Read
 from core.live.gateway import Gateway
-from core.live.loop import Loop
+from core.live.loop import Loop, limits_of
 from core.live.opening import trading
 from core.live.order_path import OrderPath
 from core.live.outside import as_plain
@@ -125,6 +125,8 @@ def open_account(given: Opening) -> tuple[Loop, RunBook]:
         desk.open(session, kept)
         for line in outside_lines(as_plain(desk.outside())):
             say(line)
+    for line in limits_of(session):
+        say(line)
     book = _begin_run(given, session, desk)
     feed = Feed(world.read, since, since)
     for member in given.wanted:
@@ -153,6 +155,7 @@ def _at_exchange(given: Opening, risk: RiskManager) -> tuple[ExchangeDesk, Decim
     if client is None:
         raise UsageError("--orders exchange trades at the exchange: leave --use-sql out or refresh from it")
     take_rules(client, given.symbols, risk)
+    risk.markets.update({name: market._replace(is_spot=True) for name, market in risk.markets.items()})
     # A key that is not accepted will not be later either; what else is wrong may be.
     with suppress(ExchangeUnreachableError):
         client.get_balance(quote)

@@ -77,6 +77,7 @@ def show(status: Any) -> None:
         print(f"  waiting: {order['side']} {order['amount']} ({order['key']})")
     for name, why in {**status["breakers"], **status["quarantined"]}.items():
         print(f"  {name}: {why}")
+    show_limits(status)
     if status["paused"]:
         print(f"  entries are paused: {status['paused']}")
     for one in status["feeds"]:
@@ -90,6 +91,14 @@ def show(status: Any) -> None:
 
 def _money(value: float | None, currency: str) -> str:
     return NONE if value is None else money(value, currency)
+
+
+def show_limits(status: Mapping[str, Any]) -> None:
+    """Print what the limits mean for the strategies, and what they have cut; older states do not say."""
+    for line in status.get("limits", ()):
+        print(f"  limit: {line}")
+    for what, count in status.get("cuts", {}).items():
+        print(f"  entries cut since the start: {count:,} of {what}")
 
 
 def show_command(newest: tuple[live.CommandRow, str | None] | None) -> None:

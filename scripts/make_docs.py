@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections import Counter
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +26,8 @@ Written by `make docs` from the files in `strategies/`; change those. Every stra
 its trades on Backtesting.py, compiled and bar by bar are equal to the last bit. The charts show made-up
 candles, the demo's (BTC/USDT of the local exchange), at the timeframe and with the parameters of
 `config/strategies.yaml`: where a strategy trades, not whether it earns. A triangle is an entry, up for long
-and down for short, a ring the exit; green won, red lost, after fees of 0.1 % a side.
+and down for short, a ring the exit; green won, red lost, after fees of 0.1 % a side. Its title
+counts what bound the size of each entry: `exposure` means that less was at risk than `risk_per_trade`.
 """
 SIZES = """\
 
@@ -151,7 +153,8 @@ def chart(name: str, settings: "Settings") -> str:
     spec = RunSpec(series, name, dict(entry.params), Costs(0.001, 0.0), 10_000.0)
     result = run_fast(bars, spec, partner=partner)
     shown = busiest(bars, result.records, SHOWN, MOST)
-    return trades_svg(shown, result.records, f"{name} on {series}")
+    bounds = ", ".join(f"{bound} {count}" for bound, count in Counter(result.bounds).most_common())
+    return trades_svg(shown, result.records, f"{name} on {series}; all its entries were bound by: {bounds}")
 
 
 def demo_bars(symbol: str, timeframe: str) -> "Bars":

@@ -16,13 +16,15 @@ from core.figures import money
 from core.measures import profit_factor
 from core.money import total
 from core.odd_bars import odd_bars
-from core.replay import Account, Feed, Replay, account_summary, replay
+from core.replay import Account, Feed, Replay, account_summary, plan_of, replay
 from core.reports.table import number, print_account, print_table, room
 from core.risk.limits import Limits
+from core.risk.notes import notes
 from core.risk_manager import RiskManager
 from core.session import Step
 from core.settings import Settings
 from core.sql_data_source import SQLDataSource
+from core.symbols import pair_of
 from core.utils import format_time, parse_time, timeframe_ms
 from scripts import cli
 from strategies.pairing import bind
@@ -44,10 +46,23 @@ def run(args: argparse.Namespace) -> int:
         for note in odd_bars(bars, timeframe_ms(timeframe)):
             print(textwrap.fill(f"note: {symbol} {timeframe}: {note}", room(), subsequent_indent="  "))
     account = Account(cash, costs, risk_of(settings, costs), settings.paper.volume_share)
+    for line in limits_of(feeds, account):
+        print(line)
     found = replay(feeds, account, paced(args.speed))
     print()
     print_replay(found, cash)
     return 0
+
+
+def limits_of(feeds: Sequence[Feed], account: Account) -> list[str]:
+    """Return what the account's limits mean for the strategies, a line each."""
+    risk = account.risk
+    sizings = {feed.name: plan_of(feed).sizing for feed in feeds}
+    return (
+        []
+        if risk is None
+        else notes(risk.limits, sizings, risk.markets, account.cash, pair_of(feeds[0].symbol).quote)
+    )
 
 
 def overrides(args: argparse.Namespace) -> dict[str, object]:
@@ -119,6 +134,10 @@ def print_replay(found: Replay, cash: float) -> None:
     )
     print_account(summary)
     print()
+    for name, counts in found.bounds.items():
+        print(f"{name}: entries bound by {_counted(counts)}")
+    for name, counts in found.cuts.items():
+        print(f"{name}: entries cut by the account's {_counted(counts)}")
     for name, counts in found.refusals.items():
         print(f"{name}: refused {_counted(counts)}")
     for name, trip in found.trips[:MOST_TRIPS]:

@@ -22,6 +22,7 @@ from core.domain import (
     NAN,
     SAME_TARGET,
     Bars,
+    Bound,
     Costs,
     Decision,
     PositionView,
@@ -229,6 +230,8 @@ class BacktestStrategy(Strategy):
         self.first_decision = first_decision(columns)
         self.asked: set[Lot] = set()
         self.refused: list[tuple[int, Refusal]] = []
+        self.bounds: list[Bound] = []
+        """What bound each entry that was ordered."""
         self.exits: dict[tuple[Lot, int], Reason] = {}
         self.first_stops: dict[Lot, float] = {}
         self._shares: dict[Lot, float] = {}
@@ -301,7 +304,7 @@ class BacktestStrategy(Strategy):
         record = self._counted_up()
         for rung in rungs:
             account = Account(worth, cash, *record)
-            units, refusal = size_entry(want, close, account, sizing, self._costs)
+            units, refusal, bound = size_entry(want, close, account, sizing, self._costs)
             if lots >= MOST_LOTS:
                 refusal = Refusal.LOTS
             if refusal:
@@ -309,6 +312,7 @@ class BacktestStrategy(Strategy):
                 continue
             order = self.buy if want.target > 0 else self.sell
             lot = Lot(i, rung)
+            self.bounds.append(bound)
             self.asked.add(lot)
             self.first_stops[lot], self._shares[lot] = want.stop, abs(want.target)
             order(size=units / self.unit, sl=self._scaled(want.stop), tp=self._scaled(want.take), tag=lot)

@@ -1,9 +1,9 @@
-"""High risk (HIGH_RISK): three times the usual risk on a breakout with the trend, close to the stop.
+"""High risk (HIGH_RISK): up to three times the usual risk on a breakout with the trend, close to the stop.
 
 Entry   flat, fast EMA above slow EMA, close above the highest high of `entry_period` bars: long; or short.
 Exit    fast EMA on the other side of the slow one; stop `atr_stop_mult` ATRs from the close of the signal,
         take-profit `rr_ratio` times that distance.
-Source  the project's documents (high risk, high reward: larger positions, tighter stops, 3 % per trade).
+Source  the project's documents: 3 % per trade; less where a stop nearer than 3.2 % makes `max_exposure` bind.
 """
 
 from __future__ import annotations

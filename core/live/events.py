@@ -44,6 +44,7 @@ _TEXTS = {
     "fill": "{strategy} {side} {amount} {symbol} at {price} ({reason})",
     "trade": "{strategy} {symbol} closed: {pnl} after fees ({reason})",
     "order": "{strategy} {symbol} {purpose}: {side} {amount} ordered ({reason})",
+    "cut": "{strategy} {symbol} {purpose}: {side} {amount} ordered ({reason}), cut from {wanted} by {bound}",
     "refused": "{strategy} {symbol} {purpose} refused, {why}: {detail}",
     "late": "{symbol}: a candle came after a later one, it is not traded on",
     "quarantined": "{strategy} failed and enters nothing any more",
@@ -107,5 +108,9 @@ def _order(outcome: Outcome, time: int) -> Event:
         "key": intent.key,
     }
     if isinstance(outcome, Refused):
-        event |= {"event": "refused", "why": outcome.reason.value, "detail": outcome.detail}
+        return event | {"event": "refused", "why": outcome.reason.value, "detail": outcome.detail}
+    if intent.bound:
+        event["bound"] = intent.bound
+    if outcome.cut is not None:
+        event |= {"event": "cut", "wanted": f"{outcome.cut.wanted:f}"}
     return event

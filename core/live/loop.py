@@ -9,6 +9,7 @@ takes, the rule's exits), and enters nothing: its decision has expired.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple, Protocol
@@ -17,8 +18,10 @@ from core.domain import Bar, Series
 from core.execution import Moment, Outcome
 from core.live.feed import Feed
 from core.live.protecting import believable
-from core.orders import Executed, Refused
+from core.orders import Approved, Executed, Refused
+from core.risk.notes import notes
 from core.session import Choice, Session, Slot, Step
+from core.symbols import pair_of
 from core.utils import on_grid, timeframe_ms
 
 LATEST = 60_000
@@ -132,6 +135,8 @@ class Loop:
         self.looked_at = 0
         """When the last step was taken, ms UTC."""
         self._stale: set[str] = set()
+        self._cuts: Counter[str] = Counter()
+        """Entries that limits have cut since the loop began, by strategy and limit."""
         self.is_stopped = False
 
     def step(self, now: int) -> list[Step]:
@@ -195,6 +200,8 @@ class Loop:
                 for key, waiting in portfolio.pending.items()
             ],
             "breakers": {name: trip.detail for name, trip in state.trips.items()},
+            "limits": limits_of(session),
+            "cuts": dict(self._cuts),
             "paused": state.paused,
             "quarantined": dict(state.quarantined),
             "feeds": [
@@ -249,6 +256,9 @@ class Loop:
     def _keep(self, step: Step, now: int) -> None:
         """Keep a step, then send what it approved, and say what a person should know."""
         risk = self.session.risk
+        for outcome in step.outcomes:
+            if isinstance(outcome, Approved) and outcome.cut is not None:
+                self._cuts[f"{outcome.intent.strategy} by {outcome.cut.limit}"] += 1
         self._records.keep(tuple(self._decisions(step)), step, self.status(now), now)
         self.desk.send()
         for name in step.quarantined:
@@ -335,11 +345,24 @@ class Loop:
                 )
 
 
+def limits_of(session: Session) -> list[str]:
+    """Return what the account's limits mean for its strategies, a line each."""
+    risk, portfolio = session.risk, session.portfolio
+    sizings = {name: plan.sizing for name, plan in session.executor.plans.items()}
+    quotes = {pair_of(slot.symbol).quote for slot in session.slots} or {"USDT"}
+    equity = portfolio.get_equity(portfolio.marks)
+    return notes(risk.limits, sizings, risk.markets, equity, min(quotes))
+
+
 def _detail(outcome: Outcome) -> dict[str, Any]:
     intent = outcome.intent
     stop, take = (None if price is None else str(price) for price in (intent.stop, intent.take))
     detail = {"leg": intent.leg, "amount": str(intent.amount), "price": str(intent.price), "stop": stop}
     detail |= {"take": take, "reason": intent.reason}
+    if intent.bound:
+        detail["bound"] = intent.bound
+    if isinstance(outcome, Approved) and outcome.cut is not None:
+        detail["wanted"] = str(outcome.cut.wanted)
     return detail | {"why": outcome.detail} if isinstance(outcome, Refused) else detail
 
 

@@ -16,7 +16,13 @@ from core.results import BacktestResult, DataRange, RunSpec, TradeRecord
 
 def run_document(results: Iterable[BacktestResult]) -> dict[str, Any]:
     """Return `{"runs": […]}`; times ms UTC, rates as fractions, None where there is nothing to compute."""
-    return {"runs": [run_entry(r.spec, r.data, r.summary, r.records) for r in results]}
+    return {
+        "runs": [
+            run_entry(r.spec, r.data, r.summary, r.records)
+            | {"entries": {"bound_by": dict(r.bounds), "refused": dict(r.refusals)}}
+            for r in results
+        ]
+    }
 
 
 def stored_document(run: StoredRun) -> dict[str, Any]:

@@ -8,19 +8,21 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from core.account_values import Snapshot
+from core.domain import LOT
 from core.figures import money
-from core.money import decimal_of, minus, percent_of, plus
+from core.money import NOTHING, affordable, decimal_of, float_below, minus, percent_of, to_step
 from core.orders import Intent, RefusalReason
 from core.symbols import is_same_money, pair_of
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What an account may risk, besides the risk per trade and the daily loss; None for no limit.
+    """What an account may risk, besides the daily loss; None for no limit.
 
     Names and units are those of the settings' section `risk`.
     """
 
+    max_risk_per_trade: float | None = None
     max_drawdown_pct: float | None = None
     max_exposure_pct: float | None = None
     max_symbol_exposure_pct: float | None = None
@@ -46,9 +48,12 @@ class Market(NamedTuple):
     min_amount: Decimal | None = None
     min_notional: Decimal | None = None
     """Quote units."""
+    is_spot: bool = False
+    """Whether only what is owned can be sold, whatever the settings say."""
 
 
 ANY_MARKET = Market()
+_LOT = Decimal(LOT)
 
 
 class Entry(NamedTuple):
@@ -56,8 +61,8 @@ class Entry(NamedTuple):
 
     intent: Intent
     notional: Decimal
-    reserve: Decimal
-    """What it binds, costs included, quote units."""
+    rate: Decimal
+    """What a quote unit of it binds, costs included."""
     account: Snapshot
     mark: float
     """Last known price of the symbol."""
@@ -69,10 +74,11 @@ Check = Callable[[Entry, Limits], str | None]
 
 
 def short(entry: Entry, limits: Limits) -> str | None:
-    """Refuse to sell what is not owned, unless the settings allow it."""
-    if entry.intent.side == "buy" or limits.allow_short:
+    """Refuse to sell what is not owned, unless market and settings allow it."""
+    if entry.intent.side == "buy" or (limits.allow_short and not entry.market.is_spot):
         return None
-    return "a short was wanted; on a spot market only what is owned can be sold"
+    why = "this is a spot market" if limits.allow_short else "risk.allow_short is false"
+    return f"a short was wanted, {why}: only what is owned can be sold"
 
 
 def lot(entry: Entry, limits: Limits) -> str | None:  # noqa: ARG001 - all checks are called alike
@@ -80,15 +86,15 @@ def lot(entry: Entry, limits: Limits) -> str | None:  # noqa: ARG001 - all check
     amount, least = entry.intent.amount, entry.market.min_amount
     if amount > 0 and (least is None or amount >= least):
         return None
-    return f"{amount:f} wanted after rounding down, the smallest order is {least or entry.market.step}"
+    return f"{amount:f} after rounding down, the smallest order is {least or entry.market.step or _LOT:f}"
 
 
 def min_notional(entry: Entry, limits: Limits) -> str | None:
     """Refuse an order smaller than the market or the settings allow."""
     quote = pair_of(entry.intent.symbol).quote
     counts = limits.min_notional is not None and is_same_money(quote, limits.min_notional_currency)
-    own = decimal_of(limits.min_notional or 0.0) if counts else Decimal(0)
-    least = max(own, entry.market.min_notional or Decimal(0))
+    own = decimal_of(limits.min_notional or 0.0) if counts else NOTHING
+    least = max(own, entry.market.min_notional or NOTHING)
     if entry.notional >= least:
         return None
     return f"{money(entry.notional, quote)} wanted, the smallest is {money(least, quote)}"
@@ -113,66 +119,77 @@ def positions(entry: Entry, limits: Limits) -> str | None:
     return f"{len(held)} positions are open or asked for, allowed are {most}"
 
 
-def exposure(entry: Entry, limits: Limits) -> str | None:
-    """Refuse more notional than allowed in all."""
-    return _beyond(entry, entry.account.exposure, limits.max_exposure_pct, "the account")
+Room = Callable[[Entry, Limits], Decimal | None]
+"""Returns the most notional, in quote units, that a limit leaves for an entry; None without a limit."""
 
 
-def symbol_exposure(entry: Entry, limits: Limits) -> str | None:
-    """Refuse more notional than allowed in one symbol."""
-    symbol = entry.intent.symbol
-    held = entry.account.by_symbol.get(symbol, Decimal(0))
-    return _beyond(entry, held, limits.max_symbol_exposure_pct, symbol)
+def exposure(entry: Entry, limits: Limits) -> Decimal | None:
+    """Return what is left of the notional allowed in all."""
+    return _left(limits.max_exposure_pct, entry, entry.account.exposure)
 
 
-def strategy_exposure(entry: Entry, limits: Limits) -> str | None:
-    """Refuse more notional than allowed for one strategy."""
-    name = entry.intent.strategy
-    held = entry.account.by_strategy.get(name, Decimal(0))
-    return _beyond(entry, held, limits.max_strategy_exposure_pct, name)
+def symbol_exposure(entry: Entry, limits: Limits) -> Decimal | None:
+    """Return what is left of the notional allowed in one symbol."""
+    held = entry.account.by_symbol.get(entry.intent.symbol, NOTHING)
+    return _left(limits.max_symbol_exposure_pct, entry, held)
 
 
-def reserve(entry: Entry, limits: Limits) -> str | None:
-    """Refuse an order that would leave less cash free than is to be kept."""
+def strategy_exposure(entry: Entry, limits: Limits) -> Decimal | None:
+    """Return what is left of the notional allowed for one strategy."""
+    held = entry.account.by_strategy.get(entry.intent.strategy, NOTHING)
+    return _left(limits.max_strategy_exposure_pct, entry, held)
+
+
+def reserve(entry: Entry, limits: Limits) -> Decimal | None:
+    """Return what free cash pays, costs included, besides what is to be kept of it."""
     if limits.cash_reserve_pct is None:
         return None
     kept = percent_of(limits.cash_reserve_pct, entry.account.equity)
-    left = minus(entry.account.free_cash, entry.reserve)
-    if left >= kept:
-        return None
-    quote = pair_of(entry.intent.symbol).quote
-    return f"{money(left, quote)} would be left free, {money(kept, quote)} are to be kept"
+    return affordable(minus(entry.account.free_cash, kept), entry.rate)
 
 
-def cash(entry: Entry, limits: Limits) -> str | None:  # noqa: ARG001
-    """Refuse what free cash cannot pay, costs included."""
-    free = entry.account.free_cash
-    quote = pair_of(entry.intent.symbol).quote
-    if entry.reserve <= free:
-        return None
-    return f"{money(entry.reserve, quote)} wanted, {money(free, quote)} free"
+def cash(entry: Entry, limits: Limits) -> Decimal | None:  # noqa: ARG001
+    """Return what free cash pays, costs included."""
+    return affordable(entry.account.free_cash, entry.rate)
 
 
 CHECKS: tuple[tuple[RefusalReason, Check], ...] = (
     (RefusalReason.SHORT, short),
-    (RefusalReason.LOT, lot),
-    (RefusalReason.MIN_NOTIONAL, min_notional),
     (RefusalReason.PRICE_BAND, price_band),
     (RefusalReason.POSITIONS, positions),
+)
+"""Yes or no, in this order; the first that objects names the reason."""
+
+ROOMS: tuple[tuple[RefusalReason, Room], ...] = (
     (RefusalReason.EXPOSURE, exposure),
     (RefusalReason.SYMBOL_EXPOSURE, symbol_exposure),
     (RefusalReason.STRATEGY_EXPOSURE, strategy_exposure),
     (RefusalReason.RESERVE, reserve),
     (RefusalReason.CASH, cash),
 )
-"""In this order; the first that objects names the reason."""
+"""What cuts an entry to what it allows; the smallest room counts, the first of equal ones."""
+
+SMALLEST: tuple[tuple[RefusalReason, Check], ...] = (
+    (RefusalReason.LOT, lot),
+    (RefusalReason.MIN_NOTIONAL, min_notional),
+)
+"""What is left must be as large as this."""
 
 
-def _beyond(entry: Entry, held: Decimal, limit_pct: float | None, whose: str) -> str | None:
-    if limit_pct is None:
-        return None
-    wanted, most = plus(held, entry.notional), percent_of(limit_pct, entry.account.equity)
-    if wanted <= most:
-        return None
-    quote = pair_of(entry.intent.symbol).quote
-    return f"{money(wanted, quote)} for {whose} wanted with it, allowed are {money(most, quote)}"
+def cut_of(entry: Entry, limits: Limits) -> tuple[RefusalReason | None, Decimal]:
+    """Return the limit that cuts an entry, None for none, and how much they all allow of it, base units."""
+    amount, notional, limit = entry.intent.amount, entry.notional, None
+    for name, room in ROOMS:
+        most = room(entry, limits)
+        if most is not None and most < notional:
+            notional, limit = most, name
+    if limit is None:
+        return None, amount
+    allowed = affordable(max(notional, NOTHING), entry.intent.price)
+    step = entry.market.step
+    # Without a step of the market's own a multiple of the lot that a float holds, as sizes are anyway.
+    return limit, to_step(allowed, step) if step else float_below(to_step(allowed, _LOT))
+
+
+def _left(limit_pct: float | None, entry: Entry, held: Decimal) -> Decimal | None:
+    return None if limit_pct is None else minus(percent_of(limit_pct, entry.account.equity), held)

@@ -121,9 +121,13 @@ class RiskSettings(Section):
     default_risk_per_trade: Annotated[
         float, Field(gt=0, le=0.05, description="above 0 and at most 0.05 (a fraction: 0.01 is 1 %)")
     ]
-    """Equity lost when a stop is hit, as a fraction."""
+    """Equity lost when a stop is hit, as a fraction, for whoever names no risk of its own; no upper limit."""
     max_daily_loss_pct: Annotated[float, Field(ge=0.1, le=50, description="0.1 to 50 (percent: 3 is 3 %)")]
     """Percent of the day's first equity after which no trade is opened until the next UTC day."""
+    max_risk_per_trade: Annotated[
+        float | None, Field(gt=0, le=1, description="above 0 to 1 (a fraction: 0.02 is 2 %), or nothing")
+    ] = None
+    """The most equity that any strategy's entry may risk at its stop, as a fraction; none: its own rule."""
     max_drawdown_pct: _Percent = None
     """Percent below the highest equity at which no trade is opened until the breaker is reset."""
     max_exposure_pct: _Exposure = None
@@ -168,7 +172,7 @@ class RiskSettings(Section):
 
     @property
     def limits(self) -> Limits:
-        """The limits besides the risk per trade and the daily loss, as the risk manager takes them."""
+        """The limits besides the daily loss, as the risk manager takes them."""
         return Limits(**{limit.name: getattr(self, limit.name) for limit in fields(Limits)})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from core.backtester import simulate
 from core.domain import Bars, Costs, Series
 from core.errors import UsageError
+from core.fast_backtester import simulate_fast
 from core.lots import Trade
 from core.money import total
 from core.orders import Executed
@@ -20,12 +22,15 @@ from core.results import BacktestResult, RunSpec
 from core.risk.limits import Limits
 from core.risk_manager import RiskManager
 from core.session import Step
+from core.settings import load_settings
+from scripts.replay_command import risk_of
 from strategies.registry import REGISTRY, Strategy, load_strategy
 from tests.lively import LIVELY, strategy_for
 from tests.markets import random_bars
 from tests.scripted import SCRIPTED
 from tests.tiers import statistics, tries
 
+ROOT = Path(__file__).parents[2]
 FOUR = ("TREND_EMA", "MR_BB", "SQZ_BO", "GRID_LR")
 SYMBOL, OTHER, TIMEFRAME = "BTC/USDT", "ETH/USDT", "1h"
 COSTS = (Costs(0.0, 0.0), Costs(0.001, 0.0), Costs(0.0007, 0.0004))
@@ -77,6 +82,7 @@ def assert_equal(run: Replay, result: BacktestResult, bars: Bars) -> None:
     assert np.array_equal(run.equity, result.equity)
     counted = run.refusals.get(result.spec.strategy, Counter())
     assert {reason: n for reason, n in counted.items() if reason != "expired"} == result.refusals
+    assert run.bounds.get(result.spec.strategy, {}) == result.bounds
 
 
 @statistics
@@ -211,3 +217,34 @@ def test_a_replay_fills_no_more_than_a_share_of_each_bar_s_volume() -> None:
     assert len(trades) > 5
     assert all(float(trade.amount) <= most[trade.entry_time] for trade in trades)
     assert any(float(trade.amount) == most[trade.entry_time] for trade in trades)
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_with_shipped_settings_each_strategy_makes_its_backtest_until_a_breaker_trips(name: str) -> None:
+    settings, compared = load_settings(ROOT / "config", {}), 0
+    for seed in (0, 2, 4):
+        bars, spec = wild_bars(seed, 500), spec_of(name, seed, **LIVELY.get(name, {}))
+        strategy = strategy_for(name, bars)
+        result = simulate_fast(bars, spec, strategy)
+        feed = Feed(name, strategy, spec.params, SYMBOL, TIMEFRAME, bars)
+        run = replay([feed], Account(spec.cash, spec.costs, risk_of(settings, spec.costs)))
+        trip = run.trips[0][1].time if run.trips else int(bars.ts[-1]) + 1
+        made = [one for one in replayed(run.trades[name], bars) if one[3] < trip]
+        assert made == [one for one in backtested(result) if one[3] < trip]
+        assert name not in run.cuts
+        assert set(run.refusals.get(name, {})) <= set(result.refusals) | {"expired", "daily_loss", "drawdown"}
+        compared += len(made)
+    assert compared > 10
+
+
+def test_a_limit_cuts_what_a_backtest_enters_and_says_so() -> None:
+    bars, spec = wild_bars(2, 500), spec_of("TREND_EMA", 2, atr_stop_mult=0.3)
+    risk = RiskManager(0.01, None, Limits(max_symbol_exposure_pct=50, allow_short=True), spec.costs)
+    feed = Feed("ONE", load_strategy("TREND_EMA"), spec.params, SYMBOL, TIMEFRAME, bars)
+    run = replay([feed], Account(spec.cash, spec.costs, risk))
+    expected = simulate_fast(bars, spec, load_strategy("TREND_EMA"))
+    assert len(run.trades["ONE"]) == len(expected.records) > 5
+    assert run.cuts["ONE"]["symbol_exposure"] == run.bounds["ONE"]["symbol_exposure"] > 5
+    for trade in run.trades["ONE"]:
+        decided = trade.entry_bar - 1
+        assert float(trade.amount) * float(bars.close[decided]) <= 0.5 * run.equity[decided]

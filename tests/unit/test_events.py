@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from core.domain import Bar
 from core.live.event_log import KEPT, EventLog
 from core.live.events import Event, events_of, text_of
 from core.lots import Trade
-from core.orders import Approved, Executed, Fill, Intent, Purpose, RefusalReason, Refused
+from core.orders import Approved, Cut, Executed, Fill, Intent, Purpose, RefusalReason, Refused
 from core.risk.breakers import Trip
 from core.session import Step
 
@@ -75,6 +76,21 @@ def test_a_step_is_told_in_the_order_in_which_it_happened() -> None:
         "breaker daily_loss tripped: 3.1 % lost today",
         "equity 10,005.00",
     ]
+
+
+def test_an_entry_that_a_limit_cut_says_so_and_what_was_wanted() -> None:
+    whole = Approved(replace(INTENT, bound="risk"))
+    cut = Approved(
+        replace(INTENT, bound="symbol_exposure"), Decimal(50), Cut(RefusalReason.SYMBOL_EXPOSURE, Decimal(2))
+    )
+    told = list(events_of(Step(NOON, 1.0, outcomes=(whole, cut))))
+    assert [(event["event"], event["bound"]) for event in told] == [
+        ("order", "risk"),
+        ("cut", "symbol_exposure"),
+    ]
+    assert text_of(told[1]) == (
+        "TREND_EMA BTC/USDT entry: buy 0.5 ordered (entry), cut from 2 by symbol_exposure"
+    )
 
 
 def test_a_step_without_new_bars_says_nothing_of_equity() -> None:

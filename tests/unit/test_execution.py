@@ -57,13 +57,28 @@ def test_an_entry_is_sized_named_and_paid_for() -> None:
     assert made.portfolio.reserved == 1_000
 
 
-def test_the_accounts_risk_per_trade_caps_the_strategys() -> None:
-    made = executor(risk=RiskManager(0.005, None, costs=FREE))
-    (approved,) = order(made, enter(1.0, 90.0))
-    assert approved.intent.amount == 5
-    tiny = executor(risk=RiskManager(1e-9, None, costs=FREE))
-    (refused,) = order(tiny, enter(1.0, 90.0))
-    assert (refused.reason, refused.intent.amount) == (RefusalReason.LOT, 0)
+def test_the_accounts_default_risk_caps_nobody_and_its_greatest_risk_does() -> None:
+    for limits, amount in ((Limits(), 10), (Limits(max_risk_per_trade=0.005), 5)):
+        made = executor(risk=RiskManager(0.001, None, limits, costs=FREE))
+        (approved,) = order(made, enter(1.0, 90.0))
+        assert (approved.intent.amount, approved.intent.bound) == (amount, "risk")
+
+
+def test_an_entry_says_what_bound_its_size() -> None:
+    (exposed,) = order(executor(), enter(1.0))
+    assert (exposed.intent.bound, exposed.cut) == ("exposure", None)
+    made = executor(risk=RiskManager(1.0, None, Limits(max_symbol_exposure_pct=50), FREE))
+    (cut,) = order(made, enter(1.0))
+    assert (cut.intent.amount, cut.intent.bound, cut.cut) == (50, "symbol_exposure", ("symbol_exposure", 95))
+    assert made.portfolio.reserved == 5_000
+
+
+def test_what_moves_with_what_is_held_binds_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    for kept, fit, bound in ((0.5, 1.0, "correlation"), (0.5, 0.4, "regime"), (1.0, 1.0, "exposure")):
+        made = executor()
+        monkeypatch.setattr(made.risk, "part_kept", lambda *_, kept=kept: kept)
+        (approved,) = order(made, enter(1.0), moment=MOMENT._replace(fit=fit))
+        assert approved.intent.bound == bound
 
 
 def test_the_same_decision_seen_twice_is_one_order() -> None:
@@ -156,7 +171,7 @@ def test_a_ladder_orders_rung_by_rung() -> None:
 
 
 def test_what_risk_refuses_is_not_handed_over() -> None:
-    made = executor(risk=RiskManager(1.0, None, Limits(max_exposure_pct=1.0), FREE))
+    made = executor(risk=RiskManager(1.0, None, Limits(max_exposure_pct=1e-9), FREE))
     (refused,) = order(made, enter(1.0))
     assert isinstance(refused, Refused)
     assert refused.reason is RefusalReason.EXPOSURE

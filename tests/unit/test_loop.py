@@ -18,6 +18,7 @@ from core.live.loop import LATEST, TICK, Command, Decided, Loop
 from core.live.snapshot import restore
 from core.paper_gateway import PaperGateway
 from core.portfolio import Portfolio
+from core.risk.limits import Limits
 from core.risk_manager import RiskManager, wide_open
 from core.session import LiveDecider, Session, Step
 from db.journal import Journal, memory_journal
@@ -27,6 +28,7 @@ from tests.scripted import SCRIPTED
 
 BTC = Series("x", "BTC/USDT", "1h")
 ETH = Series("x", "ETH/USDT", "1h")
+FREE = Costs(0.0, 0.0)
 
 
 class Memory:
@@ -500,4 +502,21 @@ def test_what_becomes_of_an_older_order_is_no_decision_of_this_bar() -> None:
     assert [(one.bar_ts, one.outcome) for one in world.memory.decided] == [
         (world.ts[3], "approved"),
         (world.ts[4], "approved"),
+    ]
+
+
+def test_an_entry_that_a_limit_cut_is_kept_with_what_was_wanted_and_counted() -> None:
+    limits = Limits(max_symbol_exposure_pct=5, max_risk_per_trade=0.005)
+    world = World({3: 1.0}, RiskManager(0.01, None, limits, FREE))
+    world.at(2)
+    world.at(3)
+    (one,) = world.memory.decided
+    assert (one.outcome, one.detail["bound"]) == ("approved", "symbol_exposure")
+    assert float(one.detail["amount"]) < float(one.detail["wanted"])
+    status = world.loop.status(START + 4 * HOUR)
+    assert status["cuts"] == {"SCRIPTED by symbol_exposure": 1}
+    assert [line.split(":")[0] for line in status["limits"]] == [
+        "risk.max_risk_per_trade",
+        "SCRIPTED asks for 1 % of equity at risk and gets 0.5 %",
+        "SCRIPTED may hold 95 % of equity, risk.max_symbol_exposure_pct leaves 5 %",
     ]

@@ -335,3 +335,33 @@ def test_exact_money() -> None:
     assert to_step(D("1.239"), D("0.01")) == D("1.23")
     assert to_step(D("1.239"), None) == D("1.239")
     assert str(total([D(10**30), D("1e-30")])) == "1" + 30 * "0" + "." + 29 * "0" + "1"
+
+
+def test_the_side_of_a_symbol_is_that_of_the_amounts_not_of_their_number() -> None:
+    portfolio = Portfolio(100_000)
+    for name, side, amount in (("A", "buy", 1), ("B", "sell", 50), ("C", "buy", 1)):
+        entry = intent(strategy=name, side=side, amount=D(amount))
+        portfolio.book(entry, fill_of(entry))
+    assert portfolio.sides() == {SYMBOL: -1}
+    asked = intent(strategy="D", amount=D(48))
+    portfolio.reserve(Approved(asked, D(4_800)))
+    assert portfolio.sides() == {SYMBOL: 0}
+    portfolio.reserve(Approved(intent(strategy="E", symbol=OTHER, side="sell"), D(100)))
+    assert portfolio.sides() == {SYMBOL: 0, OTHER: -1}
+
+
+def test_a_cheap_coins_books_close_without_a_rest() -> None:
+    # 30 and more digits: Python's own context would leave 5E-19 behind.
+    amounts = D("6234567890.12345678901234567891"), D("3117283945.0617283945061728394")
+    portfolio, entry = Portfolio(10_000), intent(amount=amounts[0], price=D("0.0000015"))
+    portfolio.book(entry, fill_of(entry, "0.0000015"))
+    for number, amount in enumerate((amounts[1], None)):
+        (lot,) = portfolio.lots("A", SYMBOL)
+        leaving = exit_of(entry, amount=amount or lot.amount, leg=f"lot-{lot.id}", bar=entry.bar + number)
+        portfolio.reserve(Approved(leaving))
+        assert portfolio.closing("A", SYMBOL, lot) == leaving.amount
+        portfolio.book(leaving, fill_of(leaving, "0.0000016"))
+        portfolio.release(leaving.key)
+    assert not portfolio.lots("A", SYMBOL)
+    assert portfolio.amount(SYMBOL) == 0
+    assert balanced(portfolio)

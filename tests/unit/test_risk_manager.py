@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import fields, replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from core.account_values import Snapshot
-from core.domain import Costs
+from core.domain import LOT, Costs
 from core.errors import UsageError
 from core.orders import Approved, Purpose, RefusalReason, Refused, Side
 from core.risk.breakers import DAY, RiskState
@@ -21,6 +22,7 @@ from tests.account_help import SYMBOL, D, exit_of, intent, snapshot
 from tests.markets import HOUR, START
 
 NOW = START + HOUR
+FREE = Costs(0.0, 0.0)
 BUSY = snapshot(
     free_cash=D(5_000),
     exposure=D(5_000),
@@ -45,7 +47,7 @@ TIGHT: dict[str, tuple[object, object, RefusalReason, dict[str, Any]]] = {
     "price_band_pct": (0.1, 100, RefusalReason.PRICE_BAND, {"mark": 99.0}),
     "allow_short": (False, True, RefusalReason.SHORT, {"side": "sell"}),
 }
-SIZING = {"default_risk_per_trade", "correlation_cut", "correlation_bars"}
+SIZING = {"default_risk_per_trade", "max_risk_per_trade", "correlation_cut", "correlation_bars"}
 """Cut sizes instead of refusing; tests/unit/test_execution.py and test_correlation.py."""
 UNITS = {"min_notional_currency"}
 """Say what another limit counts in."""
@@ -127,8 +129,12 @@ def test_amounts_are_rounded_down_to_the_step_and_checked_against_the_market() -
 
 def test_open_orders_count_as_if_they_were_filled() -> None:
     risk = RiskManager(limits=Limits(max_exposure_pct=50.9))
-    assert isinstance(risk.approve(intent(), BUSY, 100.0, NOW), Refused)
-    assert isinstance(risk.approve(intent(amount=D("0.9")), BUSY, 100.0, NOW), Approved)
+    cut = risk.approve(intent(), BUSY, 100.0, NOW)
+    assert isinstance(cut, Approved)
+    assert cut.intent.amount == Decimal(math.floor(0.9 / LOT) * LOT)
+    whole = risk.approve(intent(amount=D("0.9")), BUSY, 100.0, NOW)
+    assert isinstance(whole, Approved)
+    assert whole.cut is None
 
 
 def test_adding_to_a_position_is_no_new_position() -> None:
@@ -137,9 +143,55 @@ def test_adding_to_a_position_is_no_new_position() -> None:
 
 
 def test_cash_that_is_not_free_pays_nothing() -> None:
-    refused = wide_open().approve(intent(amount=D(51)), BUSY, 100.0, NOW)
+    cut = wide_open().approve(intent(amount=D(51)), BUSY, 100.0, NOW)
+    assert isinstance(cut, Approved)
+    assert cut.cut == (RefusalReason.CASH, D(51))
+    assert D("4999.9998") < cut.reserve <= 5_000
+    poor = BUSY._replace(free_cash=D(-1))
+    refused = wide_open().approve(intent(amount=D(51)), poor, 100.0, NOW)
     assert isinstance(refused, Refused)
-    assert (refused.reason, refused.detail) == (RefusalReason.CASH, "5,105.10 wanted, 5,000.00 free")
+    lot = "0.00000095367431640625"
+    assert (refused.reason, refused.detail) == (
+        RefusalReason.CASH,
+        f"cut to what it allows: 0 after rounding down, the smallest order is {lot}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason", "notional"),
+    [
+        (Limits(max_exposure_pct=60), RefusalReason.EXPOSURE, 1_000),
+        (Limits(max_symbol_exposure_pct=55), RefusalReason.SYMBOL_EXPOSURE, 500),
+        (Limits(max_strategy_exposure_pct=52, max_exposure_pct=60), RefusalReason.STRATEGY_EXPOSURE, 200),
+        (Limits(cash_reserve_pct=30), RefusalReason.RESERVE, 2_000),
+        (Limits(), RefusalReason.CASH, 5_000),
+    ],
+)
+def test_a_limit_cuts_an_entry_to_what_it_allows(
+    limits: Limits, reason: RefusalReason, notional: int
+) -> None:
+    risk = RiskManager(0.01, None, limits, FREE, {SYMBOL: Market(step=D("0.001"))})
+    wanted = intent(amount=D("64.5"), bound="risk")
+    cut = risk.approve(wanted, BUSY, 100.0, NOW)
+    assert isinstance(cut, Approved)
+    assert cut.intent == replace(wanted, amount=D(notional) / 100, bound=reason.value)
+    assert (cut.cut, cut.reserve) == ((reason, D("64.5")), D(notional))
+
+
+def test_what_is_left_below_the_smallest_order_is_refused_by_the_limit_that_cut_it() -> None:
+    limits = Limits(max_exposure_pct=50.05, min_notional=10)
+    refused = RiskManager(limits=limits).approve(intent(), BUSY, 100.0, NOW)
+    assert isinstance(refused, Refused)
+    assert refused.intent == intent()
+    assert refused.reason is RefusalReason.EXPOSURE
+    assert refused.detail == "cut to what it allows: 5.00 wanted, the smallest is 10.00"
+
+
+def test_a_short_binds_what_the_fill_model_says() -> None:
+    risk = RiskManager(limits=Limits(allow_short=True), costs=Costs(0.001, 0.0005))
+    approved = risk.approve(intent(side="sell"), snapshot(), 100.0, NOW)
+    assert isinstance(approved, Approved)
+    assert approved.reserve == D("100.05")
 
 
 @pytest.mark.parametrize("equity", [math.nan, math.inf])

@@ -26,6 +26,7 @@ SAMPLES = {
     "exchange.base_url": "http://127.0.0.1:8090",
     "db.url": "sqlite:///other.db",
     "risk.default_risk_per_trade": "2e-2",
+    "risk.max_risk_per_trade": "0.02",
     "risk.max_daily_loss_pct": "2",
     "risk.max_drawdown_pct": "12.5",
     "risk.max_exposure_pct": "90",

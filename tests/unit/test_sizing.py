@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain import LOT, NAN, Costs, Refusal, enter
+from core.domain import LOT, NAN, Bound, Costs, Decision, Refusal, enter
 from core.sizing import (
     KELLY_FLOOR,
     Account,
@@ -24,7 +24,7 @@ FREE = Costs(commission=0.0, spread=0.0)
 
 def test_the_size_risks_the_stated_part_of_equity() -> None:
     sized = size_entry(enter(1.0, 90.0, 120.0), 100.0, RICH, Sizing(0.01, 0.95, 1.0), FREE)
-    assert sized == (10.0, Refusal.NONE)
+    assert sized == (10.0, Refusal.NONE, Bound.RISK)
 
 
 def test_with_a_lot_of_one_the_size_is_the_specification_s_floor() -> None:
@@ -34,7 +34,7 @@ def test_with_a_lot_of_one_the_size_is_the_specification_s_floor() -> None:
 
 def test_a_short_is_sized_by_the_distance_to_its_stop_above() -> None:
     sized = size_entry(enter(-1.0, 105.0, 80.0), 100.0, RICH, Sizing(0.01, 0.95, 1.0), FREE)
-    assert sized == (20.0, Refusal.NONE)
+    assert sized == (20.0, Refusal.NONE, Bound.RISK)
 
 
 def test_a_tight_stop_is_capped_by_what_cash_can_pay_costs_included() -> None:
@@ -75,7 +75,11 @@ def test_bitcoin_can_be_traded_on_a_small_account() -> None:
     ],
 )
 def test_stop_and_take_must_enclose_the_price(side: float, stop: float, take: float) -> None:
-    assert size_entry(enter(side, stop, take), 100.0, RICH, Sizing(), FREE) == (0.0, Refusal.BRACKET)
+    assert size_entry(enter(side, stop, take), 100.0, RICH, Sizing(), FREE) == (
+        0.0,
+        Refusal.BRACKET,
+        Bound.NONE,
+    )
 
 
 def test_the_spread_counts_when_the_take_is_checked() -> None:
@@ -86,7 +90,7 @@ def test_the_spread_counts_when_the_take_is_checked() -> None:
 
 def test_a_size_below_one_lot_is_refused() -> None:
     tiny = Account(equity=10.0, cash=10.0)
-    assert size_entry(enter(1.0, 50.0), 100.0, tiny, Sizing(lot=1.0), FREE) == (0.0, Refusal.LOT)
+    assert size_entry(enter(1.0, 50.0), 100.0, tiny, Sizing(lot=1.0), FREE) == (0.0, Refusal.LOT, Bound.NONE)
 
 
 def test_a_volatility_target_holds_a_share_of_equity() -> None:
@@ -106,7 +110,7 @@ def test_a_regime_that_does_not_fit_cuts_the_size() -> None:
 @pytest.mark.parametrize("measured", [(NAN, 1.0), (0.5, NAN), (-1.0, 1.0)])
 def test_nothing_is_entered_while_a_measure_is_unknown(measured: tuple[float, float]) -> None:
     sizing = at_close(Sizing(vol_target=0.15), *measured)
-    assert size_entry(enter(1.0), 100.0, RICH, sizing, FREE) == (0.0, Refusal.LOT)
+    assert size_entry(enter(1.0), 100.0, RICH, sizing, FREE) == (0.0, Refusal.LOT, Bound.NONE)
 
 
 KELLY = Sizing(0.01, 0.95, 1.0, kelly_cap=0.05, kelly_trades=10.0)
@@ -175,9 +179,31 @@ def test_a_size_is_whole_lots_and_never_costs_or_risks_more_than_allowed(
 ) -> None:
     account = Account(equity, equity * cash_part)
     stop = close * (1 - side * distance)
-    units, refusal = size_entry(enter(side, stop), close, account, sizing, costs)
-    assert (units > 0) == (refusal == Refusal.NONE)
+    units, refusal, bound = size_entry(enter(side, stop), close, account, sizing, costs)
+    assert (units > 0) == (refusal == Refusal.NONE) == (bound != Bound.NONE)
     assert units / LOT == math.floor(units / LOT)
     unit_cost = close * (1 + side * costs.spread) + close * costs.commission
     assert units * unit_cost <= sizing.max_exposure * account.cash * (1 + 1e-12)
     assert units * abs(close - stop) <= sizing.risk_per_trade * equity * (1 + 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("want", "account", "sizing", "bound"),
+    [
+        (enter(1.0, 90.0), RICH, Sizing(lot=1.0), Bound.RISK),
+        (enter(1.0, 99.9), RICH, Sizing(lot=1.0), Bound.EXPOSURE),
+        (enter(1.0), RICH, Sizing(lot=1.0), Bound.EXPOSURE),
+        (enter(1.0), Account(10_000.0, 4_000.0), Sizing(lot=1.0), Bound.CASH),
+        (enter(1.0, 90.0), Account(10_000.0, 500.0), Sizing(lot=1.0), Bound.CASH),
+        (enter(1.0, 90.0), Account(1e4, 1e4, 6.0, 4.0, 12.0, 4.0), KELLY, Bound.KELLY),
+        (enter(1.0, 90.0), Account(1e4, 1e4, 5.0, 4.0, 10.0, 4.0), KELLY, Bound.RISK),
+        (enter(1.0), RICH, at_close(Sizing(lot=1.0, vol_target=0.15), 0.6, 1.0), Bound.VOLATILITY),
+        (enter(1.0), RICH, at_close(Sizing(lot=1.0, vol_target=0.15), 0.1, 1.0), Bound.EXPOSURE),
+        (enter(1.0, 90.0), RICH, at_close(Sizing(lot=1.0), 1.0, 0.5), Bound.REGIME),
+        (enter(1.0, 110.0), RICH, Sizing(lot=1.0), Bound.NONE),
+    ],
+)
+def test_a_size_says_what_kept_it_from_being_larger(
+    want: Decision, account: Account, sizing: Sizing, bound: Bound
+) -> None:
+    assert size_entry(want, 100.0, account, sizing, FREE).bound == bound

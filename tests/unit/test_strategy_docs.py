@@ -112,4 +112,5 @@ def test_a_chart_is_made_of_the_demo_s_candles(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(make_docs, "BARS", 400)
     text = make_docs.chart("TREND_EMA", make_docs.shipped_settings())
     assert "TREND_EMA on binanceus-synthetic BTC/USDT 4h" in text
+    assert "bound by: risk" in text or "bound by: exposure" in text
     assert "2025-12-31" in text or "2025-1" in text

@@ -1,0 +1,72 @@
+"""What an account's limits mean for its strategies, for a person: said at start and in the status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from core.risk.limits import Limits, Market
+from core.sizing import Sizing
+from core.symbols import is_same_money
+
+
+def notes(
+    limits: Limits,
+    sizings: Mapping[str, Sizing],
+    markets: Mapping[str, Market],
+    equity: float,
+    quote: str = "USDT",
+) -> list[str]:
+    """Return which limits cut which strategies' entries, and which leave no room for any at this equity.
+
+    `quote` is the currency that the account counts in.
+    """
+    counts = is_same_money(quote, limits.min_notional_currency)
+    least = [float(market.min_notional or 0) for market in markets.values()]
+    smallest = max([limits.min_notional or 0.0 if counts else 0.0, *least])
+    return [*_risk(limits, sizings), *_cuts(limits, sizings), *_never(limits, smallest, equity)]
+
+
+def _risk(limits: Limits, sizings: Mapping[str, Sizing]) -> Iterator[str]:
+    most = limits.max_risk_per_trade
+    if most is None:
+        return
+    yield f"risk.max_risk_per_trade: no entry risks more than {100 * most:g} % of equity at its stop"
+    for name, sizing in sizings.items():
+        wanted = max(sizing.risk_per_trade, sizing.kelly_cap)
+        if wanted > most:
+            yield f"{name} asks for {100 * wanted:g} % of equity at risk and gets {100 * most:g} %"
+
+
+def _cuts(limits: Limits, sizings: Mapping[str, Sizing]) -> Iterator[str]:
+    key, most = min(_rooms(limits).items(), key=lambda room: room[1])
+    for name, sizing in sizings.items():
+        if 100 * sizing.max_exposure > most:
+            yield (
+                f"{name} may hold {100 * sizing.max_exposure:g} % of equity, risk.{key} leaves {most:g} %: "
+                "larger entries are cut"
+            )
+
+
+def _never(limits: Limits, smallest: float, equity: float) -> Iterator[str]:
+    """Yield the limits that leave less than the smallest order, whatever is decided."""
+    for key, most in _rooms(limits).items():
+        room = most / 100 * equity
+        if room <= 0 or room < smallest:
+            named = "" if key == "equity" else f", risk.{key} leaves {most:g} % of it, {room:,.8g}"
+            yield (
+                f"equity is {equity:,.8g}{named}; the smallest order is {smallest:,.8g}: "
+                "nothing can be entered"
+            )
+
+
+def _rooms(limits: Limits) -> dict[str, float]:
+    """Return the percent of equity that each limit leaves an empty account."""
+    reserve = limits.cash_reserve_pct or 0.0
+    rooms = {
+        "max_exposure_pct": limits.max_exposure_pct,
+        "max_symbol_exposure_pct": limits.max_symbol_exposure_pct,
+        "max_strategy_exposure_pct": limits.max_strategy_exposure_pct,
+        "cash_reserve_pct": 100.0 - reserve if reserve else None,
+        "equity": 100.0,
+    }
+    return {key: most for key, most in rooms.items() if most is not None}

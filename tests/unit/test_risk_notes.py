@@ -1,0 +1,53 @@
+"""What a person is told of an account's limits before anything is traded."""
+
+from __future__ import annotations
+
+from core.risk.limits import Limits, Market
+from core.risk.notes import notes
+from core.sizing import Sizing
+from tests.account_help import SYMBOL, D
+
+USUAL = {"TREND_EMA": Sizing(0.01, 0.95), "HIGH_RISK": Sizing(0.03, 0.95)}
+
+
+def test_limits_that_bind_nobody_are_not_mentioned() -> None:
+    limits = Limits(max_exposure_pct=100, max_symbol_exposure_pct=95, cash_reserve_pct=0, min_notional=10)
+    assert notes(limits, USUAL, {SYMBOL: Market(min_notional=D(5))}, 10_000.0) == []
+    assert notes(Limits(), USUAL, {}, 10_000.0) == []
+
+
+def test_a_cap_of_the_risk_names_whom_it_binds() -> None:
+    assert notes(Limits(max_risk_per_trade=0.02), USUAL, {}, 10_000.0) == [
+        "risk.max_risk_per_trade: no entry risks more than 2 % of equity at its stop",
+        "HIGH_RISK asks for 3 % of equity at risk and gets 2 %",
+    ]
+    kelly = {"K": Sizing(0.01, 0.95, kelly_cap=0.05)}
+    assert notes(Limits(max_risk_per_trade=0.02), kelly, {}, 1.0)[1:] == [
+        "K asks for 5 % of equity at risk and gets 2 %"
+    ]
+
+
+def test_the_tightest_limit_below_a_strategys_exposure_is_named() -> None:
+    limits = Limits(max_exposure_pct=90, max_symbol_exposure_pct=80)
+    assert notes(limits, {"A": Sizing(), "B": Sizing(max_exposure=0.5)}, {}, 1_000.0) == [
+        "A may hold 95 % of equity, risk.max_symbol_exposure_pct leaves 80 %: larger entries are cut"
+    ]
+    assert "risk.cash_reserve_pct leaves 90 %" in notes(Limits(cash_reserve_pct=10), USUAL, {}, 1e4)[0]
+
+
+def test_what_can_never_be_met_is_said() -> None:
+    limits = Limits(max_symbol_exposure_pct=0.05, min_notional=10)
+    assert notes(limits, {}, {}, 10_000.0) == [
+        "equity is 10,000, risk.max_symbol_exposure_pct leaves 0.05 % of it, 5; the smallest order is 10: "
+        "nothing can be entered"
+    ]
+    assert notes(Limits(), {}, {SYMBOL: Market(min_notional=D(10))}, 9.5) == [
+        "equity is 9.5; the smallest order is 10: nothing can be entered"
+    ]
+    assert "nothing can be entered" in notes(Limits(cash_reserve_pct=100), {}, {}, 1e4)[0]
+
+
+def test_a_smallest_order_in_another_currency_is_not_compared() -> None:
+    limits = Limits(min_notional=10, min_notional_currency="USD")
+    assert notes(limits, {}, {}, 0.5, "BTC") == []
+    assert notes(limits, {}, {}, 0.5, "USDT") != []
