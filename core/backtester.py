@@ -32,6 +32,7 @@ from strategies.base import BaseStrategy
 from strategies.pairing import bind
 from strategies.registry import Strategy, canonical_name, load_strategy
 from strategies.rule import check_enough_bars, warm_up
+from strategies.rule_check import checked_columns
 
 ENGINE = f"backtesting.py {backtesting_version}"
 
@@ -66,7 +67,7 @@ def run_backtest(
 def simulate(bars: Bars, spec: RunSpec, strategy: Strategy, data: DataRange | None = None) -> BacktestResult:
     """Run a strategy that is at hand; otherwise as run_backtest."""
     params, given = strategy.rule.make_params(spec.params), strategy.rule.complete(spec.params)
-    check_enough_bars(bars, strategy.rule, params, warm_up(strategy.rule.columns(bars, params)))
+    check_enough_bars(bars, strategy.rule, params, warm_up(checked_columns(strategy.rule, bars, params)))
     candles = prepare_ohlcv_for_backtesting(frame_from_bars(bars))
     backtest = FractionalBacktest(
         candles,

@@ -17,6 +17,7 @@ from core.trade_table import trades_table
 from strategies.pairing import bind
 from strategies.registry import Strategy, load_strategy
 from strategies.rule import check_enough_bars, warm_up
+from strategies.rule_check import checked_columns
 
 ENGINE = f"fast ({COMPILER})"
 
@@ -34,7 +35,7 @@ def simulate_fast(
     """Run a strategy that is at hand, compiled. Raises NoDataError, UsageError."""
     rule = strategy.rule
     params = rule.make_params(spec.params)
-    columns = rule.columns(bars, params)
+    columns = checked_columns(rule, bars, params)
     first = warm_up(columns)
     check_enough_bars(bars, rule, params, first)
     choices = rule.make_choices(spec.params)

@@ -31,6 +31,7 @@ from core.session import Decided, Decider, LiveDecider, Session, Step
 from core.sizing import PLAIN, Choices
 from core.utils import timeframe_ms
 from strategies.rule import StrategyRule, first_decision
+from strategies.rule_check import checked_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -91,7 +92,7 @@ class ColumnsDecider:
     """A rule deciding from columns of all bars, one bar after the other."""
 
     def __init__(self, rule: StrategyRule, params: Any, bars: Bars, choices: Choices = PLAIN) -> None:
-        columns = rule.columns(bars, params)
+        columns = checked_columns(rule, bars, params)
         self._decide, self._params = rule.decide, params
         rows = zip(*(column.tolist() for column in columns), strict=True)
         self._rows = [type(columns)._make(row) for row in rows]

@@ -25,10 +25,10 @@ KIND = f"{VERSION}+made."
 NO_NUMBERS = (
     *("core.errors", "core.version", "core.data_source", "core.sql_data_source", "core.ccxt_data_source"),
     *("core.exchange_client", "core.exchange", "core.column_cache", "core.backtest_persistence"),
-    *("strategies.registry", "db"),
+    *("strategies.registry", "strategies.rule_check", "strategies.rule_source", "db"),
 )
-"""Modules, and packages, that fetch candles, keep results, word errors and name strategies. What candles
-a run saw has a hash of its own."""
+"""Modules, and packages, that fetch candles, keep results, word errors, name and check strategies. The
+candles of a run have a hash of their own."""
 
 DISTRIBUTIONS = {"talib": "TA-Lib"}
 """Libraries that are not called as they are imported."""

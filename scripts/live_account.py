@@ -54,6 +54,7 @@ from scripts.live_output import say
 from scripts.replay_command import risk_of
 from strategies.pairing import Growing, bind
 from strategies.registry import load_strategy
+from strategies.rule_check import checked_columns
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 AGREE = 60.0
@@ -292,6 +293,7 @@ def warmed_up(
             newest = max(end, decided.get((other.symbol, other.timeframe), 0) + step)
             seen = world.read(other, end - deciding.window * step, newest)
             since.setdefault(other, _follow(session, partner, other, seen))
+        checked_columns(strategy.rule, bars, deciding.params)
         say(f"{member.strategy} on {series}: warmed up with {bars.close.size:,} candles")
     return since
 

@@ -37,6 +37,7 @@ from core.signal_meaning import sizing_of
 from core.sizing import PLAIN, Account, Sizing, at_close, multiple, round_down, size_entry
 from strategies.open_trades import Lot, OpenTrades
 from strategies.rule import StrategyRule, first_decision, is_ready, row
+from strategies.rule_check import check_rule_source, checked_columns, require
 from strategies.signals import (
     adjusted,
     protection,
@@ -89,6 +90,7 @@ class BaseStrategy:
         self.params: Any = own
         self.choices, self.window = PLAIN, WINDOW
         if hasattr(self, "rule"):
+            require(check_rule_source(self.rule))
             self.params, self.choices = self.rule.make_params(own), self.rule.make_choices(own)
             self.window = max(self.rule.memory(self.params), gauges_history(self.choices))
             self.sizing = self.rule.sizing(self.params, self.choices)
@@ -220,7 +222,7 @@ class BacktestStrategy(Strategy):
         self._costs = Costs(self.commission, self.spread)
         bars = self._bars()
         self._measured = gauges(bars, choices)
-        columns = self.rule.columns(bars, self._chosen)
+        columns = checked_columns(self.rule, bars, self._chosen)
         for name, values in zip(columns._fields, columns, strict=True):
             if not any(values is series for series in bars):
                 setattr(self, f"column_{name}", self.I(lambda v=values: v, name=name))

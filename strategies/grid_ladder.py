@@ -15,7 +15,7 @@ from core.domain import Bars, Decision, FloatArray, PositionView, Reason, flat, 
 from strategies.base import BacktestStrategy
 from strategies.indicators import atr, sma, tied
 from strategies.ladder import LadderStrategy
-from strategies.rule import StrategyRule, T
+from strategies.rule import NO_STOP, StrategyRule, T
 
 
 class Params(NamedTuple):
@@ -65,6 +65,7 @@ RULE = StrategyRule(
     longest=lambda p: max(p.ma_period, p.atr_period),
     bounds={"levels": (1, 50)},
     is_ladder=True,
+    stop=NO_STOP,
 )
 
 

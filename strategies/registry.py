@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from core.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from strategies.rule import StrategyRule
 
 REGISTRY = {
@@ -60,10 +62,17 @@ def canonical_name(name: str) -> str:
 
 
 def load_strategy(name: str) -> Strategy:
-    """Import a strategy by name; slow the first time, since it imports Backtesting.py."""
-    module = import_module(f"strategies.{REGISTRY[canonical_name(name)]}")
-    rule = module.RULE
-    classes = [value for value in vars(module).values() if getattr(value, "rule", None) is rule]
-    backtest = next(cls for cls in classes if cls.__name__.endswith("Backtest"))
-    live = next(cls for cls in classes if cls.__name__.endswith("Live"))
-    return Strategy(rule, backtest, live)
+    """Import a strategy by name and check it; slow the first time, since it imports Backtesting.py.
+
+    Raises UsageError for an unknown name, and for a file in which something is wrong (strategies.rule_check).
+    """
+    known = canonical_name(name)
+    return strategy_of(import_module(f"strategies.{REGISTRY[known]}"), known)
+
+
+def strategy_of(module: ModuleType, name: str | None = None) -> Strategy:
+    """Return the strategy that a module holds. Raises UsageError when something is wrong with it."""
+    from strategies.rule_check import check_module, class_of, require
+
+    require(check_module(module, name))
+    return Strategy(module.RULE, class_of(module, "Backtest"), class_of(module, "Live"))

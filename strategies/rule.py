@@ -27,6 +27,9 @@ WILDER = 60
 PIECE = 4096
 """Bars looked at together when the end of a warm-up is searched."""
 
+NO_STOP = "none"
+"""What a rule says whose entries have no stop on purpose."""
+
 COMMON_BOUNDS = {
     "_period": (2.0, 2000.0),
     "_fast": (2.0, 1999.0),
@@ -67,6 +70,8 @@ class StrategyRule:
     """params -> bars that a live window needs, where that is not `MEMORY` times the longest period."""
     partner: Callable[[str], str] | None = None
     """symbol -> another whose closes `columns` takes as a third argument; strategies.pairing binds them."""
+    stop: str = "finite"
+    """NO_STOP where entries may have none; else one without a finite stop is a mistake that is told."""
     follows: tuple[str, ...] = ()
     """Other strategies, by name, whose rules this one runs."""
 
@@ -112,7 +117,8 @@ class StrategyRule:
     @property
     def defaults(self) -> dict[str, float]:
         """Return every parameter that may be given, the Choices of sizing too, with its default."""
-        return {**Choices._field_defaults, **self.params._field_defaults}
+        own = getattr(self.params, "_field_defaults", {})
+        return {**Choices._field_defaults, **own}
 
     def make_choices(self, given: Mapping[str, object]) -> Choices:
         """Return how entries are sized, from the parameters that are not the rule's own."""
@@ -186,8 +192,9 @@ def check_enough_bars(bars: Bars, rule: StrategyRule, params: Any, first: int) -
     """
     have = bars.close.size
     if not can_trade(have, first):
-        least = f"at least {rule.longest(params) + 2}"
-        raise NoDataError(f"{rule.name} needs {least} bars to warm up and trade, there are {have}")
+        # More than there are, whatever the longest period says: not every column is warm after that.
+        least = max(rule.longest(params) + 2, first + 3 if first < have else have + 1)
+        raise NoDataError(f"{rule.name} needs at least {least} bars to warm up and trade, there are {have}")
 
 
 def is_ready(values: tuple[float, ...] | FloatArray) -> bool:

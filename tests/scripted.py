@@ -11,7 +11,7 @@ from core.domain import NAN, Bars, Decision, FloatArray, PositionView, Reason, e
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.ladder import LadderStrategy
 from strategies.registry import Strategy
-from strategies.rule import StrategyRule, T
+from strategies.rule import NO_STOP, StrategyRule, T
 
 
 class Params(NamedTuple):
@@ -56,6 +56,7 @@ RULE = StrategyRule(
     columns=columns,
     decide=decide,
     longest=lambda p: 1,
+    stop=NO_STOP,
     bounds={"stop_away": (0.0, 1e6), "take_away": (0.0, 1e6)},
 )
 

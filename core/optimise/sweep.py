@@ -31,6 +31,7 @@ from strategies.memo import Memo, keeping
 from strategies.pairing import bind
 from strategies.registry import load_strategy
 from strategies.rule import StrategyRule, can_trade, warm_up
+from strategies.rule_check import checked_columns
 
 TILE = 65_536
 """Bars that every set of a batch runs over before the next tile."""
@@ -101,6 +102,9 @@ def sweep(
     swept = Swept(rule, costs or Costs(), cash)
     found = np.full((len(markets) * len(params), len(FIGURES)), np.nan)
     rules = {series: bind(chosen, (partners or {}).get(series)).rule for series in markets}
+    for series, bars in markets.items():
+        # Of all sets the first: a rule that is wrong is so with any.
+        checked_columns(rules[series], bars, params[0].own)
     tasks = _tasks(markets, rules, params, swept.costs)
     _work_off(tasks, swept, found, threads or os.cpu_count() or 1)
     return _table(markets, rule, params, found)

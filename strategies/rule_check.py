@@ -1,0 +1,269 @@
+"""What is wrong with a rule, said before it runs: one finding a line, with the place and what to do.
+
+`check_module` looks at a strategy's file (names, parameters, the source of `decide`, global state),
+`check_columns` at a rule's columns and decisions on candles, and `check_rule` at all of it, the compiler's
+view included. Every way to a rule goes through them: the registry, the classes a rule is run by, and
+`checked_columns`, which the engines take columns from.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterable, Iterator
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from core.domain import FLAT, Bars, Decision, PositionView
+from core.errors import HotCryptoError, UsageError
+from strategies.pairing import Joined
+from strategies.rule import NO_STOP, StrategyRule, row, warm_up
+from strategies.rule_source import parameters, reads, source
+
+if TYPE_CHECKING:
+    from strategies.registry import Strategy
+
+SAMPLED = 300
+"""Bars at whose close decisions are looked at, evenly spread."""
+MADE_UP = 500
+"""Bars past the history that a rule needs, of the candles made up where none are given."""
+
+
+class Finding(NamedTuple):
+    """One thing that is wrong with a rule."""
+
+    rule: str
+    place: str
+    """Parameter, column, line of `decide`, bar."""
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.place}: {self.problem}: {self.remedy}"
+
+
+def require(findings: Iterable[Finding]) -> None:
+    """Raise UsageError with all of these in one line, if there are any."""
+    if lines := [str(finding) for finding in findings]:
+        raise UsageError("; ".join(lines))
+
+
+def check_rule(
+    strategy: Strategy, bars: Bars | None = None, params: Any = None, partner: Joined | None = None
+) -> tuple[Finding, ...]:
+    """Return all that is wrong with a strategy, with these parameters on these candles.
+
+    Without candles they are made up, and so is a partner. Later checks are left out where earlier ones find
+    something, which would only be found again.
+    """
+    rule = strategy.rule
+    if found := check_rule_source(rule):
+        return found
+    given = rule.params() if params is None else params
+    candles = made_up(rule.memory(given) + MADE_UP) if bars is None else bars
+    if rule.partner is not None and partner is None and _wants_partner(rule):
+        partner = Joined(candles.close[::-1].copy(), np.ones(candles.close.size))
+    return check_columns(rule, given, candles, partner, is_thorough=True)
+
+
+def check_module(module: ModuleType, name: str | None = None) -> tuple[Finding, ...]:
+    """Return what is wrong with a strategy's file, before anything is run; `name` is what it is known as."""
+    label = name or module.__name__.rpartition(".")[2]
+    rule = getattr(module, "RULE", None)
+    if not isinstance(rule, StrategyRule):
+        return (Finding(label, "file", "has no RULE", "end it with RULE = StrategyRule(...)"),)
+    found = []
+    if name is not None and rule.name != name:
+        found.append(Finding(label, "RULE", f"is named {rule.name!r}", f"give it name={name!r}"))
+    for ending, base in (("Backtest", "BacktestStrategy"), ("Live", "BaseStrategy")):
+        if class_of(module, ending) is None:
+            what = f"no class of RULE has a name that ends in {ending}"
+            found.append(
+                Finding(label, "classes", what, f"add class My{ending}({base}) with rule = RULE in it")
+            )
+    return (*found, *check_rule_source(rule))
+
+
+def class_of(module: ModuleType, ending: str) -> Any:
+    """Return the module's class that runs its RULE and whose name ends so, None without any."""
+    classes = (value for value in vars(module).values() if getattr(value, "rule", None) is module.RULE)
+    return next((kind for kind in classes if kind.__name__.endswith(ending)), None)
+
+
+def check_rule_source(rule: StrategyRule) -> tuple[Finding, ...]:
+    """Return what is wrong with a rule's parameters, the source of `decide`, and the names that it reads."""
+    # The columns of a rule that is bound to a partner are made in strategies.pairing.
+    is_bound = rule.columns.__module__ != rule.decide.__module__
+    read = () if is_bound else reads("columns", rule.columns)
+    findings = *parameters(rule), *source(rule), *read, *reads("decide", rule.decide)
+    return tuple(Finding(rule.name, *finding) for finding in findings)
+
+
+def checked_columns(rule: StrategyRule, bars: Bars, params: Any) -> Any:
+    """Return a rule's columns of these bars. Raises UsageError when the rule is wrong, or wrong on them."""
+    require(check_rule_source(rule))
+    columns = _columns(rule, bars, params, None)
+    if _are_findings(columns):
+        require(columns)
+    require(_of_columns(rule, params, bars, columns) or _of_decisions(rule, params, bars, columns))
+    return columns
+
+
+def check_columns(
+    rule: StrategyRule,
+    params: Any,
+    bars: Bars,
+    partner: Joined | None = None,
+    *,
+    is_thorough: bool = False,
+) -> tuple[Finding, ...]:
+    """Return what is wrong with a rule's columns and decisions on these bars.
+
+    `is_thorough`: ask twice too, whether something besides bars and parameters counts, and let the compiler
+    see `decide`.
+    """
+    columns = _columns(rule, bars, params, partner)
+    if _are_findings(columns):
+        return tuple(columns)
+    found = _of_columns(rule, params, bars, columns) or _of_decisions(rule, params, bars, columns)
+    if found or not is_thorough:
+        return tuple(found)
+    return (*_state(rule, params, bars, columns, partner), *_compiled(rule, params, columns))
+
+
+def made_up(length: int) -> Bars:
+    """Return candles of 1h that nobody traded: a walk with quiet and wild spells, the same every time."""
+    rng = np.random.default_rng(20_240_229)
+    spell = np.repeat(rng.choice([0.002, 0.01, 0.03], length // 50 + 1), 50)[:length]
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 1, length) * spell - spell**2 / 2))
+    opens = np.concatenate([[100.0], close[:-1]])
+    reach = np.abs(rng.normal(0, 0.5, (2, length))) * spell
+    high, low = np.maximum(opens, close) * (1 + reach[0]), np.minimum(opens, close) * (1 - reach[1])
+    stamps = 1_700_006_400_000 + 3_600_000 * np.arange(length, dtype=np.int64)
+    return Bars(stamps, opens, high, low, close, rng.lognormal(3, 1, length))
+
+
+def _columns(rule: StrategyRule, bars: Bars, params: Any, partner: Joined | None) -> Any:
+    """Return the columns, or findings where there are none."""
+    try:
+        return rule.columns(bars, params) if partner is None else rule.columns(bars, params, partner)
+    except HotCryptoError:
+        raise
+    except Exception as error:  # A rule is anybody's code, and whatever it raises is its mistake.
+        return [_raised(rule, "columns", error, f"on {bars.close.size:,} bars")]
+
+
+def _raised(rule: StrategyRule, place: str, error: Exception, when: str) -> Finding:
+    text = str(error).strip().partition("\n")[0]
+    return Finding(rule.name, place, f"raises {type(error).__name__} {when}: {text}", "mend it")
+
+
+def _are_findings(columns: Any) -> bool:
+    return isinstance(columns, list)
+
+
+def _of_columns(rule: StrategyRule, params: Any, bars: Bars, columns: Any) -> list[Finding]:
+    if not isinstance(columns, tuple) or not getattr(columns, "_fields", ()):
+        what = f"returns a {type(columns).__name__}"
+        return [Finding(rule.name, "columns", what, "return Columns(...), a NamedTuple of arrays")]
+    named = list(zip(columns._fields, columns, strict=True))  # type: ignore[attr-defined]
+    lines = [(name, line) for name, column in named if (line := _shape(column, bars.close.size))]
+    if not lines:
+        lines = [
+            (name, line) for name, column in named if (line := _gap(rule, params, bars, columns, column))
+        ]
+    return [Finding(rule.name, f"column {name}", *line) for name, line in lines]
+
+
+def _shape(column: Any, length: int) -> tuple[str, str] | None:
+    kind = type(column)
+    if kind.__module__.startswith("pandas"):
+        return f"is a pandas {kind.__name__}", "add .to_numpy()"
+    if kind is not np.ndarray:
+        return f"is a {kind.__name__}", "return a numpy array as long as the bars"
+    if column.dtype != np.float64:
+        return f"holds {column.dtype}", "add .astype(float)"
+    if column.shape != (length,):
+        return f"has the shape {column.shape}, there are {length} bars", "return one value for each bar"
+    return None
+
+
+def _gap(
+    rule: StrategyRule, params: Any, bars: Bars, columns: Any, column: np.ndarray[Any, Any]
+) -> tuple[str, str] | None:
+    first, missing = warm_up(columns), np.isnan(column)
+    if missing.all() and column.size > rule.memory(params):
+        return f"has no value on any of {column.size:,} bars", "look for a NaN that is carried on"
+    if first < column.size and missing[first:].any():
+        i = first + int(missing[first:].argmax())
+        when = f"has no value at bar {i} ({int(bars.ts[i])}), after all columns had one at bar {first}"
+        return when, "give it one there, such as 0 or the last one"
+    return None
+
+
+def _of_decisions(rule: StrategyRule, params: Any, bars: Bars, columns: Any) -> list[Finding]:
+    first, length = warm_up(columns) + 1, bars.close.size
+    count = min(SAMPLED, length - first)
+    for i in np.unique(np.linspace(first, length - 1, count).astype(np.int64)).tolist() if count > 0 else ():
+        now, prev = row(columns, i), row(columns, i - 1)
+        for held in _positions(float(bars.close[i])):
+            try:
+                line = _decision(rule, rule.decide(now, prev, held, params), held)
+            except Exception as error:  # As in _columns.
+                return [_raised(rule, "decide", error, f"at bar {i}")]
+            if line:
+                return [Finding(rule.name, f"decide at bar {i}", *line)]
+    return []
+
+
+def _positions(price: float) -> tuple[PositionView, ...]:
+    return (
+        FLAT,
+        PositionView(1, price, 0.9 * price, 1.1 * price, 3, 0b10, 1.0),
+        PositionView(-1, price, 1.1 * price, 0.9 * price, 3, 0b10, -1.0),
+    )
+
+
+def _decision(rule: StrategyRule, want: Any, held: PositionView) -> tuple[str, str] | None:
+    if not isinstance(want, Decision):
+        return f"returns {want!r}", "return enter(...), hold(held) or flat(...)"
+    # NaN is not smaller either.
+    if not abs(want.target) <= 1:
+        return f"wants the target {want.target:g}", "from -1 to 1: the size is risk_per_trade's"
+    side = (want.target > 0) - (want.target < 0)
+    is_entry = want.rungs & ~held.rungs if rule.is_ladder else side not in (0, held.side)
+    if is_entry and not math.isfinite(want.stop) and rule.stop != NO_STOP:
+        return f"enters with the stop {want.stop:g}", "give enter() a price, or the rule stop=NO_STOP"
+    return None
+
+
+def _state(
+    rule: StrategyRule, params: Any, bars: Bars, columns: Any, partner: Joined | None
+) -> Iterator[Finding]:
+    again = _columns(rule, bars, params, partner)
+    if _are_findings(again):
+        yield from again
+        return
+    for name, one, other in zip(columns._fields, columns, again, strict=True):
+        if not np.array_equal(one, other, equal_nan=True):
+            remedy = "let bars and parameters alone decide"
+            yield Finding(rule.name, f"column {name}", "is another one when computed again", remedy)
+
+
+def _compiled(rule: StrategyRule, params: Any, columns: Any) -> Iterator[Finding]:
+    # The compiler takes a second to import: only a thorough check pays it.
+    from core.kernel import compiled
+
+    i = min(warm_up(columns) + 1, columns[0].size - 1)
+    given = row(columns, i), row(columns, i - 1), FLAT, params
+    try:
+        compiled(rule.decide)(*given)
+    except Exception as error:  # Of the compiler's many, none says more than that it could not.
+        yield _raised(rule, "decide", error, "when compiled")
+
+
+def _wants_partner(rule: StrategyRule) -> bool:
+    columns: Callable[..., Any] = rule.columns
+    return len(inspect.signature(columns).parameters) > 2

@@ -1,0 +1,187 @@
+"""What a rule's own source says of it: parameters without bounds, a `decide` that cannot be compiled."""
+
+from __future__ import annotations
+
+import ast
+import dis
+import inspect
+import math
+import textwrap
+from collections.abc import Callable, Iterator
+from enum import Enum
+from functools import cache
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from strategies.rule import StrategyRule
+
+CALLS = frozenset({"Decision", "enter", "hold", "flat", "ladder", "abs", "min", "max", "range"})
+"""What `decide` may call; everything else belongs into a column."""
+EXPRESSIONS = (
+    *(ast.BinOp, ast.BoolOp, ast.UnaryOp, ast.Compare, ast.IfExp, ast.Tuple, ast.Subscript),
+    *(ast.Name, ast.Attribute, ast.Constant, ast.Call),
+)
+STATEMENTS = (ast.Return, ast.If, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.For, ast.Expr, ast.Pass)
+OPERATORS = {ast.Pow: "**", ast.FloorDiv: "//", ast.Mod: "%", ast.MatMult: "@"}
+"""Those whose last bit may differ once compiled, or that are not for numbers."""
+TAKEN = frozenset(
+    {"I", "buy", "sell", "init", "next", "data", "equity", "position", "orders", "trades", "closed_trades"}
+    | {"rule", "unit", "commission", "spread", "asked", "refused", "exits", "first_stops", "first_decision"}
+)
+"""Names of the class that runs a rule on Backtesting.py, which parameters become attributes of."""
+
+
+CHANGING = (list, dict, set, bytearray, np.ndarray)
+"""Kinds of values that may be others at the next call."""
+
+Line = tuple[str, str, str]
+"""Place, problem and remedy."""
+
+
+def parameters(rule: StrategyRule) -> Iterator[Line]:
+    """Yield what is wrong with a rule's parameters and their bounds."""
+    fields, defaults = getattr(rule.params, "_fields", None), getattr(rule.params, "_field_defaults", {})
+    if fields is None:
+        yield "Params", "is no NamedTuple", "write class Params(NamedTuple) with numbers and their defaults"
+        return
+    for name in fields:
+        yield from _parameter(rule, name, defaults.get(name))
+    named = {*rule.bounds, *(name for pair in rule.orders for name in pair)}
+    for name in sorted(named - set(fields)):
+        yield f"parameter {name}", "is bounded or ordered, and is not in Params", "add it or take it out"
+
+
+def _parameter(rule: StrategyRule, name: str, default: object) -> Iterator[Line]:
+    place = f"parameter {name}"
+    if isinstance(default, bool) or not isinstance(default, int | float) or not math.isfinite(default):
+        yield place, f"its default is {default!r}", "give it a number, such as 20 or 1.5"
+        return
+    if name in TAKEN:
+        yield place, "is a name of the class that runs the rule", "call it otherwise"
+    try:
+        low, high = rule.bounds_of(name)
+    except StopIteration:
+        yield place, "has no bounds", f'say the smallest and largest value: bounds={{"{name}": (low, high)}}'
+        return
+    if not low <= default <= high:
+        yield place, f"its default {default:g} is outside {low:g} to {high:g}", "change the default or bounds"
+
+
+def source(rule: StrategyRule) -> Iterator[Line]:
+    """Yield what `decide` may not do, line by line."""
+    tree, first = _tree(rule.decide)
+    if tree is None:
+        # Made by a program: its decisions are looked at all the same.
+        return
+    if not isinstance(tree, ast.FunctionDef) or len(tree.args.args) != 4:
+        yield "decide", "is no function of four arguments", "write def decide(now, prev, held, p)"
+        return
+    for statement in tree.body:
+        for node in ast.walk(statement):
+            if problem := _node(node, rule, tree):
+                yield f"decide, line {first + getattr(node, 'lineno', 1) - 1}", *problem
+
+
+@cache
+def _tree(function: Callable[..., Any]) -> tuple[ast.stmt | None, int]:
+    """Return a function's source as a tree and its first line, None where it has no source."""
+    try:
+        lines, first = inspect.getsourcelines(function)
+        return ast.parse(textwrap.dedent("".join(lines))).body[0], first
+    except (OSError, TypeError, SyntaxError):
+        return None, 0
+
+
+def _node(node: ast.AST, rule: StrategyRule, decide: ast.FunctionDef) -> tuple[str, str] | None:
+    if isinstance(node, ast.Call):
+        called = ast.unparse(node.func)
+        if called not in CALLS:
+            return f"calls {called}", "write it out, or compute it in a column"
+    elif isinstance(node, ast.BinOp | ast.AugAssign):
+        if sign := OPERATORS.get(type(node.op)):
+            return f"uses {sign}", "compute it in a column"
+        if isinstance(node.op, ast.Div):
+            by = node.right if isinstance(node, ast.BinOp) else node.value
+            if not _is_never_zero(by, rule, decide):
+                return f"divides by {ast.unparse(by)}, which may be 0", "divide in a column, or multiply"
+    elif isinstance(node, ast.expr) and not isinstance(node, EXPRESSIONS):
+        return f"uses {ast.unparse(node)}", "only + - * /, comparisons, abs, min, max: the rest in a column"
+    elif isinstance(node, ast.stmt) and not isinstance(node, STATEMENTS):
+        return f"has a {type(node).__name__.lower()}", "only if, for, assignment and return"
+    return None
+
+
+def _is_never_zero(by: ast.expr, rule: StrategyRule, decide: ast.FunctionDef) -> bool:
+    if isinstance(by, ast.Constant):
+        return isinstance(by.value, int | float) and by.value != 0
+    is_param = isinstance(by, ast.Attribute) and isinstance(by.value, ast.Name)
+    if not is_param or by.value.id != decide.args.args[-1].arg or by.attr not in rule.params._fields:  # type: ignore[attr-defined]
+        return False
+    low, high = rule.bounds_of(by.attr)  # type: ignore[attr-defined]
+    return low > 0 or high < 0
+
+
+@cache
+def reads(place: str, function: Any) -> tuple[Line, ...]:
+    """Return what a function reads or writes besides its arguments, where that may change."""
+    if not isinstance(function, FunctionType):
+        return ()
+    changed = _rebound(function)
+    lines = [
+        (place, *line)
+        for name, is_written in sorted(_names(function.__code__))
+        if (
+            line := _global(
+                place, name, function.__globals__.get(name), is_changed=is_written or name in changed
+            )
+        )
+    ]
+    kept = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    outer = [(name, cell.cell_contents) for name, cell in kept]
+    outer += [("its default", value) for value in function.__defaults__ or ()]
+    lines += [
+        (place, f"reads {name}, which may change", "make it a parameter")
+        for name, value in outer
+        if isinstance(value, CHANGING)
+    ]
+    return tuple(lines)
+
+
+def _global(place: str, name: str, value: object, *, is_changed: bool) -> tuple[str, str] | None:
+    if is_changed or isinstance(value, CHANGING):
+        return f"uses the global {name}, which may change", "make it a parameter, or a column"
+    if place == "decide" and not _is_fixed(value, name):
+        return f"reads the global {name}", "make it a parameter, a number or a column"
+    return None
+
+
+def _is_fixed(value: object, name: str) -> bool:
+    is_kind = isinstance(value, type) and issubclass(value, Enum)
+    # What it calls is looked at in its source.
+    return is_kind or isinstance(value, int | float | Enum) or callable(value) or name in CALLS
+
+
+def _rebound(function: FunctionType) -> set[str]:
+    """Return the globals that any function of the module assigns to."""
+    module = inspect.getmodule(function)
+    code = [value.__code__ for value in vars(module).values() if _is_of(value, module)] if module else []
+    return {name for one in code for name, is_written in _names(one) if is_written}
+
+
+def _is_of(value: object, module: ModuleType | None) -> bool:
+    return isinstance(value, FunctionType) and module is not None and value.__module__ == module.__name__
+
+
+def _names(code: CodeType) -> set[tuple[str, bool]]:
+    """Return the globals that code reads, and with True those that it writes."""
+    names = {
+        (str(step.argval), step.opname != "LOAD_GLOBAL")
+        for step in dis.get_instructions(code)
+        if step.opname in ("LOAD_GLOBAL", "STORE_GLOBAL", "DELETE_GLOBAL")
+    }
+    for const in code.co_consts:
+        if isinstance(const, CodeType):
+            names |= _names(const)
+    return names

@@ -1,0 +1,336 @@
+"""What is wrong with a rule is said before it runs, in a line that names the rule, the place and the remedy.
+
+Each rule here is one right rule with one line changed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from importlib import util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from core.backtester import simulate
+from core.domain import Costs, Series
+from core.errors import UsageError
+from core.fast_backtester import simulate_fast
+from core.optimise import sweep as sweeps
+from core.replay import Account, Feed, replay
+from core.results import RunSpec
+from core.verify import verify
+from strategies.registry import REGISTRY, Strategy, load_strategy, strategy_of
+from strategies.rule_check import check_columns, check_module, check_rule, made_up, require
+from tests.lively import LIVELY
+from tests.markets import random_bars
+
+RIGHT = '''"""Mine (MINE): a rule for tests.
+
+Entry   close above the mean: long. Exit  below it. Source  none.
+"""
+from __future__ import annotations
+from typing import Generic, NamedTuple
+import numpy as np
+import pandas as pd
+from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold
+from strategies.base import BacktestStrategy, BaseStrategy
+from strategies.indicators import sma
+from strategies.rule import NO_STOP, StrategyRule, T
+
+LIMIT = 2.0
+SEEN: list[float] = []
+
+class Params(NamedTuple):
+    mean_period: int = 30
+    away_ratio: float = 0.1
+    risk_per_trade: float = 0.01
+
+class Columns(NamedTuple, Generic[T]):
+    close: T
+    mean: T
+
+def helper(x):
+    return x + 1
+
+def columns(bars: Bars, p: Params) -> Columns[FloatArray]:
+    mean = sma(bars.close, p.mean_period)
+    return Columns(bars.close, mean)
+
+def decide(now, prev, held: PositionView, p: Params) -> Decision:
+    away = p.away_ratio * now.close
+    if now.close > now.mean and held.side == 0:
+        return enter(1.0, now.close - away)
+    if now.close < now.mean:
+        return flat(Reason.RULE)
+    return hold(held)
+
+RULE = StrategyRule(
+    name="MINE", params=Params, columns=columns, decide=decide, longest=lambda p: p.mean_period
+)
+
+class MineBacktest(BacktestStrategy):
+    rule = RULE
+
+class MineLive(BaseStrategy):
+    rule = RULE
+'''
+STATIC = {
+    "a parameter without bounds": (
+        "mean_period: int = 30",
+        "mean_period: int = 30\n    pace: float = 1.0",
+        "MINE: parameter pace: has no bounds: say the smallest and largest value",
+    ),
+    "a default outside its bounds": (
+        "int = 30",
+        "int = 1",
+        "parameter mean_period: its default 1 is outside",
+    ),
+    "a default that is no number": ("int = 30", 'int = "30"', "parameter mean_period: its default is '30'"),
+    "no default": ("mean_period: int = 30", "mean_period: int", "parameter mean_period: its default is None"),
+    "a parameter called as Backtesting.py's own": (
+        "    risk_per_trade",
+        "    orders: float = 1.0\n    risk_per_trade",
+        "parameter orders: is a name of the class that runs the rule",
+    ),
+    "bounds of nothing": ("longest=", 'bounds={"pace": (1, 2)}, longest=', "parameter pace: is bounded or"),
+    "a class that is not called …Backtest": (
+        "class MineBacktest",
+        "class MineTest",
+        "MINE: classes: no class of RULE has a name that ends in Backtest: add class MyBacktest",
+    ),
+    "no live class": ("class MineLive", "class Alive", "no class of RULE has a name that ends in Live"),
+    "another name": ('name="MINE"', 'name="YOURS"', "MINE: RULE: is named 'YOURS': give it name='MINE'"),
+    "an own helper": (
+        "p.away_ratio * now.close",
+        "helper(now.close)",
+        "decide, line 34: calls helper: write",
+    ),
+    "mathematics": ("p.away_ratio * now.close", "np.sqrt(now.close)", "decide, line 34: calls np.sqrt"),
+    "a power": ("p.away_ratio * now.close", "now.close ** 0.5", "decide, line 34: uses **: compute it in"),
+    "a division by what may be 0": (
+        "p.away_ratio * now.close",
+        "now.close / (now.close - now.mean)",
+        "decide, line 34: divides by now.close - now.mean, which may be 0: divide in a column",
+    ),
+    "a list": (
+        "p.away_ratio * now.close",
+        "[x for x in (1, 2)][0]",
+        "decide, line 34: uses [x for x in (1, 2)]",
+    ),
+    "another statement": ("    away =", "    import math\n    away =", "decide, line 34: has a import"),
+    "three arguments": ("prev, held: PositionView", "held: PositionView", "decide: is no function of four"),
+    "a global list": (
+        "    mean =",
+        "    SEEN.append(1.0)\n    mean =",
+        "columns: uses the global SEEN, which may",
+    ),
+    "a global that is written": (
+        "    mean =",
+        "    global LIMIT\n    LIMIT = 3.0\n    mean =",
+        "columns: uses the global LIMIT, which may change: make it a parameter",
+    ),
+    "a default list": (
+        "p: Params) -> Columns",
+        "p: Params, kept=[]) -> Columns",
+        "columns: reads its default",
+    ),
+    "parameters that are no tuple": ("class Params(NamedTuple)", "class Params", "Params: is no NamedTuple"),
+}
+RUNNING = {
+    "a column that is one short": (
+        "mean = sma(bars.close, p.mean_period)",
+        "mean = sma(bars.close, p.mean_period)[1:]",
+        "MINE: column mean: has the shape (2499,), there are 2500 bars: return one value for each bar",
+    ),
+    "a pandas Series": (
+        "mean = sma(bars.close, p.mean_period)",
+        "mean = pd.Series(bars.close).rolling(p.mean_period).mean()",
+        "MINE: column mean: is a pandas Series: add .to_numpy()",
+    ),
+    "whole numbers": ("(bars.close, mean)", "(bars.close, mean > 0)", "column mean: holds bool: add .astype"),
+    "a list": ("(bars.close, mean)", "(bars.close, mean.tolist())", "column mean: is a list: return a numpy"),
+    "NaN for ever": (
+        "mean = sma(bars.close, p.mean_period)",
+        "mean = sma(bars.close * np.nan, p.mean_period)",
+        "MINE: column mean: has no value on any of 2,500 bars: look for a NaN that is carried on",
+    ),
+    "NaN after the warm-up": (
+        "(bars.close, mean)",
+        "(bars.close, np.where(np.arange(mean.size) == 1000, np.nan, mean))",
+        "MINE: column mean: has no value at bar 1000 (",
+    ),
+    "twice the risk": ("enter(1.0,", "enter(2.0,", "wants the target 2: from -1 to 1"),
+    "no number": ("enter(1.0,", "enter((now.close - now.close) * 1e999,", "wants the target nan"),
+    "a stop that is NaN": (
+        "enter(1.0, now.close - away)",
+        "enter(1.0, now.close * (now.mean - now.mean) * 1e999)",
+        "enters with the stop nan: give enter() a price, or the rule stop=NO_STOP",
+    ),
+    "no stop": (
+        "enter(1.0, now.close - away)",
+        "enter(1.0)",
+        "enters with the stop nan: give enter() a price",
+    ),
+    "what is no decision": ("return hold(held)", "return 0", "returns 0: return enter"),
+    "no such column": ("now.close > now.mean", "now.close > now.men", "decide: raises AttributeError at bar"),
+    "a mistake in columns": (
+        "    mean =",
+        "    bars.close[1e9]\n    mean =",
+        "columns: raises IndexError on 2,500",
+    ),
+    "no columns": (
+        "return Columns(bars.close, mean)",
+        "return mean",
+        "columns: returns a ndarray: return Col",
+    ),
+}
+BARS = random_bars(3, 2600)
+BARS = BARS.until(2500)
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Iterator[list[ModuleType]]:
+    loaded: list[ModuleType] = []
+    yield loaded
+    for module in loaded:
+        sys.modules.pop(module.__name__, None)
+
+
+def load(tmp_path: Path, text: str, loaded: list[ModuleType]) -> ModuleType:
+    path = tmp_path / f"mine_{len(loaded)}.py"
+    path.write_text(text, encoding="utf-8")
+    spec = util.spec_from_file_location(f"{tmp_path.name}_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = util.module_from_spec(spec)
+    sys.modules[module.__name__] = module
+    loaded.append(module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def changed(old: str, new: str) -> str:
+    assert RIGHT.count(old) == 1, old
+    return RIGHT.replace(old, new)
+
+
+def spec_of() -> RunSpec:
+    return RunSpec(Series("binanceus", "BTC/USDT", "1h"), "MINE", {}, Costs(0.001), 10_000.0)
+
+
+def test_nothing_is_wrong_with_a_right_rule(tmp_path: Path, mine: list[ModuleType]) -> None:
+    module = load(tmp_path, RIGHT, mine)
+    assert check_module(module, "MINE") == ()
+    assert check_rule(strategy_of(module)) == ()
+    assert check_rule(strategy_of(module), BARS) == ()
+    assert verify(BARS.until(400), spec_of(), strategy_of(module), sampled=10).differences == ()
+
+
+@pytest.mark.parametrize("what", STATIC)
+def test_what_is_wrong_in_the_file_is_said_when_it_is_loaded(
+    what: str, tmp_path: Path, mine: list[ModuleType]
+) -> None:
+    old, new, says = STATIC[what]
+    module = load(tmp_path, changed(old, new), mine)
+    with pytest.raises(UsageError) as error:
+        strategy_of(module, "MINE")
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_number_that_another_function_changes_is_no_constant(
+    tmp_path: Path, mine: list[ModuleType]
+) -> None:
+    text = changed("p.away_ratio * now.close", "LIMIT * 0.01 * now.close")
+    assert check_rule(strategy_of(load(tmp_path, text, mine)), BARS) == ()
+    text = text.replace("def helper(x):", "def bump():\n    global LIMIT\n    LIMIT += 1\n\ndef helper(x):")
+    with pytest.raises(UsageError, match="MINE: decide: uses the global LIMIT, which may change"):
+        strategy_of(load(tmp_path, text, mine))
+
+
+def test_a_file_without_a_rule_is_no_strategy() -> None:
+    with pytest.raises(UsageError, match="MINE: file: has no RULE: end it with RULE = StrategyRule"):
+        strategy_of(ModuleType("mine"), "MINE")
+
+
+@pytest.mark.parametrize("what", RUNNING)
+def test_what_is_wrong_in_running_is_said_alike_by_every_engine(
+    what: str, tmp_path: Path, mine: list[ModuleType]
+) -> None:
+    old, new, says = RUNNING[what]
+    strategy = strategy_of(load(tmp_path, changed(old, new), mine), "MINE")
+    told = {str(finding) for finding in check_columns(strategy.rule, strategy.rule.params(), BARS)}
+    assert len(told) == 1
+    for run in (simulate, simulate_fast, replayed, verify):
+        with pytest.raises(UsageError) as error:
+            run(BARS, spec_of(), strategy)
+        assert str(error.value) in told
+        assert says in str(error.value)
+
+
+def replayed(bars: object, spec: RunSpec, strategy: Strategy) -> None:
+    feed = Feed("MINE", strategy, {}, "BTC/USDT", "1h", BARS)
+    replay([feed], Account(10_000.0, Costs(0.001)))
+
+
+def test_a_sweep_says_it_too(tmp_path: Path, mine: list[ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
+    strategy = strategy_of(load(tmp_path, changed("enter(1.0,", "enter(2.0,"), mine), "MINE")
+    monkeypatch.setattr(sweeps, "load_strategy", lambda name: strategy)
+    with pytest.raises(UsageError, match=r"MINE: decide at bar .*: wants the target 2"):
+        sweeps.sweep({spec_of().series: BARS}, "MINE", [{}, {"mean_period": 20}])
+
+
+def test_entries_without_a_stop_are_said_to_be_meant(tmp_path: Path, mine: list[ModuleType]) -> None:
+    text = changed("enter(1.0, now.close - away)", "enter(1.0)").replace("longest=", "stop=NO_STOP, longest=")
+    assert check_rule(strategy_of(load(tmp_path, text, mine)), BARS) == ()
+
+
+def test_state_that_no_source_shows_is_found_by_asking_twice(tmp_path: Path, mine: list[ModuleType]) -> None:
+    text = changed(
+        "mean = sma(bars.close, p.mean_period)", "mean = sma(bars.close, p.mean_period) * helper(1)"
+    )
+    text = text.replace("    return x + 1", "    SEEN.append(x)\n    return float(len(SEEN))")
+    strategy = strategy_of(load(tmp_path, text, mine))
+    (finding,) = check_rule(strategy, BARS)
+    assert (finding.place, finding.problem) == ("column mean", "is another one when computed again")
+
+
+def test_what_the_compiler_alone_sees_is_one_line(tmp_path: Path, mine: list[ModuleType]) -> None:
+    # A name that is a number on one way and a text on the other.
+    text = changed("    away =", '    away = "x" if now.close < 0 else 1.0\n    away =')
+    (finding,) = check_rule(strategy_of(load(tmp_path, text, mine)), BARS.until(400))
+    assert (finding.place, finding.problem.partition(":")[0]) == (
+        "decide",
+        "raises TypingError when compiled",
+    )
+    assert "\n" not in str(finding)
+
+
+def test_a_rule_made_by_a_program_is_looked_at_by_what_it_decides(
+    tmp_path: Path, mine: list[ModuleType]
+) -> None:
+    scope: dict[str, object] = {}
+    module = load(tmp_path, RIGHT, mine)
+    exec("def decide(now, prev, held, p):\n    return enter(3.0, 1.0)", vars(module), scope)
+    rule = module.RULE
+    made = type(rule)("MINE", rule.params, rule.columns, scope["decide"], rule.longest)  # type: ignore[arg-type]
+    assert "wants the target 3" in str(check_columns(made, made.params(), BARS)[0])
+
+
+def test_findings_are_told_together(tmp_path: Path, mine: list[ModuleType]) -> None:
+    text = changed("int = 30", "int = 1").replace("p.away_ratio * now.close", "helper(now.close)")
+    found = check_module(load(tmp_path, text, mine), "MINE")
+    assert [finding.place for finding in found] == ["parameter mean_period", "decide, line 34"]
+    with pytest.raises(UsageError, match=r"parameter mean_period.*; MINE: decide, line 34"):
+        require(found)
+    require(())
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_nothing_is_wrong_with_any_strategy(name: str) -> None:
+    strategy = load_strategy(name)
+    params = strategy.rule.make_params(LIVELY.get(name, {}))
+    bars = made_up(1200) if name == "ENSEMBLE" else None
+    assert check_rule(strategy, bars, params) == ()
