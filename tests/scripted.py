@@ -81,9 +81,10 @@ def turn(now: Columns[float], prev: Columns[float], held: PositionView, p: Ladde
     """Want the rungs whose bits the volume has, 1 to 3 long or 4 to 6 short; 1: none, 0: what is held."""
     if now.order == 0.0:
         return hold(held)
-    rungs, count = int(now.order) & ~1, 0
-    for level in range(1, 7):
-        count += (rungs >> level) & 1
+    rungs, count, left = 0, 0, now.order
+    for level in range(6, 0, -1):
+        if left >= 1 << level:
+            rungs, count, left = rungs | 1 << level, count + 1, left - (1 << level)
     side = 1.0 if rungs < 16 else -1.0
     return Decision(side * count / 3.0, NAN, NAN, Reason.NONE, rungs)
 
@@ -96,6 +97,7 @@ TURN_RULE = StrategyRule(
     longest=lambda p: 1,
     bounds={"levels": (1, 6)},
     is_ladder=True,
+    stop=NO_STOP,
 )
 
 

@@ -104,7 +104,8 @@ def sweep(
     rules = {series: bind(chosen, (partners or {}).get(series)).rule for series in markets}
     for series, bars in markets.items():
         # Of all sets the first: a rule that is wrong is so with any.
-        checked_columns(rules[series], bars, params[0].own)
+        for first in params[:1]:
+            checked_columns(rules[series], bars, first.own)
     tasks = _tasks(markets, rules, params, swept.costs)
     _work_off(tasks, swept, found, threads or os.cpu_count() or 1)
     return _table(markets, rule, params, found)

@@ -315,7 +315,7 @@ def test_a_rule_made_by_a_program_is_looked_at_by_what_it_decides(
     module = load(tmp_path, RIGHT, mine)
     exec("def decide(now, prev, held, p):\n    return enter(3.0, 1.0)", vars(module), scope)
     rule = module.RULE
-    made = type(rule)("MINE", rule.params, rule.columns, scope["decide"], rule.longest)  # type: ignore[arg-type]
+    made = type(rule)("MINE", rule.params, rule.columns, scope["decide"], rule.longest)
     assert "wants the target 3" in str(check_columns(made, made.params(), BARS)[0])
 
 
