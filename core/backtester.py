@@ -25,7 +25,16 @@ from core.bars import frame_from_bars
 from core.data_source import DataSource
 from core.domain import LOT, Bars, Costs, Reason, Refusal, Series
 from core.own_backtest import run_own
-from core.results import STATISTICS, BacktestResult, DataRange, RunSpec, describe_data, stats_text, summary_of
+from core.results import (
+    STATISTICS,
+    BacktestResult,
+    DataRange,
+    RunSpec,
+    describe_data,
+    partnered,
+    stats_text,
+    summary_of,
+)
 from core.sql_data_source import SQLDataSource
 from core.trade_table import completed, protective_exit
 from strategies.base import BaseStrategy
@@ -61,7 +70,9 @@ def run_backtest(
     """
     if strategy is not None:
         return run_own(bars, spec, strategy, data)
-    return simulate(bars, spec, bind(load_strategy(spec.strategy), partner), data)
+    loaded = load_strategy(spec.strategy)
+    result = simulate(bars, spec, bind(loaded, partner), data)
+    return partnered(result, loaded.rule.partner, bars, partner)
 
 
 def simulate(bars: Bars, spec: RunSpec, strategy: Strategy, data: DataRange | None = None) -> BacktestResult:

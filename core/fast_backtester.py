@@ -11,7 +11,7 @@ from core.domain import Bars, Bound, FloatArray, Refusal
 from core.fills import BOUND_BY, PNL, REFUSED
 from core.kernel import simulate
 from core.market import describe_market
-from core.results import BacktestResult, DataRange, RunSpec, describe_data, summary_of
+from core.results import BacktestResult, DataRange, RunSpec, describe_data, partnered, summary_of
 from core.statistics import as_series, compute
 from core.trade_table import trades_table
 from strategies.pairing import bind
@@ -26,7 +26,9 @@ def run_fast(
     bars: Bars, spec: RunSpec, data: DataRange | None = None, partner: Bars | None = None
 ) -> BacktestResult:
     """Run one strategy compiled; otherwise as core.backtester.run_backtest."""
-    return simulate_fast(bars, spec, bind(load_strategy(spec.strategy), partner), data)
+    strategy = load_strategy(spec.strategy)
+    result = simulate_fast(bars, spec, bind(strategy, partner), data)
+    return partnered(result, strategy.rule.partner, bars, partner)
 
 
 def simulate_fast(

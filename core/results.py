@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
@@ -75,6 +75,15 @@ class DataRange(NamedTuple):
     """What is odd about them, one line each (core.odd_bars)."""
 
 
+class Partner(NamedTuple):
+    """The candles of the second symbol that a run looked at."""
+
+    symbol: str
+    data: DataRange
+    covered: int
+    """How many of the run's own bars it has too; without it nothing is entered."""
+
+
 class TradeRecord(NamedTuple):
     """One closed round trip. Prices and money in quote currency, size in base units, times ms UTC."""
 
@@ -119,6 +128,8 @@ class BacktestResult:
     """Entries ordered, counted by what their size was bound by (core.domain.Bound)."""
     made_by: tuple[str, ...] = ()
     """The modules whose code made it: the engine's and the strategy's (core.version)."""
+    partner: Partner | None = None
+    """None for a strategy that looks at one symbol."""
 
     @cached_property
     def trades(self) -> pd.DataFrame:
@@ -148,6 +159,23 @@ def summary_of(bars: Bars, spec: RunSpec, equity: FloatArray, pnl: FloatArray, s
     span = span_of(bars.ts + timeframe_ms(spec.series.timeframe))
     drawdown, exposure = abs(stats["Max. Drawdown [%]"]), stats["Exposure Time [%]"]
     return as_summary(measure(span, equity, pnl, buy_and_hold(bars, spec.costs), drawdown, exposure))
+
+
+def describe_partner(bars: Bars, series: Series, partner: Bars) -> Partner:
+    """Return what there is of the second symbol, whose series this is, for these bars."""
+    covered = int(np.isin(bars.ts, partner.ts).sum())
+    return Partner(series.symbol, describe_data(partner, series), covered)
+
+
+def partnered(
+    result: BacktestResult, partner_of: Callable[[str], str] | None, bars: Bars, partner: Bars | None
+) -> BacktestResult:
+    """Return a result that says which candles of a second symbol it looked at, if it did."""
+    if partner_of is None or partner is None:
+        return result
+    series = result.spec.series
+    other = series._replace(symbol=partner_of(series.symbol))
+    return replace(result, partner=describe_partner(bars, other, partner))
 
 
 def summary_of_stats(

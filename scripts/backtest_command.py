@@ -26,7 +26,7 @@ from core.errors import NoDataError, UsageError
 from core.multi_backtester import Job, NotRun, best_first, run_jobs
 from core.reports.document import as_json, run_document, trades_csv
 from core.reports.table import print_comparison, print_table, room
-from core.results import BacktestResult, DataRange, RunSpec, describe_data, stats_text
+from core.results import BacktestResult, DataRange, RunSpec, describe_data, describe_partner, stats_text
 from core.settings import Settings
 from core.settings.models import StrategySettings
 from core.sizing import CHOICE_BOUNDS, Choices
@@ -202,9 +202,25 @@ def print_data(jobs: Sequence[Job]) -> None:
         print(f"{series}: {data.bars:,} bars, {format_time(data.start)} to {format_time(data.end)} UTC")
         for note in data.notes:
             print(textwrap.fill(f"  note: {note}", room(), subsequent_indent="        "))
+    for line in sorted({partners(job) for job in jobs} - {""}):
+        print(textwrap.fill(line, room(), subsequent_indent="        "))
     for line in sorted({origin(job) for job in jobs} - {""}):
         print(line)
     print()
+
+
+def partners(job: Job) -> str:
+    """Return a line on the candles of a second symbol, for a strategy that looks at two, or nothing."""
+    partner = load_strategy(job.spec.strategy).rule.partner
+    if partner is None or job.partner is None:
+        return ""
+    series = job.spec.series
+    found = describe_partner(job.bars, series._replace(symbol=partner(series.symbol)), job.partner)
+    span = f"{format_time(found.data.start)} to {format_time(found.data.end)} UTC"
+    return (
+        f"  {job.spec.strategy} on {series.symbol} looks at {found.symbol}: {found.data.bars:,} bars, "
+        f"{span}, {found.covered:,} of its own {job.bars.ts.size:,}; where over a bar old it enters nothing"
+    )
 
 
 def origin(job: Job) -> str:

@@ -2,8 +2,8 @@
 
 Entry   rung i (1 … `levels`) lies i * `step_atr_mult` ATRs below the SMA; while it is not held and the bar's
         range contains it: a long of 1/`levels` of the allocation. Long only.
-Exit    take-profit at the SMA of the rung's signal bar; a close at or above the SMA closes every rung.
-        There is no stop: `max_exposure` is what the ladder may lose.
+Exit    take-profit at the SMA of the rung's signal bar; a close at or above the SMA closes every rung. No
+        stop: `max_exposure` is what the ladder may lose.
 Source  the project's specification, 6d.
 """
 
@@ -41,7 +41,7 @@ class Columns(NamedTuple, Generic[T]):
 def columns(bars: Bars, p: Params) -> Columns[FloatArray]:
     """Compute the columns; arrays as long as the bars."""
     mean = tied(sma(bars.close, p.ma_period), bars.close, bars.close)
-    return Columns(bars.high, bars.low, bars.close, mean, atr(bars.high, bars.low, bars.close, p.atr_period))
+    return Columns(*bars[2:5], mean, atr(*bars[2:5], p.atr_period))
 
 
 def decide(now: Columns[float], prev: Columns[float], held: PositionView, p: Params) -> Decision:
@@ -50,8 +50,7 @@ def decide(now: Columns[float], prev: Columns[float], held: PositionView, p: Par
         return flat(Reason.RULE)
     wanted, count = 0, 0
     for level in range(1, p.levels + 1):
-        price = now.mean - level * p.step_atr_mult * now.atr
-        bit = 1 << level
+        price, bit = now.mean - level * p.step_atr_mult * now.atr, 1 << level
         if held.rungs & bit or now.low <= price <= now.high:
             wanted, count = wanted | bit, count + 1
     return ladder(wanted, count / p.levels, now.mean)

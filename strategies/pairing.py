@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from core.domain import Bars, FloatArray, IntArray
+from core.domain import FloatArray, IntArray
 from core.errors import UsageError
 from strategies.indicators_more import steps
 from strategies.registry import Strategy
@@ -82,11 +82,6 @@ def as_of(ts: IntArray, partner: Closes) -> Joined:
     fresh = np.zeros(ts.size)
     fresh[known] = ts[known] - partner.ts[last[known]] <= steps(ts)[known]
     return Joined(out, fresh)
-
-
-def coverage(bars: Bars, partner: Bars) -> int:
-    """Return how many of these bars the partner has too."""
-    return int(np.isin(bars.ts, partner.ts).sum())
 
 
 def bind(strategy: Strategy, partner: Closes | None) -> Strategy:

@@ -107,8 +107,13 @@ def checked_columns(rule: StrategyRule, bars: Bars, params: Any) -> Any:
     columns = _columns(rule, bars, params, None)
     if _are_findings(columns):
         require(columns)
-    require(_of_columns(rule, params, bars, columns) or _of_decisions(rule, params, bars, columns))
+    require(check_computed(rule, params, bars, columns))
     return columns
+
+
+def check_computed(rule: StrategyRule, params: Any, bars: Bars, columns: Any) -> list[Finding]:
+    """Return what is wrong with columns that are at hand, and with what is decided on them."""
+    return _of_columns(rule, params, bars, columns) or _of_decisions(rule, params, bars, columns)
 
 
 def check_columns(
@@ -127,7 +132,7 @@ def check_columns(
     columns = _columns(rule, bars, params, partner)
     if _are_findings(columns):
         return tuple(columns)
-    found = _of_columns(rule, params, bars, columns) or _of_decisions(rule, params, bars, columns)
+    found = check_computed(rule, params, bars, columns)
     if found or not is_thorough:
         return tuple(found)
     return (*_state(rule, params, bars, columns, partner), *_compiled(rule, params, columns))

@@ -31,7 +31,7 @@ from strategies.memo import Memo, keeping
 from strategies.pairing import bind
 from strategies.registry import load_strategy
 from strategies.rule import StrategyRule, can_trade, warm_up
-from strategies.rule_check import checked_columns
+from strategies.rule_check import check_computed, require
 
 TILE = 65_536
 """Bars that every set of a batch runs over before the next tile."""
@@ -102,10 +102,6 @@ def sweep(
     swept = Swept(rule, costs or Costs(), cash)
     found = np.full((len(markets) * len(params), len(FIGURES)), np.nan)
     rules = {series: bind(chosen, (partners or {}).get(series)).rule for series in markets}
-    for series, bars in markets.items():
-        # Of all sets the first: a rule that is wrong is so with any.
-        for first in params[:1]:
-            checked_columns(rules[series], bars, first.own)
     tasks = _tasks(markets, rules, params, swept.costs)
     _work_off(tasks, swept, found, threads or os.cpu_count() or 1)
     return _table(markets, rule, params, found)
@@ -209,6 +205,8 @@ class Workbench:
         self._make_room(task)
         length = task.bars.close.size
         runs = [Run(task.rule, task.bars, params, self._plain) for params in task.params]
+        # The first of them: a rule that is wrong is so with any set.
+        require(check_computed(task.rule, runs[0].params, task.bars, runs[0].columns))
         for run, curve in zip(runs, self._curves, strict=False):
             run.book[0, CASH] = self._swept.cash
             curve[: run.next] = self._swept.cash

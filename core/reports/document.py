@@ -20,9 +20,19 @@ def run_document(results: Iterable[BacktestResult]) -> dict[str, Any]:
         "runs": [
             run_entry(r.spec, r.data, r.summary, r.records)
             | {"entries": {"bound_by": dict(r.bounds), "refused": dict(r.refusals)}}
+            | of_partner(r)
             for r in results
         ]
     }
+
+
+def of_partner(result: BacktestResult) -> dict[str, Any]:
+    """Return what an entry says of a second symbol; nothing of a strategy that looks at one."""
+    if result.partner is None:
+        return {}
+    symbol, data, covered = result.partner
+    span = {name: value for name, value in data._asdict().items() if name != "notes"}
+    return {"partner": {"symbol": symbol, **span, "covered": covered}}
 
 
 def stored_document(run: StoredRun) -> dict[str, Any]:

@@ -10,15 +10,19 @@ from core.backtester import run_backtest
 from core.domain import Bar, Bars, Costs, Series
 from core.errors import UsageError
 from core.execution import Executor, Plan
+from core.fast_backtester import run_fast
 from core.kernel import kernel
 from core.lots import Trade
+from core.multi_backtester import Job
 from core.paper_gateway import PaperGateway
 from core.portfolio import Portfolio
 from core.replay import Account, Feed, replay
+from core.reports.document import run_document
 from core.results import RunSpec
 from core.risk_manager import wide_open
 from core.session import LiveDecider, Session
 from core.verify import verify
+from scripts.backtest_command import partners
 from strategies.indicators_more import residual
 from strategies.pairing import Growing, as_of, bind, partner_of
 from strategies.registry import load_strategy
@@ -67,6 +71,26 @@ def test_a_partner_that_died_enters_nothing_and_closes_what_is_held() -> None:
     assert max(trade.exit_ts for trade in runs[1]) <= last + 5 * HOUR
     assert [t for t in runs[0] if t.exit_ts <= last] == [t for t in runs[1] if t.exit_ts <= last]
     assert verify(bars, spec(params), bind(load_strategy("PAIRS"), dead), sampled=20).differences == ()
+
+
+def test_a_result_says_what_there_was_of_the_partner() -> None:
+    bars, params = random_bars(2, 400), LIVELY["PAIRS"]
+    other = partner(bars).until(200)
+    for run in (run_backtest, run_fast):
+        found = run(bars, spec(params), partner=other)
+        (entry,) = run_document([found])["runs"]
+        assert (entry["partner"]["symbol"], entry["partner"]["covered"]) == ("BTC/USDT", 200)
+        assert (entry["partner"]["bars"], entry["partner"]["end"]) == (200, int(other.ts[-1]))
+    plain = RunSpec(Series("binanceus", "ETH/USDT", "1h"), "TREND_EMA", {}, Costs(0.001), 10_000.0)
+    assert "partner" not in run_document([run_fast(bars, plain, partner=None)])["runs"][0]
+
+
+def test_a_command_prints_what_there_is_of_the_partner() -> None:
+    bars = random_bars(2, 400)
+    line = partners(Job(bars, spec({}), None, partner(bars).until(200)))
+    assert "PAIRS on ETH/USDT looks at BTC/USDT: 200 bars" in line
+    assert f"200 of its own {bars.ts.size}; where over a bar old" in line
+    assert partners(Job(bars, spec({}), None, None)) == ""
 
 
 def spec(params: dict[str, float]) -> RunSpec:
