@@ -32,7 +32,7 @@ COSTS = Costs(0.001, 0.0)
 def still(orders: list[float], price: float = 100.0) -> Bars:
     """Return bars at one price whose volume is what to do."""
     flat = np.full(len(orders), price)
-    return Bars(START + HOUR * np.arange(len(orders)), flat, flat, flat, flat, np.array(orders))
+    return Bars(START + HOUR * np.arange(len(orders)), flat, flat, flat, flat, np.array(orders, float))
 
 
 def sides_and_sizes(bars: Bars, strategy: Strategy, **params: float) -> list[tuple[str, float]]:
