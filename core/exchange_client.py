@@ -46,7 +46,7 @@ from core.exchange.setup import enter_sandbox, redirect, send_through
 from core.exchange.transport import Transport
 from core.exchange.urls import is_below, is_host_of, parse_base
 from core.exchange.venues import venue_of
-from core.utils import Clock, as_ms, now_ms, timeframe_ms
+from core.utils import Clock, as_ms, awake_or_asleep_ms, now_ms, steady_ms, timeframe_ms
 from core.words import nearest
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class ExchangeClient:
         *,
         base_url: str | None = None,
         clock: Clock = now_ms,
+        ticks: Clock | None = None,
         sleep: Callable[[float], None] = time.sleep,
         timeout: float = 10.0,
         retries: RetryPolicy | None = None,
@@ -83,7 +84,8 @@ class ExchangeClient:
 
         Key, secret and base URL come from EXCHANGE_API_KEY, EXCHANGE_API_SECRET and EXCHANGE_BASE_URL
         when None. With a base URL every request goes there and nowhere else. `clock` returns ms UTC,
-        `timeout` is the seconds a complete answer may take.
+        `ticks` is a clock in ms that nobody sets (default: this machine's), `timeout` is the seconds a
+        complete answer may take.
 
         Raises UsageError for a name ccxt does not know, SettingsError for an unusable base URL,
         UnsupportedError for a sandbox the venue does not have.
@@ -101,15 +103,18 @@ class ExchangeClient:
         self._local = clock
         self._markets_at: int | None = None
         retries = retries or RetryPolicy()
-        self._clock = ExchangeClock(clock, self._measure)
-        limiter = RateLimiter(exchange_name, self._venue.budgets, clock, sleep, patience=retries.patience)
+        self._ticks, self._asleep = ticks or steady_ms, ticks or awake_or_asleep_ms
+        self._clock = ExchangeClock(clock, self._counted, self._measure, self._moved)
+        limiter = RateLimiter(
+            exchange_name, self._venue.budgets, self._ticks, sleep, patience=retries.patience
+        )
         self._transport = Transport(
             exchange_name, self._is_allowed, limiter, self._venue.costs, self._clock.peek, timeout
         )
         attempt = Attempt(exchange_name, "", (self._key, secret))
         self._call = Caller(attempt, self._transport, limiter, self._clock, retries, sleep, notify)
         self._exchange = self._make_exchange(secret, sandbox=sandbox)
-        self._pacer = Pacer(clock, sleep)
+        self._pacer = Pacer(self._ticks, sleep)
         self._candles = CandleReader(self._exchange, self._call, self._clock, self._venue.keeps, notify)
 
         self._orders = Orders(
@@ -319,7 +324,7 @@ class ExchangeClient:
         exchange = getattr(ccxt, self.name)({**options, **keys})
         exchange.throttle = self._throttle
         # What signs a request tells the time by the same clock as everything else here.
-        exchange.milliseconds = self._local
+        exchange.milliseconds = self._clock.peek
         send_through(exchange, self._transport)
         if sandbox:
             enter_sandbox(exchange, self._venue.no_sandbox, self._base)
@@ -338,17 +343,31 @@ class ExchangeClient:
             self._pacer.wait(float(self._exchange.rateLimit) * (1 if cost is None else float(cost)))
 
     def _measure(self) -> int | None:
-        if not self._exchange.has["fetchTime"]:
+        if not self._tells_time:
             return None
         theirs = int(self._call.read("read the time", self._exchange.fetch_time))
         ahead = self._local() - theirs
-        self._exchange.options["timeDifference"] = ahead
         # A local exchange lives in a time of its own.
         if abs(ahead) >= SKEW_NOTICE_MS and self._transport.candle_source is None:
             side = "ahead of" if ahead > 0 else "behind"
             text = f"this machine's clock is {abs(ahead) / 1000:.1f} s {side} {self.name}'s; corrected for"
             self._notify(Notice("clock", text))
         return theirs
+
+    @property
+    def _tells_time(self) -> bool:
+        return bool(self._exchange.has["fetchTime"])
+
+    def _counted(self) -> int:
+        # An exchange that tells no time cannot be asked after a sleep: there the clock has to count on.
+        return self._ticks() if self._tells_time else self._asleep()
+
+    def _moved(self, step: int) -> None:
+        told = "is asked again" if self._tells_time else "cannot be asked: candles close by the earlier clock"
+        text = (
+            f"this machine's clock moved by {step / 1000:+.1f} s (set, or asleep): {self.name}'s time {told}"
+        )
+        self._notify(Notice("clock", text))
 
     def _require_key(self, action: str) -> None:
         if not self._key:
@@ -364,7 +383,7 @@ class ExchangeClient:
             self._market(symbol)
 
     def _markets(self) -> Mapping[str, Any]:
-        now = self._local()
+        now = self._ticks()
         if self._markets_at is None or not 0 <= now - self._markets_at < MARKETS_EVERY_MS:
             self._call.read("read its markets", lambda: self._exchange.load_markets(reload=True))
             self._markets_at = now

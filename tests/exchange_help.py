@@ -27,10 +27,16 @@ class FakeTime:
 
     def __init__(self, now: int = NOON) -> None:
         self.now = now
+        self.stepped = 0
+        """The local clock was set by so many ms."""
         self.slept: list[float] = []
 
     def clock(self) -> int:
         return self.now
+
+    def local(self) -> int:
+        """Return what the machine's own clock says, which somebody may have set."""
+        return self.now + self.stepped
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -195,7 +201,12 @@ def bench(url: str, name: str = "binanceus", time: FakeTime | None = None, **kwa
     notices: list[Notice] = []
     keys = {"api_key": KEY, "api_secret": SECRET, "base_url": url, "retries": RetryPolicy(jitter=lambda: 1.0)}
     client = ExchangeClient(
-        name, **{**keys, **kwargs}, clock=moment.clock, sleep=moment.sleep, notify=notices.append
+        name,
+        **{**keys, **kwargs},
+        clock=moment.local,
+        ticks=moment.clock,
+        sleep=moment.sleep,
+        notify=notices.append,
     )
     with client:
         yield Bench(client, moment, notices)

@@ -216,6 +216,7 @@ def child(address: str, database: str, clock: Clock, points: int, seconds: float
         *("binanceus", TEST_KEY, TEST_SECRET),
         base_url=address,
         clock=clock,
+        ticks=clock,
         sleep=lambda seconds: time.sleep(seconds / SPEED),
         timeout=2.0,
         retries=RetryPolicy(tries=3, base=0.2, jitter=lambda: 0.5),

@@ -69,7 +69,9 @@ def on_fake_time(time: FakeTime, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def open_client(*args: Any, **kwargs: Any) -> ExchangeClient:
         policy = RetryPolicy(jitter=lambda: 1.0)
-        return ExchangeClient(*args, **kwargs, clock=time.clock, sleep=time.sleep, retries=policy)
+        return ExchangeClient(
+            *args, **kwargs, clock=time.local, ticks=time.clock, sleep=time.sleep, retries=policy
+        )
 
     monkeypatch.setattr(fetch_command, "ExchangeClient", open_client)
 
