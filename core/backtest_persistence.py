@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -30,9 +30,9 @@ from db.base import open_engine, writing
 from db.init_db import get_db_url, init_db
 from db.models import BacktestRun, BacktestTrade
 
-SUMMARY, NOTES = "summary", "notes"
-"""Under these names the figures that a person reads, and what is odd about the candles, stand in stats_json
-beside Backtesting.py's statistics."""
+SUMMARY, NOTES, EXTRAS = "summary", "notes", "extras"
+"""Under these names the figures that a person reads, what is odd about the candles, and what is said of
+entries and of a second symbol stand in stats_json beside Backtesting.py's statistics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,8 @@ class StoredRun:
     code_version: str | None
     engine: str | None
     trades: tuple[TradeRecord, ...]
+    extras: Mapping[str, Any] = field(default_factory=dict)
+    """As in BacktestResult; empty for a run saved before they were kept."""
 
 
 def save_backtest_to_db(
@@ -73,6 +75,7 @@ def save_backtest_to_db(
     summary = result.summary if result else summary_of_stats(stats, trades_df, timeframe)
     figures: dict[str, Any] = {str(name): _plain(value) for name, value in stats.items() if _is_scalar(name)}
     figures |= {SUMMARY: summary_json(summary), NOTES: result.data.notes if result else ()}
+    figures |= {EXTRAS: result.extras if result else {}}
     run = BacktestRun(
         created_at=now_ms(),
         exchange=exchange,
@@ -182,6 +185,7 @@ def _stored(run: BacktestRun, trades: tuple[TradeRecord, ...]) -> StoredRun:
         code_version=run.code_version,
         engine=run.engine,
         trades=trades,
+        extras=figures.get(EXTRAS, {}),
     )
 
 

@@ -145,6 +145,16 @@ class BacktestResult:
         """Return the trades in the order they were closed."""
         return trade_records(self.trades)
 
+    @property
+    def extras(self) -> dict[str, Any]:
+        """Return what documents and saved runs hold of it besides figures and trades, as plain values."""
+        entries = {"bound_by": dict(self.bounds), "refused": dict(self.refusals)}
+        if self.partner is None:
+            return {"entries": entries}
+        symbol, data, covered = self.partner
+        span = {name: value for name, value in data._asdict().items() if name != "notes"}
+        return {"entries": entries, "partner": {"symbol": symbol, **span, "covered": covered}}
+
 
 def _itself(table: pd.DataFrame) -> pd.DataFrame:
     return table

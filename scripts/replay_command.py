@@ -26,6 +26,7 @@ from core.settings import Settings
 from core.sql_data_source import SQLDataSource
 from core.symbols import pair_of
 from core.utils import format_time, parse_time, timeframe_ms
+from db.status import SYNTHETIC_NOTE, is_synthetic
 from scripts import cli
 from strategies.pairing import bind
 from strategies.registry import REGISTRY, load_strategy
@@ -39,12 +40,8 @@ def run(args: argparse.Namespace) -> int:
     settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
     feeds = stored_feeds(args, settings)
     costs, cash = settings.backtest.costs, settings.backtest.default_cash
-    for feed in feeds:
-        span = f"{format_time(int(feed.bars.ts[0]))} to {format_time(int(feed.bars.ts[-1]))} UTC"
-        print(f"{feed.name} on {feed.symbol} {feed.timeframe}: {feed.bars.ts.size:,} bars, {span}")
-    for (symbol, timeframe), bars in {(feed.symbol, feed.timeframe): feed.bars for feed in feeds}.items():
-        for note in odd_bars(bars, timeframe_ms(timeframe)):
-            print(textwrap.fill(f"note: {symbol} {timeframe}: {note}", room(), subsequent_indent="  "))
+    label = args.exchange or settings.exchange.name
+    print_feeds(feeds, label)
     account = Account(cash, costs, risk_of(settings, costs), settings.paper.volume_share)
     for line in limits_of(feeds, account):
         print(line)
@@ -52,6 +49,20 @@ def run(args: argparse.Namespace) -> int:
     print()
     print_replay(found, cash)
     return 0
+
+
+def print_feeds(feeds: Sequence[Feed], exchange: str) -> None:
+    """Print each series with what is odd about it, and who trades it."""
+    series = {(feed.symbol, feed.timeframe): feed.bars for feed in feeds}
+    for (symbol, timeframe), bars in series.items():
+        names = ", ".join(feed.name for feed in feeds if (feed.symbol, feed.timeframe) == (symbol, timeframe))
+        span = f"{format_time(int(bars.ts[0]))} to {format_time(int(bars.ts[-1]))} UTC"
+        print(f"{exchange} {symbol} {timeframe}: {bars.ts.size:,} bars, {span}")
+        print(textwrap.fill(f"  traded by {names}", room(), subsequent_indent="    "))
+        for note in odd_bars(bars, timeframe_ms(timeframe)):
+            print(textwrap.fill(f"  note: {note}", room(), subsequent_indent="    "))
+    if is_synthetic(Series(exchange, feeds[0].symbol, feeds[0].timeframe)):
+        print(SYNTHETIC_NOTE)
 
 
 def limits_of(feeds: Sequence[Feed], account: Account) -> list[str]:
@@ -123,7 +134,11 @@ def paced(
 
 
 def print_replay(found: Replay, cash: float) -> None:
-    """Print a row per strategy, the account, refusals and breakers."""
+    """Print a row per strategy, the account, refusals and breakers; first what stopped it from entering."""
+    for name, trip in found.session.risk.state.trips.items():
+        print(f"{name} was still tripped at the end: nothing was entered after {format_time(trip.time)} UTC")
+    for name, why in found.session.risk.state.quarantined.items():
+        print(f"{name} failed and was put aside: {why}")
     rows = [_row(name, found) for name in found.session.portfolio.results]
     print_table(("strategy", "trades", "win %", "profit f.", "profit", "fees", "refused"), rows)
     summary, currency = account_summary(found), found.session.currency
@@ -144,10 +159,6 @@ def print_replay(found: Replay, cash: float) -> None:
         print(f"breaker {name} tripped {format_time(trip.time)} UTC: {trip.detail}")
     if len(found.trips) > MOST_TRIPS:
         print(f"breakers tripped {len(found.trips):,} times in all")
-    for name, trip in found.session.risk.state.trips.items():
-        print(f"{name} was still tripped at the end: nothing was entered after {format_time(trip.time)} UTC")
-    for name, why in found.session.risk.state.quarantined.items():
-        print(f"{name} failed and was put aside: {why}")
 
 
 def _row(name: str, found: Replay) -> Sequence[str]:

@@ -39,9 +39,9 @@ def decide(now: Columns[float], prev: Columns[float], held: PositionView, p: Par
         share = 1.0 if order == 2.0 else 1.0 / 3.0
         return enter(-share, close + p.stop_away, close - p.take_away)
     if order in (4.0, 10.0):
-        return enter(-1.0 if order == 4.0 else min(held.target, 0.0) - 0.25)
+        return enter(-1.0 if order == 4.0 else max(min(held.target, 0.0) - 0.25, -1.0))
     if order == 11.0:
-        return enter(max(held.target, 0.0) + 0.01)
+        return enter(min(max(held.target, 0.0) + 0.01, 1.0))
     if order == 8.0 and held.side != 0:
         stop = (close + held.entry_price) / 2 - held.side * p.stop_away / 4
         return Decision(held.target, stop, held.take, Reason.HOLD, 0)

@@ -16,30 +16,14 @@ from core.results import BacktestResult, DataRange, RunSpec, TradeRecord
 
 def run_document(results: Iterable[BacktestResult]) -> dict[str, Any]:
     """Return `{"runs": […]}`; times ms UTC, rates as fractions, None where there is nothing to compute."""
-    return {
-        "runs": [
-            run_entry(r.spec, r.data, r.summary, r.records)
-            | {"entries": {"bound_by": dict(r.bounds), "refused": dict(r.refusals)}}
-            | of_partner(r)
-            for r in results
-        ]
-    }
-
-
-def of_partner(result: BacktestResult) -> dict[str, Any]:
-    """Return what an entry says of a second symbol; nothing of a strategy that looks at one."""
-    if result.partner is None:
-        return {}
-    symbol, data, covered = result.partner
-    span = {name: value for name, value in data._asdict().items() if name != "notes"}
-    return {"partner": {"symbol": symbol, **span, "covered": covered}}
+    return {"runs": [run_entry(r.spec, r.data, r.summary, r.records) | r.extras for r in results]}
 
 
 def stored_document(run: StoredRun) -> dict[str, Any]:
     """Return a saved run as the same document. Raises NoDataError if it was saved without its inputs."""
     if run.spec is None or run.data is None:
         raise NoDataError(f"run {run.run_id} was saved without its parameters and candles: no document of it")
-    return {"runs": [run_entry(run.spec, run.data, run.summary, run.trades)]}
+    return {"runs": [run_entry(run.spec, run.data, run.summary, run.trades) | dict(run.extras)]}
 
 
 def run_entry(

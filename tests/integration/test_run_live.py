@@ -349,10 +349,15 @@ def test_a_replay_runs_the_account_over_stored_candles(
     replayed = ["--replay", "--exchange", "binanceus-synthetic", "--symbol", "BTC/USDT", "--timeframe", "1h"]
     assert run_live.main([*replayed, "--db-url", url, "--cash", "5000", "--strategy", "TREND_EMA,MR_BB"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("TREND_EMA on BTC/USDT 1h: 1,9")
-    assert lines[3].split() == ["strategy", "trades", "win", "%", "profit", "fees", "refused"]
+    assert lines[0].startswith("binanceus-synthetic BTC/USDT 1h: 1,9")
+    assert lines[1] == "  traded by TREND_EMA, MR_BB"
+    assert lines[2].startswith("  note: 2 holes: ")
+    assert lines[3].startswith("SYNTHETIC candles")
+    assert lines[5].split() == [
+        *("strategy", "trades", "win", "%", "profit", "f.", "profit", "fees", "refused")
+    ]
     assert any(line.startswith("account: 5,000.00 to ") for line in lines)
-    assert any(line.startswith("MR_BB: refused") and "short" in line for line in lines)
+    assert any(line.startswith("MR_BB: entries bound by") and "risk" in line for line in lines)
 
 
 def test_a_replay_can_be_slowed_down() -> None:

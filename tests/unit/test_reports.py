@@ -40,7 +40,17 @@ def result() -> BacktestResult:
 
 def stored(result: BacktestResult) -> StoredRun:
     return StoredRun(
-        7, 0, SERIES, "MR_BB", result.summary, result.spec, result.data, "1", "e", result.records
+        7,
+        0,
+        SERIES,
+        "MR_BB",
+        result.summary,
+        result.spec,
+        result.data,
+        "1",
+        "e",
+        result.records,
+        result.extras,
     )
 
 
