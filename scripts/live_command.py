@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import os
 import platform
 import signal
-import threading
 import time
 from contextlib import ExitStack
 
@@ -25,6 +23,7 @@ from db.base import database_file
 from db.init_db import init_db
 from scripts import cli
 from scripts.live_account import Opening, World, check_orders, open_account, world_of
+from scripts.live_ending import Ending, listen, silent_end
 from scripts.live_output import Show, say, shown, tell_step
 from scripts.live_reload import Reloading, stored_weights, weighted
 from scripts.live_status import existing, newest_run, show
@@ -36,21 +35,15 @@ HANGS = 120.0
 """Seconds after which a loop that says nothing is ended."""
 ANSWER = 5.0
 """Seconds that a command's outcome is waited for."""
-PATIENCE = 5.0
-"""Seconds that a step may go on once the process is asked to end."""
 REFUSED = "refused"
 """How the outcome of a command begins that changed nothing."""
-HUNG = 70
-"""Exit code of a process that its watchdog ended."""
 
 
 def trade(args: argparse.Namespace, command: str | None = None) -> int:
     """Follow the market until a command or a signal ends it, after this command; return the exit code."""
     settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
     check_orders(args, settings)
-    wish_to_end = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: hurry(wish_to_end))
+    wish_to_end = listen()
     with ExitStack() as stack:
         stack.callback(signal.setitimer, signal.ITIMER_REAL, 0)
         engine = init_db(settings.db.url)
@@ -59,6 +52,9 @@ def trade(args: argparse.Namespace, command: str | None = None) -> int:
         if file is None:
             raise UsageError("an account is kept in a file: name a database other than memory")
         show_now = stack.enter_context(shown(args, file))
+        ending = stack.enter_context(Ending(wish_to_end))
+        if holder(file, args.account) is None and (line := silent_end(live.newest_run(engine, args.account))):
+            say(line)
         wanted = weighted(members(args, settings), stored_weights(engine, args.account))
         world = world_of(args, settings, engine, stack)
         opening = Opening(args, settings, engine, world, wanted, stack, wish_to_end)
@@ -66,36 +62,18 @@ def trade(args: argparse.Namespace, command: str | None = None) -> int:
         reloading = Reloading(opening, loop)
         loop.reload, loop.set_weight = reloading, reloading.set_weight
         command_id = None if command is None else store(engine, args, command)
-        ending = "failed"
-        try:
-            ending = follow(loop, world, wish_to_end, show_now, once=args.once)
-            book.beat(loop.status(loop.looked_at), now_ms())
-        finally:
-            live.end_run(engine, book.run_id, ending, now_ms())
-        say(f"ended: {ending}")
+        ending.record = lambda why: live.end_run(engine, book.run_id, why, now_ms())
+        ending.why = follow(loop, world, ending, show_now, once=args.once)
+        book.beat(loop.status(loop.looked_at), now_ms())
         show(loop.status(loop.looked_at))
         outcome = None if command_id is None else live.outcome_of(engine, command_id)
     return 1 if outcome and outcome.startswith(REFUSED) else 0
 
 
-def hurry(wish_to_end: threading.Event) -> None:
-    """Ask the loop to end after its step, and end the step itself if it takes too long.
-
-    A step that is cut short is like one that was killed: what it did is found again at the next start.
-    """
-    wish_to_end.set()
-    signal.signal(signal.SIGALRM, _cut_short)
-    # Again and again, because what is raised inside a destructor is lost.
-    signal.setitimer(signal.ITIMER_REAL, PATIENCE, 0.5)
-
-
-def _cut_short(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
-def follow(loop: Loop, world: World, wish_to_end: threading.Event, show_now: Show, *, once: bool) -> str:
+def follow(loop: Loop, world: World, ending: Ending, show_now: Show, *, once: bool) -> str:
     """Step until a command, a signal or `once` ends it; return why it ended."""
-    dog = Watchdog(HANGS, lambda: os._exit(HUNG), time.monotonic)
+    asked = ending.asked
+    dog = Watchdog(HANGS, ending.hung, time.monotonic)
     dog.watch(HANGS / 10)
     try:
         while True:
@@ -106,10 +84,10 @@ def follow(loop: Loop, world: World, wish_to_end: threading.Event, show_now: Sho
                 return "told to stop"
             if once:
                 return "one look was asked for"
-            if wish_to_end.wait(POLL):
-                return "interrupted"
+            if asked.wait(POLL):
+                return f"interrupted by {asked.by}"
     except KeyboardInterrupt:
-        return "interrupted while the exchange did not answer"
+        return f"interrupted by {asked.by} while the exchange did not answer"
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         dog.end()

@@ -6,7 +6,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,11 @@ def say(line: str) -> None:
     LOG.info(line)
 
 
+def note(line: str) -> None:
+    """Write a line to the log file alone: people are told elsewhere."""
+    LOG.debug(line)
+
+
 def tell_step(step: Step) -> None:
     """Write what a step brought to the log."""
     for event in events_of(step):
@@ -47,18 +52,29 @@ def shown(args: argparse.Namespace, database: Path) -> Iterator[Show]:
             title = f"HOT-Crypto, account {args.account}, orders: {args.orders}"
             screen = opened.enter_context(Screen(title))
             write, show = screen.say, screen.show
-        for handler in (_Lines(write), EventLog(path, {"account": args.account}, secrets)):
+        # The file comes first: a terminal that takes no more lines would keep them from it.
+        for handler in (EventLog(path, {"account": args.account}, secrets), _Lines(write)):
             LOG.addHandler(handler)
             opened.callback(handler.close)
             opened.callback(LOG.removeHandler, handler)
-        LOG.setLevel(logging.INFO)
+        LOG.setLevel(logging.DEBUG)
         LOG.propagate = False
         opened.callback(setattr, LOG, "propagate", True)
-        yield show
+        yield _without_reader(show)
 
 
 def _plainly(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
+
+
+def _without_reader(show: Show) -> Show:
+    """Return what shows the account as long as somebody can see it: a loop needs no terminal."""
+
+    def shows(status: Mapping[str, Any]) -> None:
+        with suppress(OSError):
+            show(status)
+
+    return shows
 
 
 def _nothing(status: Mapping[str, Any]) -> None:
@@ -69,8 +85,17 @@ class _Lines(logging.Handler):
     """Writes records as lines for a person."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
-        super().__init__()
-        self._write = write
+        super().__init__(logging.INFO)
+        self._write, self._has_failed = write, False
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._write(f"{format_time(round(record.created * 1000))} {record.getMessage()}")
+        try:
+            self._write(f"{format_time(round(record.created * 1000))} {record.getMessage()}")
+        except OSError:
+            self._say_once()
+
+    def _say_once(self) -> None:
+        # In the log file; nothing ends because of it.
+        if not self._has_failed:
+            self._has_failed = True
+            note("nobody reads what is written to stderr any more; going on without it")

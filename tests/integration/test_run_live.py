@@ -400,14 +400,14 @@ def test_a_killed_loop_goes_on_and_one_that_is_told_to_ends_at_once(
     assert run_live.main(["--pause", "--db-url", url]) == 0
     wait_for(second, "pause: entries are paused")
     second.send_signal(signal.SIGTERM)
-    assert wait_for(second, "ended").endswith("ended: interrupted\n")
+    assert wait_for(second, "ended").endswith("ended: interrupted by SIGTERM\n")
     assert second.wait(10) == 0
     for process in (first, second):
         assert process.stderr is not None
         process.stderr.close()
     run = live.newest_run(init_db(url), "paper")
     assert run is not None
-    assert (run.id, run.ending) == (2, "interrupted")
+    assert (run.id, run.ending) == (2, "interrupted by SIGTERM")
     assert equity_times(url) == [NOON]
 
 

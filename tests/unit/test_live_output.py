@@ -7,13 +7,15 @@ import json
 import sys
 from argparse import Namespace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from core.live.event_log import EventLog
+from core.reports.screen import Screen
 from scripts import cli
-from scripts.live_output import LOG, say, shown, tell_step
+from scripts.live_output import LOG, note, say, shown, tell_step
 from tests.unit.test_events import STEP
 from tests.unit.test_screen import STATUS
 
@@ -75,6 +77,38 @@ def test_a_terminal_shows_the_account_and_what_was_said(root: Path, monkeypatch:
     assert "HOT-Crypto, account mine, orders: exchange" in terminal.getvalue()
     assert "equity 10,012.50" in terminal.getvalue()
     assert " hello" in terminal.getvalue()
+
+
+def closed(*_: object, **__: object) -> None:
+    raise BrokenPipeError
+
+
+def test_a_loop_goes_on_when_nobody_reads_stderr_any_more_and_the_log_says_so(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(write=closed, flush=closed, isatty=lambda: False))
+    with shown(given(), root / "hot.db") as show:
+        say("one")
+        say("two")
+        show(STATUS)
+    texts = [event["text"] for event in written(root / "logs" / "mine.jsonl")]
+    assert texts == ["one", "nobody reads what is written to stderr any more; going on without it", "two"]
+
+
+def test_a_loop_goes_on_when_its_terminal_is_gone(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(Screen, "show", closed)
+    with shown(given(), root / "hot.db") as show:
+        show(STATUS)
+        say("hello")
+    assert [event["text"] for event in written(root / "logs" / "mine.jsonl")] == ["hello"]
+
+
+def test_a_note_is_for_the_log_file_alone(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with shown(given(), root / "hot.db"):
+        note("aside")
+    assert [event["text"] for event in written(root / "logs" / "mine.jsonl")] == ["aside"]
+    assert capsys.readouterr().err == ""
 
 
 def test_a_key_in_the_environment_never_reaches_the_log(root: Path) -> None:
