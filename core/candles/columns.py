@@ -120,7 +120,7 @@ def find_columns(names: Sequence[str], options: Options = _NOTHING_SAID) -> Layo
         (*notes, volume.note) if volume.note else tuple(notes),
         dialect,
         options.zone or (UTC if dialect.in_utc else None),
-        volume.unit if options.volume == "auto" or volume.note else options.volume,
+        volume.unit if options.volume == "auto" else options.volume,
         plain.index("symbol") if "symbol" in plain else None,
     )
 

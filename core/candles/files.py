@@ -27,11 +27,11 @@ from core.candles.arrow import feather_parts, parquet_parts
 from core.candles.checks import check_candles, usual_step
 from core.candles.columns import Layout, Options, Part, join, json_parts, text_parts
 from core.candles.text import NO_ZONE, decide_times, in_milliseconds
-from core.candles.volumes import implausible_turnover, in_base
+from core.candles.volumes import change_of_unit, implausible_turnover, in_base
 from core.domain import Bars, IntArray
 from core.errors import NoDataError, UsageError
 from core.symbols import pair_of
-from core.utils import TIMEFRAMES, grid_start, timeframe_ms
+from core.utils import TIMEFRAMES, format_time, grid_start, timeframe_ms
 
 SUFFIXES = (".csv", ".csv.gz", ".json", ".json.gz", ".parquet", ".feather", ".zip")
 """What a candle file's name may end in."""
@@ -235,12 +235,20 @@ def _with_base_volume(bars: Bars, layout: Layout, step: int, options: Options) -
     quote = pair_of(options.symbol).quote if options.symbol else "the quote currency"
     if layout.volume == "quote":
         return in_base(bars), f"volume is in {quote}: divided by each bar's mean price, so it is about right"
-    if layout.volume == "unsaid" and (turnover := implausible_turnover(bars, step, quote)):
-        raise UsageError(
-            f"the volume looks like {quote}, not {pair_of(options.symbol).base}: times price it is "
-            f"{turnover:.3g} {quote} a day; import_ohlcv_to_db.py --volume quote converts it, base does not"
-        )
+    if options.volume == "auto" and (problem := _wrong_unit(bars, step, options.symbol, quote)):
+        raise UsageError(f"{problem}; import_ohlcv_to_db.py --volume quote converts it, base does not")
     return bars, ""
+
+
+def _wrong_unit(bars: Bars, step: int, symbol: str, quote: str) -> str:
+    """Return why these volumes cannot all be of the asset that is traded; blank when they may be."""
+    if turnover := implausible_turnover(bars, step, quote):
+        base = pair_of(symbol).base if symbol else "the asset"
+        return f"the volume looks like {quote}, not {base}: times price it is {turnover:.3g} {quote} a day"
+    if (row := change_of_unit(bars)) is not None:
+        time = format_time(int(bars.ts[row]))
+        return f"the volume changes by about the price at {time} UTC: before or after it is in {quote}"
+    return ""
 
 
 def _check_step(ts: IntArray, timeframe: str) -> None:

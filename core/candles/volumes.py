@@ -19,8 +19,10 @@ from core.errors import NoDataError
 from core.symbols import DOLLARS, OTHER_NAMES, Pair
 
 DAY = 86_400_000
-_MOST_PER_DAY = {**dict.fromkeys((*DOLLARS, "EUR", "GBP"), 2e11), "BTC": 1e7, "ETH": 2e8}
+_MOST_PER_DAY = {**dict.fromkeys((*DOLLARS, "EUR", "GBP"), 5e10), "BTC": 1e7, "ETH": 2e8}
 """More than any market has turned over in a day, in the quote currency; others are not judged."""
+_NEIGHBOURS = 50
+"""Bars on each side of a change of unit that are looked at, five at least."""
 
 _FROM_PRICE = 100.0
 """Below this price base and quote are too close to be told from each other by size."""
@@ -71,6 +73,26 @@ def implausible_turnover(bars: Bars, step: int, quote: str) -> float | None:
         return None
     turnover = float(np.median(_filled(bars.volume * bars.close))) * DAY / step
     return turnover if turnover > most else None
+
+
+def change_of_unit(bars: Bars) -> int | None:
+    """Return the row from which on volumes differ from those before by about the price, None for no row.
+
+    A market's own trade does not grow a thousandfold from one bar to the next and stay so; prices below 1,000
+    are not judged.
+    """
+    price = float(np.median(bars.close)) if bars.close.size else 0.0
+    if price < 10 * _FROM_PRICE:
+        return None
+    size = np.log(np.maximum(bars.volume, 1e-12))
+    jumps = np.flatnonzero(np.abs(np.diff(size)) > math.log(price / 10)) + 1
+    for row in jumps.tolist():
+        before, after = size[max(0, row - _NEIGHBOURS) : row], size[row : row + _NEIGHBOURS]
+        if min(before.size, after.size) >= 5:
+            change = abs(float(np.median(after) - np.median(before)))
+            if abs(change - math.log(price)) < math.log(3):
+                return int(row)
+    return None
 
 
 def differs_by_price(bars: Bars, step: int, known: Bars, known_step: int) -> bool:

@@ -343,6 +343,35 @@ def test_a_volume_too_large_for_any_market_is_refused_unless_the_user_says_what_
     assert taken.good.volume[0] > 6e7
 
 
+def priced(volumes: list[float]) -> str:
+    return HEAD + "".join(
+        f"2019-{month:02}-{day:02},8000,8100,7900,8000,{volumes[28 * (month - 1) + day - 1]}\n"
+        for month in range(1, 1 + len(volumes) // 28)
+        for day in range(1, 29)
+    )
+
+
+def test_a_volume_that_changes_its_unit_within_a_file_is_refused(tmp_path: Path) -> None:
+    mixed = priced([1500.0] * 28 + [1500.0 * 8000] * 28)
+    said = refused(tmp_path, mixed, Options("BTC/USD", UTC))
+    assert "the volume changes by about the price at 2019-02-01 00:00 UTC" in said
+    path = tmp_path / "b.csv"
+    # One wild bar, and a market that woke up, are no change of unit.
+    for usual in (
+        [1500.0] * 28 + [9e6] + [1500.0] * 27,
+        [10.0] * 28 + [900.0] * 28,
+    ):
+        path.write_text(priced(usual))
+        assert read_candle_file(path, "1d", NOW, options=Options("BTC/USD", UTC)).good.volume.size == 56
+
+
+def test_a_column_named_for_the_asset_with_the_currencys_volumes_is_refused(tmp_path: Path) -> None:
+    text = priced([1500.0 * 8000] * 28).replace("volume", "Volume BTC")
+    assert "the volume looks like USD" in refused(tmp_path, text, Options("BTC/USD", UTC))
+    said_so = Options("BTC/USD", UTC, "quote")
+    assert read_candle_file(tmp_path / "a.csv", "1d", NOW, options=said_so).good.volume[0] == 1500.0
+
+
 def test_another_markets_file_is_refused_by_its_symbol_or_its_volumes(tmp_path: Path) -> None:
     case = CSV["cdd banner, unix, newest first"]
     assert "has candles of 'BTC/USD', --symbol is ETH/USD" in refused(tmp_path, case.text, Options("ETH/USD"))
@@ -355,11 +384,11 @@ def test_another_markets_file_is_refused_by_its_symbol_or_its_volumes(tmp_path: 
 
 def test_the_base_of_one_market_is_the_quote_of_another(tmp_path: Path) -> None:
     text = lines(
-        "unix,date,symbol,open,high,low,close,Volume ETH,Volume BTC",
-        *(row.replace("BTC/USD", "ETH/BTC") for row in table("{s},{hour},BTC/USD,{o},{h},{l},{c},{v},{q}")),
+        "unix,date,symbol,open,high,low,close,Volume ETH,Volume XRP",
+        *(row.replace("BTC/USD", "ETH/XRP") for row in table("{s},{hour},BTC/USD,{o},{h},{l},{c},{v},{q}")),
     )
     (tmp_path / "a.csv").write_text(text)
-    file = read_candle_file(tmp_path / "a.csv", "1d", NOW, options=Options("ETH/BTC"))
+    file = read_candle_file(tmp_path / "a.csv", "1d", NOW, options=Options("ETH/XRP"))
     assert same_bars(file.good, DAYS)
 
 
