@@ -6,6 +6,7 @@
     ├── UsageError                 exit code 2: wrong usage or configuration
     │   └── SettingsError          a file under config/, an environment variable
     ├── DatabaseError              exit code 3: the database cannot be used
+    │   └── NoDatabaseError        there is none where one was looked for: `name` is its file
     └── ExchangeError              exit code 3: the exchange cannot be used
         ├── ExchangeUnreachableError   no connection, time-out, 5xx, cut or foreign answer
         ├── RateLimitedError           429, 418: `retry_after` seconds
@@ -55,6 +56,15 @@ class DatabaseError(HotCryptoError):
     """The database is missing, locked, damaged, read-only or newer than this program."""
 
     exit_code = 3
+
+
+class NoDatabaseError(DatabaseError):
+    """There is no database where one was looked for."""
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__(message)
+        self.name = name
+        """The file that is not there."""
 
 
 class ExchangeError(HotCryptoError):

@@ -11,7 +11,7 @@ from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, ProgrammingError
 from sqlalchemy.orm import DeclarativeBase
 
-from core.errors import DatabaseError
+from core.errors import DatabaseError, NoDatabaseError
 from core.utils import now_ms
 from db import sqlite
 from db.candle_revisions import create_triggers
@@ -111,9 +111,10 @@ def _find_file(url: URL, *, create: bool) -> None:
     if sqlite.check_file(path):
         return
     if not create:
-        raise DatabaseError(
+        raise NoDatabaseError(
             f"there is no database {path}: make it with `{init_command(str(path))}`, or name "
-            f"another with --db-url or HOT_CRYPTO_DB_URL"
+            f"another with --db-url or HOT_CRYPTO_DB_URL",
+            str(path),
         )
     sqlite.make_file(path, _fill)
 

@@ -119,7 +119,8 @@ class Reloading:
             if key.endswith(WEIGHT)
         }
         if name not in known:
-            raise _Refused(f"{name!r} is no weight of this loop; weights are: {', '.join(known) or 'none'}")
+            weights = ", ".join(known) or "none, since ENSEMBLE does not run here (enable it, or --strategy)"
+            raise _Refused(f"{name!r} is no weight of this loop; weights are: {weights}")
         try:
             value = float(text)
         except ValueError:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from core.errors import DatabaseError, NoDataError, UsageError, unknown_name
+from core.errors import NoDatabaseError, NoDataError, UsageError, unknown_name
 from core.figures import money, price
 from core.reports.screen import outside_lines
 from core.results import NONE
@@ -140,5 +140,9 @@ def existing(args: argparse.Namespace) -> Engine:
     settings = cli.load_settings(overrides(args))
     try:
         return open_engine(settings.db.url or get_db_url())
-    except DatabaseError as error:
-        raise DatabaseError(f"{error}; no account has run there") from error
+    except NoDatabaseError as error:
+        raise NoDatabaseError(
+            f"no account has run yet: there is no database {error.name}; run_live.py begins one, "
+            "--db-url names another",
+            error.name,
+        ) from error

@@ -15,10 +15,12 @@ from itertools import groupby
 from typing import Any, NamedTuple, Protocol
 
 from core.domain import Bar, Series
+from core.errors import unknown_name
 from core.execution import Moment, Outcome
 from core.live.feed import Feed
 from core.live.protecting import believable
 from core.orders import Approved, Executed, Refused
+from core.risk.breakers import BREAKERS
 from core.risk.notes import notes
 from core.session import Choice, Session, Slot, Step
 from core.symbols import pair_of
@@ -291,6 +293,8 @@ class Loop:
 
     def _reset_breaker(self, name: str) -> str:
         risk = self.session.risk
+        if name not in BREAKERS:
+            return f"refused: {unknown_name('breaker', name, BREAKERS)}"
         if name not in risk.state.trips:
             tripped = ", ".join(risk.state.trips) or "none"
             return f"refused: breaker {name!r} is not tripped; tripped are: {tripped}"

@@ -112,8 +112,8 @@ def _check_trades(session: Session, what: str, strategy: str, symbol: str) -> No
     """Raise UsageError unless a strategy trades a symbol: what is its would be forgotten."""
     if (strategy, symbol) not in {(slot.strategy, slot.symbol) for slot in session.slots}:
         raise UsageError(
-            f"the account {what} {symbol} of {strategy}, which is not to trade it now: "
-            f"let it, or begin another account with --account"
+            f"the account {what} {symbol} of {strategy}, which is not to trade it now: name {strategy} and "
+            f"{symbol} too (--strategy, --symbol), or begin another account with --account"
         )
 
 

@@ -265,7 +265,7 @@ def test_a_command_that_a_loop_refuses_exits_with_one(
 
 
 def test_an_account_that_never_ran_has_no_status(url: str) -> None:
-    with pytest.raises(DatabaseError, match="no account has run there"):
+    with pytest.raises(DatabaseError, match="no account has run yet: there is no database"):
         run_live.main(["--status", "--db-url", url])
     init_db(url).dispose()
     with pytest.raises(NoDataError, match="nothing has run on account paper"):

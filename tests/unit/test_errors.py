@@ -16,6 +16,7 @@ EXIT_CODES = {
     "UsageError": 2,
     "SettingsError": 2,
     "DatabaseError": 3,
+    "NoDatabaseError": 3,
     "ExchangeError": 3,
     "ExchangeUnreachableError": 3,
     "RateLimitedError": 3,

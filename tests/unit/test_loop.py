@@ -266,6 +266,9 @@ def test_a_tripped_breaker_is_told_and_reset_by_name_only() -> None:
     assert world.tell("reset-breaker", "drawdown") == (
         "refused: breaker 'drawdown' is not tripped; tripped are: daily_loss"
     )
+    assert world.tell("reset-breaker", "dayly_loss").startswith(
+        "refused: unknown breaker 'dayly_loss': did you mean daily_loss"
+    )
     assert world.tell("reset-breaker", "daily_loss") == "breaker daily_loss is reset"
     assert world.tell("reset-breaker", "daily_loss").endswith("tripped are: none")
 
