@@ -19,7 +19,7 @@ from core.bars import empty_bars, frame_from_bars
 from core.bookkeeper import KEPT
 from core.domain import FLAT, Bars, Series
 from core.errors import ExchangeError, ExchangeUnreachableError, NoDataError, UsageError
-from core.exchange.calls import Notice
+from core.exchange.calls import Notice, RetryPolicy
 from core.exchange.pages import concat
 from core.exchange_client import ExchangeClient
 from core.execution import Executor, Plan
@@ -44,7 +44,7 @@ from core.risk.limits import Market
 from core.risk_manager import RiskManager
 from core.session import LiveDecider, Session
 from core.settings import Settings, environment
-from core.utils import now_ms, on_grid, timeframe_ms
+from core.utils import as_ms, now_ms, on_grid, timeframe_ms
 from core.version import code_version
 from db import live
 from db.candles import last_ts, read_bars, upsert_bars
@@ -61,6 +61,8 @@ AGREE = 60.0
 """Seconds in which books and exchange should agree when one look was asked for."""
 TIMEOUT = 5.0
 """Seconds that a complete answer of the exchange may take."""
+SILENCE = 20.0
+"""Seconds of silence that are waited for inside one look: stops and commands wait as long."""
 EXCHANGE_POLICY = Policy()
 PAPER_POLICY = Policy(settle_ms=0)
 """Nothing is ever on its way to the paper exchange, so nothing is waited for."""
@@ -74,6 +76,10 @@ class World(NamedTuple):
     now: Callable[[], int]
     client: ExchangeClient | None = None
     """None where stored candles are all there is."""
+
+    def about(self) -> int:
+        """Return about what time it is, ms UTC, while the exchange does not tell."""
+        return self.now() if self.client is None else as_ms(self.client.now())
 
     def price(self, symbol: str) -> float | None:
         """Return the last price of a symbol, None when nobody says."""
@@ -318,7 +324,15 @@ def world_of(args: argparse.Namespace, settings: Settings, engine: Engine, opene
     known = environment(cli.ROOT) if args.orders == "exchange" else {}
     keys = known.get("EXCHANGE_API_KEY", ""), known.get("EXCHANGE_API_SECRET", "")
     client = opened.enter_context(
-        ExchangeClient(name, *keys, sandbox, base_url=base, notify=_heard, timeout=TIMEOUT)
+        ExchangeClient(
+            name,
+            *keys,
+            sandbox,
+            base_url=base,
+            notify=_heard,
+            timeout=TIMEOUT,
+            retries=RetryPolicy(patience=SILENCE),
+        )
     )
 
     def fetched(series: Series, start: int, end: int) -> Bars:

@@ -96,15 +96,28 @@ def follow(loop: Loop, world: World, ending: Ending, show_now: Show, *, once: bo
 def _look(loop: Loop, world: World, *, once: bool) -> None:
     """Take one step; an exchange out of reach now may be back later, and its feed is stale until then.
 
+    While it does not tell its time nothing counts as closed; commands and stops go on.
+
     Raises ExchangeError when there is no later.
     """
     try:
-        for step in loop.step(world.now()):
+        now, trouble = _time(world)
+        for step in loop.step(now, is_sure=trouble is None):
             tell_step(step)
+        if trouble := trouble or loop.trouble:
+            raise trouble
     except ExchangeError as error:
         if once:
             raise
         say(f"{error}; going on")
+
+
+def _time(world: World) -> tuple[int, ExchangeError | None]:
+    """Return the exchange's time, or about what it is and why it is not known."""
+    try:
+        return world.now(), None
+    except ExchangeError as error:
+        return world.about(), error
 
 
 def give(args: argparse.Namespace, name: str) -> int:

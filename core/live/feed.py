@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from core.domain import Bar, Bars, Series
+from core.errors import ExchangeError
 from core.utils import format_time, on_grid, timeframe_ms
 
 OVERLAP = 5
@@ -33,6 +34,8 @@ class Polled(NamedTuple):
     """New, by close time, then by series."""
     reports: tuple[str, ...]
     """Late, changed and missing bars, one line each."""
+    trouble: ExchangeError | None = None
+    """Why not everything could be read; what was not comes with a later look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,8 @@ class Feed:
         self._series = sorted(set(series))
         self._last = dict(since)
         self._partners: dict[Series, set[Series]] = {}
+        self._failed: set[Series] = set()
+        """Could not be read at the last try; asked for after the others."""
         self._held: dict[Series, list[Bar]] = {}
         """New bars whose partner's are not there yet."""
         self._seen: dict[Series, dict[int, Bar]] = {one: {} for one in self._series}
@@ -70,6 +75,8 @@ class Feed:
         """Follow a series no longer."""
         if series in self._seen:
             self._series.remove(series)
+            self._failed.discard(series)
+            self._held.pop(series, None)
             del self._last[series], self._seen[series]
 
     def wait_for(self, series: Series, partner: Series) -> None:
@@ -77,36 +84,49 @@ class Feed:
         self._partners.setdefault(series, set()).add(partner)
 
     def poll(self, now: int) -> Polled:
-        """Return the bars that closed since the last look; `now` is exchange time, ms UTC."""
-        found: dict[Series, list[Bar]] = {}
+        """Return the bars that closed since the last look; `now` is exchange time, ms UTC.
+
+        A series that cannot be read ends the look, which hands on what it has; the next begins with others.
+        """
+        found, self._held = self._held, {}
         reports: list[str] = []
-        for series in self._series:
-            fresh, said = self._poll(series, now)
-            found[series] = [*self._held.pop(series, []), *fresh]
-            reports += said
-        for series, partners in self._partners.items():
-            if not found.get(series):
-                continue
-            newest = found[series][-1]
-            for partner in self._missing(partners, newest):
+        trouble = None
+        try:
+            for series in sorted(self._series, key=self._failed.__contains__):
+                self._ask(series, now, found, reports)
+            for partner in self._awaited(found):
                 # Published a moment after it was asked for, perhaps.
-                fresh, said = self._poll(partner, now)
-                found[partner] = [*found.get(partner, []), *fresh]
-                reports += said
-            if self._missing(partners, newest) and now - newest.end <= GRACE:
+                self._ask(partner, now, found, reports)
+        except ExchangeError as error:
+            trouble = error
+        for series in [series for series in self._partners if found.get(series)]:
+            newest = found[series][-1]
+            if self._missing(series, newest) and now - newest.end <= GRACE:
                 self._held[series] = found.pop(series)
         bars = (bar for some in found.values() for bar in some)
-        return Polled(
-            tuple(sorted(bars, key=lambda bar: (bar.end, bar.symbol, bar.timeframe))), tuple(reports)
-        )
+        ordered = sorted(bars, key=lambda bar: (bar.end, bar.symbol, bar.timeframe))
+        return Polled(tuple(ordered), tuple(reports), trouble)
 
     def lags(self, now: int) -> list[Lag]:
         """Return how old each series is at this exchange time."""
         return [self._lag(series, now) for series in self._series]
 
-    def _missing(self, partners: Iterable[Series], newest: Bar) -> list[Series]:
-        """Return the series whose bar of this time is not there yet."""
-        return [one for one in partners if self._last.get(one, 0) < newest.ts]
+    def _ask(self, series: Series, now: int, found: dict[Series, list[Bar]], reports: list[str]) -> None:
+        """Add what is new of a series, and what is to be said of it."""
+        self._failed.add(series)
+        fresh, said = self._poll(series, now)
+        self._failed.discard(series)
+        found.setdefault(series, []).extend(fresh)
+        reports += said
+
+    def _awaited(self, found: Mapping[Series, list[Bar]]) -> list[Series]:
+        """Return the partners whose newest bar is missing, in order."""
+        waiting = [series for series in self._partners if found.get(series)]
+        return sorted({one for series in waiting for one in self._missing(series, found[series][-1])})
+
+    def _missing(self, series: Series, newest: Bar) -> list[Series]:
+        """Return the partners whose bar of this time is not there yet."""
+        return [one for one in self._partners[series] if self._last.get(one, 0) < newest.ts]
 
     def _lag(self, series: Series, now: int) -> Lag:
         step, last = timeframe_ms(series.timeframe), self._last.get(series)

@@ -15,9 +15,9 @@ from itertools import groupby
 from typing import Any, NamedTuple, Protocol
 
 from core.domain import Bar, Series
-from core.errors import unknown_name
+from core.errors import ExchangeError, unknown_name
 from core.execution import Moment, Outcome
-from core.live.feed import Feed
+from core.live.feed import Feed, Polled
 from core.live.protecting import believable
 from core.orders import Approved, Executed, Refused
 from core.risk.breakers import BREAKERS
@@ -140,9 +140,14 @@ class Loop:
         self._cuts: Counter[str] = Counter()
         """Entries that limits have cut since the loop began, by strategy and limit."""
         self.is_stopped = False
+        self.trouble: ExchangeError | None = None
+        """Why the last step could not look at every series."""
 
-    def step(self, now: int) -> list[Step]:
-        """Carry out commands, take what has closed, and say that the loop is alive."""
+    def step(self, now: int, *, is_sure: bool = True) -> list[Step]:
+        """Carry out commands, take what has closed, and say that the loop is alive.
+
+        Nothing counts as closed unless the time is sure; commands, news of orders and stops go on.
+        """
         self.desk.at(now)
         self.session.risk.clock = now
         if not self.looked_at:
@@ -154,7 +159,8 @@ class Loop:
             self._records.answer(command, outcome, now)
             self.desk.send()
             self._notify(f"{command.name} {command.argument}".rstrip() + f": {outcome}")
-        polled = self.feed.poll(now)
+        polled = self.feed.poll(now) if is_sure else Polled((), ())
+        self.trouble = polled.trouble
         for report in polled.reports:
             self._notify(report)
         self._watch(now)

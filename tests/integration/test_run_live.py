@@ -278,14 +278,14 @@ def test_an_exchange_out_of_reach_ends_nothing_that_runs(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def gone(*_: object) -> list[object]:
+    def gone(*_: object, **__: object) -> list[object]:
         raise ExchangeUnreachableError("the exchange cannot be reached")
 
     monkeypatch.setattr(Loop, "step", gone)
     with pytest.raises(ExchangeUnreachableError):
         once(url)
     ended = run_live.main(["--status", "--db-url", url])
-    assert (ended, "UTC: failed" in capsys.readouterr().out) == (0, True)
+    assert (ended, "UTC: failed: the exchange cannot be reached" in capsys.readouterr().out) == (0, True)
     loop, world = SimpleNamespace(step=gone), live_account.World("x", gone, lambda: NOON)  # type: ignore[arg-type]
     lines: list[str] = []
     monkeypatch.setattr(live_command, "say", lines.append)

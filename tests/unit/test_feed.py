@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain import Bar, Bars, Series
+from core.errors import ExchangeUnreachableError
 from core.live.feed import GRACE, OVERLAP, Feed
 
 HOUR, MINUTE = 3_600_000, 60_000
@@ -126,8 +127,8 @@ def test_without_any_known_bar_the_newest_closed_one_is_the_first() -> None:
 def test_a_source_without_bars_hands_on_none_and_is_asked_again() -> None:
     venue = Venue()
     feed = Feed(venue.read, [BTC], {})
-    assert feed.poll(hour(10)) == ((), ())
-    assert feed.poll(hour(10)) == ((), ())
+    assert feed.poll(hour(10)) == ((), (), None)
+    assert feed.poll(hour(10)) == ((), (), None)
     assert venue.reads == 2
 
 
@@ -240,3 +241,64 @@ def test_a_series_that_was_forgotten_can_be_followed_again_from_where_it_is_told
     feed.follow(BTC, hour(3))
     venue.show(BTC, hour(10), hour(11), hour(12))
     assert names(feed.poll(hour(13)).bars) == ["BTC 12"]
+
+
+class Broken(Venue):
+    """A source that cannot read some series."""
+
+    def __init__(self, *broken: Series) -> None:
+        super().__init__()
+        self.broken, self.asked = set(broken), list[Series]()
+
+    def read(self, series: Series, start: int, end: int) -> Bars:
+        self.asked.append(series)
+        if series in self.broken:
+            raise ExchangeUnreachableError(f"{series}: no answer")
+        return super().read(series, start, end)
+
+
+def test_bars_read_before_another_series_failed_are_handed_on_and_the_rest_comes_later() -> None:
+    venue = Broken(ETH)
+    feed = Feed(venue.read, [BTC, ETH], {BTC: hour(9), ETH: hour(9)})
+    venue.show(BTC, hour(10))
+    venue.show(ETH, hour(10))
+    polled = feed.poll(hour(11))
+    assert names(polled.bars) == ["BTC 10"]
+    assert str(polled.trouble) == f"{ETH}: no answer"
+    venue.broken.clear()
+    polled = feed.poll(hour(11) + 1000)
+    assert names(polled.bars) == ["ETH 10"]
+    assert polled.trouble is None
+
+
+def test_series_that_can_never_be_read_keep_no_other_from_being_read() -> None:
+    venue = Broken(BTC, ETH)
+    last = {BTC: hour(9), ETH: hour(9), FAST: hour(11) - 2 * MINUTE}
+    feed = Feed(venue.read, [BTC, ETH, FAST], last)
+    venue.show(FAST, hour(11) - MINUTE)
+    handed = [bar for _ in range(3) for bar in feed.poll(hour(11)).bars]
+    assert [bar.timeframe for bar in handed] == ["1m"]
+    assert {BTC, ETH, FAST} == set(venue.asked)
+
+
+def test_a_bar_that_waits_for_its_partner_is_not_lost_when_reading_fails() -> None:
+    venue = Broken(BTC)
+    feed = Feed(venue.read, [BTC, ETH], {BTC: hour(9), ETH: hour(9)})
+    feed.wait_for(ETH, BTC)
+    venue.show(BTC, hour(10))
+    venue.show(ETH, hour(10))
+    assert [names(feed.poll(hour(11) + ms).bars) for ms in (0, 1000)] == [[], []]
+    venue.broken.clear()
+    assert names(feed.poll(hour(11) + 2000).bars) == ["BTC 10", "ETH 10"]
+
+
+def test_a_series_followed_no_longer_hands_nothing_on() -> None:
+    venue = Broken(BTC)
+    feed = Feed(venue.read, [BTC, ETH], {BTC: hour(9), ETH: hour(9)})
+    feed.wait_for(ETH, BTC)
+    venue.show(ETH, hour(10))
+    feed.poll(hour(11))
+    feed.poll(hour(11))
+    feed.forget(ETH)
+    venue.broken.clear()
+    assert feed.poll(hour(11) + GRACE + 1) == ((), (), None)

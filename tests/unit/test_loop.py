@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.domain import Bars, Costs, Series
-from core.errors import UsageError
+from core.errors import ExchangeUnreachableError, UsageError
 from core.execution import Executor, Plan
 from core.live.books import check_books
 from core.live.feed import GRACE, Feed
@@ -403,6 +403,34 @@ def test_a_snapshot_of_another_format_or_venue_is_refused() -> None:
         restore(account.session, kept | {"format": 99})
     with pytest.raises(UsageError, match="trades on paper, not on exchange: choose --orders paper"):
         restore(account.session, kept, "exchange")
+
+
+def test_while_the_time_is_not_sure_nothing_closes_but_stops_and_commands_go_on() -> None:
+    world = World({3: 1.0})
+    for bar in (2, 3, 4):
+        world.at(bar)
+    world.memory.given.append(Command(1, "pause", ""))
+    world.price = 94.0
+    (step,) = world.loop.step(START + 9 * HOUR, is_sure=False)
+    assert [event.fill.reason for event in step.fills] == ["stop"]
+    assert step.bars == ()
+    assert world.memory.answers == [("pause", "entries are paused; exits and stops go on")]
+    assert [len(world.at(bar)) for bar in (5,)] == [1]
+
+
+def test_while_candles_cannot_be_read_stops_go_on() -> None:
+    world = World({3: 1.0})
+    for bar in (2, 3, 4):
+        world.at(bar)
+
+    def away(series: Series, start: int, end: int) -> Bars:
+        raise ExchangeUnreachableError("no answer")
+
+    world.loop.feed._read = away
+    world.price = 94.0
+    (step,) = world.at(5, late=TICK)
+    assert [event.fill.reason for event in step.fills] == ["stop"]
+    assert str(world.loop.trouble) == "no answer"
 
 
 def test_what_a_missing_strategy_holds_is_never_forgotten() -> None:
