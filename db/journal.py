@@ -22,20 +22,11 @@ from core.errors import DatabaseError
 from db import sqlite
 from db.base import open_engine
 from db.faults import database_error, database_name
-from db.journal_rows import (
-    BEGINNING,
-    CursorRow,
-    EntryRow,
-    FillRow,
-    IntentRow,
-    OrderRow,
-    PostingRow,
-    Row,
-    from_sql,
-    hash_of,
-)
+from db.journal_reading import TABLES, JournalReading
+from db.journal_rows import CursorRow, EntryRow, FillRow, IntentRow, PostingRow
 from db.journal_writing import Writing
-from db.order_models import NEVER_WAS, ORDER_TABLES
+from db.order_models import ORDER_TABLES
+from db.place import Place
 
 SETTINGS = (
     ("synchronous", 2),
@@ -45,14 +36,6 @@ SETTINGS = (
     ("mmap_size", 0),
 )
 """Read back when a file is opened; 2 is FULL, and MEMORY."""
-_TABLES: dict[type, str] = {
-    IntentRow: "order_intents",
-    OrderRow: "orders",
-    FillRow: "fills",
-    PostingRow: "postings",
-    EntryRow: "journal",
-    CursorRow: "order_cursors",
-}
 _KEYS: dict[type, str] = {IntentRow: "account, key", FillRow: "account, exchange, symbol, id"}
 """Of rows that may be there already: any other conflict is a mistake."""
 
@@ -61,10 +44,10 @@ def _insertion(kind: Any) -> str:
     fields = kind._fields
     columns, marks = ", ".join(("account", *fields)), ", ".join("?" * (len(fields) + 1))
     # Names of this module's own; what is given goes in as parameters.
-    return f"INSERT INTO {_TABLES[kind]} ({columns}) VALUES ({marks})"  # noqa: S608
+    return f"INSERT INTO {TABLES[kind]} ({columns}) VALUES ({marks})"  # noqa: S608
 
 
-_INSERT = {kind: _insertion(kind) for kind in _TABLES}
+_INSERT = {kind: _insertion(kind) for kind in TABLES}
 _INSERT_NEW = {kind: f"{_INSERT[kind]} ON CONFLICT ({key}) DO NOTHING" for kind, key in _KEYS.items()}
 _SET_CURSOR = f"{_INSERT[CursorRow]} ON CONFLICT (account, name) DO UPDATE SET value = excluded.value"
 _WRITER = "SELECT instance, epoch FROM trading_accounts WHERE account = ?"
@@ -72,7 +55,6 @@ _ENTRY = f"""
 INSERT INTO journal (account, {", ".join(EntryRow._fields)}) SELECT ?, ?, ?, ?, ?, ?, ?
 FROM trading_accounts WHERE account = ? AND instance = ? AND epoch = ?"""  # noqa: S608 -- this module's own names
 """An entry, if the claim still holds."""
-_HEAD = "SELECT seq, hash FROM journal WHERE account = ? ORDER BY seq DESC LIMIT 1"
 
 
 class Claim(NamedTuple):
@@ -114,7 +96,10 @@ def read_journal(db_url: str, account: str) -> Journal:
     Raises DatabaseError when the file cannot be read.
     """
     url = sqlite.located(make_url(db_url)).update_query_dict({"mode": "ro"})
-    return Journal(sqlite.opener(url)(), str(url.database), account)
+    connection = sqlite.opener(url)()
+    # What a flipped bit made of a text is shown as it is.
+    connection.text_factory = lambda text: text.decode(errors="backslashreplace")
+    return Journal(connection, str(url.database), account)
 
 
 def memory_journal(account: str) -> Journal:
@@ -136,20 +121,15 @@ def table_statements() -> tuple[str, ...]:
     return (*made, *(str(CreateIndex(index).compile(dialect=dialect)) for index in indexes))
 
 
-class Journal:
+class Journal(JournalReading):
     """One account's orders, fills, postings and what happened to them. Errors are DatabaseError."""
 
     def __init__(self, connection: sqlite3.Connection, name: str, account: str) -> None:
-        self.name = name
-        self.account = account
-        self._connection = connection
+        super().__init__(connection, name, account)
         self._claim: Claim | None = None
-        self._head: tuple[int, str] | None = None
-        """Number and hash of the newest entry, once it is known: only whoever holds the claim adds to it."""
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
+        self._place: Place | None = None
+        self.anchor: Callable[[int, str], object] = _nowhere
+        """Keeps number and hash of the newest entry outside of the database, once it is stored there."""
 
     @property
     def file(self) -> Path | None:
@@ -173,6 +153,12 @@ class Journal:
         # Of a file that cannot be written SQLite says so only when something is.
         with self._exclusive():
             self._run("DELETE FROM order_cursors WHERE name IS NULL")
+        self._place = Place(Path(self.name))
+
+    def prove_place(self) -> None:
+        """Raise DatabaseError unless the file that is written is the one that its name leads to."""
+        if self._place is not None:
+            self._place.prove()
 
     def claimed(self) -> Claim | None:
         """Return who wrote the books last, None when nobody ever did."""
@@ -209,9 +195,10 @@ class Journal:
 
     def begin(self) -> tuple[int, str]:
         """Take the write lock and return number and hash of the newest entry; `Writing` is who may."""
+        self.prove_place()
         self._run("BEGIN IMMEDIATE")
         try:
-            return self._head or self._one(_HEAD, self.account) or (0, BEGINNING)
+            return self.head()
         except BaseException:
             self.end()
             raise
@@ -235,95 +222,11 @@ class Journal:
             if head is not None:
                 self._run("COMMIT")
                 self._head = head
+                self.anchor(*head)
         finally:
             # A statement that failed for want of space may have ended the transaction by itself.
             if self._connection.in_transaction:
                 self._connection.rollback()
-
-    def intents(self, key: str | None = None) -> list[IntentRow]:
-        """Return everything that was ever wanted, or what was wanted under one key."""
-        return self._rows(IntentRow) if key is None else self._rows(IntentRow, "AND key = ?", key)
-
-    def orders(self, *, key: str | None = None, settled: bool = True) -> list[OrderRow]:
-        """Return all orders, those of one intent, or those that can still change."""
-        where, given = ("", ()) if key is None else ("AND intent_key = ?", (key,))
-        if not settled:
-            where += f" AND state NOT IN {NEVER_WAS} AND state NOT IN ('filled', 'canceled', 'expired')"
-        return self._rows(OrderRow, f"{where} ORDER BY intent_key, attempt", *given)
-
-    def exits(self, strategy: str, symbol: str, bar: int) -> list[OrderRow]:
-        """Return the orders of the exits that a strategy wanted on a bar, oldest attempts first."""
-        where = (
-            "AND intent_key IN (SELECT key FROM order_intents WHERE account = ? AND strategy = ? "
-            "AND symbol = ? AND bar = ? AND purpose = 'exit') ORDER BY intent_key, attempt"
-        )
-        return self._rows(OrderRow, where, self.account, strategy, symbol, bar)
-
-    def order(self, client_order_id: str) -> OrderRow | None:
-        """Return one order."""
-        return next(iter(self._rows(OrderRow, "AND client_order_id = ?", client_order_id)), None)
-
-    def suspects(self, symbol: str, side: str, since: int) -> list[OrderRow]:
-        """Return the orders sent since then (ms UTC) that never were, as far as is known."""
-        where = (
-            f"AND symbol = ? AND side = ? AND sent_at >= ? AND exchange_id IS NULL AND state IN {NEVER_WAS}"
-        )
-        return self._rows(OrderRow, where, symbol, side, since)
-
-    def order_at(self, symbol: str, exchange_id: str) -> OrderRow | None:
-        """Return the order that the exchange calls so."""
-        found = self._rows(OrderRow, "AND symbol = ? AND exchange_id = ?", symbol, exchange_id)
-        return next(iter(found), None)
-
-    def fill_before(self, exchange: str, symbol: str, time: int) -> str | None:
-        """Return the id of the newest execution before a time, ms UTC."""
-        statement = (
-            "SELECT id FROM fills WHERE account = ? AND exchange = ? AND symbol = ? AND time < ? "
-            "ORDER BY time DESC, seq DESC LIMIT 1"
-        )
-        row = self._one(statement, self.account, exchange, symbol, time)
-        return None if row is None else str(row[0])
-
-    def fills(self) -> list[FillRow]:
-        """Return all executions in the order of booking."""
-        return self._rows(FillRow, "ORDER BY seq")
-
-    def postings(self) -> list[PostingRow]:
-        """Return all lines of the books."""
-        return self._rows(PostingRow)
-
-    def cursors(self) -> dict[str, str]:
-        """Return how far things were read and what holds, by name."""
-        return {row.name: row.value for row in self._rows(CursorRow)}
-
-    def entries(self, after: int = 0) -> list[EntryRow]:
-        """Return what happened after the entry of this number, oldest first."""
-        return self._rows(EntryRow, "AND seq > ? ORDER BY seq", after)
-
-    def length(self) -> int:
-        """Return the number of the newest entry."""
-        row = self._one("SELECT max(seq) FROM journal WHERE account = ?", self.account)
-        return int(row[0] or 0) if row else 0
-
-    def verify_chain(self, last: int | None = None) -> list[str]:
-        """Return what is wrong with the newest `last` entries, or with all: a line each, none when sound."""
-        start = 0 if last is None else max(self.length() - last - 1, 0)
-        found: list[str] = []
-        before, expected = (BEGINNING, 1) if start == 0 else ("", start + 1)
-        for entry in self.entries(start):
-            if entry.seq != expected:
-                found.append(f"journal: entry {expected} is missing, {entry.seq} follows")
-            sound = hash_of(before, self.account, *entry[:-1]) == entry.hash
-            if before and not sound:
-                found.append(f"journal: entry {entry.seq} ({entry.kind} {entry.ref}) was changed")
-            before, expected = entry.hash, entry.seq + 1
-        return found
-
-    def columns(self) -> dict[str, list[tuple[str, str]]]:
-        """Return name and type of every column of the order path's tables."""
-        names = [model.__tablename__ for model in ORDER_TABLES]
-        told = {name: self._all(f"PRAGMA table_info({name})") for name in names}
-        return {name: [(row[1], row[2]) for row in rows] for name, rows in told.items()}
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
@@ -334,29 +237,6 @@ class Journal:
         except BaseException:
             self.end()
             raise
-
-    def _rows(self, kind: type[Row], where: str = "", *given: object) -> list[Row]:
-        columns = ", ".join(kind._fields)
-        # Names of this module's own; what is given goes in as parameters.
-        statement = f"SELECT {columns} FROM {_TABLES[kind]} WHERE account = ? {where}"  # noqa: S608
-        return [from_sql(kind, row) for row in self._all(statement, self.account, *given)]
-
-    def _one(self, statement: str, *given: object) -> tuple[Any, ...] | None:
-        rows = self._all(statement, *given)
-        return rows[0] if rows else None
-
-    def _all(self, statement: str, *given: object) -> list[tuple[Any, ...]]:
-        cursor = self._run(statement, *given)
-        try:
-            return cursor.fetchall()
-        except sqlite3.Error as error:  # pragma: no cover -- of what is found only while rows are read
-            raise database_error(error, self.name) from error
-
-    def _run(self, statement: str, *given: object) -> sqlite3.Cursor:
-        try:
-            return self._connection.execute(statement, given)
-        except sqlite3.Error as error:
-            raise database_error(error, self.name) from error
 
     def put(self, kind: type[NamedTuple], values: Sequence[Any]) -> None:
         """Store a row, as the database keeps it, inside a transaction; `Writing` is who may."""
@@ -381,6 +261,10 @@ class Journal:
     def change(self, client_order_id: str, changed: Mapping[str, Any]) -> None:
         """Change fields of an order inside a transaction; `Writing` is who may."""
         self._run(_change(tuple(changed)), *changed.values(), self.account, client_order_id)
+
+
+def _nowhere(number: int, head: str) -> None:
+    """Keep an entry's hash nowhere else: of books in memory, and while nobody trades."""
 
 
 @cache

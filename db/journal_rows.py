@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import cache
 from hashlib import sha256
-from typing import Any, NamedTuple, TypeVar
+from itertools import product
+from typing import Any, NamedTuple, TypeVar, cast, get_args, get_type_hints
 
 import orjson
 
+from core.errors import DatabaseError
+
 MONEY = frozenset({"amount", "price", "stop", "take", "reserve", "filled", "fee", "share"})
+_KEPT_AS = {Decimal: str}
 BEGINNING = "0" * 64
 """What stands before the first entry of a journal."""
 
@@ -138,12 +142,38 @@ def to_sql(row: NamedTuple) -> list[Any]:
 
 
 def from_sql(kind: type[Row], values: Iterable[Any]) -> Row:
-    """Return the row that the database keeps so."""
-    kept = list(values)
+    """Return the row that the database keeps so. Raises DatabaseError for values that nobody stored."""
+    kept, hashable = list(values), cast("Any", kind)
+    if tuple(map(type, kept)) not in _types_of(hashable):
+        raise _unreadable(kind, kept, "it has values of other kinds than were stored")
     for place in _money_of(kind._fields):
         if kept[place] is not None:
-            kept[place] = Decimal(str(kept[place]))
+            kept[place] = _money(kind, kept, place)
     return kind._make(kept)
+
+
+@cache
+def _types_of(kind: Any) -> frozenset[tuple[type, ...]]:
+    """Return the types that a row's values may have, all together, as the database returns them."""
+    hints = get_type_hints(kind).values()
+    return frozenset(
+        product(*([_KEPT_AS.get(one, one) for one in get_args(hint) or (hint,)] for hint in hints))
+    )
+
+
+def _money(kind: type[Row], kept: list[Any], place: int) -> Decimal:
+    try:
+        amount = Decimal(kept[place])
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite():
+        raise _unreadable(kind, kept, f"its {kind._fields[place]} is {kept[place]!r}, not an amount")
+    return amount
+
+
+def _unreadable(kind: type[Row], kept: list[Any], why: str) -> DatabaseError:
+    what, row = kind.__name__.removesuffix("Row").lower(), " ".join(str(value) for value in kept[:3])
+    return DatabaseError(f"the {what} {row} cannot be read: {why}")
 
 
 @cache
@@ -163,9 +193,18 @@ def body_of(facts: Sequence[Fact]) -> str:
 
 
 def facts_of(entry: EntryRow) -> list[Fact]:
-    """Return what an entry tells; one of before 2026-11 told one fact, whose kind and reference it has."""
-    body = orjson.loads(entry.body)
-    return [(entry.kind, entry.ref, body)] if isinstance(body, dict) else [tuple(one) for one in body]
+    """Return what an entry tells; one of before 2026-11 told one fact, whose kind and reference it has.
+
+    Raises DatabaseError when it cannot be read.
+    """
+    try:
+        body = orjson.loads(entry.body)
+        facts = [(entry.kind, entry.ref, body)] if isinstance(body, dict) else [(*one,) for one in body]
+        return [(kind, ref, {**fields}) for kind, ref, fields in facts]
+    except (TypeError, ValueError):
+        raise DatabaseError(
+            f"journal: entry {entry.seq} ({entry.kind} {entry.ref}) cannot be read: {str(entry.body)[:40]!r}"
+        ) from None
 
 
 def hash_of(before: str, account: str, seq: int, ts: int, kind: str, ref: str, body: str) -> str:
@@ -173,3 +212,11 @@ def hash_of(before: str, account: str, seq: int, ts: int, kind: str, ref: str, b
     # With the lengths of what can hold anything, so that no two entries have one text.
     text = f"{before} {seq} {ts} {len(account)} {account} {kind} {len(ref)} {ref} {body}"
     return sha256(text.encode()).hexdigest()
+
+
+def is_sound(before: str, account: str, entry: EntryRow) -> bool:
+    """Return whether an entry's hash is its own; of values that no entry can have it never is."""
+    try:
+        return hash_of(before, account, *entry[:-1]) == entry.hash
+    except (TypeError, UnicodeError):
+        return False

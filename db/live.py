@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
 from core.domain import Series
-from core.errors import UsageError, unknown_name
+from core.errors import DatabaseError, UsageError, unknown_name
 from db.base import writing
 from db.live_models import (
     LiveCommand,
@@ -139,6 +139,10 @@ def newest_run(engine: Engine, account: str) -> RunState | None:
         found = connection.execute(query).first()
     if found is None:
         return None
+    try:
+        status = json.loads(found.status_json)
+    except ValueError:
+        raise _unreadable(f"the status of run {found.id}", found.status_json) from None
     return RunState(
         found.id,
         found.account,
@@ -148,7 +152,7 @@ def newest_run(engine: Engine, account: str) -> RunState | None:
         found.ended_at,
         found.ending,
         found.beat_at,
-        json.loads(found.status_json),
+        status,
     )
 
 
@@ -253,6 +257,13 @@ def _put_state(connection: Connection, account: str, name: str, value: Any, now:
 
 def _command(row: Row[Any]) -> CommandRow:
     return CommandRow(row.id, row.name, row.argument, row.origin, row.created_at)
+
+
+def _unreadable(what: str, text: str) -> DatabaseError:
+    return DatabaseError(
+        f"{what} cannot be read: {text[:40]!r} is not what was stored; restore a backup with "
+        "scripts/backup_database.py --restore FILE"
+    )
 
 
 def _text(value: Any) -> str:

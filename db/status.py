@@ -49,8 +49,17 @@ def find_damage(engine: Engine) -> list[str]:
     if engine.dialect.name != "sqlite":
         return []
     with engine.connect() as connection:
-        found = [str(row[0]) for row in connection.execute(text("PRAGMA integrity_check"))]
-    return [] if found == ["ok"] else found
+        connection.execute(text("PRAGMA cell_size_check = ON"))
+        found = [" ".join(str(row[0]).split()) for row in connection.execute(text("PRAGMA integrity_check"))]
+        lost = dict.fromkeys((row[0], row[2]) for row in connection.execute(text("PRAGMA foreign_key_check")))
+    rows = [f"a row of {table} belongs to no row of {other}" for table, other in lost]
+    return [*(line for line in found if line != "ok"), *rows]
+
+
+def order_accounts(engine: Engine) -> list[str]:
+    """Return the accounts that orders were ever sent for."""
+    with engine.connect() as connection:
+        return list(connection.execute(text("SELECT account FROM trading_accounts")).scalars())
 
 
 def is_synthetic(series: Series) -> bool:

@@ -11,6 +11,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from scripts import cli
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from db.candles import StoredSeries
     from db.status import DatabaseStatus
 
@@ -40,12 +42,27 @@ def main(argv: list[str] | None = None) -> int:
         cli.write_output(args.json, json.dumps(as_document(status), indent=2) + "\n")
     if args.json != "-":
         show(status, wide=args.wide)
-    damage = find_damage(engine) if args.check else []
+    damage = [*find_damage(engine), *books_damage(engine)] if args.check else []
     for line in damage:
         print(f"damaged: {line}", file=sys.stderr)
     if args.check and not damage:
         print("checked: no damage found", file=sys.stderr)
     return 1 if damage else 0
+
+
+def books_damage(engine: "Engine") -> list[str]:
+    """Return what is wrong with the books of all accounts, a line each."""
+    from core.live.damage import damage_of
+    from core.live.lock import mark_of, marked_accounts
+    from db.base import database_file
+    from db.status import order_accounts
+
+    if (file := database_file(engine)) is None:
+        return []
+    known = {account: mark_of(file, account) for account in marked_accounts(file)}
+    known = dict.fromkeys(order_accounts(engine)) | known
+    found = [damage_of(f"sqlite:///{file}", account, mark) for account, mark in known.items()]
+    return list(dict.fromkeys(line for lines in found for line in lines))
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -55,7 +72,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", metavar="PATH", help="write it as a JSON document; - for stdout, alone")
     parser.add_argument("--force", action="store_true", help="overwrite that file if it exists")
     cli.add_wide(parser)
-    parser.add_argument("--check", action="store_true", help="read the whole SQLite file and look for damage")
+    parser.add_argument(
+        "--check", action="store_true", help="read the whole SQLite file and all books, and look for damage"
+    )
     return parser.parse_args(argv)
 
 

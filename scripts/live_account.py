@@ -187,8 +187,20 @@ def take_rules(client: ExchangeClient, symbols: Sequence[str], risk: RiskManager
 def _path(given: Opening, gateway: Gateway, policy: Policy) -> OrderPath:
     url, account = given.settings.db.url or get_db_url(), given.args.account
     instance = f"{account}-{now_ms():x}"
-    path = trading(url, account, instance, gateway, now_ms, notify=new_lines(), policy=policy)
-    return given.opened.enter_context(path)
+    opening = trading(
+        url,
+        account,
+        instance,
+        gateway,
+        now_ms,
+        notify=new_lines(),
+        policy=policy,
+        accept_restore=given.args.accept_restore,
+    )
+    path = given.opened.enter_context(opening)
+    entries, head = path.journal.head()
+    say(f"every entry, order, fill and posting was checked: {entries:,} entries, head {head}")
+    return path
 
 
 def agree(path: OrderPath, given: Opening) -> None:

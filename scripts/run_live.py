@@ -19,6 +19,7 @@ EXAMPLES = """\
   run_live.py --reset-breaker daily_loss
   run_live.py --reload                                 strategies.yaml has changed; positions stay
   run_live.py --once --flatten                         a command without a running loop
+  run_live.py --accept-restore                         after backup_database.py --restore
 """
 OF_A_LOOP = ("status", "json", "account", "db_url")
 COMMANDS = ("stop", "flatten", "pause", "resume", "reset_breaker", "reload", "set_weight")
@@ -72,7 +73,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     if args.status or (command_of(args) and not args.once):
         _allow_only(parser, args, "this is for a loop that runs, or about it", {*COMMANDS, *OF_A_LOOP})
     if args.replay:
-        own = vars(args).keys() - {"account", "orders", "log_file", "plain"}
+        own = vars(args).keys() - {"account", "orders", "log_file", "plain", "accept_restore"}
         _allow_only(parser, args, "--replay begins an account of its own", own)
     return args
 
@@ -138,6 +139,11 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
 def _add_account(parser: argparse.ArgumentParser) -> None:
     account = parser.add_argument_group("on which account")
     account.add_argument("--account", default="paper", help="its name (default: paper)")
+    account.add_argument(
+        "--accept-restore",
+        action="store_true",
+        help="begin on a backup that was restored: what the exchange did since is taken over first",
+    )
     account.add_argument("--cash", type=float, help="of a new account (default: backtest.default_cash)")
     account.add_argument(
         "--log-file", metavar="PATH", help="JSON lines, rotated (default: logs/ACCOUNT.jsonl by the database)"

@@ -18,7 +18,6 @@ from core.errors import (
     OrderUnknownError,
     RateLimitedError,
 )
-from core.exchange.clock import ExchangeClock
 from core.live.gateway import Balance, Execution, Report, Request
 from core.live.ledger import assets_of
 from core.live.order_states import Standing
@@ -187,49 +186,29 @@ class Line:
         """Share of calls that go wrong."""
         self.skew = 0
         """The local clock is so much ahead of the market's time."""
-        self.ppm: int | None = None
-        """The steady clock runs so much faster, in millionths; None: there is none, no step is noticed."""
-        self.slept = 0
-        """Milliseconds for which the machine slept and its steady clock stood still."""
         self.point = point
         self.next_fault = ""
         self.faults: defaultdict[str, int] = defaultdict(int)
-        self.restart()
+        self._offset: int | None = None
 
     def restart(self) -> None:
         """Forget what a process knew."""
-        self._offset: int | None = None
-        self._clock = ExchangeClock(self._local, self._ticks, self._measured)
-
-    def sleep(self, ms: int) -> None:
-        """Suspend the machine."""
-        self.slept += ms
-        self.market.advance(ms)
+        self._offset = None
 
     def _local(self) -> int:
         return self.market.now + self.skew
 
-    def _ticks(self) -> int:
-        counted = self.market.now - START - self.slept
-        return counted + counted * (self.ppm or 0) // 1_000_000
-
     def now(self) -> int:
-        if self.ppm is not None:
-            return self._clock.now()
         return self._local() + (self._measured() if self._offset is None else self._offset)
 
     def ask_time(self) -> int:
-        self._forget()
-        return self.now()
-
-    def _forget(self) -> None:
         self._offset = None
-        self._clock.forget()
+        return self.now()
 
     def _measured(self) -> int:
         self._travel("time", 20)
         self._offset = self.market.now - self._local()
-        return self._offset if self.ppm is None else self.market.now
+        return self._offset
 
     def absence_is_final_at(self, sent_at: int) -> int:
         return sent_at + AHEAD + WINDOW + MARGIN
@@ -294,7 +273,7 @@ class Line:
         try:
             order = act()
         except AuthenticationError:
-            self._forget()
+            self._offset = None
             raise
         if fault == "lost":
             self.market.advance(1000)

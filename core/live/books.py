@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from core.errors import DatabaseError
 from core.live.ledger import ZERO, Books, Posting, fill_postings, unbalanced
 from core.live.mirror import CURSOR, id_of, txn_of
 from core.live.order_states import NEVER_WAS, TERMINAL, UNRESOLVED, State
@@ -49,7 +50,35 @@ def check_books(journal: Journal, exchange: AtExchange | None = None) -> list[st
     With what the exchange has also what only shows once nothing moves: orders, balances.
     """
     found = journal.verify_chain()
-    tables = _Tables(
+    tables = _tables_of(journal)
+    for check in _CHECKS:
+        found += check(tables)
+    found += _no_floats(journal)
+    return found + ([] if exchange is None else list(_at_exchange(tables, exchange)))
+
+
+def changed_rows(journal: Journal) -> list[str]:
+    """Return which rows are not what was stored in them, a line each; none when nobody changed any.
+
+    Less than `check_books`, which also asks whether what happened may have happened. Of what cannot be read
+    the first is told.
+    """
+    found: list[str] = []
+    try:
+        found += journal.verify_chain()
+        tables = _tables_of(journal)
+        for check in _OF_ROWS:
+            found += check(tables)
+    except DatabaseError as error:
+        found.append(str(error))
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        # What an entry tells that was changed can be anything; that it was is among the lines.
+        found.append(f"what the journal tells cannot be compared any further: {error}")
+    return found
+
+
+def _tables_of(journal: Journal) -> _Tables:
+    return _Tables(
         {intent.key: intent for intent in journal.intents()},
         journal.orders(),
         journal.fills(),
@@ -57,10 +86,6 @@ def check_books(journal: Journal, exchange: AtExchange | None = None) -> list[st
         journal.cursors(),
         journal.entries(),
     )
-    for check in _CHECKS:
-        found += check(tables)
-    found += _no_floats(journal)
-    return found + ([] if exchange is None else list(_at_exchange(tables, exchange)))
 
 
 def _zero_sums(tables: _Tables) -> Iterator[str]:
@@ -91,15 +116,19 @@ def _filled_is_the_sum(tables: _Tables) -> Iterator[str]:
     sums: defaultdict[str, Decimal] = defaultdict(Decimal)
     for fill in tables.fills:
         sums[fill.client_order_id or ""] = plus(sums[fill.client_order_id or ""], fill.amount)
-    halted = bool(tables.cursors.get("halt"))
     for order in tables.orders:
         if order.filled != sums[order.client_order_id]:
             yield f"I4: order {order.client_order_id} has {order.filled:f} of {sums[order.client_order_id]:f}"
-        if order.filled > order.amount and not halted:
-            yield f"I4: order {order.client_order_id} is overfilled and nobody was told"
     known = {order.client_order_id for order in tables.orders}
     for name in sums.keys() - known - {""}:
         yield f"I4: fills of order {name}, which is not there"
+
+
+def _overfilled(tables: _Tables) -> Iterator[str]:
+    halted = bool(tables.cursors.get("halt"))
+    for order in tables.orders:
+        if order.filled > order.amount and not halted:
+            yield f"I4: order {order.client_order_id} is overfilled and nobody was told"
 
 
 def _one_order_per_intent(tables: _Tables) -> Iterator[str]:
@@ -117,7 +146,8 @@ def _one_order_per_intent(tables: _Tables) -> Iterator[str]:
 def _exits_fit(tables: _Tables) -> Iterator[str]:
     """Σ open exits ≤ position, per strategy and symbol."""
     held: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    strategies = {one.client_order_id: tables.intents[one.intent_key].strategy for one in tables.orders}
+    intents = {one.client_order_id: tables.intents.get(one.intent_key) for one in tables.orders}
+    strategies = {name: intent.strategy for name, intent in intents.items() if intent is not None}
     for fill in tables.fills:
         for line in fill_postings(fill_of_row(fill), own=True):
             if fill.client_order_id in strategies and line.name == f"pos:{fill.symbol}":
@@ -125,8 +155,10 @@ def _exits_fit(tables: _Tables) -> Iterator[str]:
                 held[key] = plus(held[key], line.amount)
     closing: defaultdict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
     for order in tables.orders:
-        intent = tables.intents[order.intent_key]
-        if order.state not in TERMINAL and intent.purpose != Purpose.ENTRY:
+        intent = intents[order.client_order_id]
+        if intent is None:
+            yield f"I9: order {order.client_order_id} is for {order.intent_key}, which nobody wanted"
+        elif order.state not in TERMINAL and intent.purpose != Purpose.ENTRY:
             left = max(minus(order.amount, order.filled), ZERO)
             three = intent.strategy, order.symbol, order.side
             closing[three] = plus(closing[three], left)
@@ -248,8 +280,10 @@ _CHECKS: tuple[Callable[[_Tables], Iterator[str]], ...] = (
     _zero_sums,
     _lines_follow_from_fills,
     _filled_is_the_sum,
+    _overfilled,
     _one_order_per_intent,
     _exits_fit,
     _journal_tells_the_tables,
     _cursors_go_on,
 )
+_OF_ROWS = (_zero_sums, _lines_follow_from_fills, _filled_is_the_sum, _journal_tells_the_tables)

@@ -49,7 +49,8 @@ class Journalled(ABC):
         """Whether somebody else trades on the account."""
 
     def at(self, now: int) -> None:
-        """Be told the time, ms UTC; it never goes back."""
+        """Be told the time, ms UTC; it never goes back. Raises DatabaseError when the database is gone."""
+        self.path.journal.prove_place()
         self.time = max(self.time, now)
 
     def submit(self, approved: Approved) -> Refused | None:
@@ -142,8 +143,10 @@ class Journalled(ABC):
 
     def status(self) -> Mapping[str, Any]:
         """Return how the journal stands, as plain values."""
+        entries, head = self.path.journal.head()
         return {
-            "journal": self.path.journal.length(),
+            "journal": entries,
+            "head": head,
             "fills": self.applied,
             "disagreements": self.disagreements(),
             "orders": [

@@ -10,17 +10,28 @@ import fcntl
 import json
 import os
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from core.errors import DatabaseError
 from core.live.client_ids import checked_name
 
 TRIES = 10_000
 """So often a lock is tried, for some ms: `holder` takes it for microseconds to see whether it is free."""
+LENGTH = 400
+"""Bytes of what a lock file says."""
+
+
+class Mark(NamedTuple):
+    """The newest entry of an account's journal, kept where the database is not."""
+
+    entries: int
+    head: str
+    """Its hash, which covers all before it."""
 
 
 def lock_file(database: Path, account: str) -> Path:
-    """Return the file that an account's lock is on."""
+    """Return the file that an account's lock is on: by the database itself, by whatever link it was named."""
+    database = database.resolve()
     return database.with_name(f"{database.name}.{checked_name('account', account)}.lock")
 
 
@@ -45,6 +56,30 @@ def holder(database: Path, account: str) -> int | None:
     return None
 
 
+def mark_of(database: Path, account: str) -> Mark | None:
+    """Return the mark of an account's journal, None when there is none. Raises DatabaseError."""
+    path = lock_file(database, account)
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DatabaseError(f"cannot look at the mark {path}: {error.strerror}") from error
+    try:
+        return _mark(_contents(file))
+    finally:
+        os.close(file)
+
+
+def marked_accounts(database: Path) -> list[str]:
+    """Return the accounts that were ever traded from a database, by the files that their locks are on."""
+    database = database.resolve()
+    before, after = f"{database.name}.", ".lock"
+    names = (path.name for path in database.parent.iterdir())
+    files = (name for name in names if name.startswith(before) and name.endswith(after))
+    return sorted(name.removeprefix(before).removesuffix(after) for name in files)
+
+
 class AccountLock:
     """The right to trade an account from one database."""
 
@@ -52,6 +87,7 @@ class AccountLock:
         """Take the file's name; nothing is locked yet."""
         self.path = lock_file(database, account)
         self._file: int | None = None
+        self._signed: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
         """Lock. Raises DatabaseError, naming the process, when another one trades the account."""
@@ -81,12 +117,29 @@ class AccountLock:
         instance = self._read().get("instance")
         return instance if isinstance(instance, str) else None
 
+    @property
+    def mark(self) -> Mark | None:
+        """Return the newest entry of the journal as it was when somebody traded here last."""
+        return _mark(self._read())
+
     def sign(self, instance: str, now: int) -> None:
-        """Write down who holds it, since `now` (ms UTC)."""
-        text = json.dumps({"instance": instance, "pid": os.getpid(), "since": now})
-        # One write of one length, so that no kill leaves half of it.
-        os.pwrite(self._held, text.ljust(200).encode() + b"\n", 0)
+        """Write down who holds it, since `now` (ms UTC); the mark stays."""
+        self._signed = {"instance": instance, "pid": os.getpid(), "since": now}
+        mark = self.mark
+        self._write(self._signed if mark is None else self._signed | mark._asdict())
         os.fsync(self._held)
+
+    def anchor(self, entries: int, head: str) -> None:
+        """Write down the journal's newest entry, which is on the disk already."""
+        # No wait for the disk: a mark that is lost with the power is one of before, never one of later.
+        self._write(self._signed | {"entries": entries, "head": head})
+
+    def _write(self, contents: dict[str, Any]) -> None:
+        try:
+            # One write of one length, so that no kill leaves half of it.
+            os.pwrite(self._held, json.dumps(contents).ljust(LENGTH).encode() + b"\n", 0)
+        except OSError as error:
+            raise DatabaseError(f"cannot write the mark {self.path}: {error.strerror}") from error
 
     def check(self, known: str | None) -> None:
         """Raise DatabaseError when the database does not know the instance that traded here."""
@@ -122,6 +175,11 @@ def _take(file: int) -> None:
                 raise
         else:
             return
+
+
+def _mark(contents: dict[str, Any]) -> Mark | None:
+    entries, head = contents.get("entries"), contents.get("head")
+    return Mark(entries, head) if isinstance(entries, int) and isinstance(head, str) else None
 
 
 def _contents(file: int) -> dict[str, Any]:

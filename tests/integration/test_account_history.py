@@ -8,65 +8,23 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from core.domain import Bars, Series
 from core.errors import DatabaseError, NoDataError, RefusedError, UsageError
-from core.execution import Plan
 from core.live.books import check_books
-from core.live.feed import Feed
 from core.live.lock import AccountLock
-from core.live.loop import Loop
-from core.live.run_book import RunBook
-from core.session import LiveDecider
 from db import live
 from db.archive import copy_account, count_rows
 from db.base import open_engine
 from db.init_db import init_db
-from db.journal import open_journal, read_journal
+from db.journal import read_journal
 from db.live_history import ClosedTrade, PaidFee, closed_trades
 from scripts import archive_account, live_status, run_live, show_trades
 from scripts.account_tables import print_closed_trades, print_results
 from tests.account_help import D
-from tests.desk_help import Account
-from tests.markets import HOUR, START
-from tests.scripted import SCRIPTED
+from tests.markets import START
 from tests.stored import url_of
-
-BTC = Series("x", "BTC/USDT", "1h")
-LONG, FLAT = 1.0, 3.0
-ORDERS = {3: LONG, 6: FLAT, 8: LONG, 11: FLAT, 14: LONG}
-"""By bar: two closed trades and one position; the price is 100 and 102 from bar 10 on."""
-
-
-def trade(database: Path, name: str = "paper", mode: str = "paper") -> None:
-    """Let an account trade as the loop does, with everything on the disk."""
-    engine = init_db(url_of(database))
-    price = np.where(np.arange(18) >= 10, 102.0, 100.0)
-    volume = np.array([ORDERS.get(bar, 0.0) for bar in range(18)])
-    bars = Bars(START + HOUR * np.arange(18), price, price + 1, price - 1, price, volume)
-    with AccountLock(database, name) as lock, closing(open_journal(url_of(database), name)) as journal:
-        journal.claim(f"{name}-1", 1)
-        lock.sign(f"{name}-1", 1)
-        account = Account(journal)
-        deciding = SCRIPTED.live({"params": {"stop_away": 50.0, "take_away": 50.0}})
-        plan = Plan("1h", SCRIPTED.rule.sizing(deciding.params))
-        account.session.add("SCRIPTED", BTC.symbol, plan, LiveDecider(BTC.symbol, deciding))
-        account.session.portfolio.mark(BTC.symbol, 100.0)
-        account.open()
-        run = live.start_run(engine, name, mode, pid=1, code_version="x", settings={}, now=1)
-        book = RunBook(engine, name, run, account.snapshot)
-
-        def read(series: Series, start: int, end: int) -> Bars:
-            first, stop = np.searchsorted(bars.ts, [start, end])
-            return bars.until(int(stop)).since(int(first))
-
-        loop = Loop("x", account.session, Feed(read, [BTC], {BTC: START + HOUR}), book, str, account.desk)
-        for bar in range(2, 18):
-            loop.step(START + (bar + 1) * HOUR)
-        live.end_run(engine, run, "told to stop", 5)
-    engine.dispose()
+from tests.traded import trade
 
 
 @pytest.fixture(scope="module")

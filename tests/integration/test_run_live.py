@@ -240,6 +240,7 @@ def test_a_journal_that_was_changed_is_told_by_the_status(
     capsys.readouterr()
     assert run_live.main(["--status", "--db-url", url]) == 1
     assert "DAMAGED: journal: entry" in capsys.readouterr().out
+    assert run_live.main(["--status", "--json", "--db-url", url]) == 1
     with pytest.raises(DatabaseError, match="is damaged"):
         once(url)
 
