@@ -38,6 +38,7 @@ def run_schedules(first: int, count: int) -> Tally:
         counts.update(
             schedules=1,
             crashes=schedule.crashed,
+            clock_steps=schedule.disturbed,
             orders=sum(1 for _ in ours),
             fills=len(schedule.market.trades),
             faults=sum(schedule.line.faults.values()),

@@ -18,6 +18,7 @@ from core.errors import (
     OrderUnknownError,
     RateLimitedError,
 )
+from core.exchange.clock import ExchangeClock
 from core.live.gateway import Balance, Execution, Report, Request
 from core.live.ledger import assets_of
 from core.live.order_states import Standing
@@ -186,29 +187,49 @@ class Line:
         """Share of calls that go wrong."""
         self.skew = 0
         """The local clock is so much ahead of the market's time."""
+        self.ppm: int | None = None
+        """The steady clock runs so much faster, in millionths; None: there is none, no step is noticed."""
+        self.slept = 0
+        """Milliseconds for which the machine slept and its steady clock stood still."""
         self.point = point
         self.next_fault = ""
         self.faults: defaultdict[str, int] = defaultdict(int)
-        self._offset: int | None = None
+        self.restart()
 
     def restart(self) -> None:
         """Forget what a process knew."""
-        self._offset = None
+        self._offset: int | None = None
+        self._clock = ExchangeClock(self._local, self._ticks, self._measured)
+
+    def sleep(self, ms: int) -> None:
+        """Suspend the machine."""
+        self.slept += ms
+        self.market.advance(ms)
 
     def _local(self) -> int:
         return self.market.now + self.skew
 
+    def _ticks(self) -> int:
+        counted = self.market.now - START - self.slept
+        return counted + counted * (self.ppm or 0) // 1_000_000
+
     def now(self) -> int:
+        if self.ppm is not None:
+            return self._clock.now()
         return self._local() + (self._measured() if self._offset is None else self._offset)
 
     def ask_time(self) -> int:
-        self._offset = None
+        self._forget()
         return self.now()
+
+    def _forget(self) -> None:
+        self._offset = None
+        self._clock.forget()
 
     def _measured(self) -> int:
         self._travel("time", 20)
         self._offset = self.market.now - self._local()
-        return self._offset
+        return self._offset if self.ppm is None else self.market.now
 
     def absence_is_final_at(self, sent_at: int) -> int:
         return sent_at + AHEAD + WINDOW + MARGIN
@@ -273,7 +294,7 @@ class Line:
         try:
             order = act()
         except AuthenticationError:
-            self._offset = None
+            self._forget()
             raise
         if fault == "lost":
             self.market.advance(1000)

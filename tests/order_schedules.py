@@ -25,6 +25,9 @@ SMALL = D("0.01")
 ACCOUNT, INSTANCE = "model-account", "first"
 BALANCES = {"USDT": D("100000"), "BTC": D("0.5"), "ETH": D("3"), "BNB": D("1")}
 STRATEGIES = ("trend", "revert")
+CLOCK_STEPS = tuple(sign * ms for ms in (1000, 20_000, 58_000, 3_600_000, 86_400_000) for sign in (1, -1))
+SLEEPS = (400, 3000, 20_000, 120_000, 3_600_000)
+"""Milliseconds."""
 MakePath = Callable[[Journal, Line, Callable[[Event], None]], OrderPath]
 
 
@@ -105,6 +108,7 @@ class Schedule:
     """Check all books after every step."""
     events: list[Event] = field(default_factory=list)
     crashed: int = 0
+    disturbed: int = 0
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
@@ -119,14 +123,26 @@ class Schedule:
         self.wanted = wanted_at_random(self.rng)
         self.path: OrderPath | None = None
         self.points = 0
+        if self.seed % 2 and self.clock_steps != (0,):
+            self.line.ppm = self.rng.choice((-500, 0, 500))
+        self.wakes_at = {self.rng.randint(20, 2200) for _ in range(4 if self.line.ppm is not None else 0)}
         self.dies_at = {self.rng.randint(20, 2200) for _ in range(self.crashes)}
 
     def point(self, _: str) -> None:
         """Be a place where the process can be killed."""
         self.points += 1
+        if self.points in self.wakes_at:
+            self.disturb()
         if self.points in self.dies_at:
             self.crashed += 1
             raise Crash
+
+    def disturb(self) -> None:
+        """Set the machine's clock, or let it sleep, or do both so that nothing shows."""
+        self.disturbed += 1
+        slept = self.rng.choice((0, *SLEEPS))
+        self.line.sleep(slept)
+        self.line.skew += self.rng.choice((0, -slept, *CLOCK_STEPS))
 
     def journal(self) -> CrashingJournal:
         """Return the journal as a new process opens it."""

@@ -58,7 +58,7 @@ class Path(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.schedule = Schedule(1, self.make, rate=0.0, crashes=0)
+        self.schedule = Schedule(2, self.make, rate=0.0, crashes=0)
         self.schedule.wanted = []
         self.schedule.market = self.schedule.line.market = Market(random.Random(3))
         self.schedule.market.totals.update({"USDT": Decimal(100_000), "BTC": Decimal(1)})
