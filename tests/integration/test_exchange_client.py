@@ -145,6 +145,28 @@ def test_a_wrong_local_clock_is_said_and_corrected(off: int, side: str) -> None:
     assert f"{side} binanceus's" in one.notices[0].text
 
 
+@pytest.mark.parametrize("step", [-24 * HOUR, -1000, 1000, 58_000, 24 * HOUR])
+def test_a_step_of_the_local_clock_closes_no_candle_and_is_said(
+    sim: RunningSim, time: FakeTime, step: int
+) -> None:
+    with bench(sim.url, time=time) as one:
+        before = one.client.newest_bars("BTC/USDT", "1m", 3).ts.tolist()
+        time.stepped = step
+        assert one.client.newest_bars("BTC/USDT", "1m", 3).ts.tolist() == before
+        assert one.client.exchange_now() == sim.now()
+    [notice] = one.notices
+    assert f"clock moved by {step / 1000:+.1f} s (set, or asleep): binanceus's time is asked" in notice.text
+
+
+@pytest.mark.parametrize("step", [-24 * HOUR, 24 * HOUR])
+def test_a_venue_that_tells_no_time_has_the_earlier_of_both_clocks(time: FakeTime, step: int) -> None:
+    with bench("http://127.0.0.1:9", name="upbit", time=time) as one:
+        assert one.client.exchange_now() == time.now
+        time.stepped = step
+        assert one.client.exchange_now() == time.now + min(step, 0)
+    assert "cannot be asked: candles close by the earlier clock" in one.notices[0].text
+
+
 def test_a_local_exchange_may_live_in_another_time(sim: RunningSim, time: FakeTime) -> None:
     sim.skew_ms = -5_000
     with bench(sim.url, time=time) as one:

@@ -248,6 +248,26 @@ def test_after_a_refused_clock_the_next_order_measures_it_first(exchange: TinyEx
     assert len(exchange.asked("POST", ORDER)) == 2
 
 
+@pytest.mark.parametrize("step", [-86_400_000, 58_000])
+def test_a_step_of_the_local_clock_does_not_change_what_an_order_is_stamped_with(
+    exchange: TinyExchange, one: Bench, step: int
+) -> None:
+    one.client.exchange_now()
+    there = one.client._clock.peek()
+    sign = one.client._exchange.sign
+
+    def signed(*given: Any, **more: Any) -> Any:
+        # At the worst moment: the time was looked at, the request is not signed yet.
+        one.time.stepped = step
+        return sign(*given, **more)
+
+    one.client._exchange.sign = signed
+    with pytest.raises(OrderUnknownError):
+        buy(one)
+    [sent] = exchange.asked("POST", ORDER)
+    assert int(sent.params["timestamp"]) == there
+
+
 def test_without_a_connection_nothing_was_sent_and_that_is_said(exchange: TinyExchange) -> None:
     with bench(exchange.url) as one:
         one.client.symbols()
