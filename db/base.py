@@ -13,14 +13,16 @@ from sqlalchemy.orm import DeclarativeBase
 
 from core.errors import DatabaseError, NoDatabaseError
 from core.utils import now_ms
-from db import sqlite
+from db import migrations, sqlite
 from db.candle_revisions import create_triggers
 from db.faults import database_error, database_name, init_command
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised by one with every change to the tables; a database with a higher one is refused."""
 ADDED_TO = 1
-"""From this version on tables were only added, so init_db brings an older database up to date."""
+"""From this version on only tables and columns were added, so init_db brings an older database up to date."""
+ALL_TABLES = 2
+"""From this version on a database has all tables: one that is missing was lost, and is never made anew."""
 
 
 class Base(DeclarativeBase):
@@ -173,7 +175,9 @@ def _check_schema(engine: Engine, *, create: bool) -> None:
     name = database_name(engine.url)
     old = False
     if "schema_info" in present:
-        old = _is_old(schema_version(engine), name)
+        version = schema_version(engine)
+        old = _is_old(version, name)
+        _check_lost(_tables() - present, version or 0, name)
     elif present and engine.dialect.name == "sqlite":
         raise DatabaseError(
             f"database {name} belongs to another program (it has the table {min(present)!r}) and was left "
@@ -188,6 +192,15 @@ def _check_schema(engine: Engine, *, create: bool) -> None:
             f"database {name} lacks tables: add them with `{command}`, which keeps what is stored"
         )
     _create_tables(engine)
+
+
+def _check_lost(missing: set[str], version: int, name: str) -> None:
+    """Raise DatabaseError for tables that a database of this version had."""
+    if missing and version >= ALL_TABLES:
+        raise DatabaseError(
+            f"database {name} has lost the table {min(missing)!r} with all that was in it, and it is not "
+            "made anew: restore a backup with scripts/backup_database.py --restore FILE, or name another file"
+        )
 
 
 def _is_old(version: int | None, name: str) -> bool:
@@ -213,6 +226,7 @@ def _create_tables(engine: Engine) -> None:
     _tables()
     with writing(engine) as connection:
         Base.metadata.create_all(connection)
+        migrations.add_columns(connection)
         create_triggers(connection)
         # Two processes may set up one server at once: the fixed key lets only one row exist.
         connection.execute(

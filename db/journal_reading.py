@@ -23,6 +23,7 @@ from db.journal_rows import (
     is_sound,
 )
 from db.order_models import NEVER_WAS, ORDER_TABLES
+from db.state_rows import SELECT, StateRow, changed
 
 TABLES: dict[type, str] = {
     IntentRow: "order_intents",
@@ -171,7 +172,27 @@ class JournalReading:
         ]
         lost = [row for name in names for row in self._all(f"PRAGMA foreign_key_check({name})")]
         lines = [f"a row of {row[0]} belongs to no row of {row[2]}" for row in lost]
-        return [line for line in dict.fromkeys((*told, *lines)) if line != "ok"]
+        return [line for line in dict.fromkeys((*told, *lines, *self._lost_indexes())) if line != "ok"]
+
+    def broken_state(self) -> list[str]:
+        """Return which rows of the account's state are not what was stored, or gone; a line each."""
+        known = {row[0] for row in self._all("SELECT account FROM trading_accounts")} - {self.account}
+        rows = [StateRow(*row) for row in self._all(SELECT)]
+        # A row whose account was changed is nobody's now.
+        found = changed(row for row in rows if row.account not in known)
+        kept = (
+            "SELECT 1 FROM live_equity WHERE run_id IN (SELECT id FROM live_runs WHERE account = ?) LIMIT 1"
+        )
+        has_session = any((row.account, row.name) == (self.account, "session") for row in rows)
+        if not has_session and self._one(kept, self.account):
+            found.append(f"the state session of account {self.account} is gone")
+        return found
+
+    def _lost_indexes(self) -> list[str]:
+        tables = [model.metadata.tables[model.__tablename__] for model in ORDER_TABLES]
+        wanted = {str(index.name) for table in tables for index in table.indexes}
+        have = {row[0] for row in self._all("SELECT name FROM sqlite_master WHERE type = 'index'")}
+        return [f"the index {name} is gone" for name in sorted(wanted - have)]
 
     def columns(self) -> dict[str, list[tuple[str, str]]]:
         """Return name and type of every column of the order path's tables."""

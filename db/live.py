@@ -20,6 +20,7 @@ from db.live_models import (
     LiveState,
     LiveTrade,
 )
+from db.state_rows import StateRow, changed, checksum_of
 
 CommandName = Literal["stop", "flatten", "pause", "resume", "reset-breaker", "reload", "set-weight"]
 COMMANDS: tuple[str, ...] = get_args(CommandName)
@@ -164,10 +165,15 @@ def accounts(engine: Engine) -> list[str]:
 
 
 def read_state(engine: Engine, account: str) -> dict[str, Any]:
-    """Return what an account stored, by name."""
-    query = select(LiveState.name, LiveState.value_json).where(LiveState.account == account)
+    """Return what an account stored, by name. Raises DatabaseError when a row was changed."""
+    query = select(*(getattr(LiveState, name) for name in StateRow._fields)).where(
+        LiveState.account == account
+    )
     with engine.connect() as connection:
-        return {name: json.loads(value) for name, value in connection.execute(query)}
+        rows = [StateRow(*row) for row in connection.execute(query)]
+    for line in changed(rows):
+        raise DatabaseError(f"{line}: restore a backup with scripts/backup_database.py --restore FILE")
+    return {row.name: json.loads(row.value_json) for row in rows}
 
 
 def keep_state(engine: Engine, account: str, name: str, value: Any, now: int) -> None:
@@ -249,7 +255,8 @@ def _take(connection: Connection, command_id: int, outcome: str, now: int) -> No
 
 
 def _put_state(connection: Connection, account: str, name: str, value: Any, now: int) -> None:
-    row = {"value_json": _text(value), "updated_at": now}
+    text = _text(value)
+    row = {"value_json": text, "updated_at": now, "checksum": checksum_of(account, name, text, now)}
     where = (LiveState.account == account, LiveState.name == name)
     if not connection.execute(update(LiveState).where(*where).values(row)).rowcount:
         connection.execute(insert(LiveState).values(account=account, name=name, **row))

@@ -120,6 +120,8 @@ class LiveState(Base):
     name: Mapped[str] = mapped_column(Name, primary_key=True)
     value_json: Mapped[str] = mapped_column(Text)
     updated_at: Mapped[int] = mapped_column(Int64)
+    checksum: Mapped[str] = mapped_column(Name)
+    """Of all of the row (db.state_rows): no entry of a journal tells it."""
 
 
 class LiveCommand(Base):

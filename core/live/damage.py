@@ -25,7 +25,7 @@ def damage_of(db_url: str, account: str, mark: Mark | None = None) -> list[str]:
     """
     with closing(read_journal(db_url, account)) as journal, journal.frozen():
         lacks = filter(None, (behind(journal, mark), *_untold(journal)))
-        found = (*journal.broken_pages(), *changed_rows(journal), *lacks)
+        found = (*journal.broken_pages(), *changed_rows(journal), *journal.broken_state(), *lacks)
     # What was damaged can hold anything, line ends too.
     return list(dict.fromkeys("".join(filter(str.isprintable, " ".join(line.split()))) for line in found))
 

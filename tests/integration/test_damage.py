@@ -45,6 +45,7 @@ def check(database: Path) -> int:
     return db_status.main(["--db-url", url_of(database), "--check"])
 
 
+CUT_STATE = "UPDATE live_state SET value_json = substr(value_json, 1, 50)"
 LAST_FIVE = "SELECT max(seq) - 5 FROM journal"
 CHANGES = {
     "DELETE FROM journal": "is not what the journal tells",
@@ -65,6 +66,12 @@ CHANGES = {
     "UPDATE journal SET ref = CAST(x'ff' AS TEXT) WHERE seq = 3": "journal: entry 3 (",
     "DELETE FROM trading_accounts": "belongs to no row of trading_accounts",
     "UPDATE live_runs SET status_json = '{'": "the status of run 1 cannot be read: '{'",
+    CUT_STATE: "the state session of account paper was",
+    "UPDATE live_state SET value_json = ''": "the state session of account paper was changed",
+    "UPDATE live_state SET updated_at = 7": "the state session of account paper was changed",
+    "UPDATE live_state SET account = 'qaper'": "the state session of account qaper was changed",
+    "DELETE FROM live_state": "the state session of account paper is gone",
+    "DROP INDEX one_live_attempt": "the index one_live_attempt is gone",
     "UPDATE live_runs SET status_json = '[]'": "the status of run 1 cannot be read: '[]'",
 }
 
@@ -83,6 +90,22 @@ def test_a_changed_row_is_named_by_the_check_and_by_the_start_which_trades_nothi
     assert error.value.exit_code == 3
     assert "\n" not in str(error.value)
     assert "nothing is traded" in str(error.value)
+
+
+def test_a_dropped_table_is_told_and_not_made_anew(database: Path) -> None:
+    run_sql(database, "DROP TABLE postings")
+    for command in (["--status"], ["--once"], ["--pause"]):
+        with pytest.raises(DatabaseError, match="has lost the table 'postings'") as error:
+            run_live.main([*command, "--db-url", url_of(database)])
+        assert error.value.exit_code == 3
+
+
+def test_state_that_was_cut_is_not_traded_on(database: Path) -> None:
+    run_sql(database, CUT_STATE)
+    with pytest.raises(
+        DatabaseError, match="the state session of account paper was changed: restore a backup"
+    ):
+        run_live.main(["--once", "--db-url", url_of(database)])
 
 
 def test_the_status_names_damage_and_where_the_journal_ends(
@@ -163,7 +186,7 @@ def test_a_mark_that_cannot_be_read_or_written_is_told(database: Path) -> None:
         lock._file = before
 
 
-TABLES = ("orders", "order_intents", "fills", "postings", "journal", "order_cursors")
+TABLES = ("orders", "order_intents", "fills", "postings", "journal", "order_cursors", "live_state")
 
 
 def rows_of(database: Path) -> dict[str, Any]:

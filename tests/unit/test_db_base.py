@@ -14,7 +14,7 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
 from core.errors import DatabaseError
-from db import base, sqlite
+from db import base, live, sqlite
 from db.base import SCHEMA_VERSION, database_file, open_engine, schema_version, writing
 from db.candles import read_bars, upsert_bars
 from db.init_db import init_db
@@ -255,14 +255,35 @@ def test_another_programs_database_is_refused_and_left_alone(tmp_path: Path) -> 
     assert path.read_bytes() == before
 
 
-def test_missing_tables_are_added_when_asked_and_the_rest_is_kept(tmp_path: Path) -> None:
+def test_a_table_that_was_there_is_never_made_anew(tmp_path: Path) -> None:
     path = make_database(tmp_path, bars_at(1, 2))
-    run_sql(path, "DROP TABLE backtest_trades")
+    run_sql(path, "DROP TABLE postings")
+    for create in (False, True):
+        assert "has lost the table 'postings' with all that was in it" in refused(url_of(path), create=create)
+    run_sql(path, "UPDATE schema_info SET version = 1")
     assert "lacks tables" in refused(url_of(path))
     engine = open_engine(url_of(path), create=True)
     assert len(read_bars(engine, SERIES).ts) == 2
     engine.dispose()
     open_engine(url_of(path)).dispose()
+
+
+def test_state_of_version_two_gets_its_checksums_and_is_read_as_it_was(tmp_path: Path) -> None:
+    path = make_database(tmp_path)
+    engine = opened(path)
+    live.keep_state(engine, "paper", "session", {"cash": "1"}, 5)
+    live.keep_state(engine, "other", "session", {"cash": "2"}, 6)
+    engine.dispose()
+    with closing(sqlite3.connect(path)) as connection:
+        before = connection.execute("SELECT * FROM live_state").fetchall()
+    run_sql(path, "ALTER TABLE live_state DROP COLUMN checksum", "UPDATE schema_info SET version = 2")
+    assert "lacks tables" in refused(url_of(path))
+    for _ in range(2):
+        engine = open_engine(url_of(path), create=True)
+        assert live.read_state(engine, "paper") == {"session": {"cash": "1"}}
+        engine.dispose()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT * FROM live_state").fetchall() == before
 
 
 def test_a_table_lost_while_open_is_told(tmp_path: Path) -> None:
@@ -375,7 +396,7 @@ def test_a_server_may_hold_other_programs_tables_too(tmp_path: Path, monkeypatch
 
 def test_two_set_ups_at_once_write_one_version(tmp_path: Path) -> None:
     path = make_database(tmp_path)
-    run_sql(path, "DROP TABLE candle_series")
+    run_sql(path, "DROP TABLE candle_series", "UPDATE schema_info SET version = 1")
     init_db(url_of(path)).dispose()
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM schema_info").fetchone() == (1,)

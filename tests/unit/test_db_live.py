@@ -144,6 +144,7 @@ def test_a_database_of_the_first_version_gets_the_tables_from_init_db(tmp_path: 
         *("live_fills", "live_trades", "live_runs"),
     ):
         run_sql(tmp_path / "old.db", f"DROP TABLE {table}")
+    run_sql(tmp_path / "old.db", "UPDATE schema_info SET version = 1")
     again = init_db(url)
     assert live.newest_run(again, "paper") is None
     again.dispose()
