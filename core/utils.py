@@ -114,16 +114,18 @@ def parse_time(text: str) -> int:
 
     A time without a zone is UTC. Raises UsageError for anything else.
     """
-    if text.isdecimal() and len(text) == 13:
+    if re.fullmatch("[0-9]{13}", text):
         return int(text)
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        # A zone can put the first and last hours that can be written outside the years there are.
+        moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise UsageError(
             f"cannot read the time {text!r}: wanted 2024-01-31, 2024-01-31T12:00 (UTC) or milliseconds"
         ) from None
     # Whole numbers: `timestamp() * 1000` is a millisecond short for some times.
-    return (moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH) // timedelta(milliseconds=1)
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def as_ms(time: object) -> int:

@@ -27,7 +27,7 @@ def init_db(db_url: str | None = None) -> Engine:
     """
     from db.base import open_engine
 
-    return open_engine(db_url or get_db_url(), create=True)
+    return open_engine(get_db_url() if db_url is None else db_url, create=True)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -40,6 +40,8 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--db-url", help=f"where (default: HOT_CRYPTO_DB_URL, else {DEFAULT_URL})")
     args = parser.parse_args(argv)
+    if args.db_url is not None and not args.db_url.strip():
+        parser.error("argument --db-url: wanted a value, got an empty one; or leave it out")
     try:
         engine = init_db(args.db_url)
     except HotCryptoError as error:

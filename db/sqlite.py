@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from core.errors import DatabaseError
 from db.faults import database_error, init_command
@@ -24,6 +25,8 @@ BUSY_SECONDS = 5.0
 """How long a statement waits for another program's write to end."""
 
 
+_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
+
 OLDEST = (3, 37, 0)
 """The first SQLite with STRICT tables; upserts and window functions are older."""
 
@@ -35,7 +38,13 @@ def in_memory(url: URL) -> bool:
 
 def located(url: URL) -> URL:
     """Return the URL with an absolute path; SQLite's own `file:` form is understood too."""
-    path = Path(str(url.database).removeprefix("file:")).expanduser()
+    name = str(url.database).removeprefix("file:")
+    if "\0" in unquote(name):
+        raise DatabaseError("cannot read the database URL: its file has a NUL in its name")
+    try:
+        path = Path(name).expanduser()
+    except RuntimeError:
+        raise DatabaseError(f"database {name} is in the home of nobody here: write the folder out") from None
     query = {key: value for key, value in url.query.items() if key != "uri"}
     return url.set(database=str(ROOT / path), query=query)
 
@@ -82,6 +91,8 @@ def check_file(path: Path) -> bool:
         return False
     except OSError as error:
         raise _unusable(path, error) from error
+    if not path.is_file():
+        raise DatabaseError(f"database {path} is a pipe or a device: name a file")
     if size == 0:
         raise DatabaseError(
             f"database {path} is empty (0 bytes), so it was cut off or never finished: "
@@ -123,7 +134,7 @@ def _publish(draft: Path, path: Path) -> None:
 def _options(query: dict[str, str]) -> tuple[str, float]:
     """Return mode and seconds; mode=rw by default, because SQLite alone would make a missing file."""
     mode, seconds = query.pop("mode", "rw"), query.pop("timeout", str(BUSY_SECONDS))
-    if query or mode not in ("ro", "rw") or not seconds.replace(".", "", 1).isdecimal():
+    if query or mode not in ("ro", "rw") or not _SECONDS.fullmatch(seconds):
         raise DatabaseError(
             "cannot use the options of the database URL: wanted ?mode=ro, ?mode=rw or ?timeout=SECONDS"
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from scripts import cli
+from scripts import cli, outputs
 
 if TYPE_CHECKING:
     from db.live import RunState
@@ -32,6 +32,8 @@ def main(argv: list[str] | None = None) -> int:
     from db.base import database_file
     from scripts.live_status import existing, newest_run
 
+    if args.to is not None:
+        outputs.check_room(str(args.to))
     engine = existing(args)
     run, file = newest_run(engine, args.account), database_file(engine)
     engine.dispose()
@@ -62,10 +64,10 @@ def main(argv: list[str] | None = None) -> int:
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Return the arguments."""
     parser = cli.parser(__doc__ or "", EXAMPLES)
-    parser.add_argument("--account", required=True, help="its name")
+    parser.add_argument("--account", type=cli.account, required=True, help="its name")
     parser.add_argument(
         "--to",
-        type=Path,
+        type=cli.path,
         metavar="PATH",
         help="a new file (default: archive/ACCOUNT-TIME.db by the database)",
     )

@@ -22,7 +22,7 @@ from core.backtest_plan import (
 from core.backtester import open_source
 from core.data_source import DataSource
 from core.domain import Bars, Costs, Series
-from core.errors import NoDataError, UsageError
+from core.errors import NoDataError
 from core.multi_backtester import Job, NotRun, best_first, run_jobs
 from core.reports.document import as_json, run_document, trades_csv
 from core.reports.table import print_comparison, print_table, room
@@ -30,7 +30,7 @@ from core.results import BacktestResult, DataRange, RunSpec, describe_data, desc
 from core.settings import Settings
 from core.settings.models import StrategySettings
 from core.sizing import CHOICE_BOUNDS, Choices
-from core.utils import format_time, parse_time
+from core.utils import format_time
 from db.status import SYNTHETIC_NOTE, is_synthetic
 from scripts import cli
 from strategies.pairing import bind
@@ -126,10 +126,7 @@ def load_jobs(
     plans: Sequence[PlannedRun], source: DataSource, settings: Settings, args: argparse.Namespace
 ) -> tuple[list[Job], list[NotRun]]:
     """Load every series once; return one job per planned run, and the runs that lack a second symbol."""
-    start = parse_time(args.start) if args.start else None
-    end = parse_time(args.end) if args.end else None
-    if start is not None and end is not None and start >= end:
-        raise UsageError(f"--start must come before --end, got {args.start} and {args.end}")
+    start, end = cli.span(args)
     limit = args.limit or (None if args.use_sql or args.start else EXCHANGE_LIMIT)
     label, money = source.exchange, (costs(args, settings), settings.backtest.default_cash)
     wanted = [Series(label, plan.symbol, plan.timeframe) for plan in plans]

@@ -10,15 +10,19 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Set
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from functools import partial
+from math import isnan, nan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from core.errors import HotCryptoError, UsageError
+from core.live.client_ids import checked_name
 from core.symbols import symbol_name
-from core.utils import timeframe_name
+from core.utils import parse_time, timeframe_name
+from scripts import outputs
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -28,6 +32,12 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 INTERRUPTED = 130
 T = TypeVar("T")
+LONGEST = 4096
+"""Characters of a value on the command line; no path can be longer."""
+UNPRINTABLE = frozenset(("Cc", "Cs", "Zl", "Zp"))
+"""Kinds of characters that would break a line of output, or are no text at all."""
+MOST = 2**31 - 1
+"""The largest number of anything; databases count runs so far."""
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -81,9 +91,38 @@ def deliver_again(show: Callable[[Any], object], lost: sys.UnraisableHookArgs) -
         show(lost)
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that never takes an empty value for one that was left out, and whose errors are one line."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, and refuse values that are empty, very long or not of printable text."""
+        typed = sys.argv[1:] if args is None else list(args)
+        for text in typed:
+            if len(text) > LONGEST:
+                self.error(f"wanted at most {LONGEST} characters, got {len(text)}: {text[:40]}…")
+            if not UNPRINTABLE.isdisjoint(map(unicodedata.category, text)):
+                self.error(f"wanted text without control characters, got {text!r}")
+        parsed, rest = super().parse_known_args(typed, namespace)
+        for name, value in vars(parsed).items():
+            self._check_not_empty(name, value, typed)
+        return parsed, rest
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong in one line below the usage, and end with 2."""
+        super().error(" ".join(message.split()))
+
+    def _check_not_empty(self, name: str, value: object, typed: Sequence[str]) -> None:
+        values = value if isinstance(value, list) else [value]
+        separators = " ," if isinstance(value, list) else " "
+        if any(isinstance(one, str) and not one.strip(separators) for one in values):
+            option = f"--{name.replace('_', '-')}"
+            shown = option if any(text.startswith(option) for text in typed) else name
+            self.error(f"argument {shown}: wanted a value, got an empty one; or leave it out")
+
+
 def parser(description: str, examples: str) -> argparse.ArgumentParser:
     """Return an argument parser that shows examples below its options."""
-    return argparse.ArgumentParser(
+    return Parser(
         description=description,
         epilog="examples:\n" + examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -99,6 +138,17 @@ def ignored_options(
     return [f"--{name.replace('_', '-')}" for name in given if name not in allowed]
 
 
+def span(args: argparse.Namespace) -> tuple[int | None, int | None]:
+    """Return --start and --end in ms UTC, None for what was not given.
+
+    Raises UsageError for what is no time, and for a start that is not before the end.
+    """
+    start, end = (None if text is None else parse_time(text) for text in (args.start, args.end))
+    if start is not None and end is not None and start >= end:
+        raise UsageError(f"--start must come before --end, got {args.start} and {args.end}")
+    return start, end
+
+
 def load_settings(
     overrides: dict[str, object] | None = None,
     check: ParamCheck | None = None,
@@ -111,7 +161,7 @@ def load_settings(
     """
     from core import settings
 
-    entries = Path(strategies_file) if strategies_file else None
+    entries = None if strategies_file is None else Path(strategies_file)
     loaded = settings.load_settings(ROOT / "config", settings.environment(ROOT), check, entries)
     return settings.with_overrides(loaded, overrides or {})
 
@@ -132,19 +182,43 @@ def add_wide(options: argparse._ActionsContainer) -> None:
     )
 
 
-def positive(text: str) -> int:
-    """Return a whole number of at least 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"wanted a whole number from 1, got {text!r}")
-    return int(text)
+def whole(low: int, high: int, text: str) -> int:
+    """Return a whole number within bounds; bound to them it is an argparse type."""
+    number = int(text) if re.fullmatch(r"[0-9]{1,18}", text) else -1
+    if not low <= number <= high:
+        raise argparse.ArgumentTypeError(f"wanted a whole number from {low} to {high}, got {text!r}")
+    return number
+
+
+positive = partial(whole, 1, MOST)
+"""Return a whole number of at least 1; an argparse type."""
+processes = partial(whole, 1, 1024)
+"""Return how many processes may work at once; an argparse type."""
+
+
+def number(text: str) -> float:
+    """Return a number as people write it; how far it may go the settings know; an argparse type."""
+    value = _number(text)
+    if isnan(value):
+        raise argparse.ArgumentTypeError(f"wanted a number such as 10000, got {text!r}")
+    return value
+
+
+def path(text: str) -> Path:
+    """Return a path, which an empty text is not; an argparse type."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("wanted a file, got an empty name")
+    return Path(text)
+
+
+def account(text: str) -> str:
+    """Return an account's name, which is part of names of files; an argparse type."""
+    return _checked(partial(checked_name, "account"), text)
 
 
 def rate(text: str) -> float:
     """Return a share of price or notional, as settings.yaml allows it: at most 5 %."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
+    number = _number(text)
     if not 0 <= number <= 0.05:
         raise argparse.ArgumentTypeError(f"wanted a rate from 0 to 0.05 (0.001 is 0.1 %), got {text!r}")
     return number
@@ -154,20 +228,17 @@ def speed(text: str) -> float | str:
     """Return a factor above 0, or `max`; an argparse type."""
     if text == "max":
         return text
-    try:
-        factor = float(text)
-    except ValueError:
-        factor = 0.0
-    if not 0 < factor < 1e9:
+    factor = _number(text)
+    if not 1e-3 <= factor <= 1e9:
         raise argparse.ArgumentTypeError(
-            f"wanted a number above 0 (60: a minute a second) or max, got {text!r}"
+            f"wanted a number above 0, from 0.001 to 1e9 (60: a minute a second) or max, got {text!r}"
         )
     return factor
 
 
 def exchange_label(text: str) -> str:
     """Return an exchange's label in lower case."""
-    if not re.fullmatch(r"[\w-]+", text):
+    if not re.fullmatch(r"[a-z0-9_-]{1,64}", text, re.I | re.A):
         raise argparse.ArgumentTypeError(f"wanted an exchange such as binance, got {text!r}")
     return text.lower()
 
@@ -187,6 +258,15 @@ def zone(text: str) -> tzinfo:
     from core.candles.text import zone_named
 
     return _checked(zone_named, text)
+
+
+def _number(text: str) -> float:
+    """Return a number as people write it, NaN for anything else."""
+    return (
+        float(text)
+        if re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,3})?", text, re.I)
+        else nan
+    )
 
 
 def _checked(name: Callable[[str], T], text: str) -> T:
@@ -210,16 +290,15 @@ def progress(description: str, total: int) -> Iterator[Callable[..., None]]:
 
 
 def check_free(*paths: str | None, force: bool) -> None:
-    """Raise UsageError for two outputs to one place, and for a file that exists, unless forced.
+    """Raise UsageError for an output that could not be written later, or would replace something.
 
-    None is no output; `-`, pipes and devices are always free.
+    Two outputs to one place, a folder, a name that is too long, a file that exists (unless forced). None is
+    no output; `-`, pipes and devices are always free.
     """
-    given = [Path(path) for path in paths if path]
-    for path in given:
-        if given.count(path) > 1:
-            raise UsageError(f"two outputs go to {path}: give each its own file, or one of them alone")
-        if not force and path.exists() and not _is_special(path):
-            raise UsageError(f"{path} exists and is left as it is: name another file or add --force")
+    named = [path for path in paths if path is not None]
+    outputs.check_apart(named)
+    for path in named:
+        outputs.check_output(path, force=force)
 
 
 def write_output(path: str, text: str) -> None:
@@ -230,27 +309,23 @@ def write_output(path: str, text: str) -> None:
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if _is_special(target):
+        if target.exists() and outputs.is_stream(target.stat().st_mode):
             target.write_text(text, encoding="utf-8")
         else:
-            _write_whole(target.resolve(), text)
+            _write_whole(Path(os.path.realpath(target)), text)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}; name a folder you may write to") from None
 
 
 def _write_whole(target: Path, text: str) -> None:
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}.part")
+    # A name of its own length: beside the longest name there is room for no longer one.
+    unfinished = target.with_name(f".{os.getpid()}.part")
     try:
         unfinished.write_text(text, encoding="utf-8")
         unfinished.replace(target)
     finally:
         with suppress(OSError):
             unfinished.unlink()
-
-
-def _is_special(path: Path) -> bool:
-    """Tell whether this is a pipe or a device, which is written to and never replaced by a file."""
-    return str(path) == "-" or (path.exists() and not path.is_file() and not path.is_dir())
 
 
 def _replace_closed_streams() -> None:

@@ -18,7 +18,7 @@ from core.exchange_client import ExchangeClient
 from core.reports.table import omitted_columns
 from core.settings import Settings
 from core.symbols import symbol_name
-from core.utils import format_time, on_grid, parse_time, timeframe_ms, timeframe_name
+from core.utils import format_time, grid_start, on_grid, parse_time, timeframe_ms, timeframe_name
 from db.candles import StoredSeries, Upserted, last_ts, list_series, upsert_bars
 from db.init_db import init_db
 from db.status import SYNTHETIC_NOTE, is_synthetic
@@ -172,8 +172,8 @@ def span_of(wanted: Wanted, last: int | None, now: int, step: int) -> tuple[int,
     end = closed if wanted.until is None else min(wanted.until, closed)
     if wanted.since is not None:
         most = end if wanted.limit is None else wanted.since + wanted.limit * step
-        return wanted.since, min(end, most)
-    newest = end - (wanted.limit or DEFAULT_LIMIT) * step
+        return max(grid_start(step), wanted.since), min(end, most)
+    newest = max(grid_start(step), end - (wanted.limit or DEFAULT_LIMIT) * step)
     if last is None:
         return newest, end
     return (last if wanted.limit is None else min(last, newest)), end

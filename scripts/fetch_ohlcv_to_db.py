@@ -33,7 +33,9 @@ def main(argv: list[str] | None = None) -> int:
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Return the arguments."""
     parser = cli.parser(__doc__ or "", EXAMPLES)
-    parser.add_argument("--exchange", help="ccxt id (default: exchange.name in config/settings.yaml)")
+    parser.add_argument(
+        "--exchange", type=cli.exchange_label, help="ccxt id (default: exchange.name in config/settings.yaml)"
+    )
     parser.add_argument(
         "--symbol", action="append", default=[], help="such as BTC/USDT; may be repeated, or a comma list"
     )

@@ -54,7 +54,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     """Return the arguments."""
     parser = cli.parser(__doc__ or "", EXAMPLES)
     add = parser.add_argument
-    add("files", nargs="+", type=Path, metavar="FILE", help="CSV, JSON, Feather, Parquet or ZIP")
+    add("files", nargs="+", type=cli.path, metavar="FILE", help="CSV, JSON, Feather, Parquet or ZIP")
     add("--exchange", required=True, type=cli.exchange_label, help="whose candles these are: binance, …")
     add("--symbol", required=True, type=cli.symbol, help="such as BTC/USDT")
     add("--timeframe", required=True, type=cli.timeframe, help="length of one candle: 1m … 1w")

@@ -21,7 +21,7 @@ from core.utils import format_time, now_ms
 from db import live
 from db.base import database_file
 from db.init_db import init_db
-from scripts import cli
+from scripts import cli, outputs
 from scripts.live_account import Opening, World, check_orders, open_account, world_of
 from scripts.live_ending import Ending, listen, silent_end
 from scripts.live_output import Show, say, shown, tell_step
@@ -43,6 +43,8 @@ def trade(args: argparse.Namespace, command: str | None = None) -> int:
     """Follow the market until a command or a signal ends it, after this command; return the exit code."""
     settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
     check_orders(args, settings)
+    if args.log_file is not None:
+        outputs.check_appended(args.log_file)
     wish_to_end = listen()
     with ExitStack() as stack:
         stack.callback(signal.setitimer, signal.ITIMER_REAL, 0)

@@ -16,7 +16,7 @@ from core.reports.screen import Screen
 from core.session import Step
 from core.settings import environment
 from core.utils import format_time
-from scripts import cli
+from scripts import cli, outputs
 
 LOG = logging.getLogger("hot_crypto.live")
 _SECRET_ENDINGS = ("_KEY", "_SECRET", "_PASSWORD", "_PASSPHRASE", "_TOKEN")
@@ -44,7 +44,9 @@ def tell_step(step: Step) -> None:
 @contextmanager
 def shown(args: argparse.Namespace, database: Path) -> Iterator[Show]:
     """Write the lines said in the block to wherever they belong; yield what shows the account."""
-    path = Path(args.log_file) if args.log_file else database.parent / "logs" / f"{args.account}.jsonl"
+    default = database.parent / "logs" / f"{args.account}.jsonl"
+    path = default if args.log_file is None else Path(args.log_file)
+    outputs.check_appended(str(path))
     secrets = [text for name, text in environment(cli.ROOT).items() if name.endswith(_SECRET_ENDINGS)]
     with ExitStack() as opened:
         write, show = _plainly, _nothing

@@ -25,12 +25,14 @@ from core.session import Step
 from core.settings import Settings
 from core.sql_data_source import SQLDataSource
 from core.symbols import pair_of
-from core.utils import format_time, parse_time, timeframe_ms
+from core.utils import format_time, timeframe_ms
 from db.status import SYNTHETIC_NOTE, is_synthetic
 from scripts import cli
 from strategies.pairing import bind
 from strategies.registry import REGISTRY, load_strategy
 
+LONGEST_WAIT = 1e8
+"""Seconds between two steps of a replay, three years."""
 MOST_TRIPS = 10
 """Breakers shown, the first ones."""
 
@@ -102,7 +104,7 @@ def risk_of(settings: Settings, costs: Costs) -> RiskManager:
 def stored_feeds(args: argparse.Namespace, settings: Settings) -> list[Feed]:
     """Return the stored candles of every member. Raises NoDataError when one has none."""
     source = SQLDataSource(settings.db.url, args.exchange or settings.exchange.name)
-    start, end = (None if text is None else parse_time(text) for text in (args.start, args.end))
+    start, end = cli.span(args)
     feeds = []
     for member in members(args, settings):
         bars = source.get_bars(member.symbol, member.timeframe, None, start=start, end=end)
@@ -128,7 +130,8 @@ def paced(
     def wait(step: Step) -> None:
         began.append((step.time, clock())) if not began else None
         due = began[0][1] + (step.time - began[0][0]) / 1000 / speed
-        sleep(max(0.0, due - clock()))
+        # A gap of years at a very slow speed is more than the system can wait for at once.
+        sleep(min(max(0.0, due - clock()), LONGEST_WAIT))
 
     return wait
 

@@ -59,7 +59,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def _take_words(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Read what was typed without an option: a symbol has a slash, a timeframe begins with a digit."""
     for word in args.words:
-        name = "symbol" if "/" in word else "timeframe" if word[0].isdigit() else "strategy"
+        name = "symbol" if "/" in word else "timeframe" if word[:1].isdigit() else "strategy"
         if getattr(args, name):
             parser.error(f"{word}: there is a {name} already: give one of each, or use --{name}")
         setattr(args, name, word if name == "timeframe" else [word])
@@ -93,7 +93,9 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="run each strategy three ways (Backtesting.py, compiled, live bar by bar) and compare every bit",
     )
-    what.add_argument("--rerun", type=int, metavar="RUN_ID", help="repeat a saved run and compare the trades")
+    what.add_argument(
+        "--rerun", type=cli.positive, metavar="RUN_ID", help="repeat a saved run and compare the trades"
+    )
 
 
 def _add_candles(parser: argparse.ArgumentParser) -> None:
@@ -119,7 +121,7 @@ def _add_candles(parser: argparse.ArgumentParser) -> None:
 
 def _add_money_and_output(parser: argparse.ArgumentParser) -> None:
     money = parser.add_argument_group("money")
-    money.add_argument("--cash", type=float, help="initial cash, quote currency")
+    money.add_argument("--cash", type=cli.number, help="initial cash, quote currency")
     money.add_argument("--commission", type=cli.rate, help="rate per side: 0.001 is 0.1 %%")
     money.add_argument("--spread", type=cli.rate, help="rate of price, paid on entry")
 
@@ -130,7 +132,7 @@ def _add_money_and_output(parser: argparse.ArgumentParser) -> None:
     output.add_argument("--plot", metavar="PATH", help="write a chart, one HTML page that needs no network")
     output.add_argument("--force", action="store_true", help="overwrite these files if they exist")
     cli.add_wide(output)
-    output.add_argument("--jobs", type=cli.positive, help="processes (default: all cores when it pays)")
+    output.add_argument("--jobs", type=cli.processes, help="processes (default: all cores when it pays)")
 
 
 def _allow_only(

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,6 +15,7 @@ from scripts import cli
 
 if TYPE_CHECKING:
     from core.exchange_sim.candles import CandleSource
+    from core.utils import Clock
 
 EXAMPLES = """\
   run_exchange_sim.py                                    generated candles, the same for the same seed
@@ -40,18 +42,19 @@ def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
     from threading import Event
 
-    from core.exchange_sim.faults import parse_faults
-    from core.exchange_sim.replay import replay_clock
+    from core.exchange_sim.faults import Faults, parse_faults
     from core.exchange_sim.server import SimConfig, serve
     from core.exchange_sim.synthetic import SyntheticSource
 
-    faults = parse_faults(args.faults, args.seed) if args.faults else ()
-    trading = parse_faults(args.trading_faults, args.seed, trading=True) if args.trading_faults else ()
+    faults = parse_faults(args.faults, args.seed) if args.faults is not None else ()
+    trading: Faults = ()
+    if args.trading_faults is not None:
+        trading = parse_faults(args.trading_faults, args.seed, trading=True)
     account = AccountConfig(args.api_key, args.api_secret, parse_balances(args.cash, args.balance))
-    clock = replay_clock(parse_time(args.start_at), speed=args.speed or 1.0) if args.start_at else now_ms
     made_up = f"SYNTHETIC candles: generated from seed {args.seed}, not from any market"
     served = stored(args) if args.source != "synthetic" else Served(SyntheticSource(args.seed), made_up)
     source = served.source
+    clock = now_ms if args.start_at is None else clock_from(args, source)
     with serve(
         SimConfig(args.port, args.seed, source, (), clock, faults, trading, account, args.state)
     ) as sim:
@@ -61,6 +64,20 @@ def main(argv: list[str] | None = None) -> int:
         except KeyboardInterrupt:
             print(f"stopped after {len(sim.requests)} requests", file=sys.stderr)
     return cli.INTERRUPTED
+
+
+def clock_from(args: argparse.Namespace, source: "CandleSource") -> "Clock":
+    """Return the exchange's clock. Raises UsageError for a start that the candles are not of."""
+    from core.exchange_sim.replay import replay_clock
+
+    start, spans = parse_time(args.start_at), [source.span(market.symbol) for market in source.markets()]
+    first, last = min(first for first, _ in spans), max(last for _, last in spans)
+    if not first < start <= last:
+        raise UsageError(
+            f"--start-at {args.start_at}: wanted a time between {format_time(first)} and {format_time(last)} "
+            "UTC, which the candles are of"
+        )
+    return replay_clock(start, speed=1.0 if args.speed is None else args.speed)
 
 
 def stored(args: argparse.Namespace) -> Served:
@@ -97,7 +114,12 @@ def banner(url: str, served: Served, account: AccountConfig) -> str:
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Return the arguments."""
     parser = cli.parser(__doc__ or "", EXAMPLES)
-    parser.add_argument("--port", type=_port, default=8090, help="0: any free one (default: %(default)s)")
+    parser.add_argument(
+        "--port",
+        type=partial(cli.whole, 0, 65_535),
+        default=8090,
+        help="0: any free one (default: %(default)s)",
+    )
     parser.add_argument(
         "--seed", type=cli.positive, default=7, help="of candles, book and faults (default: 7)"
     )
@@ -116,13 +138,17 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--api-key", default="local-exchange-test-key", help="of the test account")
     parser.add_argument("--api-secret", default="local-exchange-test-secret", help="of the test account")
-    parser.add_argument("--state", type=Path, metavar="PATH", help="a file to keep the test account in")
+    parser.add_argument("--state", type=cli.path, metavar="PATH", help="a file to keep the test account in")
     parser.add_argument("--start-at", metavar="TIME", help="exchange time at the start, UTC (default: now)")
     parser.add_argument("--speed", type=float, help="of exchange time after --start-at (default: 1)")
     parser.add_argument("--db-url", help="db: the database (default: HOT_CRYPTO_DB_URL, then settings.yaml)")
-    parser.add_argument("--exchange", help="db: whose candles (default: exchange.name in settings.yaml)")
     parser.add_argument(
-        "--file", type=Path, action="append", default=[], help="csv: a candle file; repeat it"
+        "--exchange",
+        type=cli.exchange_label,
+        help="db: whose candles (default: exchange.name in settings.yaml)",
+    )
+    parser.add_argument(
+        "--file", type=cli.path, action="append", default=[], help="csv: a candle file; repeat it"
     )
     parser.add_argument("--symbol", action="append", default=[], help="csv: one for each file")
     parser.add_argument("--timeframe", action="append", default=[], help="csv: one for each file")
@@ -144,12 +170,6 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("--speed is for --start-at")
     if args.speed is not None and not 0 < args.speed <= 100_000:
         raise UsageError(f"--speed wants a number above 0, up to 100000, got {args.speed}")
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65_535:
-        raise argparse.ArgumentTypeError(f"wanted a port from 0 to 65535, got {text!r}")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -138,13 +138,13 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
 
 def _add_account(parser: argparse.ArgumentParser) -> None:
     account = parser.add_argument_group("on which account")
-    account.add_argument("--account", default="paper", help="its name (default: paper)")
     account.add_argument(
         "--accept-restore",
         action="store_true",
         help="begin on a backup that was restored: what the exchange did since is taken over first",
     )
-    account.add_argument("--cash", type=float, help="of a new account (default: backtest.default_cash)")
+    account.add_argument("--account", type=cli.account, default="paper", help="its name (default: paper)")
+    account.add_argument("--cash", type=cli.number, help="of a new account (default: backtest.default_cash)")
     account.add_argument(
         "--log-file", metavar="PATH", help="JSON lines, rotated (default: logs/ACCOUNT.jsonl by the database)"
     )

@@ -49,7 +49,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--limit", type=cli.positive, help="newest bars only")
     parser.add_argument("--start", metavar="TIME", help="first bar's open time, UTC")
     parser.add_argument("--end", metavar="TIME", help="bars that open before this time")
-    parser.add_argument("--cash", type=float, help="initial cash, quote currency")
+    parser.add_argument("--cash", type=cli.number, help="initial cash, quote currency")
     parser.add_argument("--commission", type=cli.rate, help="rate per side: 0.001 is 0.1 %%")
     parser.add_argument("--spread", type=cli.rate, help="rate of price, paid on entry")
     parser.add_argument("--db-url", help="database (default: HOT_CRYPTO_DB_URL, then settings.yaml)")

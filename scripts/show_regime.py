@@ -25,16 +25,17 @@ def main(argv: list[str] | None = None) -> int:
     """Parse, load, detect, print."""
     args = parse(argv)
     cli.check_free(args.out, force=args.force)
+    start, end = cli.span(args)
     from core.domain import Series
     from core.errors import NoDataError
     from core.regime.regime_detector import detect, history, spans
 
     settings = cli.load_settings({"db.url": args.db_url})
-    label, bars = load(args, settings)
+    label, bars = load(args, settings, end)
     series, regimes = Series(label, args.symbol, args.timeframe), detect(bars)
     if not spans(regimes.label):
         raise NoDataError(f"{series}: {bars.ts.size} bars, a regime needs some {history()}: load more")
-    first = shown_from(args, bars)
+    first = shown_from(start, bars)
     print_spans(series, bars, regimes, first, args.last)
     if args.out:
         write_chart(args, series, bars, regimes, first)
@@ -63,10 +64,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def load(args: argparse.Namespace, settings: "Settings") -> tuple[str, "Bars"]:
+def load(args: argparse.Namespace, settings: "Settings", end: int | None) -> tuple[str, "Bars"]:
     """Return the exchange's label and the candles."""
     from core.backtester import open_source
-    from core.utils import parse_time
 
     name = args.exchange or settings.exchange.name
     source = open_source(
@@ -76,16 +76,20 @@ def load(args: argparse.Namespace, settings: "Settings") -> tuple[str, "Bars"]:
         base_url=settings.exchange.base_url,
         sandbox=settings.exchange.sandbox and name == settings.exchange.name,
     )
-    end = parse_time(args.end) if args.end else None
     bars = source.get_bars(args.symbol, args.timeframe, None if args.use_sql else 1000, end=end)
     return source.exchange, bars
 
 
-def shown_from(args: argparse.Namespace, bars: "Bars") -> int:
-    """Return the first bar to show."""
-    from core.utils import parse_time
+def shown_from(start: int | None, bars: "Bars") -> int:
+    """Return the first bar to show. Raises NoDataError when none is left."""
+    from core.errors import NoDataError
+    from core.utils import format_time
 
-    return int(bars.ts.searchsorted(parse_time(args.start))) if args.start else 0
+    first = 0 if start is None else int(bars.ts.searchsorted(start))
+    if start is not None and first == bars.ts.size:
+        last = format_time(int(bars.ts[-1]))
+        raise NoDataError(f"no candles from {format_time(start)} UTC on: the last is of {last} UTC")
+    return first
 
 
 def print_spans(series: "Series", bars: "Bars", regimes: "Regimes", first: int, most: int) -> None:

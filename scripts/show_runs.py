@@ -31,7 +31,9 @@ def main(argv: list[str] | None = None) -> int:
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Return the arguments."""
     parser = cli.parser(__doc__ or "", EXAMPLES)
-    parser.add_argument("run_id", nargs="?", type=int, metavar="RUN_ID", help="show this run (default: list)")
+    parser.add_argument(
+        "run_id", nargs="?", type=cli.positive, metavar="RUN_ID", help="show this run (default: list)"
+    )
     parser.add_argument("--limit", type=cli.positive, help="newest runs to list (default 50)")
     parser.add_argument("--symbol", type=cli.symbol, help="list runs on this symbol")
     parser.add_argument("--strategy", help="list runs of this strategy")

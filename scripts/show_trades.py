@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Return the arguments."""
     parser = cli.parser(__doc__ or "", EXAMPLES)
-    parser.add_argument("--account", default="paper", help="its name (default: paper)")
+    parser.add_argument("--account", type=cli.account, default="paper", help="its name (default: paper)")
     parser.add_argument("--strategy", type=str.upper, metavar="NAME", help="of one strategy only")
     parser.add_argument("--symbol", type=cli.symbol, help="of one symbol only")
     parser.add_argument(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -86,8 +87,16 @@ def check_path(path: Path) -> str:
 
     Raises UsageError when there is no such file or its kind is not one of them.
     """
-    if not path.is_file():
-        raise UsageError(f"{path} is {'a directory, not a file' if path.is_dir() else 'not there'}")
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+        why = "is not there" if missing else f"cannot be read: {getattr(error, 'strerror', None) or error}"
+        raise UsageError(f"{path} {why}") from None
+    if not stat.S_ISREG(mode):
+        raise UsageError(
+            f"{path} is {'a directory' if stat.S_ISDIR(mode) else 'a pipe or a device'}, not a file"
+        )
     for suffix in SUFFIXES:
         if path.name.lower().endswith(suffix):
             return suffix

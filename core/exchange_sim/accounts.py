@@ -39,6 +39,12 @@ class AccountConfig:
     taker: Decimal = FEE
     """Fee of orders that are executed at once."""
 
+    def __post_init__(self) -> None:
+        if not KEY_FORM.fullmatch(self.key):
+            raise UsageError(f"wanted an API key of 1 to 64 letters, digits, - or _, got {self.key!r}")
+        if not KEY_FORM.fullmatch(self.secret):
+            raise UsageError("wanted an API secret of 1 to 64 letters, digits, - or _")
+
 
 def parse_balances(cash: str, others: Iterable[str]) -> dict[str, Decimal]:
     """Return balances from an amount of USDT and from texts such as `BTC=0.5`, which come last.

@@ -57,6 +57,8 @@ TRADING_KINDS = (
     *("late", "late_answer", "status_before", "unknown", "ban", "clock"),
 )
 """What meets orders at random."""
+METHODS = ("", "GET", "POST", "DELETE")
+MOST_TIMES, MOST_SECONDS = 1_000_000, 86_400
 TRADING_PATHS = ("/order", "/order/oco", "/openOrders", "/orderList")
 CANDLE_PATHS = ("/klines", "/OHLC")
 GARBAGE: tuple[tuple[int, object], ...] = (
@@ -89,6 +91,15 @@ class Fault:
 
     def __post_init__(self) -> None:
         _check_kinds((self.kind,))
+        _check_seconds(self.seconds)
+        if not 400 <= self.status <= 599:
+            raise UsageError(f"fault option status wants an HTTP error from 400 to 599, got {self.status}")
+        for name, least in (("times", 1), ("after", 0)):
+            number = getattr(self, name)
+            if not least <= number <= MOST_TIMES:
+                raise UsageError(f"fault option {name} wants {least} to {MOST_TIMES}, got {number}")
+        if self.method not in METHODS:
+            raise UsageError(f"fault option method wants GET, POST or DELETE, got {self.method!r}")
 
     def meets(self, path: str, method: str) -> bool:
         """Say whether it is for such a request."""
@@ -110,6 +121,7 @@ class FaultSchedule:
 
     def __post_init__(self) -> None:
         _check_kinds(self.kinds)
+        _check_seconds(self.seconds)
         if not 0 <= self.rate <= 1:
             raise UsageError(f"faults want a share of requests from 0 to 1, got {self.rate}")
 
@@ -301,6 +313,11 @@ def _fits(kind: str, path: str) -> bool:
     return kind not in CANDLE_KINDS or path.endswith(CANDLE_PATHS)
 
 
+def _check_seconds(seconds: float) -> None:
+    if not 0 <= seconds <= MOST_SECONDS:
+        raise UsageError(f"fault option seconds wants 0 to {MOST_SECONDS}, got {seconds:g}")
+
+
 def _check_kinds(kinds: tuple[str, ...]) -> None:
     for kind in kinds:
         if kind not in KINDS + ORDER_KINDS:
@@ -315,6 +332,8 @@ def _parse_fault(text: str) -> Fault:
         name, _, value = option.partition("=")
         if name not in types:
             raise UsageError(unknown_name("fault option", name, types))
+        if name in values:
+            raise UsageError(f"fault option {name} is given twice in {text.strip()!r}: keep one")
         try:
             values[name] = types[name](value)
         except ValueError:

@@ -40,9 +40,11 @@ class StateFile:
         self.changes: list[Change] = []
         """What the file held when it was opened, oldest first."""
         try:
+            if path.exists() and not path.is_file():
+                raise self._unusable("it is no file but a folder, a pipe or a device")
             self._file = path.open("a+", encoding="utf-8")
-        except OSError as error:
-            raise self._unusable(error.strerror or str(error)) from None
+        except (OSError, ValueError) as error:
+            raise self._unusable(getattr(error, "strerror", None) or str(error)) from None
         try:
             self._read()
         except UsageError:
@@ -60,7 +62,10 @@ class StateFile:
 
     def _read(self) -> None:
         self._file.seek(0)
-        text = self._file.read()
+        try:
+            text = self._file.read()
+        except UnicodeDecodeError:
+            raise self._unusable("it is no text") from None
         # Whoever was killed while writing left half a line, whose answer was never sent.
         whole = text[: text.rfind("\n") + 1]
         if text and not whole.startswith(self._first + "\n"):

@@ -8,6 +8,7 @@ decimal number or text; equal keys are a problem; anchors, aliases, tags and dee
 from __future__ import annotations
 
 import re
+import stat
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -74,15 +75,21 @@ def read_yaml(path: Path, shown: str) -> Document:
 def read_text(path: Path, shown: str) -> str:
     """Return a small UTF-8 file's text, without a byte order mark. Raises SettingsError."""
     try:
-        raw = path.read_bytes()
+        # Of a device or a pipe there may be no end, and nothing yet.
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise SettingsError(f"{shown}: is no file but a folder, a pipe or a device: name a file")
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise SettingsError(
             f"{shown}: there is no such file: copy it from the repository or name another directory"
         ) from None
-    except OSError as error:
-        raise SettingsError(f"{shown}: cannot be read: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise SettingsError(f"{shown}: cannot be read: {why}") from None
     if len(raw) > MAX_BYTES:
-        raise SettingsError(f"{shown}: has {len(raw)} bytes: wanted at most {MAX_BYTES}")
+        raise SettingsError(f"{shown}: has {max(status.st_size, len(raw))} bytes: wanted at most {MAX_BYTES}")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

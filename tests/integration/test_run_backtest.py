@@ -336,7 +336,7 @@ def test_runs_finished_before_an_interrupt_are_saved(
         (["--all", "--json", "-", "--trades", "-"], UsageError, "two outputs go to -"),
         (["--all", "--json", "a.out", "--plot", "a.out"], UsageError, r"two outputs go to a\.out"),
         (["--all", "--cash", "-5"], UsageError, "default_cash"),
-        (["--all", "--cash", "nan"], UsageError, "default_cash"),
+        (["--all", "--cash", "1e13"], UsageError, "default_cash"),
         (["--all", "--start", "yesterday"], UsageError, "cannot read the time"),
         (["--all", "--start", "2024-01-02", "--end", "2024-01-01"], UsageError, "--start must come before"),
         (["--all", "--symbol", "DOGE/USDT"], NoDataError, "no stored candles of binanceus DOGE/USDT"),

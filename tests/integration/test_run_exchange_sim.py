@@ -164,8 +164,38 @@ def test_the_test_account_is_shown_and_trades_with_the_cash_given() -> None:
             assert client.orders.place(replace(order, client_order_id="two")).status == "closed"
 
 
-@pytest.mark.parametrize("args", [["--cash", "much"], ["--balance", "BTC"], ["--trading-faults", "nix"]])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--cash", "much"],
+        ["--balance", "BTC"],
+        ["--trading-faults", "nix"],
+        ["--faults", "status:status=99999"],
+        ["--faults", "delay:seconds=nan"],
+        ["--faults", "delay:seconds=-1"],
+        ["--faults", "delay:times=0"],
+        ["--faults", "delay:after=-1"],
+        ["--faults", "delay:method=FETCH"],
+        ["--faults", "delay:times=1:times=2"],
+        ["--faults", "nan"],
+        ["--api-key", "a key"],
+        ["--api-secret", "x" * 65],
+        ["--start-at", "9999-12-31"],
+        ["--start-at", "2016-12-31"],
+        ["--state", "/dev/zero"],
+    ],
+)
 def test_what_is_no_balance_and_no_fault_is_refused(args: list[str]) -> None:
     with pytest.raises(HotCryptoError) as refused:
         run_exchange_sim.main(["--port", "0", *args])
     assert refused.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "option", ["--faults", "--trading-faults", "--api-key", "--api-secret", "--start-at"]
+)
+def test_an_empty_value_is_not_the_default(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        run_exchange_sim.parse([option, ""])
+    assert refused.value.code == 2
+    assert f"argument {option}: wanted a value, got an empty one" in capsys.readouterr().err

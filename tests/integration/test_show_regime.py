@@ -68,3 +68,10 @@ def test_too_few_candles_are_said_to_be_too_few(tmp_path: Path) -> None:
     url = url_of(make_database(tmp_path, days(100), STORED))
     with pytest.raises(NoDataError, match="100 bars, a regime needs"):
         main([*WHICH, "--db-url", url])
+
+
+def test_an_end_before_the_start_and_a_start_after_the_last_candle_are_told(url: str) -> None:
+    with pytest.raises(UsageError, match="--start must come before --end"):
+        main([*WHICH, "--db-url", url, "--start", "2023-10-01", "--end", "2023-09-01"])
+    with pytest.raises(NoDataError, match="no candles from 2031-01-01 00:00 UTC on: the last is of"):
+        main([*WHICH, "--db-url", url, "--start", "2031-01-01"])

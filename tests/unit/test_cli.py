@@ -175,6 +175,70 @@ def test_a_count_is_a_whole_number_from_1(text: str) -> None:
         cli.positive(text)
 
 
+@pytest.mark.parametrize(
+    "text", ["99999999999999999999", "9" * 4000, "9223372036854775808", "2147483648", "1_0", "٣", " 1", "+1"]
+)
+def test_a_count_has_an_end_and_plain_digits(text: str) -> None:
+    assert cli.positive("2147483647") == 2**31 - 1
+    assert cli.processes("1024") == 1024
+    for count in (cli.positive, cli.processes):
+        with pytest.raises(argparse.ArgumentTypeError, match="wanted a whole number from 1 to"):
+            count(text)
+    with pytest.raises(argparse.ArgumentTypeError, match="wanted a whole number from 1 to 1024"):
+        cli.processes("1025")
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "", "1_0", "٣", "x", "0x1", " 1"])
+def test_a_number_is_written_as_people_do(text: str) -> None:
+    assert [cli.number(one) for one in ("0.5", "1e6", ".5", "-1", "2.")] == [0.5, 1e6, 0.5, -1.0, 2.0]
+    with pytest.raises(argparse.ArgumentTypeError, match="wanted a number such as 10000"):
+        cli.number(text)
+
+
+@pytest.mark.parametrize("text", ["", "../x", "a/b", "x" * 65, "a b", "a\nb", "é"])
+def test_an_account_is_part_of_file_names(text: str) -> None:
+    assert cli.account("paper-1.test_2") == "paper-1.test_2"
+    with pytest.raises(argparse.ArgumentTypeError, match="wanted 1 to 64 letters"):
+        cli.account(text)
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        (["--name", ""], "argument --name: wanted a value, got an empty one"),
+        (["--name="], "argument --name: wanted a value, got an empty one"),
+        (["--name", "  "], "argument --name: wanted a value, got an empty one"),
+        (["--symbol", "BTC/USDT", "--symbol", ","], "argument --symbol: wanted a value, got an empty one"),
+        ([""], "argument words: wanted a value, got an empty one"),
+        (["--name", "a\0b"], "wanted text without control characters, got 'a\\x00b'"),
+        (["--name", "a\nb"], "wanted text without control characters"),
+        (["--name", "\udcff"], "wanted text without control characters"),
+        (["--name", "x" * 5000], "wanted at most 4096 characters, got 5000: xxx"),
+    ],
+)
+def test_an_empty_or_unreadable_value_is_wrong_usage_in_one_line(
+    typed: list[str], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = cli.parser("Do a thing.", "  thing.py")
+    parser.add_argument("--name")
+    parser.add_argument("--symbol", action="append", default=[])
+    parser.add_argument("words", nargs="*")
+    with pytest.raises(SystemExit) as left:
+        parser.parse_args(typed)
+    assert left.value.code == 2
+    assert f"error: {why}" in capsys.readouterr().err.splitlines()[-1]
+    kept = parser.parse_args(["--name", ",", "--symbol", "A/B,", "x"])
+    assert (kept.name, kept.symbol, kept.words) == (",", ["A/B,"], ["x"])
+
+
+def test_a_start_comes_before_the_end() -> None:
+    dates = argparse.Namespace(start="2024-01-01", end="2024-01-02")
+    assert cli.span(dates) == (1_704_067_200_000, 1_704_153_600_000)
+    assert cli.span(argparse.Namespace(start=None, end=None)) == (None, None)
+    with pytest.raises(UsageError, match="--start must come before --end"):
+        cli.span(argparse.Namespace(start="2024-01-02", end="2024-01-02"))
+
+
 @pytest.mark.parametrize("text", ["-0.001", "0.06", "nan", "inf", "", "x"])
 def test_a_rate_is_a_share_of_at_most_five_percent(text: str) -> None:
     assert (cli.rate("0"), cli.rate("0.001"), cli.rate("0.05")) == (0.0, 0.001, 0.05)

@@ -322,7 +322,18 @@ def test_a_url_that_cannot_be_used_is_told_without_its_password(db_url: str, sai
     assert "hunter2" not in told
 
 
-@pytest.mark.parametrize("option", ["mode=rwc", "mode=memory", "timeout=soon", "timeout=-1", "immutable=1"])
+@pytest.mark.parametrize(
+    "option",
+    [
+        "mode=rwc",
+        "mode=memory",
+        "timeout=soon",
+        "timeout=-1",
+        "immutable=1",
+        "timeout=1e9",
+        "timeout=9999999",
+    ],
+)
 def test_options_that_could_make_or_hide_a_file_are_refused(tmp_path: Path, option: str) -> None:
     path = make_database(tmp_path)
     assert "cannot use the options" in refused(f"{url_of(path)}?{option}")
@@ -400,3 +411,13 @@ def test_two_set_ups_at_once_write_one_version(tmp_path: Path) -> None:
     init_db(url_of(path)).dispose()
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM schema_info").fetchone() == (1,)
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:///a\0b", "sqlite:///%00x", "sqlite:///~nobody-of-this-name/x.db", "sqlite:////dev/zero"]
+)
+@pytest.mark.parametrize("create", [False, True])
+def test_a_name_that_no_file_has_is_told(url: str, create: bool) -> None:
+    with pytest.raises(DatabaseError, match=r"NUL in its name|home of nobody|a pipe or a device") as told:
+        open_engine(url, create=create)
+    assert "\0" not in str(told.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +176,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_read(file: Path) -> None:
 def test_a_missing_file_and_a_directory_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="there is no such file"):
         read_yaml(tmp_path / "none.yaml", "none.yaml")
-    with pytest.raises(SettingsError, match="cannot be read"):
+    with pytest.raises(SettingsError, match="directory: is no file but a folder"):
         read_yaml(tmp_path, "directory")
 
 
@@ -195,3 +196,10 @@ def test_any_text_is_read_or_refused_in_one_line(tmp_path_factory: Any, text: st
 
 def test_a_key_path_is_written_with_dots() -> None:
     assert dotted(("trend_ema", "symbols", 0)) == "trend_ema.symbols.0"
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "/dev/null", "pipe", "\0"])
+def test_what_has_no_end_is_not_read(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SettingsError, match=r"is no file but a folder, a pipe or a device|null byte"):
+        read_yaml(tmp_path / name, "settings.yaml")

@@ -1,0 +1,122 @@
+"""Where a program may write: looked at before its work begins, so that no work is lost to a name."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.errors import UsageError
+
+SQLITE = b"SQLite format 3\0"
+"""How a database file begins."""
+
+
+def check_apart(paths: Sequence[str]) -> None:
+    """Raise UsageError when two outputs go to one place, however each is spelled; `-` is stdout."""
+    places: dict[object, str] = {}
+    for path in paths:
+        place = _place(path)
+        if place in places:
+            both = path if places[place] == path else f"{path}, which is {places[place]} too"
+            raise UsageError(f"two outputs go to {both}: give each its own file, or one of them alone")
+        places[place] = path
+
+
+def check_output(path: str, *, force: bool) -> None:
+    """Raise UsageError unless text can be written there; a file that exists is replaced only by `force`.
+
+    Pipes and character devices are always free, and a database never is.
+    """
+    if path == "-":
+        return
+    found = _status(path)
+    if found is None:
+        check_room(path)
+    elif stat.S_ISREG(found.st_mode):
+        if not force:
+            raise UsageError(f"{path} exists and is left as it is: name another file or add --force")
+        check_no_database(path)
+        check_room(os.path.realpath(path))
+    elif not is_stream(found.st_mode):
+        raise UsageError(f"cannot write {path}: it is {_kind(found.st_mode)}; name a file")
+
+
+def check_appended(path: str) -> None:
+    """Raise UsageError unless lines can be added to this file, or it can be made."""
+    found = _status(path)
+    if found is not None and is_stream(found.st_mode):
+        return
+    if found is not None and not stat.S_ISREG(found.st_mode):
+        raise UsageError(f"cannot write {path}: it is {_kind(found.st_mode)}; name a file")
+    if found is not None:
+        check_no_database(path)
+    check_room(path)
+
+
+def check_room(path: str) -> None:
+    """Raise UsageError unless a file of this name can be made, and the folders it lacks."""
+    target = Path(os.path.realpath(path))
+    folder = next(one for one in target.parents if one.exists())
+    if not folder.is_dir():
+        raise UsageError(f"cannot write {path}: {folder} is a file, not a folder; name another place")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"cannot write {path}: Permission denied; name a folder you may write to")
+    most = os.pathconf(folder, "PC_NAME_MAX")
+    for name in target.relative_to(folder).parts:
+        if len(os.fsencode(name)) > most:
+            raise UsageError(f"cannot write {path}: a name in it is longer than {most} bytes; shorten it")
+
+
+def check_no_database(path: str) -> None:
+    """Raise UsageError for a database that exists: it is no place for anything else."""
+    try:
+        with Path(path).open("rb") as file:
+            start = file.read(len(SQLITE))
+    except OSError as error:
+        raise _unusable(path, error) from None
+    if start == SQLITE:
+        raise UsageError(f"{path} is a database and is left as it is: name another file")
+
+
+def is_stream(mode: int) -> bool:
+    """Tell whether this is a pipe or a character device, which is written to and never replaced by a file."""
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+def _status(path: str) -> os.stat_result | None:
+    """Return what is there, None for nothing. Raises UsageError when that cannot be looked at."""
+    try:
+        return Path(path).stat()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise _unusable(path, error) from None
+
+
+def _unusable(path: str, error: OSError | ValueError) -> UsageError:
+    why = getattr(error, "strerror", None) or str(error)
+    return UsageError(f"cannot write {path}: {why}; name a folder you may write to")
+
+
+def _place(path: str) -> object:
+    """Return what is equal for two names of one place: the file itself, or where it would be."""
+    found = _of_stdout() if path == "-" else _status(path)
+    if found is None:
+        return os.path.realpath(path)
+    return found.st_dev, found.st_ino
+
+
+def _of_stdout() -> os.stat_result | None:
+    try:
+        return os.fstat(sys.stdout.fileno())
+    except (OSError, ValueError):
+        # Stdout is no file of the system's, so no path leads there.
+        return None
+
+
+def _kind(mode: int) -> str:
+    kinds = {stat.S_IFDIR: "a folder", stat.S_IFSOCK: "a socket", stat.S_IFBLK: "a disk"}
+    return kinds.get(stat.S_IFMT(mode), "no file")

@@ -1,0 +1,103 @@
+"""Where a program may write is known before its work begins."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from core.errors import UsageError
+from scripts import cli, outputs
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with one of each kind of file, which is also the current one."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "mine.json").write_text("mine")
+    (tmp_path / "link.json").symlink_to("mine.json")
+    os.link(tmp_path / "mine.json", tmp_path / "second-name.json")
+    (tmp_path / "nowhere.json").symlink_to("later.json")
+    with sqlite3.connect(tmp_path / "candles.db") as connection:
+        connection.execute("CREATE TABLE candles (ts)")
+    connection.close()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("loop", "cannot write loop: Too many levels of symbolic links"),
+        ("loop/out.json", "cannot write loop/out.json: Too many levels"),
+        ("x" * 300, "File name too long"),
+        ("new/" + "x" * 300 + "/out.json", "File name too long|longer than 255 bytes"),
+        ("folder", "cannot write folder: it is a folder"),
+        ("mine.json/out.json", r"Not a directory|mine\.json is a file"),
+        ("candles.db", r"candles\.db is a database and is left as it is"),
+        ("a\0b", "null byte"),
+    ],
+)
+def test_what_could_not_be_written_later_is_refused_at_once(here: Path, path: str, why: str) -> None:
+    before = sorted(here.iterdir())
+    with pytest.raises(UsageError, match=why):
+        cli.check_free(path, force=True)
+    assert sorted(here.iterdir()) == before
+
+
+def test_a_socket_and_a_disk_are_no_files(here: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind("socket")
+        with pytest.raises(UsageError, match="it is a socket"):
+            cli.check_free("socket", force=True)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("new.json", "./new.json"),
+        ("new.json", "folder/../new.json"),
+        ("mine.json", "link.json"),
+        ("mine.json", "second-name.json"),
+        ("nowhere.json", "later.json"),
+        ("/dev/null", "/dev/../dev/null"),
+    ],
+)
+def test_two_spellings_of_one_file_are_one_place(here: Path, one: str, other: str) -> None:
+    with pytest.raises(UsageError, match="two outputs go to"):
+        cli.check_free(one, None, other, force=True)
+
+
+def test_stdout_is_one_place_under_all_its_names(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="two outputs go to"):
+        cli.check_free("-", "-", force=True)
+    with Path("both.txt").open("w") as file:
+        # As the shell does for `> both.txt`.
+        monkeypatch.setattr("sys.stdout", file)
+        with pytest.raises(UsageError, match=r"two outputs go to both\.txt, which is - too"):
+            cli.check_free("-", "both.txt", force=True)
+
+
+def test_the_longest_name_there_is_can_be_written(here: Path) -> None:
+    longest = "x" * os.pathconf(here, "PC_NAME_MAX")
+    cli.check_free(longest, force=False)
+    cli.write_output(longest, "{}\n")
+    assert Path(longest).read_text() == "{}\n"
+
+
+def test_new_folders_are_no_obstacle(here: Path) -> None:
+    cli.check_free("a/b/c.json", "a/b/d.json", force=False)
+    assert not Path("a").exists()
+
+
+@pytest.mark.parametrize("path", ["folder", "candles.db", "loop", "x" * 300, "mine.json/y"])
+def test_a_log_goes_to_a_file_or_a_device(here: Path, path: str) -> None:
+    outputs.check_appended("mine.json")
+    outputs.check_appended("/dev/null")
+    outputs.check_appended("new/folder/log.jsonl")
+    with pytest.raises(UsageError, match=r"cannot write|is a database"):
+        outputs.check_appended(path)
