@@ -79,6 +79,13 @@ def database_file(engine: Engine) -> Path | None:
     return Path(str(engine.url.database))
 
 
+def file_of(db_url: str) -> Path | None:
+    """Return the SQLite file that a URL names, there or not; None for a server or memory."""
+    url = _parse(db_url)
+    is_file = url.get_backend_name() == "sqlite" and not sqlite.in_memory(url)
+    return Path(str(url.database)) if is_file else None
+
+
 def schema_version(engine: Engine) -> int | None:
     """Return the version of the tables, None when the database does not say."""
     with engine.connect() as connection:

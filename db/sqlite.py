@@ -26,7 +26,8 @@ BUSY_SECONDS = 5.0
 
 
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
-
+OWNERS = 0o600
+"""Who may read and write a new file: its owner, for it shows what is held."""
 OLDEST = (3, 37, 0)
 """The first SQLite with STRICT tables; upserts and window functions are older."""
 
@@ -114,6 +115,7 @@ def make_file(path: Path, fill: Callable[[Path], None]) -> None:
             connection.execute("PRAGMA journal_mode = WAL")  # kept in the file: readers never block
             connection.close()
             fill(draft)
+            draft.chmod(OWNERS)  # and SQLite gives the log beside it the same
             _publish(draft, path)
     except OSError as error:
         raise _unusable(path, error) from error
@@ -127,7 +129,8 @@ def _publish(draft: Path, path: Path) -> None:
     except FileExistsError:
         return  # another process was first, and its file is as complete as this one
     except OSError:  # a file system without hard links
-        with path.open("xb") as target, draft.open("rb") as source:
+        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNERS)
+        with os.fdopen(opened, "wb") as target, draft.open("rb") as source:
             shutil.copyfileobj(source, target)
 
 

@@ -57,9 +57,10 @@ def find_damage(engine: Engine) -> list[str]:
 
 
 def order_accounts(engine: Engine) -> list[str]:
-    """Return the accounts that orders were ever sent for."""
+    """Return the accounts that orders were ever sent for, or that have a state."""
+    query = text("SELECT account FROM trading_accounts UNION SELECT account FROM live_state")
     with engine.connect() as connection:
-        return list(connection.execute(text("SELECT account FROM trading_accounts")).scalars())
+        return list(connection.execute(query).scalars())
 
 
 def is_synthetic(series: Series) -> bool:

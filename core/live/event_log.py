@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 from collections.abc import Mapping, Sequence
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,11 @@ class EventLog(RotatingFileHandler):
         super().__init__(path, maxBytes=most_bytes, backupCount=KEPT, encoding="utf-8", delay=True)
         self._about, self._has_failed = dict(about), False
         self._secrets = [secret for secret in secrets if secret]
+
+    def _open(self) -> TextIOWrapper:
+        """Open the file, a new one for its owner alone: it shows what is held."""
+        opened = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        return os.fdopen(opened, "a", encoding="utf-8")
 
     def format(self, record: logging.LogRecord) -> str:
         """Return a record as one line of JSON; without an event it is a notice."""

@@ -61,6 +61,7 @@ def test_a_new_file_has_all_tables_in_wal_mode_and_leaves_nothing_beside_it(tmp_
         assert connection.execute(text("PRAGMA synchronous")).scalar() == 1
         assert connection.execute(text("PRAGMA busy_timeout")).scalar() == 5000
     assert schema_version(engine) == SCHEMA_VERSION
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("create", [False, True])
@@ -162,6 +163,7 @@ def test_a_file_system_without_hard_links_gets_its_file_too(
     monkeypatch.setattr(os, "link", no_links)
     path = make_database(tmp_path, bars_at(1))
     assert len(read_bars(opened(path), SERIES).ts) == 1
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_database_opened_for_reading_is_read_and_never_written(tmp_path: Path) -> None:

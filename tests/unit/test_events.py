@@ -171,3 +171,13 @@ def test_a_log_that_cannot_be_written_is_said_once_and_ends_nothing(
         log.handle(record(now))
     log.close()
     assert caplog.messages == [f"the log file {path} cannot be written; going on without it"]
+
+
+def test_what_shows_positions_is_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    log = EventLog(path, {}, most_bytes=200)
+    for number in range(9):
+        log.emit(record(number))
+    log.close()
+    assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
+    assert len(list(tmp_path.iterdir())) > 1
