@@ -6,7 +6,8 @@
     ├── UsageError                 exit code 2: wrong usage or configuration
     │   └── SettingsError          a file under config/, an environment variable
     ├── DatabaseError              exit code 3: the database cannot be used
-    │   └── NoDatabaseError        there is none where one was looked for: `name` is its file
+    │   ├── NoDatabaseError        there is none where one was looked for: `name` is its file
+    │   └── DatabaseLockedError    another program writes to it: nothing was done, it may be tried again
     └── ExchangeError              exit code 3: the exchange cannot be used
         ├── ExchangeUnreachableError   no connection, time-out, 5xx, cut or foreign answer
         ├── RateLimitedError           429, 418: `retry_after` seconds
@@ -65,6 +66,10 @@ class NoDatabaseError(DatabaseError):
         super().__init__(message)
         self.name = name
         """The file that is not there."""
+
+
+class DatabaseLockedError(DatabaseError):
+    """Another program holds the database's write lock."""
 
 
 class ExchangeError(HotCryptoError):

@@ -16,6 +16,7 @@ from core.utils import now_ms
 from db import migrations, sqlite
 from db.candle_revisions import create_triggers
 from db.faults import database_error, database_name, init_command
+from db.patience import patience_of
 
 SCHEMA_VERSION = 3
 """Raised by one with every change to the tables; a database with a higher one is refused."""
@@ -172,8 +173,11 @@ def _bare_engine(url: URL) -> Engine:
 
 def _begin(connection: Connection) -> None:
     # The driver's own transaction control begins at the first write only, and never IMMEDIATE.
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if options.get("writes", False):
+        patience_of(options)(lambda: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    else:
+        connection.exec_driver_sql("BEGIN")
 
 
 def _check_schema(engine: Engine, *, create: bool) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from core.errors import DatabaseError
+from core.errors import DatabaseError, DatabaseLockedError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -55,7 +55,8 @@ def database_error(error: BaseException, name: str) -> DatabaseError:
     for prefix, line in _SQLITE_FAULTS.items():
         if code.startswith(prefix):
             helped = line.format(init=init_command(name))
-            return DatabaseError(f"database {name} {helped} ({said})")
+            kind = DatabaseLockedError if line == _LOCKED else DatabaseError
+            return kind(f"database {name} {helped} ({said})")
     return DatabaseError(f"database {name} cannot be used: {said}")
 
 

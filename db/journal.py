@@ -26,6 +26,7 @@ from db.journal_reading import TABLES, JournalReading
 from db.journal_rows import CursorRow, EntryRow, FillRow, IntentRow, PostingRow
 from db.journal_writing import Writing
 from db.order_models import ORDER_TABLES
+from db.patience import Waiting, at_once
 from db.place import Place
 
 SETTINGS = (
@@ -128,6 +129,8 @@ class Journal(JournalReading):
         super().__init__(connection, name, account)
         self._claim: Claim | None = None
         self._place: Place | None = None
+        self.patience: Waiting = at_once
+        """Begins a transaction that writes, as long as that takes."""
         self.anchor: Callable[[int, str], object] = _nowhere
         """Keeps number and hash of the newest entry outside of the database, once it is stored there."""
 
@@ -196,7 +199,7 @@ class Journal(JournalReading):
     def begin(self) -> tuple[int, str]:
         """Take the write lock and return number and hash of the newest entry; `Writing` is who may."""
         self.prove_place()
-        self._run("BEGIN IMMEDIATE")
+        self.patience(lambda: self._run("BEGIN IMMEDIATE"))
         try:
             return self.head()
         except BaseException:

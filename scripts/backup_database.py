@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from scripts import cli
+from scripts import cli, outputs
 
 EXAMPLES = """\
   backup_database.py
@@ -39,9 +39,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = cli.parser(__doc__ or "", EXAMPLES)
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
-        "--to", type=Path, metavar="PATH", help="a new file (default: backups/NAME-TIME.db by it)"
+        "--to", type=cli.path, metavar="PATH", help="a new file (default: backups/NAME-TIME.db by it)"
     )
-    what.add_argument("--restore", type=Path, metavar="FILE", help="put this copy in the database's place")
+    what.add_argument(
+        "--restore", type=cli.path, metavar="FILE", help="put this copy in the database's place"
+    )
     parser.add_argument("--db-url", help="database (default: HOT_CRYPTO_DB_URL, then settings.yaml)")
     return parser.parse_args(argv)
 
@@ -59,6 +61,7 @@ def copy(file: Path, target: Path) -> int:
     from db.backup import back_up
     from db.base import open_engine
 
+    outputs.check_room(str(target))
     open_engine(f"sqlite:///{file}").dispose()
     back_up(file, target)
     damage = damage_of(target)

@@ -49,6 +49,7 @@ from core.version import code_version
 from db import live
 from db.candles import last_ts, read_bars, upsert_bars
 from db.init_db import get_db_url
+from db.patience import patience_of
 from scripts import cli
 from scripts.live_output import say
 from scripts.replay_command import risk_of
@@ -198,6 +199,7 @@ def _path(given: Opening, gateway: Gateway, policy: Policy) -> OrderPath:
         accept_restore=given.args.accept_restore,
     )
     path = given.opened.enter_context(opening)
+    path.journal.patience = patience_of(given.engine.get_execution_options())
     entries, head = path.journal.head()
     say(f"every entry, order, fill and posting was checked: {entries:,} entries, head {head}")
     return path

@@ -21,6 +21,7 @@ from core.utils import format_time, now_ms
 from db import live
 from db.base import database_file
 from db.init_db import init_db
+from db.patience import Patience, patient
 from scripts import cli, outputs
 from scripts.live_account import Opening, World, check_orders, open_account, world_of
 from scripts.live_ending import Ending, listen, silent_end
@@ -33,6 +34,8 @@ POLL = 1.0
 """Seconds between two looks: a command is carried out within two."""
 HANGS = 120.0
 """Seconds after which a loop that says nothing is ended."""
+LOCKED = 90.0
+"""Seconds for which a loop holds what it is about to store while another program writes; less than HANGS."""
 ANSWER = 5.0
 """Seconds that a command's outcome is waited for."""
 REFUSED = "refused"
@@ -48,8 +51,9 @@ def trade(args: argparse.Namespace, command: str | None = None) -> int:
     wish_to_end = listen()
     with ExitStack() as stack:
         stack.callback(signal.setitimer, signal.ITIMER_REAL, 0)
-        engine = init_db(settings.db.url)
-        stack.callback(engine.dispose)
+        opened = init_db(settings.db.url)
+        stack.callback(opened.dispose)
+        engine = patient(opened, Patience(LOCKED, say, time.monotonic))
         file = database_file(engine)
         if file is None:
             raise UsageError("an account is kept in a file: name a database other than memory")

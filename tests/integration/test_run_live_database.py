@@ -12,8 +12,10 @@ import pytest
 
 from core.errors import DatabaseError
 from core.exchange_sim.server import RunningSim, SimConfig, serve
+from core.live.loop import Loop
+from core.session import Step
 from db import sqlite
-from scripts import cli, run_live
+from scripts import cli, live_command, run_live
 from tests.exchange_help import NOON, FakeTime
 from tests.stored import url_of
 
@@ -117,6 +119,30 @@ def test_a_database_that_another_program_writes_to_is_waited_for_and_then_told(f
         assert run_live.main(["--status", "--db-url", url_of(file)]) == 0
         other.execute("ROLLBACK")
     assert once(file) == 0
+
+
+def test_a_loop_holds_what_it_decided_while_another_program_writes(
+    file: Path, time: FakeTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once(file)
+    time.now += HOUR
+    step, said = Loop.step, []
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+
+        def locked(loop: Loop, now: int, **given: bool) -> list[Step]:
+            other.execute("BEGIN IMMEDIATE")
+            return step(loop, now, **given)
+
+        def heard(line: str) -> None:
+            said.append(line)
+            if "what was decided is held for 90 s" in line:
+                other.execute("ROLLBACK")
+
+        monkeypatch.setattr(Loop, "step", locked)
+        monkeypatch.setattr(live_command, "say", heard)
+        assert once(file, "?timeout=0.2") == 0
+    assert times(file) == [NOON, NOON + HOUR]
+    assert any(line.startswith("the database is free again after") for line in said)
 
 
 def test_a_database_that_may_only_be_read_is_not_traded_with(file: Path) -> None:

@@ -17,6 +17,7 @@ EXIT_CODES = {
     "SettingsError": 2,
     "DatabaseError": 3,
     "NoDatabaseError": 3,
+    "DatabaseLockedError": 3,
     "ExchangeError": 3,
     "ExchangeUnreachableError": 3,
     "RateLimitedError": 3,
