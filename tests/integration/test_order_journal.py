@@ -228,7 +228,7 @@ def test_a_file_that_cannot_keep_orders_is_refused_in_one_line(database: Path, t
         refused(path)
         assert path.read_bytes() == content
     run_sql(database, "DROP TABLE fills")
-    assert "lacks tables" in refused(database)
+    assert "has lost the table 'fills'" in refused(database)
 
 
 def test_what_is_no_file_is_refused(monkeypatch: pytest.MonkeyPatch, database: Path) -> None:
