@@ -3,12 +3,16 @@
 A file is derived data. It is written once, under the name of what it holds, and never changed: whoever
 deletes, cuts or scrambles it makes the next read slower, nothing else. One page of header, then the
 columns ts, open … volume, each filled up to whole pages.
+
+Only files are read that belong to this user and that nobody else can write. A file from elsewhere cannot name
+a revision, which is a random number that the database alone knows.
 """
 
 from __future__ import annotations
 
 import hashlib
 import mmap
+import os
 import re
 import secrets
 import struct
@@ -122,6 +126,8 @@ class _Mapping(mmap.mmap):
 def _map(path: Path, identity: bytes) -> Bars | None:
     try:
         with path.open("rb") as file:
+            if not _is_own(os.fstat(file.fileno())):
+                return None
             mapping = _Mapping(file.fileno(), 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError):  # not there, not ours to read, or empty
         return None
@@ -129,6 +135,11 @@ def _map(path: Path, identity: bytes) -> Bars | None:
         return None
     mapping.path, mapping.identity = path, identity
     return mapping.bars
+
+
+def _is_own(about: os.stat_result) -> bool:
+    """Return whether a file belongs to this user and only he can write it."""
+    return about.st_uid == os.geteuid() and not about.st_mode & 0o022
 
 
 def _is_sound(mapping: mmap.mmap, identity: bytes) -> bool:
@@ -151,7 +162,7 @@ def _read_header(mapping: mmap.mmap) -> tuple[bytes, bytes, int, int]:
 def _write(path: Path, identity: bytes, bars: Bars) -> None:
     columns = [_pages(column) for column in bars]
     header = _HEADER.pack(_MAGIC, identity, len(bars.ts), _checksum(columns))
-    with path.open("xb") as file:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write((header + _CRC.pack(zlib.crc32(header))).ljust(_PAGE, b"\0"))
         for column in columns:
             file.write(column.data)

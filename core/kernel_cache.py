@@ -5,6 +5,9 @@ that another rule stands behind the same name. Here the name of a file is the ha
 came from: the bytecode of each function reached, the constants, tuples and enumerations it names, and the
 compiler. So a file is never stale; it may be deleted at any time, and what is damaged is compiled afresh.
 
+A file is code, and reading it is running it: each is signed with a key of this user, kept in his home and
+nowhere near the files, and what is not signed so is compiled afresh and never looked into.
+
 Nothing is kept unless NUMBA_CACHE_DIR names a folder; the scripts take data/cache/kernels.
 """
 
@@ -12,9 +15,14 @@ from __future__ import annotations
 
 import dis
 import hashlib
+import hmac
+import os
+import pickle
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -23,7 +31,10 @@ import numpy as np
 from llvmlite import __version__ as llvmlite_version
 from numba import __version__ as numba_version
 from numba import config
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+
+_SIGNATURE = 32
+"""Bytes of a signature, and of the key."""
 
 
 def keep(fast: Any, name: str, *made_from: object) -> Any:
@@ -31,11 +42,43 @@ def keep(fast: Any, name: str, *made_from: object) -> Any:
 
     `made_from`: what besides the function itself decides what it does.
     """
-    if config.CACHE_DIR:
+    if config.CACHE_DIR and (key := signing_key(key_file())):
         # Nothing can be kept where neither this folder nor any other can be written.
         with suppress(RuntimeError):
-            fast._cache = _KernelCache(fast.py_func, name, fingerprint(fast.py_func, *made_from))
+            fast._cache = _KernelCache(fast.py_func, name, fingerprint(fast.py_func, *made_from), key)
     return fast
+
+
+def key_file() -> Path:
+    """Return the file of the key that signs compiled code: this user's, and of no project."""
+    home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(home).expanduser() / "hot-crypto" / "kernels.key"
+
+
+@cache
+def signing_key(file: Path) -> bytes | None:
+    """Return the key, made at its first use; None when it cannot be kept to oneself."""
+    try:
+        if not file.exists():
+            _make_key(file)
+        with file.open("rb") as opened:
+            about, key = os.fstat(opened.fileno()), opened.read(_SIGNATURE + 1)
+    except OSError:
+        return None
+    is_own = about.st_uid == os.geteuid() and not about.st_mode & 0o077
+    return key if is_own and len(key) == _SIGNATURE else None
+
+
+def _make_key(file: Path) -> None:
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
+            opened.write(secrets.token_bytes(_SIGNATURE))
+        with suppress(FileExistsError):  # another process was first
+            os.link(draft, file)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def fingerprint(function: Callable[..., Any], *made_from: object) -> str:
@@ -49,10 +92,19 @@ def fingerprint(function: Callable[..., Any], *made_from: object) -> str:
 class _KernelCache(FunctionCache):  # type: ignore[misc] # numba has no types
     """Numba's cache of one function, in files of its own for each fingerprint."""
 
-    def __init__(self, function: Any, name: str, mark: str) -> None:
+    _cache_file: Any
+
+    def __init__(self, function: Any, name: str, mark: str, key: bytes) -> None:
         copy = FunctionType(function.__code__, function.__globals__, name)
         copy.__qualname__ = f"{name}@{mark}"
         super().__init__(copy)
+        unsigned = self._cache_file
+        self._cache_file = _SignedFiles(
+            cache_path=self.cache_path,
+            filename_base=f"{self._impl.filename_base}.signed",
+            source_stamp=unsigned._source_stamp,
+        )
+        self._cache_file.key = key
         self._of_name, self._mark = f"*.{name}@*", mark
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
@@ -70,6 +122,37 @@ class _KernelCache(FunctionCache):  # type: ignore[misc] # numba has no types
             for path in Path(self.cache_path).glob(self._of_name):
                 if self._mark not in path.name:
                     path.unlink(missing_ok=True)
+
+
+class _SignedFiles(IndexDataCacheFile):  # type: ignore[misc] # numba has no types
+    """Numba's files of one function, none of which is unpickled before its signature is known to be ours."""
+
+    key: bytes
+
+    def _load_index(self) -> Any:
+        try:
+            stamp, overloads = self._load_data(self._index_name)
+        except (FileNotFoundError, ValueError):
+            return {}
+        return overloads if stamp == self._source_stamp else {}
+
+    def _save_index(self, overloads: Any) -> None:
+        self._save_data(self._index_name, (self._source_stamp, overloads))
+
+    def _load_data(self, name: str) -> Any:
+        contents = Path(self._data_path(name)).read_bytes()
+        signature, kept = contents[:_SIGNATURE], contents[_SIGNATURE:]
+        if not hmac.compare_digest(signature, self._sign(name, kept)):
+            raise ValueError(f"{name} was not written by this user")
+        return pickle.loads(kept)  # noqa: S301 -- signed
+
+    def _save_data(self, name: str, data: Any) -> None:
+        kept = self._dump(data)
+        with self._open_for_write(self._data_path(name)) as file:
+            file.write(self._sign(name, kept) + kept)
+
+    def _sign(self, name: str, kept: bytes) -> bytes:
+        return hmac.digest(self.key, name.encode() + b"\0" + kept, "sha256")
 
 
 def _lines(values: tuple[object, ...], seen: set[int]) -> Iterator[str]:

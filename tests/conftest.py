@@ -21,6 +21,8 @@ os.environ.pop("COLUMNS", None)
 
 # The test processes share it, and later runs do: everything that changes the fill model puts it to the test.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "kernels"))
+# The key of these kernels: not in the home of whoever runs the tests.
+os.environ.setdefault("XDG_STATE_HOME", os.environ["NUMBA_CACHE_DIR"])
 
 HAS_READER = find_spec("pyarrow") is not None
 if not HAS_READER:

@@ -184,6 +184,7 @@ def test_a_database_opened_for_reading_only_gets_none(path: Path) -> None:
 def test_a_database_made_before_there_were_triggers_gets_them(tmp_path: Path) -> None:
     path = make_database(tmp_path, bars_at(0))
     run_sql(path, *[f"DROP TRIGGER {name}" for name in TRIGGERS], "DROP TABLE candle_revisions")
+    run_sql(path, "UPDATE schema_info SET version = 1")
     engine = init_db(url_of(path))
     issue_revision(engine, SERIES)
     assert current_revision(engine, SERIES) is not None

@@ -207,6 +207,20 @@ def test_a_damaged_file_is_as_good_as_none_and_is_replaced(
     assert cache.load(SERIES, REVISION) is not None
 
 
+def test_a_file_that_others_can_write_or_own_is_not_read(
+    cache: ColumnCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.save(SERIES, REVISION, ramp(1000))
+    assert the_file(cache).stat().st_mode & 0o777 == 0o600
+    for mode in (0o620, 0o602):
+        the_file(cache).chmod(mode)
+        assert cache.load(SERIES, REVISION) is None
+    the_file(cache).chmod(0o644)
+    assert cache.load(SERIES, REVISION) is not None
+    monkeypatch.setattr("core.column_cache.os.geteuid", lambda: the_file(cache).stat().st_uid + 1)
+    assert cache.load(SERIES, REVISION) is None
+
+
 def test_the_file_of_another_series_under_this_name_is_refused(cache: ColumnCache) -> None:
     other = SERIES._replace(symbol="ETH/USDT")
     cache.save(SERIES, REVISION, ramp(3))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+import pickle
 from enum import IntEnum
 from pathlib import Path
 from types import FunctionType
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 from numba import config, njit
 
-from core.kernel_cache import fingerprint, keep
+from core.kernel_cache import fingerprint, keep, key_file, signing_key
 
 
 class Point(NamedTuple):
@@ -146,6 +148,85 @@ def test_what_is_damaged_is_compiled_afresh(folder: Path, ending: str, damage: b
     third = kept_twice()
     assert third(2.0) == 4.0
     assert sum(third.stats.cache_hits.values()) == 1
+
+
+class Planted:
+    """Something that runs code when it is unpickled."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.trace,)
+
+
+def signed_by(key: bytes, name: str, kept: bytes) -> bytes:
+    return hmac.digest(key, name.encode() + b"\0" + kept, "sha256") + kept
+
+
+@pytest.mark.parametrize("by", ["nobody", "another", "another_name"])
+@pytest.mark.parametrize("ending", [".nbi", ".nbc"])
+def test_a_file_that_this_user_did_not_sign_runs_no_code_and_changes_no_number(
+    folder: Path, tmp_path: Path, ending: str, by: str
+) -> None:
+    kept_twice()(2.0)
+    trace = tmp_path / "trace"
+    forged = pickle.dumps(Planted(trace))
+    own = signing_key(key_file()) or b""
+    for path in files(folder):
+        if path.suffix == ending:
+            path.write_bytes(
+                {
+                    "nobody": forged,
+                    "another": signed_by(b"k" * 32, path.name, forged),
+                    "another_name": signed_by(own, "other" + path.name, forged),
+                }[by]
+            )
+    assert kept_twice()(2.0) == 4.0
+    assert not trace.exists()
+    again = kept_twice()
+    assert again(2.0) == 4.0
+    assert sum(again.stats.cache_hits.values()) == 1
+
+
+def test_a_file_that_this_user_signed_is_run_so_the_test_above_can_fail(folder: Path, tmp_path: Path) -> None:
+    kept_twice()(2.0)
+    own = signing_key(key_file()) or b""
+    trace = tmp_path / "trace"
+    for path in files(folder):
+        path.write_bytes(signed_by(own, path.name, pickle.dumps(Planted(trace))))
+    assert kept_twice()(2.0) == 4.0
+    assert trace.exists()
+
+
+def test_the_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
+    file = tmp_path / "state" / "hot-crypto" / "kernels.key"
+    key = signing_key(file)
+    assert key is not None
+    assert len(key) == 32
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert list(file.parent.iterdir()) == [file]
+    signing_key.cache_clear()
+    assert signing_key(file) == key
+
+
+@pytest.mark.parametrize("spoil", [lambda file: file.chmod(0o644), lambda file: file.write_bytes(b"short")])
+def test_a_key_that_others_may_know_signs_nothing(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Any
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
+    signing_key(key_file())
+    spoil(key_file())
+    signing_key.cache_clear()
+    assert signing_key(key_file()) is None
+    fast = kept_twice()
+    assert fast(2.0) == 4.0
+    assert not fast.stats.cache_path
+
+
+def test_without_a_home_nothing_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert signing_key(tmp_path / "file" / "kernels.key") is None
 
 
 def test_a_full_disk_keeps_nobody_from_computing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
