@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.domain import Bar
 from core.errors import UsageError
-from core.orders import Approved, Executed, Refused
+from core.orders import Approved, Executed, News, Refused, Taken
 from core.utils import timeframe_ms
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class Booked(NamedTuple):
     """Orders that came to nothing, with the reason."""
     tripped: tuple[tuple[str, Trip], ...] = ()
     """Breakers that the loss tripped."""
+    taken: tuple[Taken, ...] = ()
+    """What others took."""
 
 
 class Track:
@@ -104,8 +106,9 @@ class Bookkeeper:
             )
         return tuple(new), tuple(late)
 
-    def take(self, events: Iterable[Executed | Refused], time: int) -> Booked:
-        """Book fills and refusals that a gateway reports, and tell risk what they leave."""
+    def take(self, events: Iterable[News], time: int) -> Booked:
+        """Book what a gateway reports: fills, refusals, what others took; tell risk what that leaves."""
+        taken: list[Taken] = []
         fills: list[Executed] = []
         trades: list[Trade] = []
         refused: list[Approved | Refused] = []
@@ -113,6 +116,9 @@ class Bookkeeper:
             if isinstance(event, Refused):
                 refused.append(event)
                 self.portfolio.release(event.intent.key)
+            elif isinstance(event, Taken):
+                taken.append(event)
+                self._take_away(event)
             elif not self.portfolio.has_booked(event.fill):
                 fills.append(event)
                 trades += self._book(event)
@@ -123,7 +129,7 @@ class Bookkeeper:
             self.risk.register_trade_pnl(pnl, equity - pnl, trade.strategy)
         now = self.risk.state.trips
         new = () if now is tripped else tuple(trip for trip in now.items() if trip[0] not in tripped)
-        return Booked(equity, tuple(fills), tuple(trades), tuple(refused), new)
+        return Booked(equity, tuple(fills), tuple(trades), tuple(refused), new, tuple(taken))
 
     def counted(self) -> list[tuple[str, str, int, int]]:
         """Return symbol, timeframe, newest open time and number of bars seen of every series."""
@@ -135,6 +141,12 @@ class Bookkeeper:
             track = self._tracks[symbol, timeframe] = Track()
             track.stamps, track.count, track.end = [newest], count, newest + timeframe_ms(timeframe)
         return {series: track.newest for series, track in self._tracks.items()}
+
+    def _take_away(self, event: Taken) -> None:
+        portfolio = self.portfolio
+        before = portfolio.get_equity(portfolio.marks)
+        portfolio.take_away(event)
+        self.risk.moved(portfolio.get_equity(portfolio.marks) - before)
 
     def _track(self, bar: Bar) -> Track:
         series = bar.symbol, bar.timeframe

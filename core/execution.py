@@ -19,7 +19,7 @@ from core.domain import NAN, Bar, Bound, Costs, Decision, FloatArray, PositionVi
 from core.errors import UsageError, unknown_name
 from core.lots import LOT_LEG, Lot
 from core.money import NOTHING, decimal_of, minus, price_of
-from core.orders import Approved, Executed, Intent, Protection, Purpose, RefusalReason, Refused, Side
+from core.orders import Approved, Intent, News, Protection, Purpose, RefusalReason, Refused, Side
 from core.paper_gateway import PaperGateway
 from core.portfolio import MANUAL, Portfolio
 from core.risk_manager import RiskManager
@@ -53,7 +53,7 @@ class Gateway(Protocol):
         """Move the stops and takes of the lots that a strategy holds of a symbol."""
         ...
 
-    def on_bars(self, bars: Iterable[Bar]) -> Sequence[Executed | Refused]:
+    def on_bars(self, bars: Iterable[Bar]) -> Sequence[News]:
         """Return what bars that closed at one time brought."""
         ...
 

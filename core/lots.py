@@ -157,8 +157,13 @@ def view_of(book: FloatArray) -> PositionView:
 
 def lot_id(intent: Intent) -> str:
     """Return the id of the lot that an entry opens."""
-    rung = intent.leg.removeprefix("rung-") if intent.leg.startswith("rung-") else "0"
-    return f"{intent.bar}-{rung}"
+    return lot_name(intent.bar, intent.leg)
+
+
+def lot_name(bar: int, leg: str) -> str:
+    """Return the id of the lot that an entry of this bar and leg opens."""
+    rung = leg.removeprefix("rung-") if leg.startswith("rung-") else "0"
+    return f"{bar}-{rung}"
 
 
 def opened(intent: Intent, fill_time: int, bar: int, amount: Decimal, cost: Decimal, fees: Decimal) -> Lot:

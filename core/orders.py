@@ -178,6 +178,27 @@ class Executed:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """What others on the account took of what it counts on: no profit and no loss of any strategy."""
+
+    strategy: str
+    """Whose claim it was; blank for the account's own cash."""
+    symbol: str
+    amount: Decimal
+    """Base units of the position that are gone; of cash, quote units."""
+    proceeds: Decimal
+    """Quote units that came to cash for them."""
+    cause: str
+    """foreign: sold by others; withdrawal, or adjust: nobody knows."""
+    seq: int = 0
+    """Number of the journal's entry that says so, 0 where it follows from the others."""
+
+
+News = Executed | Refused | Taken
+"""What comes back of an account's orders, and of what others do on it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Protection:
     """New stop and take of every lot that a strategy holds of a symbol; None for none."""
 

@@ -4,8 +4,9 @@ Two sets of numbers, from the same fills. The books are exact decimals: cash, lo
 
     cash + lots at cost + fees - gross profit = deposits
 
-holds to the last digit, for the account and over its strategies. Decisions and sizes are float64, computed in
-the order in which the backtest computes them: `settled` is its cash, `get_equity` its equity, bit for bit.
+holds to the last digit, for the account and over its strategies; what others took is no deposit. Decisions
+and sizes are float64, computed in the order in which the backtest computes them: `settled` is its cash,
+`get_equity` its equity, bit for bit.
 
 Netting is the exchange's view: `positions` adds up what the strategies hold of a symbol.
 """
@@ -35,7 +36,7 @@ from core.lots import (
     split,
 )
 from core.money import NOTHING, decimal_of, float_of, minus, part_of, plus, signed, times, total
-from core.orders import Approved, Fill, Intent, Protection, Purpose, Side
+from core.orders import Approved, Fill, Intent, Protection, Purpose, Side, Taken
 from core.sizing import multiple
 
 DUST = "dust"
@@ -64,6 +65,8 @@ class Portfolio:
         self.deposits = Decimal(str(cash))
         self.cash = self.deposits
         self.settled = float(self.deposits)
+        self.taken = NOTHING
+        """What the lots had cost that others took, quote units."""
         self.results: defaultdict[str, Result] = defaultdict(Result)
         self.pending: dict[str, Pending] = {}
         self.marks: dict[str, float] = {}
@@ -215,6 +218,41 @@ class Portfolio:
             self._enter(intent, fill, moved, fee, bar)
         self._use(intent.key, fill)
         return trades
+
+    def take_away(self, gone: Taken) -> None:
+        """Give up what others took: the oldest lots of a strategy, or cash; nobody's profit or loss.
+
+        What came to cash for it is a deposit, what it had cost is none any more.
+        """
+        if not gone.symbol:
+            self.cash, self.deposits = minus(self.cash, gone.amount), minus(self.deposits, gone.amount)
+            self.settled -= float(gone.amount)
+            return
+        left, cost = gone.amount, NOTHING
+        # What is too little for an order was given to nobody, and is still that strategy's in the journal.
+        for owner in (gone.strategy, DUST):
+            left, some = self._without(owner, gone.symbol, left)
+            cost = plus(cost, some)
+        self.cash = plus(self.cash, gone.proceeds)
+        self.settled += float(gone.proceeds)
+        self.deposits = plus(self.deposits, minus(gone.proceeds, cost))
+        self.taken = plus(self.taken, cost)
+
+    def _without(self, strategy: str, symbol: str, amount: Decimal) -> tuple[Decimal, Decimal]:
+        """Drop the oldest long lots of a strategy; return what they do not have, and what they cost."""
+        holding, kept, cost = self._of(strategy, symbol), [], NOTHING
+        for lot in holding.lots:
+            part = min(lot.amount, amount) if lot.side > 0 else NOTHING
+            if not part:
+                kept.append(lot)
+                continue
+            gone, rest = split(lot, part)
+            amount, cost = minus(amount, part), plus(cost, gone.cost)
+            self.settled -= gone.size * gone.entry_price
+            if rest is not None and (strategy == DUST or not self._is_dust(symbol, rest)):
+                kept.append(rest)
+        holding.set(kept)
+        return amount, cost
 
     def has_booked(self, fill: Fill) -> bool:
         """Tell whether a fill is in the books."""

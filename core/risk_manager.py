@@ -97,6 +97,10 @@ class RiskManager:
         state = breakers.marked(self.state, time, equity)
         self.state = breakers.judged(state, self.max_daily_loss_pct, self.limits.max_drawdown_pct)
 
+    def moved(self, by: float) -> None:
+        """Take it that so much equity came or went by others' doing: no breaker counts it."""
+        self.state = breakers.moved(self.state, by)
+
     def see(self, bar: Bar) -> None:
         """Note a closed bar's close, if what moves together matters."""
         if self.limits.correlation_cut:

@@ -14,7 +14,7 @@ from core.domain import Bar, Decision, PositionView
 from core.errors import UsageError
 from core.execution import Executor, Moment, Outcome, Plan, changes
 from core.lots import Trade
-from core.orders import Executed, Refused
+from core.orders import Executed, News, Taken
 from core.risk.breakers import Trip
 from core.signal_meaning import decision_of
 from core.symbols import pair_of
@@ -108,6 +108,8 @@ class Step(NamedTuple):
     """Strategies that failed at this step."""
     tripped: tuple[tuple[str, Trip], ...] = ()
     """Breakers that tripped at this step."""
+    taken: tuple[Taken, ...] = ()
+    """What others took of positions and cash."""
 
 
 class Session:
@@ -188,13 +190,21 @@ class Session:
         for bar in new:
             for slot in self._of_series.get((bar.symbol, bar.timeframe), ()):
                 self._decide(slot, bar, choices, outcomes, failed)
-        told = came.fills, came.trades, tuple(choices), tuple(outcomes), tuple(failed), came.tripped
+        told = (
+            came.fills,
+            came.trades,
+            tuple(choices),
+            tuple(outcomes),
+            tuple(failed),
+            came.tripped,
+            came.taken,
+        )
         return Step(time, came.equity, new, late, *told)
 
-    def on_events(self, events: Iterable[Executed | Refused], time: int) -> Step:
-        """Book fills and refusals that a gateway reports, and tell risk what they leave."""
+    def on_events(self, events: Iterable[News], time: int) -> Step:
+        """Book fills, refusals and what others took; tell risk what that leaves."""
         came = self.books.take(events, time)
-        told = came.fills, came.trades, (), came.refused, (), came.tripped
+        told = came.fills, came.trades, (), came.refused, (), came.tripped, came.taken
         return Step(time, came.equity, (), (), *told)
 
     def counted(self) -> list[tuple[str, str, int, int]]:

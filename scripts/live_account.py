@@ -255,7 +255,7 @@ def _begin_run(given: Opening, session: Session, desk: PaperDesk | ExchangeDesk)
     )
 
     def kept() -> dict[str, object]:
-        return snapshot(session, desk.applied, args.orders)
+        return snapshot(session, desk.applied, args.orders, desk.claims)
 
     return RunBook(given.engine, args.account, run_id, kept, now_ms)
 

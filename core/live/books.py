@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from core.errors import DatabaseError
+from core.live.claims import taken_of
 from core.live.ledger import ZERO, Books, Posting, fill_postings, unbalanced
 from core.live.mirror import CURSOR, id_of, txn_of
 from core.live.order_states import NEVER_WAS, TERMINAL, UNRESOLVED, State
-from core.money import minus, plus
+from core.money import minus, plus, total
 from core.orders import Fill, Purpose
 from db.journal import Journal
 from db.journal_rows import (
@@ -24,6 +25,9 @@ from db.journal_rows import (
     money_text,
     to_sql,
 )
+
+_WITHOUT_A_FILL = ("adjust:", "deposit:", "withdrawal:", "cash:", "pos:", "claim:", "foreign:")
+"""What a transaction can have lines of that no fill made."""
 
 
 class AtExchange(NamedTuple):
@@ -99,17 +103,27 @@ def _zero_sums(tables: _Tables) -> Iterator[str]:
 
 def _lines_follow_from_fills(tables: _Tables) -> Iterator[str]:
     wanted = {}
-    for row in tables.fills:
-        for line in fill_postings(fill_of_row(row), own=row.client_order_id is not None):
-            wanted[txn_of(row), line.name, line.asset] = line.amount
     booked = {(row.txn, row.name, row.asset): row.amount for row in tables.postings}
+    markets = {txn for txn, name, _ in booked if name.startswith("market:")}
+    for row in tables.fills:
+        own, txn = row.client_order_id is not None, txn_of(row)
+        lines = _fill_lines_before_2026_12 if not own and txn in markets else fill_postings
+        for line in lines(fill_of_row(row), own=own):
+            wanted[txn, line.name, line.asset] = line.amount
     fills = {key: amount for key, amount in booked.items() if key[0].startswith("fill|")}
     for key in sorted(wanted.keys() | fills.keys()):
         if wanted.get(key) != fills.get(key):
             yield f"I2, I3, I11: {' '.join(key)} is {fills.get(key)}, its fill says {wanted.get(key)}"
     for txn, name, _ in booked.keys() - fills.keys():
-        if not name.startswith(("adjust:", "cash:", "pos:")):
+        if not name.startswith(_WITHOUT_A_FILL):
             yield f"I3: {txn} without a fill has a line {name}"
+
+
+def _fill_lines_before_2026_12(fill: Fill, *, own: bool) -> list[Posting]:
+    """Return the lines of a fill of others as they were booked once: as ours, but for the position."""
+    position, cash = f"pos:{fill.symbol}", f"cash:{fill.symbol.partition('/')[0]}"
+    lines = fill_postings(fill, own=not own)
+    return [line._replace(name=cash) if line.name == position else line for line in lines]
 
 
 def _filled_is_the_sum(tables: _Tables) -> Iterator[str]:
@@ -153,6 +167,8 @@ def _exits_fit(tables: _Tables) -> Iterator[str]:
             if fill.client_order_id in strategies and line.name == f"pos:{fill.symbol}":
                 key = strategies[fill.client_order_id], fill.symbol
                 held[key] = plus(held[key], line.amount)
+    for one in taken_of(tables.postings):
+        held[one.strategy, one.symbol] = minus(held[one.strategy, one.symbol], one.amount)
     closing: defaultdict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
     for order in tables.orders:
         intent = intents[order.client_order_id]
@@ -246,6 +262,9 @@ def _at_exchange(tables: _Tables, exchange: AtExchange) -> Iterator[str]:
         here, there = totals.get(asset, ZERO), exchange.balances.get(asset, ZERO)
         if here != there or here < 0:
             yield f"I5: {asset} is {here:f} in the books and {there:f} at the exchange"
+        claims = total(books.positions(asset).values())
+        if claims > max(there, ZERO):
+            yield f"I16: strategies hold {claims:f} {asset} by the books, {there:f} is at the exchange"
 
 
 def _disagreement(order: OrderRow, exchange: AtExchange) -> str:

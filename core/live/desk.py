@@ -12,7 +12,7 @@ from core.live.client_ids import client_order_id
 from core.live.gateway import Gateway
 from core.live.mirror import HALT, HOLD, Mirror
 from core.live.order_states import UNRESOLVED, State, check_move
-from core.orders import Fill
+from core.orders import Fill, Taken
 from db.journal import Journal
 from db.journal_rows import OrderRow
 from db.journal_writing import Writing
@@ -22,7 +22,7 @@ class Event(NamedTuple):
     """Something that a person or a log should know."""
 
     kind: str
-    """exchange, unknown, refused, expired, retried, foreign, halt, hold, adjusted or lost."""
+    """exchange, unknown, refused, expired, retried, foreign, halt, hold, adjusted, taken, exits or lost."""
     ref: str
     """The order, symbol or asset it is about; may be blank."""
     text: str
@@ -89,6 +89,10 @@ class Desk:
         self._unsent: set[str] = set()
         """Stored as about to be sent, by this process, which has not sent them yet."""
         self._news: list[Fill] = []
+        self._gone: list[Taken] = []
+        """What others took of claims since somebody asked."""
+        self._doubted: dict[str, str] = {}
+        """Symbols about whose coins or cash books and exchange differ, and how: nothing is entered there."""
 
     @property
     def mirror(self) -> Mirror:
@@ -137,6 +141,10 @@ class Desk:
         with self._writing() as tx:
             tx.cursor(name, why)
         mirror.cursors[name] = why
+
+    def _barrier(self, symbol: str) -> str:
+        """Return why nothing may be entered in a symbol now, blank when it may."""
+        return self.mirror.stands_in_the_way(symbol) or self._doubted.get(symbol, "")
 
     def _halt(self, ref: str, why: str) -> None:
         self._flag(HALT, why)

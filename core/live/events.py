@@ -8,7 +8,7 @@ from typing import Any
 from core.execution import Outcome
 from core.figures import money, price
 from core.lots import Trade
-from core.orders import Executed, Refused
+from core.orders import Executed, Refused, Taken
 from core.session import Step
 from core.symbols import pair_of
 
@@ -22,6 +22,8 @@ def events_of(step: Step) -> Iterator[Event]:
         yield _fill(executed)
     for trade in step.trades:
         yield _trade(trade)
+    for taken in step.taken:
+        yield _taken(taken, step.time)
     for outcome in step.outcomes:
         yield _order(outcome, step.time)
     for bar in step.late:
@@ -46,6 +48,7 @@ _TEXTS = {
     "order": "{strategy} {symbol} {purpose}: {side} {amount} ordered ({reason})",
     "cut": "{strategy} {symbol} {purpose}: {side} {amount} ordered ({reason}), cut from {wanted} by {bound}",
     "refused": "{strategy} {symbol} {purpose} refused, {why}: {detail}",
+    "taken": "{strategy} {symbol}: others took {amount} ({cause}), {proceeds} came to cash",
     "late": "{symbol}: a candle came after a later one, it is not traded on",
     "quarantined": "{strategy} failed and enters nothing any more",
     "breaker": "breaker {name} tripped: {detail}",
@@ -90,6 +93,18 @@ def _trade(trade: Trade) -> Event:
         "amount": f"{trade.amount:f}",
         "pnl": float(trade.pnl),
         "reason": trade.reason,
+    }
+
+
+def _taken(taken: Taken, time: int) -> Event:
+    return {
+        "event": "taken",
+        "time": time,
+        "strategy": taken.strategy or "account",
+        "symbol": taken.symbol or "cash",
+        "amount": f"{taken.amount:f}",
+        "proceeds": f"{taken.proceeds:f}",
+        "cause": taken.cause,
     }
 
 

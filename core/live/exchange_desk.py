@@ -14,20 +14,23 @@ from typing import Any
 
 from core.domain import Bar
 from core.errors import HotCryptoError
-from core.live.journalled import Event, Journalled
+from core.live.journalled import Event, Journalled, Standing
 from core.live.ledger import assets_of
 from core.live.order_path import OrderPath, intent_of
 from core.live.outside import Outside, Price, as_plain, held_outside
 from core.live.protecting import Reached, at, protective
+from core.live.refusals import Refusals
 from core.live.snapshot import Restored
 from core.money import NOTHING, minus, times
-from core.orders import Approved, Intent, Protection, Purpose, RefusalReason, Refused
+from core.orders import Approved, Intent, Protection, Purpose, RefusalReason, Refused, Taken
 from core.risk.limits import ANY_MARKET
 from core.session import Session
 from core.utils import timeframe_ms
 
 AGAIN = 300_000
 """Milliseconds between two comparisons with the exchange."""
+SOON = 1_000
+"""Milliseconds until the next one while they differ, at least."""
 PATIENCE = 60_000
 """Milliseconds for which an exit is worth sending at least."""
 
@@ -42,14 +45,17 @@ class ExchangeDesk(Journalled):
         self._prices: dict[str, float | None] = {}
         self._outside: list[Outside] = []
         self._reached: dict[str, Reached] = {}
-        self._compared = 0
+        self._compare_at = 0
         self._difference = ""
+        self._agreed_at: int | None = None
+        """So many fills of others were booked when all agreed, None once cash was looked at since."""
+        self._refusals = Refusals()
 
     def open(self, session: Session, kept: Restored | None) -> None:
         """Take an account up whose path agreed with the exchange; `kept`: what a former process left."""
         if not self.path.ready:
             raise HotCryptoError("the books have not agreed with the exchange yet: reconcile first")
-        self._compared = self.time
+        self._compare_at, self._agreed_at = self.time + AGAIN, self.path.mirror.foreign
         self.resume(session, kept)
         self._ask_prices()
         for order in self.path.orders():
@@ -84,11 +90,71 @@ class ExchangeDesk(Journalled):
 
     def news(self) -> list[Event]:
         """Return what came since the last look."""
-        if self.path.mirror.live:
-            self._step()
-        elif self.time - self._compared >= AGAIN:
+        cash = self._cash_taken()
+        if self.time >= self._compare_at:
             self._compare()
-        return [*self._told_late(), *self._booked(), *self._ended(), *self._given_up()]
+        elif self.path.mirror.live:
+            self._step()
+        told = [*self._told_late(), *self._booked(), *self._claims_taken(), *cash]
+        for event in (events := [*told, *self._ended(), *self._given_up()]):
+            self._note(event)
+        return events
+
+    def submit(self, approved: Approved) -> Refused | None:
+        """Take an order, or refuse it while the exits of its position are refused."""
+        why = self._refusals.stands_in_the_way(approved.intent, self.time)
+        return Refused(approved.intent, RefusalReason.EXCHANGE, why) if why else super().submit(approved)
+
+    def look_again(self) -> None:
+        """Compare the books with the exchange at the next look."""
+        self._compare_at = self.time
+
+    def accept(self, symbol: str) -> str:
+        """Let entries in a symbol go on, and its exits be tried again; return what came of it."""
+        outcome = super().accept(symbol)
+        self._refusals.forget(symbol)
+        return outcome
+
+    def standing(self) -> list[Standing]:
+        """Return all that keeps orders back until a person says otherwise, and what is not clear yet."""
+        rows = self._refusals.rows().items()
+        exits = [
+            Standing("exits", symbol, f"{strategy}: {row.words()}", f"--accept {symbol}")
+            for (strategy, symbol), row in rows
+        ]
+        doubts = [Standing("difference", "", line, "") for line in self._differences()]
+        return [*super().standing(), *exits, *doubts]
+
+    def _note(self, event: Event) -> None:
+        row = self._refusals.note(event, self.time)
+        if isinstance(event, Refused) and event.intent.purpose is not Purpose.ENTRY:
+            # What it was to sell may not be there any more.
+            self.look_again()
+        if row is not None and isinstance(event, Refused):
+            symbol = event.intent.symbol
+            text = f"{symbol}, {event.intent.strategy}: {row.words()}; run_live.py --accept {symbol}"
+            self.path.alert("exits", symbol, text)
+
+    def _claims_taken(self) -> list[Taken]:
+        """Return what others took of positions, once."""
+        gone = self.path.take_claims()
+        self.claims += len(gone)
+        return gone
+
+    def _cash_taken(self) -> list[Taken]:
+        """Return what others took of the account's cash: that which the exchange has too little of for it.
+
+        It follows from the journal and the account once they agree with the exchange and everything was told.
+        """
+        agreed, mirror = self._agreed_at, self.path.mirror
+        if agreed is None or self._fresh or self._owed:
+            return []
+        self._agreed_at = None
+        there = max(mirror.books.cash(self._quote), NOTHING)
+        short = minus(self.session.portfolio.cash, there)
+        if agreed != mirror.foreign or short <= 0:
+            return []
+        return [Taken("", "", short, NOTHING, "foreign")]
 
     def send(self) -> None:
         """Store and send what was approved, and what the newest bars close."""
@@ -158,11 +224,12 @@ class ExchangeDesk(Journalled):
 
     def _compare(self) -> None:
         """Compare the books with the exchange; what differs for long is believed, and holds up entries."""
-        self._compared = self.time
         found = self.path.reconcile()
+        self._compare_at = self.time + (AGAIN if found.done else max(self.path.policy.settle_ms, SOON))
+        self._agreed_at = self.path.mirror.foreign if found.done else None
         self._fresh += self.path.take_fills()
         self._ask_prices()
-        self._difference = "; ".join((*found.waiting, *found.adjusted))
+        self._difference = "; ".join(found.waiting)
 
     def _differences(self) -> list[str]:
         return [self._difference] if self._difference else []
@@ -177,6 +244,7 @@ class ExchangeDesk(Journalled):
             if (
                 isinstance(approved, Approved)
                 and intent.key not in self.waiting
+                and not self._refusals.stands_in_the_way(intent, self.time)
                 and times(approved.intent.amount, intent.price) >= least
             ):
                 session.portfolio.reserve(approved)

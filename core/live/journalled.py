@@ -13,20 +13,44 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.errors import HotCryptoError
 from core.live.books import fill_of_row
+from core.live.mirror import HALT
 from core.live.order_path import OrderPath, intent_of
 from core.live.order_states import TERMINAL, State
 from core.live.snapshot import Restored
 from core.money import minus, plus
-from core.orders import Approved, Executed, Fill, Intent, Protection, Purpose, RefusalReason, Refused
+from core.orders import (
+    Approved,
+    Executed,
+    Fill,
+    Intent,
+    News,
+    Protection,
+    Purpose,
+    RefusalReason,
+    Refused,
+    Taken,
+)
 from core.portfolio import DUST
 from core.session import Session
 from db.journal_rows import OrderRow
 
-Event = Executed | Refused
+Event = News
+
+
+class Standing(NamedTuple):
+    """Something that keeps orders back."""
+
+    kind: str
+    """halt: nothing is entered; hold: nothing in a symbol; exits: refused again and again; difference."""
+    ref: str
+    """The symbol, if it is about one."""
+    why: str
+    ends: str
+    """The command that ends it, an option of run_live.py; blank where it ends by itself."""
 
 
 class Journalled(ABC):
@@ -39,9 +63,11 @@ class Journalled(ABC):
         """Handed over and not done, by key, in the order of approval."""
         self.applied = 0
         """So many of the journal's fills were told to the account."""
+        self.claims = 0
+        """So many of the journal's takings were told to the account."""
         self.time = 0
         self._unsent: dict[str, Approved] = {}
-        self._owed: list[Executed] = []
+        self._owed: list[Executed | Taken] = []
         self._skipped = 0
         self._fresh: list[Fill] = []
         self._session: Session | None = None
@@ -85,23 +111,27 @@ class Journalled(ABC):
         """Return whether an approved order may be stored and sent now."""
         return True
 
-    def resume(self, session: Session, kept: Restored | None) -> list[Executed]:
-        """Take over from a former process once the path is ready; return the fills it did not live to tell.
+    def resume(self, session: Session, kept: Restored | None) -> list[Executed | Taken]:
+        """Take over from a former process once the path is ready; return what it did not live to tell.
 
         They are told again, as events, by whatever is called first.
         """
         self._session = session
         self.path.take_fills()
-        self.applied = 0 if kept is None else kept.fills
+        self.path.take_claims()
+        self.applied, self.claims = (0, 0) if kept is None else (kept.fills, kept.claims)
         rows = list(self.path.history())
         self.has_foreign = any(intent is None for _, intent in rows)
         live = {order.intent_key for order in self.path.orders()}
-        self._owed = [
-            Executed(intent_of(intent), fill_of_row(fill), intent.key not in live)
+        fills = [
+            (fill.seq, Executed(intent_of(intent), fill_of_row(fill), intent.key not in live))
             for fill, intent in rows[self.applied :]
             if intent is not None
         ]
-        self._skipped = len(rows) - self.applied - len(self._owed)
+        gone = [(one.seq, one) for one in self.path.taken()[self.claims :]]
+        both: list[tuple[int, Executed | Taken]] = [*fills, *gone]
+        self._owed = [one for _, one in sorted(both, key=lambda pair: pair[0])]
+        self._skipped = len(rows) - self.applied - len(fills)
         for approved in () if kept is None else kept.waiting:
             self.waiting[approved.intent.key] = approved
             if self.path.order(approved.intent.key) is None:
@@ -130,12 +160,34 @@ class Journalled(ABC):
             ):
                 if portfolio.amount(symbol, name) != self.path.position(symbol, name):
                     found.append(f"{symbol}: account and journal differ on what {name} holds")
-        for quote in {symbol.partition("/")[2] for symbol in held} if not self.has_foreign else ():
+        for quote in {symbol.partition("/")[2] for symbol in held} if not self.path.mirror.is_mixed else ():
             spent = plus(books.sum(f"market:{quote}", quote), books.sum(f"fee:{quote}", quote))
+            spent = minus(spent, portfolio.taken)
             mine = minus(portfolio.deposits, portfolio.cash)
             if mine != spent:
                 found.append(f"{quote}: the account spent {mine:f}, the journal {spent:f}")
         return found
+
+    def standing(self) -> list[Standing]:
+        """Return all that keeps orders back until a person says otherwise."""
+        halt = self.path.halt()
+        found = [Standing("halt", "", halt, f"--release {HALT}")] if halt else []
+        holds = self.path.holds().items()
+        return found + [Standing("hold", symbol, why, f"--accept {symbol}") for symbol, why in holds]
+
+    def accept(self, symbol: str) -> str:
+        """Let entries in a symbol go on, for a person knows why; return what came of it."""
+        if symbol not in {one.ref for one in self.standing()}:
+            return f"refused: nothing is held up in {symbol}"
+        self.path.release(symbol)
+        return f"{symbol} is accepted as it is: entries and exits go on"
+
+    def release(self) -> str:
+        """Let entries go on after a halt; return what came of it."""
+        if not self.path.halt():
+            return f"refused: there is no {HALT}"
+        self.path.release()
+        return "the halt is over: entries go on"
 
     @abstractmethod
     def _differences(self) -> list[str]:
@@ -149,6 +201,7 @@ class Journalled(ABC):
             "head": head,
             "fills": self.applied,
             "disagreements": self.disagreements(),
+            "standing": [one._asdict() for one in self.standing()],
             "orders": [
                 {"key": order.intent_key, "state": order.state, "filled": f"{order.filled:f}"}
                 for order in self.path.orders()
@@ -169,19 +222,21 @@ class Journalled(ABC):
     def _patience(self, intent: Intent) -> int:
         """Return for how long what makes a position smaller stays worth sending, ms."""
 
-    def _told_late(self) -> list[Executed]:
-        """Return the fills of a former process, once."""
+    def _told_late(self) -> list[Executed | Taken]:
+        """Return what a former process did not live to tell, once."""
         if not (self._owed or self._skipped):
             return []
         owed, self._owed = self._owed, []
-        self.applied += len(owed) + self._skipped
+        gone = sum(isinstance(event, Taken) for event in owed)
+        self.applied += len(owed) - gone + self._skipped
+        self.claims += gone
         self._skipped = 0
         for event in owed:
             self._done(event)
         return owed
 
     def _done(self, event: Event) -> None:
-        if isinstance(event, Refused) or event.is_done:
+        if isinstance(event, Refused) or (isinstance(event, Executed) and event.is_done):
             self.waiting.pop(event.intent.key, None)
 
     def _step(self) -> None:

@@ -2,15 +2,19 @@
 
 cash:USDT      what is at the exchange and belongs to no position
 pos:BTC/USDT   base units of the position in a symbol
-market:BTC     the other side of every trade
-fee:BTC        what was paid to the exchange
-adjust:BTC     what came or went without a fill: the opening balance, deposits, corrections
+market:BTC     the other side of every trade of ours
+fee:BTC        what we paid to the exchange
+foreign:BTC    the other side of what others traded on the account, their fees too
+deposit:BTC    what came and
+withdrawal:BTC what went, where the exchange lists it
+adjust:BTC     what came or went and nobody says why: the opening balance, corrections
+claim:USDT     what came to us of others' sales of what strategies held
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -35,9 +39,11 @@ def assets_of(symbol: str) -> tuple[str, str]:
 
 
 def fill_postings(fill: Fill, *, own: bool) -> list[Posting]:
-    """Return the lines of a fill; one that no order of ours made leaves positions alone."""
+    """Return the lines of a fill; one that no order of ours made leaves positions, market and fees alone."""
+    if not own:
+        return foreign_postings(fill)
     base, quote = assets_of(fill.symbol)
-    held = f"pos:{fill.symbol}" if own else f"cash:{base}"
+    held = f"pos:{fill.symbol}"
     amount = fill.amount if fill.side == "buy" else fill.amount.copy_negate()
     cost, fee = times(amount, fill.price), fill.fee
     got, paid, lines = amount, cost.copy_negate(), []
@@ -57,25 +63,24 @@ def fill_postings(fill: Fill, *, own: bool) -> list[Posting]:
     return [line for line in lines if line.amount]
 
 
-def adjustment_postings(
-    asset: str, difference: Decimal, cash: Decimal, positions: Mapping[str, Decimal]
-) -> list[Posting]:
-    """Return the lines that change the books of an asset by a difference.
+def foreign_postings(fill: Fill) -> list[Posting]:
+    """Return the lines of a fill that others made: their cash moves, and what is not theirs does not."""
+    base, quote = assets_of(fill.symbol)
+    amount = fill.amount if fill.side == "buy" else fill.amount.copy_negate()
+    moved = ((base, amount), (quote, times(amount, fill.price).copy_negate()))
+    return joined(
+        Posting(f"{name}:{asset}", asset, value if name == "cash" else value.copy_negate())
+        for asset, value in (*moved, (fill.fee_asset, fill.fee.copy_negate()))
+        for name in ("cash", "foreign")
+    )
 
-    What is missing comes out of cash as far as that goes, then out of the positions (by symbol), and the
-    rest out of cash again.
-    """
-    lines = [Posting(f"adjust:{asset}", asset, difference.copy_negate())]
-    left = difference
-    if left < 0:
-        taken = max(left, max(cash, ZERO).copy_negate())
-        lines.append(Posting(f"cash:{asset}", asset, taken))
-        left = minus(left, taken)
-        for symbol, held in sorted(positions.items()):
-            taken = max(left, max(held, ZERO).copy_negate())
-            lines.append(Posting(f"pos:{symbol}", asset, taken))
-            left = minus(left, taken)
-    return joined((*lines, Posting(f"cash:{asset}", asset, left)))
+
+def adjustment_postings(asset: str, difference: Decimal, name: str = "adjust") -> list[Posting]:
+    """Return the lines that change the books of an asset by a difference; whose it was is said by claims."""
+    return [
+        Posting(f"{name}:{asset}", asset, difference.copy_negate()),
+        Posting(f"cash:{asset}", asset, difference),
+    ]
 
 
 def joined(postings: Iterable[Posting]) -> list[Posting]:

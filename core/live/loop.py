@@ -19,7 +19,7 @@ from core.errors import ExchangeError, unknown_name
 from core.execution import Moment, Outcome
 from core.live.feed import Feed, Polled
 from core.live.protecting import believable
-from core.orders import Approved, Executed, Refused
+from core.orders import Approved, News, Refused
 from core.risk.breakers import BREAKERS
 from core.risk.notes import notes
 from core.session import Choice, Session, Slot, Step
@@ -85,11 +85,11 @@ class Desk(Protocol):
         """Send what was approved; the step that approved it is kept."""
         ...
 
-    def news(self) -> Sequence[Executed | Refused]:
+    def news(self) -> Sequence[News]:
         """Return what came since the last look without a bar or price."""
         ...
 
-    def on_price(self, symbol: str, price: float) -> Sequence[Executed | Refused]:
+    def on_price(self, symbol: str, price: float) -> Sequence[News]:
         """Return what a price between two bars brings."""
         ...
 
@@ -254,7 +254,7 @@ class Loop:
                     steps.append(self._events(self.desk.on_price(symbol, price), now))
         return [step for step in steps if step is not None]
 
-    def _events(self, events: Sequence[Executed | Refused], now: int) -> Step | None:
+    def _events(self, events: Sequence[News], now: int) -> Step | None:
         if not events:
             return None
         step = self.session.on_events(events, now)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from decimal import Decimal
 from functools import lru_cache
 
+from core.live.claims import CLAIM
 from core.live.ledger import ZERO, Books, Posting
 from core.live.order_states import TERMINAL
 from core.money import minus, plus
@@ -36,6 +37,10 @@ class Mirror:
         self._journal = journal
         self.bookings = 0
         """Fills booked ever."""
+        self.foreign = 0
+        """Those of them that no order of this program made."""
+        self.is_mixed = False
+        """Whether some of these are booked as if they were ours, as journals of before 2026-12 have them."""
         self._booked: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._intents: dict[str, IntentRow] = {}
         self._held: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
@@ -66,11 +71,17 @@ class Mirror:
         if len(booked) > KEPT_FILLS:
             del booked[next(iter(booked))]
         self.books.add(postings)
-        if strategy is not None:
-            key, position = (strategy, fill.symbol), f"pos:{fill.symbol}"
-            for name, _, amount in postings:
-                if name == position:
-                    self._held[key] = plus(self._held[key], amount)
+        if strategy is None:
+            self.foreign += 1
+            self.is_mixed = self.is_mixed or any(name.startswith("market:") for name, _, _ in postings)
+        else:
+            self._move(strategy, fill.symbol, postings)
+
+    def _move(self, strategy: str, symbol: str, postings: Sequence[Posting]) -> None:
+        position = f"pos:{symbol}"
+        for name, _, amount in postings:
+            if name == position:
+                self._held[strategy, symbol] = plus(self._held[strategy, symbol], amount)
 
     def newest_fills(self, symbol: str) -> Collection[str]:
         """Return the ids of the newest fills of a symbol that are booked."""
@@ -126,8 +137,11 @@ class Mirror:
         for fill in self._journal.fills():
             owner = None if fill.client_order_id is None else owners[fill.client_order_id]
             self.take_fill(owner, fill, lines.pop(txn_of(fill), []))
-        for rest in lines.values():
+        for txn, rest in lines.items():
             self.books.add(rest)
+            if txn.startswith(CLAIM):
+                _, _, strategy, symbol, _ = txn.split("|")
+                self._move(strategy, symbol, rest)
 
 
 def cursor_text(fill_id: str) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from core.errors import RefusedError
+from core.live.claims import taken_of
 from core.live.desk import Event, Notify, Policy
 from core.live.gateway import MARKET, Gateway, Terms
 from core.live.ledger import ZERO
@@ -21,7 +22,7 @@ from core.live.mirror import HALT, HOLD, Mirror
 from core.live.order_states import TERMINAL, State
 from core.live.reconciling import Reconciling
 from core.money import decimal_of, minus, part_of
-from core.orders import Approved, Fill, Intent, Purpose
+from core.orders import Approved, Fill, Intent, Purpose, Taken
 from db.journal import Journal
 from db.journal_rows import FillRow, IntentRow, OrderRow
 from db.journal_writing import Writing
@@ -120,6 +121,11 @@ class OrderPath(Reconciling):
         news, self._news = self._news, []
         return news
 
+    def take_claims(self) -> list[Taken]:
+        """Return what others took of positions since this was last asked."""
+        gone, self._gone = self._gone, []
+        return gone
+
     def cancel(self, key: str) -> OrderRow | None:
         """Cancel an intent's order and return it; it stays wanted until the order is dead.
 
@@ -158,6 +164,10 @@ class OrderPath(Reconciling):
             known = fill.client_order_id is not None
             yield fill, intents[keys[fill.client_order_id or ""]] if known else None
 
+    def taken(self) -> list[Taken]:
+        """Return what others ever took of positions, in order."""
+        return taken_of(self.journal.postings())
+
     def position(self, symbol: str, strategy: str | None = None) -> Decimal:
         """Return the base units held in a symbol, by one strategy or by all together."""
         if strategy is None:
@@ -184,11 +194,24 @@ class OrderPath(Reconciling):
 
     def in_the_way(self, symbol: str) -> str:
         """Return why nothing may be entered in a symbol now, blank when it may."""
-        return self.mirror.stands_in_the_way(symbol)
+        return self._barrier(symbol)
 
     def release(self, symbol: str | None = None) -> None:
         """Let entries in a symbol go on, or after a halt all of them: a person's decision."""
         self._flag(HALT if symbol is None else HOLD + symbol, "")
+
+    def halt(self) -> str:
+        """Return why nothing is entered at all, blank when it is."""
+        return self.mirror.cursors.get(HALT, "")
+
+    def holds(self) -> dict[str, str]:
+        """Return the symbols in which entries wait for a person, and why."""
+        cursors = sorted(self.mirror.cursors.items())
+        return {name.removeprefix(HOLD): why for name, why in cursors if why and name.startswith(HOLD)}
+
+    def alert(self, kind: str, ref: str, text: str) -> None:
+        """Tell a person something that waits for one."""
+        self._notify(Event(kind, ref, text, critical=True))
 
     def _require_ready(self) -> None:
         if not self._ready:
@@ -199,7 +222,7 @@ class OrderPath(Reconciling):
     def _allowed(self, intent: Intent) -> tuple[Decimal, str]:
         """Return how much may be ordered, and why none."""
         if intent.purpose == Purpose.ENTRY:
-            return intent.amount, self.mirror.stands_in_the_way(intent.symbol)
+            return intent.amount, self._barrier(intent.symbol)
         if not self.policy.reduce_only:
             return intent.amount, ""
         held = self.mirror.held(intent.strategy, intent.symbol)

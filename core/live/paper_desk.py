@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -15,7 +15,7 @@ from core.live.order_path import OrderPath, intent_of
 from core.live.order_states import State
 from core.live.paper_exchange import PaperExchange
 from core.live.snapshot import Restored
-from core.orders import Approved, Executed, Fill, Intent, Protection, Refused
+from core.orders import Approved, Executed, Fill, Intent, Protection
 from core.paper_gateway import PaperGateway
 from core.portfolio import Portfolio
 from core.session import Session
@@ -83,7 +83,8 @@ class PaperDesk(Journalled):
         owed = self.resume(session, kept)
         ahead = copy.deepcopy(session.portfolio)
         for event in owed:
-            ahead.book(event.intent, event.fill)
+            if isinstance(event, Executed):
+                ahead.book(event.intent, event.fill)
         for slot in session.slots:
             self.exchange.model.follow(slot.strategy, slot.symbol, slot.timeframe)
         hold(self.exchange.model, ahead, {(one.strategy, one.symbol): one.timeframe for one in session.slots})
@@ -101,7 +102,7 @@ class PaperDesk(Journalled):
         """Return ten years: an exit that the model made in a life that was cut short is made again."""
         return 10 * 365 * DAY
 
-    def _moved(self, move: Callable[[], list[Event]]) -> list[Event]:
+    def _moved(self, move: Callable[[], Sequence[Event]]) -> list[Event]:
         owed = self._told_late()
         told = move()
         if not (told or owed or self.waiting):
@@ -129,7 +130,7 @@ class PaperDesk(Journalled):
 
 def _confirmed(event: Event, booked: dict[str, Fill]) -> Event:
     """Return an event whose fill is in the journal. Raises HotCryptoError for one that is not."""
-    if isinstance(event, Refused):
+    if not isinstance(event, Executed):
         return event
     if event.fill.id not in booked:
         raise _not_booked(event.fill.id)

@@ -55,7 +55,7 @@ class Sending(Resolving):
             return "it was not sent before it expired"
         if order.attempt and any(one.exchange_id for one in self.journal.orders(key=order.intent_key)):
             return "an earlier attempt exists after all"
-        return self.mirror.stands_in_the_way(order.symbol) if intent.purpose == Purpose.ENTRY else ""
+        return self._barrier(order.symbol) if intent.purpose == Purpose.ENTRY else ""
 
     def _send(self, order: OrderRow) -> None:
         """Send an order once it is committed that it is about to be sent, and take in what came of it."""

@@ -20,16 +20,18 @@ FORMAT = 2
 """Raised when what is kept changes its meaning."""
 
 
-def snapshot(session: Session, fills: int = 0, venue: str = "paper") -> dict[str, Any]:
+def snapshot(session: Session, fills: int = 0, venue: str = "paper", claims: int = 0) -> dict[str, Any]:
     """Return the account as values that JSON holds exactly: decimals as text, NaN as None.
 
-    `fills`: so many of the journal's are in it; `venue`: where it trades.
+    `fills`: so many of the journal's are in it; `venue`: where it trades; `claims`: so many takings.
     """
     portfolio = session.portfolio
     return {
         "format": FORMAT,
         "venue": venue,
         "fills": fills,
+        "claims": claims,
+        "taken": str(portfolio.taken),
         "deposits": str(portfolio.deposits),
         "cash": str(portfolio.cash),
         "settled": portfolio.settled,
@@ -63,6 +65,8 @@ class Restored(NamedTuple):
     """What was approved and not done, in the order of approval."""
     fills: int
     """So many of the journal's are in it."""
+    claims: int = 0
+    """So many of what others took are in it."""
 
 
 def restore(session: Session, plain: Mapping[str, Any], venue: str = "paper") -> Restored:
@@ -84,6 +88,8 @@ def restore(session: Session, plain: Mapping[str, Any], venue: str = "paper") ->
     portfolio = session.portfolio
     portfolio.deposits, portfolio.cash = Decimal(plain["deposits"]), Decimal(plain["cash"])
     portfolio.settled = plain["settled"]
+    # An account of before 2026-12 knows of nothing that was taken.
+    portfolio.taken = Decimal(plain.get("taken", "0"))
     portfolio.marks.update(plain["marks"])
     for strategy, symbol, *record in plain["records"]:
         portfolio.records[strategy, symbol] = (record[0], record[1], record[2], record[3])
@@ -98,7 +104,7 @@ def restore(session: Session, plain: Mapping[str, Any], venue: str = "paper") ->
         _check_trades(session, "has an order in", approved.intent.strategy, approved.intent.symbol)
         portfolio.reserve(approved)
         portfolio.pending[approved.intent.key].left = Decimal(one["left"])
-    return Restored(session.recount(plain["bars"]), waiting, plain["fills"])
+    return Restored(session.recount(plain["bars"]), waiting, plain["fills"], plain.get("claims", 0))
 
 
 def _hold(session: Session, held: Mapping[str, Any]) -> None:

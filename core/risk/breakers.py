@@ -85,6 +85,12 @@ def marked(state: RiskState, time: int, equity: float) -> RiskState:
     return RiskState(time, equity, day, first, peak, trips, *rest)
 
 
+def moved(state: RiskState, by: float) -> RiskState:
+    """Return the state of an account to which so much came by no trade of its own: no profit and no loss."""
+    equities = state.equity + by, state.day_equity + by, state.peak + by
+    return state._replace(equity=equities[0], day_equity=equities[1], peak=equities[2])
+
+
 def judged(state: RiskState, daily_loss_pct: float | None, drawdown_pct: float | None) -> RiskState:
     """Return the state with the breakers tripped that its equity trips."""
     for name, whole, limit in (

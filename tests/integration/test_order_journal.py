@@ -299,7 +299,7 @@ def test_lines_of_the_books_that_cannot_be_stored_take_everything_back(database:
     run_sql(database, "CREATE TRIGGER no BEFORE INSERT ON postings BEGIN SELECT raise(ABORT, 'no'); END")
     with closing(open_journal(url_of(database), ACCOUNT)) as journal:
         journal.claim("first", 1)
-        lines = adjustment_postings("USDT", D(100), D(0), {})
+        lines = adjustment_postings("USDT", D(100))
 
         def store() -> None:
             with journal.writing(1) as tx:

@@ -16,7 +16,7 @@ from core.live.gateway import Report, Request
 from core.live.order_path import OrderPath
 from core.live.order_states import Standing
 from core.live.snapshot import restore, snapshot
-from core.orders import Purpose, Refused
+from core.orders import Executed, Purpose, Refused
 from core.portfolio import DUST, Portfolio
 from core.risk.limits import Limits, Market
 from core.risk_manager import RiskManager
@@ -84,7 +84,7 @@ class World:
         return self.session.on_events(self.desk.news(), self.exchange.now)
 
     def kept(self) -> dict[str, Any]:
-        return snapshot(self.session, self.desk.applied, "exchange")
+        return snapshot(self.session, self.desk.applied, "exchange", self.desk.claims)
 
     def entered(self) -> Step:
         self.bar()
@@ -173,6 +173,7 @@ def test_a_price_between_bars_closes_at_once_and_once() -> None:
     world.entered()
     assert world.desk.on_price(BTC, PRICE - 100) == []
     (event,) = world.desk.on_price(BTC, PRICE - 500)
+    assert isinstance(event, Executed)
     assert event.intent.reason == "stop"
     assert world.desk.on_price(BTC, PRICE - 500) == []
     assert [side for side, _ in sent(world)] == ["buy", "sell"]
@@ -183,6 +184,7 @@ def test_a_stop_whose_answer_is_lost_is_looked_up_and_not_sent_again() -> None:
     world.entered()
     world.wire.next_fault = "lost"
     (event,) = world.desk.on_price(BTC, PRICE - 500)
+    assert isinstance(event, Executed)
     assert event.intent.reason == "stop"
     assert world.desk.on_price(BTC, PRICE - 600) == []
     assert [side for side, _ in sent(world)] == ["buy", "sell"]
@@ -271,7 +273,10 @@ def test_books_are_compared_again_and_a_difference_is_told() -> None:
     world.look(AGAIN + 1)
     assert world.desk.disagreements() == ["the exchange differs from the books by USDT -7.0000000"]
     world.look(AGAIN + 1)
-    assert any("USDT -7" in line for line in world.desk.disagreements())
+    assert world.desk.disagreements() == []
+    (hold,) = world.desk.standing()
+    assert (hold.kind, hold.ref, hold.ends) == ("hold", BTC, f"--accept {BTC}")
+    assert "USDT: the exchange had -7" in hold.why
 
 
 def test_a_trade_of_somebody_else_is_no_fill_of_ours() -> None:
@@ -398,6 +403,7 @@ def test_a_stop_that_was_stored_and_not_sent_is_taken_over_and_not_doubled() -> 
     assert approved.intent.purpose is Purpose.STOP
     assert list(world.session.portfolio.pending) == [key]
     (event,) = world.desk.on_price(BTC, PRICE - 600)
+    assert isinstance(event, Executed)
     assert event.intent.key == key
     assert [side for side, _ in sent(world)] == ["buy", "sell"]
 

@@ -12,7 +12,7 @@ from core.domain import FLAT, Costs, Decision, PositionView, Reason, enter, flat
 from core.errors import UsageError
 from core.execution import Executor, Moment, Plan, changes
 from core.multi_backtester import runner
-from core.orders import Approved, Executed, Protection, Purpose, RefusalReason, Refused
+from core.orders import Approved, Executed, Protection, Purpose, RefusalReason, Refused, Taken
 from core.paper_gateway import PaperGateway
 from core.portfolio import Portfolio
 from core.risk.limits import Limits, Market
@@ -42,6 +42,7 @@ def filled(made: Executor, number: int) -> None:
     for event in made.gateway.on_bars([bar(number)]):
         if isinstance(event, Executed):
             made.portfolio.book(event.intent, event.fill, number)
+        assert not isinstance(event, Taken)
         made.portfolio.release(event.intent.key)
 
 

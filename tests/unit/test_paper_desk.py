@@ -118,6 +118,7 @@ def test_a_fill_of_a_price_is_told_though_no_price_ever_comes_there_again() -> N
     world.bar()
     kept = world.account.snapshot()
     (event,) = world.account.desk.on_price(SYMBOL, 94.0)
+    assert isinstance(event, Executed)
     assert event.intent.purpose is Purpose.STOP
     world.begin(kept)
     (again,) = world.account.desk.news()

@@ -12,7 +12,7 @@ from core.backtester import simulate
 from core.domain import LOT, Bars, Costs, Series, enter
 from core.execution import Executor, Moment, Plan
 from core.fast_backtester import simulate_fast
-from core.orders import Approved, Executed, Purpose, Refused
+from core.orders import Approved, Executed, Purpose, Refused, Taken
 from core.paper_gateway import PaperGateway
 from core.portfolio import Portfolio
 from core.replay import Account, Feed, replay
@@ -128,6 +128,7 @@ class Two:
         for event in events:
             if isinstance(event, Executed):
                 self.made.portfolio.book(event.intent, event.fill, self.number)
+            assert not isinstance(event, Taken)
             self.made.portfolio.release(event.intent.key)
         return events
 

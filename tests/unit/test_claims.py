@@ -1,0 +1,163 @@
+"""What strategies hold is a claim on what the exchange has: what others do there reduces it, by one rule."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from core.live.books import AtExchange, check_books
+from core.live.exchange_desk import AGAIN
+from core.orders import Refused
+from tests.unit.test_exchange_desk import BTC, FLAT, LONG, World, outside, sent
+
+D = Decimal
+STOPPED = 39_000.0
+"""A price far below the stop of what is held."""
+
+
+def settled(world: World) -> None:
+    """Let the books be compared until they agree."""
+    for _ in range(4):
+        world.look(6000)
+
+
+def sound(world: World) -> list[str]:
+    """Return what is wrong with the books, once nothing moves."""
+    names = {one.request.client_order_id for one in world.exchange.orders}
+    ours = {one.client_order_id for one in world.journal.orders()}
+    return check_books(world.journal, AtExchange(names & ours, set(), dict(world.exchange.totals)))
+
+
+def claimed(world: World) -> Decimal:
+    return world.session.portfolio.amount(BTC)
+
+
+def test_a_sale_by_hand_takes_the_position_with_it_and_the_proceeds_come_to_cash() -> None:
+    world = World()
+    world.entered()
+    before = world.session.portfolio.get_equity(world.session.portfolio.marks)
+    world.exchange.by_hand(BTC, "sell", world.exchange.totals["BTC"])
+    # The exit is refused once, which has the books compared; then nothing is left to be closed.
+    for _ in range(6):
+        world.session.on_events(world.desk.on_price(BTC, STOPPED), world.exchange.now)
+        world.look(6000)
+    refused = [one for one in world.journal.orders() if one.state == "rejected"]
+    assert len(refused) <= 2
+    assert claimed(world) == world.path.position(BTC) == 0
+    assert world.path.positions() == {}
+    portfolio = world.session.portfolio
+    assert portfolio.cash == world.exchange.totals["USDT"]
+    assert portfolio.profits({}) == {"SCRIPTED": -portfolio.results["SCRIPTED"].fees}
+    assert abs(portfolio.get_equity({}) - before) < 100
+    assert outside(world) == []
+    assert world.desk.disagreements() == []
+    assert sound(world) == []
+    # No entries in the symbol until a person accepts.
+    assert "BTC/USDT" in world.path.in_the_way(BTC)
+    world.bar(LONG)
+    assert [side for side, _ in sent(world)].count("buy") == 1
+    world.path.release(BTC)
+    world.bar(LONG)
+    assert [side for side, _ in sent(world)].count("buy") == 2
+
+
+def test_a_withdrawal_is_taken_over_while_the_account_trades() -> None:
+    world = World()
+    world.entered()
+    world.exchange.totals["USDT"] -= D(1000)
+    world.look(AGAIN)
+    assert world.path.in_the_way(BTC) != ""
+    # A fill of our own between two looks says nothing against the difference.
+    world.bar(FLAT)
+    settled(world)
+    assert [side for side, _ in sent(world)] == ["buy", "sell"]
+    assert world.desk.disagreements() == []
+    assert sound(world) == []
+    portfolio = world.session.portfolio
+    assert portfolio.deposits == D(99_000)
+    assert portfolio.results["SCRIPTED"].gross == 0
+    assert portfolio.cash == world.path.mirror.books.cash("USDT")
+    assert outside(world) == []
+
+
+def test_a_deposit_is_outside_the_account_and_takes_no_claim() -> None:
+    world = World()
+    world.entered()
+    held = claimed(world)
+    world.exchange.totals["USDT"] += D(1000)
+    world.desk.look_again()
+    settled(world)
+    assert (claimed(world), outside(world)) == (held, [("USDT", "1000", 1000.0)])
+    assert world.session.portfolio.deposits == D(100_000)
+
+
+def test_what_nobody_claims_goes_first() -> None:
+    world = World(BTC=D("0.5"))
+    world.entered()
+    held = claimed(world)
+    world.exchange.by_hand(BTC, "sell", D("0.5"))
+    world.desk.look_again()
+    settled(world)
+    assert claimed(world) == held
+    assert world.path.position(BTC) == held
+    assert world.path.in_the_way(BTC) == ""
+    assert sound(world) == []
+
+
+def test_coins_withdrawn_bring_nothing_and_are_no_loss_of_the_strategy() -> None:
+    world = World()
+    world.entered()
+    portfolio = world.session.portfolio
+    whole, cash = claimed(world), portfolio.cash
+    world.exchange.totals["BTC"] -= D("0.01")
+    world.desk.look_again()
+    settled(world)
+    assert claimed(world) == world.path.position(BTC) == whole - D("0.01")
+    assert portfolio.cash == cash
+    assert portfolio.results["SCRIPTED"].gross == 0
+    assert world.session.risk.state.trips == {}
+    assert world.desk.disagreements() == []
+    assert sound(world) == []
+
+
+def test_what_was_taken_is_told_once_though_the_process_is_killed_before_it_is_kept() -> None:
+    world = World()
+    world.entered()
+    kept = world.kept()
+    world.exchange.by_hand(BTC, "sell", world.exchange.totals["BTC"])
+    world.desk.look_again()
+    settled(world)
+    cash = world.session.portfolio.cash
+    # Neither the fills nor what they took had been kept.
+    world.begin(world.journal, kept)
+    world.look()
+    assert claimed(world) == 0
+    assert world.session.portfolio.cash == cash
+    assert world.desk.disagreements() == []
+    world.begin(world.journal, world.kept())
+    world.look()
+    assert claimed(world) == 0
+    assert world.session.portfolio.cash == cash
+    assert world.desk.disagreements() == []
+
+
+def test_an_exit_that_is_refused_again_and_again_backs_off_and_then_asks() -> None:
+    world = World()
+    world.entered()
+    world.exchange.rng.random = lambda: 0.01  # type: ignore[method-assign]
+    for _ in range(24 * 60):
+        world.session.on_events(world.desk.on_price(BTC, STOPPED), world.exchange.now)
+        world.look(60_000)
+    tries = [one for one in world.journal.orders() if one.side == "sell"]
+    assert 5 <= len(tries) <= 10
+    (blocked,) = [one for one in world.desk.status()["standing"] if one["kind"] == "exits"]
+    assert (blocked["ref"], blocked["ends"]) == (BTC, f"--accept {BTC}")
+    assert f"{len(tries)} times" in blocked["why"]
+    step = world.bar(FLAT)
+    assert [type(one) for one in step.outcomes] == [Refused]
+    assert len([one for one in world.journal.orders() if one.side == "sell"]) == len(tries)
+    # A person says that it can go on.
+    world.exchange.rng.random = lambda: 0.5  # type: ignore[method-assign]
+    world.desk.accept(BTC)
+    world.session.on_events(world.desk.on_price(BTC, STOPPED), world.exchange.now)
+    assert world.path.positions().get(("SCRIPTED", BTC), D(0)) < D("0.00001")
+    assert world.desk.status()["standing"] == []
