@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from core.domain import Bar
 from core.errors import UsageError
 from core.orders import Approved, Executed, News, Refused, Taken
+from core.takings import take_away
 from core.utils import timeframe_ms
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class Bookkeeper:
     def _take_away(self, event: Taken) -> None:
         portfolio = self.portfolio
         before = portfolio.get_equity(portfolio.marks)
-        portfolio.take_away(event)
+        take_away(portfolio, event)
         self.risk.moved(portfolio.get_equity(portfolio.marks) - before)
 
     def _track(self, bar: Bar) -> Track:

@@ -11,7 +11,7 @@ import numpy as np
 
 from core import fills
 from core.domain import FLAT, MOST_LOTS, FloatArray, PositionView
-from core.money import minus, part_of, plus, quotient, signed, times, total
+from core.money import NOTHING, minus, part_of, plus, quotient, signed, times, total
 from core.orders import Intent
 
 LOT_LEG = "lot-"
@@ -181,6 +181,21 @@ def split(lot: Lot, amount: Decimal) -> tuple[Lot, Lot | None]:
     cost, fees = part_of(lot.cost, amount, lot.amount), part_of(lot.fees, amount, lot.amount)
     part = _sized(lot, amount, cost, fees)
     return part, _sized(lot, minus(lot.amount, amount), minus(lot.cost, cost), minus(lot.fees, fees))
+
+
+def cut(lots: list[Lot], amount: Decimal) -> tuple[list[Lot], list[Lot], Decimal]:
+    """Take an amount from the long ones, oldest first; return what stays, what goes, what was not there."""
+    kept, gone, left = [], list[Lot](), amount
+    for lot in lots:
+        part = min(lot.amount, left) if lot.side > 0 else NOTHING
+        if not part:
+            kept.append(lot)
+            continue
+        away, rest = split(lot, part)
+        gone.append(away)
+        left = minus(left, part)
+        kept += [] if rest is None else [rest]
+    return kept, gone, left
 
 
 def merged(lot: Lot, amount: Decimal, cost: Decimal, fees: Decimal) -> Lot:

@@ -36,7 +36,7 @@ from core.lots import (
     split,
 )
 from core.money import NOTHING, decimal_of, float_of, minus, part_of, plus, signed, times, total
-from core.orders import Approved, Fill, Intent, Protection, Purpose, Side, Taken
+from core.orders import Approved, Fill, Intent, Protection, Purpose, Side
 from core.sizing import multiple
 
 DUST = "dust"
@@ -74,7 +74,7 @@ class Portfolio:
         self.records: defaultdict[Held, Record] = defaultdict(lambda: NO_RECORD)
         """Wins, losses and their sums, as half-Kelly sizes by them."""
         self._commission = commission
-        self._steps = dict(steps or {})
+        self.steps = dict(steps or {})
         self._held: dict[Held, Holding] = {}
         # The newest, oldest first: an exchange may tell a fill again soon, never after so many others.
         self._booked: dict[tuple[str, str, str], None] = {}
@@ -219,41 +219,6 @@ class Portfolio:
         self._use(intent.key, fill)
         return trades
 
-    def take_away(self, gone: Taken) -> None:
-        """Give up what others took: the oldest lots of a strategy, or cash; nobody's profit or loss.
-
-        What came to cash for it is a deposit, what it had cost is none any more.
-        """
-        if not gone.symbol:
-            self.cash, self.deposits = minus(self.cash, gone.amount), minus(self.deposits, gone.amount)
-            self.settled -= float(gone.amount)
-            return
-        left, cost = gone.amount, NOTHING
-        # What is too little for an order was given to nobody, and is still that strategy's in the journal.
-        for owner in (gone.strategy, DUST):
-            left, some = self._without(owner, gone.symbol, left)
-            cost = plus(cost, some)
-        self.cash = plus(self.cash, gone.proceeds)
-        self.settled += float(gone.proceeds)
-        self.deposits = plus(self.deposits, minus(gone.proceeds, cost))
-        self.taken = plus(self.taken, cost)
-
-    def _without(self, strategy: str, symbol: str, amount: Decimal) -> tuple[Decimal, Decimal]:
-        """Drop the oldest long lots of a strategy; return what they do not have, and what they cost."""
-        holding, kept, cost = self._of(strategy, symbol), [], NOTHING
-        for lot in holding.lots:
-            part = min(lot.amount, amount) if lot.side > 0 else NOTHING
-            if not part:
-                kept.append(lot)
-                continue
-            gone, rest = split(lot, part)
-            amount, cost = minus(amount, part), plus(cost, gone.cost)
-            self.settled -= gone.size * gone.entry_price
-            if rest is not None and (strategy == DUST or not self._is_dust(symbol, rest)):
-                kept.append(rest)
-        holding.set(kept)
-        return amount, cost
-
     def has_booked(self, fill: Fill) -> bool:
         """Tell whether a fill is in the books."""
         return (fill.exchange, fill.symbol, fill.id) in self._booked
@@ -368,7 +333,7 @@ class Portfolio:
 
     def _is_dust(self, symbol: str, rest: Lot) -> bool:
         """Give what is left of a lot to nobody if no order can be as small."""
-        if rest.amount >= self._steps.get(symbol, NOTHING):
+        if rest.amount >= self.steps.get(symbol, NOTHING):
             return False
         holding = self._of(DUST, symbol)
         holding.set([*holding.lots, rest])

@@ -157,12 +157,18 @@ def give(args: argparse.Namespace, name: str) -> int:
 
 def store(engine: Engine, args: argparse.Namespace, name: str) -> int:
     """Store a command for the loop of an account; return its number."""
-    argument = args.reset_breaker or args.reload or args.set_weight or ""
+    argument = argument_of(args)
     origin = f"{getpass.getuser()}@{platform.node()}"[:64]
     return live.give_command(engine, args.account, name.replace("_", "-"), argument, origin, now_ms())
 
 
+def argument_of(args: argparse.Namespace) -> str:
+    """Return what a command is about, blank when it needs nothing."""
+    given = (args.reset_breaker, args.reload, args.set_weight, args.accept, args.release)
+    return next(filter(None, given), "")
+
+
 def _typed(args: argparse.Namespace, name: str) -> str:
     """Return a command as it is typed."""
-    argument = args.reset_breaker or args.reload or args.set_weight or ""
+    argument = argument_of(args)
     return " ".join(filter(None, (f"--{name.replace('_', '-')}", argument)))

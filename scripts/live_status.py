@@ -14,6 +14,7 @@ from core.errors import NoDatabaseError, NoDataError, UsageError, unknown_name
 from core.figures import money, price
 from core.live import damage
 from core.live.lock import mark_of
+from core.live.standing import Standing
 from core.reports.screen import outside_lines
 from core.results import NONE
 from core.utils import format_time, now_ms
@@ -67,11 +68,8 @@ def show(status: Any) -> None:
         )
     for order in status["open_orders"]:
         print(f"  waiting: {order['side']} {order['amount']} ({order['key']})")
-    for name, why in {**status["breakers"], **status["quarantined"]}.items():
-        print(f"  {name}: {why}")
+    show_standing(status)
     show_limits(status)
-    if status["paused"]:
-        print(f"  entries are paused: {status['paused']}")
     for one in status["feeds"]:
         last = "no candle yet" if one["last"] is None else f"newest candle {format_time(one['last'])} UTC"
         print(f"  {one['series']}: {last}{', SILENT' if one['stale'] else ''}")
@@ -84,6 +82,19 @@ def show(status: Any) -> None:
 
 def _money(value: float | None, currency: str) -> str:
     return NONE if value is None else money(value, currency)
+
+
+def show_standing(status: Mapping[str, Any]) -> None:
+    """Print all that keeps orders back, with the command that ends it; older states do not say all."""
+    for name, why in status["breakers"].items():
+        print(f"  {name}: {why}: run_live.py --reset-breaker {name}")
+    for name, why in status["quarantined"].items():
+        print(f"  {name}: {why}: run_live.py --release {name}")
+    if status["paused"]:
+        print(f"  entries are paused: {status['paused']}: run_live.py --resume")
+    for one in status.get("desk", {}).get("standing", ()):
+        if one["ends"]:
+            print(f"  {Standing(**one).words}")
 
 
 def show_limits(status: Mapping[str, Any]) -> None:

@@ -17,12 +17,23 @@ EXAMPLES = """\
   run_live.py --status                                 how the account stands, also while it runs
   run_live.py --pause | --resume | --flatten | --stop  a command for the running loop
   run_live.py --reset-breaker daily_loss
+  run_live.py --accept BTC/USDT | --release halt       what --status says is held up goes on
   run_live.py --reload                                 strategies.yaml has changed; positions stay
   run_live.py --once --flatten                         a command without a running loop
   run_live.py --accept-restore                         after backup_database.py --restore
 """
 OF_A_LOOP = ("status", "json", "account", "db_url")
-COMMANDS = ("stop", "flatten", "pause", "resume", "reset_breaker", "reload", "set_weight")
+COMMANDS = (
+    "stop",
+    "flatten",
+    "pause",
+    "resume",
+    "reset_breaker",
+    "reload",
+    "set_weight",
+    "accept",
+    "release",
+)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -95,6 +106,8 @@ def _add_modes(parser: argparse.ArgumentParser) -> None:
     modes.add_argument("--flatten", action="store_true", help="close all positions and pause entries")
     modes.add_argument("--pause", action="store_true", help="no entries; exits and stops go on")
     modes.add_argument("--resume", action="store_true", help="allow entries again")
+    modes.add_argument("--accept", metavar="SYMBOL", help="its entries and exits go on, as the books are now")
+    modes.add_argument("--release", metavar="NAME", help="end a halt, or trust a strategy again that failed")
     modes.add_argument("--reset-breaker", metavar="NAME", help="reset daily_loss or drawdown")
     modes.add_argument(
         "--set-weight", metavar="NAME=VALUE", help="of an ensemble, such as ENSEMBLE.turtle_weight=0.5"

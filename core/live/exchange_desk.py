@@ -14,13 +14,14 @@ from typing import Any
 
 from core.domain import Bar
 from core.errors import HotCryptoError
-from core.live.journalled import Event, Journalled, Standing
+from core.live.journalled import Event, Journalled
 from core.live.ledger import assets_of
 from core.live.order_path import OrderPath, intent_of
 from core.live.outside import Outside, Price, as_plain, held_outside
 from core.live.protecting import Reached, at, protective
 from core.live.refusals import Refusals
 from core.live.snapshot import Restored
+from core.live.standing import Standing
 from core.money import NOTHING, minus, times
 from core.orders import Approved, Intent, Protection, Purpose, RefusalReason, Refused, Taken
 from core.risk.limits import ANY_MARKET

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from core.errors import HotCryptoError
 from core.live.books import fill_of_row
@@ -21,6 +21,7 @@ from core.live.mirror import HALT
 from core.live.order_path import OrderPath, intent_of
 from core.live.order_states import TERMINAL, State
 from core.live.snapshot import Restored
+from core.live.standing import Standing
 from core.money import minus, plus
 from core.orders import (
     Approved,
@@ -39,18 +40,6 @@ from core.session import Session
 from db.journal_rows import OrderRow
 
 Event = News
-
-
-class Standing(NamedTuple):
-    """Something that keeps orders back."""
-
-    kind: str
-    """halt: nothing is entered; hold: nothing in a symbol; exits: refused again and again; difference."""
-    ref: str
-    """The symbol, if it is about one."""
-    why: str
-    ends: str
-    """The command that ends it, an option of run_live.py; blank where it ends by itself."""
 
 
 class Journalled(ABC):

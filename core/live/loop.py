@@ -19,6 +19,7 @@ from core.errors import ExchangeError, unknown_name
 from core.execution import Moment, Outcome
 from core.live.feed import Feed, Polled
 from core.live.protecting import believable
+from core.live.standing import Holder, released, resumed
 from core.orders import Approved, News, Refused
 from core.risk.breakers import BREAKERS
 from core.risk.notes import notes
@@ -74,7 +75,7 @@ class Records(Protocol):
         ...
 
 
-class Desk(Protocol):
+class Desk(Holder, Protocol):
     """Where the session's orders go once a step is kept, and what comes of them between bars."""
 
     def at(self, now: int) -> None:
@@ -103,6 +104,10 @@ class Desk(Protocol):
 
     def status(self) -> Mapping[str, Any]:
         """Return how the orders stand, as plain values."""
+        ...
+
+    def accept(self, symbol: str) -> str:
+        """Let a symbol's entries and exits go on; return what came of it."""
         ...
 
 
@@ -178,7 +183,9 @@ class Loop:
         known: dict[str, Callable[[], str]] = {
             "stop": self._stop,
             "pause": self._pause,
-            "resume": self._resume,
+            "resume": lambda: resumed(self.session, self.desk),
+            "accept": lambda: self.desk.accept(command.argument),
+            "release": lambda: released(self.session, self.desk, command.argument),
             "reset-breaker": lambda: self._reset_breaker(command.argument),
             "flatten": lambda: self._flatten(now),
             "reload": lambda: self._reload(command.argument, now),
@@ -292,10 +299,6 @@ class Loop:
     def _pause(self) -> str:
         self.session.risk.pause("paused by command")
         return "entries are paused; exits and stops go on"
-
-    def _resume(self) -> str:
-        self.session.risk.resume()
-        return "entries are allowed again"
 
     def _reset_breaker(self, name: str) -> str:
         risk = self.session.risk

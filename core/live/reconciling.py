@@ -16,7 +16,7 @@ from core.live.order_states import State
 from core.live.sending import Sending
 from core.money import minus, plus
 from core.orders import Taken
-from db.journal_rows import OrderRow
+from db.journal_rows import OrderRow, money_text
 
 OPENED = "opened"
 COUNTED = "counted"
@@ -277,7 +277,7 @@ class Reconciling(Sending):
             self._alarm(differences)
         for one in takings:
             self._alarm_owner(one)
-        return (*told, *(f"{one.symbol} of {one.strategy} -{one.amount:f}" for one in takings))
+        return (*told, *(f"{one.symbol} of {one.strategy} -{money_text(one.amount)}" for one in takings))
 
     def _alarm(self, differences: dict[str, Decimal]) -> None:
         for asset, amount in differences.items():
@@ -291,8 +291,9 @@ class Reconciling(Sending):
     def _alarm_owner(self, one: Taken) -> None:
         """Tell that a position became smaller by others' doing; what is more than dust holds up entries."""
         base, quote = assets_of(one.symbol)
-        brought = f", {one.proceeds:f} {quote} of it came to cash" if one.proceeds else ""
-        why = f"others took {one.amount:f} {one.symbol} of what {one.strategy} held ({one.cause}){brought}"
+        brought = f", {money_text(one.proceeds)} {quote} of it came to cash" if one.proceeds else ""
+        amount = money_text(one.amount)
+        why = f"others took {amount} {one.symbol} of what {one.strategy} held ({one.cause}){brought}"
         small = one.amount <= self.policy.dust.get(base, ZERO)
         self._notify(Event("taken", one.symbol, why, critical=not small))
         if not small:

@@ -131,6 +131,9 @@ def _trouble(status: Mapping[str, Any]) -> Iterable[RenderableType]:
         yield Text(f"{name}: {why}", style=_BAD)
     if status["paused"]:
         yield Text(f"entries are paused: {status['paused']}", style="yellow")
+    for one in status.get("desk", {}).get("standing", ()):
+        command = f": run_live.py {one['ends']}" if one["ends"] else ""
+        yield Text(f"{one['kind']} {one['ref']}: {one['why']}{command}", style="yellow")
 
 
 def _feeds(feeds: Sequence[Mapping[str, Any]], room: int) -> Iterable[RenderableType]:

@@ -202,7 +202,7 @@ def test_one_look_can_carry_out_a_command_first(
     assert once(url, "--reset-breaker", "drawdown") == 1
     run_live.main(["--status", "--db-url", url])
     lines = capsys.readouterr().out.splitlines()
-    assert "  entries are paused: paused by command" in lines
+    assert "  entries are paused: paused by command: run_live.py --resume" in lines
     (newest,) = [line for line in lines if line.startswith("  newest command: reset-breaker drawdown, ")]
     assert newest.endswith("refused: breaker 'drawdown' is not tripped; tripped are: none")
 
@@ -300,15 +300,20 @@ def test_everything_that_a_status_can_hold_is_shown(capsys: pytest.CaptureFixtur
     status = {"equity": 10_005.0, "cash": "10000", "positions": [held], "breakers": {"drawdown": "deep"}}
     status |= {"open_orders": [{"side": "buy", "amount": "1", "key": "k"}], "quarantined": {"X": "failed"}}
     status |= {"paused": "by me", "feeds": [{"series": "x", "last": None, "stale": True}]}
-    live_status.show(status)
+    desk = {"journal": 1, "fills": 0, "disagreements": ["BTC +1"], "standing": []}
+    hold = {"kind": "hold", "ref": "BTC/USDT", "why": "others sold", "ends": "--accept BTC/USDT"}
+    doubt = {"kind": "difference", "ref": "", "why": "BTC +1", "ends": ""}
+    live_status.show(status | {"desk": desk | {"standing": [hold, doubt]}})
     assert capsys.readouterr().out.splitlines() == [
         "equity 10,005.00, cash 10,000.00",
         "  MR_BB short 0.5 BTC/USDT at 100, now 90, open profit 5.00",
         "  waiting: buy 1 (k)",
-        "  drawdown: deep",
-        "  X: failed",
-        "  entries are paused: by me",
+        "  drawdown: deep: run_live.py --reset-breaker drawdown",
+        "  X: failed: run_live.py --release X",
+        "  entries are paused: by me: run_live.py --resume",
+        "  hold BTC/USDT: others sold: run_live.py --accept BTC/USDT",
         "  x: no candle yet, SILENT",
+        "  journal: 1 entries, 0 fills; books and exchange agree: BTC +1",
     ]
     live_status.show(status | {"equity": None, "positions": [held | {"price": None}]})
     assert "equity none" in capsys.readouterr().out

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
+
+import pytest
 
 from core.live.books import AtExchange, check_books
+from core.live.claims import LotKey, claim_postings, claim_txn, proceeds_of, shared, taken_from, taken_of
 from core.live.exchange_desk import AGAIN
-from core.orders import Refused
+from core.live.ledger import unbalanced
+from core.live.loop import Command, Loop
+from core.orders import Fill, Refused, Taken
+from db.journal_rows import PostingRow
 from tests.unit.test_exchange_desk import BTC, FLAT, LONG, World, outside, sent
 
 D = Decimal
@@ -161,3 +168,109 @@ def test_an_exit_that_is_refused_again_and_again_backs_off_and_then_asks() -> No
     world.session.on_events(world.desk.on_price(BTC, STOPPED), world.exchange.now)
     assert world.path.positions().get(("SCRIPTED", BTC), D(0)) < D("0.00001")
     assert world.desk.status()["standing"] == []
+
+
+def loop_of(world: World) -> Loop:
+    """Return what carries out commands; it is never stepped."""
+    nothing: Any = None
+    return Loop("x", world.session, nothing, nothing, print, world.desk)
+
+
+def tell(world: World, name: str, argument: str = "") -> str:
+    outcome = loop_of(world).carry_out(Command(1, name, argument), world.exchange.now)
+    world.desk.send()
+    return outcome
+
+
+def test_flatten_leaves_no_ghost() -> None:
+    world = World()
+    world.entered()
+    world.exchange.by_hand(BTC, "sell", world.exchange.totals["BTC"])
+    assert tell(world, "flatten").startswith("closing 1 positions")
+    settled(world)
+    assert (claimed(world), world.path.positions()) == (D(0), {})
+    assert tell(world, "flatten").startswith("closing 0 positions")
+    assert sound(world) == []
+
+
+def test_resume_says_what_still_keeps_entries_back_and_which_command_ends_it() -> None:
+    world = World()
+    world.entered()
+    world.exchange.totals["BTC"] -= D("0.01")
+    world.desk.look_again()
+    settled(world)
+    world.path._halt("x", "an order came twice")
+    said = tell(world, "resume")
+    assert said.startswith(
+        "the pause is over; still kept back: halt: an order came twice: run_live.py --release halt; "
+    )
+    assert (
+        f"hold {BTC}: others took 0.01 BTC/USDT of what SCRIPTED held (adjust): run_live.py --accept {BTC}"
+        in said
+    )
+    assert tell(world, "accept", "ETH/USDT") == "refused: nothing is held up in ETH/USDT"
+    assert tell(world, "accept", BTC) == f"{BTC} is accepted as it is: entries and exits go on"
+    assert tell(world, "release", "x") == "refused: nothing is kept back by the name 'x'; names are: halt"
+    assert tell(world, "release", "halt") == "the halt is over: entries go on"
+    assert tell(world, "release", "halt") == "refused: there is no halt"
+    assert tell(world, "resume") == "entries are allowed again"
+    world.session.risk.quarantine("SCRIPTED", "it failed")
+    assert tell(world, "release", "SCRIPTED") == "SCRIPTED may enter again"
+    assert world.session.risk.state.quarantined == {}
+
+
+def test_cash_that_others_spent_is_no_cash_of_the_account_and_what_they_bought_is_outside_it() -> None:
+    world = World()
+    world.entered()
+    held = claimed(world)
+    world.exchange.by_hand(BTC, "buy", D("0.1"))
+    world.desk.look_again()
+    settled(world)
+    portfolio = world.session.portfolio
+    assert claimed(world) == held
+    assert portfolio.cash == world.exchange.totals["USDT"]
+    assert [(asset, amount) for asset, amount, _ in outside(world)] == [("BTC", "0.0999")]
+    assert world.desk.disagreements() == []
+    world.begin(world.journal, world.kept())
+    world.look()
+    assert portfolio.cash == world.session.portfolio.cash == world.exchange.totals["USDT"]
+
+
+def test_lots_are_taken_oldest_first_across_strategies_and_where_others_sold_first() -> None:
+    lots = {
+        LotKey("a", "BTC/EUR", "1-0"): D(1),
+        LotKey("a", BTC, "1-0"): D(2),
+        LotKey("b", BTC, "2-0"): D(3),
+        LotKey("a", BTC, "3-0"): D(4),
+        LotKey("a", "ETH/USDT", "3-0"): D(9),
+    }
+    free = {("a", "BTC/EUR"): D(1), ("a", BTC): D(6), ("b", BTC): D(3)}
+    assert taken_from(lots, D(4), "BTC", free, ()) == {("a", "BTC/EUR"): 1, ("a", BTC): 2, ("b", BTC): 1}
+    assert taken_from(lots, D(6), "BTC", free, {BTC}) == {("a", BTC): 3, ("b", BTC): 3}
+    assert taken_from(lots, D(99), "BTC", free, {BTC}) == free
+    # What an order sells is there: the exchange keeps it.
+    assert taken_from(lots, D(99), "BTC", {("a", BTC): D(1)}, ()) == {("a", BTC): 1}
+
+
+def sale(amount: str, price: str, fee: str = "0", fee_asset: str = "USDT") -> Fill:
+    return Fill("x", BTC, "1", "", "sell", D(amount), D(price), D(fee), fee_asset, 0)
+
+
+def test_what_others_got_is_shared_out_to_the_last_digit() -> None:
+    sales = [sale("1", "100", "1"), sale("2", "90", "0.1", "BNB")]
+    assert proceeds_of(sales, D(1)) == (D(1), D(99))
+    assert proceeds_of(sales, D(2)) == (D(2), D(99 + 90))
+    assert proceeds_of(sales, D(5)) == (D(3), D(99 + 180))
+    assert proceeds_of([], D(5)) == (D(0), D(0))
+    parts = {("a", BTC): D(1), ("b", BTC): D(1), ("c", BTC): D(1)}
+    found = shared(D(100), parts)
+    assert sum(found.values()) == 100
+    assert found["a", BTC] == D("33.33333333")
+
+
+@pytest.mark.parametrize("proceeds", ["0", "12.5"])
+def test_what_was_taken_is_read_back_from_its_lines(proceeds: str) -> None:
+    taken = Taken("a", BTC, D("0.5"), D(proceeds), "foreign", 7)
+    lines = claim_postings(taken)
+    assert unbalanced(lines) == {}
+    assert taken_of(PostingRow(claim_txn(taken), *line) for line in lines) == [taken]

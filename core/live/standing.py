@@ -1,0 +1,63 @@
+"""What keeps orders back until a person says otherwise, and what lets them go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from core.live.mirror import HALT
+from core.session import Session
+
+
+class Standing(NamedTuple):
+    """Something that keeps orders back."""
+
+    kind: str
+    """halt: nothing is entered; hold: nothing in a symbol; exits: refused again and again; difference."""
+    ref: str
+    """The symbol, if it is about one."""
+    why: str
+    ends: str
+    """The command that ends it, an option of run_live.py; blank where it ends by itself."""
+
+    @property
+    def words(self) -> str:
+        """Return it as a line for a person."""
+        about = f"{self.kind} {self.ref}".rstrip()
+        return f"{about}: {self.why}" + (f": run_live.py {self.ends}" if self.ends else "")
+
+
+class Holder(Protocol):
+    """What keeps orders back."""
+
+    def standing(self) -> Sequence[Standing]:
+        """Return all that keeps orders back."""
+        ...
+
+    def release(self) -> str:
+        """Let entries go on after a halt."""
+        ...
+
+
+def resumed(session: Session, desk: Holder) -> str:
+    """End a pause; return what still keeps entries back."""
+    session.risk.resume()
+    trips = (
+        Standing("breaker", name, trip.detail, f"--reset-breaker {name}")
+        for name, trip in session.risk.state.trips.items()
+    )
+    rest = [one.words for one in (*desk.standing(), *trips) if one.ends]
+    if not rest:
+        return "entries are allowed again"
+    return f"the pause is over; still kept back: {'; '.join(rest)}"
+
+
+def released(session: Session, desk: Holder, name: str) -> str:
+    """End a halt, or trust a strategy again that failed; return what came of it."""
+    if name == HALT:
+        return desk.release()
+    failed = session.risk.state.quarantined
+    if name not in failed:
+        return f"refused: nothing is kept back by the name {name!r}; names are: {', '.join((HALT, *failed))}"
+    session.release(name)
+    return f"{name} may enter again"
