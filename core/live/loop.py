@@ -15,13 +15,12 @@ from itertools import groupby
 from typing import Any, NamedTuple, Protocol
 
 from core.domain import Bar, Series
-from core.errors import ExchangeError, unknown_name
+from core.errors import ExchangeError
 from core.execution import Moment, Outcome
 from core.live.feed import Feed, Polled
 from core.live.protecting import believable
-from core.live.standing import Holder, released, resumed
+from core.live.standing import Holder, released, reset, resumed
 from core.orders import Approved, News, Refused
-from core.risk.breakers import BREAKERS
 from core.risk.notes import notes
 from core.session import Choice, Session, Slot, Step
 from core.symbols import pair_of
@@ -186,7 +185,7 @@ class Loop:
             "resume": lambda: resumed(self.session, self.desk),
             "accept": lambda: self.desk.accept(command.argument),
             "release": lambda: released(self.session, self.desk, command.argument),
-            "reset-breaker": lambda: self._reset_breaker(command.argument),
+            "reset-breaker": lambda: reset(self.session, command.argument),
             "flatten": lambda: self._flatten(now),
             "reload": lambda: self._reload(command.argument, now),
             "set-weight": lambda: self._set_weight(command.argument, now),
@@ -299,16 +298,6 @@ class Loop:
     def _pause(self) -> str:
         self.session.risk.pause("paused by command")
         return "entries are paused; exits and stops go on"
-
-    def _reset_breaker(self, name: str) -> str:
-        risk = self.session.risk
-        if name not in BREAKERS:
-            return f"refused: {unknown_name('breaker', name, BREAKERS)}"
-        if name not in risk.state.trips:
-            tripped = ", ".join(risk.state.trips) or "none"
-            return f"refused: breaker {name!r} is not tripped; tripped are: {tripped}"
-        risk.reset_breaker(name)
-        return f"breaker {name} is reset"
 
     def _reload(self, policy: str, now: int) -> str:
         if self.reload is None:

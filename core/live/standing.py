@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from core.errors import unknown_name
 from core.live.mirror import HALT
+from core.risk.breakers import BREAKERS
 from core.session import Session
 
 
@@ -50,6 +52,19 @@ def resumed(session: Session, desk: Holder) -> str:
     if not rest:
         return "entries are allowed again"
     return f"the pause is over; still kept back: {'; '.join(rest)}"
+
+
+def reset(session: Session, name: str) -> str:
+    """Reset a breaker; return what came of it."""
+    risk = session.risk
+    if name not in BREAKERS:
+        return f"refused: {unknown_name('breaker', name, BREAKERS)}"
+    if name not in risk.state.trips:
+        return (
+            f"refused: breaker {name!r} is not tripped; tripped are: {', '.join(risk.state.trips) or 'none'}"
+        )
+    risk.reset_breaker(name)
+    return f"breaker {name} is reset"
 
 
 def released(session: Session, desk: Holder, name: str) -> str:
