@@ -252,7 +252,8 @@ def scripted(m: Market, p: Params) -> Judged:
         order, close, stop, take = m.volume[i], m.close[i], p["stop_away"], p["take_away"]
         long, short = (close - stop, close + take), (close + stop, close - take)
         fixed = {1: (1.0, *long), 5: (0.5, *long), 6: (0.25, *long), 2: (-1.0, *short), 7: (-1 / 3, *short)}
-        bare = {4: -1.0, 10: min(held.target, 0.0) - 0.25, 11: max(held.target, 0.0) + 0.01}
+        short_more, long_more = min(held.target, 0.0) - 0.25, max(held.target, 0.0) + 0.01
+        bare = {4: -1.0, 10: max(short_more, -1.0), 11: min(long_more, 1.0)}
         if order in fixed:
             return Want(*fixed[int(order)])
         if order in bare:
