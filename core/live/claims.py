@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from core.live.ledger import ZERO, Posting, assets_of, fill_postings
 from core.lots import LOT_LEG, lot_name
-from core.money import minus, part_of, plus, times, to_step, total
+from core.money import minus, part_of, plus, signed, times, to_step, total
 from core.orders import Fill, Purpose, Taken
 from db.journal_rows import FillRow, IntentRow, PostingRow
 
@@ -85,31 +85,34 @@ def open_lots(
     for row, fill, intent in history:
         while gone and gone[0].seq < row.seq:
             one = gone.pop(0)
-            _leave(lots, (one.strategy, one.symbol), one.amount, "")
+            _leave(lots, (one.strategy, one.symbol), one.amount)
         if intent is not None:
             _fill(lots, fill, intent)
     for one in gone:
-        _leave(lots, (one.strategy, one.symbol), one.amount, "")
+        _leave(lots, (one.strategy, one.symbol), one.amount)
     return {key: amount for key, amount in lots.items() if amount > 0}
 
 
 def _fill(lots: dict[LotKey, Decimal], fill: Fill, intent: IntentRow) -> None:
     owner, name = (intent.strategy, intent.symbol), f"pos:{fill.symbol}"
     moved = next((line.amount for line in fill_postings(fill, own=True) if line.name == name), ZERO)
-    if moved < 0:
-        left = _leave(lots, owner, moved.copy_negate(), intent.leg.removeprefix(LOT_LEG))
-        moved = left.copy_negate()
-    if intent.purpose == Purpose.ENTRY or moved > 0:
+    if intent.purpose != Purpose.ENTRY:
+        side = 1 if moved < 0 else -1
+        left = _leave(lots, owner, moved.copy_abs(), intent.leg.removeprefix(LOT_LEG), side)
+        moved = signed(-side, left)
+    if moved:
         key = LotKey(*owner, lot_name(intent.bar, intent.leg))
         lots[key] = plus(lots.get(key, ZERO), moved)
 
 
-def _leave(lots: dict[LotKey, Decimal], owner: Owner, amount: Decimal, named: str) -> Decimal:
-    """Take from one strategy's lots, the named one first, then the oldest; return what they do not have."""
-    own = [key for key, held in lots.items() if key[:2] == owner and held > 0]
+def _leave(
+    lots: dict[LotKey, Decimal], owner: Owner, amount: Decimal, named: str = "", side: int = 1
+) -> Decimal:
+    """Take from one strategy's lots of a side, the named one first, then the oldest; return what is left."""
+    own = [key for key, held in lots.items() if key[:2] == owner and signed(side, held) > 0]
     for key in sorted(own, key=lambda one: one.lot != named):
-        part = min(amount, lots[key])
-        lots[key], amount = minus(lots[key], part), minus(amount, part)
+        part = min(amount, lots[key].copy_abs())
+        lots[key], amount = minus(lots[key], signed(side, part)), minus(amount, part)
     return amount
 
 

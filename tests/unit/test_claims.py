@@ -7,13 +7,23 @@ from typing import Any
 
 import pytest
 
-from core.live.books import AtExchange, check_books
-from core.live.claims import LotKey, claim_postings, claim_txn, proceeds_of, shared, taken_from, taken_of
+from core.live.books import AtExchange, check_books, fill_of_row
+from core.live.claims import (
+    LotKey,
+    claim_postings,
+    claim_txn,
+    open_lots,
+    proceeds_of,
+    shared,
+    taken_from,
+    taken_of,
+)
 from core.live.exchange_desk import AGAIN
 from core.live.ledger import unbalanced
 from core.live.loop import Command, Loop
 from core.orders import Fill, Refused, Taken
-from db.journal_rows import PostingRow
+from core.portfolio import DUST
+from db.journal_rows import FillRow, IntentRow, PostingRow
 from tests.unit.test_exchange_desk import BTC, FLAT, LONG, World, outside, sent
 
 D = Decimal
@@ -274,3 +284,56 @@ def test_what_was_taken_is_read_back_from_its_lines(proceeds: str) -> None:
     lines = claim_postings(taken)
     assert unbalanced(lines) == {}
     assert taken_of(PostingRow(claim_txn(taken), *line) for line in lines) == [taken]
+
+
+def wanted(strategy: str, bar: int, purpose: str, leg: str, side: str) -> IntentRow:
+    intent = (strategy, BTC, "1h", bar, purpose, leg, side, D(1), D(1), None, None, "", 0, 0, D(1), D(0))
+    return IntentRow(f"{strategy}|{bar}|{purpose}|{leg}", *intent)
+
+
+def executed(seq: int, side: str, amount: str) -> tuple[FillRow, Fill]:
+    row = FillRow("x", BTC, str(seq), "o", "1", side, D(amount), D(100), D(0), "USDT", 0, "", seq)
+    return row, fill_of_row(row)
+
+
+def test_lots_follow_from_fills_and_from_what_was_taken_before() -> None:
+    first, second = wanted("a", 1, "entry", "main", "buy"), wanted("a", 2, "entry", "main", "buy")
+    other = wanted("b", 1, "entry", "rung-3", "buy")
+    history: list[tuple[FillRow, Fill, IntentRow | None]] = [
+        (*executed(1, "buy", "2"), first),
+        (*executed(2, "buy", "3"), other),
+        (*executed(3, "buy", "4"), second),
+        # Of nobody's order.
+        (*executed(4, "sell", "9"), None),
+        # The lot that is meant goes first, then the oldest.
+        (*executed(6, "sell", "5"), wanted("a", 3, "exit", "lot-2-0", "sell")),
+        (*executed(7, "buy", "1"), first),
+    ]
+    lots = {("a", "1-0"): D(2), ("b", "1-3"): D(3)}
+    assert {key[::2]: amount for key, amount in open_lots(history, ()).items()} == lots
+    gone = [Taken("b", BTC, D(1), D(0), "foreign", 5), Taken("a", BTC, D("0.5"), D(0), "foreign", 8)]
+    lots = {("a", "1-0"): D("1.5"), ("b", "1-3"): D(2)}
+    assert {key[::2]: amount for key, amount in open_lots(history, gone).items()} == lots
+    # What is sold beyond a position is a short one: it claims nothing, and is bought back first.
+    history.append((*executed(9, "sell", "7"), wanted("a", 4, "exit", "main", "sell")))
+    assert list(open_lots(history, ())) == [LotKey("b", BTC, "1-3")]
+    history.append((*executed(10, "buy", "6"), wanted("a", 5, "exit", "main", "buy")))
+    assert open_lots(history, ()) == {LotKey("b", BTC, "1-3"): 3, LotKey("a", BTC, "5-0"): 1}
+
+
+def test_what_is_left_of_a_lot_and_too_little_for_an_order_is_nobodys() -> None:
+    world = World()
+    world.entered()
+    portfolio, whole = world.session.portfolio, claimed(world)
+    world.exchange.totals["BTC"] -= whole
+    world.exchange.totals["BTC"] += D("0.000001")
+    world.desk.look_again()
+    settled(world)
+    assert portfolio.lots("SCRIPTED", BTC) == ()
+    assert portfolio.amount(BTC, DUST) == world.path.position(BTC) == D("0.000001")
+    # The rest goes as well, though another holds it.
+    world.exchange.totals["BTC"] = D(0)
+    world.desk.look_again()
+    settled(world)
+    assert claimed(world) == world.path.position(BTC) == 0
+    assert world.desk.disagreements() == []
