@@ -86,8 +86,9 @@ bench-peers: .venv-peers/made
 	$(INSTALL)
 	@touch $@
 
-## make fuzz    ten thousand lives of the order path in memory, 600 real processes killed (minutes)
+## make fuzz    odd values of all options, ten thousand lives of the order path, 600 processes killed (minutes)
 fuzz: $(DEV)
+	@$(BIN)/python -m tests.fuzz_commands
 	@$(BIN)/python -m tests.fuzz_order_path --schedules 10000 --kills 200
 
 ## make soak    a simulated month of minutes, every strategy on four symbols, through the loop (minutes)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from typing import TYPE_CHECKING
 
+from core.arguments import Parser
 from core.errors import HotCryptoError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def init_db(db_url: str | None = None) -> Engine:
 
 def main(argv: list[str] | None = None) -> int:
     """Make the database and say where it is."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m db.init_db",
         description="Make the database and its tables where they are missing; what is stored stays.",
         epilog="Next: load candles with scripts/fetch_ohlcv_to_db.py or scripts/import_ohlcv_to_db.py.",
@@ -40,8 +40,6 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--db-url", help=f"where (default: HOT_CRYPTO_DB_URL, else {DEFAULT_URL})")
     args = parser.parse_args(argv)
-    if args.db_url is not None and not args.db_url.strip():
-        parser.error("argument --db-url: wanted a value, got an empty one; or leave it out")
     try:
         engine = init_db(args.db_url)
     except HotCryptoError as error:

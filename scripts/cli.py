@@ -10,14 +10,14 @@ import re
 import signal
 import sys
 import threading
-import unicodedata
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager, suppress
 from functools import partial
 from math import isnan, nan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from core.arguments import Parser
 from core.errors import HotCryptoError, UsageError
 from core.live.client_ids import checked_name
 from core.symbols import symbol_name
@@ -32,10 +32,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 INTERRUPTED = 130
 T = TypeVar("T")
-LONGEST = 4096
-"""Characters of a value on the command line; no path can be longer."""
-UNPRINTABLE = frozenset(("Cc", "Cs", "Zl", "Zp"))
-"""Kinds of characters that would break a line of output, or are no text at all."""
 MOST = 2**31 - 1
 """The largest number of anything; databases count runs so far."""
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -89,35 +85,6 @@ def deliver_again(show: Callable[[Any], object], lost: sys.UnraisableHookArgs) -
         threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
     else:
         show(lost)
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser that never takes an empty value for one that was left out, and whose errors are one line."""
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse, and refuse values that are empty, very long or not of printable text."""
-        typed = sys.argv[1:] if args is None else list(args)
-        for text in typed:
-            if len(text) > LONGEST:
-                self.error(f"wanted at most {LONGEST} characters, got {len(text)}: {text[:40]}…")
-            if not UNPRINTABLE.isdisjoint(map(unicodedata.category, text)):
-                self.error(f"wanted text without control characters, got {text!r}")
-        parsed, rest = super().parse_known_args(typed, namespace)
-        for name, value in vars(parsed).items():
-            self._check_not_empty(name, value, typed)
-        return parsed, rest
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong in one line below the usage, and end with 2."""
-        super().error(" ".join(message.split()))
-
-    def _check_not_empty(self, name: str, value: object, typed: Sequence[str]) -> None:
-        values = value if isinstance(value, list) else [value]
-        separators = " ," if isinstance(value, list) else " "
-        if any(isinstance(one, str) and not one.strip(separators) for one in values):
-            option = f"--{name.replace('_', '-')}"
-            shown = option if any(text.startswith(option) for text in typed) else name
-            self.error(f"argument {shown}: wanted a value, got an empty one; or leave it out")
 
 
 def parser(description: str, examples: str) -> argparse.ArgumentParser:
@@ -238,7 +205,7 @@ def speed(text: str) -> float | str:
 
 def exchange_label(text: str) -> str:
     """Return an exchange's label in lower case."""
-    if not re.fullmatch(r"[a-z0-9_-]{1,64}", text, re.I | re.A):
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", text, re.I | re.A):
         raise argparse.ArgumentTypeError(f"wanted an exchange such as binance, got {text!r}")
     return text.lower()
 

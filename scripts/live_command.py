@@ -46,6 +46,7 @@ def trade(args: argparse.Namespace, command: str | None = None) -> int:
     """Follow the market until a command or a signal ends it, after this command; return the exit code."""
     settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
     check_orders(args, settings)
+    runs = members(args, settings)
     if args.log_file is not None:
         outputs.check_appended(args.log_file)
     wish_to_end = listen()
@@ -61,7 +62,7 @@ def trade(args: argparse.Namespace, command: str | None = None) -> int:
         ending = stack.enter_context(Ending(wish_to_end))
         if holder(file, args.account) is None and (line := silent_end(live.newest_run(engine, args.account))):
             say(line)
-        wanted = weighted(members(args, settings), stored_weights(engine, args.account))
+        wanted = weighted(runs, stored_weights(engine, args.account))
         world = world_of(args, settings, engine, stack)
         opening = Opening(args, settings, engine, world, wanted, stack, wish_to_end)
         loop, book = open_account(opening)

@@ -58,8 +58,9 @@ def check_appended(path: str) -> None:
 
 def check_room(path: str) -> None:
     """Raise UsageError unless a file of this name can be made, and the folders it lacks."""
+    _status(path)
     target = Path(os.path.realpath(path))
-    folder = next(one for one in target.parents if one.exists())
+    folder = next(one for one in (target.parent, *target.parents) if one.exists())
     if not folder.is_dir():
         raise UsageError(f"cannot write {path}: {folder} is a file, not a folder; name another place")
     if not os.access(folder, os.W_OK | os.X_OK):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,7 +36,7 @@ class Charted(NamedTuple):
 def chart_html(charts: Sequence[Charted], *, note: str = "") -> str:
     """Return a page with one tab per series. `note` stands above it (SYNTHETIC, say)."""
     panels = [TabPanel(title=str(chart.series), child=_page(chart)) for chart in charts]
-    heading = Div(text=f"<b>HOT-Crypto backtests</b> {note}", styles={"font-size": "120%"})
+    heading = Div(text=f"<b>HOT-Crypto backtests</b> {escape(note)}", styles={"font-size": "120%"})
     page = column(heading, Tabs(tabs=panels, sizing_mode="stretch_width"), sizing_mode="stretch_width")
     return file_html(page, INLINE, title="HOT-Crypto backtests")
 
@@ -124,7 +125,7 @@ def _draw_trades(plot: Any, result: BacktestResult, color: str, *, visible: bool
     mark = plot.scatter(
         "entry_ts", "entry_price", source=source, size=4, color=color, legend_label=name, visible=visible
     )
-    tips = [(label, f"@{name}{{{form}}}") for name, (label, form) in _HOVER.items()]
+    tips = [(label, f"@{name}{{{form}}}" if form else f"@{name}") for name, (label, form) in _HOVER.items()]
     plot.add_tools(
         HoverTool(
             renderers=[line, mark],
@@ -135,14 +136,14 @@ def _draw_trades(plot: Any, result: BacktestResult, color: str, *, visible: bool
 
 
 _HOVER = {
-    "side": ("side", "safe"),
+    "side": ("side", ""),
     "entry_ts": ("entry", "%F %H:%M"),
     "exit_ts": ("exit", "%F %H:%M"),
     "entry_price": ("entry price", "0,0.00[000000]"),
     "exit_price": ("exit price", "0,0.00[000000]"),
     "size": ("size", "0,0.000000"),
     "pnl": ("pnl", "0,0.00"),
-    "reason": ("ended by", "safe"),
+    "reason": ("ended by", ""),
 }
 
 

@@ -13,6 +13,9 @@ from core.errors import NoDataError
 from core.measures import Summary, reasons, summary_json
 from core.results import BacktestResult, DataRange, RunSpec, TradeRecord
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How text begins that spreadsheets compute."""
+
 
 def run_document(results: Iterable[BacktestResult]) -> dict[str, Any]:
     """Return `{"runs": […]}`; times ms UTC, rates as fractions, None where there is nothing to compute."""
@@ -56,5 +59,10 @@ def trades_csv(results: Iterable[BacktestResult]) -> str:
     writer.writerow(["exchange", "symbol", "timeframe", "strategy", *TradeRecord._fields])
     for result in results:
         head = [*result.spec.series, result.spec.strategy]
-        writer.writerows([*head, *trade] for trade in result.records)
+        writer.writerows([*map(_cell, [*head, *trade])] for trade in result.records)
     return text.getvalue()
+
+
+def _cell(value: object) -> object:
+    """Return a value as it may stand in a spreadsheet: text that would be taken for a formula is quoted."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 from bokeh.embed import file_html
@@ -44,7 +45,7 @@ def _heading(series: Series, bars: Bars, note: str) -> str:
         f'<span style="background:{color}66;padding:0 6px">{name}</span>' for name, color in COLORS.items()
     )
     span = f"{format_time(int(bars.ts[0]))} to {format_time(int(bars.ts[-1]))} UTC"
-    return f"<b>{series}</b> {note}<br>{bars.ts.size:,} bars, {span}<br>{names}"
+    return f"<b>{escape(str(series))}</b> {escape(note)}<br>{bars.ts.size:,} bars, {span}<br>{names}"
 
 
 def _ground(bars: Bars, span: Span) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -24,6 +25,8 @@ from core.utils import format_time
 
 WIDTH = 100
 """Characters that a table takes at most; COLUMNS in the environment sets another number."""
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""Characters that would move the cursor or colour the screen; names in a database may hold them."""
 NARROWEST = 16
 """Characters to which a column of text is narrowed at most, before lines wrap."""
 
@@ -78,7 +81,7 @@ def print_table(
     A table wider than `room()` leaves columns out in the order of `spare`, which it says, and then breaks the
     text of the columns in `wraps` into lines. No number is ever cut. `wide`: all columns, however long.
     """
-    cells = [list(row) for row in rows]
+    cells = [[CONTROL.sub("?", cell) for cell in row] for row in rows]
     widths = {
         heading: max(map(cell_len, (heading, *(row[i] for row in cells))))
         for i, heading in enumerate(headings)
@@ -103,7 +106,7 @@ def print_table(
 def room() -> int:
     """Return the characters that a line may have: COLUMNS, else those of the terminal and 100 at most."""
     given = os.environ.get("COLUMNS", "")
-    if given.isdecimal() and int(given):
+    if re.fullmatch("[1-9][0-9]{0,3}", given):
         return int(given)
     return min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)
 

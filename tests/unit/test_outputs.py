@@ -89,12 +89,20 @@ def test_the_longest_name_there_is_can_be_written(here: Path) -> None:
     assert Path(longest).read_text() == "{}\n"
 
 
+@pytest.mark.parametrize("path", ["loop", "loop/x.db", "x" * 300, "mine.json/x.db"])
+def test_a_file_that_cannot_be_made_is_known_before(here: Path, path: str) -> None:
+    outputs.check_room("/")
+    outputs.check_room("new/x.db")
+    with pytest.raises(UsageError, match="cannot write"):
+        outputs.check_room(path)
+
+
 def test_new_folders_are_no_obstacle(here: Path) -> None:
     cli.check_free("a/b/c.json", "a/b/d.json", force=False)
     assert not Path("a").exists()
 
 
-@pytest.mark.parametrize("path", ["folder", "candles.db", "loop", "x" * 300, "mine.json/y"])
+@pytest.mark.parametrize("path", ["/", "folder", "candles.db", "loop", "x" * 300, "mine.json/y"])
 def test_a_log_goes_to_a_file_or_a_device(here: Path, path: str) -> None:
     outputs.check_appended("mine.json")
     outputs.check_appended("/dev/null")

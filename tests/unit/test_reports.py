@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import io
 import json
 import math
@@ -17,12 +18,16 @@ from core.errors import NoDataError
 from core.measures import Summary
 from core.reports.chart import MAX_POINTS, Charted, chart_html
 from core.reports.document import as_json, run_document, stored_document, trades_csv
+from core.reports.regime_chart import regime_html
+from core.reports.svg import trades_svg
 from core.reports.table import (
+    WIDTH,
     number,
     print_comparison,
     print_runs,
     print_stored_run,
     print_table,
+    room,
 )
 from core.results import DIFFERENCES, STATISTICS, BacktestResult, RunSpec, stats_text, summary_of_stats
 from tests.markets import make_bars, random_bars
@@ -219,3 +224,49 @@ def test_a_table_is_plain_in_a_pipe_and_bold_on_a_terminal(monkeypatch: pytest.M
         print_table(["name", "why"], [["one", ""], ["two", "because"]], left=2, file=out)
     assert pipe.getvalue() == "name  why\none\ntwo   because\n"
     assert "\x1b[1m" in terminal.getvalue()
+
+
+MARKUP = "</script><b onload=hostile()>"
+
+
+def named(result: BacktestResult, name: str) -> BacktestResult:
+    """Return the result as if its exchange, symbol, strategy and exits had this name."""
+    spec = replace(result.spec, series=Series(name, name, "1h"), strategy=name)
+    table = result.trades.assign(Reason=name)
+    return replace(result, spec=spec, make_trades=lambda: table)
+
+
+def test_names_are_text_on_a_page_and_never_markup(result: BacktestResult) -> None:
+    odd = named(result, MARKUP)
+    pages = (
+        chart_html([Charted(odd.spec.series, BARS, [odd])], note=MARKUP),
+        regime_html(odd.spec.series, BARS, [(0, 9, "RANGE")], {}, note=MARKUP),
+        trades_svg(BARS, odd.records, MARKUP),
+    )
+    for page in pages:
+        assert "onload=hostile()" in page
+        assert "<b onload" not in page
+    # Bokeh writes what is marked as safe into the page as it is.
+    assert "{safe}" not in pages[0]
+
+
+@pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)"])
+def test_names_are_text_in_a_spreadsheet_and_never_formulas(result: BacktestResult, name: str) -> None:
+    rows = list(csv.reader(io.StringIO(trades_csv([named(result, name)]))))
+    assert rows[1][:4] == [f"'{name}", f"'{name}", "1h", f"'{name}"]
+    plain = list(csv.reader(io.StringIO(trades_csv([result]))))
+    numbers = rows[0].index("pnl")
+    assert [row[numbers] for row in rows] == [row[numbers] for row in plain]
+    assert any(row[numbers].startswith("-") for row in rows)
+
+
+def test_names_cannot_move_the_cursor_of_a_terminal() -> None:
+    out = io.StringIO()
+    print_table(["name", "n"], [["a\x1b[31mb\rc\nd", "[bold]1[/]"]], file=out)
+    assert out.getvalue().splitlines()[1] == "a?[31mb?c?d  [bold]1[/]"
+
+
+@pytest.mark.parametrize("columns", ["", "0", "wide", "9" * 5000, "²"])
+def test_a_width_that_is_none_is_the_usual_one(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert room() <= WIDTH

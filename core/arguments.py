@@ -1,0 +1,45 @@
+"""The parser of every program's arguments: nothing that was typed is silently left out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import unicodedata
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+LONGEST = 4096
+"""Characters of a value on the command line; no path can be longer."""
+UNPRINTABLE = frozenset(("Cc", "Cs", "Zl", "Zp"))
+"""Kinds of characters that would break a line of output, or are no text at all."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that never takes an empty value for one that was left out, and whose errors are one line."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, and refuse values that are empty, very long or not of printable text."""
+        typed = sys.argv[1:] if args is None else list(args)
+        for text in typed:
+            if len(text) > LONGEST:
+                self.error(f"wanted at most {LONGEST} characters, got {len(text)}: {text[:40]}…")
+            if not UNPRINTABLE.isdisjoint(map(unicodedata.category, text)):
+                self.error(f"wanted text without control characters, got {text!r}")
+        parsed, rest = super().parse_known_args(typed, namespace)
+        for name, value in vars(parsed).items():
+            self._check_not_empty(name, value, typed)
+        return parsed, rest
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong in one line below the usage, and end with 2."""
+        super().error(" ".join(message.split()))
+
+    def _check_not_empty(self, name: str, value: object, typed: Sequence[str]) -> None:
+        values = value if isinstance(value, list) else [value]
+        separators = " ," if isinstance(value, list) else " "
+        # Of `--option=--` argparse makes an empty list.
+        is_lost = value == [] != self.get_default(name) or [] in values
+        if is_lost or any(isinstance(one, str) and not one.strip(separators) for one in values):
+            option = f"--{name.replace('_', '-')}"
+            shown = option if any(text.startswith(option) for text in typed) else name
+            self.error(f"argument {shown}: wanted a value, got an empty one; or leave it out")

@@ -1,0 +1,273 @@
+"""Every option of every script with values that nobody meant, and settings that nobody wrote.
+
+`make fuzz` tries all of them, `make test` some.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+from unittest.mock import patch
+
+from core.settings.models import env_names
+from tests.command_sandbox import Call, Outcome, Sandbox, make_template
+
+HANGS = 120
+"""Seconds after which a call is a hang: the whole run ends with a traceback of it."""
+BLANK = ("", " ", ",", " , ,")
+PLAIN = """
+0 -1 1 2 1.5 -0.0 1e-308 1e308 1e400 nan inf -inf 1_000 ٣ 0x10 true null max 1024 2147483647 2147483648
+99999999999 9223372036854775807 9223372036854775808 99999999999999999999
+- -- new.json ./new.json new/deep/out.json keep.json link.json folder folder/ loop loop/x main.db candles.csv
+config/settings.yaml ../escape ../../escape/x /etc/passwd /etc/passwd/y /dev/null /dev/zero /dev/full ~/x
+~nobody/x . .. /
+é ＢＴＣ/USDT %s%n{0}%d <script>alert(1)</script> $(touch) `id` ../x a/b a=b a=b=c = =5 none paper
+other PAPER BTC/USDT btc-usdt BTCUSDT BTC/USDT:USDT BTC/USDT,ETH/USDT XBT/USD // BTC/ SMA_CROSS sma_cross
+ENSEMBLE NOPE fast=nan fast=1e400 fast=5 fast=-1 ema_fast=1 binance kraken nope binanceus-synthetic 5M 1m 4H
+1w 7d UTC Nowhere/Land daily_loss drawdown ENSEMBLE.turtle_weight=nan ENSEMBLE.turtle_weight=0.5 keep flatten
+status:status=99999 delay:seconds=nan nix 0.5 delay:times=0 BTC=nan BTC=1 BTC=1e5
+2024-01-31 2024-01-31T12:00 2024-13-45 9999-12-31 0001-01-01 1969-12-31 now 0001-01-01T00:00+14:00
+9999-12-31T23:59-14:00 1700000000000 9999999999999 2024-W05 12:00
+sqlite:// sqlite:/// sqlite:///:memory: sqlite:///%00x sqlite:///loop sqlite:///folder sqlite:///keep.json
+sqlite:////dev/zero sqlite:////etc/passwd/y sqlite:///~nobody/x sqlite:///pipe.csv sqlite:///new/made.db
+sqlite:///main.db?mode=rwc sqlite:///main.db?timeout=99999999 sqlite:///main.db?mode=ro mysql://x
+postgresql://u:url-password@127.0.0.1:1/x sqlite+aiosqlite:///x sqlite:/x :// http://127.0.0.1:1
+http://127.0.0.1:99999 http://u:url-password@127.0.0.1:1 file:///etc/passwd https://exchange.example http://
+http://[::1 http://127.0.0.1:1/path?x=1
+"""
+"""Numbers, paths, names, times and addresses."""
+UNTYPABLE = ("a\0b", "sqlite:///a\0b", "a\nb", "a\rb", "\x1b[31m", "\u2028", "\udcff")
+LONG = ("9" * 4000, "x" * 255, "x" * 300, "x" * 100_000, f"new/{'y' * 300}/z", f"sqlite:///{'x' * 300}")
+SPACED = ("a b", "=cmd|' /C calc'!A0", "'; DROP TABLE candles; --")
+VALUES = (*BLANK, *PLAIN.split(), *UNTYPABLE, *LONG, *SPACED, "pipe.csv")
+STREAMED = frozenset(("json", "trades", "plot", "out", "log_file"))
+"""Outputs, which may go to a pipe and would wait there for a reader."""
+STORED = ("--use-sql", "--symbol", "BTC/USDT", "--timeframe", "4h")
+BASES: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "scripts.run_backtest": (
+        ("--strategy", "SMA_CROSS", *STORED, "--engine", "fast"),
+        ("--list",),
+        ("--verify", "--strategy", "SMA_CROSS", *STORED),
+    ),
+    "scripts.run_live": (
+        ("--strategy", "SMA_CROSS", *STORED, "--once"),
+        ("--replay", "--strategy", "SMA_CROSS", "--symbol", "BTC/USDT", "--timeframe", "4h"),
+        ("--status",),
+        (
+            "--strategy",
+            "SMA_CROSS",
+            "--symbol",
+            "BTC/USDT",
+            "--account",
+            "new",
+            "--orders",
+            "exchange",
+            "--once",
+        ),
+    ),
+    "scripts.run_paper": (("--status",),),
+    "scripts.show_ensemble": (STORED,),
+    "scripts.show_regime": (STORED,),
+    "scripts.import_ohlcv_to_db": (
+        ("candles.csv", "--exchange", "binance", "--symbol", "BTC/USDT", "--timeframe", "4h"),
+    ),
+    "scripts.fetch_ohlcv_to_db": (("--symbol", "BTC/USDT"),),
+    "scripts.archive_account": (("--account", "paper"),),
+    "scripts.run_exchange_sim": ((), ("--start-at", "2024-01-31"), ("--source", "db")),
+    "scripts.show_runs": ((), ("1",)),
+    "scripts.demo": (("--folder", "demo"),),
+    "scripts.make_docs": (("--folder", "docs", "--no-charts"),),
+}
+"""What each script can do; an option is added to all of it. Others are called with nothing else."""
+
+
+class Option(NamedTuple):
+    """One option of a script, or what stands without one."""
+
+    flag: str
+    """Empty for what stands without one."""
+    dest: str
+    takes_value: bool
+    is_list: bool
+
+
+def scripts() -> list[str]:
+    """Return the modules of all programs that a person runs."""
+    files = sorted((Path(__file__).parents[1] / "scripts").glob("*.py"))
+    programs = [path for path in files if "__main__" in path.read_text("utf-8") and path.name != "cli.py"]
+    return [*(f"scripts.{path.stem}" for path in programs), "db.init_db"]
+
+
+def options_of(script: str) -> list[Option]:
+    """Return a script's options, from the parser that it builds."""
+    parsers: list[argparse.ArgumentParser] = []
+
+    def note(parser: argparse.ArgumentParser, _: object = None) -> None:
+        parsers.append(parser)
+
+    main = import_module(script).main
+    with patch.object(argparse.ArgumentParser, "print_help", note), suppress(SystemExit):
+        main(["--help"])
+    actions = [action for action in parsers[0]._actions if action.dest != "help"]
+    return [
+        Option(
+            action.option_strings[-1] if action.option_strings else "",
+            action.dest,
+            action.nargs != 0,
+            isinstance(action.default, list) or action.nargs in ("*", "+"),
+        )
+        for action in actions
+    ]
+
+
+def calls_of(script: str) -> Iterator[Call]:
+    """Yield every option of a script with every value, on top of each thing it can do."""
+    for base in BASES.get(script, ((),)):
+        yield Call(script, base)
+        for option in options_of(script):
+            for value in VALUES if option.takes_value else ("",):
+                if value == "pipe.csv" and option.dest in STREAMED:
+                    continue
+                yield Call(script, (*base, *typed(option, value)), is_blank(option, value))
+            if option.flag == "--force":
+                yield from (Call(script, (*base, "--json", path, "--force")) for path in VALUES[:-1])
+
+
+def typed(option: Option, value: str) -> tuple[str, ...]:
+    """Return an option with a value as it is typed."""
+    if not option.takes_value:
+        return (option.flag,)
+    # With `=` a value may begin with a dash.
+    return (f"{option.flag}={value}",) if option.flag else (value,)
+
+
+def is_blank(option: Option, value: str) -> bool:
+    """Tell whether a value is empty for this option."""
+    return option.takes_value and not value.strip(" ," if option.is_list else " ")
+
+
+def pairs(script: str, count: int, seed: int) -> Iterator[Call]:
+    """Yield calls with a few options at once, at random."""
+    rng, options = Random(f"{script} {seed}"), options_of(script)
+    for _ in range(count):
+        base = rng.choice(BASES.get(script, ((),)))
+        some = rng.sample(options, min(len(options), rng.randint(2, 4)))
+        chosen = [(option, rng.choice(VALUES[:-1])) for option in some]
+        words = (word for option, value in chosen for word in typed(option, value))
+        yield Call(script, (*base, *words), any(is_blank(*one) for one in chosen))
+
+
+def spoiled_settings(text: str, count: int, rng: Random) -> Iterator[str]:
+    """Yield settings files with one to three lines that nobody wrote."""
+    odd = (
+        *VALUES,
+        "[",
+        "{",
+        "- a",
+        "&a *a",
+        "!!python/object:os.system x",
+        "\t",
+        "? x",
+        "1: 2",
+        "[[[[[[[[[[[[[[[",
+    )
+    for _ in range(count):
+        lines = text.splitlines()
+        for _ in range(rng.randint(1, 3)):
+            at, how = rng.randrange(len(lines)), rng.randrange(5)
+            name, _, _ = lines[at].partition(":")
+            value = rng.choice(odd)[:2000]
+            changed = {0: [f"{name}: {value}"], 1: [], 2: [lines[at]] * 2, 3: [f"  {lines[at]}"], 4: [value]}
+            lines[at : at + 1] = changed[how]
+            lines = lines or [""]
+        yield "\n".join(lines)
+
+
+class Tally:
+    """Counts calls, and keeps what was wrong."""
+
+    def __init__(self) -> None:
+        self.codes: Counter[object] = Counter()
+        self.wrong: list[str] = []
+
+    def add(self, what: str, outcome: Outcome) -> None:
+        """Count one call."""
+        self.codes[outcome.code] += 1
+        self.wrong += [f"{what[:300]}: {problem}" for problem in outcome.problems]
+
+    def line(self, what: str) -> str:
+        """Return the counts in words."""
+        codes = ", ".join(f"{count} x {code}" for code, count in sorted(self.codes.items(), key=str))
+        return f"{what}: {sum(self.codes.values())} calls ({codes}): {len(self.wrong)} wrong"
+
+
+def fuzz_calls(sandbox: Sandbox, calls: Iterable[Call]) -> Tally:
+    """Run command lines."""
+    tally = Tally()
+    for call in calls:
+        tally.add(repr(call), sandbox.call(call))
+    return tally
+
+
+def fuzz_settings(sandbox: Sandbox, count: int, seed: int) -> Tally:
+    """Run scripts with spoiled files, then with a value that nobody meant in each variable."""
+    tally, rng = Tally(), Random(seed)
+    looks = (Call("scripts.run_backtest", ("--list",)), Call("scripts.show_runs", ()))
+    for name in ("settings.yaml", "strategies.yaml", "markets.yaml"):
+        path = sandbox.template / "config" / name
+        whole = path.read_text("utf-8")
+        for text in spoiled_settings(whole, count // 6, rng):
+            raw = text.encode("utf-8", "surrogatepass")
+            path.write_bytes(raw)
+            sandbox.reset()
+            tally.add(f"{name}: {text[:200]!r}", sandbox.call(rng.choice(looks)))
+        path.write_text(whole, "utf-8")
+    sandbox.reset()
+    named = [(name, value) for name in env_names() for value in VALUES if "\0" not in value]
+    for name, value in rng.sample(named, min(count // 2, len(named))):
+        tally.add(f"{name}={value[:80]!r}", sandbox.call(rng.choice(looks), {name: value}))
+    return tally
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run and print what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("--pairs", type=int, default=200, help="calls with several options, of each script")
+    parser.add_argument("--settings", type=int, default=3000, help="spoiled files and variables")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--script", help="of this one alone")
+    args = parser.parse_args(argv)
+    folder, began, is_right = Path(tempfile.mkdtemp(prefix="commands-")), time.monotonic(), True
+    try:
+        sandbox = Sandbox(make_template(folder / "template"), folder / "work")
+        names = [args.script] if args.script else scripts()
+        options = 0
+        for script in names:
+            faulthandler.dump_traceback_later(HANGS * 10, exit=True)
+            options += len(options_of(script))
+            tally = fuzz_calls(sandbox, [*calls_of(script), *pairs(script, args.pairs, args.seed)])
+            print(tally.line(script), *tally.wrong, sep="\n", flush=True)
+            is_right = is_right and not tally.wrong
+        faulthandler.dump_traceback_later(HANGS * 10, exit=True)
+        tally = fuzz_settings(sandbox, args.settings, args.seed)
+        print(tally.line("settings"), *tally.wrong, sep="\n")
+        print(f"{len(names)} scripts, {options} options, {time.monotonic() - began:.0f} s")
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0 if is_right and not tally.wrong else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
