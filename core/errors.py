@@ -12,6 +12,7 @@
         ├── ExchangeUnreachableError   no connection, time-out, 5xx, cut or foreign answer
         ├── RateLimitedError           429, 418: `retry_after` seconds
         ├── AuthenticationError        key, signature, permission, clock
+        ├── NotPermittedError          nobody permitted to sign requests for that address
         ├── UnsupportedError           the venue does not offer what was asked
         ├── OrderRefusedError          the venue said no; nothing is open
         │   └── InsufficientFundsError
@@ -92,6 +93,12 @@ class RateLimitedError(ExchangeError):
 
 class AuthenticationError(ExchangeError):
     """Key, signature, permission or clock."""
+
+
+class NotPermittedError(ExchangeError):
+    """A signed request would go where money may be real, and nobody permitted that; nothing was sent."""
+
+    exit_code = 2
 
 
 class UnsupportedError(ExchangeError):

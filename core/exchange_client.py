@@ -19,6 +19,7 @@ from core.bars import frame_from_bars
 from core.errors import (
     AuthenticationError,
     ExchangeUnreachableError,
+    NotPermittedError,
     OrderRefusedError,
     UnsupportedError,
     UsageError,
@@ -41,8 +42,9 @@ from core.exchange.order_rules import (
 )
 from core.exchange.orders import Orders
 from core.exchange.pages import concat
+from core.exchange.permission import Called, Guard, Permission, permission_of
 from core.exchange.rate_limit import Pacer, RateLimiter
-from core.exchange.setup import enter_sandbox, redirect, send_through
+from core.exchange.setup import addresses_of, enter_sandbox, redirect, send_through
 from core.exchange.transport import Transport
 from core.exchange.urls import is_below, is_host_of, parse_base
 from core.exchange.venues import venue_of
@@ -73,6 +75,7 @@ class ExchangeClient:
         sandbox: bool = False,  # noqa: FBT001 -- the specification's signature
         *,
         base_url: str | None = None,
+        real_money: str | None = None,
         clock: Clock = now_ms,
         ticks: Clock | None = None,
         sleep: Callable[[float], None] = time.sleep,
@@ -83,12 +86,14 @@ class ExchangeClient:
         """Make a client; nothing is sent yet.
 
         Key, secret and base URL come from EXCHANGE_API_KEY, EXCHANGE_API_SECRET and EXCHANGE_BASE_URL
-        when None. With a base URL every request goes there and nowhere else. `clock` returns ms UTC,
-        `ticks` is a clock in ms that nobody sets (default: this machine's), `timeout` is the seconds a
-        complete answer may take.
+        when None. With a base URL every request goes there and nowhere else. Signed requests (balance,
+        orders) go to a base URL on this machine or to the venue's test network; where money may be real, only
+        if `real_money` names the address, such as "https://api.binance.us". `clock` returns ms UTC, `ticks`
+        is a clock in ms that nobody sets (default: this machine's), `timeout` is the seconds a complete
+        answer may take.
 
-        Raises UsageError for a name ccxt does not know, SettingsError for an unusable base URL,
-        UnsupportedError for a sandbox the venue does not have.
+        Raises UsageError for a name ccxt does not know or a `real_money` that is not called, SettingsError
+        for an unusable base URL, UnsupportedError for a sandbox the venue does not have.
         """
         if exchange_name not in ccxt.exchanges:
             raise UsageError(nearest("exchange", exchange_name, ccxt.exchanges, "ccxt knows"))
@@ -108,12 +113,18 @@ class ExchangeClient:
         limiter = RateLimiter(
             exchange_name, self._venue.budgets, self._ticks, sleep, patience=retries.patience
         )
-        self._transport = Transport(
-            exchange_name, self._is_allowed, limiter, self._venue.costs, self._clock.peek, timeout
-        )
-        attempt = Attempt(exchange_name, "", (self._key, secret))
+        exchange, called = self._make_exchange(sandbox=sandbox)
+        self.permission: Permission = permission_of(called, real_money)
+        """Where its signed requests may go; its transport checks it on each of them."""
+        keys = (self._key, secret)
+        guard = Guard(self.permission, self._is_allowed, keys, self._venue.public_posts)
+        self._transport = Transport(guard, limiter, self._venue.costs, self._clock.peek, timeout)
+        send_through(exchange, self._transport)
+        if self._key and self.permission.addresses:
+            exchange.apiKey, exchange.secret = keys
+        self._exchange = exchange
+        attempt = Attempt(exchange_name, "", keys)
         self._call = Caller(attempt, self._transport, limiter, self._clock, retries, sleep, notify)
-        self._exchange = self._make_exchange(secret, sandbox=sandbox)
         self._pacer = Pacer(self._ticks, sleep)
         self._candles = CandleReader(self._exchange, self._call, self._clock, self._venue.keeps, notify)
 
@@ -314,23 +325,23 @@ class ExchangeClient:
         self._ready("read the open orders", symbol)
         return list(self._call.read("read the open orders", lambda: self._exchange.fetch_open_orders(symbol)))
 
-    def _make_exchange(self, secret: str, *, sandbox: bool) -> Any:
+    def _make_exchange(self, *, sandbox: bool) -> tuple[Any, Called]:
+        """Return ccxt's object, without a key, and what it calls."""
         options = {
             "enableRateLimit": True,
             "number": self._venue.number,
             "options": dict(self._venue.options),
         }
-        keys = {"apiKey": self._key, "secret": secret} if self._key else {}
-        exchange = getattr(ccxt, self.name)({**options, **keys})
+        exchange = getattr(ccxt, self.name)(options)
         exchange.throttle = self._throttle
         # What signs a request tells the time by the same clock as everything else here.
         exchange.milliseconds = self._clock.peek
-        send_through(exchange, self._transport)
+        real = addresses_of(exchange)
         if sandbox:
             enter_sandbox(exchange, self._venue.no_sandbox, self._base)
         if self._base is not None:
             redirect(exchange, self._base)
-        return exchange
+        return exchange, Called(self.name, addresses_of(exchange), real, sandbox)
 
     def _is_allowed(self, url: str) -> bool:
         if self._base is not None:
@@ -374,6 +385,8 @@ class ExchangeClient:
             raise AuthenticationError(
                 f"{self.name}: cannot {action}: there is no key; set EXCHANGE_API_KEY and EXCHANGE_API_SECRET"
             )
+        if not self.permission.addresses:
+            raise NotPermittedError(f"{self.name}: cannot {action}: {self.permission.refusal}")
         self._clock.now()
 
     def _ready(self, action: str, symbol: str | None) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from decimal import Decimal
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
 
@@ -57,7 +56,6 @@ from strategies.pairing import Growing, bind
 from strategies.registry import load_strategy
 from strategies.rule_check import checked_columns
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 AGREE = 60.0
 """Seconds in which books and exchange should agree when one look was asked for."""
 TIMEOUT = 5.0
@@ -224,16 +222,36 @@ def agree(path: OrderPath, given: Opening) -> None:
         say(f"the books follow the exchange: {text}")
 
 
-def check_orders(args: argparse.Namespace, settings: Settings) -> None:
+def client_of(args: argparse.Namespace, settings: Settings, opened: ExitStack) -> ExchangeClient | None:
+    """Return the client of the exchange that is traded at; None where stored candles are all that is wanted.
+
+    It has a key only if orders go to the exchange.
+    """
+    if args.use_sql and not args.refresh_from_ccxt:
+        return None
+    name = args.exchange or settings.exchange.name
+    sandbox = settings.exchange.sandbox and name == settings.exchange.name
+    known = environment(cli.ROOT) if args.orders == "exchange" else {}
+    keys = known.get("EXCHANGE_API_KEY", ""), known.get("EXCHANGE_API_SECRET", "")
+    base = settings.exchange.base_url or ""
+    client = ExchangeClient(
+        *(name, *keys, sandbox),
+        base_url=base,
+        notify=_heard,
+        timeout=TIMEOUT,
+        retries=RetryPolicy(patience=SILENCE),
+    )
+    return opened.enter_context(client)
+
+
+def check_orders(args: argparse.Namespace, client: ExchangeClient | None) -> None:
     """Raise UsageError unless orders go to paper, to a test network or to the local exchange."""
-    if args.orders == "paper" or settings.exchange.sandbox:
+    if args.orders == "paper" or client is None or client.permission.addresses:
         return
-    host = urlsplit(settings.exchange.base_url or "").hostname
-    if host not in LOOPBACK:
-        raise UsageError(
-            "trading real money is not offered yet: --orders exchange needs EXCHANGE_BASE_URL of a local "
-            "exchange (scripts/run_exchange_sim.py), or exchange.sandbox: true"
-        )
+    raise UsageError(
+        f"trading real money is not offered yet: {client.name}: --orders exchange has "
+        f"{client.permission.refusal}"
+    )
 
 
 def _modules(wanted: Sequence[PlannedRun]) -> tuple[str, ...]:
@@ -328,26 +346,13 @@ def _follow(session: Session, partner: Growing, series: Series, seen: Bars) -> i
     return int(seen.ts[-1])
 
 
-def world_of(args: argparse.Namespace, settings: Settings, engine: Engine, opened: ExitStack) -> World:
+def world_of(
+    args: argparse.Namespace, settings: Settings, engine: Engine, client: ExchangeClient | None
+) -> World:
     """Return where candles come from: the database, the database kept up to date, or the exchange."""
-    name = args.exchange or settings.exchange.name
-    if args.use_sql and not args.refresh_from_ccxt:
+    if client is None:
+        name = args.exchange or settings.exchange.name
         return World(name, lambda series, start, end: read_bars(engine, series, start=start, end=end), now_ms)
-    sandbox = settings.exchange.sandbox and name == settings.exchange.name
-    base = settings.exchange.base_url or ""
-    known = environment(cli.ROOT) if args.orders == "exchange" else {}
-    keys = known.get("EXCHANGE_API_KEY", ""), known.get("EXCHANGE_API_SECRET", "")
-    client = opened.enter_context(
-        ExchangeClient(
-            name,
-            *keys,
-            sandbox,
-            base_url=base,
-            notify=_heard,
-            timeout=TIMEOUT,
-            retries=RetryPolicy(patience=SILENCE),
-        )
-    )
 
     def fetched(series: Series, start: int, end: int) -> Bars:
         pages = list(client.ohlcv_pages(series.symbol, series.timeframe, start, end))

@@ -23,7 +23,7 @@ from db.base import database_file
 from db.init_db import init_db
 from db.patience import Patience, patient
 from scripts import cli, outputs
-from scripts.live_account import Opening, World, check_orders, open_account, world_of
+from scripts.live_account import Opening, World, check_orders, client_of, open_account, world_of
 from scripts.live_ending import Ending, listen, silent_end
 from scripts.live_output import Show, say, shown, tell_step
 from scripts.live_reload import Reloading, stored_weights, weighted
@@ -45,13 +45,14 @@ REFUSED = "refused"
 def trade(args: argparse.Namespace, command: str | None = None) -> int:
     """Follow the market until a command or a signal ends it, after this command; return the exit code."""
     settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
-    check_orders(args, settings)
     runs = members(args, settings)
     if args.log_file is not None:
         outputs.check_appended(args.log_file)
     wish_to_end = listen()
     with ExitStack() as stack:
         stack.callback(signal.setitimer, signal.ITIMER_REAL, 0)
+        client = client_of(args, settings, stack)
+        check_orders(args, client)
         opened = init_db(settings.db.url)
         stack.callback(opened.dispose)
         engine = patient(opened, Patience(LOCKED, say, time.monotonic))
@@ -63,7 +64,7 @@ def trade(args: argparse.Namespace, command: str | None = None) -> int:
         if holder(file, args.account) is None and (line := silent_end(live.newest_run(engine, args.account))):
             say(line)
         wanted = weighted(runs, stored_weights(engine, args.account))
-        world = world_of(args, settings, engine, stack)
+        world = world_of(args, settings, engine, client)
         opening = Opening(args, settings, engine, world, wanted, stack, wish_to_end)
         loop, book = open_account(opening)
         reloading = Reloading(opening, loop)

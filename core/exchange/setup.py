@@ -7,11 +7,13 @@ from typing import Any
 
 from core.errors import UnsupportedError
 from core.exchange.transport import Transport
-from core.exchange.urls import check_below, point_at
+from core.exchange.urls import Address, address_of, check_below, leaves, point_at
 
 
 def send_through(exchange: Any, transport: Transport) -> None:
     """Make a transport the only way out, and keep key and signature out of debug logs."""
+    # No proxy and no password file of the environment may touch a request.
+    exchange.session.trust_env = False
     exchange.session.mount("http://", transport)
     exchange.session.mount("https://", transport)
     exchange.logger = logging.Logger("ccxt.silent", logging.CRITICAL + 1)
@@ -24,6 +26,12 @@ def without_queries(record: logging.LogRecord) -> bool:
     if isinstance(record.args, tuple):
         record.args = tuple(arg.partition("?")[0] if isinstance(arg, str) else arg for arg in record.args)
     return True
+
+
+def addresses_of(exchange: Any) -> tuple[Address, ...]:
+    """Return the addresses that an exchange object calls now, each once, in ccxt's order."""
+    urls = (exchange.implode_hostname(url) for url in leaves(exchange.urls["api"]))
+    return tuple(dict.fromkeys(address for url in urls if (address := address_of(url))))
 
 
 def enter_sandbox(exchange: Any, objection: str, base: str | None) -> None:

@@ -1,7 +1,8 @@
-"""What every request to an exchange passes: host guard, rate limit, deadline, and a look at the answer.
+"""What every request to an exchange passes: a guard, rate limit, deadline, and a look at the answer.
 
 It sits below ccxt, in the session its unmodified classes send through, so that nothing they do can go
-around it: no other host, no redirect, no request too many, no answer that drips for ever.
+around it: no other host, no signature where none is permitted, no redirect, no proxy, no request too many,
+no answer that drips for ever.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
-from core.errors import ExchangeError, ExchangeUnreachableError, UnsupportedError
+from core.errors import ExchangeError, ExchangeUnreachableError
 from core.exchange.errors import Answer
+from core.exchange.permission import Guard
 from core.exchange.rate_limit import Costs, RateLimiter
+from core.exchange.signing import Request
 from core.utils import Clock
 
 CONNECT_SECONDS = 5.0
@@ -97,8 +100,7 @@ class Transport(HTTPAdapter):
 
     def __init__(
         self,
-        venue: str,
-        allowed: Callable[[str], bool],
+        guard: Guard,
         limiter: RateLimiter,
         costs: Callable[[str, str], Costs],
         now: Clock,
@@ -111,8 +113,8 @@ class Transport(HTTPAdapter):
         """Requests that may have reached the venue."""
         self.candle_source: str | None = None
         """What a local exchange says its candles are."""
-        self._venue = venue
-        self._allowed = allowed
+        self._guard = guard
+        self._venue = guard.permission.venue
         self._limiter = limiter
         self._costs = costs
         self._now = now
@@ -126,13 +128,16 @@ class Transport(HTTPAdapter):
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
         """Send one request once and return its complete answer.
 
-        Raises UnsupportedError for a host it may not go to, RateLimitedError when it would have to wait
-        too long, ExchangeUnreachableError for an answer that is not JSON, and what requests raises.
+        Raises UnsupportedError for a host it may not go to, NotPermittedError when it is signed and its
+        address is not in the permission, RateLimitedError when it would have to wait too long,
+        ExchangeUnreachableError for an answer that is not JSON, and what requests raises.
         """
         method, url = request.method or "GET", request.url or ""
         self.answer = Answer()
-        self._check_host(url)
+        self._guard.check(Request(method, url, request.headers or {}, request.body))
         self._limiter.acquire(self._costs(method, url), None if method == "GET" else ORDER_PATIENCE)
+        # What was checked is where it goes: neither ccxt's settings nor the environment put a proxy between.
+        kwargs["proxies"] = {}
         kwargs["timeout"] = (min(CONNECT_SECONDS, self._timeout), self._timeout)
         response = self._send_once(request, args, kwargs)
         self._note(response, "")
@@ -148,14 +153,6 @@ class Transport(HTTPAdapter):
             if _never_connected(error):
                 self.sent -= 1
             raise
-
-    def _check_host(self, url: str) -> None:
-        if not self._allowed(url):
-            host = url.partition("://")[2].partition("/")[0]
-            raise UnsupportedError(
-                f"{self._venue}: a request wanted to leave for {host} and was stopped: "
-                "only the exchange's own address is allowed"
-            )
 
     def _note(self, response: Response, text: str) -> None:
         response.encoding = "utf-8"

@@ -35,6 +35,8 @@ class Venue(NamedTuple):
     """Whether ccxt looks orders up by the id they were given and pages trades by theirs."""
     options: Mapping[str, Any] = MappingProxyType({})
     """ccxt options."""
+    public_posts: tuple[str, ...] = ()
+    """Ends of the paths to which public questions are posted, without a signature; elsewhere they are got."""
 
 
 _SPOT_ONLY: Mapping[str, Any] = MappingProxyType(
@@ -66,6 +68,29 @@ _VENUES: Mapping[str, Venue] = MappingProxyType(
         "kraken": Venue(
             keeps=720, other_grids={"1w": "its weeks start on Thursdays, here they do on Mondays: take 1d"}
         ),
+        "blockchaincom": Venue(no_sandbox="ccxt would switch to the test network of another exchange"),
+        "cex": Venue(
+            public_posts=(
+                *("/rest-public/get_server_time", "/rest-public/get_pairs_info", "/rest-public/get_candles"),
+                *("/rest-public/get_currencies_info", "/rest-public/get_processing_info"),
+                "/rest-public/get_ticker",
+            )
+        ),
+        "derive": Venue(
+            public_posts=(
+                *("/public/get_time", "/public/get_all_instruments", "/public/get_all_currencies"),
+                *("/public/get_ticker", "/public/get_tradingview_chart_data"),
+                "/public/get_index_chart_data",
+            )
+        ),
+        "grvt": Venue(
+            public_posts=tuple(
+                f"/full/v1/{name}" for name in ("all_instruments", "currency", "kline", "ticker")
+            )
+        ),
+        "hyperliquid": Venue(public_posts=("/info",)),
+        "nado": Venue(public_posts=("/query", "/v1")),
+        "zebpay": Venue(public_posts=("/v1/market/klines",)),
     }
 )
 

@@ -20,7 +20,7 @@ from core.live.paper_desk import PaperDesk
 from core.lots import Lot
 from db.init_db import init_db
 from scripts import cli, live_reload, run_live
-from scripts.live_account import Opening, open_account, world_of
+from scripts.live_account import Opening, client_of, open_account, world_of
 from scripts.live_reload import Reloading, code_of, stored_weights, weighted
 from scripts.replay_command import members, overrides
 from strategies.trend_ema import TrendEmaLive
@@ -96,7 +96,7 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running
         settings = cli.load_settings(overrides(args))
         engine = init_db(settings.db.url)
         opened.callback(engine.dispose)
-        world = world_of(args, settings, engine, opened)
+        world = world_of(args, settings, engine, client_of(args, settings, opened))
         world = world._replace(now=time.clock)
         wanted = members(args, settings)
         given = Opening(args, settings, engine, world, wanted, opened, threading.Event())

@@ -22,6 +22,7 @@ EXIT_CODES = {
     "ExchangeUnreachableError": 3,
     "RateLimitedError": 3,
     "AuthenticationError": 3,
+    "NotPermittedError": 2,
     "UnsupportedError": 2,
     "OrderRefusedError": 1,
     "InsufficientFundsError": 1,
