@@ -336,12 +336,13 @@ class ExchangeClient:
         exchange.throttle = self._throttle
         # What signs a request tells the time by the same clock as everything else here.
         exchange.milliseconds = self._clock.peek
-        real = addresses_of(exchange)
+        real = addresses_of(exchange, self._venue.domain)
         if sandbox:
             enter_sandbox(exchange, self._venue.no_sandbox, self._base)
         if self._base is not None:
             redirect(exchange, self._base)
-        return exchange, Called(self.name, addresses_of(exchange), real, sandbox)
+        now = addresses_of(exchange, self._venue.domain if self._base is None else None)
+        return exchange, Called(self.name, now, real, sandbox)
 
     def _is_allowed(self, url: str) -> bool:
         if self._base is not None:

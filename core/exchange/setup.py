@@ -7,7 +7,7 @@ from typing import Any
 
 from core.errors import UnsupportedError
 from core.exchange.transport import Transport
-from core.exchange.urls import Address, address_of, check_below, leaves, point_at
+from core.exchange.urls import Address, address_of, check_below, is_host_of, leaves, point_at
 
 
 def send_through(exchange: Any, transport: Transport) -> None:
@@ -28,10 +28,14 @@ def without_queries(record: logging.LogRecord) -> bool:
     return True
 
 
-def addresses_of(exchange: Any) -> tuple[Address, ...]:
-    """Return the addresses that an exchange object calls now, each once, in ccxt's order."""
+def addresses_of(exchange: Any, domain: str | None) -> tuple[Address, ...]:
+    """Return the addresses that an exchange object calls now, each once, in ccxt's order.
+
+    With a domain only those in it: the others are never called.
+    """
     urls = (exchange.implode_hostname(url) for url in leaves(exchange.urls["api"]))
-    return tuple(dict.fromkeys(address for url in urls if (address := address_of(url))))
+    kept = (url for url in urls if domain is None or is_host_of(url, domain))
+    return tuple(dict.fromkeys(address for url in kept if (address := address_of(url))))
 
 
 def enter_sandbox(exchange: Any, objection: str, base: str | None) -> None:

@@ -292,10 +292,10 @@ def test_the_base_url_may_come_from_the_environment(sim: RunningSim, monkeypatch
 def test_the_keys_may_come_from_the_environment_and_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXCHANGE_API_KEY", KEY)
     monkeypatch.setenv("EXCHANGE_API_SECRET", SECRET)
-    with ExchangeClient() as client:
+    with ExchangeClient(base_url="http://127.0.0.1:9") as client:
         assert (client._exchange.apiKey, client._exchange.secret) == (KEY, SECRET)
         assert KEY not in repr(client)
-    with ExchangeClient(api_key="", api_secret="") as client:
+    with ExchangeClient(api_key="", api_secret="", base_url="http://127.0.0.1:9") as client:
         assert not client._exchange.apiKey
 
 
