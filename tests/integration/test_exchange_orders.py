@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +20,7 @@ from core.errors import (
     RateLimitedError,
     UnsupportedError,
 )
+from core.exchange.urls import Address
 from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET
 from core.exchange_sim.faults import Fault
 from core.exchange_sim.server import RunningSim, SimConfig, serve
@@ -274,6 +276,10 @@ def test_without_a_connection_nothing_was_sent_and_that_is_said(exchange: TinyEx
         one.client.exchange_now()
         one.client._exchange.urls["api"]["private"] = "http://127.0.0.1:1/api/v3"
         one.client._base = "http://127.0.0.1:1"
+        nobody = frozenset([Address("http", "127.0.0.1", 1)])
+        one.client._transport._guard = replace(
+            one.client._transport._guard, permission=replace(one.client.permission, addresses=nobody)
+        )
         with pytest.raises(ExchangeUnreachableError, match="nothing was sent"):
             buy(one)
     assert exchange.asked("POST", ORDER) == []
