@@ -197,6 +197,7 @@ def test_no_combination_of_settings_flags_and_environment_signs_for_real_money(
     assert sum(outcome.values()) == len(list(wishes())) == 4 * 2 * 15 * 5 * 2
     assert outcome.keys() == {
         "settings refused",
+        "SettingsError 2, 1 line",
         "UsageError 2, 1 line",
         "UnsupportedError 2, 1 line",
         "paper",
