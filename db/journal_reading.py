@@ -63,6 +63,19 @@ class JournalReading:
         """Return everything that was ever wanted, or what was wanted under one key."""
         return self._rows(IntentRow) if key is None else self._rows(IntentRow, "AND key = ?", key)
 
+    def intent(self, key: str) -> IntentRow:
+        """Return what was wanted under a key. Raises DatabaseError when it is gone."""
+        for row in self.intents(key):
+            return row
+        raise self.lost(f"the intent {key}")
+
+    def lost(self, what: object) -> DatabaseError:
+        """Return the error about a row that others refer to and that is gone."""
+        return DatabaseError(
+            f"database {self.name} is damaged: {what} is gone; restore a backup with "
+            "scripts/backup_database.py --restore FILE"
+        )
+
     def orders(self, *, key: str | None = None, settled: bool = True) -> list[OrderRow]:
         """Return all orders, those of one intent, or those that can still change."""
         where, given = ("", ()) if key is None else ("AND intent_key = ?", (key,))

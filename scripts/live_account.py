@@ -199,7 +199,7 @@ def _path(given: Opening, gateway: Gateway, policy: Policy) -> OrderPath:
     path = given.opened.enter_context(opening)
     path.journal.patience = patience_of(given.engine.get_execution_options())
     entries, head = path.journal.head()
-    say(f"every entry, order, fill and posting was checked: {entries:,} entries, head {head}")
+    say(f"all entries, orders, fills and postings were checked: {entries:,} entries, head {head}")
     return path
 
 

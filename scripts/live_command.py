@@ -72,6 +72,8 @@ def trade(args: argparse.Namespace, command: str | None = None) -> int:
         command_id = None if command is None else store(engine, args, command)
         ending.record = lambda why: live.end_run(engine, book.run_id, why, now_ms())
         ending.why = follow(loop, world, ending, show_now, once=args.once)
+        desk = loop.desk.status()
+        say(f"the journal ends at entry {desk['journal']:,}, head {desk['head']}")
         book.beat(loop.status(loop.looked_at), now_ms())
         show(loop.status(loop.looked_at))
         outcome = None if command_id is None else live.outcome_of(engine, command_id)

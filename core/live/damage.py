@@ -14,18 +14,23 @@ from core.live.books import changed_rows
 from core.live.lock import Mark
 from db.journal import Journal, read_journal
 
-NEXT = "nothing is traded: restore a backup with scripts/backup_database.py --restore FILE"
+NEXT = (
+    "nothing is traded: restore a backup with scripts/backup_database.py --restore FILE, or begin anew with "
+    "another --db-url"
+)
 
 
-def damage_of(db_url: str, account: str, mark: Mark | None = None) -> list[str]:
+def damage_of(db_url: str, account: str, mark: Mark | None = None, newest: int | None = None) -> list[str]:
     """Return what is wrong with an account's rows, a line each with the row's name; none when all are sound.
 
-    Somebody else may write at the same time, if `mark` was read before. Raises DatabaseError when the file
-    cannot be read at all.
+    `newest`: of a journal of more entries only so many, and no rows, are compared. Somebody else may write
+    at the same time, if `mark` was read before. Raises DatabaseError when the file cannot be read at all.
     """
     with closing(read_journal(db_url, account)) as journal, journal.frozen():
         lacks = filter(None, (behind(journal, mark), *_untold(journal)))
-        found = (*journal.broken_pages(), *changed_rows(journal), *journal.broken_state(), *lacks)
+        is_short = newest is None or journal.length() <= newest
+        rows = changed_rows(journal) if is_short else journal.verify_chain(newest)
+        found = (*journal.broken_pages(), *rows, *journal.broken_state(), *lacks)
     # What was damaged can hold anything, line ends too.
     return list(dict.fromkeys("".join(filter(str.isprintable, " ".join(line.split()))) for line in found))
 

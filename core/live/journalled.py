@@ -255,8 +255,7 @@ class Journalled(ABC):
         known = self.waiting.get(order.intent_key)
         if known is not None:
             return known.intent
-        [row] = self.path.journal.intents(order.intent_key)
-        return intent_of(row)
+        return intent_of(self.path.journal.intent(order.intent_key))
 
     def _ended(self) -> list[Refused]:
         """Return the orders of which nothing more can come."""

@@ -94,7 +94,7 @@ class Mirror:
     def intent(self, key: str) -> IntentRow:
         """Return what an order is for."""
         if key not in self._intents:
-            [self._intents[key]] = self._journal.intents(key)
+            self._intents[key] = self._journal.intent(key)
         return self._intents[key]
 
     def held(self, strategy: str, symbol: str) -> Decimal:
@@ -129,6 +129,12 @@ class Mirror:
         return self.cursors.get(HALT) or self.cursors.get(HOLD + symbol) or ""
 
     def _load_books(self) -> None:
+        try:
+            self._load_rows()
+        except KeyError as error:
+            raise self._journal.lost(f"what {error} names") from None
+
+    def _load_rows(self) -> None:
         strategies = {intent.key: intent.strategy for intent in self._journal.intents()}
         owners = {order.client_order_id: strategies[order.intent_key] for order in self._journal.orders()}
         lines: defaultdict[str, list[Posting]] = defaultdict(list)

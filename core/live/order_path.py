@@ -161,8 +161,12 @@ class OrderPath(Reconciling):
         intents = {intent.key: intent for intent in self.journal.intents()}
         keys = {order.client_order_id: order.intent_key for order in self.journal.orders()}
         for fill in self.journal.fills():
-            known = fill.client_order_id is not None
-            yield fill, intents[keys[fill.client_order_id or ""]] if known else None
+            if fill.client_order_id is None:
+                yield fill, None
+            elif (key := keys.get(fill.client_order_id, "")) in intents:
+                yield fill, intents[key]
+            else:
+                raise self.journal.lost(f"what fill {fill.id} was for")
 
     def taken(self) -> list[Taken]:
         """Return what others ever took of positions, in order."""

@@ -16,8 +16,10 @@ from core.errors import DatabaseError
 from core.live.books import check_books
 from core.live.damage import damage_of, examine
 from core.live.lock import AccountLock, lock_file, mark_of, marked_accounts
+from core.live.mirror import Mirror
 from db.journal import Journal, open_journal, read_journal
-from scripts import db_status, run_live
+from scripts import db_status, live_status, run_live
+from tests.desk_help import Account
 from tests.stored import run_sql, url_of
 from tests.tiers import statistics, tries
 from tests.traded import trade
@@ -284,3 +286,39 @@ def test_a_second_name_of_a_database_is_no_second_database(database: Path, tmp_p
     link.hardlink_to(database)
     with pytest.raises(DatabaseError, match=r"has another name on this disk \(a hard link\)"):
         open_journal(url_of(link), PAPER)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("DELETE FROM orders", "is damaged: what '.*' names is gone"),
+        ("DELETE FROM order_intents", "is damaged: what '.*' names is gone"),
+    ],
+)
+def test_a_row_that_goes_while_the_account_is_traded_ends_it_with_one_line(
+    database: Path, change: str, said: str
+) -> None:
+    run_sql(database, change)
+    with closing(open_journal(url_of(database), PAPER)) as journal, pytest.raises(DatabaseError, match=said):
+        Mirror(journal)
+
+
+def test_what_an_order_or_a_fill_is_of_is_named_when_it_is_gone(database: Path) -> None:
+    run_sql(database, "DELETE FROM order_intents")
+    with closing(open_journal(url_of(database), PAPER)) as journal:
+        account = Account(journal)
+        with pytest.raises(DatabaseError, match=r"what fill .* was for is gone"):
+            list(account.desk.path.history())
+        with pytest.raises(DatabaseError, match="the intent a-key is gone; restore a backup"):
+            journal.intent("a-key")
+
+
+def test_of_a_long_journal_the_status_reads_the_newest_entries(
+    database: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_status, "CHECKED", 3)
+    run_sql(database, "UPDATE orders SET amount = '77'")
+    assert run_live.main(["--status", "--db-url", url_of(database)]) == 0
+    assert "the newest 3 entries (db_status.py --check reads all) were checked" in capsys.readouterr().out
+    run_sql(database, "UPDATE journal SET ts = 5 WHERE seq = (SELECT max(seq) FROM journal)")
+    assert run_live.main(["--status", "--db-url", url_of(database)]) == 1
