@@ -274,6 +274,7 @@ def write_output(path: str, text: str) -> None:
         sys.stdout.write(text)
         return
     target = Path(path)
+    outputs.check_room(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists() and outputs.is_stream(target.stat().st_mode):

@@ -56,6 +56,8 @@ from strategies.pairing import Growing, bind
 from strategies.registry import load_strategy
 from strategies.rule_check import checked_columns
 
+EXCHANGE = "exchange"
+"""Under this name the state of an account says whose candles it trades on."""
 AGREE = 60.0
 """Seconds in which books and exchange should agree when one look was asked for."""
 TIMEOUT = 5.0
@@ -110,6 +112,7 @@ class Opening(NamedTuple):
 def open_account(given: Opening) -> tuple[Loop, RunBook]:
     """Return the loop of an account as it was left, or of a new one, and its records."""
     args, world = given.args, given.world
+    check_exchange(given)
     risk = risk_of(given.settings, given.settings.backtest.costs)
     desk, cash = (_at_exchange if args.orders == "exchange" else _on_paper)(given, risk)
     stored = live.read_state(given.engine, args.account).get("session")
@@ -134,6 +137,7 @@ def open_account(given: Opening) -> tuple[Loop, RunBook]:
     for line in limits_of(session):
         say(line)
     book = _begin_run(given, session, desk)
+    live.keep_state(given.engine, args.account, EXCHANGE, world.label, now_ms())
     feed = Feed(world.read, since, since)
     for member in given.wanted:
         series = Series(world.label, member.symbol, member.timeframe)
@@ -141,6 +145,20 @@ def open_account(given: Opening) -> tuple[Loop, RunBook]:
             feed.wait_for(series, series._replace(symbol=partner(member.symbol)))
     price = None if world.client is None else world.price
     return Loop(world.label, session, feed, book, say, desk, price), book
+
+
+def check_exchange(given: Opening) -> None:
+    """Raise UsageError for an account that began on the candles of another exchange.
+
+    Its positions were entered at that one's prices, which another's candles do not continue.
+    """
+    account, label = given.args.account, given.world.label
+    before = live.read_state(given.engine, account).get(EXCHANGE, label)
+    if before != label:
+        raise UsageError(
+            f"account {account} trades on {before}, not on {label}: name another --account, or begin this "
+            f"one anew (scripts/archive_account.py --account {account})"
+        )
 
 
 def _on_paper(given: Opening, risk: RiskManager) -> tuple[PaperDesk, Decimal]:
