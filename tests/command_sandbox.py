@@ -39,6 +39,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 UNFINISHED = re.compile(r"\.part$|(^|/)\.new-")
 BOOKKEEPING = re.compile(r"-(wal|shm)$|\.lock$|(^|/)(cache|logs|__pycache__)(/|$)")
 """What may appear beside a database that was only looked at; a loop's log says why the loop ended."""
+LOG = "--log-file="
+ENDED = "ended: "
 ERROR = re.compile(r"^([\w. -]+: )?error: ", re.MULTILINE)
 
 
@@ -162,24 +164,34 @@ class Sandbox:
         urls = all(PASSWORD not in text or text.startswith(URLS) for text in call.argv)
         if SECRET in shown or (urls and PASSWORD in shown):
             yield "showed a secret"
-        yield from self._left_behind(code, is_forced="--force" in call.argv)
+        yield from self._left_behind(code, call)
         yield from self._foreign(call)
 
-    def _left_behind(self, code: object, *, is_forced: bool) -> Iterator[str]:
+    def _left_behind(self, code: object, call: Call) -> Iterator[str]:
         after = self._listing()
         if half := [name for name in after if UNFINISHED.search(name)]:
             yield f"left half-written {half}"
         new, gone = after.keys() - self._before.keys(), self._before.keys() - after.keys()
         if gone:
             yield f"deleted {sorted(gone)}"
-        if code == 2 and new:
-            yield f"wrote {sorted(new)} though its usage was wrong"
+        if code == 2 and (wrong := sorted(new - self._log_of(call))):
+            yield f"wrote {wrong} though its usage was wrong"
         changed = [name for name in after.keys() & self._before.keys() if after[name] != self._before[name]]
         kept = [name for name in changed if not name.startswith("main.db")]
-        if kept and not (code == 0 and is_forced):
+        if kept and not (code == 0 and "--force" in call.argv):
             yield f"changed {kept}"
         if code == 2 and rows_of(self.folder / "main.db") != self._rows:
             yield "changed the database though its usage was wrong"
+
+    def _log_of(self, call: Call) -> set[str]:
+        """Return the log that was asked for, and its folders, when it says why the loop ended."""
+        given = [text.removeprefix(LOG) for text in call.argv if text.startswith(LOG)]
+        if not given or not (path := self.folder / given[-1]).is_file():
+            return set()
+        if not path.is_relative_to(self.folder) or ENDED not in path.read_text("utf-8"):
+            return set()
+        name = path.relative_to(self.folder)
+        return {str(one) for one in (name, *name.parents)}
 
     def _foreign(self, call: Call) -> Iterator[str]:
         named = " ".join(call.argv)

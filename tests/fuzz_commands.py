@@ -61,7 +61,7 @@ BASES: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("--verify", "--strategy", "SMA_CROSS", *STORED),
     ),
     "scripts.run_live": (
-        ("--strategy", "SMA_CROSS", *STORED, "--once"),
+        ("--strategy", "SMA_CROSS", *STORED, "--once", "--account", "new"),
         ("--replay", "--strategy", "SMA_CROSS", "--symbol", "BTC/USDT", "--timeframe", "4h"),
         ("--status",),
         (
