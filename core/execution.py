@@ -23,7 +23,7 @@ from core.orders import Approved, Intent, News, Protection, Purpose, RefusalReas
 from core.paper_gateway import PaperGateway
 from core.portfolio import MANUAL, Portfolio
 from core.risk_manager import RiskManager
-from core.signal_meaning import ACTIONS, check_action, decision_of, sizing_of
+from core.signal_meaning import ACTIONS, check_action, contradicts, decision_of, sizing_of
 from core.sizing import Sizing, at_close
 from core.utils import timeframe_ms
 
@@ -113,6 +113,8 @@ class Executor:
 
         What a signal means is in core.signal_meaning; one that asks for what is so already orders nothing. A
         CLOSE by a strategy that holds nothing there closes what `Portfolio.open_long` or `open_short` opened.
+        The newest signal of a candle counts: a CLOSE takes back an entry that waits for the next open, and an
+        OPEN what waits against it; what was taken back is returned as refused.
         A strategy that is not in `plans` risks the risk manager's default, or what the signal's extra says by
         the names of core.sizing.Sizing. `latest_candle` has `time` (ms UTC, or a time with a zone) and
         `close`. Raises UsageError for a wrong action, an entry that nothing sizes, a strategy that is not in
@@ -128,13 +130,18 @@ class Executor:
         opened, closed, close = self._candles.close(symbol, latest_candle, is_waiting=is_waiting)
         self.portfolio.mark(symbol, close)
         self._take_over(symbol)
-        holder = self._holder(strategy_name, symbol, signal.action)
+        taken_back = self._take_back(strategy_name, signal)
+        if taken_back and signal.action.startswith("CLOSE"):
+            holder = strategy_name
+        else:
+            holder = self._holder(strategy_name, symbol, signal.action)
         if holder == MANUAL:
             self.plans[MANUAL] = Plan(plan.timeframe)
         held, extra = self.position(holder, symbol), signal.extra or {}
         measured = float(extra.get("volatility", 1.0)), float(extra.get("fit", 1.0))
         want = decision_of([signal], held, close)
-        return self.execute(holder, symbol, want, held, Moment(opened, close, closed, *measured))
+        done = self.execute(holder, symbol, want, held, Moment(opened, close, closed, *measured))
+        return [*taken_back, *done]
 
     def on_candle(self, symbol: str, candle: Mapping[str, Any]) -> Booked:
         """Take one closed candle (time, open … volume): fill what waits for its open, watch stops and takes.
@@ -199,6 +206,30 @@ class Executor:
         is_ladder = self._unplanned.setdefault(strategy, False)
         self.plans[strategy] = Plan(self._candles.timeframe(symbol), sizing, is_ladder)
         return self.plans[strategy]
+
+    def _take_back(self, strategy: str, signal: StrategySignal) -> list[Outcome]:
+        """Withdraw what waits for the next open and this newer signal no longer wants; return it as refused.
+
+        Raises UsageError where it is on its way already, or only a part of what waits is to be closed.
+        """
+        symbol, waiting = signal.symbol, list(self.portfolio.pending.values())
+        mine = [
+            one.intent for one in waiting if (one.intent.strategy, one.intent.symbol) == (strategy, symbol)
+        ]
+        old = [intent for intent in mine if contradicts(signal, intent)]
+        if not old:
+            return []
+        if not isinstance(self.gateway, PaperGateway):
+            raise UsageError(
+                f"{signal.action} of {symbol}: an order of {strategy} is on its way there: wait for what "
+                "comes of it, and say it at the next candle"
+            )
+        keys = {intent.key for intent in old}
+        self.gateway.withdraw((strategy, symbol), keys, self.portfolio.lots(strategy, symbol))
+        for key in keys:
+            self.portfolio.release(key)
+        why = f"taken back by {signal.action} before the open that it waited for"
+        return [Refused(intent, RefusalReason.WITHDRAWN, why) for intent in old]
 
     def _holder(self, strategy: str, symbol: str, action: str) -> str:
         """Return whose position a signal is about: what was opened by hand, if that alone can be closed."""

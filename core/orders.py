@@ -58,6 +58,8 @@ class RefusalReason(StrEnum):
     """The candles or prices are too old to enter on."""
     EXPIRED = "expired"
     """The decision is older than its validity."""
+    WITHDRAWN = "withdrawn"
+    """A newer signal of the same candle takes back what waits for the next open."""
     QUARANTINED = "quarantined"
     """The strategy failed and is not trusted to enter."""
     EXCHANGE = "exchange"

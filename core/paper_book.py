@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -124,6 +124,21 @@ def forgotten(book: Book) -> list[Refused]:
     book.rows[0, fills.ASKED] = book.rows[0, fills.EXITS] = 0
     book.held_rows()[:, fills.EXIT] = 0.0
     return [Refused(intent, RefusalReason.EXPIRED, "no bar came after it") for intent in orders]
+
+
+def take_back(book: Book, keys: Collection[str], shares: Mapping[str, float]) -> None:
+    """Drop the orders with these keys, the others wait on; `shares` of the lots held, by id."""
+    asked, exits = list(book.asked), [intent for intent, _ in book.exits.values()]
+    forgotten(book)
+    for row in book.held_rows():
+        # An exit of a part lessens it, and is asked for again below where it stays.
+        row[fills.SHARE] = shares[book.lots[lot_key(row.tolist())].id]
+    for approved in asked:
+        if approved.intent.key not in keys:
+            ask_entry(book, approved)
+    for intent in exits:
+        if intent.key not in keys:
+            ask_exit(book, intent)
 
 
 def limited(book: Book, most: Decimal | None) -> Iterator[Refused]:

@@ -8,7 +8,7 @@ and no more than a share of a bar's volume. Nothing here is random, and a fill's
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -19,7 +19,18 @@ from core.fills import OneBar
 from core.lots import LOT_LEG, Lot, book_of, lot_id
 from core.money import decimal_of, float_of, is_on_step, minus, times, to_step
 from core.orders import Approved, Executed, Fill, Intent, Protection, Purpose, RefusalReason, Refused
-from core.paper_book import Book, HeldLot, LotKey, ask_entry, ask_exit, forgotten, limited, lot_key, rung_of
+from core.paper_book import (
+    Book,
+    HeldLot,
+    LotKey,
+    ask_entry,
+    ask_exit,
+    forgotten,
+    limited,
+    lot_key,
+    rung_of,
+    take_back,
+)
 from core.risk.limits import ANY_MARKET, Market
 from core.symbols import pair_of
 from core.utils import on_grid, timeframe_ms
@@ -114,6 +125,11 @@ class PaperGateway:
             return refused
         book = self._book(intent.strategy, intent.symbol, intent.timeframe)
         return ask_entry(book, approved) if intent.purpose is Purpose.ENTRY else ask_exit(book, intent)
+
+    def withdraw(self, held: tuple[str, str], keys: Collection[str], lots: Sequence[Lot]) -> None:
+        """Forget orders that wait for a bar, by key; `lots` are what the strategy holds of the symbol."""
+        if book := self._books.get(held):
+            take_back(book, keys, {lot.id: lot.share for lot in lots})
 
     def protect(self, move: Protection) -> None:
         """Move the stops and takes of the lots that a strategy holds of a symbol."""

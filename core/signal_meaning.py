@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.domain import NAN, Decision, PositionView, Reason, hold
 from core.errors import UsageError, unknown_name
+from core.orders import Intent, Purpose
 from core.sizing import Sizing
 
 if TYPE_CHECKING:
@@ -52,6 +53,31 @@ def check_action(signal: StrategySignal) -> None:
     """Raise UsageError unless a signal's action is one of the specification's."""
     if signal.action not in ACTIONS:
         raise UsageError(unknown_name("action", str(signal.action), ACTIONS))
+
+
+def contradicts(signal: StrategySignal, waiting: Intent) -> bool:
+    """Tell whether an order that waits for the next open is against what this newer signal wants.
+
+    A CLOSE is against entries of its side, an OPEN against entries of the other side and a rule's exits of
+    its own; on a ladder, of the rungs they speak of. Raises UsageError for a CLOSE of a part while an entry
+    waits: there is nothing yet to divide.
+    """
+    extra, side, closes = signal.extra or {}, ACTIONS[signal.action], signal.action.startswith("CLOSE")
+    is_entry, buys = waiting.purpose is Purpose.ENTRY, 1 if waiting.side == "buy" else -1
+    is_of_side = is_entry and buys == side if closes else side == -buys
+    if not is_of_side or waiting.purpose not in (Purpose.ENTRY, Purpose.EXIT):
+        return False
+    if "levels" in extra or extra.get("level") is not None:
+        levels = extra.get("levels") or {extra["level"]: not closes}
+        rung = waiting.leg.rpartition("-")[2]
+        named = any(str(int(level)) == rung and bool(wanted) != closes for level, wanted in levels.items())
+        return named or (is_entry and not closes)
+    if closes and (float(extra.get("portion", 1.0)) < 1 or float(extra.get("target", 0.0)) * side > 0):
+        raise UsageError(
+            f"{signal.action} of {signal.symbol}: an entry waits for the next open, of which no part can be "
+            "closed: close it whole, or a part at the next candle"
+        )
+    return True
 
 
 def sizing_of(extra: Mapping[str, Any] | None, sizing: Sizing) -> Sizing:

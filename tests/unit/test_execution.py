@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from core.domain import FLAT, Costs, Decision, PositionView, Reason, enter, flat, hold
+from core.domain import FLAT, Bar, Costs, Decision, PositionView, Reason, enter, flat, hold
 from core.errors import UsageError
 from core.execution import Executor, Moment, Plan, changes
 from core.multi_backtester import runner
-from core.orders import Approved, Executed, Protection, Purpose, RefusalReason, Refused, Taken
+from core.orders import Approved, Executed, News, Protection, Purpose, RefusalReason, Refused, Taken
 from core.paper_gateway import PaperGateway
 from core.portfolio import Portfolio
 from core.risk.limits import Limits, Market
@@ -242,3 +243,105 @@ def test_a_partly_filled_exit_can_be_asked_for_again() -> None:
     (again,) = order(made, flat(), moment=Moment(START + 2 * HOUR, 100.0, START + 3 * HOUR))
     assert again.intent.amount == 90
     assert made.portfolio.view("A", SYMBOL).target == 1.0
+
+
+def candle(number: int, price: float = 100.0) -> dict[str, Any]:
+    """A quiet candle, as a person's own loop shows it."""
+    prices = {"open": price, "high": price + 1, "low": price - 1, "close": price}
+    return {"time": START + number * HOUR, **prices, "volume": 1.0}
+
+
+def told(made: Executor, number: int, *signals: tuple[str, dict[str, Any]], strategy: str = "A") -> list[Any]:
+    """Show one candle and give its signals, in this order; return what the last one led to."""
+    made.on_candle(SYMBOL, candle(number))
+    outcomes: list[Any] = []
+    for action, extra in signals:
+        signal = StrategySignal(SYMBOL, action, 1.0, extra)
+        outcomes = made.execute_signal(SYMBOL, signal, candle(number), strategy)
+    return outcomes
+
+
+OPEN_LONG = "OPEN_LONG", {"stop": 90.0}
+OPEN_SHORT = "OPEN_SHORT", {"stop": 110.0}
+CLOSE_LONG: tuple[str, dict[str, Any]] = "CLOSE_LONG", {}
+CLOSE_SHORT: tuple[str, dict[str, Any]] = "CLOSE_SHORT", {}
+
+
+def test_a_close_takes_back_the_entry_that_waits_for_the_next_open() -> None:
+    for opening, closing in ((OPEN_LONG, CLOSE_LONG), (OPEN_SHORT, CLOSE_SHORT)):
+        made = executor()
+        (refused,) = told(made, 0, opening, closing)
+        assert (refused.reason, refused.intent.purpose) == (RefusalReason.WITHDRAWN, Purpose.ENTRY)
+        assert made.portfolio.reserved == 0
+        assert made.on_candle(SYMBOL, candle(1)).fills == ()
+        assert (made.portfolio.amount(SYMBOL), made.portfolio.cash) == (D(0), D(10_000))
+
+
+def test_a_close_of_the_other_side_and_a_hold_leave_a_waiting_entry_alone() -> None:
+    made = executor()
+    assert told(made, 0, OPEN_LONG, CLOSE_SHORT, ("HOLD", {})) == []
+    made.on_candle(SYMBOL, candle(1))
+    assert made.portfolio.amount(SYMBOL) == 10
+
+
+def test_the_newest_signal_of_a_candle_counts() -> None:
+    made = executor()
+    taken_back, approved = told(made, 0, OPEN_LONG, OPEN_SHORT)
+    assert (taken_back.reason, taken_back.intent.side) == (RefusalReason.WITHDRAWN, "buy")
+    assert (approved.intent.side, approved.intent.amount) == ("sell", 10)
+    assert told(made, 1) == []
+    assert made.portfolio.amount(SYMBOL) == -10
+    told(made, 1, CLOSE_SHORT, OPEN_LONG, OPEN_LONG, CLOSE_LONG, OPEN_SHORT)
+    made.on_candle(SYMBOL, candle(2))
+    assert made.portfolio.amount(SYMBOL) == -10
+
+
+def test_an_exit_of_a_part_that_is_taken_back_leaves_the_whole() -> None:
+    made = executor()
+    told(made, 0, OPEN_LONG)
+    (asked,) = told(made, 1, ("CLOSE_LONG", {"portion": 0.3}))
+    assert asked.intent.amount == 3
+    (taken_back,) = told(made, 1, OPEN_LONG)
+    assert taken_back.reason is RefusalReason.WITHDRAWN
+    made.on_candle(SYMBOL, candle(2))
+    assert made.position("A", SYMBOL).target == 1.0
+    assert made.portfolio.amount(SYMBOL) == 10
+
+
+def test_a_close_takes_back_its_own_rung_alone() -> None:
+    made = executor()
+    rungs = [("OPEN_LONG", {"level": level, "target": level / 4, "add": 0.25}) for level in (1, 2)]
+    (taken_back,) = told(made, 0, *rungs, ("CLOSE_LONG", {"level": 1}), strategy="LADDER")
+    assert taken_back.intent.leg == "rung-1"
+    made.on_candle(SYMBOL, candle(1))
+    assert made.position("LADDER", SYMBOL).rungs == 0b100
+    # The exit of one rung and the entry of another are no contradiction.
+    told(
+        made, 1, ("CLOSE_LONG", {"level": 2}), ("OPEN_LONG", {"level": 3, "target": 0.25}), strategy="LADDER"
+    )
+    made.on_candle(SYMBOL, candle(2))
+    assert made.position("LADDER", SYMBOL).rungs == 0b1000
+
+
+def test_a_part_of_what_only_waits_cannot_be_closed() -> None:
+    with pytest.raises(UsageError, match="no part can be closed: close it whole"):
+        told(executor(), 0, OPEN_LONG, ("CLOSE_LONG", {"portion": 0.5}))
+
+
+def test_an_order_on_its_way_to_another_gateway_is_not_taken_back() -> None:
+    made = executor(gateway=Elsewhere())
+    with pytest.raises(UsageError, match="an order of A is on its way there"):
+        told(made, 0, OPEN_LONG, CLOSE_LONG)
+
+
+class Elsewhere:
+    """A gateway that takes orders and says nothing of them."""
+
+    def submit(self, approved: Approved) -> Refused | None:
+        return None
+
+    def protect(self, move: Protection) -> None:
+        return None
+
+    def on_bars(self, bars: Iterable[Bar]) -> Sequence[News]:
+        return ()
