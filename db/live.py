@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
 from core.domain import Series
 from core.errors import DatabaseError, UsageError, unknown_name
 from db.base import writing
+from db.command_names import COMMANDS
 from db.live_models import (
     LiveCommand,
     LiveDecision,
@@ -21,9 +22,6 @@ from db.live_models import (
     LiveTrade,
 )
 from db.state_rows import StateRow, changed, checksum_of
-
-CommandName = Literal["stop", "flatten", "pause", "resume", "reset-breaker", "reload", "set-weight"]
-COMMANDS: tuple[str, ...] = get_args(CommandName)
 
 
 class DecisionRow(NamedTuple):

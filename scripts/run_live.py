@@ -7,6 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from db import command_names
 from scripts import cli
 
 EXAMPLES = """\
@@ -23,17 +24,8 @@ EXAMPLES = """\
   run_live.py --accept-restore                         after backup_database.py --restore
 """
 OF_A_LOOP = ("status", "json", "account", "db_url")
-COMMANDS = (
-    "stop",
-    "flatten",
-    "pause",
-    "resume",
-    "reset_breaker",
-    "reload",
-    "set_weight",
-    "accept",
-    "release",
-)
+COMMANDS = tuple(name.replace("-", "_") for name in command_names.COMMANDS)
+"""As argparse calls them."""
 
 
 def main(argv: list[str] | None = None) -> int:

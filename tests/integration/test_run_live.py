@@ -30,6 +30,7 @@ from core.live.run_book import COMMAND_LIFE, RunBook
 from core.risk_manager import RiskManager
 from core.session import Step
 from db import live
+from db.command_names import COMMANDS
 from db.init_db import init_db
 from scripts import cli, live_account, live_command, live_status, run_live
 from scripts.replay_command import paced
@@ -205,6 +206,22 @@ def test_one_look_can_carry_out_a_command_first(
     assert "  entries are paused: paused by command: run_live.py --resume" in lines
     (newest,) = [line for line in lines if line.startswith("  newest command: reset-breaker drawdown, ")]
     assert newest.endswith("refused: breaker 'drawdown' is not tripped; tripped are: none")
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "stop"])
+def test_every_command_that_can_be_typed_is_stored_and_carried_out(
+    sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    given = {
+        "reset-breaker": ["drawdown"],
+        "set-weight": ["x=1"],
+        "accept": ["BTC/USDT"],
+        "release": ["halt"],
+    }
+    once(url, f"--{name}", *given.get(name, []))
+    said = capsys.readouterr().err
+    assert f" {' '.join((name, *given.get(name, [])))}" in said
+    assert "knows no command" not in said
 
 
 def test_a_loop_that_does_not_answer_carries_a_command_out_soon_or_never(
