@@ -30,6 +30,7 @@ from core.exchange_sim.signed import Signed
 from core.exchange_sim.state import StateFile
 from core.exchange_sim.synthetic import SyntheticSource
 from core.exchange_sim.trading import Trading
+from core.exchange_sim.transfers import CREDITED, PENDING
 from core.exchange_sim.venue import Answer, Request, Venue
 from core.utils import Clock, now_ms
 
@@ -91,6 +92,7 @@ class RunningSim:
     seed: int
     pause: Pause
     trading: Trading
+    account: Signed
     state: StateFile | None = None
     skew_ms: int = 0
     """Added to the clock."""
@@ -117,6 +119,23 @@ class RunningSim:
             self._deliver()
             self.trading.play(self.now())
             return self.trading.matching
+
+    def deposit(self, coin: str, amount: str, *, pending: bool = False) -> int:
+        """Let coins come from outside, credited at once unless pending, and return the deposit's number."""
+        status = str(PENDING if pending else CREDITED)
+        with self.lock:
+            made = self.account.by_hand("deposit", self.now(), coin=coin, amount=amount, status=status)
+        return int(made["id"])
+
+    def credit(self, deposit: int) -> None:
+        """Credit a deposit that was pending."""
+        with self.lock:
+            self.account.by_hand("credit", self.now(), id=str(deposit))
+
+    def fail_withdrawal(self, withdrawal: int) -> None:
+        """Let a withdrawal (the first is 1) fail while it is processed: it comes back."""
+        with self.lock:
+            self.account.by_hand("fail", self.now(), id=str(withdrawal))
 
     def log(self, request: Request) -> None:
         """Remember a request; of very many only the newest."""
@@ -201,7 +220,10 @@ def _sim(config: SimConfig, url: str) -> RunningSim:
         "": BinanceUS(feed, markets, limits, account, OrderLimit(config.order_limit)),
     }
     plan = plan_of(config.faults, config.trading_faults)
-    return RunningSim(url, source.kind, venues, config.clock, plan, config.seed, config.pause, trading, state)
+    return RunningSim(
+        *(url, source.kind, venues, config.clock, plan, config.seed, config.pause),
+        *(trading, account, state),
+    )
 
 
 def _listen(port: int) -> socket.socket:

@@ -1,9 +1,9 @@
-"""Binance.US REST below a key: account, orders, pairs of orders, trades."""
+"""Binance.US REST below a key: account, orders, pairs of orders, trades, deposits and withdrawals."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from core.exchange_sim import binanceus_params as given
 from core.exchange_sim import order_params as asked
@@ -16,10 +16,13 @@ from core.exchange_sim.markets import Market
 from core.exchange_sim.orders import LIMIT, MARKET, NO_LIST, Order, OrderList, OwnTrade
 from core.exchange_sim.state import Change, Remember
 from core.exchange_sim.trading import Trading
+from core.exchange_sim.transfers import APPLY, CAPITAL, DEPOSITS, WITHDRAWALS, Transfers
 from core.exchange_sim.venue import Refused, Request
 
 API = "/api/v3/"
 ASSETS = "/sapi/v1/asset/"
+BY_HAND = "BY HAND"
+"""The method of what happens to the account without a request: no client can send it."""
 NAMED = ("symbol", "orderId", "origClientOrderId")
 WINDOW = ("startTime", "endTime", "limit")
 Json = wire.Json
@@ -42,9 +45,10 @@ class Signed:
     def __init__(self, trading: Trading, markets: Iterable[Market]) -> None:
         self._trading = trading
         self._matching = trading.matching
+        self._transfers = Transfers(trading.matching.wallet)
         self._markets: Mapping[str, Market] = {market.id: market for market in markets}
         self._remember: Remember | None = None
-        self._routes = self._order_routes() | self._account_routes()
+        self._routes = self._order_routes() | self._account_routes() | self._transfer_routes()
 
     def route(self, request: Request) -> SignedRoute | None:
         """Return the route of a request, None for no signed one."""
@@ -58,10 +62,17 @@ class Signed:
         """Return what is answered at `now`, ms UTC, to a request that was checked."""
         params = {name: value for name, value in request.params.items() if name not in asked.SIGNING}
         given.check_names(params, route.params)
+        return self._done(request.method, request.path, params, now)
+
+    def by_hand(self, what: str, now: int, **params: str) -> Any:
+        """Do what no request asks for: `deposit`, `credit` or `fail`; see transfers.py."""
+        return self._done(BY_HAND, what, params, now)
+
+    def _done(self, method: str, path: str, params: dict[str, str], now: int) -> Any:
         moment = self._trading.play(now)
-        answer = route.reply(params, moment)
-        if self._remember and request.method != "GET":
-            self._remember(Change(moment, request.method, request.path, params))
+        answer = self._routes[method, path].reply(params, moment)
+        if self._remember and method != "GET":
+            self._remember(Change(moment, method, path, params))
         return answer
 
     def remember(self, past: Iterable[Change], remember: Remember) -> None:
@@ -97,6 +108,17 @@ class Signed:
             ("GET", API + "myTrades"): SignedRoute(self._my_trades, trades, lambda _: 10),
             ("GET", ASSETS + "tradeFee"): fees,
             ("GET", ASSETS + "query/trading-fee"): fees,
+        }
+
+    def _transfer_routes(self) -> dict[tuple[str, str], SignedRoute]:
+        transfers = self._transfers
+        return {
+            ("POST", CAPITAL + "withdraw/apply"): SignedRoute(transfers.withdraw, APPLY),
+            ("GET", CAPITAL + "withdraw/history"): SignedRoute(transfers.list_withdrawals, WITHDRAWALS),
+            ("GET", CAPITAL + "deposit/hisrec"): SignedRoute(transfers.list_deposits, DEPOSITS),
+            (BY_HAND, "deposit"): SignedRoute(transfers.make_deposit),
+            (BY_HAND, "credit"): SignedRoute(transfers.credit),
+            (BY_HAND, "fail"): SignedRoute(transfers.fail),
         }
 
     def _account(self, params: Params, now: int) -> object:

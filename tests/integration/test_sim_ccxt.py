@@ -10,6 +10,7 @@ import importlib
 import inspect
 from collections.abc import Iterator
 from contextlib import closing
+from decimal import Decimal
 from typing import Any
 
 import ccxt
@@ -42,6 +43,9 @@ PRIVATE: dict[str, dict[str, bool]] = {
     "fetch_orders": {},
     "fetch_closed_orders": {},
     "fetch_my_trades": {},
+    # The venue does not say when they changed, and takes nothing for a deposit.
+    "fetch_deposits": {"updated": True, "fee": True},
+    "fetch_withdrawals": {"updated": True},
     "fetch_trading_fee": {},
     "fetch_trading_fees": {},
     "sign_in": {},
@@ -112,6 +116,7 @@ def check_of(name: str, kind: str) -> Any:
 def arguments(check: Any, exchange: Any, skipped: dict[str, bool]) -> list[Any]:
     symbol = "BTC/USDT"
     known = {"exchange": exchange, "skipped_properties": skipped, "symbol": symbol, "symbols": [symbol]}
+    known["code"] = None
     return [known[name] for name in inspect.signature(check).parameters]
 
 
@@ -224,6 +229,8 @@ def test_ccxt_is_content_with_an_account_that_traded(
     with closing(exchange.session):
         exchange.load_markets()
         some_trading(exchange)
+        traded.deposit("USDT", "12.5")
+        exchange.withdraw("USDT", 30, "an-address-elsewhere")
         time.now += 6 * HOUR
         assert len(exchange.fetch_my_trades("BTC/USDT")) > 2
         check(*arguments(check, exchange, skipped))
@@ -341,3 +348,54 @@ def test_what_ccxt_takes_for_success_is_an_order_all_the_same(
         order = exchange.create_order("BTC/USDT", "limit", "buy", 0.01, 40_000)
     assert order["id"] is None
     assert len(traded.books().open_orders()) == 1
+
+
+def free(exchange: Any, coin: str) -> Decimal:
+    return Decimal(str(exchange.fetch_balance()[coin]["free"]))
+
+
+def test_deposits_through_ccxt_are_pending_until_they_are_credited(traded: RunningSim, time: Time) -> None:
+    exchange = trader(traded, time)
+    with closing(exchange.session):
+        assert exchange.fetch_deposits() == []
+        traded.deposit("USDT", "1000.5")
+        late = traded.deposit("SOL", "3", pending=True)
+        sol, usdt = exchange.fetch_deposits()
+        assert (usdt["currency"], usdt["amount"], usdt["status"]) == ("USDT", 1000.5, "ok")
+        assert (sol["currency"], sol["status"], sol["type"], sol["timestamp"]) == (
+            *("SOL", "pending", "deposit"),
+            NOON,
+        )
+        assert free(exchange, "USDT") == Decimal("11000.5")
+        assert "SOL" not in exchange.fetch_balance()["total"] or free(exchange, "SOL") == 0
+        traded.credit(late)
+        traded.credit(late)
+        assert free(exchange, "SOL") == 3
+        assert [one["status"] for one in exchange.fetch_deposits("SOL")] == ["ok"]
+        assert exchange.fetch_deposits("SOL", NOON + 1) == []
+
+
+def test_a_withdrawal_through_ccxt_is_gone_at_once_and_comes_back_when_it_fails(
+    traded: RunningSim, time: Time
+) -> None:
+    exchange = trader(traded, time)
+    with closing(exchange.session):
+        asked = exchange.withdraw("USDT", 101, "an-address", {"network": "ERC20"})
+        assert asked["id"] == "local-withdrawal-1"
+        (told,) = exchange.fetch_withdrawals()
+        assert (told["id"], told["currency"], told["status"]) == (asked["id"], "USDT", "pending")
+        # What arrives elsewhere, and what the venue keeps.
+        assert (told["amount"], told["fee"]["cost"], told["timestamp"]) == (100.0, 1.0, NOON)
+        assert free(exchange, "USDT") == 9899
+        time.now += 60_000
+        assert [one["status"] for one in exchange.fetch_withdrawals()] == ["ok"]
+        # One that is completed does not come back.
+        traded.fail_withdrawal(1)
+        exchange.withdraw("USDT", 50, "an-address")
+        traded.fail_withdrawal(2)
+        assert [one["status"] for one in exchange.fetch_withdrawals("USDT")] == ["ok", "failed"]
+        assert free(exchange, "USDT") == 9899
+        for amount in (0.5, 9900):
+            with pytest.raises(ccxt.ExchangeError, match=r"-4003|-4026"):
+                exchange.withdraw("USDT", amount, "an-address")
+        assert free(exchange, "USDT") == 9899

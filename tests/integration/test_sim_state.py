@@ -121,3 +121,13 @@ def test_a_line_that_is_no_change_is_refused(tmp_path: Path) -> None:
     path.write_text(path.read_text() + "[1]\n")
     with pytest.raises(UsageError, match="a line of it is none of its own"), serve(config):
         pass
+
+
+def test_a_restarted_exchange_knows_what_came_and_what_went(tmp_path: Path) -> None:
+    time, path = FakeTime(), tmp_path / "account"
+    with serve(config_of(path, time)) as sim:
+        sim.credit(sim.deposit("SOL", "2", pending=True))
+        sim.deposit("USDT", "5")
+        found = sim.books().wallet.all()
+    assert (found["SOL"].free, found["USDT"].free) == (2, 10_005)
+    assert books(config_of(path, time))[0] == found

@@ -417,3 +417,42 @@ def test_balances_are_read_from_text() -> None:
 
 def test_the_secret_is_not_shown() -> None:
     assert TEST_SECRET not in repr(AccountConfig())
+
+
+HISTORY = "/sapi/v1/capital/withdraw/history"
+APPLY = "/sapi/v1/capital/withdraw/apply"
+
+
+def test_a_list_of_withdrawals_shows_what_was_asked_for(one: Account) -> None:
+    for n, coin in enumerate(("BTC", "USDT", "USDT")):
+        order = {"withdrawOrderId": "mine"} if n == 1 else {}
+        one("POST", APPLY, coin=coin, address="there", amount="1.5", **order)
+        one.now += 60_000
+
+    def ids(**params: Any) -> list[str]:
+        return [row["id"].removeprefix("local-withdrawal-") for row in one("GET", HISTORY, **params)]
+
+    assert ids() == ["3", "2", "1"]
+    assert ids(coin="USDT", limit=1) == ids(offset=0, limit=1) == ["3"]
+    assert ids(offset=1, limit=1) == ids(withdrawOrderId="mine") == ["2"]
+    assert ids(status=4) == []
+    assert ids(startTime=one.now - 60_000) == ["3"]
+    assert ids(endTime=one.now - 60_001) == ["2", "1"]
+    assert ids(startTime=one.now - 120_000, endTime=one.now - 90_000) == ["2"]
+    one.now += 91 * DAY
+    assert ids() == []
+
+
+def test_withdrawals_that_cannot_be_are_refused(one: Account) -> None:
+    wanted = {"coin": "BTC", "address": "there", "amount": "1"}
+    for name in wanted:
+        assert one.code("POST", APPLY, **{**wanted, name: None})[0] == -1102
+    assert one.code("POST", APPLY, **{**wanted, "amount": "-1"})[0] == -1100
+    assert one.code("POST", APPLY, **{**wanted, "amount": "0.0005"})[0] == -4003
+    assert one.code("POST", APPLY, **{**wanted, "amount": "2.1"})[0] == -4026
+    # What an open order keeps cannot leave.
+    one("POST", "order", **STOP)
+    assert one.code("POST", APPLY, **{**wanted, "amount": "1.6"})[0] == -4026
+    assert one("POST", APPLY, **{**wanted, "amount": "1.5"})["id"] == "local-withdrawal-1"
+    one("POST", APPLY, coin="USDT", address="there", amount="2")
+    assert one.code("GET", HISTORY, startTime=0, endTime=one.now)[0] == -1127
