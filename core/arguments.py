@@ -31,8 +31,8 @@ class Parser(argparse.ArgumentParser):
         return parsed, rest
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong in one line below the usage, and end with 2."""
-        super().error(" ".join(message.split()))
+        """Say in one line what is wrong and where more is told, and end with 2."""
+        self.exit(2, f"error: {' '.join(message.split())}; see {self.prog} --help\n")
 
     def _check_not_empty(self, name: str, value: object, typed: Sequence[str]) -> None:
         values = value if isinstance(value, list) else [value]

@@ -118,9 +118,7 @@ def _chosen(settings: Settings, strategies: Sequence[str]) -> list[str]:
         if module in settings.strategies and settings.strategies[module].enabled
     ]
     if not enabled:
-        raise UsageError(
-            "config/strategies.yaml enables no strategy: set enabled: true, or name a --strategy"
-        )
+        raise UsageError("config/strategies.yaml enables no strategy: set enabled: true, or name a strategy")
     return enabled
 
 
@@ -128,7 +126,7 @@ def _check_known(given: Mapping[str, float], names: Iterable[str]) -> None:
     known = {field for name in names for field in load_strategy(name).rule.defaults}
     for param in given:
         if param not in known:
-            raise UsageError(f"--param: {unknown_name('parameter', param, known)}")
+            raise UsageError(unknown_name("parameter", param, known))
 
 
 def _params(name: str, entry: StrategySettings | None, given: Mapping[str, float]) -> Mapping[str, float]:

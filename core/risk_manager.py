@@ -6,8 +6,9 @@ Exits have their own lane: whatever is tripped, paused or unknown, what makes a 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from decimal import Decimal
 
 from core.account_values import Snapshot
@@ -19,6 +20,7 @@ from core.risk import breakers
 from core.risk.breakers import BREAKERS, DAILY_LOSS, DAY, DRAWDOWN, MINUTE, RISK_UNKNOWN, RiskState
 from core.risk.correlation import Closes, part_kept
 from core.risk.limits import ANY_MARKET, CHECKS, SMALLEST, Entry, Limits, Market, cut_of
+from core.risk.percents import PercentWarning, percent_notes
 from core.sizing import round_down
 from core.utils import timeframe_ms
 
@@ -39,11 +41,14 @@ class RiskManager:
     ) -> None:
         """Take the risk per trade as a fraction of equity, the daily loss in percent, None for no limit.
 
-        `costs` are what an order binds besides its notional; `state` is what a former run remembered.
+        `costs` are what an order binds besides its notional; `state` is what a former run remembered. Warns
+        (PercentWarning) of a percentage that looks like a fraction.
         """
         self.default_risk_per_trade = default_risk_per_trade
         self.max_daily_loss_pct = max_daily_loss_pct
         self.limits = limits or Limits()
+        for line in percent_notes({"max_daily_loss_pct": max_daily_loss_pct, **asdict(self.limits)}):
+            warnings.warn(line, PercentWarning, stacklevel=2)
         self.state = state or RiskState()
         self.markets = dict(markets or {})
         self.stale: set[str] = set()

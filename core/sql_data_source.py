@@ -152,7 +152,7 @@ def _advice(series: Series, nearest: list[SeriesRange]) -> str:
         return f"ask for times that are stored, or {load}"
     if alike:
         best = max(alike, key=lambda one: one.exchange.startswith(venue))
-        return f"take {best.exchange}'s with --exchange {best.exchange}, or {load}"
+        return f"take {best.exchange}'s with exchange={best.exchange!r}, or {load}"
     return load
 
 

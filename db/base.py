@@ -123,7 +123,7 @@ def _find_file(url: URL, *, create: bool) -> None:
     if not create:
         raise NoDatabaseError(
             f"there is no database {path}: make it with `{init_command(str(path))}`, or name "
-            f"another with --db-url or HOT_CRYPTO_DB_URL",
+            f"another with db_url='sqlite:///PATH' or HOT_CRYPTO_DB_URL",
             str(path),
         )
     sqlite.make_file(path, _fill)

@@ -34,6 +34,14 @@ INTERRUPTED = 130
 T = TypeVar("T")
 MOST = 2**31 - 1
 """The largest number of anything; databases count runs so far."""
+TYPED = {
+    "db.url": "--db-url",
+    "backtest.default_cash": "--cash",
+    "exchange.base_url": "--base-url",
+}
+"""By the setting that an option stands for."""
+_OPTION = re.compile(r"\b(exchange|symbol|timeframe|timezone|volume|db_url)='([^']*)'")
+"""An option in a message of core, which calls it as Python does."""
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -55,7 +63,7 @@ def run(main: Callable[[], int | None]) -> None:
         code = main() or 0
         sys.stdout.flush()
     except HotCryptoError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {as_typed(str(error))}", file=sys.stderr)
         code = error.exit_code
     except KeyboardInterrupt:
         print("interrupted: what was finished is saved", file=sys.stderr)
@@ -124,13 +132,21 @@ def load_settings(
     """Return the settings: command line over environment and .env over config/*.yaml.
 
     `overrides` maps `section.key` to a value, None for not given; `strategies_file` stands in for
-    config/strategies.yaml. Raises SettingsError.
+    config/strategies.yaml. What looks like a mistake is said on stderr. Raises SettingsError.
     """
     from core import settings
 
     entries = None if strategies_file is None else Path(strategies_file)
     loaded = settings.load_settings(ROOT / "config", settings.environment(ROOT), check, entries)
-    return settings.with_overrides(loaded, overrides or {})
+    wanted = settings.with_overrides(loaded, overrides or {}, TYPED)
+    for line in settings.notes(wanted):
+        print(f"note: {line}", file=sys.stderr)
+    return wanted
+
+
+def as_typed(text: str) -> str:
+    """Return a message with the options in it as a person types them: --exchange kraken."""
+    return _OPTION.sub(lambda found: f"--{found[1].replace('_', '-')} {found[2]}", text)
 
 
 def add_strategies_file(options: argparse._ActionsContainer) -> None:

@@ -91,7 +91,7 @@ def load(path: Path, series: "Series", engine: "Engine | None", args: argparse.N
         if engine is not None and found.volume == "unsaid":
             check_volume(path, found, series, engine)
     except NoDataError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {cli.as_typed(str(error))}", file=sys.stderr)
         return False
     done = "dry run" if engine is None else store(path, series, engine, found)
     report(path, series, found, done)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import textwrap
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -18,8 +19,8 @@ from core.money import total
 from core.odd_bars import odd_bars
 from core.replay import Account, Feed, Replay, account_summary, plan_of, replay
 from core.reports.table import number, print_account, print_table, room
-from core.risk.limits import Limits
 from core.risk.notes import notes
+from core.risk.percents import PercentWarning
 from core.risk_manager import RiskManager
 from core.session import Step
 from core.settings import Settings
@@ -97,8 +98,10 @@ def members(args: argparse.Namespace, settings: Settings) -> list[PlannedRun]:
 def risk_of(settings: Settings, costs: Costs) -> RiskManager:
     """Return the risk manager that the settings describe."""
     risk = settings.risk
-    limits = {name: getattr(risk, name) for name in Limits.__dataclass_fields__ if hasattr(risk, name)}
-    return RiskManager(risk.default_risk_per_trade, risk.max_daily_loss_pct, Limits(**limits), costs)
+    with warnings.catch_warnings():
+        # What looks like a fraction was said when the settings were read.
+        warnings.simplefilter("ignore", PercentWarning)
+        return RiskManager(risk.default_risk_per_trade, risk.max_daily_loss_pct, risk.limits, costs)
 
 
 def stored_feeds(args: argparse.Namespace, settings: Settings) -> list[Feed]:

@@ -41,7 +41,7 @@ BOOKKEEPING = re.compile(r"-(wal|shm)$|\.lock$|(^|/)(cache|logs|__pycache__)(/|$
 """What may appear beside a database that was only looked at; a loop's log says why the loop ended."""
 LOG = "--log-file="
 ENDED = "ended: "
-ERROR = re.compile(r"^([\w. -]+: )?error: ", re.MULTILINE)
+ERROR = re.compile(r"^error: ", re.MULTILINE)
 
 
 class Call(NamedTuple):

@@ -11,6 +11,7 @@ import numpy as np
 from core.bars import COLUMNS
 from core.candles.columns import PART, Layout, Options, Part, find_columns
 from core.candles.text import NO_WHOLE_MS, Times, read_numbers, read_times, undecided
+from core.candles.whose import check_symbols
 from core.domain import FloatArray
 from core.errors import NoDataError, UsageError
 
@@ -31,7 +32,7 @@ def parquet_parts(raw: IO[bytes], options: Options = _NOTHING_SAID) -> tuple[Lay
     except arrow.ArrowException as error:
         raise NoDataError(f"this is not a Parquet file that can be read ({error})") from error
     layout, names = _layout(file.schema_arrow, options)
-    return layout, _parts(file.iter_batches(PART, columns=names), names, layout.zone)
+    return layout, _parts(file.iter_batches(PART, columns=names), names, layout.zone, options.symbol)
 
 
 def feather_parts(raw: IO[bytes], options: Options = _NOTHING_SAID) -> tuple[Layout, Iterator[Part]]:
@@ -43,7 +44,8 @@ def feather_parts(raw: IO[bytes], options: Options = _NOTHING_SAID) -> tuple[Lay
         raise NoDataError(f"this is not a Feather file that can be read ({error})") from error
     layout, names = _layout(file.schema, options)
     batches = (file.get_batch(number).select(names) for number in range(file.num_record_batches))
-    return layout, _parts((part for batch in batches for part in _cut(batch)), names, layout.zone)
+    cut = (part for batch in batches for part in _cut(batch))
+    return layout, _parts(cut, names, layout.zone, options.symbol)
 
 
 def _arrow() -> Any:
@@ -63,21 +65,29 @@ def _arrow() -> Any:
 def _layout(schema: Any, options: Options) -> tuple[Layout, list[str]]:
     names = [str(name) for name in schema.names]
     layout = find_columns(names, options)
-    return layout, [names[place] for place in layout.places]
+    places = layout.places if layout.symbol is None else (*layout.places, layout.symbol)
+    return layout, [names[place] for place in places]
 
 
 def _cut(batch: Any) -> Iterator[Any]:
     return (batch.slice(start, PART) for start in range(0, batch.num_rows, PART))
 
 
-def _parts(batches: Iterator[Any], names: Sequence[str], zone: tzinfo | None) -> Iterator[Part]:
+def _parts(batches: Iterator[Any], names: Sequence[str], zone: tzinfo | None, symbol: str) -> Iterator[Part]:
     row, arrow = 1, _arrow()
     try:
         for batch in batches:
-            yield _part(batch, row, names, zone)
+            says = check_symbols(_named(batch, names), symbol) if symbol else frozenset()
+            yield _part(batch, row, names[:6], zone)._replace(says=says)
             row += batch.num_rows
     except arrow.ArrowException as error:
         raise NoDataError(f"the file cannot be read to its end ({error})") from error
+
+
+def _named(batch: Any, names: Sequence[str]) -> Iterator[str]:
+    """Yield what a batch calls its market: what its columns behind the volume hold."""
+    for name in names[6:]:
+        yield from filter(str.strip, _cells(batch.column(name).unique()))
 
 
 def _part(batch: Any, row: int, names: Sequence[str], zone: tzinfo | None) -> Part:

@@ -25,9 +25,10 @@ from core.candles.dialects import (
 from core.candles.json_rows import json_rows
 from core.candles.text import Times, read_numbers, read_times
 from core.candles.volumes import volume_column
+from core.candles.whose import check_symbols, of_columns, symbol_column
 from core.domain import FloatArray, IntArray
-from core.errors import NoDataError, UsageError
-from core.symbols import DOLLARS, OTHER_NAMES, Pair, pair_of
+from core.errors import NoDataError
+from core.symbols import Pair, pair_of
 
 PART = 50_000
 """Rows read at once: bounds memory and lets an interrupt and a progress bar in."""
@@ -70,6 +71,8 @@ class Part(NamedTuple):
     """Index of each row that could not be read, to why."""
     blanks: int = 0
     """Rows left out because they stand for a bar without a trade."""
+    says: frozenset[str] = frozenset()
+    """What the file calls the market, where that is another dollar's."""
 
 
 class Layout(NamedTuple):
@@ -114,14 +117,18 @@ def find_columns(names: Sequence[str], options: Options = _NOTHING_SAID) -> Layo
     notes = [f"read as {dialect.name}'s"] if dialect.name else []
     if times[1:]:
         notes.append(f"the time is taken from {times[0]}, not from {', '.join(times[1:])}")
+    if volume.note:
+        notes.append(volume.note)
+    if dollar := of_columns(plain, options.pair):
+        notes.append(f"the file counts in {dollar}: it is taken for {options.symbol}")
     return Layout(
         (*map(plain.index, wanted[:5]), volume.place),
         len(names),
-        (*notes, volume.note) if volume.note else tuple(notes),
+        tuple(notes),
         dialect,
         options.zone or (UTC if dialect.in_utc else None),
         volume.unit if options.volume == "auto" else options.volume,
-        plain.index("symbol") if "symbol" in plain else None,
+        symbol_column(plain),
     )
 
 
@@ -184,22 +191,8 @@ def join(parts: Sequence[Part]) -> Part:
             for row, reason in part.reasons.items()
         },
         sum(part.blanks for part in parts),
+        frozenset().union(*(part.says for part in parts)),
     )
-
-
-def check_symbol(cell: str, symbol: str) -> None:
-    """Raise UsageError when a file says that it has another market's candles.
-
-    What is no name of a market says nothing, and one dollar stands for another.
-    """
-    pair = pair_of(symbol)
-    alike = DOLLARS if pair.quote in DOLLARS else {pair.quote}
-    bases = {pair.base, *(other for other, usual in OTHER_NAMES.items() if usual == pair.base)}
-    text = "".join(filter(str.isalnum, cell.rpartition(":")[2].upper()))
-    if text not in {base + quote for base in bases for quote in ("", *alike)}:
-        raise UsageError(
-            f"the file has candles of {cell.strip()!r}, --symbol is {symbol}: give the right one"
-        )
 
 
 def _headless(kind: Headless, options: Options) -> Layout:
@@ -284,8 +277,10 @@ def _row_part(numbers: list[int], rows: list[Cells], layout: Layout, options: Op
     }
     for row in odd:
         rows[row] = [""] * layout.width
-    if layout.symbol is not None and options.symbol and rows and 0 not in odd:
-        check_symbol(rows[0][layout.symbol], options.symbol)
+    says: frozenset[str] = frozenset()
+    if layout.symbol is not None and options.symbol:
+        named = {cells[layout.symbol] for cells in rows}
+        says = check_symbols((cell for cell in named if cell.strip()), options.symbol)
     columns = [[row[place] for row in rows] for place in layout.places]
     if layout.dialect.thousands:
         columns[1:] = [[cell.replace(",", "") for cell in column] for column in columns[1:]]
@@ -294,7 +289,7 @@ def _row_part(numbers: list[int], rows: list[Cells], layout: Layout, options: Op
     for _, more in values:
         reasons = more | reasons
     lines = np.array(numbers, np.int64)
-    return Part(lines, times, tuple(column for column, _ in values), reasons | odd, whole - len(rows))
+    return Part(lines, times, tuple(column for column, _ in values), reasons | odd, whole - len(rows), says)
 
 
 def _is_blank(cells: Cells, layout: Layout) -> bool:

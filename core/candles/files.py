@@ -29,6 +29,7 @@ from core.candles.checks import check_candles, usual_step
 from core.candles.columns import Layout, Options, Part, join, json_parts, text_parts
 from core.candles.text import NO_ZONE, decide_times, in_milliseconds
 from core.candles.volumes import change_of_unit, implausible_turnover, in_base
+from core.candles.whose import of_file_name, said_otherwise
 from core.domain import Bars, IntArray
 from core.errors import NoDataError, UsageError
 from core.symbols import pair_of
@@ -119,7 +120,11 @@ def read_candle_file(
     with _file_errors(path), path.open("rb") as raw:
         with _parts(raw, suffix, options) as (layout, parts):
             part = _joined(parts, raw, progress)
-        return _checked(part, layout, timeframe, now, options)
+        found = _checked(part, layout, timeframe, now, options)
+    said = {of_file_name(path.name, options.symbol)} - {""} if options.symbol else set()
+    if not said or part.says:
+        return found
+    return found._replace(notes=(*found.notes, said_otherwise(said, options.symbol)))
 
 
 @contextmanager
@@ -208,7 +213,7 @@ def _checked(part: Part, layout: Layout, timeframe: str, now: int, options: Opti
     checked = check_candles(Bars(ts, *(column[rows] for column in part.columns)), step, now)
     reasons |= {int(rows[row]): reason for row, reason in checked.refused}
     good, volume_note = _with_base_volume(checked.good, layout, step, options)
-    notes += [volume_note] * bool(volume_note) + [closes] * bool(closes)
+    notes += filter(None, (volume_note, closes, said_otherwise(part.says, options.symbol)))
     if decided.form != "ms":
         notes.append(f"times are read as {decided.form}")
     if part.times.is_local:
@@ -245,7 +250,7 @@ def _with_base_volume(bars: Bars, layout: Layout, step: int, options: Options) -
     if layout.volume == "quote":
         return in_base(bars), f"volume is in {quote}: divided by each bar's mean price, so it is about right"
     if options.volume == "auto" and (problem := _wrong_unit(bars, step, options.symbol, quote)):
-        raise UsageError(f"{problem}; import_ohlcv_to_db.py --volume quote converts it, base does not")
+        raise UsageError(f"{problem}; volume='quote' converts it, volume='base' does not")
     return bars, ""
 
 
@@ -266,7 +271,7 @@ def _check_step(ts: IntArray, timeframe: str) -> None:
     if step is None or step == timeframe_ms(timeframe):
         return
     right = next((name for name, ms in TIMEFRAMES.items() if ms == step), None)
-    advice = f"give --timeframe {right}" if right else "that is no timeframe this program knows"
+    advice = f"give timeframe={right!r}" if right else "that is no timeframe this program knows"
     raise UsageError(
         f"most bars are {right or f'{step} ms'} apart, the timeframe given is {timeframe}: {advice}"
     )

@@ -27,7 +27,7 @@ _UNITS = {"ms": (1, 1), "seconds": (1000, 1), "µs": (1, 1000), "ns": (1, 1_000_
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INT64 = range(-(2**63), 2**63)
 NO_WHOLE_MS = "is not a whole millisecond"
-NO_ZONE = "names no time zone: give --timezone UTC, or the zone that it is in"
+NO_ZONE = "names no time zone: give timezone='UTC', or the zone that it is in"
 _OTHER_FORMS = ("%Y-%m-%d %I-%p", "%b %d, %Y", "%B %d, %Y")
 """Besides ISO 8601: 2019-10-17 09-AM as CryptoDataDownload writes, Apr 28, 2013 as CoinMarketCap does."""
 _ZONES = (" UTC", " GMT", " Z")

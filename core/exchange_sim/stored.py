@@ -107,7 +107,7 @@ def from_database(db_url: str, exchange: str) -> StoredSource:
     if not series:
         there = ", ".join(sorted({one.exchange for one in stored})) or "nothing"
         raise NoDataError(
-            f"no stored candles of exchange {exchange!r} to serve; stored: {there}; name one with --exchange"
+            f"no stored candles of exchange {exchange!r} to serve: name one that is stored: {there}"
         )
     return StoredSource("db", series)
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import SettingsError, UsageError, unknown_name
+from core.risk.percents import percent_notes
 from core.settings.models import (
     SECTIONS,
     BacktestSettings,
@@ -45,6 +46,7 @@ __all__ = [
     "StrategySettings",
     "environment",
     "load_settings",
+    "notes",
     "with_overrides",
 ]
 
@@ -76,10 +78,13 @@ def load_settings(
     return Settings.model_validate({**sections, "strategies": strategies, "markets": markets})
 
 
-def with_overrides(settings: Settings, overrides: Mapping[str, object]) -> Settings:
+def with_overrides(
+    settings: Settings, overrides: Mapping[str, object], typed: Mapping[str, str] | None = None
+) -> Settings:
     """Return the settings with values of the command line, by `section.key`; None means not given.
 
-    Text is read as in the files. Raises SettingsError as `load_settings` does.
+    Text is read as in the files; `typed` names the option that a key came from, such as --cash. Raises
+    SettingsError as `load_settings` does.
     """
     paths = {dotted(path): path for path in env_names().values()}
     given = {name: value for name, value in overrides.items() if value is not None}
@@ -87,7 +92,7 @@ def with_overrides(settings: Settings, overrides: Mapping[str, object]) -> Setti
         f"{COMMAND_LINE}: {unknown_name('setting', name, paths)}" for name in given if name not in paths
     ]
     values = {
-        paths[name]: (COMMAND_LINE, _typed(paths[name], value))
+        paths[name]: ((typed or {}).get(name, COMMAND_LINE), _typed(paths[name], value))
         for name, value in given.items()
         if name in paths
     }
@@ -95,6 +100,15 @@ def with_overrides(settings: Settings, overrides: Mapping[str, object]) -> Setti
     sections = _sections(_overlay(now, values), problems)
     _raise_if(problems)
     return settings.model_copy(update=sections)
+
+
+def notes(settings: Settings) -> list[str]:
+    """Return what is allowed in the settings and probably not meant: percentages that look like fractions."""
+    return [
+        line
+        for section in SECTIONS
+        for line in percent_notes(getattr(settings, section).model_dump(), f"{section}.")
+    ]
 
 
 def environment(root: Path) -> dict[str, str]:

@@ -85,7 +85,7 @@ def test_the_sandbox_notices_requests(sandbox: Sandbox, monkeypatch: pytest.Monk
     [
         ("error: this\n", True),
         ("note: first\nerror: this\n", True),
-        ("usage: x\n       [-h]\nx: error: this\n", True),
+        ("usage: x\n       [-h]\nx: error: this\n", False),
         ("error: 2 problems in the settings:\n  one\n  two\n", True),
         ("error: this\nand that\n", False),
         ("error: this\n  and that\n", False),

@@ -20,6 +20,7 @@ from core.domain import Bars
 from core.errors import NoDataError, UsageError
 from tests.stored import same_bars
 
+BTC_USD = Options("BTC/USD")
 DAY = 86_400_000
 FIRST = 1_571_184_000_000
 """2019-10-16 00:00 UTC."""
@@ -323,7 +324,7 @@ def refused(tmp_path: Path, text: str, options: Options, name: str = "a.csv") ->
 def test_hours_without_a_zone_are_refused_as_a_whole(tmp_path: Path) -> None:
     text = HEAD + lines(*table("{hour},{o},{h},{l},{c},{v}"))
     said = refused(tmp_path, text, Options("BTC/USD"))
-    assert "time '2019-10-16 00:00:00' names no time zone: give --timezone UTC" in said
+    assert "time '2019-10-16 00:00:00' names no time zone: give timezone='UTC'" in said
     path = tmp_path / "a.csv"
     file = read_candle_file(path, "1d", NOW, options=Options("BTC/USD", UTC))
     assert same_bars(file.good, DAYS)
@@ -335,7 +336,7 @@ def test_a_volume_too_large_for_any_market_is_refused_unless_the_user_says_what_
     text = HEAD + lines(*table("{day},{o},{h},{l},{c},{q}"))
     said = refused(tmp_path, text, Options("BTC/USD"))
     assert "the volume looks like USD, not BTC: times price it is" in said
-    assert "--volume quote converts it, base does not" in said
+    assert "volume='quote' converts it, volume='base' does not" in said
     path = tmp_path / "a.csv"
     converted = read_candle_file(path, "1d", NOW, options=Options("BTC/USD", None, "quote"))
     assert np.allclose(converted.good.volume, DAYS.volume, rtol=1e-9)
@@ -374,12 +375,60 @@ def test_a_column_named_for_the_asset_with_the_currencys_volumes_is_refused(tmp_
 
 def test_another_markets_file_is_refused_by_its_symbol_or_its_volumes(tmp_path: Path) -> None:
     case = CSV["cdd banner, unix, newest first"]
-    assert "has candles of 'BTC/USD', --symbol is ETH/USD" in refused(tmp_path, case.text, Options("ETH/USD"))
+    assert "has candles of 'BTC/USD': give them their own symbol, not 'ETH/USD'" in refused(
+        tmp_path, case.text, Options("ETH/USD")
+    )
     coinbase = CSV["cdd of coinbase without"].text
     said = refused(tmp_path, coinbase, Options("ETH/EUR"))
     assert "no volume in ETH: there are volume_btc, volume; is it another market's file?" in said
     (tmp_path / "a.csv").write_text(case.text.replace("BTC/USD", "BITSTAMP:XBTUSD"))
     assert len(read(tmp_path / "a.csv", case._replace(options=Options("BTC/USDT"))).good.ts) == 3
+
+
+def test_a_file_of_another_dollars_market_says_so(tmp_path: Path) -> None:
+    case = CSV["cdd banner, unix, newest first"]
+    (tmp_path / "a.csv").write_text(case.text)
+    said = "the file says BTC/USD: it is taken for BTC/USDT"
+    assert said in read(tmp_path / "a.csv", case._replace(options=Options("BTC/USDT"))).notes
+    assert not any("taken for" in note for note in read(tmp_path / "a.csv", case).notes)
+    table = pa.table({"time": DAYS.ts, **DAYS._asdict(), "symbol": ["XBTUSD"] * 3}).drop_columns("ts")
+    pf.write_feather(table, str(tmp_path / "a.feather"))
+    assert said in read_candle_file(tmp_path / "a.feather", "1d", NOW, options=Options("BTC/USDT")).notes
+    with pytest.raises(UsageError, match="has candles of 'XBTUSD'"):
+        read_candle_file(tmp_path / "a.feather", "1d", NOW, options=Options("ETH/USD"))
+
+
+def test_one_row_of_another_market_is_enough_to_refuse_a_file(tmp_path: Path) -> None:
+    text = CSV["cdd banner, unix, newest first"].text
+    head, _, last = text.rstrip("\n").rpartition("\n")
+    assert "has candles of 'ETH/USD'" in refused(tmp_path, f"{head}\n{last.replace('BTC', 'ETH')}\n", BTC_USD)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("XBTUSD_1440.csv", "BTC/USD"),
+        ("Binance_ETHUSDT_d.csv", "ETH/USDT"),
+        ("BTC_USD-1d.csv", "BTC/USD"),
+        ("BINANCE_BTCUSDT, 1D.csv", ""),
+        ("btcusdt-1d-2019-10.csv", ""),
+        ("daily.csv", ""),
+    ],
+)
+def test_a_file_whose_name_speaks_of_another_market_is_noted(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / name).write_text(priced([1500.0] * 28))
+    notes = read_candle_file(tmp_path / name, "1d", NOW, options=Options("BTC/USDT", UTC)).notes
+    expected = [f"the file says {said}: it is taken for BTC/USDT"] if said else []
+    assert [note for note in notes if "taken for BTC" in note] == expected
+
+
+def test_a_volume_in_another_dollar_is_noted(tmp_path: Path) -> None:
+    text = (
+        priced([1500.0] * 28).replace("volume", "Volume BTC,Volume USD").replace(",1500.0\n", ",1500.0,1\n")
+    )
+    (tmp_path / "a.csv").write_text(text)
+    notes = read_candle_file(tmp_path / "a.csv", "1d", NOW, options=Options("BTC/USDT", UTC)).notes
+    assert "the file counts in USD: it is taken for BTC/USDT" in notes
 
 
 def test_the_base_of_one_market_is_the_quote_of_another(tmp_path: Path) -> None:

@@ -225,7 +225,7 @@ def test_a_file_with_bad_rows_only_is_read_as_having_no_good_one(tmp_path: Path)
     assert found.refused == (RefusedLine(2, "time 'x' is not a time: wanted ms UTC or 2024-01-31 12:00:00"),)
 
 
-@pytest.mark.parametrize(("given", "advice"), [("4h", "give --timeframe 1h"), ("1m", "give --timeframe 1h")])
+@pytest.mark.parametrize(("given", "advice"), [("4h", "give timeframe='1h'"), ("1m", "give timeframe='1h'")])
 def test_bars_of_another_timeframe_are_refused(tmp_path: Path, given: str, advice: str) -> None:
     path = write(tmp_path / "a.csv", HEADER + "".join(rows_of(bars_at(*range(10)))))
     assert advice in refuses(path, UsageError, given)

@@ -160,7 +160,7 @@ def test_text_that_names_no_zone_is_in_the_zone_that_is_given(cell: str, zone: s
 
 def test_an_hour_without_any_zone_is_refused_and_a_day_is_a_day_of_utc() -> None:
     times, reasons = read_times(["2024-01-01 00:00:00", "2019-10-17 09-AM", "2024-01-01"])
-    wanted = "names no time zone: give --timezone UTC, or the zone that it is in"
+    wanted = "names no time zone: give timezone='UTC', or the zone that it is in"
     assert reasons == {
         0: f"time '2024-01-01 00:00:00' {wanted}",
         1: f"time '2019-10-17 09-AM' {wanted}",

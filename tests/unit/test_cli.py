@@ -338,6 +338,28 @@ def test_the_settings_are_the_roots_files_under_the_command_line(
     assert settings.db.url == "sqlite:///elsewhere.db"
     assert settings.exchange.name == "kraken"
     assert cli.load_settings().db.url == "sqlite:///mine.db"
+    with pytest.raises(SettingsError, match=r"^--cash: backtest.default_cash: -5"):
+        cli.load_settings({"backtest.default_cash": -5})
+
+
+def test_a_percentage_that_looks_like_a_fraction_is_said_where_the_settings_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(cli.ROOT / "config", tmp_path / "config")
+    monkeypatch.setattr(cli, "ROOT", tmp_path)
+    monkeypatch.setenv("HOT_CRYPTO_RISK_MAX_DAILY_LOSS_PCT", "0.3")
+    cli.load_settings()
+    said = "risk.max_daily_loss_pct is in percent: 0.3 is taken as 0.3 %; if 30 % is meant, write 30"
+    assert capsys.readouterr() == ("", f"note: {said}\n")
+
+
+def test_a_message_names_options_as_python_or_as_a_command_line_does() -> None:
+    message = "take kraken-replay's with exchange='kraken-replay', or give timeframe='1h'"
+    assert (
+        cli.as_typed(message) == "take kraken-replay's with --exchange kraken-replay, or give --timeframe 1h"
+    )
+    assert cli.as_typed("with db_url='sqlite:///PATH' or") == "with --db-url sqlite:///PATH or"
+    assert cli.as_typed("the close='1' is none") == "the close='1' is none"
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
@@ -362,8 +384,9 @@ def test_an_unknown_flag_is_wrong_usage_without_a_traceback(script: Path) -> Non
         [sys.executable, str(script), "--no-such-flag"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert done.stderr.startswith(f"usage: {script.name}")
-    assert done.stderr.splitlines()[-1].startswith(f"{script.name}: error: ")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert line.endswith(f"; see {script.name} --help")
 
 
 def test_an_interrupt_that_a_destructor_swallows_is_delivered_again() -> None:

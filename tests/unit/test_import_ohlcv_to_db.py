@@ -134,7 +134,7 @@ def test_symbol_and_timeframe_may_be_spelled_in_the_usual_ways(
 
 
 def test_bars_of_another_timeframe_are_wrong_usage(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="give --timeframe 4h"):
+    with pytest.raises(UsageError, match="give timeframe='4h'"):
         load(write(tmp_path / "a.csv", *(row(hour) for hour in range(0, 40, 4))))
 
 
@@ -191,7 +191,7 @@ def test_hours_without_a_zone_need_the_option_that_names_it(
 ) -> None:
     path = tmp_path / "a.csv"
     path.write_text("date,open,high,low,close,volume\n2020-09-13 14:00:00,99.5,101,99,100,2\n")
-    with pytest.raises(UsageError, match="names no time zone: give --timezone UTC"):
+    with pytest.raises(UsageError, match="names no time zone: give timezone='UTC'"):
         load(path)
     assert load(path, "--timezone", "Europe/Berlin") == 0
     assert "note: times that name no zone are taken as Europe/Berlin" in capsys.readouterr().out

@@ -16,6 +16,7 @@ from core.errors import UsageError
 from core.orders import Approved, Purpose, RefusalReason, Refused, Side
 from core.risk.breakers import DAY, RiskState
 from core.risk.limits import Limits, Market
+from core.risk.percents import PercentWarning
 from core.risk_manager import RiskManager, wide_open
 from core.settings import RiskSettings
 from tests.account_help import SYMBOL, D, exit_of, intent, snapshot
@@ -77,6 +78,7 @@ def test_every_key_of_the_section_has_its_test() -> None:
     assert {limit.name for limit in fields(Limits)} <= set(TIGHT) | SIZING | UNITS
 
 
+@pytest.mark.filterwarnings("ignore:.*is in percent")
 @pytest.mark.parametrize("key", TIGHT)
 def test_a_limit_at_its_tightest_refuses_an_entry_for_that_reason(key: str) -> None:
     tight, _, reason, case = TIGHT[key]
@@ -95,6 +97,7 @@ def test_a_limit_wide_open_refuses_nothing(key: str) -> None:
     assert isinstance(outcome(managed(**{key: value}), case), Approved)
 
 
+@pytest.mark.filterwarnings("ignore:.*is in percent")
 @pytest.mark.parametrize("key", TIGHT)
 def test_no_limit_holds_up_an_exit(key: str) -> None:
     tight, _, _, case = TIGHT[key]
@@ -420,3 +423,16 @@ def test_the_smallest_notional_counts_in_its_own_currency(
     risk.mark(NOW - 1000, 10_000.0)
     answer = risk.approve(intent(symbol=symbol), BUSY, 100.0, NOW)
     assert detail == (answer.detail if isinstance(answer, Refused) else None)
+
+
+def test_a_percentage_that_looks_like_a_fraction_is_said() -> None:
+    with pytest.warns(
+        PercentWarning, match=r"max_daily_loss_pct is in percent: 0.03 is taken as 0.03 %; if 3"
+    ):
+        RiskManager(max_daily_loss_pct=0.03)
+    with pytest.warns(
+        PercentWarning, match="max_exposure_pct is in percent: 0.8 .* if 80 % is meant, write 80"
+    ):
+        RiskManager(limits=Limits(max_exposure_pct=0.8))
+    # Warnings are errors in tests: these are plainly percentages.
+    RiskManager(0.01, 1.0, Limits(max_drawdown_pct=10, cash_reserve_pct=0, price_band_pct=0.5))

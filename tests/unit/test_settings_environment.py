@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import SettingsError
-from core.settings import environment, load_settings, with_overrides
+from core.risk.percents import LIKE_A_FRACTION
+from core.settings import environment, load_settings, notes, with_overrides
 from core.settings.models import SECTIONS, env_names
 from core.settings.problems import shown_value
 from tests.settings_help import SETTINGS, problems, write_config
@@ -280,3 +281,44 @@ def test_a_dotenv_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"A=\xff\n")
     with pytest.raises(SettingsError, match=r"\.env:1: is not UTF-8"):
         environment(tmp_path)
+
+
+def test_an_option_is_named_as_it_was_typed(config: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^--cash: backtest.default_cash: -5.0 is not allowed"):
+        with_overrides(
+            load_settings(config, {}), {"backtest.default_cash": -5.0}, {"backtest.default_cash": "--cash"}
+        )
+
+
+def test_every_percentage_is_known_to_what_tells_fractions() -> None:
+    keys = {key for model in SECTIONS.values() for key in model.model_fields if key.endswith("_pct")}
+    assert set(LIKE_A_FRACTION) == keys
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "line"),
+    [
+        (
+            "RISK_MAX_DAILY_LOSS_PCT",
+            "0.3",
+            "risk.max_daily_loss_pct is in percent: 0.3 is taken as 0.3 %; if 30",
+        ),
+        ("RISK_MAX_EXPOSURE_PCT", "1.0", "risk.max_exposure_pct is in percent: 1 is taken as 1 %; if 100 %"),
+        (
+            "BACKTEST_COMMISSION_PCT",
+            "0.001",
+            "backtest.commission_pct is in percent: 0.001 is taken as 0.001 %",
+        ),
+        (
+            "PAPER_VOLUME_PCT",
+            "0.1",
+            "paper.volume_pct is in percent: 0.1 is taken as 0.1 %; if 10 % is meant",
+        ),
+    ],
+)
+def test_a_percentage_that_looks_like_a_fraction_is_noted(
+    config: Path, variable: str, text: str, line: str
+) -> None:
+    assert notes(load_settings(config, {})) == []
+    (note,) = notes(load_settings(config, {f"HOT_CRYPTO_{variable}": text}))
+    assert note.startswith(line)

@@ -62,7 +62,7 @@ def test_a_known_symbol_keeps_its_filters_and_another_gets_a_tick_that_suits_its
 def test_the_bars_of_one_exchange_come_out_of_a_database(tmp_path: Path) -> None:
     url = url_of(make_database(tmp_path, steps_of(5, HOUR), Series("kraken", "BTC/USD", "1h")))
     assert from_database(url, "kraken").spans() == (Span("BTC/USD", "1h", NOON, NOON + 5 * HOUR),)
-    with pytest.raises(NoDataError, match="'binanceus' to serve; stored: kraken; name one with --exchange"):
+    with pytest.raises(NoDataError, match="'binanceus' to serve: name one that is stored: kraken"):
         from_database(url, "binanceus")
 
 

@@ -85,7 +85,7 @@ def test_the_same_market_under_another_label_is_offered_before_a_load(tmp_path: 
     with pytest.raises(NoDataError) as error:
         SQLDataSource(url_of(path)).get_bars("BTC/USDT", "4h")
     said = str(error.value)
-    assert "take binanceus-synthetic's with --exchange binanceus-synthetic, or load them with" in said
+    assert "take binanceus-synthetic's with exchange='binanceus-synthetic', or load them with" in said
     with pytest.raises(NoDataError, match=r"; load them with `python scripts/fetch_ohlcv"):
         SQLDataSource(url_of(path)).get_bars("ETH/USDT", "4h")
     with pytest.raises(NoDataError, match="ask for times that are stored, or load them"):
