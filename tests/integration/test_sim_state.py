@@ -129,5 +129,5 @@ def test_a_restarted_exchange_knows_what_came_and_what_went(tmp_path: Path) -> N
         sim.credit(sim.deposit("SOL", "2", pending=True))
         sim.deposit("USDT", "5")
         found = sim.books().wallet.all()
-    assert (found["SOL"].free, found["USDT"].free) == (2, 10_005)
+    assert (found["SOL"].free, found["USDT"].free) == (D(2), D(10_005))
     assert books(config_of(path, time))[0] == found
