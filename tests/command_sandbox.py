@@ -188,7 +188,7 @@ class Sandbox:
         given = [text.removeprefix(LOG) for text in call.argv if text.startswith(LOG)]
         if not given or not (path := self.folder / given[-1]).is_file():
             return set()
-        if not path.is_relative_to(self.folder) or ENDED not in path.read_text("utf-8"):
+        if not path.is_relative_to(self.folder) or ENDED.encode() not in path.read_bytes():
             return set()
         name = path.relative_to(self.folder)
         return {str(one) for one in (name, *name.parents)}
