@@ -31,7 +31,6 @@ from core.live.gateway import Gateway
 from core.live.loop import Loop, limits_of
 from core.live.opening import trading
 from core.live.order_path import OrderPath
-from core.live.outside import as_plain
 from core.live.paper_desk import PaperDesk, paper_desk
 from core.live.run_book import RunBook
 from core.live.snapshot import restore, snapshot
@@ -132,7 +131,7 @@ def open_account(given: Opening) -> tuple[Loop, RunBook]:
         desk.open(session, given.symbols, {quote_of(given.wanted): cash}, kept)
     else:
         desk.open(session, kept)
-        for line in outside_lines(as_plain(desk.outside())):
+        for line in outside_lines(desk.status()):
             say(line)
     for line in limits_of(session):
         say(line)

@@ -14,7 +14,7 @@ from core.errors import NoDatabaseError, NoDataError, UsageError, unknown_name
 from core.figures import money, price
 from core.live import damage
 from core.live.lock import mark_of
-from core.live.standing import Standing
+from core.live.standing import USUAL, Standing, command_of
 from core.reports.screen import outside_lines
 from core.results import NONE
 from core.utils import format_time, now_ms
@@ -42,7 +42,7 @@ def show_status(args: argparse.Namespace) -> int:
     print(
         f"account {run.account}, run {run.id} ({run.mode}), started {format_time(run.started_at)} UTC, {how}"
     )
-    show(run.status)
+    show(run.status, run.account)
     show_command(live.newest_command(engine, args.account))
     for line in chain:
         print(f"  DAMAGED: {line}")
@@ -60,7 +60,7 @@ def damage_of(file: Path | None, account: str) -> list[str]:
     return damage.damage_of(f"sqlite:///{file}", account, mark_of(file, account), CHECKED)
 
 
-def show(status: Any) -> None:
+def show(status: Any, account: str = USUAL) -> None:
     """Print how an account stands."""
     if not status:
         print("it has not said anything yet")
@@ -76,13 +76,13 @@ def show(status: Any) -> None:
         )
     for order in status["open_orders"]:
         print(f"  waiting: {order['side']} {order['amount']} ({order['key']})")
-    show_standing(status)
+    show_standing(status, account)
     show_limits(status)
     for one in status["feeds"]:
         last = "no candle yet" if one["last"] is None else f"newest candle {format_time(one['last'])} UTC"
         print(f"  {one['series']}: {last}{', SILENT' if one['stale'] else ''}")
     if desk := status.get("desk"):
-        for line in outside_lines(desk.get("outside", ())):
+        for line in outside_lines(desk):
             print(f"  {line}")
         head = f" (head {desk['head'][:12]})" if "head" in desk else ""
         print(f"  journal: {desk['journal']:,} entries{head}, {desk['fills']:,} fills; {agreement(desk)}")
@@ -92,16 +92,17 @@ def _money(value: float | None, currency: str) -> str:
     return NONE if value is None else money(value, currency)
 
 
-def show_standing(status: Mapping[str, Any]) -> None:
+def show_standing(status: Mapping[str, Any], account: str = USUAL) -> None:
     """Print all that keeps orders back, with the command that ends it; older states do not say all."""
     for name, why in status["breakers"].items():
-        print(f"  {name}: {why}: run_live.py --reset-breaker {name}")
+        print(f"  {name}: {why}: run_live.py {command_of(f'--reset-breaker {name}', account)}")
     for name, why in status["quarantined"].items():
-        print(f"  {name}: {why}: run_live.py --release {name}")
+        print(f"  {name}: {why}: run_live.py {command_of(f'--release {name}', account)}")
     if status["paused"]:
-        print(f"  entries are paused: {status['paused']}: run_live.py --resume")
+        print(f"  entries are paused: {status['paused']}: run_live.py {command_of('--resume', account)}")
     for one in status.get("desk", {}).get("standing", ()):
-        if one["ends"]:
+        # What differs is told with the books, below.
+        if one["kind"] != "difference":
             print(f"  {Standing(**one).words}")
 
 

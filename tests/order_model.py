@@ -19,7 +19,7 @@ from core.errors import (
     RateLimitedError,
 )
 from core.exchange.clock import ExchangeClock
-from core.live.gateway import Balance, Execution, Report, Request
+from core.live.gateway import MARKET, Balance, Execution, Report, Request, Terms, Transfer
 from core.live.ledger import assets_of
 from core.live.order_states import Standing
 from core.orders import Fill
@@ -62,6 +62,8 @@ class Market:
     totals: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     fee_asset: str = ""
     """The asset that fees are taken from; blank: what is received."""
+    transfers: list[Transfer] = field(default_factory=list)
+    """What came and what went; each is listed at once."""
     lag: int = 0
     """An order or trade can take so many ms to show."""
     frozen: bool = False
@@ -102,8 +104,7 @@ class Market:
         if self.rng.random() < 0.04:
             raise OrderRefusedError("a filter says no")
         asset, needed = self.needs(request, request.amount)
-        locked = sum((self.locked(one, asset) for one in self.orders), D(0))
-        if needed > self.totals[asset] - locked:
+        if needed > self.free(asset):
             raise InsufficientFundsError("insufficient balance")
         order = Placed(str(len(self.orders) + 1), request, self.now + self.hidden())
         self.orders.append(order)
@@ -168,11 +169,24 @@ class Market:
                 return order
         raise OrderRefusedError("Unknown order sent.")
 
-    def by_hand(self, symbol: str, side: Literal["buy", "sell"], amount: Decimal) -> None:
+    def by_hand(
+        self, symbol: str, side: Literal["buy", "sell"], amount: Decimal, terms: Terms = MARKET
+    ) -> None:
         """Trade as a person would, beside every program."""
-        request = Request(f"web_{len(self.orders)}", symbol, side, amount)
+        request = Request(f"web_{len(self.orders)}", symbol, side, amount, terms)
         with suppress(OrderRefusedError):
             self.place(request, self.now)
+
+    def free(self, asset: str) -> Decimal:
+        """Return how much of an asset no order keeps."""
+        return self.totals[asset] - sum((self.locked(one, asset) for one in self.orders), D(0))
+
+    def transfer(self, asset: str, amount: Decimal) -> None:
+        """Let something come, or go if it is negative and not kept by an order."""
+        if self.free(asset) + amount >= 0:
+            self.totals[asset] += amount
+            kind: Literal["deposit", "withdrawal"] = "deposit" if amount > 0 else "withdrawal"
+            self.transfers.append(Transfer(kind, str(len(self.transfers)), asset, amount, self.now))
 
 
 class Line:
@@ -289,6 +303,10 @@ class Line:
     def balances(self) -> dict[str, Balance]:
         self._travel("balances")
         return {asset: Balance(total, D(0)) for asset, total in self.market.totals.items() if total}
+
+    def transfers(self) -> list[Transfer]:
+        self._travel("transfers")
+        return list(self.market.transfers)
 
     def _processed(self, fault: str, act: Callable[[], Placed]) -> Placed:
         try:

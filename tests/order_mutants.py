@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from core.errors import ExchangeError, ExchangeUnreachableError, OrderRefusedError, OrderUnknownError
 from core.live.booking import Sighting
 from core.live.desk import Event, Policy
-from core.live.gateway import Execution, Report
+from core.live.gateway import Execution, Report, Transfer
 from core.live.ledger import Posting
 from core.live.mirror import CURSOR, cursor_text, txn_of
 from core.live.order_path import OrderPath
 from core.live.order_states import State
 from core.live.sending import request_of
-from core.orders import Fill
+from core.orders import Fill, Taken
 from db.journal import Journal
 from db.journal_rows import FillRow, OrderRow
 from tests.order_model import Line
@@ -197,6 +198,41 @@ class EndsWithoutFills(OrderPath):
         )
 
 
+class LeavesClaims(OrderPath):
+    """What others sold is booked, and strategies go on claiming it."""
+
+    def _takings(self, missing: Mapping[str, Decimal], causes: Mapping[str, str]) -> list[Taken]:
+        return []
+
+
+class TakesFromClaimsFirst(OrderPath):
+    """What others took is taken from strategies, though there is enough that nobody claims."""
+
+    def _shortages(self, differences: Mapping[str, Decimal]) -> dict[str, Decimal]:
+        lost = {asset: min(-amount, self._claimed(asset)) for asset, amount in differences.items()}
+        return super()._shortages(differences) | {
+            asset: amount for asset, amount in lost.items() if amount > 0
+        }
+
+    def _claimed(self, asset: str) -> Decimal:
+        return max(sum(self.mirror.books.positions(asset).values(), Decimal(0)), Decimal(0))
+
+
+class BooksTransfersAgain(OrderPath):
+    """Every difference is explained by all deposits and withdrawals there are."""
+
+    def _listed(self) -> Sequence[Transfer] | None:
+        listed = super()._listed()
+        return None if listed is None else [one._replace(id=f"{one.id}-{self._epoch}") for one in listed]
+
+
+class AsksNoLists(OrderPath):
+    """Whatever comes or goes, nobody knows why."""
+
+    def _listed(self) -> Sequence[Transfer] | None:
+        return None
+
+
 MUTANTS: tuple[type[OrderPath], ...] = (
     StoresAfterSending,
     SendsAgain,
@@ -213,6 +249,10 @@ MUTANTS: tuple[type[OrderPath], ...] = (
     SkipsAhead,
     BelievesDifferencesAtOnce,
     EndsWithoutFills,
+    LeavesClaims,
+    TakesFromClaimsFirst,
+    BooksTransfersAgain,
+    AsksNoLists,
 )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from sqlite3 import Cursor
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from core.live.desk import Event
 from core.live.gateway import MARKET, Terms
 from core.live.order_path import OrderPath
 from core.live.order_states import Standing
+from core.live.transfers import TRANSFERS
 from core.orders import Approved, Intent, Purpose, Side
 from db.journal import Journal, memory_journal
 from tests.order_model import PRICES, START, SYMBOLS, Crash, Line, Market
@@ -109,6 +111,8 @@ class Schedule:
     events: list[Event] = field(default_factory=list)
     crashed: int = 0
     disturbed: int = 0
+    meddled: int = 0
+    """What others did on the account."""
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
@@ -125,6 +129,8 @@ class Schedule:
         self.points = 0
         if self.seed % 2 and self.clock_steps != (0,):
             self.line.ppm = self.rng.choice((-500, 0, 500))
+        self.meddling = random.Random(self.seed + 3) if self.seed % 3 == 1 else None
+        """Others sell, buy, cancel, deposit and withdraw in every third schedule."""
         self.wakes_at = {self.rng.randint(20, 2200) for _ in range(4 if self.line.ppm is not None else 0)}
         self.dies_at = {self.rng.randint(20, 2200) for _ in range(self.crashes)}
 
@@ -159,6 +165,9 @@ class Schedule:
                 self.line.skew += self.rng.choice(self.clock_steps)
             if self.rng.random() < 0.03:
                 self.market.by_hand(self.rng.choice(SYMBOLS), self.rng.choice(("buy", "sell")), D("0.001"))
+            if self.meddling is not None and self.meddling.random() < 0.2:
+                self.meddled += 1
+                meddle(self.market, self.meddling)
             late = self.line.faults["late"]
             self.live(self.rng.random() < 0.15)
             if self.line.faults["late"] > late:
@@ -236,8 +245,10 @@ class Schedule:
         if sorted(booked) != sorted(executed):
             found.append(f"fills {booked} booked of {executed}")
         found += [f"adjusted: {row.txn}" for row in journal.postings() if row.txn.startswith("adjust|")]
-        found += [f"told: {event.text}" for event in self.events if event.critical]
-        return found + self._positions(journal, names)
+        expected = () if self.meddling is None else ("adjusted", "taken")
+        told = (event for event in self.events if event.critical and event.kind not in expected)
+        found += [f"told: {event.text}" for event in told]
+        return [*found, *self._positions(journal, names), *self._transfers(journal)]
 
     def _positions(self, journal: Journal, names: dict[str, Intent]) -> list[str]:
         """Return the positions that differ from what the exchange executed for each strategy."""
@@ -249,9 +260,70 @@ class Schedule:
                 base = fill.symbol.partition("/")[0]
                 amount = fill.amount if fill.side == "buy" else -fill.amount
                 held[owner.strategy, owner.symbol] += amount - (fill.fee if fill.fee_asset == base else 0)
-        path = OrderPath(journal, self.line, INSTANCE)
+        path, gone = OrderPath(journal, self.line, INSTANCE), defaultdict[str, Decimal](Decimal)
+        for one in path.taken():
+            held[one.strategy, one.symbol] -= one.amount
+            gone[one.symbol.partition("/")[0]] += one.amount
         told = {key: amount for key, amount in held.items() if amount}
-        return [] if path.positions() == told else [f"positions are {path.positions()}, not {told}"]
+        found = [] if path.positions() == told else [f"positions are {path.positions()}, not {told}"]
+        mine = {name for name, owner in owners.items() if owner is not None}
+        for asset, amount in gone.items():
+            most = most_taken(self.market, mine, asset)
+            if amount > most:
+                found.append(f"{amount} {asset} was taken from claims, not more than {most} was missing")
+        return found
+
+    def _transfers(self, journal: Journal) -> list[str]:
+        """Return the assets of which other deposits and withdrawals are booked than there were."""
+        booked: defaultdict[str, Decimal] = defaultdict(Decimal)
+        for row in journal.postings():
+            if row.name.startswith(("deposit:", "withdrawal:")):
+                booked[row.asset] -= row.amount
+        # What was there at the opening is part of it.
+        before = json.loads(journal.cursors()[TRANSFERS])
+        for one in self.market.transfers:
+            if f"{one.kind}|{one.asset}|{one.id}" not in before:
+                booked[one.asset] -= one.amount
+        return [f"{asset}: transfers are off by {amount}" for asset, amount in booked.items() if amount]
+
+
+def meddle(market: Market, rng: random.Random) -> None:
+    """Do what a person does on the account by hand."""
+    symbol, share = rng.choice(SYMBOLS), D(rng.choice((10, 50, 100))) / 100
+    base, price = symbol.partition("/")[0], PRICES[symbol]
+    kind = rng.choice(("sell", "buy", "limit", "cancel", "deposit", "withdraw"))
+    part = (market.free(base) * share).quantize(D("0.00001"), ROUND_DOWN)
+    if kind == "cancel":
+        for order in market.orders:
+            if order.standing is Standing.OPEN:
+                order.standing = Standing.CANCELED
+    elif kind == "deposit":
+        market.transfer(rng.choice((*BALANCES, "DOGE")), D(rng.randint(1, 99_999)) / 100_000)
+    elif part > 0 and kind == "withdraw":
+        market.transfer(base, -part)
+    elif part > 0:
+        side: Side = "buy" if kind == "buy" else "sell"
+        away = Terms("limit", price + rng.choice((0, 1)) * D("0.0001"))
+        market.by_hand(symbol, side, part if side == "sell" else SMALL, away if kind == "limit" else MARKET)
+
+
+def most_taken(market: Market, ours: Collection[str], asset: str) -> Decimal:
+    """Return how much of an asset claims can have lost at most: each time others left too little for them."""
+    moved: list[tuple[int, Decimal, Decimal]] = [(one.time, one.amount, D(0))
+        for one in market.transfers if one.asset == asset]  # fmt: skip
+    for _, (order_id, fill) in market.trades:
+        base, quote = fill.symbol.split("/")
+        sign = 1 if fill.side == "buy" else -1
+        amount = sign * fill.amount if base == asset else D(0)
+        amount -= fill.fee if fill.fee_asset == asset else 0
+        claimed = amount if base == asset and order_id in ours else D(0)
+        amount -= sign * fill.amount * fill.price if quote == asset else 0
+        moved.append((fill.time, amount, claimed))
+    free, taken = BALANCES.get(asset, D(0)), D(0)
+    for _, amount, claimed in sorted(moved, key=lambda one: one[0]):
+        before, free = min(free, D(0)), free + amount - claimed
+        taken += max(before - min(free, D(0)), D(0))
+    return taken
 
 
 def memory_view(schedule: Schedule) -> Journal:

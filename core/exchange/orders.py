@@ -17,6 +17,7 @@ from core.errors import ExchangeError, ExchangeUnreachableError, OrderUnknownErr
 from core.exchange.calls import Caller
 from core.exchange.errors import Attempt, unusable_order_answer
 from core.exchange.order_rules import check_cancelled_by_name, exact
+from core.exchange.transfers import TransferReport, read_transfers
 from core.money import plus, times
 
 Kind = Literal["market", "limit", "maker", "stop_limit", "take_limit"]
@@ -201,6 +202,12 @@ class Orders:
             if isinstance(entry, Mapping) and {"free", "used"} <= entry.keys()
         }
         return {asset: balance for asset, balance in kept.items() if balance.total}
+
+    def transfers(self) -> list[TransferReport]:
+        """Return the account's deposits and withdrawals of about the last 90 days, oldest first."""
+        action = "read deposits and withdrawals"
+        self._require(action)
+        return self._call.read(action, lambda: read_transfers(self._exchange))
 
     def absence_is_final_at(self, sent_at: int) -> int:
         """Return the exchange time, ms UTC, from which an order sent then and not found never comes."""

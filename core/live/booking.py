@@ -183,7 +183,7 @@ class Booking(Desk):
         self._news.append(fill)
         if order is None:
             text = f"{fill.side} {fill.amount:f} {fill.symbol} by no order of this program (trade {fill.id})"
-            self._notify(Event("foreign", fill.symbol, text))
+            self._others_did("foreign", fill.symbol, text)
         if why:
             self._notify(Event("halt", fill.client_order_id, why, critical=True))
 

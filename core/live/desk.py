@@ -22,7 +22,7 @@ class Event(NamedTuple):
     """Something that a person or a log should know."""
 
     kind: str
-    """exchange, unknown, refused, expired, retried, foreign, halt, hold, adjusted, taken, exits or lost."""
+    """exchange, unknown, refused, expired, retried, foreign, canceled, halt, adjusted, taken, exits, lost."""
     ref: str
     """The order, symbol or asset it is about; may be blank."""
     text: str
@@ -39,7 +39,7 @@ class Policy:
     absences: int = 2
     """So many times an order must be missing, once its absence is final, to count as never placed."""
     lost_after: int = 10
-    """So many times an accepted order must be missing to be given to a person."""
+    """So many times an accepted order must be missing to be given to a person, a list to be done without."""
     overlap: int = 20
     """So many booked fills are read again each time, for late ones among them."""
     settle_ms: int = 5000
@@ -91,8 +91,13 @@ class Desk:
         self._news: list[Fill] = []
         self._gone: list[Taken] = []
         """What others took of claims since somebody asked."""
+        self._causes: dict[str, str] = {}
+        """Why the newest difference of each asset was there, in a word of Taken's."""
         self._doubted: dict[str, str] = {}
-        """Symbols about whose coins or cash books and exchange differ, and how: nothing is entered there."""
+        """Symbols where nothing is entered until books and exchange agree, and why: they differ on its coins
+        or its cash, or others did something there."""
+        self._others = False
+        """Whether others did something since books and exchange were compared."""
 
     @property
     def mirror(self) -> Mirror:
@@ -150,9 +155,15 @@ class Desk:
         self._flag(HALT, why)
         self._notify(Event("halt", ref, why, critical=True))
 
+    def _others_did(self, kind: str, symbol: str, text: str) -> None:
+        """Tell what others did, once, and keep entries of the symbol back until the books agree again."""
+        self._others = True
+        self._doubted[symbol] = f"{text}: nothing is entered until books and exchange agree"
+        self._notify(Event(kind, symbol, text))
+
     def _hold(self, symbol: str, why: str) -> None:
+        """Keep entries of a symbol back until a person accepts; who calls this tells why, once."""
         self._flag(HOLD + symbol, why)
-        self._notify(Event("hold", symbol, why, critical=True))
 
     def _name(self, key: str, attempt: int) -> str:
         return client_order_id(self.journal.account, self._instance, key, attempt)

@@ -96,6 +96,8 @@ class ExchangeDesk(Journalled):
             self._compare()
         elif self.path.mirror.live:
             self._step()
+            if self.path.did_others():
+                self.look_again()
         told = [*self._told_late(), *self._booked(), *self._claims_taken(), *cash]
         for event in (events := [*told, *self._ended(), *self._given_up()]):
             self._note(event)
@@ -120,11 +122,12 @@ class ExchangeDesk(Journalled):
         """Return all that keeps orders back until a person says otherwise, and what is not clear yet."""
         rows = self._refusals.rows().items()
         exits = [
-            Standing("exits", symbol, f"{strategy}: {row.words()}", f"--accept {symbol}")
+            Standing("exits", symbol, f"{strategy}: {row.words()}", self._accepting(symbol))
             for (strategy, symbol), row in rows
         ]
-        doubts = [Standing("difference", "", line, "") for line in self._differences()]
-        return [*super().standing(), *exits, *doubts]
+        doubts = [Standing("hold", symbol, why, "") for symbol, why in self.path.doubts().items()]
+        differing = [Standing("difference", "", line, "") for line in self._differences()]
+        return [*super().standing(), *exits, *doubts, *differing]
 
     def _note(self, event: Event) -> None:
         row = self._refusals.note(event, self.time)
@@ -133,7 +136,7 @@ class ExchangeDesk(Journalled):
             self.look_again()
         if row is not None and isinstance(event, Refused):
             symbol = event.intent.symbol
-            text = f"{symbol}, {event.intent.strategy}: {row.words()}; run_live.py --accept {symbol}"
+            text = f"{symbol}, {event.intent.strategy}: {row.words()}; run_live.py {self._accepting(symbol)}"
             self.path.alert("exits", symbol, text)
 
     def _claims_taken(self) -> list[Taken]:
@@ -155,7 +158,7 @@ class ExchangeDesk(Journalled):
         short = minus(self.session.portfolio.cash, there)
         if agreed != mirror.foreign or short <= 0:
             return []
-        return [Taken("", "", short, NOTHING, "foreign")]
+        return [Taken("", "", short, NOTHING, self.path.cause(self._quote))]
 
     def send(self) -> None:
         """Store and send what was approved, and what the newest bars close."""
@@ -208,7 +211,8 @@ class ExchangeDesk(Journalled):
 
     def status(self) -> Mapping[str, Any]:
         """Return how the journal stands, and what is held outside the account, as plain values."""
-        return {**super().status(), "outside": as_plain(self.outside())}
+        others = {"foreign_orders": list(self.path.foreign_orders()), "outside": as_plain(self.outside())}
+        return {**super().status(), **others}
 
     @property
     def _quote(self) -> str:

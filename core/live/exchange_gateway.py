@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
-from core.errors import ExchangeUnreachableError, OrderUnknownError
+from core.errors import ExchangeError, ExchangeUnreachableError, OrderUnknownError, RateLimitedError
 from core.exchange.orders import FillReport, OrderReport, OrderRequest, Orders
-from core.live.gateway import Balance, Execution, Report, Request
+from core.exchange.transfers import TransferReport
+from core.live.gateway import Balance, Execution, Report, Request, Transfer
+from core.live.ledger import ZERO
 from core.live.order_states import Standing
+from core.money import plus
 from core.orders import Fill, Side
 
 _STANDINGS: Mapping[str, Standing] = MappingProxyType(
@@ -21,6 +24,8 @@ _STANDINGS: Mapping[str, Standing] = MappingProxyType(
         "rejected": Standing.REJECTED,
     }
 )
+_CAME_BACK = ("failed", "canceled")
+"""What is said of a withdrawal that the account has again; any other has left it, or is on its way."""
 _SIDES: Mapping[str, Side] = MappingProxyType({"buy": "buy", "sell": "sell"})
 
 
@@ -96,6 +101,15 @@ class ExchangeGateway:
         """Return what the account has, by asset."""
         return {asset: Balance(*found) for asset, found in self._orders.balances().items()}
 
+    def transfers(self) -> Sequence[Transfer] | None:
+        """Return deposits and withdrawals; None where the venue lists none, or not to this key."""
+        try:
+            return [transfer_of(one) for one in self._orders.transfers()]
+        except (ExchangeUnreachableError, RateLimitedError):
+            raise
+        except ExchangeError:
+            return None
+
 
 def report_of(found: OrderReport) -> Report:
     """Return an order's report. Raises ExchangeUnreachableError when it does not say how it stands."""
@@ -106,6 +120,16 @@ def report_of(found: OrderReport) -> Report:
         )
     told = (found.id, found.client_order_id, found.symbol, found.side)
     return Report(*told, standing, found.amount, found.filled)
+
+
+def transfer_of(found: TransferReport) -> Transfer:
+    """Return a deposit or withdrawal with what it has done to the balance."""
+    if found.kind == "deposit":
+        amount = found.amount if found.status == "ok" else ZERO
+    else:
+        gone = plus(found.amount, found.fee).copy_negate()
+        amount = ZERO if found.status in _CAME_BACK else gone
+    return Transfer(found.kind, found.id, found.asset, amount, found.time)
 
 
 def fill_of(exchange: str, found: FillReport) -> Fill:

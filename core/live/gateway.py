@@ -80,6 +80,19 @@ class Balance(NamedTuple):
         return plus(self.free, self.locked)
 
 
+class Transfer(NamedTuple):
+    """A deposit or a withdrawal, as far as the account's balance knows of it."""
+
+    kind: Literal["deposit", "withdrawal"]
+    id: str
+    """Of the exchange, unique for its kind and asset."""
+    asset: str
+    amount: Decimal
+    """What it has changed the balance by: 0 for a deposit not credited yet, for a withdrawal that failed."""
+    time: int
+    """ms UTC."""
+
+
 class Gateway(Protocol):
     """One account at one exchange. Every method but `place` and `cancel` may be repeated at will.
 
@@ -115,3 +128,6 @@ class Gateway(Protocol):
 
     def balances(self) -> Mapping[str, Balance]:
         """Return what the account has, by asset."""
+
+    def transfers(self) -> Sequence[Transfer] | None:
+        """Return the deposits and withdrawals of the last weeks; None where no list of them can be had."""

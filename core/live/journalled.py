@@ -21,7 +21,7 @@ from core.live.mirror import HALT
 from core.live.order_path import OrderPath, intent_of
 from core.live.order_states import TERMINAL, State
 from core.live.snapshot import Restored
-from core.live.standing import Standing
+from core.live.standing import Standing, command_of
 from core.money import minus, plus
 from core.orders import (
     Approved,
@@ -160,13 +160,21 @@ class Journalled(ABC):
     def standing(self) -> list[Standing]:
         """Return all that keeps orders back until a person says otherwise."""
         halt = self.path.halt()
-        found = [Standing("halt", "", halt, f"--release {HALT}")] if halt else []
+        found = [Standing("halt", "", halt, command_of(f"--release {HALT}", self.account))] if halt else []
         holds = self.path.holds().items()
-        return found + [Standing("hold", symbol, why, f"--accept {symbol}") for symbol, why in holds]
+        return found + [Standing("hold", symbol, why, self._accepting(symbol)) for symbol, why in holds]
+
+    @property
+    def account(self) -> str:
+        """The account's name."""
+        return self.path.journal.account
+
+    def _accepting(self, symbol: str) -> str:
+        return command_of(f"--accept {symbol}", self.account)
 
     def accept(self, symbol: str) -> str:
         """Let entries in a symbol go on, for a person knows why; return what came of it."""
-        if symbol not in {one.ref for one in self.standing()}:
+        if symbol not in {one.ref for one in self.standing() if one.ends}:
             return f"refused: nothing is held up in {symbol}"
         self.path.release(symbol)
         return f"{symbol} is accepted as it is: entries and exits go on"

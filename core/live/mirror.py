@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from functools import lru_cache
 
 from core.live.claims import CLAIM
 from core.live.ledger import ZERO, Books, Posting
 from core.live.order_states import TERMINAL
-from core.money import minus, plus
+from core.money import minus, plus, total
 from core.orders import Fill, Purpose
 from db.journal import Journal
 from db.journal_rows import FillRow, IntentRow, OrderRow
@@ -105,15 +105,17 @@ class Mirror:
         """Return all positions by strategy and symbol."""
         return {key: amount for key, amount in self._held.items() if amount}
 
+    def exits(self, strategy: str, symbol: str, side: str) -> list[OrderRow]:
+        """Return the live orders of a strategy that close something."""
+        found = (order for order in self.live.values() if (order.symbol, order.side) == (symbol, side))
+        return [order for order in found if self._closes(self.intent(order.intent_key), strategy)]
+
+    def _closes(self, intent: IntentRow, strategy: str) -> bool:
+        return intent.strategy == strategy and intent.purpose != Purpose.ENTRY
+
     def closing(self, strategy: str, symbol: str, side: str) -> Decimal:
         """Return the base units that live orders of a strategy are about to close."""
-        total = ZERO
-        for order in self.live.values():
-            if (order.symbol, order.side) == (symbol, side):
-                intent = self.intent(order.intent_key)
-                if intent.strategy == strategy and intent.purpose != Purpose.ENTRY:
-                    total = plus(total, max(minus(order.amount, order.filled), ZERO))
-        return total
+        return open_amount(self.exits(strategy, symbol, side))
 
     def cursor(self, symbol: str) -> str:
         """Return the id of the fill after which those of a symbol are read; blank for all."""
@@ -148,6 +150,11 @@ class Mirror:
             if txn.startswith(CLAIM):
                 _, _, strategy, symbol, _ = txn.split("|")
                 self._move(strategy, symbol, rest)
+
+
+def open_amount(orders: Iterable[OrderRow]) -> Decimal:
+    """Return the base units of orders that are not executed yet."""
+    return total(max(minus(order.amount, order.filled), ZERO) for order in orders)
 
 
 def cursor_text(fill_id: str) -> str:

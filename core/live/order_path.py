@@ -213,6 +213,22 @@ class OrderPath(Reconciling):
         cursors = sorted(self.mirror.cursors.items())
         return {name.removeprefix(HOLD): why for name, why in cursors if why and name.startswith(HOLD)}
 
+    def cause(self, asset: str) -> str:
+        """Return why the exchange came to have less of an asset than the books said, in a word of Taken's."""
+        return self._causes.get(asset, "foreign")
+
+    def doubts(self) -> dict[str, str]:
+        """Return the symbols in which entries wait until books and exchange agree, and why."""
+        return dict(self._doubted)
+
+    def did_others(self) -> bool:
+        """Return whether others did something since books and exchange were compared."""
+        return self._others
+
+    def foreign_orders(self) -> tuple[str, ...]:
+        """Return the open orders of others on the account, as they were seen last."""
+        return self._foreign
+
     def alert(self, kind: str, ref: str, text: str) -> None:
         """Tell a person something that waits for one."""
         self._notify(Event(kind, ref, text, critical=True))

@@ -151,6 +151,9 @@ class PaperExchange:
         """Return what the account has, by asset."""
         return {asset: Balance(amount, ZERO) for asset, amount in self._totals.items() if amount}
 
+    def transfers(self) -> None:
+        """Return None: nothing comes to paper and nothing goes."""
+
     def _take(self, order: _Order) -> None:
         self._orders[order.name] = order
         self._names[order.intent.key] = order.name

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
 from core.errors import DatabaseError, ExchangeError
-from core.live.books import fill_of_row
-from core.live.claims import claim_postings, claim_txn, in_turn, open_lots, taken_from, taken_of, takings_of
+from core.live.adjusting import OPENED, Adjusting
 from core.live.desk import Event
-from core.live.ledger import ZERO, Posting, adjustment_postings, assets_of
+from core.live.ledger import ZERO, assets_of
 from core.live.order_states import State
-from core.live.sending import Sending
+from core.live.transfers import TRANSFERS
 from core.money import minus, plus
-from core.orders import Taken
-from db.journal_rows import OrderRow, money_text
-
-OPENED = "opened"
-COUNTED = "counted"
-"""Number of the entry up to which others' sales are counted for claims."""
+from db.journal_rows import OrderRow
 
 
 class Reconciliation(NamedTuple):
@@ -69,11 +62,13 @@ class Doubt(NamedTuple):
         return "; ".join(told)
 
 
-class Reconciling(Sending):
+class Reconciling(Adjusting):
     """Makes the journal agree with the exchange, or says why it cannot yet."""
 
     _ready = False
     _seen: Doubt | None = None
+    _foreign: tuple[str, ...] = ()
+    """Open orders of others that were told."""
 
     def reconcile(self, symbols: Iterable[str] = ()) -> Reconciliation:
         """Look everything up once; nothing is sent before this was `done` for the first time.
@@ -150,10 +145,12 @@ class Reconciling(Sending):
             if order is None:
                 text = f"{report.side} {report.amount:f} {report.symbol}, order {report.id}"
                 foreign.append(text)
-                self._notify(Event("foreign", report.symbol, f"open order of somebody else: {text}"))
+                if text not in self._foreign:
+                    self._notify(Event("foreign", report.symbol, f"open order of somebody else: {text}"))
             else:
                 self._adopt(self._revived(order), report)
-        return tuple(foreign)
+        self._foreign = tuple(foreign)
+        return self._foreign
 
     def _revived(self, order: OrderRow) -> OrderRow:
         """Return an order that is open at the exchange, as living again if it was thought to be over."""
@@ -187,7 +184,10 @@ class Reconciling(Sending):
         is_open = OPENED in self.mirror.cursors
         if differences or missing or not is_open:
             return self._doubt(differences, missing, "adjust" if is_open else "opening")
-        self._seen, self._doubted = None, {}
+        self._seen, self._doubted, self._others = None, {}, False
+        if TRANSFERS not in self.mirror.cursors and not self._lists_nothing:
+            with self._tolerant():
+                self._know_transfers()
         return [], ()
 
     def _shortages(self, differences: Mapping[str, Decimal]) -> dict[str, Decimal]:
@@ -217,84 +217,12 @@ class Reconciling(Sending):
             assets = differences.keys() | missing.keys()
             self._doubted = {one: words for one in mirror.symbols() if assets & {*assets_of(one)}}
             return [words], ()
-        takings = self._takings(missing, differences)
-        if missing and not (takings or differences):
+        why = self._reasons(differences, missing, self._listed())
+        if missing and not (why.takings or differences):
             return [f"{words}; orders that sell it are out"], ()
         self._seen, self._doubted = None, {}
-        return [], self._adjust(differences, takings, kind)
+        return [], self._adjust(differences, why, kind)
 
     def _is_out(self) -> bool:
         """Return whether fills of an order of ours may still come."""
         return any(not self._waits(order) for order in self.mirror.live.values())
-
-    def _takings(self, missing: Mapping[str, Decimal], differences: Mapping[str, Decimal]) -> list[Taken]:
-        """Return what each claim loses of what is missing."""
-        if not missing:
-            return []
-        mirror, fills = self.mirror, self.journal.fills()
-        intents = {intent.key: intent for intent in self.journal.intents()}
-        owners = {order.client_order_id: intents[order.intent_key] for order in self.journal.orders()}
-        lots = open_lots(
-            ((row, fill_of_row(row), owners.get(row.client_order_id or "")) for row in fills),
-            taken_of(self.journal.postings()),
-        )
-        free = {
-            owner: minus(held, mirror.closing(*owner, "sell")) for owner, held in mirror.positions().items()
-        }
-        counted = int(mirror.cursors.get(COUNTED, "0"))
-        sales = [
-            fill_of_row(row)
-            for row in reversed(fills)
-            if row.client_order_id is None and row.side == "sell" and row.seq > counted
-        ]
-        seq = self.journal.length() + 1
-        found: list[Taken] = []
-        for asset, amount in missing.items():
-            cause = "adjust" if differences.get(asset, ZERO) < 0 else "foreign"
-            parts = taken_from(lots, amount, asset, free, {one.symbol for one in sales})
-            found += takings_of(parts, sales, cause, seq)
-        return sorted(found, key=in_turn)
-
-    def _adjust(self, differences: dict[str, Decimal], takings: list[Taken], kind: str) -> tuple[str, ...]:
-        """Believe the exchange, in lines of their own; what is more than dust holds up entries."""
-        lines: list[Posting] = []
-        for asset, amount in differences.items():
-            lines += adjustment_postings(asset, amount)
-        seq = self.journal.length() + 1
-        with self._writing() as tx:
-            if lines:
-                tx.post(f"{kind}|{seq}", lines, told=True)
-            for one in takings:
-                tx.post(claim_txn(one), claim_postings(one), told=True)
-            if takings:
-                tx.cursor(COUNTED, str(seq))
-            if kind == "opening":
-                tx.cursor(OPENED, json.dumps({asset: f"{amount:f}" for asset, amount in differences.items()}))
-        self._kept = None
-        self._gone += takings
-        told = tuple(f"{asset} {amount:+f}" for asset, amount in differences.items())
-        if kind != "opening":
-            self._alarm(differences)
-        for one in takings:
-            self._alarm_owner(one)
-        return (*told, *(f"{one.symbol} of {one.strategy} -{money_text(one.amount)}" for one in takings))
-
-    def _alarm(self, differences: dict[str, Decimal]) -> None:
-        for asset, amount in differences.items():
-            why = f"{asset}: the exchange had {amount:+f} beside what the books said; they follow it now"
-            small = amount.copy_abs() <= self.policy.dust.get(asset, ZERO)
-            self._notify(Event("adjusted", asset, why, critical=not small))
-            for symbol in self.mirror.symbols():
-                if not small and asset in assets_of(symbol):
-                    self._hold(symbol, why)
-
-    def _alarm_owner(self, one: Taken) -> None:
-        """Tell that a position became smaller by others' doing; what is more than dust holds up entries."""
-        base, quote = assets_of(one.symbol)
-        brought = f", {money_text(one.proceeds)} {quote} of it came to cash" if one.proceeds else ""
-        amount = money_text(one.amount)
-        why = f"others took {amount} {one.symbol} of what {one.strategy} held ({one.cause}){brought}"
-        small = one.amount <= self.policy.dust.get(base, ZERO)
-        self._notify(Event("taken", one.symbol, why, critical=not small))
-        if not small:
-            self._hold(one.symbol, why)

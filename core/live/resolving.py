@@ -55,7 +55,18 @@ class Resolving(Booking):
             order = self._again(order)
         if order.state not in TERMINAL:
             state = after_report(report.standing, order.filled, report.filled)
-            self._store(order, **seen.changes, state=state.value)
+            self._settle(order, seen, state)
+
+    def _settle(self, order: OrderRow, seen: Sighting, state: State) -> None:
+        """Store how an order stands; a cancel that nobody here wanted is somebody else's."""
+        changes = {**seen.changes, "state": state.value}
+        if state is not State.CANCELED or order.cancel_at is not None:
+            self._store(order, **changes)
+            return
+        why = "cancelled at the exchange, and not by this program"
+        self._store(order, **changes, reason=why)
+        what = f"{order.side} {order.amount:f} {order.symbol}"
+        self._others_did("canceled", order.symbol, f"order {order.client_order_id} ({what}) was {why}")
 
     def _executed(self, order: OrderRow, report: Report, seen: Sighting) -> OrderRow:
         """Book what was executed of an order, and return it.

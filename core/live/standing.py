@@ -10,6 +10,14 @@ from core.live.mirror import HALT
 from core.risk.breakers import BREAKERS
 from core.session import Session
 
+USUAL = "paper"
+"""The account that run_live.py means when none is named."""
+
+
+def command_of(option: str, account: str) -> str:
+    """Return what to give run_live.py, so that an option reaches an account."""
+    return option if account == USUAL else f"--account {account} {option}"
+
 
 class Standing(NamedTuple):
     """Something that keeps orders back."""
@@ -20,7 +28,7 @@ class Standing(NamedTuple):
     """The symbol, if it is about one."""
     why: str
     ends: str
-    """The command that ends it, an option of run_live.py; blank where it ends by itself."""
+    """The command that ends it, options of run_live.py; blank where it ends by itself."""
 
     @property
     def words(self) -> str:
@@ -31,6 +39,11 @@ class Standing(NamedTuple):
 
 class Holder(Protocol):
     """What keeps orders back."""
+
+    @property
+    def account(self) -> str:
+        """The account's name."""
+        ...
 
     def standing(self) -> Sequence[Standing]:
         """Return all that keeps orders back."""
@@ -45,7 +58,7 @@ def resumed(session: Session, desk: Holder) -> str:
     """End a pause; return what still keeps entries back."""
     session.risk.resume()
     trips = (
-        Standing("breaker", name, trip.detail, f"--reset-breaker {name}")
+        Standing("breaker", name, trip.detail, command_of(f"--reset-breaker {name}", desk.account))
         for name, trip in session.risk.state.trips.items()
     )
     rest = [one.words for one in (*desk.standing(), *trips) if one.ends]

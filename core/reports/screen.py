@@ -67,16 +67,17 @@ def drawn(title: str, status: Mapping[str, Any], said: Sequence[str], console: C
     if status:
         parts += [_head(status), *_positions(status["positions"]), *_waiting(status["open_orders"])]
         parts += _trouble(status)
-        rest = status.get("desk", {}).get("outside", ())
-        parts += [Text(line, style=_DIM) for line in outside_lines(rest)]
+        parts += [Text(line, style=_DIM) for line in outside_lines(status.get("desk", {}))]
         room = console.height - _rows(console, parts) - LEAST - 1
         parts += _feeds(status["feeds"], room)
     return Group(*parts, *_newest(said, console.height - _rows(console, parts) - 1, console))
 
 
-def outside_lines(rest: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield a line for each asset that is on the exchange's account and not in this one."""
-    for one in rest:
+def outside_lines(desk: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a line for each asset and open order on the exchange's account and not of this one."""
+    for text in desk.get("foreign_orders", ()):
+        yield f"open order of somebody else: {text}"
+    for one in desk.get("outside", ()):
         worth = "of unknown value" if one["value"] is None else f"worth {money(one['value'])}"
         place = "missing at the exchange" if one["amount"].startswith("-") else "held outside the account"
         yield f"{place}: {one['amount'].lstrip('-')} {one['asset']}, {worth}"

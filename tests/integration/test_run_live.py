@@ -320,7 +320,9 @@ def test_everything_that_a_status_can_hold_is_shown(capsys: pytest.CaptureFixtur
     desk = {"journal": 1, "fills": 0, "disagreements": ["BTC +1"], "standing": []}
     hold = {"kind": "hold", "ref": "BTC/USDT", "why": "others sold", "ends": "--accept BTC/USDT"}
     doubt = {"kind": "difference", "ref": "", "why": "BTC +1", "ends": ""}
-    live_status.show(status | {"desk": desk | {"standing": [hold, doubt]}})
+    soon = {"kind": "hold", "ref": "ETH/USDT", "why": "others bought", "ends": ""}
+    theirs = {"foreign_orders": ["sell 1 ETH/USDT, order 7"]}
+    live_status.show(status | {"desk": desk | theirs | {"standing": [hold, soon, doubt]}})
     assert capsys.readouterr().out.splitlines() == [
         "equity 10,005.00, cash 10,000.00",
         "  MR_BB short 0.5 BTC/USDT at 100, now 90, open profit 5.00",
@@ -329,8 +331,16 @@ def test_everything_that_a_status_can_hold_is_shown(capsys: pytest.CaptureFixtur
         "  X: failed: run_live.py --release X",
         "  entries are paused: by me: run_live.py --resume",
         "  hold BTC/USDT: others sold: run_live.py --accept BTC/USDT",
+        "  hold ETH/USDT: others bought",
         "  x: no candle yet, SILENT",
+        "  open order of somebody else: sell 1 ETH/USDT, order 7",
         "  journal: 1 entries, 0 fills; books and exchange agree: BTC +1",
+    ]
+    live_status.show(status, "local")
+    assert [line.partition("run_live.py ")[2] for line in capsys.readouterr().out.splitlines()[3:6]] == [
+        "--account local --reset-breaker drawdown",
+        "--account local --release X",
+        "--account local --resume",
     ]
     live_status.show(status | {"equity": None, "positions": [held | {"price": None}]})
     assert "equity none" in capsys.readouterr().out

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from core.errors import ExchangeUnreachableError
 from core.live.books import AtExchange, check_books, fill_of_row
 from core.live.claims import (
     LotKey,
@@ -24,6 +25,7 @@ from core.live.loop import Command, Loop
 from core.orders import Fill, Refused, Taken
 from core.portfolio import DUST
 from db.journal_rows import FillRow, IntentRow, PostingRow
+from tests.order_model import Line as Wire
 from tests.unit.test_exchange_desk import BTC, FLAT, LONG, World, outside, sent
 
 D = Decimal
@@ -167,7 +169,7 @@ def test_an_exit_that_is_refused_again_and_again_backs_off_and_then_asks() -> No
     tries = [one for one in world.journal.orders() if one.side == "sell"]
     assert 5 <= len(tries) <= 10
     (blocked,) = [one for one in world.desk.status()["standing"] if one["kind"] == "exits"]
-    assert (blocked["ref"], blocked["ends"]) == (BTC, f"--accept {BTC}")
+    assert (blocked["ref"], blocked["ends"]) == (BTC, f"--account test --accept {BTC}")
     assert f"{len(tries)} times" in blocked["why"]
     step = world.bar(FLAT)
     assert [type(one) for one in step.outcomes] == [Refused]
@@ -212,12 +214,11 @@ def test_resume_says_what_still_keeps_entries_back_and_which_command_ends_it() -
     world.path._halt("x", "an order came twice")
     said = tell(world, "resume")
     assert said.startswith(
-        "the pause is over; still kept back: halt: an order came twice: run_live.py --release halt; "
+        "the pause is over; still kept back: halt: an order came twice: "
+        "run_live.py --account test --release halt; "
     )
-    assert (
-        f"hold {BTC}: others took 0.01 BTC/USDT of what SCRIPTED held (adjust): run_live.py --accept {BTC}"
-        in said
-    )
+    why = "others took 0.01 BTC/USDT of what SCRIPTED held (adjust)"
+    assert f"hold {BTC}: {why}: run_live.py --account test --accept {BTC}" in said
     assert tell(world, "accept", "ETH/USDT") == "refused: nothing is held up in ETH/USDT"
     assert tell(world, "accept", BTC) == f"{BTC} is accepted as it is: entries and exits go on"
     assert tell(world, "release", "x") == "refused: nothing is kept back by the name 'x'; names are: halt"
@@ -337,3 +338,150 @@ def test_what_is_left_of_a_lot_and_too_little_for_an_order_is_nobodys() -> None:
     settled(world)
     assert claimed(world) == world.path.position(BTC) == 0
     assert world.desk.disagreements() == []
+
+
+def listed(world: World, kind: str) -> list[tuple[str, Decimal]]:
+    """Return the deposits, withdrawals or adjustments booked since the opening, by asset."""
+    rows = [row for row in world.journal.postings() if not row.txn.startswith("opening")]
+    return [(row.asset, -row.amount) for row in rows if row.name.startswith(f"{kind}:")]
+
+
+def alerts(world: World) -> list[str]:
+    return [event.text for event in world.events if event.critical]
+
+
+def test_a_withdrawal_that_the_exchange_lists_is_booked_under_its_name_and_told_once() -> None:
+    world = World()
+    world.entered()
+    world.exchange.transfer("USDT", D(-1000))
+    world.look(AGAIN)
+    world.bar(FLAT)
+    steps = [world.look(6000) for _ in range(4)]
+    assert (listed(world, "withdrawal"), listed(world, "adjust")) == ([("USDT", D(-1000))], [])
+    assert alerts(world) == [
+        "USDT: the exchange had -1000 beside what the books said (withdrawal 0 -1000); they follow it now"
+    ]
+    assert [one.cause for step in steps for one in step.taken] == ["withdrawal"]
+    assert world.session.portfolio.deposits == D(99_000)
+    assert world.path.in_the_way(BTC) == alerts(world)[0]
+    assert world.desk.disagreements() == []
+    assert sound(world) == []
+
+
+def test_a_deposit_that_the_exchange_lists_holds_nothing_up() -> None:
+    world = World()
+    world.entered()
+    world.exchange.transfer("USDT", D(1000))
+    world.exchange.transfer("DOGE", D(5))
+    world.desk.look_again()
+    world.look()
+    assert world.path.in_the_way(BTC).startswith("the exchange differs from the books by DOGE +5, USDT +1000")
+    settled(world)
+    assert listed(world, "deposit") == [("DOGE", D(5)), ("USDT", D(1000))]
+    assert listed(world, "adjust") == []
+    assert (world.path.in_the_way(BTC), world.desk.standing()) == ("", [])
+    assert world.session.portfolio.deposits == D(100_000)
+    assert sound(world) == []
+
+
+def test_coins_withdrawn_by_the_list_reduce_claims_for_that_reason() -> None:
+    world = World()
+    world.entered()
+    whole = claimed(world)
+    world.exchange.transfer("BTC", D("-0.01"))
+    world.desk.look_again()
+    settled(world)
+    assert claimed(world) == world.path.position(BTC) == whole - D("0.01")
+    assert [(one.amount, one.cause) for one in world.path.taken()] == [(D("0.01"), "withdrawal")]
+    assert alerts(world) == ["others took 0.01 BTC/USDT of what SCRIPTED held (withdrawal)"]
+    assert sound(world) == []
+
+
+def test_a_withdrawal_that_fails_comes_back_under_the_same_name() -> None:
+    world = World()
+    world.entered()
+    world.exchange.transfer("USDT", D(-1000))
+    world.desk.look_again()
+    settled(world)
+    world.exchange.totals["USDT"] += 1000
+    world.exchange.transfers[0] = world.exchange.transfers[0]._replace(amount=D(0))
+    world.desk.look_again()
+    settled(world)
+    assert listed(world, "withdrawal") == [("USDT", D(-1000)), ("USDT", D(1000))]
+    assert listed(world, "adjust") == []
+    assert sound(world) == []
+
+
+def test_what_no_list_explains_is_adjusted_beside_what_one_does() -> None:
+    world = World()
+    world.entered()
+    world.exchange.transfer("USDT", D(1000))
+    world.exchange.totals["USDT"] -= 5
+    world.desk.look_again()
+    settled(world)
+    assert (listed(world, "deposit"), listed(world, "adjust")) == ([("USDT", D(1000))], [("USDT", D(-5))])
+    assert world.path.in_the_way(BTC) == alerts(world)[0]
+    assert sound(world) == []
+
+
+def test_a_list_that_is_ahead_of_the_balance_is_booked_as_far_as_the_balance() -> None:
+    world = World()
+    world.entered()
+    world.exchange.transfer("USDT", D(1000))
+    world.exchange.transfer("USDT", D(70))
+    world.exchange.totals["USDT"] -= 70
+    world.desk.look_again()
+    settled(world)
+    assert (listed(world, "deposit"), listed(world, "adjust")) == ([("USDT", D(1000))], [])
+    world.exchange.totals["USDT"] += 70
+    world.desk.look_again()
+    settled(world)
+    assert listed(world, "deposit") == [("USDT", D(1000)), ("USDT", D(70))]
+    assert listed(world, "adjust") == []
+
+
+def test_lists_that_cannot_be_read_are_waited_for_and_then_done_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def away() -> None:
+        raise ExchangeUnreachableError("it does not answer")
+
+    world = World()
+    world.entered()
+    world.exchange.transfer("USDT", D(1000))
+    monkeypatch.setattr(world.wire, "transfers", away)
+    world.desk.look_again()
+    settled(world)
+    assert listed(world, "adjust") == []
+    assert world.path.in_the_way(BTC) != ""
+    for _ in range(10):
+        world.look(6000)
+    assert listed(world, "adjust") == [("USDT", D(1000))]
+    assert [event.text for event in world.events].count("it does not answer") == 9
+
+
+def test_where_nothing_is_listed_a_difference_is_adjusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Wire, "transfers", lambda _: None)
+    world = World()
+    world.entered()
+    world.exchange.transfer("USDT", D(1000))
+    world.desk.look_again()
+    settled(world)
+    assert (listed(world, "adjust"), listed(world, "deposit")) == ([("USDT", D(1000))], [])
+
+
+def test_an_account_of_before_lists_were_read_begins_to_know_them_when_its_books_agree(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(Wire, "transfers", lambda _: None)
+        world = World()
+        world.exchange.transfer("USDT", D(7))
+        world.desk.look_again()
+        settled(world)
+    kept = world.kept()
+    world.begin(world.journal, kept)
+    world.exchange.transfer("USDT", D(1000))
+    world.desk.look_again()
+    settled(world)
+    assert (listed(world, "adjust"), listed(world, "deposit")) == ([("USDT", D(7))], [("USDT", D(1000))])

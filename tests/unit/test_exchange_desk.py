@@ -11,8 +11,9 @@ import pytest
 from core.domain import Bar, Costs
 from core.errors import DatabaseError, HotCryptoError
 from core.execution import Executor, Plan
+from core.live.desk import Event
 from core.live.exchange_desk import AGAIN, ExchangeDesk
-from core.live.gateway import Report, Request
+from core.live.gateway import Gateway, Report, Request
 from core.live.order_path import OrderPath
 from core.live.order_states import Standing
 from core.live.snapshot import restore, snapshot
@@ -49,8 +50,8 @@ class World:
 
     def begin(self, journal: Journal, kept: dict[str, Any] | None = None) -> None:
         """Be a new process."""
-        self.wire = Wire(self.exchange, random.Random(2))
-        self.path = OrderPath(journal, self.wire, "test-1")
+        self.events: list[Event] = []
+        self.path = OrderPath(journal, self.gateway(), "test-1", notify=self.events.append)
         while not self.path.reconcile([BTC]).done:
             self.exchange.advance(6000)
         markets = {BTC: Market(D("0.00001"), D("0.00001"), D(10))}
@@ -65,6 +66,11 @@ class World:
         self.session.portfolio.mark(BTC, PRICE)
         self.desk.at(self.exchange.now)
         self.desk.open(self.session, None if kept is None else restore(self.session, kept, "exchange"))
+
+    def gateway(self) -> Gateway:
+        """Return a new way to the exchange."""
+        self.wire = Wire(self.exchange, random.Random(2))
+        return self.wire
 
     def bar(self, order: float = 0.0, low: float = PRICE, high: float = PRICE, *, send: bool = True) -> Step:
         """Let an hour close."""
@@ -275,7 +281,7 @@ def test_books_are_compared_again_and_a_difference_is_told() -> None:
     world.look(AGAIN + 1)
     assert world.desk.disagreements() == []
     (hold,) = world.desk.standing()
-    assert (hold.kind, hold.ref, hold.ends) == ("hold", BTC, f"--accept {BTC}")
+    assert (hold.kind, hold.ref, hold.ends) == ("hold", BTC, f"--account test --accept {BTC}")
     assert "USDT: the exchange had -7" in hold.why
 
 

@@ -435,6 +435,85 @@ def test_others_orders_and_trades_are_told_and_left_alone(bench: Bench) -> None:
     assert check_books(bench.journal) == []
 
 
+def test_an_open_order_of_others_is_told_once(bench: Bench) -> None:
+    bench.market.place(Request("web_x", BTC, "buy", D("0.2"), FAR), bench.market.now)
+    for _ in range(3):
+        bench.path.reconcile()
+    assert [one.text for one in bench.events] == ["open order of somebody else: buy 0.2 BTC/USDT, order 1"]
+    assert bench.path.foreign_orders() == ("buy 0.2 BTC/USDT, order 1",)
+    bench.market.cancel(BTC, "web_x")
+    bench.path.reconcile()
+    assert bench.path.foreign_orders() == ()
+
+
+def test_a_cancel_by_hand_is_told_once_and_nothing_is_entered_until_the_books_agree(bench: Bench) -> None:
+    bench.want(terms=FAR)
+    bench.path.step()
+    bench.market.cancel(BTC, bench.market.orders[0].request.client_order_id)
+    for _ in range(2):
+        bench.path.step()
+    [order] = bench.journal.orders()
+    assert (order.state, order.reason) == (
+        "canceled",
+        "cancelled at the exchange, and not by this program",
+    )
+    [event] = bench.events
+    assert (event.kind, event.ref) == ("canceled", BTC)
+    assert bench.path.did_others()
+    assert event.text in bench.path.in_the_way(BTC)
+    bench.want(1)
+    assert bench.state(1) == "denied"
+    assert bench.path.reconcile().done
+    assert (bench.path.in_the_way(BTC), bench.path.did_others()) == ("", False)
+    bench.want(2)
+    bench.path.step()
+    assert bench.state(2) == "filled"
+    assert len(bench.market.orders) == 2
+
+
+def test_a_cancel_of_our_own_is_nobody_elses(bench: Bench) -> None:
+    approved = bench.want(terms=FAR)
+    bench.path.step()
+    bench.path.cancel(approved.intent.key)
+    assert (bench.state(), bench.events, bench.path.did_others()) == ("canceled", [], False)
+
+
+@pytest.mark.parametrize(
+    ("sold", "state", "left"), [("1.004", "new", "0.00599"), ("1.00999", "denied", "0.009")]
+)
+def test_an_exit_that_waits_here_is_cut_to_what_others_left(
+    bench: Bench, sold: str, state: str, left: str
+) -> None:
+    bench.want()
+    bench.path.step()
+    # Due only later: the exchange keeps nothing for it.
+    approved = intent(1, "sell", D("0.009"), purpose=Purpose.EXIT, at=bench.market.now + 60_000, ttl=600_000)
+    bench.path.submit(approved)
+    bench.market.by_hand(BTC, "sell", D(sold))
+    bench.ready()
+    [order] = [one for one in bench.journal.orders() if one.side == "sell"]
+    assert (order.state, order.amount) == (state, D(left))
+    assert check_books(bench.journal) == []
+    bench.wait(60_000)
+    bench.path.step()
+    assert bench.path.position(BTC) == 0
+
+
+def test_an_account_becomes_ready_though_others_sold_what_an_exit_that_was_not_sent_is_for(
+    bench: Bench,
+) -> None:
+    bench.want()
+    bench.path.step()
+    bench.path.submit(intent(1, "sell", purpose=Purpose.EXIT, at=bench.market.now + 60_000, ttl=600_000))
+    bench.restarted()
+    bench.market.by_hand(BTC, "sell", D("1.00999"))
+    for _ in range(3):
+        bench.path.reconcile()
+        bench.wait(6000)
+    assert bench.path.ready
+    assert bench.path.positions() == {}
+
+
 def test_an_account_that_moves_is_looked_at_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     balances = bench.line.balances
 
