@@ -107,7 +107,7 @@ def simulate(bars: Bars, spec: RunSpec, strategy: Strategy, data: DataRange | No
         make_trades=lambda: trades,
         equity=equity,
         refusals=count_refusals(runner),
-        bounds=dict(Counter(bound.name.lower() for bound in runner.bounds)),
+        bounds=dict(Counter(runner.bounds[lot].name.lower() for lot in lots_made(runner))),
         made_by=(__name__, *strategy.modules),
     )
 
@@ -196,12 +196,16 @@ def complete_trades(trades: pd.DataFrame, runner: Any, bars: Bars, *, is_ruined:
     return completed(trades, np.array(reasons, np.int64), bars)
 
 
+def lots_made(runner: Any) -> set[Any]:
+    """Return the lots that orders for entries became; that of the last bar never does."""
+    return {trade.tag for trade in (*runner.closed_trades, *runner.trades)}
+
+
 def count_refusals(runner: Any) -> dict[str, int]:
     """Count the entries that were wanted and not made, by reason."""
     counts = Counter(refusal.name.lower() for _, refusal in runner.refused)
-    made = {trade.tag for trade in (*runner.closed_trades, *runner.trades)}
     waiting = {order.tag for order in runner.orders}
-    if unpaid := len(runner.asked - made - waiting):
+    if unpaid := len(runner.asked - lots_made(runner) - waiting):
         counts[Refusal.CASH.name.lower()] += unpaid
     return dict(counts)
 

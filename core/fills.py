@@ -46,7 +46,7 @@ from core.sizing import Account, Sizing, multiple, round_down, size_entry
 # A book is one array, since compiled code pays for every array it is handed. Its first row is the head,
 # then come the lots held, oldest first, then the entries asked for. PROFIT and BOUND are what the account's
 # other books hold: their open profit, and the cash that is not free because of them; 0 where there are none.
-# From REFUSED on entries refused are counted, by why; from BOUND_BY on those asked for, by what binds them.
+# From REFUSED on entries refused are counted, by why; from BOUND_BY on those made, by what binds them.
 # WINS to LOST are the closed trades' record that half-Kelly sizes by (core.sizing.Account).
 CASH, LOTS, ASKED, EXITS, TRADES, PROFIT, BOUND, WINS, LOSSES, GAINED, LOST, REFUSED = range(12)
 BOUND_BY = REFUSED + len(Refusal)
@@ -229,6 +229,7 @@ def open_lot(book: FloatArray, k: int, i: int, bar: OneBar, costs: Costs) -> Non
     book[lot, EXIT] = 0.0
     book[lot, FIRST_STOP] = book[k, STOP]
     book[0, LOTS] += 1
+    book[0, BOUND_BY + int(book[k, BY])] += 1
     book[0, CASH] -= abs(size) * price * costs.commission
 
 
@@ -388,7 +389,6 @@ def ask_entry(
     if code(refusal) != 0:
         book[0, REFUSED + code(refusal)] += 1
         return 0.0
-    book[0, BOUND_BY + code(bound)] += 1
     k = WANTED + int(book[0, ASKED])
     book[k, SIZE] = units if want.target > 0 else -units
     book[k, STOP] = want.stop

@@ -15,7 +15,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from core import domain, fills, sizing
+from core import domain, fills, sizing, soundness
 from core.compiled import compile_copy, compiling, with_names
 from core.domain import Bars, Costs, Decision, FloatArray, PositionView, Reason
 from core.fills import (
@@ -35,7 +35,9 @@ from core.fills import (
 from core.gauges import gauges
 from core.kernel_cache import keep
 from core.sizing import PLAIN, Choices, Gauges, Sizing, at_close
+from core.soundness import is_sound
 from strategies.rule import StrategyRule, first_decision, row
+from strategies.rule_check import check_decision, soundness_of
 
 FIRST_TRADES = 1024
 
@@ -60,7 +62,10 @@ def simulate(
     columns: Any = None,
     choices: Choices = PLAIN,
 ) -> Simulated:
-    """Run a rule over the bars, compiled; the arrays may be read-only. `columns`, if they are at hand."""
+    """Run a rule over the bars, compiled; the arrays may be read-only. `columns`, if they are at hand.
+
+    Raises UsageError for a decision that no rule may make.
+    """
     columns = rule.columns(bars, params) if columns is None else columns
     run = kernel(rule)
     sizes, measured = rule.sizing(params, choices), gauges(bars, choices)
@@ -71,9 +76,19 @@ def simulate(
         # The first call compiles.
         with compiling():
             i = run(bars, columns, params, i, bars.close.size, book, trades, curve, sizes, costs, measured)
+        if i < 0:
+            _refuse(rule, bars, columns, params, book, -1 - i)
         if not has_room(book, trades):
             trades = grown(book, trades)
     return Simulated(book, trades[: int(book[0, TRADES])], curve)
+
+
+def _refuse(rule: StrategyRule, bars: Bars, columns: Any, params: Any, book: FloatArray, i: int) -> None:
+    """Raise UsageError for what the rule decides at bar i, where the compiled loop stopped."""
+    held = steps_of(rule)["view"](book, i)
+    check_decision(
+        rule, rule.decide(row(columns, i), row(columns, i - 1), held, params), held, int(bars.ts[i])
+    )
 
 
 def decide(now: Any, prev: Any, held: PositionView, params: Any) -> Decision:  # noqa: ARG001
@@ -96,7 +111,8 @@ def run_bars(
 ) -> int:
     """Run a rule's steps over the bars from `start` to before `stop`; return the first bar not run.
 
-    That is before `stop` when `trades` is full. What is open after the last bar of all is closed.
+    That is before `stop` when `trades` is full; below 0, it is -1 less the bar whose decision is none. What
+    is open after the last bar of all is closed.
     """
     length = bars.close.size
     for i in range(start, stop):
@@ -113,6 +129,8 @@ def run_bars(
         curve[i] = worth
         held = view(book, i)
         want = decide(row(columns, i), row(columns, i - 1), held, params)
+        if not is_sound(want, held):
+            return -1 - i
         now = at_close(sizes, measured.volatility[i], measured.fit[i])
         ask(book, want, held, bar.close, now, costs)
     if stop == length:
@@ -129,22 +147,23 @@ def loop_of(rule: StrategyRule) -> Callable[..., int]:
 
 def steps_of(rule: StrategyRule) -> dict[str, Callable[..., Any]]:
     """Return what the loop calls at each close, by the names it has there."""
+    steps: dict[str, Callable[..., Any]] = {"decide": rule.decide, "is_sound": soundness_of(rule)}
     if rule.is_ladder:
-        return {"decide": rule.decide, "view": fills.view_ladder, "ask": fills.ask_ladder}
-    return {"decide": rule.decide, "view": fills.view, "ask": fills.ask}
+        return {**steps, "view": fills.view_ladder, "ask": fills.ask_ladder}
+    return {**steps, "view": fills.view, "ask": fills.ask}
 
 
 def kernel(rule: StrategyRule) -> Callable[..., int]:
     """Return `run_bars` for a rule, compiled or found on disk when first called."""
     # Not by the rule itself: one that looks at a second symbol is bound anew to each, and decides the same.
-    return _kernel(rule.decide, rule.name, rule.is_ladder)
+    return _kernel(rule.decide, rule.name, rule.is_ladder, soundness_of(rule).__name__)
 
 
 @cache
-def _kernel(decide: Callable[..., Any], name: str, is_ladder: bool) -> Callable[..., int]:  # noqa: FBT001
+def _kernel(decide: Callable[..., Any], name: str, is_ladder: bool, sound: str) -> Callable[..., int]:  # noqa: FBT001
     scope = fill_model()
     steps = {"view": scope["view_ladder"], "ask": scope["ask_ladder"]} if is_ladder else {}
-    run = compile_copy(run_bars, {**scope, **steps, "decide": compiled(decide)})
+    run = compile_copy(run_bars, {**scope, **steps, "is_sound": scope[sound], "decide": compiled(decide)})
     kept: Callable[..., int] = keep(run, name, compiled_row, compiled_code)
     return kept
 
@@ -168,6 +187,7 @@ def fill_model() -> dict[str, Any]:
         *(fills.protect, fills.open_lot, fills.fill, fills.close_all),
         *(fills.exit_reason, fills.ask_exit, fills.ask_exits, fills.ask_less, fills.ask_entry),
         *(fills.ask_rungs, fills.ask, fills.ask_ladder),
+        *(soundness.is_sound, soundness.is_sound_ladder, soundness.is_sound_stopless),
     ):
         scope[function.__name__] = compile_copy(function, scope, from_python=False)
     return scope

@@ -31,7 +31,7 @@ from core.session import Decided, Decider, LiveDecider, Session, Step
 from core.sizing import PLAIN, Choices
 from core.utils import timeframe_ms
 from strategies.rule import StrategyRule, first_decision
-from strategies.rule_check import checked_columns
+from strategies.rule_check import check_decision, checked_columns, soundness_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -76,7 +76,7 @@ class Replay(NamedTuple):
     refusals: dict[str, Counter[str]]
     """How many entries were refused, by strategy and reason."""
     bounds: dict[str, Counter[str]]
-    """How many entries were ordered, by strategy and what bound their size."""
+    """How many entries were made, by strategy and what bound their size."""
     cuts: dict[str, Counter[str]]
     """How many of these a limit of the account cut, by strategy and limit."""
     trips: tuple[tuple[str, Trip], ...]
@@ -93,19 +93,22 @@ class ColumnsDecider:
 
     def __init__(self, rule: StrategyRule, params: Any, bars: Bars, choices: Choices = PLAIN) -> None:
         columns = checked_columns(rule, bars, params)
-        self._decide, self._params = rule.decide, params
+        self._rule, self._decide, self._params = rule, rule.decide, params
+        self._is_sound = soundness_of(rule)
         rows = zip(*(column.tolist() for column in columns), strict=True)
         self._rows = [type(columns)._make(row) for row in rows]
         self._first, self._next = first_decision(columns), 0
         self._measured = list(zip(*(column.tolist() for column in gauges(bars, choices)), strict=True))
 
-    def decide(self, bar: Bar, held: PositionView) -> Decided:  # noqa: ARG002 - its rows know the bar
-        """Return what the rule wants at the next bar's close."""
+    def decide(self, bar: Bar, held: PositionView) -> Decided:
+        """Return what the rule wants at the next bar's close. Raises UsageError for what no rule may want."""
         i = self._next
         self._next = i + 1
         if i < self._first:
             return _WARMING_UP
         wanted = self._decide(self._rows[i], self._rows[i - 1], held, self._params)
+        if not self._is_sound(wanted, held):
+            check_decision(self._rule, wanted, held, bar.ts)
         return Decided(wanted, (), self._measured[i])
 
 
@@ -169,6 +172,8 @@ class _Record:
         self.refusals: dict[str, Counter[str]] = {}
         self.bounds: dict[str, Counter[str]] = {}
         self.cuts: dict[str, Counter[str]] = {}
+        self._cut_by: dict[str, str] = {}
+        """By key of an order that waits: the limit that cut it."""
         self.trips: list[tuple[str, Trip]] = []
 
     def add(self, step: Step, *, is_ruined: bool) -> None:
@@ -188,10 +193,12 @@ class _Record:
             name = outcome.intent.strategy
             if isinstance(outcome, Refused):
                 self.refusals.setdefault(name, Counter())[outcome.reason.value] += 1
-            elif outcome.intent.purpose is Purpose.ENTRY:
-                self.bounds.setdefault(name, Counter())[outcome.intent.bound] += 1
-                if outcome.cut is not None:
-                    self.cuts.setdefault(name, Counter())[outcome.cut.limit.value] += 1
+            elif outcome.cut is not None:
+                self._cut_by[outcome.intent.key] = outcome.cut.limit.value
+        for intent in (one.intent for one in step.fills if one.intent.purpose is Purpose.ENTRY):
+            self.bounds.setdefault(intent.strategy, Counter())[intent.bound] += 1
+            if limit := self._cut_by.pop(intent.key, None):
+                self.cuts.setdefault(intent.strategy, Counter())[limit] += 1
         if self.on_step is not None:
             self.on_step(step)
 

@@ -70,6 +70,9 @@ NAMED_CHOICES: Mapping[str, Mapping[str, float]] = {
 PLAIN = Choices()
 """Entries risk `risk_per_trade`, as the specification says."""
 
+SAME_MONEY = 1e-9
+"""Part by which two sums of money differ that are one amount, rounded."""
+
 KELLY_FLOOR = 0.25
 """Part of `risk_per_trade` that Kelly's fraction leaves a losing strategy, whose record would else never
 change again."""
@@ -122,9 +125,10 @@ def size_entry(want: Decision, close: float, account: Account, sizing: Sizing, c
         return Sized(0.0, Refusal.BRACKET, Bound.NONE)
     share = abs(want.target)
     unit_cost = fill + close * costs.commission
-    payable, bound = share * sizing.max_exposure * account.equity, Bound.EXPOSURE
-    if sizing.max_exposure * account.cash < payable:
-        payable, bound = sizing.max_exposure * account.cash, Bound.CASH
+    payable, free = share * sizing.max_exposure * account.equity, sizing.max_exposure * account.cash
+    # With all of equity free the two are one amount, added up in another order.
+    bound = Bound.CASH if free < payable * (1 - SAME_MONEY) else Bound.EXPOSURE
+    payable = min(payable, free)
     units = payable / unit_cost
     if not math.isnan(want.stop):
         risky = share * risk_of(account, sizing) * account.equity / abs(close - want.stop)

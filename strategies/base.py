@@ -37,7 +37,7 @@ from core.signal_meaning import sizing_of
 from core.sizing import PLAIN, Account, Sizing, at_close, multiple, round_down, size_entry
 from strategies.open_trades import Lot, OpenTrades
 from strategies.rule import StrategyRule, first_decision, is_ready, row
-from strategies.rule_check import check_rule_source, checked_columns, require
+from strategies.rule_check import check_decision, check_rule_source, checked_columns, require, soundness_of
 from strategies.signals import (
     adjusted,
     protection,
@@ -156,7 +156,10 @@ class BaseStrategy:
         state["framed"] = state["df"]
 
     def decision(self, symbol: str) -> Decision | None:
-        """Return what the rule wants at the newest candle, None while warming up."""
+        """Return what the rule wants at the newest candle, None while warming up.
+
+        Raises UsageError for what no rule may want.
+        """
         state = self._of(symbol)
         bars = bars_of(state)
         if bars.ts.size < 2:
@@ -165,7 +168,10 @@ class BaseStrategy:
         prev, now = row(columns, -2), row(columns, -1)
         if not (is_ready(prev) and is_ready(now)):
             return None
-        return self.rule.decide(now, prev, state["position"], self.params)
+        held = state["position"]
+        want = self.rule.decide(now, prev, held, self.params)
+        check_decision(self.rule, want, held, int(bars.ts[-1]))
+        return want
 
     def measured(self, symbol: str) -> tuple[float, float]:
         """Return the market's volatility and fit at the newest candle, for sizing: core.gauges."""
@@ -228,12 +234,13 @@ class BacktestStrategy(Strategy):
                 setattr(self, f"column_{name}", self.I(lambda v=values: v, name=name))
         self._row = type(columns)._make
         self._rows = list(zip(*(column.tolist() for column in columns), strict=True))
+        self._stamps, self._is_sound = bars.ts, soundness_of(self.rule)
         self._close = bars.close.tolist()
         self.first_decision = first_decision(columns)
         self.asked: set[Lot] = set()
         self.refused: list[tuple[int, Refusal]] = []
-        self.bounds: list[Bound] = []
-        """What bound each entry that was ordered."""
+        self.bounds: dict[Lot, Bound] = {}
+        """What binds each entry that was ordered."""
         self.exits: dict[tuple[Lot, int], Reason] = {}
         self.first_stops: dict[Lot, float] = {}
         self._shares: dict[Lot, float] = {}
@@ -246,6 +253,8 @@ class BacktestStrategy(Strategy):
         held = self._held(i)
         make, rows = self._row, self._rows
         want = self.rule.decide(make(rows[i]), make(rows[i - 1]), held, self._chosen)
+        if not self._is_sound(want, held):
+            check_decision(self.rule, want, held, int(self._stamps[i]))
         if self.rule.is_ladder:
             self._follow_ladder(i, held, want)
         elif (want.target > 0) - (want.target < 0) != held.side:
@@ -314,7 +323,7 @@ class BacktestStrategy(Strategy):
                 continue
             order = self.buy if want.target > 0 else self.sell
             lot = Lot(i, rung)
-            self.bounds.append(bound)
+            self.bounds[lot] = bound
             self.asked.add(lot)
             self.first_stops[lot], self._shares[lot] = want.stop, abs(want.target)
             order(size=units / self.unit, sl=self._scaled(want.stop), tp=self._scaled(want.take), tag=lot)

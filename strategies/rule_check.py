@@ -3,13 +3,13 @@
 `check_module` looks at a strategy's file (names, parameters, the source of `decide`, global state),
 `check_columns` at a rule's columns and decisions on candles, and `check_rule` at all of it, the compiler's
 view included. Every way to a rule goes through them: the registry, the classes a rule is run by, and
-`checked_columns`, which the engines take columns from.
+`checked_columns`, which the engines take columns from. What is decided on the bars that were not looked at
+before, `check_decision` and its compiled like look at while the rule runs.
 """
 
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,6 +18,7 @@ import numpy as np
 
 from core.domain import FLAT, Bars, Decision, PositionView
 from core.errors import HotCryptoError, UsageError
+from core.soundness import is_sound, is_sound_ladder, is_sound_stopless
 from strategies.pairing import Joined
 from strategies.rule import NO_STOP, StrategyRule, row, warm_up
 from strategies.rule_source import parameters, reads, source
@@ -138,6 +139,19 @@ def check_columns(
     return (*_state(rule, params, bars, columns, partner), *_compiled(rule, params, columns))
 
 
+def soundness_of(rule: StrategyRule) -> Callable[[Decision, PositionView], bool]:
+    """Return what tells whether a decision of a rule may be acted on; it runs compiled too."""
+    if rule.stop == NO_STOP:
+        return is_sound_stopless
+    return is_sound_ladder if rule.is_ladder else is_sound
+
+
+def check_decision(rule: StrategyRule, want: Any, held: PositionView, time: int) -> None:
+    """Raise UsageError unless a rule may decide this; `time` is the bar's open time, ms UTC."""
+    if line := _decision(rule, want, held):
+        require([Finding(rule.name, _at(time), *line)])
+
+
 def made_up(length: int) -> Bars:
     """Return candles of 1h that nobody traded: a walk with quiet and wild spells, the same every time."""
     rng = np.random.default_rng(20_240_229)
@@ -219,8 +233,13 @@ def _of_decisions(rule: StrategyRule, params: Any, bars: Bars, columns: Any) -> 
             except Exception as error:  # As in _columns.
                 return [_raised(rule, "decide", error, f"at bar {i}")]
             if line:
-                return [Finding(rule.name, f"decide at bar {i}", *line)]
+                return [Finding(rule.name, _at(int(bars.ts[i])), *line)]
     return []
+
+
+def _at(time: int) -> str:
+    """Return the place of a decision, by its bar's open time, ms UTC."""
+    return f"decide at {np.datetime64(time, 'ms').astype('M8[m]')} UTC".replace("T", " ", 1)
 
 
 def _positions(price: float) -> tuple[PositionView, ...]:
@@ -234,12 +253,9 @@ def _positions(price: float) -> tuple[PositionView, ...]:
 def _decision(rule: StrategyRule, want: Any, held: PositionView) -> tuple[str, str] | None:
     if not isinstance(want, Decision):
         return f"returns {want!r}", "return enter(...), hold(held) or flat(...)"
-    # NaN is not smaller either.
-    if not abs(want.target) <= 1:
+    if not is_sound_stopless(want, held):
         return f"wants the target {want.target:g}", "from -1 to 1: the size is risk_per_trade's"
-    side = (want.target > 0) - (want.target < 0)
-    is_entry = want.rungs & ~held.rungs if rule.is_ladder else side not in (0, held.side)
-    if is_entry and not math.isfinite(want.stop) and rule.stop != NO_STOP:
+    if not soundness_of(rule)(want, held):
         return f"enters with the stop {want.stop:g}", "give enter() a price, or the rule stop=NO_STOP"
     return None
 

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.domain import MOST_LOTS, Bars, Costs, Decision, FloatArray, IntArray, PositionView
+from core.domain import FLAT, MOST_LOTS, Bars, Costs, Decision, FloatArray, IntArray, PositionView
 from core.fills import CASH, TRADES, OneBar, ask, fill, make_trades, open_book, view
 from core.sizing import Sizing
+from core.soundness import MOST
 from strategies.indicators_more import stretches
 from strategies.rule import first_decision, row
+from strategies.rule_check import check_decision
 
 if TYPE_CHECKING:
     from strategies.rule import StrategyRule
@@ -33,6 +35,7 @@ def wanted(bars: Bars, rule: StrategyRule, params: Any, restart: int) -> FloatAr
     """Return the target, -1 to 1, that a rule wants at each close; NaN while it warms up.
 
     Its position starts flat `restart` to twice as many bars before. A ladder's target counts as any other.
+    Raises UsageError for a target beyond that.
     """
     columns = rule.columns(bars, params)
     target = np.full(bars.ts.size, np.nan)
@@ -45,7 +48,16 @@ def wanted(bars: Bars, rule: StrategyRule, params: Any, restart: int) -> FloatAr
             type(table)._make(_writable(column) for column in table) for table in (bars, columns)
         )
         run(bars, columns, params, *given, book, trades, target, rule.sizing(params), Costs(0.0, 0.0))
+        _check(rule, bars, target, first)
     return target
+
+
+def _check(rule: StrategyRule, bars: Bars, target: FloatArray, first: int) -> None:
+    """Raise UsageError for a target that no rule may want; what is entered without a stop trades nothing."""
+    wrong = np.flatnonzero(~(np.abs(target[first:]) <= MOST))
+    if wrong.size:
+        i = first + int(wrong[0])
+        check_decision(rule, Decision(target.item(i)), FLAT, int(bars.ts[i]))
 
 
 def _writable(column: Any) -> Any:

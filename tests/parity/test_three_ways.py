@@ -400,3 +400,30 @@ def test_a_size_that_looks_ahead_is_noticed(monkeypatch: pytest.MonkeyPatch) -> 
     lines = list(check_columns(bars, rule, rule.params(), [100], Choices(vol_target=0.1)))
     assert "looks ahead" in lines[0]
     assert "what its size looks at differs at bar 100" in lines[0]
+
+
+def test_what_binds_is_counted_for_the_entries_that_were_made() -> None:
+    asked_last = 0
+    for seed in range(12):
+        bars = scripted_bars(seed)
+        # An entry that is asked for at the last close is never made.
+        bars.volume[-1] = 1.0
+        spec = spec_of("SCRIPTED", seed, stop_away=3.0, take_away=4.0)
+        fast = fast_backtester.simulate_fast(bars, spec, SCRIPTED)
+        plain = backtester.simulate(bars, spec, SCRIPTED)
+        entries = len({trade.entry_ts for trade in fast.records})
+        assert sum(fast.bounds.values()) == entries
+        assert fast.bounds == plain.bounds
+        asked_last += fast.records[-1].exit_ts < bars.ts[-1]
+    assert asked_last > 0
+
+
+def test_a_reversal_is_not_bound_by_cash_that_is_all_free() -> None:
+    # All of equity is free once the other side is closed: it is one amount, added up in two ways.
+    trades = 0
+    for seed in range(3):
+        bars = random_bars(seed, 1500, volatility=0.0005, price=60_000.0)
+        result = fast_backtester.run_fast(bars, RunSpec(SERIES, "MACD_CROSS", {}, Costs(0.001), 10_000.0))
+        assert result.bounds == {"exposure": len(result.records)}
+        trades += len(result.records)
+    assert trades > 200

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib import util
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,7 @@ import pytest
 
 from core.backtester import simulate
 from core.domain import Costs, Series
+from core.ensemble.members import wanted
 from core.errors import UsageError
 from core.fast_backtester import simulate_fast
 from core.optimise import sweep as sweeps
@@ -270,6 +272,47 @@ def test_what_is_wrong_in_running_is_said_alike_by_every_engine(
         assert says in str(error.value)
 
 
+RARE = {
+    "twice the risk": ("enter(2.0, 1.0)", "wants the target 2: from -1 to 1: the size is risk_per_trade's"),
+    "no number": ("enter((now.close - now.close) * 1e999)", "wants the target nan: from -1 to 1"),
+    "a stop that is NaN": ("enter(-1.0)", "enters with the stop nan: give enter() a price"),
+    "a stop that is endless": ("enter(-1.0, 1e999)", "enters with the stop inf: give enter() a price"),
+}
+"""What is decided on one bar in 2,500, which the check before the run does not look at."""
+RARELY = 1604
+
+
+@pytest.mark.parametrize("what", RARE)
+def test_what_is_wrong_on_one_bar_alone_ends_the_run_there_in_every_way_to_run_it(
+    what: str, tmp_path: Path, mine: list[ModuleType]
+) -> None:
+    decision, says = RARE[what]
+    wrong = f"    if now.close == {float(BARS.close[RARELY])!r}:\n        return {decision}\n    away ="
+    strategy = strategy_of(load(tmp_path, changed("    away =", wrong), mine), "MINE")
+    assert check_columns(strategy.rule, strategy.rule.params(), BARS) == ()
+    time = datetime.fromtimestamp(BARS.ts[RARELY] / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+    expected = f"MINE: decide at {time} UTC: {says}"
+    told = set()
+    for run in (simulate, simulate_fast, verify):
+        with pytest.raises(UsageError) as error:
+            run(BARS, spec_of(), strategy)
+        told.add(str(error.value))
+    feed = Feed("MINE", strategy, {}, "BTC/USDT", "1h", BARS.until(RARELY + 3))
+    for as_live in (False, True):
+        # An account of several strategies goes on without this one.
+        found = replay([feed], Account(10_000.0, Costs(0.001)), as_live=as_live)
+        told.add(found.session.risk.state.quarantined["MINE"].removeprefix("UsageError: "))
+    (line,) = told
+    assert line.startswith(expected)
+
+
+def test_a_member_of_an_ensemble_is_looked_at_too(tmp_path: Path, mine: list[ModuleType]) -> None:
+    wrong = f"    if now.close == {float(BARS.close[RARELY])!r}:\n        return enter(2.0, 1.0)\n    away ="
+    rule = load(tmp_path, changed("    away =", wrong), mine).RULE
+    with pytest.raises(UsageError, match=r"MINE: decide at .* UTC: wants the target 2"):
+        wanted(BARS, rule, rule.params(), 500)
+
+
 def replayed(bars: object, spec: RunSpec, strategy: Strategy) -> None:
     feed = Feed("MINE", strategy, {}, "BTC/USDT", "1h", BARS)
     replay([feed], Account(10_000.0, Costs(0.001)))
@@ -278,7 +321,7 @@ def replayed(bars: object, spec: RunSpec, strategy: Strategy) -> None:
 def test_a_sweep_says_it_too(tmp_path: Path, mine: list[ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
     strategy = strategy_of(load(tmp_path, changed("enter(1.0,", "enter(2.0,"), mine), "MINE")
     monkeypatch.setattr(sweeps, "load_strategy", lambda name: strategy)
-    with pytest.raises(UsageError, match=r"MINE: decide at bar .*: wants the target 2"):
+    with pytest.raises(UsageError, match=r"MINE: decide at .* UTC: wants the target 2"):
         sweeps.sweep({spec_of().series: BARS}, "MINE", [{}, {"mean_period": 20}])
 
 
