@@ -107,7 +107,7 @@ class Booking(Desk):
         mirror.cursors.update(cursors)
         if told is not None:
             mirror.take(told[0])
-        self._tell(fill, order, why)
+        self._tell(fill, order, execution.order_id, why)
 
     def _write_fill(
         self,
@@ -179,10 +179,10 @@ class Booking(Desk):
             )
         return ""
 
-    def _tell(self, fill: Fill, order: OrderRow | None, why: str) -> None:
+    def _tell(self, fill: Fill, order: OrderRow | None, order_id: str, why: str) -> None:
         self._news.append(fill)
         if order is None:
-            text = f"{fill.side} {fill.amount:f} {fill.symbol} by no order of this program (trade {fill.id})"
+            text = f"{fill.side} of {fill.symbol} by no order of this program (order {order_id})"
             self._others_did("foreign", fill.symbol, text)
         if why:
             self._notify(Event("halt", fill.client_order_id, why, critical=True))

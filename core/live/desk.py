@@ -17,6 +17,9 @@ from db.journal import Journal
 from db.journal_rows import OrderRow
 from db.journal_writing import Writing
 
+TOLD = 1000
+"""So much of what others did is remembered, to be told once."""
+
 
 class Event(NamedTuple):
     """Something that a person or a log should know."""
@@ -96,6 +99,8 @@ class Desk:
         self._doubted: dict[str, str] = {}
         """Symbols where nothing is entered until books and exchange agree, and why: they differ on its coins
         or its cash, or others did something there."""
+        self._told: dict[str, None] = {}
+        """What others did and a person was told, the newest of it."""
         self._others = False
         """Whether others did something since books and exchange were compared."""
 
@@ -159,7 +164,12 @@ class Desk:
         """Tell what others did, once, and keep entries of the symbol back until the books agree again."""
         self._others = True
         self._doubted[symbol] = f"{text}: nothing is entered until books and exchange agree"
-        self._notify(Event(kind, symbol, text))
+        # An order of theirs can have many fills.
+        if text not in self._told:
+            self._notify(Event(kind, symbol, text))
+            self._told[text] = None
+            if len(self._told) > TOLD:
+                del self._told[next(iter(self._told))]
 
     def _hold(self, symbol: str, why: str) -> None:
         """Keep entries of a symbol back until a person accepts; who calls this tells why, once."""

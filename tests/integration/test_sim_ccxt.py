@@ -100,7 +100,7 @@ def traded(time: Time) -> Iterator[RunningSim]:
         yield running
 
 
-def trader(sim: RunningSim, time: Time, module: Any = ccxt) -> Any:
+def trader(sim: RunningSim, time: Any, module: Any = ccxt) -> Any:
     """Return unmodified ccxt with the account's key."""
     keys = {"apiKey": TEST_KEY, "secret": TEST_SECRET}
     quiet = {"options": {"fetchOpenOrders": {"warnWithoutSymbol": False}}}

@@ -1,0 +1,267 @@
+"""A person at the same account, by unmodified ccxt over real HTTP, while strategies trade on it.
+
+All of it is noticed, booked under its own name, told once, and no strategy's profit or loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET, AccountConfig
+from core.exchange_sim.orders import OwnTrade
+from core.exchange_sim.server import RunningSim, SimConfig, serve
+from core.live.books import AtExchange, check_books
+from core.live.exchange_gateway import ExchangeGateway
+from core.live.gateway import Gateway, Terms
+from core.live.loop import Command, Loop
+from core.money import total
+from db.journal import memory_journal
+from tests.exchange_help import FakeTime, bench
+from tests.integration.test_sim_ccxt import trader
+from tests.order_schedules import intent
+from tests.sim import MINUTE, bars_of, hand_made
+from tests.unit.test_exchange_desk import BTC, FIRST, FLAT, LONG, PRICE, World
+
+D = Decimal
+CASH = D(100_000)
+
+
+class Clock(FakeTime):
+    """The exchange's time, with what World asks of a market."""
+
+    def advance(self, ms: int) -> None:
+        self.now += ms
+
+
+class Account(World):
+    """A session at the local exchange, and a person with the same key."""
+
+    def __init__(self, opened: ExitStack) -> None:
+        # A market that stands still, so that every number of it is known.
+        bars = bars_of([(FIRST + n * MINUTE, PRICE, PRICE, PRICE, PRICE, 160.0) for n in range(600)])
+        time = self.exchange = Clock(FIRST + 30_000)  # type: ignore[assignment]
+        funds = AccountConfig(balances={"USDT": CASH})
+        config = SimConfig(source=hand_made(bars), clock=time.clock, account=funds)
+        self.sim: RunningSim = opened.enter_context(serve(config))
+        keys = {"api_key": TEST_KEY, "api_secret": TEST_SECRET}
+        self.client = opened.enter_context(bench(self.sim.url, time=time, **keys)).client
+        self.person: Any = trader(self.sim, self.exchange)
+        opened.callback(self.person.session.close)
+        self.journal = memory_journal("test")
+        self.number = 0
+        self.begin(self.journal)
+        self.events.clear()
+
+    def gateway(self) -> Gateway:
+        return ExchangeGateway(self.client)
+
+    def settled(self) -> None:
+        """Let the books be compared until they agree."""
+        self.desk.look_again()
+        for _ in range(4):
+            self.look(6000)
+
+    def tell(self, name: str, argument: str = "") -> str:
+        """Give the loop a command."""
+        nothing: Any = None
+        loop = Loop("x", self.session, nothing, nothing, print, self.desk)
+        return loop.carry_out(Command(1, name, argument), self.exchange.now)
+
+    def sum(self, name: str) -> Decimal:
+        """Return what the lines of a name add up to."""
+        return self.path.mirror.books.sum(name, name.partition(":")[2])
+
+    def told(self, kind: str) -> list[str]:
+        return [event.text for event in self.events if event.kind == kind]
+
+    def wrong(self) -> list[str]:
+        """Return what the books and the exchange itself do not agree on."""
+        books = self.sim.books()
+        orders = {one.client_id for kept in books.orders.values() for one in kept.values()}
+        opened = {one.client_id for one in books.open_orders()}
+        ours = {one.client_order_id for one in self.journal.orders()}
+        totals = {asset: one.free + one.locked for asset, one in books.wallet.all().items()}
+        there = AtExchange(orders & ours, opened & ours, totals)
+        return [*check_books(self.journal, there), *self.desk.disagreements()]
+
+    def holds(self) -> list[tuple[str, str]]:
+        """Return what the status says is held up, with the command that ends it."""
+        return [(one["ref"], one["ends"]) for one in self.desk.status()["standing"]]
+
+
+@pytest.fixture
+def account() -> Iterator[Account]:
+    with ExitStack() as opened:
+        yield Account(opened)
+
+
+def test_deposits_and_withdrawals_are_booked_by_name_while_the_account_trades(account: Account) -> None:
+    account.entered()
+    held = account.path.position(BTC)
+    assert held > 0
+    account.sim.deposit("USDT", "1000.5")
+    account.person.withdraw("USDT", 2001, "an-address-elsewhere")
+    account.desk.look_again()
+    account.look()
+    # The first look only doubts; the account sells and buys before the second.
+    account.bar(FLAT)
+    account.settled()
+    assert account.path.position(BTC) < held
+    assert (account.sum("deposit:USDT"), account.sum("withdrawal:USDT")) == (D("-1000.5"), D(2001))
+    assert account.sum("adjust:USDT") == -CASH
+    [told] = account.told("adjusted")
+    assert told.startswith("USDT: the exchange had -1000.5 beside what the books said (")
+    assert "deposit local-deposit-1 +1000.5" in told
+    assert "withdrawal local-withdrawal-1 -2001" in told
+    assert abs(account.session.portfolio.results["SCRIPTED"].gross - gross(account)) < D("1e-20")
+    assert account.holds() == [(BTC, f"--account test --accept {BTC}")]
+    account.bar(LONG)
+    account.look()
+    assert sides(account) == ["buy", "sell"]
+    assert account.tell("accept", BTC).startswith(f"{BTC} is accepted as it is")
+    account.bar(LONG)
+    account.look()
+    assert sides(account) == ["buy", "sell", "buy"]
+    assert account.wrong() == []
+
+
+def theirs(account: Account) -> list[OwnTrade]:
+    """Return what was executed of the person's orders."""
+    ours = {order.exchange_id for order in account.journal.orders()}
+    return [one for one in account.sim.books().trades[BTC] if str(one.order_id) not in ours]
+
+
+def gross(account: Account) -> Decimal:
+    """Return what our own fills made before fees, from the exchange's own trades."""
+    ours = {order.exchange_id for order in account.journal.orders()}
+    trades = [one for one in account.sim.books().trades[BTC] if str(one.order_id) in ours]
+    bought = [one for one in trades if one.buys]
+    sold = [one for one in trades if not one.buys]
+    cost, amount = total(one.turnover for one in bought), total(one.amount for one in bought)
+    return total(one.turnover - one.amount * cost / amount for one in sold)
+
+
+def sides(account: Account) -> list[str]:
+    return [order.side for order in account.journal.orders() if order.state == "filled"]
+
+
+def test_a_deposit_that_is_credited_later_is_booked_then_and_holds_nothing_up(account: Account) -> None:
+    account.entered()
+    late = account.sim.deposit("SOL", "3", pending=True)
+    account.settled()
+    assert account.told("adjusted") == []
+    account.sim.credit(late)
+    account.settled()
+    assert (account.sum("deposit:SOL"), account.sum("adjust:SOL")) == (D(-3), D(0))
+    assert len(account.told("adjusted")) == 1
+    assert account.holds() == []
+    assert [one["asset"] for one in account.desk.status()["outside"]] == ["SOL"]
+    assert account.wrong() == []
+
+
+def test_coins_withdrawn_reduce_the_claim_and_come_back_as_nobodys_when_it_fails(account: Account) -> None:
+    account.entered()
+    held = account.path.position(BTC)
+    account.person.withdraw("BTC", 0.01, "an-address-elsewhere")
+    account.settled()
+    assert account.path.position(BTC) == account.session.portfolio.amount(BTC) == held - D("0.01")
+    assert (account.sum("withdrawal:BTC"), account.sum("adjust:BTC")) == (D("0.01"), D(0))
+    assert account.told("taken") == ["others took 0.01 BTC/USDT of what SCRIPTED held (withdrawal)"]
+    assert [event.kind for event in account.events if event.critical] == ["taken"]
+    account.sim.fail_withdrawal(1)
+    account.settled()
+    assert account.sum("withdrawal:BTC") == 0
+    assert account.path.position(BTC) == held - D("0.01")
+    assert account.wrong() == []
+
+
+def test_a_sale_by_hand_takes_the_claim_is_told_once_and_holds_entries_until_accepted(
+    account: Account,
+) -> None:
+    account.entered()
+    held, cash = account.path.position(BTC), account.session.portfolio.cash
+    account.person.create_order(BTC, "market", "sell", float(held.quantize(D("0.00001"), "ROUND_DOWN")))
+    sold = theirs(account)
+    amount = total(one.amount for one in sold)
+    account.settled()
+    assert account.path.position(BTC) == held - amount < D("0.00001")
+    assert account.sum("foreign:BTC") == amount
+    # What it brought is the account's cash.
+    assert account.session.portfolio.cash == cash + total(one.turnover - one.fee for one in sold)
+    assert account.session.portfolio.results["SCRIPTED"].gross == 0
+    assert len(account.told("foreign")) == len(account.told("taken")) == 1
+    assert account.holds() == [(BTC, f"--account test --accept {BTC}")]
+    account.bar(LONG)
+    account.look()
+    assert sides(account) == ["buy"]
+    account.tell("accept", BTC)
+    account.bar(LONG)
+    account.look()
+    assert sides(account) == ["buy", "buy"]
+    assert account.wrong() == []
+
+
+def test_a_purchase_by_hand_is_nobodys_and_costs_no_strategy_anything(account: Account) -> None:
+    account.entered()
+    held = account.path.position(BTC)
+    account.person.create_order(BTC, "market", "buy", 0.1)
+    bought = theirs(account)
+    got = total(one.amount - one.fee for one in bought)
+    account.settled()
+    assert account.path.position(BTC) == account.session.portfolio.amount(BTC) == held
+    assert account.sum("foreign:BTC") == -got
+    assert account.sum("foreign:USDT") == total(one.turnover for one in bought)
+    assert account.session.portfolio.results["SCRIPTED"].gross == 0
+    assert len(account.told("foreign")) == 1
+    [outside] = account.desk.status()["outside"]
+    assert (outside["asset"], D(outside["amount"])) == ("BTC", got)
+    assert account.holds() == []
+    assert account.wrong() == []
+
+
+def test_open_orders_of_others_are_named_told_once_and_left_alone(account: Account) -> None:
+    account.entered()
+    theirs = account.person.create_order(BTC, "limit", "buy", 0.01, 30_000)
+    for _ in range(2):
+        account.settled()
+    text = f"buy 0.01000000 {BTC}, order {theirs['id']}"
+    assert account.desk.status()["foreign_orders"] == [text]
+    assert account.told("foreign") == [f"open order of somebody else: {text}"]
+    # What their order keeps is still the account's: nothing differs, nothing is cancelled.
+    account.bar(FLAT)
+    account.settled()
+    assert sides(account) == ["buy", "sell"]
+    assert [one["id"] for one in account.person.fetch_open_orders(BTC)] == [theirs["id"]]
+    account.person.cancel_order(theirs["id"], BTC)
+    account.settled()
+    assert account.desk.status()["foreign_orders"] == []
+    assert account.told("canceled") == []
+    assert account.wrong() == []
+
+
+def test_a_cancel_by_hand_of_our_resting_order_is_somebody_elses_and_told_once(account: Account) -> None:
+    account.bar()
+    now = account.exchange.now
+    account.path.submit(intent(1, at=now, ttl=600_000), Terms("limit", D(30_000)))
+    account.path.step()
+    [order] = account.path.orders()
+    assert order.state == "open"
+    account.person.cancel_order(order.exchange_id, BTC)
+    account.look()
+    [order] = account.journal.orders()
+    assert (order.state, order.reason) == (
+        "canceled",
+        "cancelled at the exchange, and not by this program",
+    )
+    assert len(account.told("canceled")) == 1
+    assert account.holds() == [(BTC, "")]
+    # The books are compared at the next look, and agree.
+    account.look()
+    assert account.holds() == []
+    assert account.person.fetch_open_orders(BTC) == []
+    assert account.wrong() == []
