@@ -36,6 +36,7 @@ from core.results import (
     summary_of,
 )
 from core.sql_data_source import SQLDataSource
+from core.symbols import pair_of
 from core.trade_table import completed, protective_exit
 from strategies.base import BaseStrategy
 from strategies.pairing import bind
@@ -132,7 +133,7 @@ def run_trend_ema_backtest(
     bars = source.get_bars(symbol, timeframe, limit)
     series = Series(source.exchange, symbol, timeframe)
     result = run_backtest(bars, RunSpec(series, canonical_name(strategy_name), {}, Costs(commission), cash))
-    sys.stdout.write(f"{stats_text(result.stats)}\n")
+    sys.stdout.write(f"{stats_text(result.stats, pair_of(symbol).quote)}\n")
     if persist:
         save_result(result, db_url)
     return result

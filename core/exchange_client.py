@@ -24,7 +24,7 @@ from core.errors import (
     UnsupportedError,
     UsageError,
 )
-from core.exchange.calls import Caller, Notice, Notify, RetryPolicy, log_notice
+from core.exchange.calls import Caller, Notify, RetryPolicy, clock_is_off, clock_moved, log_notice
 from core.exchange.candles import CandleReader
 from core.exchange.clock import ExchangeClock
 from core.exchange.errors import Attempt
@@ -34,7 +34,7 @@ from core.exchange.order_rules import (
     check_cancelled,
     check_confirmed,
     checked_params,
-    exact,
+    checked_price,
     fit_order,
     fit_stops,
     market_rules,
@@ -60,7 +60,6 @@ MARKETS_EVERY_MS = 3_600_000
 """Markets older than this are loaded again: rules change and symbols are halted while a program runs."""
 SKEW_NOTICE_MS = 1000
 
-_LABELS = {"synthetic": "synthetic"}
 _PRECISIONS: dict[int, Precision] = {ccxt.TICK_SIZE: "step", ccxt.DECIMAL_PLACES: "places"}
 
 
@@ -127,10 +126,8 @@ class ExchangeClient:
         self._call = Caller(attempt, self._transport, limiter, self._clock, retries, sleep, notify)
         self._pacer = Pacer(self._ticks, sleep)
         self._candles = CandleReader(self._exchange, self._call, self._clock, self._venue.keeps, notify)
-
-        self._orders = Orders(
-            self._exchange, self._call, self._ready, self.create_order, supported=self._venue.journal
-        )
+        supported = self._venue.journal
+        self._orders = Orders(exchange, self._call, self._ready, self.create_order, supported=supported)
 
     def __repr__(self) -> str:
         return f"ExchangeClient({self.name!r}, base_url={self._base!r})"
@@ -157,7 +154,8 @@ class ExchangeClient:
         if self._base is not None and self._transport.candle_source is None:
             self._clock.measure()
         source = self._transport.candle_source
-        return self.name if source is None else f"{self.name}-{_LABELS.get(source, 'replay')}"
+        made = "synthetic" if source == "synthetic" else "replay"
+        return self.name if source is None else f"{self.name}-{made}"
 
     @property
     def orders(self) -> Orders:
@@ -244,10 +242,7 @@ class ExchangeClient:
         self._market(symbol)
         action = f"read the price of {symbol}"
         ticker = self._call.read(action, lambda: self._exchange.fetch_ticker(symbol))
-        price = exact(ticker.get("last"))
-        if price is None or price <= 0:
-            raise ExchangeUnreachableError(f"{self.name}: cannot {action}: it says {ticker.get('last')!r}")
-        return float(price)
+        return checked_price(ticker.get("last"), self.name, action)
 
     def rules(self, symbol: str) -> MarketRules:
         """Return what an order in a symbol must satisfy. Raises UnsupportedError for an unknown symbol."""
@@ -327,12 +322,8 @@ class ExchangeClient:
 
     def _make_exchange(self, *, sandbox: bool) -> tuple[Any, Called]:
         """Return ccxt's object, without a key, and what it calls."""
-        options = {
-            "enableRateLimit": True,
-            "number": self._venue.number,
-            "options": dict(self._venue.options),
-        }
-        exchange = getattr(ccxt, self.name)(options)
+        kind, options = self._venue.number, dict(self._venue.options)
+        exchange = getattr(ccxt, self.name)({"enableRateLimit": True, "number": kind, "options": options})
         exchange.throttle = self._throttle
         # What signs a request tells the time by the same clock as everything else here.
         exchange.milliseconds = self._clock.peek
@@ -361,9 +352,7 @@ class ExchangeClient:
         ahead = self._local() - theirs
         # A local exchange lives in a time of its own.
         if abs(ahead) >= SKEW_NOTICE_MS and self._transport.candle_source is None:
-            side = "ahead of" if ahead > 0 else "behind"
-            text = f"this machine's clock is {abs(ahead) / 1000:.1f} s {side} {self.name}'s; corrected for"
-            self._notify(Notice("clock", text))
+            self._notify(clock_is_off(self.name, ahead))
         return theirs
 
     @property
@@ -375,11 +364,7 @@ class ExchangeClient:
         return self._ticks() if self._tells_time else self._asleep()
 
     def _moved(self, step: int) -> None:
-        told = "is asked again" if self._tells_time else "cannot be asked: candles close by the earlier clock"
-        text = (
-            f"this machine's clock moved by {step / 1000:+.1f} s (set, or asleep): {self.name}'s time {told}"
-        )
-        self._notify(Notice("clock", text))
+        self._notify(clock_moved(self.name, step, tells_time=self._tells_time))
 
     def _require_key(self, action: str) -> None:
         if not self._key:

@@ -33,6 +33,11 @@ def money(value: float | Decimal, currency: str = "", *, sign: bool = False) -> 
     return text if currency else _short(text)
 
 
+def amount(value: float | Decimal, currency: str, *, sign: bool = False) -> str:
+    """Return an amount of money with its currency, `1,234.50 USDT`; without one where that is not known."""
+    return f"{money(value, currency, sign=sign)} {currency}".rstrip()
+
+
 def price(value: float | Decimal | None) -> str:
     """Return a price with eight digits: `64,123.45`, `0.0000015258065`; nothing for none."""
     if value is None or not math.isfinite(near := float(value)):

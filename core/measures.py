@@ -208,7 +208,7 @@ def _reason(summary: Summary, name: str) -> str:
     if name == "win_rate_pct":
         return NO_TRADES
     if summary.daily_returns is None:
-        return "not measured when the run was saved (run_backtest.py --rerun measures it)"
+        return "an old run, not measured when it was saved (run_backtest.py --rerun measures it)"
     if name in ANNUAL:
         return _annual_reason(summary, summary.daily_returns)
     if name in ("buy_hold_return_pct", "exposure_pct"):

@@ -238,16 +238,16 @@ def describe_data(bars: Bars, series: Series) -> DataRange:
     )
 
 
-def stats_text(stats: pd.Series) -> str:
+def stats_text(stats: pd.Series, currency: str) -> str:
     """Return Backtesting.py's statistics, one a line, with what differs from the figures of the same kind.
 
-    `none` stands where there is nothing to compute from.
+    `none` stands where there is nothing to compute from; its `[$]` is the currency of the account.
     """
     values = {str(name): NONE if _is_nothing(value) else _shown(value) for name, value in stats.items()}
     width = max(map(len, values.values()))
     lines = ["Backtesting.py's figures, by its own definitions where a line says so:"]
     lines += [
-        f"{name:<22}  {value:>{width}}  {DIFFERENCES.get(name, '')}".rstrip()
+        f"{name.replace('[$]', f'[{currency}]'):<22}  {value:>{width}}  {DIFFERENCES.get(name, '')}".rstrip()
         for name, value in values.items()
     ]
     return "\n".join(lines)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import IO
 
-from core.figures import money, price
-from core.money import minus, signed, total
+from core.figures import amount, money, price
+from core.money import minus, total
 from core.reports.table import number, print_table
 from core.symbols import pair_of
 from core.utils import format_time
@@ -49,23 +49,25 @@ def _by_asset(fees: Iterable[PaidFee]) -> str:
     paid = list(fees)
     assets = dict.fromkeys(one.asset for one in paid)
     sums = {asset: total(one.fee for one in paid if one.asset == asset) for asset in assets}
-    return ", ".join(f"{money(amount, asset)} {asset}" for asset, amount in sums.items())
+    return ", ".join(amount(paid_in, asset) for asset, paid_in in sums.items())
 
 
-def print_closed_trades(trades: Iterable[ClosedTrade], *, file: IO[str] | None = None) -> None:
-    """Print one row per trade, in the order given; its profit is after fees, a short's size negative."""
-    headings = ["strategy", "symbol", "exit (UTC)", "held", "reason"]
+def print_closed_trades(
+    trades: Iterable[ClosedTrade], *, wide: bool = False, file: IO[str] | None = None
+) -> None:
+    """Print one row per trade, in the order given; its profit is after fees."""
+    headings = ["strategy", "symbol", "side", "exit (UTC)", "held", "reason"]
     headings += ["size", "entry price", "exit price", "profit"]
     rows = [
         [
-            *(trade.strategy, trade.symbol, format_time(trade.exit_ts), _held(trade), trade.reason),
-            money_text(signed(-1 if trade.side == "SHORT" else 1, trade.amount)),
+            *(trade.strategy, trade.symbol, trade.side),
+            *(format_time(trade.exit_ts), _held(trade), trade.reason, money_text(trade.amount)),
             *map(price, (trade.entry_price, trade.exit_price)),
             money(minus(trade.gross, trade.fees), pair_of(trade.symbol).quote),
         ]
         for trade in trades
     ]
-    print_table(headings, rows, left=5, file=file)
+    print_table(headings, rows, left=6, spare=("held",), wide=wide, file=file)
 
 
 def _held(trade: ClosedTrade) -> str:

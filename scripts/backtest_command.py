@@ -30,6 +30,7 @@ from core.results import BacktestResult, DataRange, RunSpec, describe_data, desc
 from core.settings import Settings
 from core.settings.models import StrategySettings
 from core.sizing import CHOICE_BOUNDS, Choices
+from core.symbols import pair_of
 from core.utils import format_time
 from db.status import SYNTHETIC_NOTE, is_synthetic
 from scripts import cli
@@ -168,7 +169,7 @@ def report(
         print_comparison(results, run_ids, wide=args.wide)
         print_endings(results, wide=args.wide)
         if len(results) == 1:
-            print(f"\n{stats_text(results[0].stats)}")
+            print(f"\n{stats_text(results[0].stats, pair_of(results[0].spec.series.symbol).quote)}")
     if run_ids:
         print(
             "runs are saved: show_runs.py RUN_ID shows one, run_backtest.py --rerun RUN_ID repeats it",

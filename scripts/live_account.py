@@ -22,7 +22,7 @@ from core.exchange.calls import Notice, RetryPolicy
 from core.exchange.pages import concat
 from core.exchange_client import ExchangeClient
 from core.execution import Executor, Plan
-from core.figures import money
+from core.figures import amount
 from core.live.desk import Event, Notify, Policy
 from core.live.exchange_desk import ExchangeDesk
 from core.live.exchange_gateway import ExchangeGateway
@@ -126,7 +126,7 @@ def open_account(given: Opening) -> tuple[Loop, RunBook]:
     kept = None if stored is None else restore(session, stored, args.orders)
     if kept is None:
         currency = quote_of(given.wanted)
-        say(f"account {args.account} begins with {money(cash, currency)} {currency}")
+        say(f"account {args.account} begins with {amount(cash, currency)}")
     if isinstance(desk, PaperDesk):
         desk.open(session, given.symbols, {quote_of(given.wanted): cash}, kept)
     else:
@@ -259,16 +259,6 @@ def client_of(args: argparse.Namespace, settings: Settings, opened: ExitStack) -
         retries=RetryPolicy(patience=SILENCE),
     )
     return opened.enter_context(client)
-
-
-def check_orders(args: argparse.Namespace, client: ExchangeClient | None) -> None:
-    """Raise UsageError unless orders go to paper, to a test network or to the local exchange."""
-    if args.orders == "paper" or client is None or client.permission.addresses:
-        return
-    raise UsageError(
-        f"trading real money is not offered yet: {client.name}: --orders exchange has "
-        f"{client.permission.refusal}"
-    )
 
 
 def _modules(wanted: Sequence[PlannedRun]) -> tuple[str, ...]:

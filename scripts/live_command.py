@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from core.backtest_plan import check_params
 from core.errors import ExchangeError, RefusedError, UsageError
+from core.exchange_client import ExchangeClient
 from core.live.lock import holder
 from core.live.loop import Loop
 from core.live.run_book import COMMAND_LIFE
@@ -23,7 +24,7 @@ from db.base import database_file
 from db.init_db import init_db
 from db.patience import Patience, patient
 from scripts import cli, outputs
-from scripts.live_account import Opening, World, check_orders, client_of, open_account, world_of
+from scripts.live_account import Opening, World, client_of, open_account, world_of
 from scripts.live_ending import Ending, listen, silent_end
 from scripts.live_output import Show, say, shown, tell_step
 from scripts.live_reload import Reloading, stored_weights, weighted
@@ -78,6 +79,16 @@ def trade(args: argparse.Namespace, command: str | None = None) -> int:
         show(loop.status(loop.looked_at))
         outcome = None if command_id is None else live.outcome_of(engine, command_id)
     return 1 if outcome and outcome.startswith(REFUSED) else 0
+
+
+def check_orders(args: argparse.Namespace, client: ExchangeClient | None) -> None:
+    """Raise UsageError unless orders go to paper, to a test network or to the local exchange."""
+    if args.orders == "paper" or client is None or client.permission.addresses:
+        return
+    raise UsageError(
+        f"trading real money is not offered yet: {client.name}: --orders exchange has "
+        f"{client.permission.refusal}"
+    )
 
 
 def follow(loop: Loop, world: World, ending: Ending, show_now: Show, *, once: bool) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from core.errors import NoDatabaseError, NoDataError, UsageError, unknown_name
-from core.figures import money, price
+from core.figures import amount, price
 from core.live import damage
 from core.live.lock import mark_of
 from core.live.standing import USUAL, Standing, command_of
@@ -67,7 +67,7 @@ def show(status: Any, account: str = USUAL) -> None:
         return
     # Runs of before this was stored have no currency.
     currency = status.get("currency", "")
-    print(f"equity {_money(status['equity'], currency)}, cash {money(float(status['cash']), currency)}")
+    print(f"equity {_money(status['equity'], currency)}, cash {amount(float(status['cash']), currency)}")
     for held in status["positions"]:
         prices = f"at {price(held['entry_price'])}, now {price(held['price']) or NONE}"
         print(
@@ -89,7 +89,7 @@ def show(status: Any, account: str = USUAL) -> None:
 
 
 def _money(value: float | None, currency: str) -> str:
-    return NONE if value is None else money(value, currency)
+    return NONE if value is None else amount(value, currency)
 
 
 def show_standing(status: Mapping[str, Any], account: str = USUAL) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from core.backtest_plan import PlannedRun, check_params, partner_bars, plan_runs, split_names
 from core.domain import Costs, Series
 from core.errors import NoDataError
-from core.figures import money
+from core.figures import amount, money
 from core.measures import profit_factor
 from core.money import total
 from core.odd_bars import odd_bars
@@ -146,10 +146,11 @@ def print_replay(found: Replay, cash: float) -> None:
     for name, why in found.session.risk.state.quarantined.items():
         print(f"{name} failed and was put aside: {why}")
     rows = [_row(name, found) for name in found.session.portfolio.results]
-    print_table(("strategy", "trades", "win %", "profit f.", "profit", "fees", "refused"), rows)
     summary, currency = account_summary(found), found.session.currency
+    sums = f"profit {currency}".rstrip(), f"fees {currency}".rstrip()
+    print_table(("strategy", "trades", "win %", "profit f.", *sums, "refused"), rows)
     print(
-        f"\naccount: {money(cash, currency)} to {money(summary.final_equity, currency)}, "
+        f"\naccount: {amount(cash, currency)} to {amount(summary.final_equity, currency)}, "
         f"return {number(summary.return_pct)} %, max drawdown {number(summary.max_drawdown_pct)} %, "
         f"{found.bars:,} bars decided on"
     )

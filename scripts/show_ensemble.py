@@ -89,7 +89,7 @@ def show(job: "Job") -> None:
     whole = np.abs(found.whole[known]).mean()
     rows.append(["together", "", "", "", f"{whole:.3f}", money(total(earned.values()), currency)])
     print(f"{job.spec.series}: {job.bars.ts.size:,} bars, {len(result.records):,} trades\n")
-    print_table(["member", "weight", "long %", "short %", "mean part", "earned"], rows)
+    print_table(["member", "weight", "long %", "short %", "mean part", f"earned {currency}"], rows)
     print()
 
 

@@ -58,6 +58,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "--limit", type=cli.positive, default=NEWEST, metavar="N", help=f"newest trades shown ({NEWEST})"
     )
     parser.add_argument("--json", metavar="PATH", help="write all trades as JSON; - for stdout, alone")
+    cli.add_wide(parser)
     parser.add_argument("--force", action="store_true", help="overwrite that file if it exists")
     parser.add_argument("--db-url", help="database (default: HOT_CRYPTO_DB_URL, then settings.yaml)")
     parser.set_defaults(cash=None)
@@ -71,9 +72,13 @@ def show(
     positions: Iterable[dict[str, Any]],
 ) -> None:
     """Print a row per strategy, what is open, and the newest trades."""
+    from core.symbols import pair_of
     from scripts.account_tables import print_closed_trades, print_results
 
-    print(f"account {args.account}: {len(trades):,} closed trades, {len(fees):,} fills")
+    symbols = [*(one.symbol for one in trades), *(one.symbol for one in fees)]
+    quotes = dict.fromkeys(pair_of(symbol).quote for symbol in symbols)
+    counted = "".join(f", amounts in {quote}" for quote in quotes)
+    print(f"account {args.account}: {len(trades):,} closed trades, {len(fees):,} fills{counted}")
     if fees:
         print()
         print_results(trades, fees)
@@ -82,7 +87,7 @@ def show(
             print(f"open: {held['strategy']} {held['side']} {held['amount']} {held['symbol']}")
     if trades:
         print()
-        print_closed_trades(trades[-args.limit :])
+        print_closed_trades(trades[-args.limit :], wide=args.wide)
     if len(trades) > args.limit:
         print(f"… and {len(trades) - args.limit:,} older trades: --limit {len(trades)} shows them")
 

@@ -245,6 +245,98 @@ def _distance(x: Values, y: Values, least: float) -> float:
     return rest[-1] / math.sqrt(unexplained / n) if unexplained <= (1 - least) * whole else 0.0
 
 
+def supertrend(m: Market, p: Params) -> Judged:
+    """Turn round where the close crosses the band; the stop is the band as it stood then."""
+    line, side = bands(m, int(p["atr_period"]), p["band_mult"])
+
+    def decide(i: int, held: View) -> Want | None:
+        if side[i] > 0 > side[i - 1] and held.side <= 0:
+            return Want(1.0, line[i])
+        if side[i] < 0 < side[i - 1] and held.side >= 0:
+            return Want(-1.0, line[i])
+        return None
+
+    return Judged(decide, first_of(line))
+
+
+def bands(m: Market, period: int, width: float) -> tuple[list[float], list[int]]:
+    """Return Seban's band, and the side of it that the close is on: above is 1.
+
+    Each band stays where it is until it may come nearer to the price, or a close was beyond it.
+    """
+    swing = true_range(m, period)
+    line, sides = [NONE] * len(m.close), [0] * len(m.close)
+    upper, lower, side = math.inf, -math.inf, 0
+    for i in range(period, len(m.close)):
+        middle, before = (m.high[i] + m.low[i]) / 2, m.close[i - 1]
+        high, low = middle + width * swing[i], middle - width * swing[i]
+        upper = high if high < upper or before > upper else upper
+        lower = low if low > lower or before < lower else lower
+        if not side:
+            side = 1 if m.close[i] >= middle else -1
+        elif m.close[i] > upper:
+            side = 1
+        elif m.close[i] < lower:
+            side = -1
+        line[i], sides[i] = lower if side > 0 else upper, side
+    return line, sides
+
+
+class Session(NamedTuple):
+    """Consecutive bars."""
+
+    begin: int
+    high: float
+    low: float
+    close: float
+
+
+def dual_thrust(m: Market, p: Params, times: Sequence[int]) -> Judged:
+    """Turn round where the close crosses a line that is some part of the last sessions' range from the open.
+
+    `times` are the bars' open times, ms UTC.
+    """
+    up, down = thrust_lines(m, p, times)
+    return crossing_two(m, p, up, down)
+
+
+def thrust_lines(m: Market, p: Params, times: Sequence[int]) -> tuple[list[float], list[float]]:
+    """Return the upper and the lower line at each bar, by Chalek's range: max(HH - LC, HC - LL)."""
+    day, step = 86_400_000, min(b - a for a, b in pairwise(times))
+    number = [(time // day, time % day // step // int(p["session_bars"])) for time in times]
+    up, down, done = [NONE] * len(times), [NONE] * len(times), list[Session]()
+    begin = 0
+    for i in range(len(times)):
+        if i and number[i] != number[i - 1]:
+            part = slice(begin, i)
+            done.append(Session(begin, max(m.high[part]), min(m.low[part]), m.close[i - 1]))
+            begin = i
+        # The first two may be cut: the data begin inside one.
+        last = done[2:][-int(p["day_count"]) :]
+        if len(last) == int(p["day_count"]):
+            highest, lowest = max(one.high for one in last), min(one.low for one in last)
+            closes = [one.close for one in last]
+            reach = max(highest - min(closes), max(closes) - lowest)
+            up[i] = m.open[begin] + p["up_ratio"] * reach
+            down[i] = m.open[begin] - p["down_ratio"] * reach
+    return up, down
+
+
+def crossing_two(m: Market, p: Params, up: Values, down: Values) -> Judged:
+    """Turn round when the close crosses the upper line upwards, or the lower one downwards."""
+    swing = true_range(m, int(p["atr_period"]))
+
+    def decide(i: int, held: View) -> Want | None:
+        now, before, away = m.close[i], m.close[i - 1], p["atr_stop_mult"] * swing[i]
+        if now > up[i] >= before and held.side <= 0:
+            return Want(1.0, now - away)
+        if now < down[i] <= before and held.side >= 0:
+            return Want(-1.0, now + away)
+        return None
+
+    return Judged(decide, first_of(up, down, swing))
+
+
 def scripted(m: Market, p: Params) -> Judged:
     """Do what the candle's volume says: tests/scripted.py tells which number means what."""
 
@@ -286,9 +378,10 @@ RULES: dict[str, Callable[[Market, Params], Judged]] = {
     "SMA_CROSS": sma_cross,
     "MACD_CROSS": macd_cross,
     "TURTLE": turtle,
+    "SUPERTREND": supertrend,
     "RSI_REVERSION": rsi_reversion,
     "GRID_LR": grid,
     "SCRIPTED": scripted,
     "TURNING": turning_ladder,
 }
-"""By name; PAIRS needs its partner besides."""
+"""By name; PAIRS needs its partner besides, DUAL_THRUST the times."""

@@ -34,7 +34,7 @@ from tests.markets import random_bars
 from tests.scripted import SCRIPTED, TURNING
 
 OWN = {"SCRIPTED": SCRIPTED, "TURNING": TURNING}
-NAMES = (*judge_rules.RULES, "PAIRS")
+NAMES = (*judge_rules.RULES, "PAIRS", "DUAL_THRUST")
 SERIES = ("made up, 1", "made up, 2", "GOOG", "EURUSD")
 COSTS = dict(zip(SERIES, (Costs(0.0), Costs(0.0007, 0.0004), Costs(0.002), Costs(0.0001)), strict=True))
 PARAMS: dict[str, dict[str, float]] = {
@@ -109,6 +109,8 @@ def judged(name: str, series: str, spec: RunSpec) -> Outcome:
     )
     if name == "PAIRS":
         rule = judge_rules.pairs(market, params, partner(bars).close.tolist())
+    elif name == "DUAL_THRUST":
+        rule = judge_rules.dual_thrust(market, params, bars.ts.tolist())
     else:
         rule = judge_rules.RULES[name](market, params)
     judge = Judge(market, terms, ladder=name in ("GRID_LR", "TURNING"))

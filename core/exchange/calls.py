@@ -41,6 +41,20 @@ def log_notice(notice: Notice) -> None:
     logging.getLogger(__name__).warning("%s", notice.text)
 
 
+def clock_is_off(exchange: str, ahead: int) -> Notice:
+    """Return what to say of this machine's clock, so many ms ahead of an exchange's."""
+    side = "ahead of" if ahead > 0 else "behind"
+    text = f"this machine's clock is {abs(ahead) / 1000:.1f} s {side} {exchange}'s; corrected for"
+    return Notice("clock", text)
+
+
+def clock_moved(exchange: str, step: int, *, tells_time: bool) -> Notice:
+    """Return what to say when this machine's clock was set by so many ms, or it slept."""
+    told = "is asked again" if tells_time else "cannot be asked: candles close by the earlier clock"
+    text = f"this machine's clock moved by {step / 1000:+.1f} s (set, or asleep): {exchange}'s time {told}"
+    return Notice("clock", text)
+
+
 class RetryPolicy(NamedTuple):
     """How often and how patiently a read is repeated."""
 

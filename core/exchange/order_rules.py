@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, NamedTuple
 
-from core.errors import OrderRefusedError
+from core.errors import ExchangeUnreachableError, OrderRefusedError
 from core.exchange.errors import Attempt, unusable_order_answer
 from core.money import plus, power_of_ten, times, to_step
 
@@ -57,6 +57,14 @@ def exact(value: object) -> Decimal | None:
     except InvalidOperation:
         return None
     return number if number.is_finite() else None
+
+
+def checked_price(told: object, exchange: str, action: str) -> float:
+    """Return a price that an exchange told. Raises ExchangeUnreachableError when it is none."""
+    price = exact(told)
+    if price is None or price <= 0:
+        raise ExchangeUnreachableError(f"{exchange}: cannot {action}: it says {told!r}")
+    return float(price)
 
 
 def market_rules(market: Mapping[str, Any], precision: Precision = "step") -> MarketRules:

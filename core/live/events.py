@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from core.execution import Outcome
-from core.figures import money, price
+from core.figures import amount, price
 from core.lots import Trade
 from core.orders import Executed, Refused, Taken
 from core.session import Step
@@ -60,9 +60,9 @@ _TEXTS = {
 def _shown(event: Event) -> Event:
     """Return the amounts of money and the prices of an event as a person reads them."""
     if event["event"] == "trade":
-        return {"pnl": money(event["pnl"], pair_of(event["symbol"]).quote, sign=True)}
+        return {"pnl": amount(event["pnl"], pair_of(event["symbol"]).quote, sign=True)}
     if event["event"] == "equity":
-        return {"equity": money(event["equity"], event["currency"])}
+        return {"equity": amount(event["equity"], event["currency"])}
     return {"price": price(float(event["price"]))} if event["event"] == "fill" else {}
 
 

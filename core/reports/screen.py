@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from core.figures import money, price
+from core.figures import amount, money, price
 from core.results import NONE
 from core.symbols import pair_of
 from core.utils import format_time
@@ -105,8 +105,8 @@ def _head(status: Mapping[str, Any]) -> Text:
     profits = [held["open_profit"] for held in status["positions"] if held["open_profit"] is not None]
     currency = status.get("currency", "")
     line = Text(f"{format_time(status['time'])} UTC   equity {_money(status['equity'], currency)}   ")
-    line.append(f"cash {money(float(status['cash']), currency)}   open profit ")
-    return line.append(money(sum(profits), currency, sign=True), style=_colour(sum(profits)))
+    line.append(f"cash {amount(float(status['cash']), currency)}   open profit ")
+    return line.append(amount(sum(profits), currency, sign=True), style=_colour(sum(profits)))
 
 
 def _positions(positions: Sequence[Mapping[str, Any]]) -> Iterable[RenderableType]:
@@ -165,7 +165,7 @@ def _table(*headings: str) -> Table:
 
 
 def _money(value: float | None, currency: str) -> str:
-    return NONE if value is None else money(value, currency)
+    return NONE if value is None else amount(value, currency)
 
 
 def _signed(value: float | None, currency: str) -> str:

@@ -17,7 +17,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from core.backtest_persistence import StoredRun
-from core.figures import money, price, size
+from core.figures import amount, money, price, size
 from core.measures import ANNUAL, NO_TRADES, Summary, reasons
 from core.results import NONE, BacktestResult, TradeRecord
 from core.symbols import pair_of
@@ -75,11 +75,12 @@ def print_table(
     wraps: Container[str] = (),
     wide: bool = False,
     file: IO[str] | None = None,
-) -> None:
+) -> list[str]:
     """Print rows under headings; the first `left` columns are flush left, the rest flush right.
 
     A table wider than `room()` leaves columns out in the order of `spare`, which it says, and then breaks the
     text of the columns in `wraps` into lines. No number is ever cut. `wide`: all columns, however long.
+    Returns the columns that were left out.
     """
     cells = [[CONTROL.sub("?", cell) for cell in row] for row in rows]
     widths = {
@@ -101,6 +102,7 @@ def print_table(
     if omitted:
         names = ", ".join(heading for heading in headings if heading in omitted)
         (file or sys.stdout).write(textwrap.fill(f"(--wide shows {names} too)", room()) + "\n")
+    return omitted
 
 
 def room() -> int:
@@ -165,8 +167,8 @@ def print_comparison(
     if run_ids:
         headings.append("run")
         rows = [[*row, str(run_id)] for row, run_id in zip(rows, run_ids, strict=True)]
-    print_table(headings, rows, left=3, spare=SPARE, wide=wide, file=file)
-    _print_reasons([result.summary for result in results], file)
+    omitted = print_table(headings, rows, left=3, spare=SPARE, wide=wide, file=file)
+    _print_reasons([result.summary for result in results], file, omitted)
 
 
 def print_runs(runs: Sequence[StoredRun], *, wide: bool = False, file: IO[str] | None = None) -> None:
@@ -177,26 +179,24 @@ def print_runs(runs: Sequence[StoredRun], *, wide: bool = False, file: IO[str] |
         for run in runs
     ]
     spare = (*SPARE, "profit f.", "saved (UTC)", "max dd %")
-    print_table(headings, rows, left=6, spare=spare, wide=wide, file=file)
-    _print_reasons([run.summary for run in runs], file)
+    omitted = print_table(headings, rows, left=6, spare=spare, wide=wide, file=file)
+    _print_reasons([run.summary for run in runs], file, omitted)
 
 
 def print_account(summary: Summary, *, file: IO[str] | None = None) -> None:
     """Print the figures of an account on which several strategies traded."""
     headings = [HEADINGS[name] for name in ACCOUNT]
     print_table(headings, [[number(getattr(summary, name)) for name in ACCOUNT]], left=0, file=file)
-    _print_reasons([summary], file, ACCOUNT)
+    _print_reasons([summary], file, [HEADINGS[name] for name in HEADINGS if name not in ACCOUNT])
 
 
-def _print_reasons(
-    summaries: Iterable[Summary], file: IO[str] | None, names: Container[str] = HEADINGS
-) -> None:
-    """Print why figures are none, one line per reason."""
+def _print_reasons(summaries: Iterable[Summary], file: IO[str] | None, omitted: Sequence[str]) -> None:
+    """Print why figures are none, one line per reason; nothing of columns that are not shown."""
     figures: dict[str, list[str]] = {}
     for summary in summaries:
         for name, reason in reasons(summary).items():
             named = figures.setdefault(reason, [])
-            if name in names and HEADINGS[name] not in named:
+            if HEADINGS[name] not in (*named, *omitted):
                 named.append(HEADINGS[name])
     for reason, shown in figures.items():
         if shown and reason != NO_TRADES:
@@ -217,17 +217,16 @@ def print_stored_run(
         out.write(
             f"  costs       commission {run.spec.costs.commission:g}, spread {run.spec.costs.spread:g}\n"
         )
-        out.write(f"  cash        {money(run.spec.cash, pair_of(run.spec.series.symbol).quote)}\n")
+        out.write(f"  cash        {amount(run.spec.cash, pair_of(run.spec.series.symbol).quote)}\n")
         out.write(f"  candles     {run.data.bars:,}, {run.data.gaps:,} missing, {span}\n")
         for note in run.data.notes:
             out.write(textwrap.fill(f"  note        {note}", room(), subsequent_indent=" " * 14) + "\n")
         out.write(f"  SHA-256     {run.data.sha256}\n")
         out.write(f"  made by     {run.engine}, code {run.code_version}\n")
     out.write("\n")
-    print_table(
-        list(HEADINGS.values()), [summary_cells(run.summary)], left=0, spare=SPARE, wide=wide, file=file
-    )
-    _print_reasons([run.summary], file)
+    cells = [summary_cells(run.summary)]
+    omitted = print_table(list(HEADINGS.values()), cells, left=0, spare=SPARE, wide=wide, file=file)
+    _print_reasons([run.summary], file, omitted)
     out.write("\n")
     shown = run.trades[:most]
     print_trades(shown, pair_of(run.series.symbol).quote, wide=wide, file=file)

@@ -58,15 +58,15 @@ def test_trades_results_and_fees_of_an_account_are_shown(
     assert first.gross == 0
     assert second.gross == 2 * second.amount
     assert float(second.fees) == pytest.approx(0.202 * float(second.amount))
-    assert show_trades.main(["--db-url", url_of(database)]) == 0
+    assert show_trades.main(["--db-url", url_of(database), "--wide"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "account paper: 2 closed trades, 5 fills"
+    assert lines[0] == "account paper: 2 closed trades, 5 fills, amounts in USDT"
     assert lines[2].split()[-3:] == ["profit", "fees", "paid"]
     assert lines[3].split()[:4] == ["SCRIPTED", "5", "2", "50.00"]
     assert lines[3].endswith(" USDT")
     assert lines[4].startswith("open: SCRIPTED long ")
     profit = float(second.gross - second.fees)
-    assert lines[-1].split()[:6] == ["SCRIPTED", "BTC/USDT", "2023-11-15", "10:00", "3", "h"]
+    assert lines[-1].split()[:7] == ["SCRIPTED", "BTC/USDT", "LONG", "2023-11-15", "10:00", "3", "h"]
     assert lines[-1].endswith(f" {profit:,.2f}")
 
 
@@ -216,5 +216,6 @@ def test_results_of_several_strategies_are_added_up_and_times_have_their_unit(
     assert (rows[3][-3], rows[3][-1]) == ("USDT,", "BNB")
     print_closed_trades(trades)
     lines = capsys.readouterr().out.splitlines()
-    assert [re.split(r"  +", line)[3] for line in lines[1:]] == ["30 min", "1.5 h", "3 d"]
-    assert [float(re.split(r"  +", line)[5]) for line in lines[1:]] == [0.5, -0.5, 0.5]
+    assert [re.split(r"  +", line)[2] for line in lines[1:]] == ["LONG", "SHORT", "LONG"]
+    assert [re.split(r"  +", line)[4] for line in lines[1:]] == ["30 min", "1.5 h", "3 d"]
+    assert [float(re.split(r"  +", line)[6]) for line in lines[1:]] == [0.5, 0.5, 0.5]

@@ -24,7 +24,8 @@ from core.errors import HotCryptoError, NotPermittedError, OrderUnknownError, Us
 from core.exchange_client import ExchangeClient
 from core.settings import Settings, load_settings
 from scripts import cli, live_account, run_live
-from scripts.live_account import check_orders, client_of
+from scripts.live_account import client_of
+from scripts.live_command import check_orders
 from tests.exchange_help import KEY, NOON, bench, said, tiny_exchange
 from tests.stored import url_of
 

@@ -89,7 +89,7 @@ def test_each_look_takes_the_bars_that_closed_since_the_last_one(
     assert once(url) == 0
     said = capsys.readouterr()
     assert "begins" not in said.err
-    assert "equity 10,000.00, cash 10,000.00" in said.out
+    assert "equity 10,000.00 USDT, cash 10,000.00 USDT" in said.out
     assert sorted(set(equity_times(url))) == [NOON, NOON + HOUR, NOON + 2 * HOUR]
 
 
@@ -130,7 +130,7 @@ def test_the_status_is_that_of_the_newest_run_and_also_a_document(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("account paper, run 1 (paper), started")
     assert lines[0].endswith("UTC: one look was asked for")
-    assert lines[1] == "equity 10,000.00, cash 10,000.00"
+    assert lines[1] == "equity 10,000.00 USDT, cash 10,000.00 USDT"
     assert lines[2] == "  binanceus-synthetic BTC/USDT 1h: newest candle 2024-01-01 11:00 UTC"
     assert run_live.main(["--status", "--json", "--db-url", url]) == 0
     document = json.loads(capsys.readouterr().out)
@@ -387,9 +387,9 @@ def test_a_replay_runs_the_account_over_stored_candles(
     assert lines[2].startswith("  note: 2 holes: ")
     assert lines[3].startswith("SYNTHETIC candles")
     assert lines[5].split() == [
-        *("strategy", "trades", "win", "%", "profit", "f.", "profit", "fees", "refused")
+        *("strategy", "trades", "win", "%", "profit", "f.", "profit", "USDT", "fees", "USDT", "refused")
     ]
-    assert any(line.startswith("account: 5,000.00 to ") for line in lines)
+    assert any(line.startswith("account: 5,000.00 USDT to ") for line in lines)
     assert any(line.startswith("MR_BB: entries bound by") and "risk" in line for line in lines)
 
 

@@ -50,7 +50,7 @@ def test_in_a_pipe_lines_are_plain_and_the_log_lies_by_the_database(
         show(STATUS)
     said = capsys.readouterr().err.splitlines()
     assert said[0].endswith(" hello")
-    assert said[-1].endswith(" equity 10,005.00")
+    assert said[-1].endswith(" equity 10,005.00 USDT")
     events = written(root / "logs" / "mine.jsonl")
     assert [event["event"] for event in events[:3]] == ["notice", "fill", "trade"]
     assert {event["account"] for event in events} == {"mine"}

@@ -21,6 +21,7 @@ from core.reports.document import as_json, run_document, stored_document, trades
 from core.reports.regime_chart import regime_html
 from core.reports.svg import trades_svg
 from core.reports.table import (
+    HEADINGS,
     WIDTH,
     number,
     print_comparison,
@@ -120,18 +121,36 @@ def test_a_run_saved_before_the_definitions_shows_what_was_measured_alike(result
     print_stored_run(old, 1, file=out)
     text = out.getvalue()
     shown = " ".join(text.split())
-    assert "none: not measured when the run was saved (run_backtest.py --rerun measures it): " in shown
+    assert "none: an old run, not measured when it was saved (run_backtest.py --rerun measures it): " in shown
     assert number(result.summary.return_pct) in text
     jsonschema.validate(json.loads(as_json(stored_document(old))), json.loads(SCHEMA.read_text()))
 
 
 def test_what_differs_from_backtesting_py_is_explained_beside_its_figure(result: BacktestResult) -> None:
-    lines = stats_text(result.stats).splitlines()
+    lines = stats_text(result.stats, "USDT").splitlines()
     assert max(map(len, lines)) <= 100
     assert DIFFERENCES.keys() <= set(STATISTICS)
     for name, why in DIFFERENCES.items():
-        (line,) = (line for line in lines if line.startswith(f"{name} "))
+        (line,) = (line for line in lines if line.startswith(f"{name.replace('[$]', '[USDT]')} "))
         assert line.endswith(why)
+
+
+def test_amounts_among_backtesting_py_s_figures_are_in_the_account_s_currency(result: BacktestResult) -> None:
+    text = stats_text(result.stats, "BTC")
+    assert "Equity Final [BTC]" in text
+    assert "$" not in text
+
+
+def test_why_a_figure_is_none_is_said_of_columns_that_are_shown(result: BacktestResult) -> None:
+    old = replace(stored(result), summary=summary_of_stats(result.stats))
+    for wide in (False, True):
+        out = io.StringIO()
+        print_runs([old], wide=wide, file=out)
+        heading, _, *rest = out.getvalue().splitlines()
+        reason = " ".join(" ".join(rest).partition("none: an old run")[2].split())
+        named = [name for name in HEADINGS.values() if re.search(rf"(: |, ){re.escape(name)}(,|$)", reason)]
+        assert named
+        assert all(name in heading for name in named)
 
 
 def test_the_schema_bites(result: BacktestResult) -> None:
@@ -166,7 +185,7 @@ def test_the_table_is_aligned_and_says_none_where_there_is_nothing(result: Backt
     assert "nan" not in out.getvalue()
     assert second.split()[-6:] == ["none", "0.00", "none", "none", "0", "13"]
     assert omitted == "(--wide shows final equity, vol %, Sortino, Calmar, win %, exposure %, days too)"
-    annual = "annual %, vol %, Sharpe, Sortino, Calmar"
+    annual = "annual %, Sharpe"
     assert why == [
         f"none: needs 60 daily returns, there are {days}: {annual}"
         for days in (result.summary.daily_returns, 1)
