@@ -108,6 +108,7 @@ def _imports(node: ast.AST, package: str) -> Iterator[str]:
             yield from _imports(child, package)
 
 
+@cache
 def _file(name: str, root: Path) -> Path | None:
     folder = root.joinpath(*name.split("."))
     candidates = folder.with_suffix(".py"), folder / "__init__.py"
