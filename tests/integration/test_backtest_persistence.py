@@ -22,6 +22,7 @@ from db.init_db import init_db
 from strategies.registry import REGISTRY
 from tests.lively import partner
 from tests.markets import random_bars
+from tests.tiers import statistics, tries
 
 SERIES = Series("binanceus", "BTC/USDT", "1h")
 BARS = random_bars(11, 900)
@@ -207,9 +208,13 @@ def test_the_strategies_to_compare_may_be_named(db_url: str) -> None:
         run_multi_backtest(["BTC/USDT"], "1h", db_url=db_url, strategies=["TURTEL"])
 
 
-def test_processes_give_the_same_results_as_one_process(db_url: str) -> None:
+@statistics
+def test_processes_give_the_same_results_as_one_process() -> None:
     other = partner(BARS)
-    jobs = [Job(BARS, RunSpec(SERIES, name, {}, Costs(0.001), 10_000.0), None, other) for name in REGISTRY]
+    jobs = [
+        Job(BARS, RunSpec(SERIES, name, {}, Costs(0.001), 10_000.0), None, other)
+        for name in list(REGISTRY)[:: -tries(1, 4)]
+    ]
     alone, shared = list(run_jobs(jobs, 1)), list(run_jobs(jobs, 2))
     assert compare(alone).equals(compare(shared))
     assert {r.spec.strategy: r.records for r in alone} == {r.spec.strategy: r.records for r in shared}

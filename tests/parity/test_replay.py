@@ -88,7 +88,7 @@ def assert_equal(run: Replay, result: BacktestResult, bars: Bars) -> None:
 @statistics
 @pytest.mark.parametrize("name", REGISTRY)
 def test_one_strategy_replayed_is_its_backtest_trade_for_trade_on_many_markets(name: str) -> None:
-    trades, markets = 0, tries(40, 8)
+    trades, markets = 0, tries(40, len(COSTS))
     for seed in range(markets):
         bars, spec = (
             wild_bars(seed, 500 if name in FOUR else 300),
@@ -101,9 +101,10 @@ def test_one_strategy_replayed_is_its_backtest_trade_for_trade_on_many_markets(n
     assert trades > 7 * markets
 
 
+@statistics
 def test_arbitrary_orders_replayed_are_their_backtest_and_every_reason_occurs() -> None:
     reasons: set[str] = set()
-    for seed in range(60):
+    for seed in range(tries(60, 12)):
         bars, spec = scripted_bars(seed), spec_of("SCRIPTED", seed, **WILD)
         result = simulate(bars, spec, SCRIPTED)
         assert_equal(replay_one(bars, spec, SCRIPTED), result, bars)

@@ -28,8 +28,9 @@ from tests.tiers import statistics, tries
 SERIES = Series("binanceus", "BTC/USDT", "1h")
 FIRST_FOUR = {"TREND_EMA", "MR_BB", "SQZ_BO", "GRID_LR"}
 RARE_ENDS = {"RSI_REVERSION": 14}
-"""Markets of a sample within which every way to end a trade occurs, where eight are too few."""
+"""Markets of a sample within which every way to end a trade occurs, where one of each kind is too few."""
 COSTS = (Costs(0.0, 0.0), Costs(0.001, 0.0), Costs(0.0007, 0.0004))
+"""One for each kind of market that `wild_bars` makes."""
 
 
 def spec_of(name: str, seed: int, **params: float) -> RunSpec:
@@ -55,7 +56,7 @@ def scripted_bars(seed: int) -> Bars:
 def test_three_ways_agree_to_the_last_bit_on_many_markets(name: str) -> None:
     # Most of the time goes into the live way, bar by bar.
     length = 500 if name in FIRST_FOUR else 300
-    trades, reasons, markets = 0, set(), tries(40, RARE_ENDS.get(name, 8))
+    trades, reasons, markets = 0, set(), tries(40, RARE_ENDS.get(name, len(COSTS)))
     for seed in range(markets):
         bars, spec = wild_bars(seed, length), spec_of(name, seed, **LIVELY.get(name, {}))
         verdict = verify(bars, spec, strategy_for(name, bars), sampled=10)
@@ -85,9 +86,10 @@ def test_three_ways_agree_on_a_ladder_that_turns_at_one_open() -> None:
     assert turns > 100
 
 
+@statistics
 def test_three_ways_agree_when_orders_are_arbitrary_and_every_reason_occurs() -> None:
     reasons, refusals = set(), set()
-    for seed in range(60):
+    for seed in range(tries(60, 12)):
         spec = spec_of("SCRIPTED", seed, stop_away=3.0, take_away=4.0, risk_per_trade=0.2)
         verdict = verify(scripted_bars(seed), spec, SCRIPTED, sampled=5)
         assert verdict.differences == ()

@@ -25,6 +25,7 @@ from db.journal import Journal, memory_journal
 from tests.desk_help import Account
 from tests.markets import HOUR, START, random_bars
 from tests.scripted import SCRIPTED
+from tests.tiers import statistics, tries
 
 BTC = Series("x", "BTC/USDT", "1h")
 ETH = Series("x", "ETH/USDT", "1h")
@@ -301,7 +302,8 @@ def test_signs_of_life_come_every_second_in_which_no_step_was_kept() -> None:
     assert world.memory.beats == [now + 1000]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@statistics
+@pytest.mark.parametrize("seed", range(tries(6, 2)))
 def test_a_restart_at_any_bar_goes_on_as_if_nothing_had_happened(seed: int) -> None:
     bars = ordered_bars(seed)
     whole = account_of(None, [BTC, ETH])

@@ -22,6 +22,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from scripts import cli
+from tests.tiers import statistics, tries
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("requirements", "requirements-setup", "requirements-parquet", "requirements-dev")
@@ -153,10 +154,11 @@ def test_make_installs_what_the_lock_lists_though_newer_versions_of_it_exist(tmp
     assert not (home / ".venv" / "fetch").exists()
 
 
-@pytest.mark.parametrize(
-    ("python", "machine"),
-    [*((python, "x86_64-manylinux_2_28") for python in PYTHONS), (PYTHONS[-1], "aarch64-apple-darwin")],
-)
+PLACES = [*((python, "x86_64-manylinux_2_28") for python in PYTHONS), (PYTHONS[-1], "aarch64-apple-darwin")]
+
+
+@statistics
+@pytest.mark.parametrize(("python", "machine"), PLACES[-tries(len(PLACES), 2) :])
 def test_the_registry_has_a_wheel_of_every_pin(python: str, machine: str) -> None:
     uv = Path(sys.executable).with_name("uv")
     if not uv.exists():
