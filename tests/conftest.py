@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from importlib.util import find_spec
@@ -37,3 +38,8 @@ def pytest_report_header() -> list[str]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no process works on alone at the end."""
     items.sort(key=lambda item: "[ENSEMBLE]" not in item.nodeid)
+
+
+def pytest_collection_finish() -> None:
+    """Look for no garbage among modules and tests, which stay: half a second each time it is looked for."""
+    gc.freeze()
