@@ -33,8 +33,9 @@ class PaperDesk(Journalled):
         self.exchange = exchange
 
     def at(self, now: int) -> None:
-        """Be told the time, ms UTC; it never goes back."""
-        self.time = self.exchange.time = max(self.time, now)
+        """Be told the time, ms UTC; it never goes back. Raises DatabaseError when the database is gone."""
+        super().at(now)
+        self.exchange.time = self.time
 
     def protect(self, move: Protection) -> None:
         """Move the stops and takes of the lots that a strategy holds of a symbol."""

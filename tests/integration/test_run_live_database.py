@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from core.errors import DatabaseError
+from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET
 from core.exchange_sim.server import RunningSim, SimConfig, serve
+from core.live.desk import Policy
 from core.live.loop import Loop
 from core.session import Step
 from db import sqlite
-from scripts import cli, live_command, run_live
+from scripts import cli, live_account, live_command, run_live
 from tests.exchange_help import NOON, FakeTime
 from tests.stored import url_of
 
@@ -143,6 +145,31 @@ def test_a_loop_holds_what_it_decided_while_another_program_writes(
         assert once(file, "?timeout=0.2") == 0
     assert times(file) == [NOON, NOON + HOUR]
     assert any(line.startswith("the database is free again after") for line in said)
+
+
+@pytest.mark.parametrize("orders", ["paper", "exchange"])
+def test_a_loop_whose_database_is_deleted_ends_with_its_next_step(
+    file: Path, monkeypatch: pytest.MonkeyPatch, orders: str
+) -> None:
+    step, steps = Loop.step, []
+
+    def deleted(loop: Loop, now: int, **given: bool) -> list[Step]:
+        steps.append(now)
+        if len(steps) == 2:
+            file.unlink()
+        assert len(steps) < 3, "a step was taken after the database was gone"
+        return step(loop, now, **given)
+
+    monkeypatch.setattr(Loop, "step", deleted)
+    monkeypatch.setattr(live_command, "POLL", 0.0)
+    # The exchange stands still here, and with it the time that its books have to agree for.
+    monkeypatch.setattr(live_account, "EXCHANGE_POLICY", Policy(settle_ms=0))
+    monkeypatch.setenv("EXCHANGE_API_KEY", TEST_KEY)
+    monkeypatch.setenv("EXCHANGE_API_SECRET", TEST_SECRET)
+    with pytest.raises(DatabaseError, match="was deleted or replaced while it was used"):
+        run_live.main([*TRADED, "--db-url", url_of(file), "--account", orders, "--orders", orders])
+    assert len(steps) == 2
+    assert not file.exists()
 
 
 def test_a_database_that_may_only_be_read_is_not_traded_with(file: Path) -> None:
