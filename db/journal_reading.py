@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from db.journal_rows import (
     is_sound,
 )
 from db.order_models import NEVER_WAS, ORDER_TABLES
-from db.state_rows import SELECT, StateRow, changed
+from db.state_rows import SELECT, StateRow, changed, opened
 
 TABLES: dict[type, str] = {
     IntentRow: "order_intents",
@@ -170,8 +169,7 @@ class JournalReading:
         if (row := self._one(query, self.account)) is None:
             return None
         try:
-            status = json.loads(row[1])
-            desk = status.get("desk", {})
+            desk = opened(row[1]).get("desk", {})
             return (int(desk["journal"]), str(desk["head"])) if "head" in desk else None
         except (TypeError, ValueError, AttributeError):
             raise DatabaseError(f"the status of run {row[0]} cannot be read: {str(row[1])[:40]!r}") from None

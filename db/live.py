@@ -21,7 +21,7 @@ from db.live_models import (
     LiveState,
     LiveTrade,
 )
-from db.state_rows import StateRow, changed, checksum_of
+from db.state_rows import StateRow, as_text, changed, checksum_of, opened, sealed
 
 
 class DecisionRow(NamedTuple):
@@ -76,7 +76,7 @@ def start_run(
         "mode": mode,
         "pid": pid,
         "code_version": code_version,
-        "settings_json": _text(settings),
+        "settings_json": as_text(settings),
         "started_at": now,
         "beat_at": now,
         "status_json": "{}",
@@ -127,7 +127,7 @@ def record(
         for command, outcome in (taken or {}).items():
             _take(connection, command, outcome, now)
         if status is not None:
-            beat = {"beat_at": now, "status_json": _text(status)}
+            beat = {"beat_at": now, "status_json": as_text(sealed(status))}
             connection.execute(update(LiveRun).where(LiveRun.id == run_id).values(beat))
 
 
@@ -139,7 +139,7 @@ def newest_run(engine: Engine, account: str) -> RunState | None:
     if found is None:
         return None
     try:
-        status = json.loads(found.status_json)
+        status = opened(found.status_json)
     except ValueError:
         raise _unreadable(f"the status of run {found.id}", found.status_json) from None
     return RunState(
@@ -243,7 +243,7 @@ def _decision(run_id: int, row: DecisionRow) -> dict[str, Any]:
         "strategy": row.strategy,
         "action": row.action,
         "outcome": row.outcome,
-        "detail_json": _text(row.detail),
+        "detail_json": as_text(row.detail),
     }
 
 
@@ -253,7 +253,7 @@ def _take(connection: Connection, command_id: int, outcome: str, now: int) -> No
 
 
 def _put_state(connection: Connection, account: str, name: str, value: Any, now: int) -> None:
-    text = _text(value)
+    text = as_text(value)
     row = {"value_json": text, "updated_at": now, "checksum": checksum_of(account, name, text, now)}
     where = (LiveState.account == account, LiveState.name == name)
     if not connection.execute(update(LiveState).where(*where).values(row)).rowcount:
@@ -269,8 +269,3 @@ def _unreadable(what: str, text: str) -> DatabaseError:
         f"{what} cannot be read: {text[:40]!r} is not what was stored; restore a backup with "
         "scripts/backup_database.py --restore FILE"
     )
-
-
-def _text(value: Any) -> str:
-    # Infinity and NaN are not JSON: nothing that stores them may pass.
-    return json.dumps(value, allow_nan=False, sort_keys=True, default=str)

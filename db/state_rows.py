@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+SEAL = "checksum"
+"""Field of a run's status that holds the checksum of all the others; a status of before has none."""
 SELECT = "SELECT account, name, value_json, updated_at, checksum FROM live_state"
 
 
@@ -35,3 +38,29 @@ def changed(rows: Iterable[StateRow]) -> list[str]:
     return [
         f"the state {row.name} of account {row.account} was changed" for row in rows if not row.is_sound()
     ]
+
+
+def sealed(status: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a run's status with its checksum."""
+    plain = json.loads(as_text(status))  # as it will be read: keys are text then
+    return {**plain, SEAL: _seal_of(plain)}
+
+
+def opened(text: str) -> dict[str, Any]:
+    """Return the status that a run's row holds. Raises ValueError for what is not what was stored."""
+    status = json.loads(text)
+    if not isinstance(status, dict):
+        raise ValueError("a status has names")
+    if SEAL in status and status.pop(SEAL) != _seal_of(status):
+        raise ValueError("its checksum is another")
+    return status
+
+
+def as_text(value: Any) -> str:
+    """Return a value as JSON, the same text for equal values."""
+    # Infinity and NaN are not JSON: nothing that stores them may pass.
+    return json.dumps(value, allow_nan=False, sort_keys=True, default=str)
+
+
+def _seal_of(status: Mapping[str, Any]) -> str:
+    return sha256(as_text(status).encode()).hexdigest()

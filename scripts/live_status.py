@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from core.errors import NoDatabaseError, NoDataError, UsageError, unknown_name
+from core.errors import DatabaseError, NoDatabaseError, NoDataError, UsageError, unknown_name
 from core.figures import amount, price
 from core.live import damage
 from core.live.lock import mark_of
@@ -21,6 +21,7 @@ from core.utils import format_time, now_ms
 from db import live
 from db.base import database_file, open_engine
 from db.init_db import get_db_url
+from db.status import find_damage
 from scripts import cli
 from scripts.replay_command import overrides
 
@@ -42,7 +43,7 @@ def show_status(args: argparse.Namespace) -> int:
     print(
         f"account {run.account}, run {run.id} ({run.mode}), started {format_time(run.started_at)} UTC, {how}"
     )
-    show(run.status, run.account)
+    show_stored(run)
     show_command(live.newest_command(engine, args.account))
     for line in chain:
         print(f"  DAMAGED: {line}")
@@ -51,6 +52,20 @@ def show_status(args: argparse.Namespace) -> int:
         what = f"the newest {CHECKED:,} entries (db_status.py --check reads all)" if long else EVERYTHING
         print(f"  {what} were checked: unbroken")
     return 1 if chain else 0
+
+
+def show_stored(run: live.RunState) -> None:
+    """Print how a run stands. Raises DatabaseError when its status is none.
+
+    Those of before statuses had a checksum can be anything.
+    """
+    try:
+        show(run.status, run.account)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise DatabaseError(
+            f"the status of run {run.id} cannot be shown ({type(error).__name__}: {error}): it is not what "
+            "was stored; restore a backup with scripts/backup_database.py --restore FILE"
+        ) from error
 
 
 def damage_of(file: Path | None, account: str) -> list[str]:
@@ -137,11 +152,16 @@ def _alive(beat_at: int) -> str:
 def newest_run(engine: Engine, account: str) -> live.RunState:
     """Return the newest run of an account.
 
-    Raises NoDataError when no account has run yet, UsageError when others have.
+    Raises NoDataError when no account has run yet, UsageError when others have, DatabaseError when the runs
+    are gone that other rows are of.
     """
     run = live.newest_run(engine, account)
     if run is None:
         known = live.accounts(engine)
+        if lost := find_damage(engine):
+            raise DatabaseError(
+                f"no run of account {account} is there, and the database is damaged: {lost[0]}"
+            )
         if known:
             raise UsageError(unknown_name("account", account, known))
         raise NoDataError(f"nothing has run on account {account}: start it with run_live.py")

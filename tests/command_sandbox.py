@@ -186,9 +186,9 @@ class Sandbox:
     def _log_of(self, call: Call) -> set[str]:
         """Return the log that was asked for, and its folders, when it says why the loop ended."""
         given = [text.removeprefix(LOG) for text in call.argv if text.startswith(LOG)]
-        if not given or not (path := self.folder / given[-1]).is_file():
+        if not given or not (path := self.folder / given[-1]).is_relative_to(self.folder):
             return set()
-        if not path.is_relative_to(self.folder) or ENDED.encode() not in path.read_bytes():
+        if ENDED.encode() not in said_in(path):
             return set()
         name = path.relative_to(self.folder)
         return {str(one) for one in (name, *name.parents)}
@@ -285,3 +285,11 @@ def rows_of(database: Path) -> tuple[tuple[str, int], ...]:
         names = [name for (name,) in connection.execute(query)]
         counts = (connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in names)
         return tuple(zip(names, counts, strict=True))
+
+
+def said_in(path: Path) -> bytes:
+    """Return what is in a file, nothing for what is none or can have no such name."""
+    try:
+        return path.read_bytes() if path.is_file() else b""
+    except (OSError, ValueError):
+        return b""

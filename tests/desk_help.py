@@ -32,9 +32,11 @@ class Account:
         self.journal = journal or memory_journal("test")
         self.events: list[Event] = []
         self.model = PaperGateway(float(CASH), self.costs, risk.markets, keep_trades=False)
+        claim = self.journal.claimed()
+        instance = "test-1" if claim is None else claim.instance
         self.desk: PaperDesk = paper_desk(
             lambda exchange: OrderPath(
-                self.journal, exchange, "test-1", notify=self.events.append, policy=Policy(settle_ms=0)
+                self.journal, exchange, instance, notify=self.events.append, policy=Policy(settle_ms=0)
             ),
             self.model,
         )

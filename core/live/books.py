@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from core.errors import DatabaseError
 from core.live.claims import taken_of
+from core.live.client_ids import client_order_id
 from core.live.ledger import ZERO, Books, Posting, fill_postings, unbalanced
 from core.live.mirror import CURSOR, id_of, txn_of
 from core.live.order_states import NEVER_WAS, TERMINAL, UNRESOLVED, State
@@ -40,6 +41,9 @@ class AtExchange(NamedTuple):
 
 
 class _Tables(NamedTuple):
+    account: str
+    instance: str | None
+    """By which the account's orders are named; None when nobody ever wrote its books."""
     intents: dict[str, IntentRow]
     orders: list[OrderRow]
     fills: list[FillRow]
@@ -82,7 +86,10 @@ def changed_rows(journal: Journal) -> list[str]:
 
 
 def _tables_of(journal: Journal) -> _Tables:
+    claim = journal.claimed()
     return _Tables(
+        journal.account,
+        None if claim is None else claim.instance,
         {intent.key: intent for intent in journal.intents()},
         journal.orders(),
         journal.fills(),
@@ -247,6 +254,21 @@ def _no_floats(journal: Journal) -> list[str]:
     ]
 
 
+def _orders_have_their_names(tables: _Tables) -> Iterator[str]:
+    """Tell an account whose next orders would not be known as its own."""
+    if tables.instance is None:
+        return
+    for row in tables.orders:
+        if row.client_order_id != client_order_id(
+            tables.account, tables.instance, row.intent_key, row.attempt
+        ):
+            yield (
+                f"order {row.client_order_id} was not named by instance {tables.instance!r}, which the "
+                f"account {tables.account} has"
+            )
+            return
+
+
 def _at_exchange(tables: _Tables, exchange: AtExchange) -> Iterator[str]:
     names = {order.client_order_id for order in tables.orders}
     for name in exchange.orders:
@@ -305,4 +327,10 @@ _CHECKS: tuple[Callable[[_Tables], Iterator[str]], ...] = (
     _journal_tells_the_tables,
     _cursors_go_on,
 )
-_OF_ROWS = (_zero_sums, _lines_follow_from_fills, _filled_is_the_sum, _journal_tells_the_tables)
+_OF_ROWS = (
+    _zero_sums,
+    _lines_follow_from_fills,
+    _filled_is_the_sum,
+    _journal_tells_the_tables,
+    _orders_have_their_names,
+)

@@ -75,6 +75,9 @@ CHANGES = {
     "DELETE FROM live_state": "the state session of account paper is gone",
     "DROP INDEX one_live_attempt": "the index one_live_attempt is gone",
     "UPDATE live_runs SET status_json = '[]'": "the status of run 1 cannot be read: '[]'",
+    "UPDATE live_runs SET status_json = replace(status_json, '100', '900')": "the status of run 1 cannot",
+    "UPDATE live_runs SET status_json = replace(status_json, 'equity', 'e')": "the status of run 1 cannot",
+    "UPDATE trading_accounts SET instance = 'other'": "was not named by instance 'other', which the account",
 }
 
 
@@ -108,6 +111,43 @@ def test_state_that_was_cut_is_not_traded_on(database: Path) -> None:
         DatabaseError, match="the state session of account paper was changed: restore a backup"
     ):
         run_live.main(["--once", "--db-url", url_of(database)])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("UPDATE live_runs SET status_json = 'hello'", "the status of run 1 cannot be read: 'hello'"),
+        ("UPDATE live_runs SET status_json = '7'", "the status of run 1 cannot be read: '7'"),
+        (
+            "UPDATE live_runs SET status_json = replace(status_json, '100', '900')",
+            "the status of run 1 cannot be read: ",
+        ),
+        # Statuses of before had no checksum, and can be anything.
+        (
+            "UPDATE live_runs SET status_json = '{\"desk\": 3}'",
+            "the status of run 1 cannot be shown (KeyError",
+        ),
+        ('UPDATE live_runs SET status_json = \'{"equity": "x"}\'', "cannot be shown (ValueError: could not"),
+        (
+            "DELETE FROM live_runs",
+            "no run of account paper is there, and the database is damaged: a row of live",
+        ),
+    ],
+)
+def test_a_status_that_is_none_is_one_line(database: Path, change: str, said: str) -> None:
+    run_sql(database, change)
+    with pytest.raises(DatabaseError) as error:
+        run_live.main(["--status", "--db-url", url_of(database)])
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_status_of_before_they_had_a_checksum_is_shown(
+    database: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_sql(database, "UPDATE live_runs SET status_json = json_remove(status_json, '$.checksum')")
+    assert run_live.main(["--status", "--db-url", url_of(database)]) == 0
+    assert "checked: unbroken" in capsys.readouterr().out
 
 
 def test_the_status_names_damage_and_where_the_journal_ends(

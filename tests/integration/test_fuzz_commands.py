@@ -64,6 +64,14 @@ def test_the_sandbox_notices_what_it_is_for(sandbox: Sandbox, monkeypatch: pytes
     assert (sandbox.folder / "keep.json").read_text() == "mine\n"
 
 
+@pytest.mark.parametrize("name", ["9" * 4000, "a\0b", "main.db", "candles.csv"])
+def test_a_log_that_is_none_explains_nothing_and_breaks_nothing(sandbox: Sandbox, name: str) -> None:
+    (sandbox.folder / "candles.csv").write_bytes(b"\xf1 ended: no")
+    call = Call("scripts.run_live", ("--status", "--replay", f"--log-file={name}"))
+    assert sandbox._log_of(call) == ({"candles.csv", "."} if name == "candles.csv" else set())
+    sandbox.reset()
+
+
 def test_the_sandbox_notices_requests(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     import requests
 
