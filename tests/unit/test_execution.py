@@ -17,6 +17,7 @@ from core.orders import Approved, Executed, News, Protection, Purpose, RefusalRe
 from core.paper_gateway import PaperGateway
 from core.portfolio import Portfolio
 from core.risk.limits import Limits, Market
+from core.risk.percents import PercentWarning
 from core.risk_manager import RiskManager, wide_open
 from core.sizing import Sizing
 from strategies.base import StrategySignal
@@ -173,7 +174,9 @@ def test_a_ladder_orders_rung_by_rung() -> None:
 
 
 def test_what_risk_refuses_is_not_handed_over() -> None:
-    made = executor(risk=RiskManager(1.0, None, Limits(max_exposure_pct=1e-9), FREE))
+    with pytest.warns(PercentWarning):
+        risk = RiskManager(1.0, None, Limits(max_exposure_pct=1e-9), FREE)
+    made = executor(risk=risk)
     (refused,) = order(made, enter(1.0))
     assert isinstance(refused, Refused)
     assert refused.reason is RefusalReason.EXPOSURE
