@@ -27,7 +27,7 @@ from core.live.order_path import OrderPath
 from db import journal as journals
 from db.init_db import init_db
 from db.journal import Journal, open_journal
-from tests.exchange_help import NOON, FakeTime, bench
+from tests.exchange_help import NOON, FakeTime, Reply, bench, said, tiny_exchange
 from tests.order_schedules import intent
 from tests.sim import MINUTE, bars_of, hand_made
 from tests.stored import run_sql, url_of
@@ -309,3 +309,30 @@ def test_lines_of_the_books_that_cannot_be_stored_take_everything_back(database:
         with pytest.raises(DatabaseError, match="refused a row"):
             store()
         assert (journal.length(), journal.postings()) == (0, [])
+
+
+DEPOSITS = "/sapi/v1/capital/deposit/hisrec"
+
+
+def test_deposits_are_read_page_by_page(
+    gateway: ExchangeGateway, sim: RunningSim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.exchange.transfers.PAGE", 2)
+    for amount in ("1", "2", "3"):
+        sim.deposit("USDT", amount)
+    found = gateway.transfers()
+    assert found is not None
+    assert sorted(one.amount for one in found) == [1, 2, 3]
+
+
+def test_lists_that_a_key_may_not_read_are_none_and_those_that_do_not_answer_are_trouble() -> None:
+    with tiny_exchange() as exchange, bench(exchange.url) as one:
+        gateway = ExchangeGateway(one.client)
+        exchange.standing[DEPOSITS] = said(
+            {"code": -2015, "msg": "Invalid API-key, IP, or permissions."}, 401
+        )
+        assert gateway.transfers() is None
+        for reply in (Reply(fate="reset"), said([{"coin": "USDT", "amount": "1", "status": 1}])):
+            exchange.standing[DEPOSITS] = reply
+            with pytest.raises(ExchangeUnreachableError):
+                gateway.transfers()

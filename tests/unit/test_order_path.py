@@ -19,7 +19,7 @@ from core.errors import (
     UnsupportedError,
     UsageError,
 )
-from core.live import mirror
+from core.live import desk, mirror
 from core.live.books import check_books
 from core.live.client_ids import account_name, checked_name, client_order_id
 from core.live.desk import Event, Policy
@@ -29,7 +29,7 @@ from core.live.order_path import OrderPath, nobody
 from core.live.order_states import Standing, State, after_report, check_move
 from core.orders import Approved, Fill, Purpose
 from db.journal import Journal, memory_journal
-from tests.order_model import PRICES, Line, Market
+from tests.order_model import PRICES, Line, Market, Placed
 from tests.order_schedules import ACCOUNT, INSTANCE, intent
 
 D = Decimal
@@ -512,6 +512,45 @@ def test_an_account_becomes_ready_though_others_sold_what_an_exit_that_was_not_s
         bench.wait(6000)
     assert bench.path.ready
     assert bench.path.positions() == {}
+
+
+def test_what_others_took_and_is_dust_holds_nothing_up() -> None:
+    bench = Bench(dust={"BTC": D("0.001")})
+    bench.ready()
+    bench.want()
+    bench.path.step()
+    bench.market.by_hand(BTC, "sell", D("1.0005"))
+    bench.ready()
+    bench.wait(6000)
+    assert bench.path.reconcile().done
+    assert bench.path.position(BTC) == D("0.00949")
+    assert [(one.kind, one.critical) for one in bench.events] == [("foreign", False), ("taken", False)]
+    assert bench.path.holds() == {}
+
+
+def test_coins_that_an_order_of_ours_sells_are_nobody_elses_to_take(bench: Bench) -> None:
+    bench.want()
+    bench.path.step()
+    bench.want(1, Terms("limit", PRICES[BTC] + 1), purpose=Purpose.EXIT, side="sell", amount=D("0.00999"))
+    bench.path.step()
+    # Sold beyond what is free, which an exchange does not let happen by itself.
+    theirs = Placed("9", Request("web_9", BTC, "sell", D("1.005")), bench.market.now)
+    bench.market.orders.append(theirs)
+    bench.market.execute(theirs, D("1.005"))
+    for _ in range(2):
+        bench.wait(6000)
+        found = bench.path.reconcile()
+    assert found.waiting == ("0.005 BTC of what strategies hold is not there; orders that sell it are out",)
+    assert bench.path.taken() == []
+
+
+def test_of_what_others_did_the_newest_is_remembered(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "TOLD", 1)
+    for _ in range(3):
+        bench.market.by_hand(BTC, "buy", D("0.1"))
+    bench.path.reconcile()
+    assert len(bench.events) == 3
+    assert len(bench.path._told) == 1
 
 
 def test_an_account_that_moves_is_looked_at_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
