@@ -205,6 +205,8 @@ class Line:
         """The steady clock runs so much faster, in millionths; None: there is none, no step is noticed."""
         self.slept = 0
         """Milliseconds for which the machine slept and its steady clock stood still."""
+        self.lists = True
+        """Whether the exchange lists deposits and withdrawals."""
         self.point = point
         self.next_fault = ""
         self.faults: defaultdict[str, int] = defaultdict(int)
@@ -304,7 +306,9 @@ class Line:
         self._travel("balances")
         return {asset: Balance(total, D(0)) for asset, total in self.market.totals.items() if total}
 
-    def transfers(self) -> list[Transfer]:
+    def transfers(self) -> list[Transfer] | None:
+        if not self.lists:
+            return None
         self._travel("transfers")
         return list(self.market.transfers)
 

@@ -131,6 +131,8 @@ class Schedule:
             self.line.ppm = self.rng.choice((-500, 0, 500))
         self.meddling = random.Random(self.seed + 3) if self.seed % 3 == 1 else None
         """Others sell, buy, cancel, deposit and withdraw in every third schedule."""
+        # Where nothing comes or goes there need be no lists of it.
+        self.line.lists = self.meddling is not None
         self.wakes_at = {self.rng.randint(20, 2200) for _ in range(4 if self.line.ppm is not None else 0)}
         self.dies_at = {self.rng.randint(20, 2200) for _ in range(self.crashes)}
 
@@ -280,7 +282,7 @@ class Schedule:
             if row.name.startswith(("deposit:", "withdrawal:")):
                 booked[row.asset] -= row.amount
         # What was there at the opening is part of it.
-        before = json.loads(journal.cursors()[TRANSFERS])
+        before = json.loads(journal.cursors().get(TRANSFERS, "{}"))
         for one in self.market.transfers:
             if f"{one.kind}|{one.asset}|{one.id}" not in before:
                 booked[one.asset] -= one.amount
