@@ -108,7 +108,7 @@ def test_a_run_saved_before_there_was_a_summary_is_still_listed_and_shown(
         assert run.summary.max_drawdown_pct == result.summary.max_drawdown_pct
         assert run.summary.trades_count == result.summary.trades_count
         assert (run.summary.sharpe_ratio, run.summary.profit_factor) == (None, None)
-        assert "not measured when the run was saved" in reasons(run.summary)["sharpe_ratio"]
+        assert "not measured when it was saved" in reasons(run.summary)["sharpe_ratio"]
     assert rerun(run_id, db_url).again.summary == result.summary
 
 

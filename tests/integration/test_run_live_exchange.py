@@ -94,7 +94,7 @@ def test_coins_that_were_there_before_are_named_with_amount_and_value(
     assert outside[2].endswith("6000 USDT, worth 6,000.00")
     assert all("worth " in line for line in outside)
     assert said.err.count("held outside the account: 0.5 BTC, worth ") == 1
-    assert "equity 4,000.00, cash 4,000.00" in said.out
+    assert "equity 4,000.00 USDT, cash 4,000.00 USDT" in said.out
 
 
 def test_paper_and_exchange_are_never_mixed_in_one_account(sim: RunningSim, url: str) -> None:
