@@ -42,8 +42,8 @@ test: $(DEV)
 
 ## make test-smoke  a few tests of each part (seconds)
 test-smoke: $(DEV)
-	@$(PYTEST) tests/unit/test_bars.py tests/unit/test_rule.py tests/unit/test_sizing.py tests/unit/test_settings.py \
-		tests/unit/test_db_candles.py tests/unit/test_risk_manager.py tests/unit/test_order_path.py tests/unit/test_session.py \
+	@$(PYTEST) tests/unit/test_frames.py tests/unit/test_rule.py tests/unit/test_sizing.py tests/unit/test_settings.py \
+		tests/unit/test_db_candles.py tests/unit/test_risk_manager.py tests/unit/test_order_path.py tests/unit/test_engine.py \
 		tests/unit/test_exchange_pages.py tests/unit/test_sim_matching.py tests/unit/test_strategies_trades.py
 
 ## make test-critical  orders, risk, fills and accounts

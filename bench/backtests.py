@@ -16,12 +16,12 @@ from backtesting.lib import FractionalBacktest
 
 from bench.harness import Case
 from core.backtester import prepare_ohlcv_for_backtesting
-from core.bars import frame_from_bars
+from core.candles.frames import frame_from_bars
 from core.domain import LOT, Bars, Costs, Series
 from core.exchange_sim.synthetic import SyntheticSource
 from core.multi_backtester import Job, run_jobs
 from core.reports.table import summary_cells
-from core.results import RunSpec
+from core.results.runs import RunSpec
 from core.utils import parse_time, timeframe_ms
 from strategies.indicators import atr, bollinger, ema
 from strategies.mean_reversion_bb import MeanReversionBBBacktest

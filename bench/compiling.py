@@ -7,11 +7,11 @@ from pathlib import Path
 
 from bench.backtests import four_years
 from bench.harness import Case
-from core import kernel
+from core.backtest.fast_backtester import run_fast
 from core.domain import Bars, Costs, Series
 from core.ensemble.members import compiled_loop
-from core.fast_backtester import run_fast
-from core.results import RunSpec
+from core.kernel import loop
+from core.results.runs import RunSpec
 from strategies.registry import REGISTRY
 
 TARGET, MEMBERS = 2.0, 14.0
@@ -36,7 +36,7 @@ def cases(folder: Path) -> list[Case]:  # noqa: ARG001
 def forget() -> None:
     """Forget what was compiled of rules; the fill model and the compiler stay, once they are loaded."""
     _loaded()
-    for compiled in (kernel._kernel, kernel.compiled, compiled_loop):
+    for compiled in (loop._kernel, loop.compiled, compiled_loop):
         compiled.cache_clear()
 
 

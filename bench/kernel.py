@@ -16,19 +16,19 @@ from backtesting._stats import compute_stats
 from numba import njit
 
 from bench.harness import Case
+from core.backtest.fast_backtester import run_fast
 from core.backtester import prepare_ohlcv_for_backtesting, run_backtest
-from core.bars import frame_from_bars
+from core.candles.frames import frame_from_bars
 from core.domain import LOT, Bars, Costs, FloatArray, Series
 from core.exchange_sim.synthetic import SyntheticSource
-from core.fast_backtester import run_fast
 from core.fills import make_trades, open_book
-from core.gauges import gauges
-from core.kernel import kernel, simulate
-from core.market import describe_market
-from core.results import RunSpec, describe_data
+from core.kernel.loop import kernel, simulate
+from core.regime.conditions import gauges
+from core.results.calendar import describe_market
+from core.results.runs import RunSpec, describe_data
+from core.results.statistics import compute, make_scratch
+from core.results.trades import trades_table
 from core.sizing import PLAIN
-from core.statistics import compute, make_scratch
-from core.trade_table import trades_table
 from core.utils import parse_time, timeframe_ms
 from strategies.rule import first_decision, warm_up
 from strategies.trend_ema import RULE

@@ -11,21 +11,21 @@ from time import perf_counter
 
 from bench.harness import Case
 from bench.kernel import CASH, COSTS, one_year
+from core.backtest.replay import Feed, add, groups
 from core.domain import Bar, Bars, Series
+from core.engine import Session
 from core.execution import Executor
-from core.live.desk import Policy
 from core.live.feed import Feed as LiveFeed
 from core.live.loop import Loop
-from core.live.order_path import OrderPath
 from core.live.paper_desk import PaperDesk, paper_desk
-from core.live.run_book import RunBook
+from core.live.records import RunBook
 from core.live.snapshot import snapshot
-from core.paper_gateway import PaperGateway
+from core.order_path.path import OrderPath
+from core.order_path.store import Policy
+from core.paper.fills import PaperGateway
 from core.portfolio import Portfolio
-from core.replay import Feed, add, groups
 from core.risk.limits import Limits
 from core.risk_manager import RiskManager
-from core.session import Session
 from db import live
 from db.init_db import init_db
 from db.journal import Journal, memory_journal, open_journal

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bench.harness import Case
 from bench.kernel import CASH, COSTS, one_year
+from core.backtest.replay import Account, Feed, Replay, replay
 from core.domain import Bars
-from core.replay import Account, Feed, Replay, replay
 from core.risk.limits import Limits
 from core.risk_manager import RiskManager
 from strategies.registry import load_strategy

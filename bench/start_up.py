@@ -20,8 +20,8 @@ from scripts import cli
 cli.start_sooner()
 import numpy as np
 from core.domain import Bars, Costs, Series
-from core.fast_backtester import run_fast
-from core.results import RunSpec
+from core.backtest.fast_backtester import run_fast
+from core.results.runs import RunSpec
 
 close = 100 + np.cumsum(np.random.default_rng(7).normal(0, 0.3, 5000))
 bars = Bars(3_600_000 * np.arange(5000), close, close + 0.2, close - 0.2, close, np.ones(5000))

@@ -19,7 +19,7 @@ from bench.backtests import CASH, COMMISSION, PlainTrendEma, four_years
 from bench.harness import Case
 from bench.kernel import one_year
 from core.backtester import prepare_ohlcv_for_backtesting
-from core.bars import frame_from_bars
+from core.candles.frames import frame_from_bars
 from core.domain import LOT, Bars, Costs, Series
 from core.exchange_sim.candles import Interval, aggregate
 from core.exchange_sim.synthetic import SyntheticSource

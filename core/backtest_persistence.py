@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from core.domain import Costs, Series
 from core.errors import NoDataError
-from core.measures import Summary, summary_from_json, summary_json
-from core.results import (
+from core.results.measures import Summary, summary_from_json, summary_json
+from core.results.runs import (
     BacktestResult,
     DataRange,
     RunSpec,
@@ -23,7 +23,7 @@ from core.results import (
     summary_of_stats,
     trade_records,
 )
-from core.trade_table import completed_by_hand
+from core.results.trades import completed_by_hand
 from core.utils import now_ms
 from core.version import code_version
 from db.base import open_engine, writing

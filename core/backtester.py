@@ -20,12 +20,12 @@ from backtesting import __version__ as backtesting_version
 from backtesting._stats import compute_stats
 from backtesting.lib import FractionalBacktest
 
+from core.backtest.own import run_own
 from core.backtest_persistence import save_result
-from core.bars import frame_from_bars
+from core.candles.frames import frame_from_bars
 from core.data_source import DataSource
 from core.domain import LOT, Bars, Costs, Reason, Refusal, Series
-from core.own_backtest import run_own
-from core.results import (
+from core.results.runs import (
     STATISTICS,
     BacktestResult,
     DataRange,
@@ -35,9 +35,9 @@ from core.results import (
     stats_text,
     summary_of,
 )
+from core.results.trades import completed, protective_exit
 from core.sql_data_source import SQLDataSource
 from core.symbols import pair_of
-from core.trade_table import completed, protective_exit
 from strategies.base import BaseStrategy
 from strategies.pairing import bind
 from strategies.registry import Strategy, canonical_name, load_strategy
@@ -66,7 +66,7 @@ def run_backtest(
 
     `data` describes the bars, if that was done already; `partner` are the candles of the second symbol, for
     a strategy that looks at two. `strategy` is a class with an on_bar of its own, which `spec.strategy` then
-    only names: core.own_backtest runs it. Raises NoDataError when the bars do not outlast the warm-up,
+    only names: core.backtest.own runs it. Raises NoDataError when the bars do not outlast the warm-up,
     UsageError for a bad parameter.
     """
     if strategy is not None:

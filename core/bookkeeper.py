@@ -6,14 +6,14 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from core.account.orders import Approved, Executed, News, Refused, Taken
 from core.domain import Bar
 from core.errors import UsageError
-from core.orders import Approved, Executed, News, Refused, Taken
 from core.takings import take_away
 from core.utils import timeframe_ms
 
 if TYPE_CHECKING:
-    from core.lots import Trade
+    from core.account.lots import Trade
     from core.portfolio import Portfolio
     from core.risk.breakers import Trip
     from core.risk_manager import RiskManager

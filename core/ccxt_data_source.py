@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.bars import frame_from_bars
+from core.candles.frames import frame_from_bars
 from core.data_source import DataSource
 from core.errors import NoDataError
 from core.exchange.pages import concat

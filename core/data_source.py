@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from core.bars import bars_from_frame
+from core.candles.frames import bars_from_frame
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import ccxt
 
-from core.bars import frame_from_bars
+from core.candles.frames import frame_from_bars
 from core.errors import (
     AuthenticationError,
     ExchangeUnreachableError,

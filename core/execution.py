@@ -13,19 +13,19 @@ from math import isnan
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from core import fills
+from core.account.lots import LOT_LEG, Lot
+from core.account.money import NOTHING, decimal_of, minus, price_of
+from core.account.orders import Approved, Intent, News, Protection, Purpose, RefusalReason, Refused, Side
 from core.bookkeeper import Booked, Bookkeeper
-from core.candle_series import CandleSeries
+from core.candles.candle_series import CandleSeries
 from core.domain import NAN, Bar, Bound, Costs, Decision, FloatArray, PositionView, Reason, Refusal
 from core.errors import UsageError, unknown_name
-from core.lots import LOT_LEG, Lot
-from core.money import NOTHING, decimal_of, minus, price_of
-from core.orders import Approved, Intent, News, Protection, Purpose, RefusalReason, Refused, Side
-from core.paper_gateway import PaperGateway
+from core.paper.fills import PaperGateway
 from core.portfolio import MANUAL, Portfolio
 from core.risk_manager import RiskManager
-from core.signal_meaning import ACTIONS, check_action, contradicts, decision_of, sizing_of
 from core.sizing import Sizing, at_close
 from core.utils import timeframe_ms
+from strategies.signal_meaning import ACTIONS, check_action, contradicts, decision_of, sizing_of
 
 if TYPE_CHECKING:
     from strategies.base import StrategySignal
@@ -75,7 +75,7 @@ class Moment(NamedTuple):
     now: int
     """Time of the decision, ms UTC."""
     volatility: float = 1.0
-    """Of the market then, annual, where sizing looks at it: core.gauges."""
+    """Of the market then, annual, where sizing looks at it: core.regime.conditions."""
     fit: float = 1.0
 
 
@@ -111,8 +111,9 @@ class Executor:
     ) -> list[Outcome]:
         """Order what one signal of this candle wants, for the next open; return what was approved or not.
 
-        What a signal means is in core.signal_meaning; one that asks for what is so already orders nothing. A
-        CLOSE by a strategy that holds nothing there closes what `Portfolio.open_long` or `open_short` opened.
+        What a signal means is in strategies.signal_meaning; one that asks for what is so already orders
+        nothing. A CLOSE by a strategy that holds nothing there closes what `Portfolio.open_long` or
+        `open_short` opened.
         The newest signal of a candle counts: a CLOSE takes back an entry that waits for the next open, and an
         OPEN what waits against it; what was taken back is returned as refused.
         A strategy that is not in `plans` risks the risk manager's default, or what the signal's extra says by

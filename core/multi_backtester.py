@@ -14,13 +14,13 @@ from typing import NamedTuple, Protocol
 
 import pandas as pd
 
+from core.backtest.plan import check_params, partner_bars, plan_runs
 from core.backtest_persistence import save_result
-from core.backtest_plan import check_params, partner_bars, plan_runs
 from core.backtester import open_source, run_backtest
-from core.column_cache import SharedBars, shared
+from core.candles.column_cache import SharedBars, shared
 from core.domain import Bars, Costs, Series
 from core.errors import NoDataError, UsageError, unknown_name
-from core.results import BacktestResult, DataRange, RunSpec, describe_data
+from core.results.runs import BacktestResult, DataRange, RunSpec, describe_data
 
 ROOT = Path(__file__).resolve().parents[1]
 WORTH_A_POOL = 400_000
@@ -124,7 +124,7 @@ def runner(engine: str) -> Runner:
         return run_backtest
     if name == "fast":
         # The compiler takes a second to import, which Backtesting.py's runs need not pay.
-        from core.fast_backtester import run_fast
+        from core.backtest.fast_backtester import run_fast
 
         return run_fast
     raise UsageError(unknown_name("engine", engine, ENGINES))

@@ -19,10 +19,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from core import fills
-from core.account_values import NO_RECORD, Held, Pending, Record, Result, Snapshot, counted, exposed
-from core.domain import FloatArray, PositionView
-from core.errors import RefusedError
-from core.lots import (
+from core.account.lots import (
     LOT_LEG,
     Holding,
     Lot,
@@ -35,8 +32,11 @@ from core.lots import (
     protected,
     split,
 )
-from core.money import NOTHING, decimal_of, float_of, minus, part_of, plus, signed, times, total
-from core.orders import Approved, Fill, Intent, Protection, Purpose, Side
+from core.account.money import NOTHING, decimal_of, float_of, minus, part_of, plus, signed, times, total
+from core.account.orders import Approved, Fill, Intent, Protection, Purpose, Side
+from core.account.values import NO_RECORD, Held, Pending, Record, Result, Snapshot, counted, exposed
+from core.domain import FloatArray, PositionView
+from core.errors import RefusedError
 from core.sizing import multiple
 
 DUST = "dust"

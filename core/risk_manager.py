@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from decimal import Decimal
 
-from core.account_values import Snapshot
+from core.account.money import NOTHING, decimal_of, minus, plus, times, to_step
+from core.account.orders import Approved, Cut, Intent, Purpose, RefusalReason, Refused, Side
+from core.account.values import Snapshot
 from core.domain import Bar, Bars, Costs
 from core.errors import UsageError, unknown_name
-from core.money import NOTHING, decimal_of, minus, plus, times, to_step
-from core.orders import Approved, Cut, Intent, Purpose, RefusalReason, Refused, Side
 from core.risk import breakers
 from core.risk.breakers import BREAKERS, DAILY_LOSS, DAY, DRAWDOWN, MINUTE, RISK_UNKNOWN, RiskState
 from core.risk.correlation import Closes, part_kept

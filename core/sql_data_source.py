@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.bars import frame_from_bars
-from core.column_cache import ColumnCache
+from core.candles.column_cache import ColumnCache
+from core.candles.frames import frame_from_bars
 from core.data_source import DataSource
 from core.domain import Bars, Series
 from core.errors import NoDataError

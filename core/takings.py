@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from core.lots import cut
-from core.money import NOTHING, minus, plus, total
-from core.orders import Taken
+from core.account.lots import cut
+from core.account.money import NOTHING, minus, plus, total
+from core.account.orders import Taken
 from core.portfolio import DUST, Portfolio
 
 

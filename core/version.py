@@ -24,7 +24,7 @@ KIND = f"{VERSION}+made."
 
 NO_NUMBERS = (
     *("core.errors", "core.version", "core.data_source", "core.sql_data_source", "core.ccxt_data_source"),
-    *("core.exchange_client", "core.exchange", "core.column_cache", "core.backtest_persistence"),
+    *("core.exchange_client", "core.exchange", "core.candles.column_cache", "core.backtest_persistence"),
     *("strategies.registry", "strategies.rule_check", "strategies.rule_source", "db"),
 )
 """Modules, and packages, that fetch candles, keep results, word errors, name and check strategies. The

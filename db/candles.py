@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sqlalchemy import Connection, Engine
 
-from core.bars import Gaps, empty_bars
+from core.candles.frames import Gaps, empty_bars
 from core.domain import Bars, Series
 from core.errors import RefusedError, UsageError
 from core.utils import TIMEFRAMES, Clock, now_ms, timeframe_ms

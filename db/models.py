@@ -120,11 +120,11 @@ class BacktestRun(Base):
     max_drawdown_pct: Mapped[float] = mapped_column(Float64)
     """Positive percent of the peak."""
     sharpe_ratio: Mapped[float | None] = mapped_column(Float64)
-    """By core.measures, none under 60 daily returns; Backtesting.py's where stats_json has no `summary`."""
+    """By core.results.measures, none under 60 daily returns; Backtesting.py's without a `summary`."""
     trades_count: Mapped[int] = mapped_column(Int64)
     stats_json: Mapped[str] = mapped_column(Text)
-    """All of Backtesting.py's statistics under their own names, the figures of core.measures as `summary`,
-    and what is odd about the candles as `notes`."""
+    """All of Backtesting.py's statistics under their own names, the figures of core.results.measures as
+    `summary`, and what is odd about the candles as `notes`."""
     params_json: Mapped[str | None] = mapped_column(Text)
     costs_json: Mapped[str | None] = mapped_column(Text)
     """commission and spread, as rates."""

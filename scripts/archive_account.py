@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from scripts import cli, outputs
+from core import cli
+from core.cli import outputs
 
 if TYPE_CHECKING:
     from db.live import RunState
@@ -26,11 +27,11 @@ SHOWN = {"live_runs": "runs", "live_trades": "trades", "live_fills": "fills", "j
 def main(argv: list[str] | None = None) -> int:
     """Parse, look, move or delete, say what was done."""
     args = parse(argv)
+    from core.cli.live_status import existing, newest_run
     from core.errors import UsageError
-    from core.live.lock import AccountLock
+    from core.order_path.lock import AccountLock
     from db.archive import copy_account, count_rows, delete_account
     from db.base import database_file
-    from scripts.live_status import existing, newest_run
 
     if args.to is not None:
         outputs.check_room(str(args.to))

@@ -10,7 +10,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from scripts import cli, outputs
+from core import cli
+from core.cli import outputs
 
 EXAMPLES = """\
   backup_database.py
@@ -76,7 +77,7 @@ def copy(file: Path, target: Path) -> int:
 def restore(backup: Path, file: Path, aside: Path) -> int:
     """Put a copy in the database's place if it is sound and no loop runs; keep what was there."""
     from core.errors import DatabaseError
-    from core.live.lock import AccountLock, marked_accounts
+    from core.order_path.lock import AccountLock, marked_accounts
     from db.backup import put_back
 
     if damage := damage_of(backup):
@@ -106,8 +107,8 @@ def damage_of(file: Path) -> list[str]:
 
 def lacking(file: Path) -> list[str]:
     """Return which accounts have done more than the database knows, and how each begins again."""
-    from core.live.damage import behind
-    from core.live.lock import mark_of, marked_accounts
+    from core.order_path.damage import behind
+    from core.order_path.lock import mark_of, marked_accounts
     from db.journal import read_journal
 
     lines = []

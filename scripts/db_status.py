@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from scripts import cli
+from core import cli
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -52,8 +52,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def books_damage(engine: "Engine") -> list[str]:
     """Return what is wrong with the books of all accounts, a line each."""
-    from core.live.damage import damage_of
-    from core.live.lock import mark_of, marked_accounts
+    from core.order_path.damage import damage_of
+    from core.order_path.lock import mark_of, marked_accounts
     from db.base import database_file
     from db.status import order_accounts
 

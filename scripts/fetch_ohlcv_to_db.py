@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from scripts import cli
+from core import cli
 
 EXAMPLES = """\
   fetch_ohlcv_to_db.py --symbol BTC/USDT                       the newest 1000 4h candles, or the new ones
@@ -25,7 +25,7 @@ EXAMPLES = """\
 def main(argv: list[str] | None = None) -> int:
     """Parse, then load one series after the other."""
     args = parse(argv)
-    from scripts import fetch_command
+    from core.cli import fetch_command
 
     return fetch_command.run(args)
 

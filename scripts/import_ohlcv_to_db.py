@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from core import cli
 from core.errors import NoDataError
-from scripts import cli
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -136,7 +136,7 @@ def show_refused(path: Path, found: "CandleFile", most: int) -> None:
 
 def report(path: Path, series: "Series", found: "CandleFile", done: str) -> None:
     """Print what became of a file."""
-    from core.bars import count_gaps
+    from core.candles.frames import count_gaps
     from core.utils import timeframe_ms
 
     gaps = count_gaps(found.good, timeframe_ms(series.timeframe))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from scripts import cli
+from core import cli
 
 if TYPE_CHECKING:
     from core.domain import Bars
@@ -141,10 +141,10 @@ def parts_of(name: str) -> dict[str, str]:
 
 def chart(name: str, settings: "Settings") -> str:
     """Return a strategy's picture."""
+    from core.backtest.fast_backtester import run_fast
     from core.domain import Costs, Series
-    from core.fast_backtester import run_fast
     from core.reports.svg import busiest, trades_svg
-    from core.results import RunSpec
+    from core.results.runs import RunSpec
     from strategies.registry import REGISTRY
 
     entry = settings.strategies[REGISTRY[name]]

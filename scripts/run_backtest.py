@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from scripts import cli
+from core import cli
 
 EXAMPLES = """\
   run_backtest.py --all --use-sql --persist
@@ -23,7 +23,7 @@ EXAMPLES = """\
 def main(argv: list[str] | None = None) -> int:
     """Parse, load, run, print."""
     args = parse(argv)
-    from scripts import backtest_command as command
+    from core.cli import backtest_command as command
 
     if args.list:
         return command.show_strategies(args)

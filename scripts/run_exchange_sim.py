@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from core import cli
 from core.errors import UsageError
 from core.exchange_sim.accounts import AccountConfig, parse_balances
 from core.utils import format_time, now_ms, parse_time
-from scripts import cli
 
 if TYPE_CHECKING:
     from core.exchange_sim.candles import CandleSource

@@ -7,8 +7,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from core import cli
 from db import command_names
-from scripts import cli
 
 EXAMPLES = """\
   run_live.py --use-sql --refresh-from-ccxt            follow the market, keeping its candles
@@ -32,14 +32,14 @@ def main(argv: list[str] | None = None) -> int:
     """Parse, then replay, trade on paper, give the loop a command, or show how it stands."""
     args = parse(argv)
     if args.replay:
-        from scripts import replay_command
+        from core.cli import replay_command
 
         return replay_command.run(args)
     if args.status:
-        from scripts import live_status
+        from core.cli import live_status
 
         return live_status.show_status(args)
-    from scripts import live_command
+    from core.cli import live_command
 
     name = command_of(args)
     if name is None or args.once:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from scripts import cli
+from core import cli
 
 if TYPE_CHECKING:
     from core.multi_backtester import Job
@@ -21,8 +21,8 @@ EXAMPLES = """\
 def main(argv: list[str] | None = None) -> int:
     """Parse, load, run, print."""
     args = parse(argv)
-    from core.backtest_plan import check_params
-    from scripts import backtest_command as command
+    from core.backtest.plan import check_params
+    from core.cli import backtest_command as command
 
     args.strategy, args.sizing = ["ENSEMBLE"], []
     jobs, _ = command.planned_jobs(
@@ -60,12 +60,12 @@ def show(job: "Job") -> None:
     """Print one row per member and their sum."""
     import numpy as np
 
-    from core.ensemble.attribution import attribute
+    from core.account.money import total
+    from core.backtest.fast_backtester import run_fast
     from core.ensemble.ensemble import combine, weights_of
-    from core.fast_backtester import run_fast
     from core.figures import money
-    from core.money import total
     from core.reports.table import print_table
+    from core.results.attribution import attribute
     from core.symbols import pair_of
     from strategies.registry import load_strategy
 

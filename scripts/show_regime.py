@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from scripts import cli
+from core import cli
 
 if TYPE_CHECKING:
     from core.domain import Bars, Series

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from scripts import cli
+from core import cli
 
 if TYPE_CHECKING:
     from db.live_history import ClosedTrade, PaidFee
@@ -32,8 +32,8 @@ def main(argv: list[str] | None = None) -> int:
     """Parse, load, print."""
     args = parse(argv)
     cli.check_free(args.json, force=args.force)
+    from core.cli.live_status import existing, newest_run
     from db.live_history import closed_trades, paid_fees
-    from scripts.live_status import existing, newest_run
 
     engine = existing(args)
     run = newest_run(engine, args.account)
@@ -72,8 +72,8 @@ def show(
     positions: Iterable[dict[str, Any]],
 ) -> None:
     """Print a row per strategy, what is open, and the newest trades."""
+    from core.cli.account_tables import print_closed_trades, print_results
     from core.symbols import pair_of
-    from scripts.account_tables import print_closed_trades, print_results
 
     symbols = [*(one.symbol for one in trades), *(one.symbol for one in fees)]
     quotes = dict.fromkeys(pair_of(symbol).quote for symbol in symbols)

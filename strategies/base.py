@@ -15,7 +15,7 @@ import pandas as pd
 from backtesting import Strategy
 
 from core import fills
-from core.bars import empty_bars, frame_from_bars
+from core.candles.frames import empty_bars, frame_from_bars
 from core.domain import (
     FLAT,
     MOST_LOTS,
@@ -31,13 +31,13 @@ from core.domain import (
 )
 from core.errors import UsageError
 from core.fills import exit_reason
-from core.gauges import gauges
-from core.gauges import history as gauges_history
-from core.signal_meaning import sizing_of
+from core.regime.conditions import gauges
+from core.regime.conditions import history as gauges_history
 from core.sizing import PLAIN, Account, Sizing, at_close, multiple, round_down, size_entry
 from strategies.open_trades import Lot, OpenTrades
 from strategies.rule import StrategyRule, first_decision, is_ready, row
 from strategies.rule_check import check_decision, check_rule_source, checked_columns, require, soundness_of
+from strategies.signal_meaning import sizing_of
 from strategies.signals import (
     adjusted,
     protection,
@@ -174,7 +174,7 @@ class BaseStrategy:
         return want
 
     def measured(self, symbol: str) -> tuple[float, float]:
-        """Return the market's volatility and fit at the newest candle, for sizing: core.gauges."""
+        """Return the market's volatility and fit at the newest candle, for sizing: core.regime.conditions."""
         if self.choices == PLAIN:
             return 1.0, 1.0
         found = gauges(bars_of(self._of(symbol)), self.choices)

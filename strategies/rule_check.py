@@ -275,7 +275,7 @@ def _state(
 
 def _compiled(rule: StrategyRule, params: Any, columns: Any) -> Iterator[Finding]:
     # The compiler takes a second to import: only a thorough check pays it.
-    from core.kernel import compiled
+    from core.kernel.loop import compiled
 
     i = min(warm_up(columns) + 1, columns[0].size - 1)
     given = row(columns, i), row(columns, i - 1), FLAT, params

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from core.bars import COLUMNS, bars_from_frame, candle_ms
+from core.candles.frames import COLUMNS, bars_from_frame, candle_ms
 from core.domain import Bars
 from core.errors import UsageError
 

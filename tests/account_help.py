@@ -6,9 +6,9 @@ from contextlib import AbstractContextManager
 from decimal import Context, Decimal, Inexact, InvalidOperation, localcontext
 from typing import Any
 
-from core.account_values import Snapshot
+from core.account.orders import Fill, Intent, Purpose
+from core.account.values import Snapshot
 from core.domain import Bar
-from core.orders import Fill, Intent, Purpose
 from tests.markets import HOUR, START
 
 SYMBOL, OTHER = "BTC/USDT", "ETH/USDT"

@@ -21,9 +21,9 @@ import numpy as np
 from requests import PreparedRequest
 from requests.exceptions import ConnectionError as BrokenConnection
 
+from core import cli
 from core.domain import Series
 from db.init_db import init_db
-from scripts import cli
 from tests.markets import random_bars
 from tests.traded import trade
 
@@ -88,10 +88,10 @@ def make_template(folder: Path) -> Path:
 
 def store_candles(engine: Any) -> None:
     """Store enough candles for a run, and a run on them."""
+    from core.backtest.fast_backtester import run_fast
     from core.backtest_persistence import save_result
     from core.domain import Costs
-    from core.fast_backtester import run_fast
-    from core.results import RunSpec
+    from core.results.runs import RunSpec
     from db.candles import upsert_bars
 
     bars = random_bars(5, 600)
@@ -238,15 +238,15 @@ def edges(sent: list[Sent]) -> Sequence[tuple[Any, str, Any]]:
         sent.append(Sent(str(urlsplit(request.url or "").hostname), is_signed))
         raise BrokenConnection("there is no network")
 
-    live = import_module("scripts.live_command")
+    live = import_module("core.cli.live_command")
     return (
         (import_module("requests.adapters").HTTPAdapter, "send", send),
         (import_module("core.exchange.calls").RetryPolicy, "pause", lambda *_: 0.0),
-        (import_module("scripts.live_account"), "now_ms", lambda: NOW),
-        (live, "listen", import_module("scripts.live_ending").Asked),
+        (import_module("core.cli.live_account"), "now_ms", lambda: NOW),
+        (live, "listen", import_module("core.cli.live_ending").Asked),
         (live, "follow", lambda *_, **__: "the sandbox ends it"),
         (import_module("core.exchange_sim.server"), "serve", served),
-        (import_module("scripts.backtest_command"), "verify", planned_only),
+        (import_module("core.cli.backtest_command"), "verify", planned_only),
         (import_module("scripts.make_docs"), "chart", lambda *_: "<svg/>"),
     )
 
@@ -262,7 +262,7 @@ def served(config: Any) -> NoReturn:
 
 def planned_only(args: Any) -> int:
     """Plan a verification and leave out the minutes it takes."""
-    command: ModuleType = import_module("scripts.backtest_command")
+    command: ModuleType = import_module("core.cli.backtest_command")
     settings = cli.load_settings(command.overrides(args), command.check_params, args.strategies_file)
     command.planned_jobs(args, settings)
     return 0

@@ -7,15 +7,15 @@ from decimal import Decimal
 from typing import Any
 
 from core.domain import Costs
+from core.engine import Session
 from core.execution import Executor
-from core.live.desk import Event, Policy
-from core.live.order_path import OrderPath
 from core.live.paper_desk import PaperDesk, paper_desk
 from core.live.snapshot import Restored, restore, snapshot
-from core.paper_gateway import PaperGateway
+from core.order_path.path import OrderPath
+from core.order_path.store import Event, Policy
+from core.paper.fills import PaperGateway
 from core.portfolio import Portfolio
 from core.risk_manager import RiskManager, wide_open
-from core.session import Session
 from db.journal import Journal, memory_journal
 from tests.markets import START
 

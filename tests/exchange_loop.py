@@ -20,7 +20,7 @@ from typing import Any, Generic, NamedTuple
 import numpy as np
 from sqlalchemy import Engine, event
 
-from core.bars import empty_bars, frame_from_bars
+from core.candles.frames import empty_bars, frame_from_bars
 from core.domain import (
     FLAT,
     Bars,
@@ -34,6 +34,7 @@ from core.domain import (
     flat,
     hold,
 )
+from core.engine import LiveDecider, Session
 from core.errors import ExchangeError, HotCryptoError
 from core.exchange.calls import RetryPolicy
 from core.exchange.pages import concat
@@ -42,16 +43,15 @@ from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET
 from core.exchange_sim.replay import replay_clock
 from core.execution import Executor, Plan
 from core.live.exchange_desk import ExchangeDesk
-from core.live.exchange_gateway import ExchangeGateway
 from core.live.feed import Feed
 from core.live.loop import Loop
-from core.live.opening import trading
-from core.live.run_book import RunBook
+from core.live.records import RunBook
 from core.live.snapshot import restore, snapshot
+from core.order_path.exchange_venue import ExchangeGateway
+from core.order_path.opening import trading
 from core.portfolio import Portfolio
 from core.risk.limits import Limits, Market
 from core.risk_manager import RiskManager
-from core.session import LiveDecider, Session
 from core.utils import Clock
 from db import live
 from db.base import open_engine

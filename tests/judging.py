@@ -20,11 +20,11 @@ from backtesting.test import EURUSD, GOOG
 
 from core import fills
 from core.backtester import simulate
-from core.bars import bars_from_frame
+from core.candles.frames import bars_from_frame
 from core.domain import LOT, Bars, Costs, Reason, Series
-from core.gauges import gauges
-from core.kernel import loop_of
-from core.results import RunSpec
+from core.kernel.loop import loop_of
+from core.regime.conditions import gauges
+from core.results.runs import RunSpec
 from strategies.registry import Strategy
 from strategies.rule import first_decision
 from tests import judge_rules

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 from core.exchange_sim.accounts import AccountConfig
 from core.exchange_sim.faults import TRADING_PATHS, FaultSchedule
 from core.exchange_sim.server import RunningSim, SimConfig, serve
-from core.live.books import AtExchange, check_books
-from core.live.mirror import Mirror
+from core.order_path.audit import AtExchange, check_books
+from core.order_path.journal_view import Mirror
 from core.utils import now_ms
 from db import live
 from db.base import open_engine

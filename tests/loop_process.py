@@ -18,22 +18,22 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Engine, event, func, select
 
-from core.bars import frame_from_bars
+from core.candles.frames import frame_from_bars
 from core.domain import FLAT, Bars, Costs, Series
+from core.engine import LiveDecider, Session
 from core.errors import HotCryptoError
 from core.execution import Executor, Plan
-from core.live.desk import Policy
 from core.live.feed import Feed
 from core.live.loop import Loop
-from core.live.opening import trading
 from core.live.paper_desk import PaperDesk, paper_desk
-from core.live.run_book import RunBook
+from core.live.records import RunBook
 from core.live.snapshot import restore, snapshot
-from core.paper_gateway import PaperGateway
+from core.order_path.opening import trading
+from core.order_path.store import Policy
+from core.paper.fills import PaperGateway
 from core.portfolio import Portfolio
 from core.risk.limits import Limits
 from core.risk_manager import RiskManager
-from core.session import LiveDecider, Session
 from db import live
 from db.base import open_engine
 from db.journal import Journal

@@ -1,4 +1,4 @@
-"""A rule for mypy: decimals are added, multiplied and rounded in core/money.py and nowhere else.
+"""A rule for mypy: decimals are added, multiplied and rounded in core/account/money.py and nowhere else.
 
 Python's operators work in a context that keeps 28 digits, and that ccxt changes. What is refused: operators,
 `sum`, `abs`, `round`, `divmod` and `pow` of decimals, the methods of Decimal that need a context, and
@@ -14,7 +14,7 @@ from mypy.plugin import FunctionContext, MethodContext, Plugin
 from mypy.types import Instance, Type, get_proper_type
 
 DECIMAL: Final = "decimal.Decimal"
-THE_DOOR: Final = "core/money.py"
+THE_DOOR: Final = "core/account/money.py"
 CHECKED: Final = ("core/", "db/", "scripts/", "strategies/", "llm/", "bench/")
 """Where money is counted. Tests may compute what they expect as they like."""
 
@@ -40,7 +40,7 @@ CONTEXTS: Final = frozenset(
 
 
 class MoneyPlugin(Plugin):
-    """Refuses arithmetic of decimals outside of core/money.py."""
+    """Refuses arithmetic of decimals outside of core/account/money.py."""
 
     def get_method_hook(self, fullname: str) -> Callable[[MethodContext], Type] | None:
         """Return what refuses an operator or a method of Decimal."""
@@ -62,7 +62,7 @@ def _refused(context: MethodContext | FunctionContext) -> Type:
     path = context.api.path.replace("\\", "/")
     if path.endswith(THE_DOOR) or not any(path.startswith(top) or f"/{top}" in path for top in CHECKED):
         return context.default_return_type
-    context.api.fail("arithmetic of decimals outside of core.money: take plus, minus, times", context.context)
+    context.api.fail("decimals outside of core.account.money: take plus, minus, times", context.context)
     return context.default_return_type
 
 

@@ -16,8 +16,8 @@ from typing import NamedTuple
 from core.exchange_sim.accounts import AccountConfig
 from core.exchange_sim.faults import TRADING_KINDS, TRADING_PATHS, FaultSchedule
 from core.exchange_sim.server import RunningSim, SimConfig, serve
-from core.live.books import AtExchange, check_books
-from core.live.client_ids import client_order_id
+from core.order_path.audit import AtExchange, check_books
+from core.order_path.client_ids import client_order_id
 from core.utils import now_ms
 from db.init_db import init_db
 from db.journal import open_journal

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
 from typing import Literal
 
+from core.account.orders import Fill
 from core.errors import (
     AuthenticationError,
     ExchangeUnreachableError,
@@ -19,10 +20,9 @@ from core.errors import (
     RateLimitedError,
 )
 from core.exchange.clock import ExchangeClock
-from core.live.gateway import MARKET, Balance, Execution, Report, Request, Terms, Transfer
-from core.live.ledger import assets_of
-from core.live.order_states import Standing
-from core.orders import Fill
+from core.order_path.ledger import assets_of
+from core.order_path.states import Standing
+from core.order_path.venue import MARKET, Balance, Execution, Report, Request, Terms, Transfer
 
 D = Decimal
 NOTHING = D(0)

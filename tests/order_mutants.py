@@ -6,16 +6,16 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from core.account.orders import Fill, Taken
 from core.errors import ExchangeError, ExchangeUnreachableError, OrderRefusedError, OrderUnknownError
-from core.live.booking import Sighting
-from core.live.desk import Event, Policy
-from core.live.gateway import Execution, Report, Transfer
-from core.live.ledger import Posting
-from core.live.mirror import CURSOR, cursor_text, txn_of
-from core.live.order_path import OrderPath
-from core.live.order_states import State
-from core.live.sending import request_of
-from core.orders import Fill, Taken
+from core.order_path.booking import Sighting
+from core.order_path.journal_view import CURSOR, cursor_text, txn_of
+from core.order_path.ledger import Posting
+from core.order_path.path import OrderPath
+from core.order_path.sending import request_of
+from core.order_path.states import State
+from core.order_path.store import Event, Policy
+from core.order_path.venue import Execution, Report, Transfer
 from db.journal import Journal
 from db.journal_rows import FillRow, OrderRow
 from tests.order_model import Line

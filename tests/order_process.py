@@ -18,17 +18,17 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from core.account.orders import Approved, Intent, Purpose, Side
 from core.errors import DatabaseError, HotCryptoError
 from core.exchange.calls import RetryPolicy
 from core.exchange_client import ExchangeClient
 from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET
 from core.exchange_sim.replay import replay_clock
-from core.live.exchange_gateway import ExchangeGateway
-from core.live.gateway import MARKET, Gateway, Terms
-from core.live.opening import trading
-from core.live.order_path import OrderPath
-from core.live.order_states import TERMINAL, State
-from core.orders import Approved, Intent, Purpose, Side
+from core.order_path.exchange_venue import ExchangeGateway
+from core.order_path.opening import trading
+from core.order_path.path import OrderPath
+from core.order_path.states import TERMINAL, State
+from core.order_path.venue import MARKET, Gateway, Terms
 from core.utils import Clock
 from db.journal import Journal
 

@@ -11,14 +11,14 @@ from decimal import ROUND_DOWN, Decimal
 from sqlite3 import Cursor
 from typing import NamedTuple
 
-from core.live.books import AtExchange, check_books
-from core.live.client_ids import client_order_id
-from core.live.desk import Event
-from core.live.gateway import MARKET, Terms
-from core.live.order_path import OrderPath
-from core.live.order_states import Standing
-from core.live.transfers import TRANSFERS
-from core.orders import Approved, Intent, Purpose, Side
+from core.account.orders import Approved, Intent, Purpose, Side
+from core.order_path.audit import AtExchange, check_books
+from core.order_path.client_ids import client_order_id
+from core.order_path.path import OrderPath
+from core.order_path.states import Standing
+from core.order_path.store import Event
+from core.order_path.transfers import TRANSFERS
+from core.order_path.venue import MARKET, Terms
 from db.journal import Journal, memory_journal
 from tests.order_model import PRICES, START, SYMBOLS, Crash, Line, Market
 

@@ -17,23 +17,23 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
 
+from core.backtest.replay import Feed, add
 from core.domain import Bars, Costs, Series
+from core.engine import Session
 from core.exchange_sim.synthetic import SyntheticSource
 from core.execution import Executor
-from core.live.books import check_books
-from core.live.desk import Policy
 from core.live.feed import Feed as LiveFeed
 from core.live.feed import Read
 from core.live.loop import Loop
-from core.live.order_path import OrderPath
 from core.live.paper_desk import paper_desk
-from core.live.run_book import RunBook
+from core.live.records import RunBook
 from core.live.snapshot import snapshot
-from core.paper_gateway import PaperGateway
+from core.order_path.audit import check_books
+from core.order_path.path import OrderPath
+from core.order_path.store import Policy
+from core.paper.fills import PaperGateway
 from core.portfolio import Portfolio
-from core.replay import Feed, add
 from core.risk_manager import wide_open
-from core.session import Session
 from core.utils import parse_time, timeframe_ms
 from db import live
 from db.init_db import init_db

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from core.domain import Bars, Series
+from core.engine import LiveDecider
 from core.execution import Plan
 from core.live.feed import Feed
-from core.live.lock import AccountLock
 from core.live.loop import Loop
-from core.live.run_book import RunBook
-from core.session import LiveDecider
+from core.live.records import RunBook
+from core.order_path.lock import AccountLock
 from db import live
 from db.init_db import init_db
 from db.journal import open_journal

@@ -8,8 +8,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from core.bars import COLUMNS
 from core.candles.columns import PART, Layout, Options, Part, find_columns
+from core.candles.frames import COLUMNS
 from core.candles.text import NO_WHOLE_MS, Times, read_numbers, read_times, undecided
 from core.candles.whose import check_symbols
 from core.domain import FloatArray

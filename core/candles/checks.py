@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from core.bars import COLUMNS
+from core.candles.frames import COLUMNS
 from core.domain import Bars, IntArray
 from core.utils import format_time, grid_start
 

@@ -11,7 +11,6 @@ from typing import Any, Literal, NamedTuple, TextIO
 
 import numpy as np
 
-from core.bars import COLUMNS
 from core.candles.dialects import (
     TIME_NAMES,
     Dialect,
@@ -22,6 +21,7 @@ from core.candles.dialects import (
     headless_of,
     plain_names,
 )
+from core.candles.frames import COLUMNS
 from core.candles.json_rows import json_rows
 from core.candles.text import Times, read_numbers, read_times
 from core.candles.volumes import volume_column

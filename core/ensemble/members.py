@@ -65,7 +65,7 @@ def _writable(column: Any) -> Any:
 
 
 def decide(now: Any, prev: Any, held: PositionView, params: Any) -> Decision:  # noqa: ARG001
-    """Stand for the rule's own, as in core.kernel."""
+    """Stand for the rule's own, as in core.kernel.loop."""
     raise TypeError("follow_bars belongs to no rule: take loop_of(follow_bars, rule)")
 
 
@@ -105,12 +105,12 @@ def follow_bars(
 def compiled_loop(rule: StrategyRule) -> Callable[..., None]:
     """Return `follow_bars` for a rule, compiled or found on disk when first called."""
     # The compiler takes a second to import: only who follows a rule pays it.
-    from core import kernel
-    from core.compiled import compile_copy, compiling
-    from core.kernel_cache import keep
+    from core.kernel import loop
+    from core.kernel.compiler import compile_copy, compiling
+    from core.kernel.disk_cache import keep
 
-    run = compile_copy(follow_bars, {**kernel.fill_model(), "decide": kernel.compiled(rule.decide)})
-    run = keep(run, f"{rule.name} followed", kernel.compiled_row, kernel.compiled_code)
+    run = compile_copy(follow_bars, {**loop.fill_model(), "decide": loop.compiled(rule.decide)})
+    run = keep(run, f"{rule.name} followed", loop.compiled_row, loop.compiled_code)
 
     def quietly(*given: Any) -> None:
         with compiling():

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, NamedTuple
 
+from core.account.money import plus, power_of_ten, times, to_step
 from core.errors import ExchangeUnreachableError, OrderRefusedError
 from core.exchange.errors import Attempt, unusable_order_answer
-from core.money import plus, power_of_ten, times, to_step
 
 SIDES = ("buy", "sell")
 ORDER_TYPES = ("market", "limit")

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
+from core.account.money import plus, times
 from core.errors import ExchangeError, ExchangeUnreachableError, OrderUnknownError, UnsupportedError
 from core.exchange.calls import Caller
 from core.exchange.errors import Attempt, unusable_order_answer
 from core.exchange.order_rules import check_cancelled_by_name, exact
 from core.exchange.transfers import TransferReport, read_transfers
-from core.money import plus, times
 
 Kind = Literal["market", "limit", "maker", "stop_limit", "take_limit"]
 """`maker` rests or is refused; `stop_limit` and `take_limit` wait for their stop price."""

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.bars import empty_bars
 from core.candles.checks import Refused, check_candles
+from core.candles.frames import empty_bars
 from core.domain import Bars
 from core.utils import Clock, on_grid
 

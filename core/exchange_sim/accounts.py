@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
+from core.account.money import minus, plus
 from core.errors import UsageError
 from core.exchange_sim.orders import ZERO
 from core.exchange_sim.venue import Refused, Request
-from core.money import minus, plus
 
 TEST_KEY = "local-exchange-test-key"
 TEST_SECRET = "local-exchange-test-secret"  # noqa: S105 -- opens nothing but the local exchange

@@ -7,10 +7,10 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from core.account.money import is_on_step, minus, times
 from core.exchange_sim.markets import Market, quoted
 from core.exchange_sim.orders import ALGOS, MARKET, MARKET_STOPS, ZERO, NewOrder, Seen
 from core.exchange_sim.venue import Refused
-from core.money import is_on_step, minus, times
 
 Filter = Mapping[str, Any]
 MOST_ORDERS = 200

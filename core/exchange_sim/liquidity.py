@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
+from core.account.money import minus, plus
 from core.exchange_sim.orders import ZERO, DepthAt, Level, Order
-from core.money import minus, plus
 
 
 class Liquidity:

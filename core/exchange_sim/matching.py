@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 
+from core.account.money import minus, plus, times, to_step, total
 from core.exchange_sim.accounts import AccountConfig, Wallet
 from core.exchange_sim.filters import Held, check_filters
 from core.exchange_sim.liquidity import Liquidity
@@ -48,7 +49,6 @@ from core.exchange_sim.orders import (
     walk,
 )
 from core.exchange_sim.venue import Refused
-from core.money import minus, plus, times, to_step, total
 
 Unit = tuple[str, int]
 """What funds are kept for: a pair (no symbol, its id) or a single order (symbol, its id)."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
 
+from core.account.money import is_on_step
 from core.exchange_sim import binanceus_params as given
 from core.exchange_sim.binanceus_params import Params
 from core.exchange_sim.markets import Market
@@ -27,7 +28,6 @@ from core.exchange_sim.orders import (
     NewPair,
 )
 from core.exchange_sim.venue import Refused
-from core.money import is_on_step
 
 AMOUNT_FORM = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 CLIENT_FORM = r"^[a-zA-Z0-9-_]{1,36}$"

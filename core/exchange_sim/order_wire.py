@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from core.account.money import times
 from core.exchange_sim.accounts import AccountConfig, Balance
 from core.exchange_sim.orders import MARKET, ZERO, Order, OrderList, OwnTrade
-from core.money import times
 
 Json = dict[str, Any]
 _BASIS_POINTS = Decimal(10_000)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
+from core.account.money import affordable, minus, power_of_ten, times, to_step
 from core.exchange_sim.markets import Market
-from core.money import affordable, minus, power_of_ten, times, to_step
 
 BUY, SELL = "BUY", "SELL"
 MARKET, LIMIT, LIMIT_MAKER = "MARKET", "LIMIT", "LIMIT_MAKER"

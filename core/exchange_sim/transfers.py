@@ -10,13 +10,13 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
+from core.account.money import minus
 from core.exchange_sim import binanceus_params as given
 from core.exchange_sim.accounts import BALANCE_FORM, Wallet
 from core.exchange_sim.binanceus_params import Params
 from core.exchange_sim.feed import LATEST
 from core.exchange_sim.orders import ZERO
 from core.exchange_sim.venue import Refused
-from core.money import minus
 
 CAPITAL = "/sapi/v1/capital/"
 APPLY = ("coin", "network", "address", "addressTag", "amount", "withdrawOrderId")

@@ -1,197 +1,286 @@
-"""What all of the order path stands on: the journal, the gateway, and the mirror of one in the other."""
+"""An account's desk: what a session orders goes through the journal, and what comes of it comes back once.
+
+    session ──submit──> waiting ──(the step is stored)──> send ──> order path ──> paper or exchange
+       ^                                                               │
+       └─────────────── events <── fills booked in the journal <───────┘
+
+`submit` stores and sends nothing: whoever runs the session stores the step with what it approved, then calls
+`send`. So nothing is in the journal that no stored decision wanted, and a bar is decided on once. A snapshot
+says how many of the journal's fills the account had; after a restart the others are told first.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Any, NamedTuple
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
 
-from core.errors import ExchangeError
-from core.live.client_ids import client_order_id
-from core.live.gateway import Gateway
-from core.live.mirror import HALT, HOLD, Mirror
-from core.live.order_states import UNRESOLVED, State, check_move
-from core.orders import Fill, Taken
-from db.journal import Journal
+from core.account.money import minus, plus
+from core.account.orders import (
+    Approved,
+    Executed,
+    Fill,
+    Intent,
+    News,
+    Protection,
+    Purpose,
+    RefusalReason,
+    Refused,
+    Taken,
+)
+from core.engine import Session
+from core.errors import HotCryptoError
+from core.live.snapshot import Restored
+from core.live.standing import Standing, command_of
+from core.order_path.audit import fill_of_row
+from core.order_path.journal_view import HALT
+from core.order_path.path import OrderPath, intent_of
+from core.order_path.states import TERMINAL, State
+from core.portfolio import DUST
 from db.journal_rows import OrderRow
-from db.journal_writing import Writing
 
-TOLD = 1000
-"""So much of what others did is remembered, to be told once."""
+Event = News
 
 
-class Event(NamedTuple):
-    """Something that a person or a log should know."""
+class Journalled(ABC):
+    """What the desks of paper and of an exchange share."""
 
-    kind: str
-    """exchange, unknown, refused, expired, retried, foreign, canceled, halt, adjusted, taken, exits, lost."""
-    ref: str
-    """The order, symbol or asset it is about; may be blank."""
-    text: str
-    critical: bool = False
+    def __init__(self, path: OrderPath) -> None:
+        """Take an order path that may not be ready yet."""
+        self.path = path
+        self.waiting: dict[str, Approved] = {}
+        """Handed over and not done, by key, in the order of approval."""
+        self.applied = 0
+        """So many of the journal's fills were told to the account."""
+        self.claims = 0
+        """So many of the journal's takings were told to the account."""
+        self.time = 0
+        self._unsent: dict[str, Approved] = {}
+        self._owed: list[Executed | Taken] = []
+        self._skipped = 0
+        self._fresh: list[Fill] = []
+        self._session: Session | None = None
+        self.has_foreign = False
+        """Whether somebody else trades on the account."""
 
+    def at(self, now: int) -> None:
+        """Be told the time, ms UTC; it never goes back. Raises DatabaseError when the database is gone."""
+        self.path.journal.prove_place()
+        self.time = max(self.time, now)
 
-Notify = Callable[[Event], None]
+    def submit(self, approved: Approved) -> Refused | None:
+        """Take an order; it is stored and sent by `send`, and refused, if at all, by an event."""
+        self.waiting[approved.intent.key] = self._unsent[approved.intent.key] = approved
+        return None
 
+    @abstractmethod
+    def protect(self, move: Protection) -> None:
+        """Move the stops and takes of the lots that a strategy holds of a symbol."""
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How patient and how strict the order path is."""
+    @abstractmethod
+    def follow(self, strategy: str, symbol: str, timeframe: str) -> None:
+        """Be told that a strategy trades a symbol from now on."""
 
-    absences: int = 2
-    """So many times an order must be missing, once its absence is final, to count as never placed."""
-    lost_after: int = 10
-    """So many times an accepted order must be missing to be given to a person, a list to be done without."""
-    overlap: int = 20
-    """So many booked fills are read again each time, for late ones among them."""
-    settle_ms: int = 5000
-    """A difference of balances must last so long to be believed."""
-    retry_ms: int = 1000
-    """Pause before an order that was certainly not placed is tried again; doubled each time …"""
-    retry_most_ms: int = 60_000
-    """… up to this."""
-    tail: int = 1000
-    """So many of the newest journal entries are verified at the start."""
-    reduce_only: bool = True
-    """Cut what makes a position smaller to what is left of it."""
-    dust: Mapping[str, Decimal] = field(default_factory=dict)
-    """By asset: a smaller difference of balances is adjusted without holding anything."""
+    @abstractmethod
+    def fill_at_most(self, volume_share: float | None) -> None:
+        """Be told how much of a bar's volume an order gets, None for all."""
 
+    def send(self) -> None:
+        """Store what was approved since the last time, and send what is due.
 
-class Tolerant:
-    """Tells trouble with the exchange instead of raising it."""
+        Raises DatabaseError when it cannot be stored; then it was not sent either.
+        """
+        if due := {key: one for key, one in self._unsent.items() if self._is_due(one.intent)}:
+            self._unsent = {key: one for key, one in self._unsent.items() if key not in due}
+            self.path.submit_all([self._timely(one) for one in due.values()])
+        if self.path.mirror.live:
+            self._step()
 
-    def __init__(self, notify: Notify) -> None:
-        self._notify = notify
-
-    def __enter__(self) -> None:
-        """Begin what may fail."""
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
-        if not isinstance(error, ExchangeError):
-            return False
-        self._notify(Event("exchange", "", str(error)))
+    def _is_due(self, intent: Intent) -> bool:  # noqa: ARG002 - where exits fill first by themselves
+        """Return whether an approved order may be stored and sent now."""
         return True
 
+    def resume(self, session: Session, kept: Restored | None) -> list[Executed | Taken]:
+        """Take over from a former process once the path is ready; return what it did not live to tell.
 
-class Desk:
-    """The journal and the gateway of one account."""
-
-    def __init__(
-        self, journal: Journal, gateway: Gateway, instance: str, notify: Notify, policy: Policy
-    ) -> None:
-        self.journal = journal
-        self.gateway = gateway
-        self.policy = policy
-        self._instance = instance
-        self._notify = notify
-        self._epoch = 0
-        self._stamped = 0
-        self._kept: Mirror | None = None
-        self._unsent: set[str] = set()
-        """Stored as about to be sent, by this process, which has not sent them yet."""
-        self._news: list[Fill] = []
-        self._gone: list[Taken] = []
-        """What others took of claims since somebody asked."""
-        self._causes: dict[str, str] = {}
-        """Why the newest difference of each asset was there, in a word of Taken's."""
-        self._doubted: dict[str, str] = {}
-        """Symbols where nothing is entered until books and exchange agree, and why: they differ on its coins
-        or its cash, or others did something there."""
-        self._told: dict[str, None] = {}
-        """What others did and a person was told, the newest of it."""
-        self._others = False
-        """Whether others did something since books and exchange were compared."""
+        They are told again, as events, by whatever is called first.
+        """
+        self._session = session
+        self.path.take_fills()
+        self.path.take_claims()
+        self.applied, self.claims = (0, 0) if kept is None else (kept.fills, kept.claims)
+        rows = list(self.path.history())
+        self.has_foreign = any(intent is None for _, intent in rows)
+        live = {order.intent_key for order in self.path.orders()}
+        fills = [
+            (fill.seq, Executed(intent_of(intent), fill_of_row(fill), intent.key not in live))
+            for fill, intent in rows[self.applied :]
+            if intent is not None
+        ]
+        gone = [(one.seq, one) for one in self.path.taken()[self.claims :]]
+        both: list[tuple[int, Executed | Taken]] = [*fills, *gone]
+        self._owed = [one for _, one in sorted(both, key=lambda pair: pair[0])]
+        self._skipped = len(rows) - self.applied - len(fills)
+        for approved in () if kept is None else kept.waiting:
+            self.waiting[approved.intent.key] = approved
+            if self.path.order(approved.intent.key) is None:
+                self._unsent[approved.intent.key] = approved
+        return list(self._owed)
 
     @property
-    def mirror(self) -> Mirror:
-        """What the journal says, read again after a write that failed. Raises DatabaseError."""
-        if self._kept is None:
-            self._kept = Mirror(self.journal)
-        return self._kept
+    def session(self) -> Session:
+        """Whose desk it is. Raises HotCryptoError before `resume`."""
+        if self._session is None:
+            raise HotCryptoError("the desk belongs to no session yet: open it first")
+        return self._session
 
-    def _stamp(self) -> int:
-        """Return the exchange's time, or when it was last known while the exchange is away, ms UTC."""
-        try:  # noqa: SIM105 -- at every transaction, and `suppress` takes longer than all the rest of this
-            self._stamped = self.gateway.now()
-        except ExchangeError:
-            pass
-        return self._stamped
+    def disagreements(self) -> list[str]:
+        """Return where account, journal and exchange differ, a line each; none when they agree."""
+        if self._fresh or self._owed:
+            return []
+        found, portfolio, books = self._differences(), self.session.portfolio, self.path.mirror.books
+        held = {symbol for _, symbol in (*portfolio.held(), *self.path.positions())}
+        for symbol in sorted(held):
+            mine, theirs = portfolio.amount(symbol), self.path.position(symbol)
+            if mine != theirs:
+                found.append(f"{symbol}: the account holds {mine:f}, the journal {theirs:f}")
+            for name in (
+                () if portfolio.amount(symbol, DUST) else {slot.strategy for slot in self.session.slots}
+            ):
+                if portfolio.amount(symbol, name) != self.path.position(symbol, name):
+                    found.append(f"{symbol}: account and journal differ on what {name} holds")
+        for quote in {symbol.partition("/")[2] for symbol in held} if not self.path.mirror.is_mixed else ():
+            spent = plus(books.sum(f"market:{quote}", quote), books.sum(f"fee:{quote}", quote))
+            spent = minus(spent, portfolio.taken)
+            mine = minus(portfolio.deposits, portfolio.cash)
+            if mine != spent:
+                found.append(f"{quote}: the account spent {mine:f}, the journal {spent:f}")
+        return found
 
-    def _writing(self) -> Writing:
-        """Begin a transaction; whoever gets an error does not know what is stored, and reads it again."""
-        return self.journal.writing(self._stamp(), self._forget)
+    def standing(self) -> list[Standing]:
+        """Return all that keeps orders back until a person says otherwise."""
+        halt = self.path.halt()
+        found = [Standing("halt", "", halt, command_of(f"--release {HALT}", self.account))] if halt else []
+        holds = self.path.holds().items()
+        return found + [Standing("hold", symbol, why, self._accepting(symbol)) for symbol, why in holds]
 
-    def _forget(self) -> None:
-        self._kept = None
+    @property
+    def account(self) -> str:
+        """The account's name."""
+        return self.path.journal.account
 
-    def _tolerant(self) -> Tolerant:
-        """Let trouble with the exchange about one thing not keep the others waiting."""
-        return Tolerant(self._notify)
+    def _accepting(self, symbol: str) -> str:
+        return command_of(f"--accept {symbol}", self.account)
 
-    def _store(self, order: OrderRow, *, sighted: bool = False, **changes: Any) -> OrderRow:
-        """Commit what became of an order and return it; `sighted` at the exchange, it can become anything."""
-        new = order._replace(**changes)
-        if new == order:
-            return order
-        if not sighted:
-            check_move(State(order.state), State(new.state))
-        mirror = self.mirror
-        with self._writing() as tx:
-            tx.order(order, new)
-        mirror.take(new)
-        return new
+    def accept(self, symbol: str) -> str:
+        """Let entries in a symbol go on, for a person knows why; return what came of it."""
+        if symbol not in {one.ref for one in self.standing() if one.ends}:
+            return f"refused: nothing is held up in {symbol}"
+        self.path.release(symbol)
+        return f"{symbol} is accepted as it is: entries and exits go on"
 
-    def _flag(self, name: str, why: str) -> None:
-        """Commit what holds until a person says otherwise."""
-        mirror = self.mirror
-        if mirror.cursors.get(name) == why:
-            return
-        with self._writing() as tx:
-            tx.cursor(name, why)
-        mirror.cursors[name] = why
+    def release(self) -> str:
+        """Let entries go on after a halt; return what came of it."""
+        if not self.path.halt():
+            return f"refused: there is no {HALT}"
+        self.path.release()
+        return "the halt is over: entries go on"
 
-    def _barrier(self, symbol: str) -> str:
-        """Return why nothing may be entered in a symbol now, blank when it may."""
-        return self.mirror.stands_in_the_way(symbol) or self._doubted.get(symbol, "")
+    @abstractmethod
+    def _differences(self) -> list[str]:
+        """Return where journal and exchange differ."""
 
-    def _halt(self, ref: str, why: str) -> None:
-        self._flag(HALT, why)
-        self._notify(Event("halt", ref, why, critical=True))
+    def status(self) -> Mapping[str, Any]:
+        """Return how the journal stands, as plain values."""
+        entries, head = self.path.journal.head()
+        return {
+            "journal": entries,
+            "head": head,
+            "fills": self.applied,
+            "disagreements": self.disagreements(),
+            "standing": [one._asdict() for one in self.standing()],
+            "orders": [
+                {"key": order.intent_key, "state": order.state, "filled": f"{order.filled:f}"}
+                for order in self.path.orders()
+            ],
+        }
 
-    def _others_did(self, kind: str, symbol: str, text: str) -> None:
-        """Tell what others did, once, and keep entries of the symbol back until the books agree again."""
-        self._others = True
-        self._doubted[symbol] = f"{text}: nothing is entered until books and exchange agree"
-        # An order of theirs can have many fills.
-        if text not in self._told:
-            self._notify(Event(kind, symbol, text))
-            self._told[text] = None
-            if len(self._told) > TOLD:
-                del self._told[next(iter(self._told))]
+    def _timely(self, approved: Approved) -> Approved:
+        """Return it with times that an order can have: due now, and an exit not too late at once."""
+        intent = approved.intent
+        due, valid = min(intent.created_at, self.time), intent.valid_until
+        if intent.purpose is not Purpose.ENTRY:
+            valid = max(valid, self.time + self._patience(intent))
+        if (due, valid) == (intent.created_at, intent.valid_until):
+            return approved
+        return Approved(intent.timed(due, valid), approved.reserve)
 
-    def _hold(self, symbol: str, why: str) -> None:
-        """Keep entries of a symbol back until a person accepts; who calls this tells why, once."""
-        self._flag(HOLD + symbol, why)
+    @abstractmethod
+    def _patience(self, intent: Intent) -> int:
+        """Return for how long what makes a position smaller stays worth sending, ms."""
 
-    def _name(self, key: str, attempt: int) -> str:
-        return client_order_id(self.journal.account, self._instance, key, attempt)
+    def _told_late(self) -> list[Executed | Taken]:
+        """Return what a former process did not live to tell, once."""
+        if not (self._owed or self._skipped):
+            return []
+        owed, self._owed = self._owed, []
+        gone = sum(isinstance(event, Taken) for event in owed)
+        self.applied += len(owed) - gone + self._skipped
+        self.claims += gone
+        self._skipped = 0
+        for event in owed:
+            self._done(event)
+        return owed
 
-    def _waits(self, order: OrderRow) -> bool:
-        """Return whether an order is certain not to have been sent."""
-        return order.state == State.NEW or order.client_order_id in self._unsent
+    def _done(self, event: Event) -> None:
+        if isinstance(event, Refused) or (isinstance(event, Executed) and event.is_done):
+            self.waiting.pop(event.intent.key, None)
 
-    def _may_exist(self, order: OrderRow) -> bool:
-        """Return whether an order may exist without anybody knowing."""
-        return order.state in UNRESOLVED and order.client_order_id not in self._unsent
+    def _step(self) -> None:
+        """Let the path send and book; its fills wait to be told."""
+        self._fresh += self.path.step()
 
-    def _deny(self, order: OrderRow, why: str) -> OrderRow:
-        """Commit that what was not sent never is, and return it."""
-        order = self._store(order, state=State.DENIED.value, sent_at=None, reason=why)
-        self._unsent.discard(order.client_order_id)
-        return order
+    def _take_fresh(self) -> list[Fill]:
+        """Return what was booked and not told; from now on it counts as told."""
+        fresh, self._fresh = self._fresh, []
+        self.applied += len(fresh)
+        return fresh
 
-    def _again(self, order: OrderRow) -> OrderRow:
-        """Return an order as it is now."""
-        return self.mirror.order(order.client_order_id) or order
+    def _booked(self) -> list[Executed]:
+        """Return fills that the path booked with what they were for, but those of nobody's orders."""
+        live = {order.intent_key for order in self.path.orders()}
+        events = []
+        for fill in self._take_fresh():
+            order = self.path.mirror.order(fill.client_order_id) if fill.client_order_id else None
+            if order is None:
+                self.has_foreign = True
+            else:
+                events.append(Executed(self._wanted(order), fill, order.intent_key not in live))
+                self._done(events[-1])
+        return events
+
+    def _wanted(self, order: OrderRow) -> Intent:
+        known = self.waiting.get(order.intent_key)
+        if known is not None:
+            return known.intent
+        return intent_of(self.path.journal.intent(order.intent_key))
+
+    def _ended(self) -> list[Refused]:
+        """Return the orders of which nothing more can come."""
+        if not self.waiting:
+            return []
+        live = {order.intent_key for order in self.path.orders()}
+        events = []
+        for key in [key for key in self.waiting if key not in live and key not in self._unsent]:
+            order = self.path.order(key)
+            if order is not None and order.state in TERMINAL:
+                events.append(_refused(self.waiting.pop(key).intent, order))
+        return events
+
+
+def _refused(intent: Intent, order: OrderRow) -> Refused:
+    why = order.reason or f"the exchange says {order.state}"
+    if order.filled:
+        why = f"{order.filled:f} of {order.amount:f} filled, then {order.state}"
+    late = order.state in (State.EXPIRED, State.CANCELED) or "expired" in order.reason
+    return Refused(intent, RefusalReason.EXPIRED if late else RefusalReason.EXCHANGE, why)

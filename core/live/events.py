@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from core.account.lots import Trade
+from core.account.orders import Executed, Refused, Taken
+from core.engine import Step
 from core.execution import Outcome
 from core.figures import amount, price
-from core.lots import Trade
-from core.orders import Executed, Refused, Taken
-from core.session import Step
 from core.symbols import pair_of
 
 Event = dict[str, Any]

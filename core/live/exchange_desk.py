@@ -12,20 +12,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from core.account.money import NOTHING, minus, times
+from core.account.orders import Approved, Intent, Protection, Purpose, RefusalReason, Refused, Taken
 from core.domain import Bar
+from core.engine import Session
 from core.errors import HotCryptoError
-from core.live.journalled import Event, Journalled
-from core.live.ledger import assets_of
-from core.live.order_path import OrderPath, intent_of
+from core.live.desk import Event, Journalled
 from core.live.outside import Outside, Price, as_plain, held_outside
-from core.live.protecting import Reached, at, protective
 from core.live.refusals import Refusals
 from core.live.snapshot import Restored
 from core.live.standing import Standing
-from core.money import NOTHING, minus, times
-from core.orders import Approved, Intent, Protection, Purpose, RefusalReason, Refused, Taken
+from core.live.stops import Reached, at, protective
+from core.order_path.ledger import assets_of
+from core.order_path.path import OrderPath, intent_of
 from core.risk.limits import ANY_MARKET
-from core.session import Session
 from core.utils import timeframe_ms
 
 AGAIN = 300_000

@@ -14,15 +14,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple, Protocol
 
+from core.account.orders import Approved, News, Refused
 from core.domain import Bar, Series
+from core.engine import Choice, Session, Slot, Step
 from core.errors import ExchangeError
 from core.execution import Moment, Outcome
 from core.live.feed import Feed, Polled
-from core.live.protecting import believable
 from core.live.standing import Holder, released, reset, resumed
-from core.orders import Approved, News, Refused
+from core.live.stops import believable
 from core.risk.notes import notes
-from core.session import Choice, Session, Slot, Step
 from core.symbols import pair_of
 from core.utils import on_grid, timeframe_ms
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from core.live.ledger import ZERO, assets_of
-from core.money import minus, plus
+from core.account.money import minus, plus
+from core.order_path.ledger import ZERO, assets_of
 from core.portfolio import Portfolio
 from db.journal_rows import money_text
 

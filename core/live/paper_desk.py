@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
+from core.account.orders import Approved, Executed, Fill, Intent, Protection
 from core.domain import Bar
+from core.engine import Session
 from core.errors import HotCryptoError
-from core.live.journalled import Event, Journalled
-from core.live.ledger import ZERO
-from core.live.order_path import OrderPath, intent_of
-from core.live.order_states import State
-from core.live.paper_exchange import PaperExchange
+from core.live.desk import Event, Journalled
 from core.live.snapshot import Restored
-from core.orders import Approved, Executed, Fill, Intent, Protection
-from core.paper_gateway import PaperGateway
+from core.order_path.ledger import ZERO
+from core.order_path.path import OrderPath, intent_of
+from core.order_path.states import State
+from core.paper.fills import PaperGateway
+from core.paper.venue import PaperExchange
 from core.portfolio import Portfolio
-from core.session import Session
 
 DAY = 86_400_000
 _ACCEPTED = (State.OPEN, State.PARTIAL, State.CANCELING, State.CANCEL_UNKNOWN)

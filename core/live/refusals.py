@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from core.orders import Executed, Intent, News, Purpose, RefusalReason, Taken
+from core.account.orders import Executed, Intent, News, Purpose, RefusalReason, Taken
 from core.utils import format_time
 
 FIRST: Final = 60_000

@@ -8,13 +8,13 @@ from dataclasses import fields
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from core.account_values import Result
+from core.account.lots import Lot
+from core.account.orders import Approved, Intent, Purpose
+from core.account.values import Result
+from core.engine import Session
 from core.errors import UsageError
-from core.lots import Lot
-from core.orders import Approved, Intent, Purpose
 from core.portfolio import DUST
 from core.risk.breakers import RiskState
-from core.session import Session
 
 FORMAT = 2
 """Raised when what is kept changes its meaning."""

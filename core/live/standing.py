@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from core.engine import Session
 from core.errors import unknown_name
-from core.live.mirror import HALT
+from core.order_path.journal_view import HALT
 from core.risk.breakers import BREAKERS
-from core.session import Session
 
 USUAL = "paper"
 """The account that run_live.py means when none is named."""

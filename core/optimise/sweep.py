@@ -19,13 +19,13 @@ import pandas as pd
 
 from core.domain import Bars, Costs, FloatArray, Refusal, Series
 from core.fills import CASH, PNL, REFUSED, TRADES, grown, has_room, make_trades, open_book
-from core.gauges import gauges
-from core.kernel import FIRST_TRADES, kernel
-from core.market import Market, describe_market
-from core.measures import Span, Summary, buy_and_hold, measure, span_of
-from core.results import STATISTICS
+from core.kernel.loop import FIRST_TRADES, kernel
+from core.regime.conditions import gauges
+from core.results.calendar import Market, describe_market
+from core.results.measures import Span, Summary, buy_and_hold, measure, span_of
+from core.results.runs import STATISTICS
+from core.results.statistics import Scratch, compute, make_scratch
 from core.sizing import PLAIN, Choices, Gauges, Sizing
-from core.statistics import Scratch, compute, make_scratch
 from core.utils import timeframe_ms
 from strategies.memo import Memo, keeping
 from strategies.pairing import bind
@@ -89,8 +89,8 @@ def sweep(
 ) -> pd.DataFrame:
     """Run every parameter set over every series; return one row per run, in the order given.
 
-    Columns: exchange, symbol, timeframe, every parameter, the figures of core.measures.Summary (NaN for
-    none), Backtesting.py's statistics under their own names (durations as Timedelta), and `Refused`, the
+    Columns: exchange, symbol, timeframe, every parameter, the figures of core.results.measures.Summary (NaN
+    for none), Backtesting.py's statistics under their own names (durations as Timedelta), and `Refused`, the
     entries that were wanted and not made. A series that ends before a set has warmed up has none of them:
     NaN, no trades. `threads` None: as many as cores.
     `partners` holds the second symbol's candles, by the series traded, for a strategy that looks at two.

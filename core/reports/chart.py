@@ -16,8 +16,8 @@ from bokeh.plotting import figure
 from bokeh.resources import INLINE
 
 from core.domain import Bars, FloatArray, IntArray, Series
-from core.measures import hold_curve
-from core.results import BacktestResult
+from core.results.measures import hold_curve
+from core.results.runs import BacktestResult
 from core.utils import format_time
 
 MAX_POINTS = 4000

@@ -10,8 +10,8 @@ from typing import Any
 
 from core.backtest_persistence import StoredRun
 from core.errors import NoDataError
-from core.measures import Summary, reasons, summary_json
-from core.results import BacktestResult, DataRange, RunSpec, TradeRecord
+from core.results.measures import Summary, reasons, summary_json
+from core.results.runs import BacktestResult, DataRange, RunSpec, TradeRecord
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How text begins that spreadsheets compute."""

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from core.figures import amount, money, price
-from core.results import NONE
+from core.results.runs import NONE
 from core.symbols import pair_of
 from core.utils import format_time
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from core.domain import Bars
-from core.results import TradeRecord
+from core.results.runs import TradeRecord
 from core.utils import format_time
 
 WIDTH, HEIGHT = 760, 280

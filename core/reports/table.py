@@ -18,8 +18,8 @@ from rich.table import Table
 
 from core.backtest_persistence import StoredRun
 from core.figures import amount, money, price, size
-from core.measures import ANNUAL, NO_TRADES, Summary, reasons
-from core.results import NONE, BacktestResult, TradeRecord
+from core.results.measures import ANNUAL, NO_TRADES, Summary, reasons
+from core.results.runs import NONE, BacktestResult, TradeRecord
 from core.symbols import pair_of
 from core.utils import format_time
 

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import IO
 
+from core.proof.verify import Verdict
 from core.reports.table import print_table
-from core.verify import Verdict
 
 
 def print_verdicts(verdicts: Sequence[Verdict], *, wide: bool = False, file: IO[str] | None = None) -> None:

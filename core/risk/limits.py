@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
-from core.account_values import Snapshot
+from core.account.money import NOTHING, affordable, decimal_of, float_below, minus, percent_of, to_step
+from core.account.orders import Intent, RefusalReason
+from core.account.values import Snapshot
 from core.domain import LOT
 from core.figures import money
-from core.money import NOTHING, affordable, decimal_of, float_below, minus, percent_of, to_step
-from core.orders import Intent, RefusalReason
 from core.symbols import is_same_money, pair_of
 
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from core.account.lots import Trade
 from core.execution import Executor
-from core.lots import Trade
 from core.portfolio import Portfolio
 from core.risk_manager import RiskManager
 from core.sql_data_source import SQLDataSource

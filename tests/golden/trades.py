@@ -18,7 +18,7 @@ import numpy as np
 
 from core.backtester import simulate
 from core.domain import Bars, Costs, Series
-from core.results import RunSpec
+from core.results.runs import RunSpec
 from strategies.registry import REGISTRY
 from tests.lively import LIVELY, strategy_for
 from tests.markets import HOUR

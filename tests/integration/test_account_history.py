@@ -10,17 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from core.cli import live_status
+from core.cli.account_tables import print_closed_trades, print_results
 from core.errors import DatabaseError, NoDataError, RefusedError, UsageError
-from core.live.books import check_books
-from core.live.lock import AccountLock
+from core.order_path.audit import check_books
+from core.order_path.lock import AccountLock
 from db import live
 from db.archive import copy_account, count_rows
 from db.base import open_engine
 from db.init_db import init_db
 from db.journal import read_journal
 from db.live_history import ClosedTrade, PaidFee, closed_trades
-from scripts import archive_account, live_status, run_live, show_trades
-from scripts.account_tables import print_closed_trades, print_results
+from scripts import archive_account, run_live, show_trades
 from tests.account_help import D
 from tests.markets import START
 from tests.stored import url_of

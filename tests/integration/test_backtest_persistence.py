@@ -11,10 +11,10 @@ from core.backtest_persistence import list_runs, load_run, save_backtest_to_db, 
 from core.backtester import run_backtest, run_trend_ema_backtest
 from core.domain import Costs, Series
 from core.errors import DatabaseError, NoDataError, UsageError
-from core.measures import reasons
 from core.multi_backtester import Job, compare, run_jobs, run_multi_backtest
-from core.rerun import rerun
-from core.results import BacktestResult, RunSpec
+from core.proof.rerun import rerun
+from core.results.measures import reasons
+from core.results.runs import BacktestResult, RunSpec
 from core.version import code_version
 from db.base import open_engine
 from db.candles import upsert_bars

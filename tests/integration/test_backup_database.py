@@ -14,10 +14,10 @@ import pytest
 from core.errors import DatabaseError, UsageError
 from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET, AccountConfig
 from core.exchange_sim.server import RunningSim, SimConfig, serve
-from core.live.books import check_books
-from core.live.exchange_gateway import ExchangeGateway
-from core.live.lock import AccountLock, mark_of
-from core.live.opening import trading
+from core.order_path.audit import check_books
+from core.order_path.exchange_venue import ExchangeGateway
+from core.order_path.lock import AccountLock, mark_of
+from core.order_path.opening import trading
 from db.backup import back_up
 from db.base import open_engine
 from db.init_db import init_db

@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
+from core.cli import live_status
 from core.errors import DatabaseError
-from core.live.books import check_books
-from core.live.damage import damage_of, examine
-from core.live.lock import AccountLock, lock_file, mark_of, marked_accounts
-from core.live.mirror import Mirror
+from core.order_path.audit import check_books
+from core.order_path.damage import damage_of, examine
+from core.order_path.journal_view import Mirror
+from core.order_path.lock import AccountLock, lock_file, mark_of, marked_accounts
 from db.journal import Journal, open_journal, read_journal
-from scripts import db_status, live_status, run_live
+from scripts import db_status, run_live
 from tests.desk_help import Account
 from tests.stored import run_sql, url_of
 from tests.tiers import statistics, tries

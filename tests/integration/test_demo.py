@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from core import cli
 from core.exchange_sim.server import SimConfig, serve
 from core.utils import parse_time
-from scripts import cli, demo, run_backtest, show_runs
+from scripts import demo, run_backtest, show_runs
 
 ROOT = Path(__file__).resolve().parents[2]
 NOON = parse_time("2025-06-01T12:30")

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.bars import COLUMNS
+from core.candles.frames import COLUMNS
 from core.ccxt_data_source import CCXTDataSource
 from core.errors import (
     AuthenticationError,

@@ -15,6 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core import cli
+from core.cli import fetch_command
+from core.cli.fetch_command import Wanted, span_of
 from core.domain import Bars, Series
 from core.errors import (
     DatabaseError,
@@ -30,8 +33,7 @@ from core.exchange_sim.faults import Fault
 from core.exchange_sim.server import RunningSim, SimConfig, serve
 from db.base import open_engine
 from db.candles import Upserted, read_bars, upsert_bars
-from scripts import cli, fetch_command, fetch_ohlcv_to_db, run_backtest
-from scripts.fetch_command import Wanted, span_of
+from scripts import fetch_ohlcv_to_db, run_backtest
 from tests.exchange_help import NOON, FakeTime, bench, said, tiny_exchange
 
 HOUR = 3_600_000

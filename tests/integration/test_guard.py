@@ -20,12 +20,14 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
+from core import cli
+from core.cli import live_account
+from core.cli.live_account import client_of
+from core.cli.live_command import check_orders
 from core.errors import HotCryptoError, NotPermittedError, OrderUnknownError, UsageError
 from core.exchange_client import ExchangeClient
 from core.settings import Settings, load_settings
-from scripts import cli, live_account, run_live
-from scripts.live_account import client_of
-from scripts.live_command import check_orders
+from scripts import run_live
 from tests.exchange_help import KEY, NOON, bench, said, tiny_exchange
 from tests.stored import url_of
 

@@ -13,16 +13,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core import cli
+from core.account.lots import Lot
+from core.cli import live_reload
+from core.cli.live_account import Opening, client_of, open_account, world_of
+from core.cli.live_reload import Reloading, code_of, stored_weights, weighted
+from core.cli.replay_command import members, overrides
 from core.errors import NoDataError
 from core.exchange_sim.server import SimConfig, serve
 from core.live.loop import Command, Loop
 from core.live.paper_desk import PaperDesk
-from core.lots import Lot
 from db.init_db import init_db
-from scripts import cli, live_reload, run_live
-from scripts.live_account import Opening, client_of, open_account, world_of
-from scripts.live_reload import Reloading, code_of, stored_weights, weighted
-from scripts.replay_command import members, overrides
+from scripts import run_live
 from strategies.trend_ema import TrendEmaLive
 from tests.exchange_help import NOON, FakeTime
 from tests.stored import url_of

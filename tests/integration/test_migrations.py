@@ -16,15 +16,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, event
 
+from core import cli
 from core.errors import DatabaseError
-from core.live.damage import damage_of
-from core.live.lock import lock_file, mark_of
+from core.order_path.damage import damage_of
+from core.order_path.lock import lock_file, mark_of
 from db import live
 from db.base import SCHEMA_VERSION, open_engine, schema_version
 from db.candles import read_bars, upsert_bars
 from db.init_db import init_db
 from db.journal import open_journal
-from scripts import cli, run_live
+from scripts import run_live
 from tests.stored import NOW, SERIES, bars_at, url_of
 from tests.tiers import statistics, tries
 from tests.traded import trade

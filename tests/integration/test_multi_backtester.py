@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from core import cli
 from core.domain import Costs, Series
 from core.multi_backtester import Job, run_jobs
-from core.results import RunSpec, describe_data
-from scripts import cli
+from core.results.runs import RunSpec, describe_data
 from tests.markets import random_bars
 
 SERIES = Series("binanceus", "BTC/USDT", "1h")
@@ -21,7 +21,7 @@ JOB = Job(random_bars(1, 400), RunSpec(SERIES, "MR_BB", {}, Costs(), 1_000.0))
 PROGRAM = f"""
 import os, signal, sys
 sys.path.insert(0, {str(cli.ROOT)!r})
-from scripts import cli
+from core import cli
 from tests.integration import test_multi_backtester as test
 
 if __name__ == "__mp_main__":

@@ -16,14 +16,14 @@ from core.errors import DatabaseError, ExchangeUnreachableError, OrderUnknownErr
 from core.exchange.orders import FillReport, OrderReport
 from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET, AccountConfig
 from core.exchange_sim.server import RunningSim, SimConfig, serve
-from core.live import exchange_gateway
-from core.live.books import check_books
-from core.live.exchange_gateway import ExchangeGateway, fill_of, report_of
-from core.live.gateway import Terms
-from core.live.ledger import adjustment_postings
-from core.live.lock import AccountLock, holder
-from core.live.opening import trading
-from core.live.order_path import OrderPath
+from core.order_path import exchange_venue
+from core.order_path.audit import check_books
+from core.order_path.exchange_venue import ExchangeGateway, fill_of, report_of
+from core.order_path.ledger import adjustment_postings
+from core.order_path.lock import AccountLock, holder
+from core.order_path.opening import trading
+from core.order_path.path import OrderPath
+from core.order_path.venue import Terms
 from db import journal as journals
 from db.init_db import init_db
 from db.journal import Journal, open_journal
@@ -286,7 +286,7 @@ def test_an_answer_without_a_status_says_nothing(gateway: ExchangeGateway, monke
     with pytest.raises(ExchangeUnreachableError, match="cannot say what the status '' means"):
         report_of(blank)
     with pytest.raises(OrderUnknownError, match="status ''"):
-        exchange_gateway._answered(lambda: blank)
+        exchange_venue._answered(lambda: blank)
     fill = FillReport("1", "2", "BTC/USDT", "lent", D(1), D(1), D(1), D(0), "BTC", 1, maker=False)
     with pytest.raises(ExchangeUnreachableError, match="neither bought nor sold"):
         fill_of("x", fill)

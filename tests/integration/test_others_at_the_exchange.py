@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
+from core.account.money import total
 from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET, AccountConfig
 from core.exchange_sim.orders import OwnTrade
 from core.exchange_sim.server import RunningSim, SimConfig, serve
-from core.live.books import AtExchange, check_books
-from core.live.exchange_gateway import ExchangeGateway
-from core.live.gateway import Gateway, Terms
 from core.live.loop import Command, Loop
-from core.money import total
+from core.order_path.audit import AtExchange, check_books
+from core.order_path.exchange_venue import ExchangeGateway
+from core.order_path.venue import Gateway, Terms
 from db.journal import memory_journal
 from tests.exchange_help import FakeTime, bench
 from tests.integration.test_sim_ccxt import trader

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core import cli
 from core.domain import Series
 from db.candles import upsert_bars
 from db.init_db import init_db
-from scripts import cli
 from tests.markets import random_bars
 from tests.stored import url_of
 

@@ -12,14 +12,16 @@ import jsonschema
 import numpy as np
 import pytest
 
+from core import cli
+from core.cli import backtest_command
 from core.domain import Bar, Bars, Series
 from core.errors import DatabaseError, NoDataError, UsageError
 from core.multi_backtester import Job, run_jobs
-from core.paper_gateway import PaperGateway
-from core.results import BacktestResult
+from core.paper.fills import PaperGateway
+from core.results.runs import BacktestResult
 from db.candles import upsert_bars
 from db.init_db import init_db
-from scripts import backtest_command, cli, run_backtest, show_runs
+from scripts import run_backtest, show_runs
 from tests.markets import random_bars
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -16,7 +16,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from core.bars import frame_from_bars
+from core.candles.frames import frame_from_bars
 from core.domain import Series
 from core.errors import HotCryptoError, OrderUnknownError
 from core.exchange.orders import AssetBalance, OrderRequest

@@ -18,22 +18,24 @@ from typing import Any
 
 import pytest
 
-from core.bars import empty_bars
+from core import cli
+from core.candles.frames import empty_bars
+from core.cli import live_account, live_command, live_status
+from core.cli.replay_command import paced
 from core.domain import Bars, Series
+from core.engine import Step
 from core.errors import DatabaseError, ExchangeUnreachableError, NoDataError, RefusedError, UsageError
 from core.exchange.calls import Notice
 from core.exchange_client import ExchangeClient
 from core.exchange_sim.server import RunningSim, SimConfig, serve
-from core.live.lock import AccountLock
 from core.live.loop import Loop
-from core.live.run_book import COMMAND_LIFE, RunBook
+from core.live.records import COMMAND_LIFE, RunBook
+from core.order_path.lock import AccountLock
 from core.risk_manager import RiskManager
-from core.session import Step
 from db import live
 from db.command_names import COMMANDS
 from db.init_db import init_db
-from scripts import cli, live_account, live_command, live_status, run_live
-from scripts.replay_command import paced
+from scripts import run_live
 from tests.exchange_help import NOON, FakeTime
 from tests.stored import url_of
 

@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from core import cli
+from core.cli import live_account, live_command
+from core.engine import Step
 from core.errors import DatabaseError
 from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET
 from core.exchange_sim.server import RunningSim, SimConfig, serve
-from core.live.desk import Policy
 from core.live.loop import Loop
-from core.session import Step
+from core.order_path.store import Policy
 from db import sqlite
-from scripts import cli, live_account, live_command, run_live
+from scripts import run_live
 from tests.exchange_help import NOON, FakeTime
 from tests.stored import url_of
 

@@ -16,16 +16,18 @@ from typing import Any
 
 import pytest
 
-from core.bars import empty_bars
+from core import cli
+from core.candles.frames import empty_bars
+from core.cli import live_account
 from core.errors import AuthenticationError, ExchangeUnreachableError, UsageError
 from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET, AccountConfig
 from core.exchange_sim.faults import Fault
 from core.exchange_sim.replay import replay_clock
 from core.exchange_sim.server import RunningSim, SimConfig, serve
-from core.live.desk import Event, Policy
-from core.live.reconciling import Reconciliation
+from core.order_path.reconciling import Reconciliation
+from core.order_path.store import Event, Policy
 from core.risk_manager import RiskManager
-from scripts import cli, live_account, run_live
+from scripts import run_live
 from tests.exchange_help import NOON, FakeTime
 from tests.stored import url_of
 

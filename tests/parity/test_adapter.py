@@ -10,7 +10,7 @@ from backtesting import Backtest, Strategy
 
 from bench.backtests import PlainMeanReversion, PlainTrendEma
 from core.backtester import prepare_ohlcv_for_backtesting
-from core.bars import frame_from_bars
+from core.candles.frames import frame_from_bars
 from strategies.mean_reversion_bb import MeanReversionBBBacktest
 from strategies.trend_ema import TrendEmaBacktest
 from tests.markets import random_bars

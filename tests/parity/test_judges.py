@@ -12,10 +12,10 @@ import pytest
 from backtesting.test import GOOG
 
 from core import fills, sizing
-from core import kernel as kernel_module
-from core.bars import bars_from_frame
+from core.candles.frames import bars_from_frame
 from core.domain import LOT, Costs, Series
-from core.results import RunSpec
+from core.kernel import loop as kernel_module
+from core.results.runs import RunSpec
 from strategies import base
 from strategies.registry import load_strategy
 from tests import judge, judge_rules

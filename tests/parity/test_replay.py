@@ -10,20 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.account.lots import Trade
+from core.account.money import total
+from core.account.orders import Executed
+from core.backtest.fast_backtester import simulate_fast
+from core.backtest.replay import Account, Feed, Replay, replay
 from core.backtester import simulate
+from core.cli.replay_command import risk_of
 from core.domain import Bars, Costs, Series
+from core.engine import Step
 from core.errors import UsageError
-from core.fast_backtester import simulate_fast
-from core.lots import Trade
-from core.money import total
-from core.orders import Executed
-from core.replay import Account, Feed, Replay, replay
-from core.results import BacktestResult, RunSpec
+from core.results.runs import BacktestResult, RunSpec
 from core.risk.limits import Limits
 from core.risk_manager import RiskManager
-from core.session import Step
 from core.settings import load_settings
-from scripts.replay_command import risk_of
 from strategies.registry import REGISTRY, Strategy, load_strategy
 from tests.lively import LIVELY, strategy_for
 from tests.markets import random_bars

@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import backtester, fast_backtester, market, statistics
+from core import backtester
+from core.backtest import fast_backtester
 from core.domain import Bars, Costs, Series
-from core.market import describe_market
-from core.results import STATISTICS, RunSpec
-from core.statistics import as_series, compute, make_scratch
+from core.results import calendar, statistics
+from core.results.calendar import describe_market
+from core.results.runs import STATISTICS, RunSpec
+from core.results.statistics import as_series, compute, make_scratch
 from strategies.registry import REGISTRY
 from tests.lively import LIVELY, partner
 from tests.markets import random_bars
@@ -129,10 +131,10 @@ MUTATIONS: list[tuple[Any, Callable[..., Any], str, str]] = [
         "abs(returns[returns < 0].sum())",
     ),
     (statistics, statistics._of_trades, "-_mean(losses)", "_mean(losses)"),
-    (market, market._day_ends, "(days + 1) * DAY", "(days + 1) * DAY + 1"),
-    (market, market._period_ends, '31: "ME"', '30: "ME"'),
-    (market, market._periods_per_year, "(days + 3)", "(days + 4)"),
-    (market, market.describe_market, "bars.ts[-100:]", "bars.ts"),
+    (calendar, calendar._day_ends, "(days + 1) * DAY", "(days + 1) * DAY + 1"),
+    (calendar, calendar._period_ends, '31: "ME"', '30: "ME"'),
+    (calendar, calendar._periods_per_year, "(days + 3)", "(days + 4)"),
+    (calendar, calendar.describe_market, "bars.ts[-100:]", "bars.ts"),
 ]
 
 

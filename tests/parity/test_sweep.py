@@ -8,13 +8,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from core.backtest.fast_backtester import run_fast
 from core.domain import Bars, Costs, Series
 from core.errors import UsageError
-from core.fast_backtester import run_fast
 from core.optimise import sweep as sweeps
 from core.optimise.param_sets import grid
 from core.optimise.sweep import sweep
-from core.results import RunSpec
+from core.results.runs import RunSpec
 from strategies.registry import REGISTRY, load_strategy
 from tests.lively import LIVELY, partner
 from tests.markets import random_bars

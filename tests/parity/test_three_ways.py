@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import backtester, execution, fast_backtester, fills, session, signal_meaning, sizing
-from core import kernel as kernel_module
+from core import backtester, engine, execution, fills, sizing
+from core.backtest import fast_backtester
 from core.domain import FLAT, MOST_LOTS, Bars, Costs, Decision, PositionView, Series
-from core.gauges import gauges
-from core.kernel import compiled
-from core.results import RunSpec
+from core.kernel import loop as kernel_module
+from core.kernel.loop import compiled
+from core.proof.verify import STEPS, Run, check_columns, compare_runs, run_live, verify
+from core.regime.conditions import gauges
+from core.results.runs import RunSpec
 from core.sizing import PLAIN, Choices, Gauges
-from core.verify import STEPS, Run, check_columns, compare_runs, run_live, verify
+from strategies import signal_meaning
 from strategies.registry import REGISTRY, Strategy, load_strategy
 from strategies.rule import first_decision
 from tests.lively import ENDS, LIVELY, partner, strategy_for
@@ -288,7 +290,7 @@ def test_a_decision_carried_out_a_bar_late_is_noticed(monkeypatch: pytest.Monkey
 
 def test_a_stop_lost_between_signal_and_account_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     real = signal_meaning.decision_of
-    monkeypatch.setattr(session, "decision_of", lambda *given: real(*given)._replace(stop=float("nan")))
+    monkeypatch.setattr(engine, "decision_of", lambda *given: real(*given)._replace(stop=float("nan")))
     assert differs("SCRIPTED", range(4))
 
 
@@ -391,7 +393,7 @@ def test_a_decision_that_changes_with_later_bars_is_noticed() -> None:
 
 
 def test_a_size_that_looks_ahead_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    from core import verify as verifying
+    from core.proof import verify as verifying
 
     def peeking(bars: Bars, choices: Choices) -> Gauges:
         found = gauges(bars, choices)

@@ -21,17 +21,17 @@ from hypothesis.stateful import (
 )
 
 from core import portfolio as portfolio_module
+from core.account.lots import LOT_LEG, Lot
+from core.account.money import NOTHING, decimal_of, to_step, total
+from core.account.orders import Approved, Executed, Fill, Intent, Purpose, Refused
 from core.domain import LOT, Bar, Costs, Decision, Reason
+from core.engine import Decided, Session
 from core.errors import RefusedError
 from core.execution import Executor, Moment, Plan
-from core.lots import LOT_LEG, Lot
-from core.money import NOTHING, decimal_of, to_step, total
-from core.orders import Approved, Executed, Fill, Intent, Purpose, Refused
-from core.paper_gateway import PaperGateway
+from core.paper.fills import PaperGateway
 from core.portfolio import Portfolio
 from core.risk.limits import ANY_MARKET, Limits, Market
 from core.risk_manager import RiskManager
-from core.session import Decided, Session
 from core.sizing import Sizing
 from tests.account_help import exactly
 from tests.markets import HOUR, START

@@ -10,8 +10,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.bars import frame_from_bars
 from core.candles.files import CandleFile, read_candle_file
+from core.candles.frames import frame_from_bars
 from core.domain import Bars
 from core.errors import NoDataError
 from tests.stored import HOUR, NOW, START, same_bars

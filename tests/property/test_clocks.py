@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.bars import empty_bars
+from core.candles.frames import empty_bars
 from core.domain import Bars, Series
 from core.errors import ExchangeUnreachableError
 from core.exchange.clock import MEASURE_EVERY_MS, UNSEEN_MS

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import sql_data_source
-from core.column_cache import ColumnCache, shared
+from core.candles.column_cache import ColumnCache, shared
 from core.domain import Series
 from core.errors import NoDataError
 from core.sql_data_source import SQLDataSource

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from core.backtest.fast_backtester import simulate_fast
 from core.domain import Costs, Series
-from core.fast_backtester import simulate_fast
-from core.results import RunSpec, TradeRecord
+from core.results.runs import RunSpec, TradeRecord
 from strategies.registry import REGISTRY
 from tests.lively import LIVELY, strategy_for
 from tests.markets import random_bars

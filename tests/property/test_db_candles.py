@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from core.bars import count_gaps
+from core.candles.frames import count_gaps
 from core.domain import Bars, Series
 from db.base import open_engine, writing
 from db.candles import last_ts, list_series, read_bars, upsert_bars

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.bars import frame_from_bars
+from core.candles.frames import frame_from_bars
 from core.domain import FLAT, Bars, PositionView
 from strategies.registry import REGISTRY, load_strategy
 from strategies.rule import first_decision, row

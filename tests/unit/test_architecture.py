@@ -18,7 +18,7 @@ PACKAGES = ("core", "db", "llm", "scripts", "strategies")
 
 # Contract -> where to plant which line to break it.
 PLANTED = {
-    "imports point down": ("core/utils.py", "import core.bars"),
+    "imports point down": ("core/utils.py", "import core.candles.frames"),
     "domain and errors stand on Python and numpy alone": ("core/errors.py", "import pandas"),
     "only the exchange client imports ccxt": ("core/sizing.py", "import ccxt"),
     "only strategies.base and the backtest adapter import Backtesting.py": (
@@ -26,21 +26,21 @@ PLANTED = {
         "from backtesting import Strategy",
     ),
     "SQL stays in the database package and in what stores and loads through it": (
-        "core/results.py",
+        "core/results/runs.py",
         "from sqlalchemy import text",
     ),
-    "every other library has its owner": ("core/results.py", "import yaml"),
+    "every other library has its owner": ("core/results/runs.py", "import yaml"),
     "a strategy decides from numbers: no data frames, files, clocks, chance, exchange or database": (
         "strategies/trend_ema.py",
         "import time",
     ),
     "only the backtest runners know the strategies": ("core/sizing.py", "import strategies.rule"),
     "what an order can be and what it costs is decided without database or exchange": (
-        "core/live/ledger.py",
+        "core/order_path/ledger.py",
         "import db.journal",
     ),
     "the order path reaches an exchange through its gateway alone, and has no clock, chance or network": (
-        "core/live/sending.py",
+        "core/order_path/sending.py",
         "import time",
     ),
     "an account is pure: no exchange, database, event loop, clock or chance": (
@@ -57,7 +57,7 @@ PLANTED = {
         "import core.sizing",
     ),
     "nothing stands on the scripts or on a language model": ("core/sizing.py", "import llm.journaler"),
-    "only scripts read the configuration": ("core/sizing.py", "import core.settings"),
+    "only commands read the configuration": ("core/sizing.py", "import core.settings"),
 }
 
 

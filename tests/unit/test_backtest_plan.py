@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from core.backtest_plan import check_params, named_sizing, parse_params, plan_runs, split_names
+from core.backtest.plan import check_params, named_sizing, parse_params, plan_runs, split_names
 from core.errors import UsageError
 from core.settings import Settings, StrategySettings, load_settings
 

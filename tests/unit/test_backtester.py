@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from core.backtester import ENGINE, open_source, prepare_ohlcv_for_backtesting, run_backtest, simulate
-from core.bars import bars_sha256, frame_from_bars
+from core.candles.frames import bars_sha256, frame_from_bars
 from core.ccxt_data_source import CCXTDataSource
 from core.domain import LOT, Bars, Costs, Series
 from core.errors import NoDataError, UsageError
-from core.results import BacktestResult, RunSpec, TradeRecord
-from core.verify import verify
+from core.proof.verify import verify
+from core.results.runs import BacktestResult, RunSpec, TradeRecord
 from tests.markets import HOUR, START, make_bars, random_bars
 from tests.scripted import SCRIPTED
 
@@ -248,7 +248,7 @@ def test_candles_are_renamed_and_their_zone_is_dropped_for_backtesting_py() -> N
 
 
 def test_bars_survive_the_way_to_a_frame_and_back() -> None:
-    from core.bars import bars_from_frame
+    from core.candles.frames import bars_from_frame
 
     bars = random_bars(2, 50)
     back = bars_from_frame(frame_from_bars(bars))

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from core import multi_backtester, sql_data_source
-from core.bars import bars_sha256
-from core.column_cache import ColumnCache, shared
+from core.candles.column_cache import ColumnCache, shared
+from core.candles.frames import bars_sha256
 from core.domain import Bars, Costs
 from core.errors import NoDataError, UsageError
 from core.multi_backtester import Job, run_jobs
-from core.results import RunSpec
+from core.results.runs import RunSpec
 from core.sql_data_source import SQLDataSource
 from db.candles import read_bars, upsert_bars
 from db.init_db import init_db

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.candle_series import CandleSeries
+from core.candles.candle_series import CandleSeries
 from core.errors import UsageError
 from tests.markets import HOUR, START
 

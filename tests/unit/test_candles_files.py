@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from core.bars import frame_from_bars
 from core.candles.files import CandleFile, RefusedLine, check_path, read_candle_file
+from core.candles.frames import frame_from_bars
 from core.domain import Bars
 from core.errors import NoDataError, UsageError
 from tests.stored import HOUR, NOW, START, bars_at, same_bars

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from core.account.orders import Fill, Refused, Taken
 from core.errors import ExchangeUnreachableError
-from core.live.books import AtExchange, check_books, fill_of_row
-from core.live.claims import (
+from core.live.exchange_desk import AGAIN
+from core.live.loop import Command, Loop
+from core.order_path.audit import AtExchange, check_books, fill_of_row
+from core.order_path.claims import (
     LotKey,
     claim_postings,
     claim_txn,
@@ -19,10 +22,7 @@ from core.live.claims import (
     taken_from,
     taken_of,
 )
-from core.live.exchange_desk import AGAIN
-from core.live.ledger import unbalanced
-from core.live.loop import Command, Loop
-from core.orders import Fill, Refused, Taken
+from core.order_path.ledger import unbalanced
 from core.portfolio import DUST
 from db.journal_rows import FillRow, IntentRow, PostingRow
 from tests.order_model import Line as Wire

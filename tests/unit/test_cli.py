@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from core import cli
 from core.errors import (
     DatabaseError,
     ExchangeError,
@@ -21,7 +22,7 @@ from core.errors import (
     UsageError,
 )
 from core.settings.models import env_names
-from scripts import cli, run_exchange_sim
+from scripts import run_exchange_sim
 
 SCRIPTS = sorted(
     path
@@ -90,9 +91,7 @@ def test_a_mistake_in_the_program_keeps_its_traceback() -> None:
 def test_a_reader_that_has_enough_is_no_error(lines: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # Unbuffered output would hide what is left over for the interpreter to flush at its end.
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
-    code = (
-        f"import sys; from scripts import cli; cli.run(lambda: sys.stdin.read() and print('x\\n' * {lines}))"
-    )
+    code = f"import sys; from core import cli; cli.run(lambda: sys.stdin.read() and print('x\\n' * {lines}))"
     with subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=cli.ROOT,
@@ -112,7 +111,7 @@ def test_a_reader_that_has_enough_is_no_error(lines: int, monkeypatch: pytest.Mo
 
 def test_a_reader_that_has_enough_of_a_table_is_no_error() -> None:
     code = (
-        "import sys; from scripts import cli; from core.reports.table import print_table\n"
+        "import sys; from core import cli; from core.reports.table import print_table\n"
         "cli.run(lambda: sys.stdin.read() and print_table(['n'], [['1']] * 10_000))"
     )
     with subprocess.Popen(
@@ -130,7 +129,7 @@ def test_a_reader_that_has_enough_of_a_table_is_no_error() -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is full")
 def test_output_that_finds_no_room_is_said_in_one_line() -> None:
-    code = "from scripts import cli; cli.run(lambda: print('x' * 100_000))"
+    code = "from core import cli; cli.run(lambda: print('x' * 100_000))"
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-c", code], cwd=cli.ROOT, stdout=full, stderr=subprocess.PIPE, text=True
@@ -148,7 +147,7 @@ def test_another_error_of_the_system_keeps_its_traceback() -> None:
 def test_a_closed_stream_is_no_error(closed: str) -> None:
     code = (
         f"import sys; sys.{closed} = None\n"
-        "from scripts import cli; from core.reports.table import print_table\n"
+        "from core import cli; from core.reports.table import print_table\n"
         "def main():\n"
         "    with cli.progress('working', 1) as advance: advance()\n"
         "    print_table(['n'], [['1']])\n"
@@ -392,7 +391,8 @@ def test_an_unknown_flag_is_wrong_usage_without_a_traceback(script: Path) -> Non
 def test_an_interrupt_that_a_destructor_swallows_is_delivered_again() -> None:
     program = """
 import threading
-from scripts import cli, run_exchange_sim
+from core import cli
+from scripts import run_exchange_sim
 
 class Swallows:
     def __del__(self):
@@ -413,7 +413,8 @@ cli.run(main)
 
 def test_other_errors_of_destructors_are_shown_as_python_shows_them() -> None:
     program = """
-from scripts import cli, run_exchange_sim
+from core import cli
+from scripts import run_exchange_sim
 
 class Fails:
     def __del__(self):

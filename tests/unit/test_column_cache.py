@@ -11,8 +11,8 @@ from typing import IO, Any
 import numpy as np
 import pytest
 
-from core import column_cache
-from core.column_cache import ColumnCache, shared
+from core.candles import column_cache
+from core.candles.column_cache import ColumnCache, shared
 from core.domain import Bars, Series
 from tests.stored import SERIES, bars_at, same_bars
 
@@ -217,7 +217,7 @@ def test_a_file_that_others_can_write_or_own_is_not_read(
         assert cache.load(SERIES, REVISION) is None
     the_file(cache).chmod(0o644)
     assert cache.load(SERIES, REVISION) is not None
-    monkeypatch.setattr("core.column_cache.os.geteuid", lambda: the_file(cache).stat().st_uid + 1)
+    monkeypatch.setattr("core.candles.column_cache.os.geteuid", lambda: the_file(cache).stat().st_uid + 1)
     assert cache.load(SERIES, REVISION) is None
 
 

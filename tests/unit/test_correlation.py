@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from core.account.orders import Approved
 from core.domain import Bar, Costs, enter
 from core.execution import Executor, Moment, Plan
-from core.orders import Approved
 from core.portfolio import Portfolio
 from core.risk.correlation import FEWEST, Closes, part_kept
 from core.risk.limits import Limits

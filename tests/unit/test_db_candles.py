@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
-from core.bars import Gaps
+from core.candles.frames import Gaps
 from core.domain import Bars, Series
 from core.errors import DatabaseError, RefusedError, UsageError
 from db import candles
@@ -239,7 +239,7 @@ def test_rows_that_came_by_another_way_have_no_known_update(engine: Engine, tmp_
 
 
 def test_a_gap_is_counted_in_sql_as_in_memory_when_rows_are_off_the_grid(engine: Engine) -> None:
-    from core.bars import count_gaps
+    from core.candles.frames import count_gaps
 
     bars = bars_at(0, 1, 2, 3)
     odd = Bars(bars.ts + np.array([0, 0, 1, 7 * HOUR]), *bars[1:])

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, func, select
 
+from core.account.lots import Trade
+from core.account.orders import Executed, Purpose
 from core.domain import Series
+from core.engine import Step
 from core.errors import DatabaseError, UsageError
-from core.live.run_book import RunBook
-from core.lots import Trade
-from core.orders import Executed, Purpose
-from core.session import Step
+from core.live.records import RunBook
 from db import live
 from db.init_db import init_db
 from db.live_models import LiveDecision, LiveEquity, LiveFill, LiveTrade

@@ -11,16 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.backtester import simulate
-from core.compiled import with_names
 from core.domain import FLAT, MOST_LOTS, Bars, Costs, Decision, FloatArray, PositionView, Reason, Series
 from core.ensemble import ensemble as whole
-from core.ensemble.attribution import attribute, shares
 from core.ensemble.members import VIRTUAL_CASH, follow_bars, wanted
 from core.fills import ENTRY_BAR, EXIT_BAR, make_trades, open_book
-from core.kernel import simulate as run_compiled
-from core.kernel import steps_of
+from core.kernel.compiler import with_names
+from core.kernel.loop import simulate as run_compiled
+from core.kernel.loop import steps_of
 from core.regime.regime_detector import Regime
-from core.results import RunSpec
+from core.results.attribution import attribute, shares
+from core.results.runs import RunSpec
 from strategies import ensemble as rule_file
 from strategies.indicators_more import stretches
 from strategies.registry import load_strategy

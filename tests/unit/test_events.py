@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from core.account.lots import Trade
+from core.account.orders import Approved, Cut, Executed, Fill, Intent, Purpose, RefusalReason, Refused
 from core.domain import Bar
+from core.engine import Step
 from core.live.event_log import KEPT, EventLog
 from core.live.events import Event, events_of, text_of
-from core.lots import Trade
-from core.orders import Approved, Cut, Executed, Fill, Intent, Purpose, RefusalReason, Refused
 from core.risk.breakers import Trip
-from core.session import Step
 
 NOON = 1_700_000_000_000
 INTENT = Intent(

@@ -8,20 +8,20 @@ from typing import Any
 
 import pytest
 
+from core.account.orders import Executed, Purpose, Refused
 from core.domain import Bar, Costs
+from core.engine import LiveDecider, Session, Step
 from core.errors import DatabaseError, HotCryptoError
 from core.execution import Executor, Plan
-from core.live.desk import Event
 from core.live.exchange_desk import AGAIN, ExchangeDesk
-from core.live.gateway import Gateway, Report, Request
-from core.live.order_path import OrderPath
-from core.live.order_states import Standing
 from core.live.snapshot import restore, snapshot
-from core.orders import Executed, Purpose, Refused
+from core.order_path.path import OrderPath
+from core.order_path.states import Standing
+from core.order_path.store import Event
+from core.order_path.venue import Gateway, Report, Request
 from core.portfolio import DUST, Portfolio
 from core.risk.limits import Limits, Market
 from core.risk_manager import RiskManager
-from core.session import LiveDecider, Session, Step
 from db.journal import Journal, memory_journal
 from tests.markets import HOUR
 from tests.order_model import PRICES, START, Placed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from core.bars import empty_bars
+from core.candles.frames import empty_bars
 from core.domain import Bars
 from core.exchange.pages import Page, Row, Source, Span, concat, newest, pages
 from tests.exchange_help import NOON

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from core.orders import Purpose, Refused
-from core.session import Step
+from core.account.orders import Purpose, Refused
+from core.engine import Step
 from tests.unit.test_exchange_desk import BTC, World, sent
 
 D = Decimal

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from core.account.orders import Approved, Executed, News, Protection, Purpose, RefusalReason, Refused, Taken
 from core.domain import FLAT, Bar, Costs, Decision, PositionView, Reason, enter, flat, hold
 from core.errors import UsageError
 from core.execution import Executor, Moment, Plan, changes
 from core.multi_backtester import runner
-from core.orders import Approved, Executed, News, Protection, Purpose, RefusalReason, Refused, Taken
-from core.paper_gateway import PaperGateway
+from core.paper.fills import PaperGateway
 from core.portfolio import Portfolio
 from core.risk.limits import Limits, Market
 from core.risk.percents import PercentWarning

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from core import cli
 from core.candles.files import CandleFile
 from core.errors import DatabaseError, UsageError
 from db import candles
 from db.candles import list_series, read_bars
-from scripts import cli
 from scripts.import_ohlcv_to_db import main
 from tests.stored import HOUR, SERIES, START, bars_at, make_database, opened, run_sql, same_bars, url_of
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from core.backtest.replay import Account, Feed, replay
+from core.cli.live_status import show_limits
+from core.cli.replay_command import limits_of, print_replay
 from core.domain import Costs
-from core.replay import Account, Feed, replay
 from core.risk.limits import Limits
 from core.risk_manager import RiskManager
-from scripts.live_status import show_limits
-from scripts.replay_command import limits_of, print_replay
 from strategies.registry import load_strategy
 from tests.markets import random_bars
 

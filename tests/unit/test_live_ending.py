@@ -11,12 +11,12 @@ from threading import Event
 
 import pytest
 
+from core.cli import live_ending
+from core.cli.live_ending import HUNG, SIGNALS, Asked, Ending, listen, silent_end
+from core.cli.live_output import LOG
 from core.errors import DatabaseError, ExchangeUnreachableError
 from db import live
 from db.init_db import init_db
-from scripts import live_ending
-from scripts.live_ending import HUNG, SIGNALS, Asked, Ending, listen, silent_end
-from scripts.live_output import LOG
 from tests.stored import url_of
 
 

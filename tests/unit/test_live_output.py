@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
+from core import cli
+from core.cli.live_output import LOG, note, say, shown, tell_step
 from core.live.event_log import EventLog
 from core.reports.screen import Screen
-from scripts import cli
-from scripts.live_output import LOG, note, say, shown, tell_step
 from tests.unit.test_events import STEP
 from tests.unit.test_screen import STATUS
 

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 
 from core.domain import Bars, Costs, Series
+from core.engine import LiveDecider, Session, Step
 from core.errors import ExchangeUnreachableError, UsageError
 from core.execution import Executor, Plan
-from core.live.books import check_books
 from core.live.feed import GRACE, Feed
 from core.live.loop import LATEST, TICK, Command, Decided, Loop
 from core.live.snapshot import restore
-from core.paper_gateway import PaperGateway
+from core.order_path.audit import check_books
+from core.paper.fills import PaperGateway
 from core.portfolio import Portfolio
 from core.risk.limits import Limits
 from core.risk_manager import RiskManager, wide_open
-from core.session import LiveDecider, Session, Step
 from db.journal import Journal, memory_journal
 from tests.desk_help import Account
 from tests.markets import HOUR, START, random_bars

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.backtest.fast_backtester import run_fast
+from core.backtest.replay import Account, Feed, account_summary, replay
 from core.domain import Costs, FloatArray, Series
-from core.fast_backtester import run_fast
-from core.measures import (
+from core.results.measures import (
     FEWEST,
     Summary,
     as_summary,
@@ -29,8 +30,7 @@ from core.measures import (
     summary_json,
     win_rate,
 )
-from core.replay import Account, Feed, account_summary, replay
-from core.results import RunSpec
+from core.results.runs import RunSpec
 from strategies.registry import load_strategy
 from tests.markets import HOUR, START, make_bars, random_bars
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from core import money
-from core.money import (
+from core.account import money
+from core.account.money import (
     affordable,
     is_on_step,
     minus,
@@ -119,6 +119,6 @@ def test_arithmetic_of_decimals_is_refused_everywhere_but_at_the_one_door() -> N
     text = "\n".join([*head, *(f"    {case}" for case in CASES)])
     refused = [number for number, is_wrong in enumerate(CASES.values(), start=4) if is_wrong]
     assert sorted(set(complaints("core/live/somewhere.py", text))) == refused
-    assert complaints("core/money.py", text) == []
+    assert complaints("core/account/money.py", text) == []
     assert 'plugins = ["tests/mypy_money.py"]' in (ROOT / "pyproject.toml").read_text()
-    assert money.__file__.endswith("core/money.py")
+    assert money.__file__.endswith("core/account/money.py")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from core.live.books import AtExchange, check_books
-from core.live.desk import Policy
-from core.orders import Purpose
+from core.account.orders import Purpose
+from core.order_path.audit import AtExchange, check_books
+from core.order_path.store import Policy
 from db.journal_rows import BEGINNING, EntryRow, facts_of, hash_of, money_text
 from tests.order_schedules import ACCOUNT
 from tests.unit.test_order_path import FAR, NEAR, Bench

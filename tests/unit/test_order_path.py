@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from core.account.orders import Approved, Fill, Purpose
 from core.errors import (
     DatabaseError,
     ExchangeUnreachableError,
@@ -19,15 +20,14 @@ from core.errors import (
     UnsupportedError,
     UsageError,
 )
-from core.live import desk, mirror
-from core.live.books import check_books
-from core.live.client_ids import account_name, checked_name, client_order_id
-from core.live.desk import Event, Policy
-from core.live.gateway import Execution, Report, Request, Terms
-from core.live.ledger import Books, Posting, adjustment_postings
-from core.live.order_path import OrderPath, nobody
-from core.live.order_states import Standing, State, after_report, check_move
-from core.orders import Approved, Fill, Purpose
+from core.order_path import journal_view, store
+from core.order_path.audit import check_books
+from core.order_path.client_ids import account_name, checked_name, client_order_id
+from core.order_path.ledger import Books, Posting, adjustment_postings
+from core.order_path.path import OrderPath, nobody
+from core.order_path.states import Standing, State, after_report, check_move
+from core.order_path.store import Event, Policy
+from core.order_path.venue import Execution, Report, Request, Terms
 from db.journal import Journal, memory_journal
 from tests.order_model import PRICES, Line, Market, Placed
 from tests.order_schedules import ACCOUNT, INSTANCE, intent
@@ -545,7 +545,7 @@ def test_coins_that_an_order_of_ours_sells_are_nobody_elses_to_take(bench: Bench
 
 
 def test_of_what_others_did_the_newest_is_remembered(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(desk, "TOLD", 1)
+    monkeypatch.setattr(store, "TOLD", 1)
     for _ in range(3):
         bench.market.by_hand(BTC, "buy", D("0.1"))
     bench.path.reconcile()
@@ -642,8 +642,8 @@ def test_looking_one_order_up_does_not_undo_the_fill_of_another_that_it_booked(
 def test_what_is_no_longer_remembered_is_known_by_the_journal(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mirror, "KEPT", 1)
-    monkeypatch.setattr(mirror, "KEPT_FILLS", 1)
+    monkeypatch.setattr(journal_view, "KEPT", 1)
+    monkeypatch.setattr(journal_view, "KEPT_FILLS", 1)
     for number in range(4):
         bench.want(number)
         assert len(bench.path.step()) == 1

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from core import cli
+from core.cli import outputs
 from core.errors import UsageError
-from scripts import cli, outputs
 
 
 @pytest.fixture

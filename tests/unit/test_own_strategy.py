@@ -10,24 +10,24 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from core.account.lots import Trade
+from core.account.orders import Approved, RefusalReason, Refused
+from core.backtest.own import ENGINE
+from core.backtest.replay import Account, Feed, replay
 from core.backtest_persistence import load_run, save_result
 from core.backtester import run_backtest
-from core.bars import frame_from_bars
+from core.candles.frames import frame_from_bars
 from core.domain import FLAT, Costs, Series
+from core.engine import LiveDecider, Session
 from core.errors import NoDataError, UsageError
 from core.execution import Executor, Plan
-from core.lots import Trade
-from core.orders import Approved, RefusalReason, Refused
-from core.own_backtest import ENGINE
 from core.portfolio import MANUAL, Portfolio
-from core.replay import Account, Feed, replay
-from core.rerun import rerun
-from core.results import RunSpec
+from core.proof.rerun import rerun
+from core.proof.verify import verify
+from core.results.runs import RunSpec
 from core.risk.limits import Limits
 from core.risk_manager import RiskManager
-from core.session import LiveDecider, Session
 from core.sizing import Sizing
-from core.verify import verify
 from strategies.base import BaseStrategy, StrategySignal
 from strategies.grid_ladder import GridLadderLive
 from strategies.trend_ema import TrendEmaLive

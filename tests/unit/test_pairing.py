@@ -5,24 +5,24 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.backtest_plan import partner_bars
+from core.account.lots import Trade
+from core.backtest.fast_backtester import run_fast
+from core.backtest.plan import partner_bars
+from core.backtest.replay import Account, Feed, replay
 from core.backtester import run_backtest
+from core.cli.backtest_command import partners
 from core.domain import Bar, Bars, Costs, Series
+from core.engine import LiveDecider, Session
 from core.errors import UsageError
 from core.execution import Executor, Plan
-from core.fast_backtester import run_fast
-from core.kernel import kernel
-from core.lots import Trade
+from core.kernel.loop import kernel
 from core.multi_backtester import Job
-from core.paper_gateway import PaperGateway
+from core.paper.fills import PaperGateway
 from core.portfolio import Portfolio
-from core.replay import Account, Feed, replay
+from core.proof.verify import verify
 from core.reports.document import run_document
-from core.results import RunSpec
+from core.results.runs import RunSpec
 from core.risk_manager import wide_open
-from core.session import LiveDecider, Session
-from core.verify import verify
-from scripts.backtest_command import partners
 from strategies.indicators_more import residual
 from strategies.pairing import Growing, as_of, bind, partner_of
 from strategies.registry import load_strategy

@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
+from core.account.orders import Approved, Executed, Purpose, Refused
 from core.domain import Bar, Costs
+from core.engine import LiveDecider, Step
 from core.errors import HotCryptoError, OrderRefusedError
 from core.execution import Plan
-from core.live.books import check_books
-from core.live.desk import Policy
-from core.live.gateway import Balance, Request
-from core.live.order_states import Standing
-from core.live.paper_exchange import PaperExchange
-from core.orders import Approved, Executed, Purpose, Refused
-from core.paper_gateway import PaperGateway
-from core.session import LiveDecider, Step
+from core.order_path.audit import check_books
+from core.order_path.states import Standing
+from core.order_path.store import Policy
+from core.order_path.venue import Balance, Request
+from core.paper.fills import PaperGateway
+from core.paper.venue import PaperExchange
 from db.journal import memory_journal
 from tests.account_help import SYMBOL, exit_of, intent
 from tests.desk_help import Account

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from core.account.lots import Trade
 from core.backtester import simulate
-from core.bars import frame_from_bars
+from core.candles.frames import frame_from_bars
 from core.domain import Costs, Series
 from core.execution import Executor
-from core.lots import Trade
 from core.portfolio import Portfolio
-from core.results import RunSpec, TradeRecord
+from core.results.runs import RunSpec, TradeRecord
 from core.risk.limits import Limits
 from core.risk_manager import RiskManager
 from db.candles import upsert_bars

@@ -8,11 +8,11 @@ import pytest
 
 from core import fills
 from core import portfolio as portfolios
+from core.account.lots import book_of, view_of
+from core.account.money import decimal_of, float_of, part_of, price_of, to_step, total
+from core.account.orders import Approved, Protection, Purpose
 from core.domain import FLAT, PositionView
 from core.errors import RefusedError
-from core.lots import book_of, view_of
-from core.money import decimal_of, float_of, part_of, price_of, to_step, total
-from core.orders import Approved, Protection, Purpose
 from core.portfolio import DUST, Portfolio
 from tests.account_help import OTHER, SYMBOL, D, exactly, exit_of, fill_of, intent
 

@@ -15,7 +15,6 @@ from core.backtest_persistence import StoredRun
 from core.backtester import run_backtest
 from core.domain import Bars, Costs, Series
 from core.errors import NoDataError
-from core.measures import Summary
 from core.reports.chart import MAX_POINTS, Charted, chart_html
 from core.reports.document import as_json, run_document, stored_document, trades_csv
 from core.reports.regime_chart import regime_html
@@ -30,7 +29,8 @@ from core.reports.table import (
     print_table,
     room,
 )
-from core.results import DIFFERENCES, STATISTICS, BacktestResult, RunSpec, stats_text, summary_of_stats
+from core.results.measures import Summary
+from core.results.runs import DIFFERENCES, STATISTICS, BacktestResult, RunSpec, stats_text, summary_of_stats
 from tests.markets import make_bars, random_bars
 from tests.unit.test_backtester import Q, run
 

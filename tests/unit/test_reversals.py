@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.account.orders import Approved, Executed, Purpose, Refused, Taken
+from core.backtest.fast_backtester import simulate_fast
+from core.backtest.replay import Account, Feed, replay
 from core.backtester import simulate
 from core.domain import LOT, Bars, Costs, Series, enter
 from core.execution import Executor, Moment, Plan
-from core.fast_backtester import simulate_fast
-from core.orders import Approved, Executed, Purpose, Refused, Taken
-from core.paper_gateway import PaperGateway
+from core.paper.fills import PaperGateway
 from core.portfolio import Portfolio
-from core.replay import Account, Feed, replay
-from core.results import RunSpec
+from core.results.runs import RunSpec
 from core.risk.limits import Limits
 from core.risk_manager import RiskManager, wide_open
 from core.sizing import Sizing

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from core.account_values import Snapshot
+from core.account.orders import Approved, Purpose, RefusalReason, Refused, Side
+from core.account.values import Snapshot
 from core.domain import LOT, Costs
 from core.errors import UsageError
-from core.orders import Approved, Purpose, RefusalReason, Refused, Side
 from core.risk.breakers import DAY, RiskState
 from core.risk.limits import Limits, Market
 from core.risk.percents import PercentWarning

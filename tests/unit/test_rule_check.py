@@ -14,15 +14,15 @@ from types import ModuleType
 
 import pytest
 
+from core.backtest.fast_backtester import simulate_fast
+from core.backtest.replay import Account, Feed, replay
 from core.backtester import simulate
 from core.domain import Costs, Series
 from core.ensemble.members import wanted
 from core.errors import UsageError
-from core.fast_backtester import simulate_fast
 from core.optimise import sweep as sweeps
-from core.replay import Account, Feed, replay
-from core.results import RunSpec
-from core.verify import verify
+from core.proof.verify import verify
+from core.results.runs import RunSpec
 from strategies.registry import REGISTRY, Strategy, load_strategy, strategy_of
 from strategies.rule_check import check_columns, check_module, check_rule, made_up, require
 from tests.lively import LIVELY

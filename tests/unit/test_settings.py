@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from core.backtest_plan import check_params
+from core.backtest.plan import check_params
 from core.domain import Costs
 from core.errors import SettingsError, UsageError
 from core.settings import Settings, environment, load_settings, with_overrides

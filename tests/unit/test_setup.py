@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from scripts import cli
+from core import cli
 from tests.tiers import statistics, tries
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,9 +9,9 @@ import pytest
 
 from core.domain import FLAT, NAN, Decision, PositionView, Reason, hold
 from core.errors import UsageError
-from core.signal_meaning import decision_of, sizing_of
 from core.sizing import Sizing
 from strategies.base import StrategySignal
+from strategies.signal_meaning import decision_of, sizing_of
 
 LONG = PositionView(1, 100.0, 90.0, 120.0, 2, 0, 1.0)
 SHORT = PositionView(-1, 100.0, 110.0, 80.0, 2, 0, -0.5)

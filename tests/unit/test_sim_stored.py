@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from core.bars import empty_bars
+from core.candles.frames import empty_bars
 from core.domain import Series
 from core.errors import HotCryptoError, NoDataError, UsageError
 from core.exchange_sim.markets import LISTED, market_for

@@ -13,7 +13,7 @@ from backtesting.lib import FractionalBacktest
 
 from core.backtest_persistence import load_run, save_backtest_to_db
 from core.backtester import prepare_ohlcv_for_backtesting
-from core.bars import candle_ms, frame_from_bars
+from core.candles.frames import candle_ms, frame_from_bars
 from core.data_source import DataSource
 from core.errors import UsageError
 from core.portfolio import Portfolio

@@ -10,9 +10,9 @@ import pytest
 
 from core.domain import Bars, FloatArray
 from core.fills import ENTRY_BAR, EXIT_BAR, FEES, PNL, RETURN, TRADE_COLUMNS
-from core.market import describe_market
-from core.results import STATISTICS
-from core.statistics import _compiled_scan, as_series, compute, make_scratch, scan_drawdowns
+from core.results.calendar import describe_market
+from core.results.runs import STATISTICS
+from core.results.statistics import _compiled_scan, as_series, compute, make_scratch, scan_drawdowns
 from tests.markets import HOUR, START
 from tests.reference import random_curve
 

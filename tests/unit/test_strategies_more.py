@@ -13,7 +13,7 @@ import pytest
 from core.backtester import simulate
 from core.domain import NAN, Bars, Costs, Decision, PositionView, Reason, Series
 from core.ensemble.ensemble import KINDS
-from core.results import RunSpec
+from core.results.runs import RunSpec
 from strategies import indicators_momentum, momentum, turtle
 from strategies.pairing import bind
 from strategies.registry import Strategy, load_strategy

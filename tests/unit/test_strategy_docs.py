@@ -10,7 +10,7 @@ import pytest
 
 from core.domain import Bars
 from core.reports.svg import busiest, trades_svg
-from core.results import TradeRecord
+from core.results.runs import TradeRecord
 from scripts import make_docs
 from strategies import registry
 from strategies.registry import REGISTRY

@@ -7,9 +7,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from core.backtest.fast_backtester import run_fast
 from core.domain import Bars, Costs, FloatArray, Series
-from core.fast_backtester import run_fast
-from core.results import RunSpec
+from core.results.runs import RunSpec
 from strategies import ichimoku as cloud
 from strategies import triple_momentum as triple
 from strategies.indicators import side_of, stochastic, tied

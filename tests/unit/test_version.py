@@ -12,7 +12,7 @@ from core import version
 from core.version import KIND, ROOT, code_version, same_code, sources
 from strategies.registry import REGISTRY, load_strategy
 
-ENGINES = ("core.backtester", "core.fast_backtester")
+ENGINES = ("core.backtester", "core.backtest.fast_backtester")
 
 
 def modules_of(name: str, engine: str = ENGINES[0]) -> tuple[str, ...]:
@@ -55,7 +55,7 @@ def changed(root: Path, file: str, before: dict[str, str], monkeypatch: pytest.M
     ("file", "of"),
     [
         ("core/ensemble/members.py", {"ENSEMBLE"}),
-        ("core/kernel.py", {"ENSEMBLE"}),
+        ("core/kernel/loop.py", {"ENSEMBLE"}),
         ("strategies/momentum.py", {"MOMENTUM"}),
         ("strategies/indicators_momentum.py", {"MOMENTUM"}),
         ("strategies/turtle.py", {"TURTLE", "ENSEMBLE"}),
@@ -79,7 +79,7 @@ def test_another_line_changes_the_runs_that_it_had_a_part_in(
 def test_the_engine_and_its_libraries_are_covered(engine: str) -> None:
     covered = set(sources(modules_of("TREND_EMA", engine)))
     assert {engine, "core.sizing", "core.domain", "strategies.trend_ema", "strategies.indicators"} <= covered
-    assert ("core.kernel" in covered) == (engine == ENGINES[1])
+    assert ("core.kernel.loop" in covered) == (engine == ENGINES[1])
     assert "strategies.pairs" not in covered
 
 

@@ -1,0 +1,1 @@
+"""What an account holds: orders, lots, money and what they are worth."""

@@ -1,0 +1,1 @@
+"""Runs of one strategy or one account over stored bars."""

@@ -1,0 +1,324 @@
+"""What all scripts share: exit codes, one line per error, progress on a terminal only."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import gc
+import os
+import re
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager, suppress
+from functools import partial
+from math import isnan, nan
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from core.arguments import Parser
+from core.cli import outputs
+from core.errors import HotCryptoError, UsageError
+from core.order_path.client_ids import checked_name
+from core.symbols import symbol_name
+from core.utils import parse_time, timeframe_name
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from core.settings import ParamCheck, Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+INTERRUPTED = 130
+T = TypeVar("T")
+MOST = 2**31 - 1
+"""The largest number of anything; databases count runs so far."""
+TYPED = {
+    "db.url": "--db-url",
+    "backtest.default_cash": "--cash",
+    "exchange.base_url": "--base-url",
+}
+"""By the setting that an option stands for."""
+_OPTION = re.compile(r"\b(exchange|symbol|timeframe|timezone|volume|db_url)='([^']*)'")
+"""An option in a message of core, which calls it as Python does."""
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+def start_sooner() -> None:
+    """Set what makes a script start sooner: compiled code is kept, and garbage looked for less often."""
+    # Importing and compiling make millions of objects that stay: looking for garbage among them every 700
+    # costs a sixth of a script's start.
+    gc.set_threshold(100_000, 20, 20)
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / "data" / "cache" / "kernels"))
+
+
+def run(main: Callable[[], int | None]) -> None:
+    """Run a script's main; turn errors into one line on stderr and the documented exit code."""
+    start_sooner()
+    show = sys.unraisablehook
+    sys.unraisablehook = partial(deliver_again, show)
+    _replace_closed_streams()
+    try:
+        code = main() or 0
+        sys.stdout.flush()
+    except HotCryptoError as error:
+        print(f"error: {as_typed(str(error))}", file=sys.stderr)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted: what was finished is saved", file=sys.stderr)
+        code = INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) has enough.
+        _abandon_stdout()
+        code = 0
+    except OSError as error:
+        # Files and databases have errors of their own: what is left is printing, to a full disk say.
+        if error.errno not in _NO_ROOM:
+            raise
+        _abandon_stdout()
+        print(f"error: cannot write the output: {error.strerror}", file=sys.stderr)
+        code = 1
+    finally:
+        sys.unraisablehook = show
+    sys.exit(code)
+
+
+def deliver_again(show: Callable[[Any], object], lost: sys.UnraisableHookArgs) -> None:
+    """Interrupt once more if Ctrl-C came while Python could not raise it, inside a destructor say.
+
+    Otherwise that Ctrl-C would be printed and forgotten, and the program would go on.
+    """
+    if lost.exc_type is KeyboardInterrupt:
+        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+    else:
+        show(lost)
+
+
+def parser(description: str, examples: str) -> argparse.ArgumentParser:
+    """Return an argument parser that shows examples below its options."""
+    return Parser(
+        description=description,
+        epilog="examples:\n" + examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def ignored_options(
+    parser: argparse.ArgumentParser, args: argparse.Namespace, allowed: Set[str]
+) -> list[str]:
+    """Return the options that were given and are not allowed here, as they are typed."""
+    given = (name for name, value in vars(args).items() if value != parser.get_default(name))
+    return [f"--{name.replace('_', '-')}" for name in given if name not in allowed]
+
+
+def span(args: argparse.Namespace) -> tuple[int | None, int | None]:
+    """Return --start and --end in ms UTC, None for what was not given.
+
+    Raises UsageError for what is no time, and for a start that is not before the end.
+    """
+    start, end = (None if text is None else parse_time(text) for text in (args.start, args.end))
+    if start is not None and end is not None and start >= end:
+        raise UsageError(f"--start must come before --end, got {args.start} and {args.end}")
+    return start, end
+
+
+def load_settings(
+    overrides: dict[str, object] | None = None,
+    check: ParamCheck | None = None,
+    strategies_file: str | None = None,
+) -> Settings:
+    """Return the settings: command line over environment and .env over config/*.yaml.
+
+    `overrides` maps `section.key` to a value, None for not given; `strategies_file` stands in for
+    config/strategies.yaml. What looks like a mistake is said on stderr. Raises SettingsError.
+    """
+    from core import settings
+
+    entries = None if strategies_file is None else Path(strategies_file)
+    loaded = settings.load_settings(ROOT / "config", settings.environment(ROOT), check, entries)
+    wanted = settings.with_overrides(loaded, overrides or {}, TYPED)
+    for line in settings.notes(wanted):
+        print(f"note: {line}", file=sys.stderr)
+    return wanted
+
+
+def as_typed(text: str) -> str:
+    """Return a message with the options in it as a person types them: --exchange kraken."""
+    return _OPTION.sub(lambda found: f"--{found[1].replace('_', '-')} {found[2]}", text)
+
+
+def add_strategies_file(options: argparse._ActionsContainer) -> None:
+    """Add the option that names another strategies.yaml."""
+    options.add_argument(
+        "--strategies-file",
+        metavar="PATH",
+        help="instead of config/strategies.yaml, such as config/strategies_1m.yaml",
+    )
+
+
+def add_wide(options: argparse._ActionsContainer) -> None:
+    """Add the option that shows all columns of a table."""
+    options.add_argument(
+        "--wide", action="store_true", help="all columns (default: those that fit 100 characters, or COLUMNS)"
+    )
+
+
+def whole(low: int, high: int, text: str) -> int:
+    """Return a whole number within bounds; bound to them it is an argparse type."""
+    number = int(text) if re.fullmatch(r"[0-9]{1,18}", text) else -1
+    if not low <= number <= high:
+        raise argparse.ArgumentTypeError(f"wanted a whole number from {low} to {high}, got {text!r}")
+    return number
+
+
+positive = partial(whole, 1, MOST)
+"""Return a whole number of at least 1; an argparse type."""
+processes = partial(whole, 1, 1024)
+"""Return how many processes may work at once; an argparse type."""
+
+
+def number(text: str) -> float:
+    """Return a number as people write it; how far it may go the settings know; an argparse type."""
+    value = _number(text)
+    if isnan(value):
+        raise argparse.ArgumentTypeError(f"wanted a number such as 10000, got {text!r}")
+    return value
+
+
+def path(text: str) -> Path:
+    """Return a path, which an empty text is not; an argparse type."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("wanted a file, got an empty name")
+    return Path(text)
+
+
+def account(text: str) -> str:
+    """Return an account's name, which is part of names of files; an argparse type."""
+    return _checked(partial(checked_name, "account"), text)
+
+
+def rate(text: str) -> float:
+    """Return a share of price or notional, as settings.yaml allows it: at most 5 %."""
+    number = _number(text)
+    if not 0 <= number <= 0.05:
+        raise argparse.ArgumentTypeError(f"wanted a rate from 0 to 0.05 (0.001 is 0.1 %), got {text!r}")
+    return number
+
+
+def speed(text: str) -> float | str:
+    """Return a factor above 0, or `max`; an argparse type."""
+    if text == "max":
+        return text
+    factor = _number(text)
+    if not 1e-3 <= factor <= 1e9:
+        raise argparse.ArgumentTypeError(
+            f"wanted a number above 0, from 0.001 to 1e9 (60: a minute a second) or max, got {text!r}"
+        )
+    return factor
+
+
+def exchange_label(text: str) -> str:
+    """Return an exchange's label in lower case."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", text, re.I | re.A):
+        raise argparse.ArgumentTypeError(f"wanted an exchange such as binance, got {text!r}")
+    return text.lower()
+
+
+def symbol(text: str) -> str:
+    """Return a symbol as it is written everywhere; an argparse type."""
+    return _checked(symbol_name, text)
+
+
+def timeframe(text: str) -> str:
+    """Return a timeframe as it is written everywhere; an argparse type."""
+    return _checked(timeframe_name, text)
+
+
+def zone(text: str) -> tzinfo:
+    """Return a time zone by its name; an argparse type."""
+    from core.candles.text import zone_named
+
+    return _checked(zone_named, text)
+
+
+def _number(text: str) -> float:
+    """Return a number as people write it, NaN for anything else."""
+    return (
+        float(text)
+        if re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,3})?", text, re.I)
+        else nan
+    )
+
+
+def _checked(name: Callable[[str], T], text: str) -> T:
+    try:
+        return name(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+@contextmanager
+def progress(description: str, total: int) -> Iterator[Callable[..., None]]:
+    """Show a progress bar on stderr if that is a terminal; yield what advances it, by 1 or a number."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    shown = sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), disable=not shown, transient=True) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda by=1: bar.advance(task, by)
+
+
+def check_free(*paths: str | None, force: bool) -> None:
+    """Raise UsageError for an output that could not be written later, or would replace something.
+
+    Two outputs to one place, a folder, a name that is too long, a file that exists (unless forced). None is
+    no output; `-`, pipes and devices are always free.
+    """
+    named = [path for path in paths if path is not None]
+    outputs.check_apart(named)
+    for path in named:
+        outputs.check_output(path, force=force)
+
+
+def write_output(path: str, text: str) -> None:
+    """Write text to a file, all or nothing, or to stdout for `-`. Raises UsageError if it cannot."""
+    if path == "-":
+        sys.stdout.write(text)
+        return
+    target = Path(path)
+    outputs.check_room(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and outputs.is_stream(target.stat().st_mode):
+            target.write_text(text, encoding="utf-8")
+        else:
+            _write_whole(Path(os.path.realpath(target)), text)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}; name a folder you may write to") from None
+
+
+def _write_whole(target: Path, text: str) -> None:
+    # A name of its own length: beside the longest name there is room for no longer one.
+    unfinished = target.with_name(f".{os.getpid()}.part")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(target)
+    finally:
+        with suppress(OSError):
+            unfinished.unlink()
+
+
+def _replace_closed_streams() -> None:
+    # A program that was started with stdout or stderr closed (`>&-`) has None there.
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - open to the end
+
+
+def _abandon_stdout() -> None:
+    # Python would write what is left over at its end, and fail once more.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

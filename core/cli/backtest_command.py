@@ -1,0 +1,320 @@
+"""What run_backtest.py does once its arguments are parsed; imports everything it needs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+from core import cli
+from core.backtest.plan import (
+    PlannedRun,
+    check_params,
+    named_sizing,
+    parse_params,
+    partner_bars,
+    plan_runs,
+    split_names,
+)
+from core.backtest_persistence import check_saving, save_result
+from core.backtester import open_source
+from core.data_source import DataSource
+from core.domain import Bars, Costs, Series
+from core.errors import NoDataError
+from core.multi_backtester import Job, NotRun, best_first, run_jobs
+from core.reports.document import as_json, run_document, trades_csv
+from core.reports.table import print_comparison, print_table, room
+from core.results.runs import BacktestResult, DataRange, RunSpec, describe_data, describe_partner, stats_text
+from core.settings import Settings
+from core.settings.models import StrategySettings
+from core.sizing import CHOICE_BOUNDS, Choices
+from core.symbols import pair_of
+from core.utils import format_time
+from db.status import SYNTHETIC_NOTE, is_synthetic
+from strategies.pairing import bind
+from strategies.registry import REGISTRY, canonical_name, load_strategy
+
+EXCHANGE_LIMIT = 1000
+"""Bars asked of the exchange when no limit is given."""
+CODE = {
+    True: "identical",
+    False: "changed since then",
+    None: "not comparable: it was saved without the hash of just the code that made it",
+}
+"""How the code of a run that is repeated stands to that of then."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Plan, load, run, save, print."""
+    cli.check_free(args.json, args.trades, args.plot, force=args.force)
+    settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
+    jobs, not_run = planned_jobs(args, settings)
+    if args.persist:
+        check_saving(settings.db.url)
+    run_ids: dict[int, int] = {}
+    results = []
+    with cli.progress("backtests", len(jobs)) as advance:
+        for result in run_jobs(jobs, args.jobs, args.engine, on_failure=not_run.append):
+            # One by one, as they come: an interrupt keeps what was finished.
+            if args.persist:
+                run_ids[id(result)] = save_result(result, settings.db.url)
+            results.append(result)
+            advance()
+    results = best_first(results)
+    report(args, jobs, results, [run_ids[id(result)] for result in results if run_ids])
+    print_not_run(not_run, alone="-" in (args.json, args.trades, args.plot))
+    return 0
+
+
+def verify(args: argparse.Namespace) -> int:
+    """Run each strategy three ways and compare; exit code 1 when anything differs."""
+    from core.proof.verify import verify as verify_one
+    from core.reports.verdict import print_verdicts
+
+    settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
+    jobs, not_run = planned_jobs(args, settings)
+    verdicts = []
+    with cli.progress("verifications", len(jobs)) as advance:
+        for job in jobs:
+            strategy = bind(load_strategy(job.spec.strategy), job.partner)
+            try:
+                verdicts.append(verify_one(job.bars, job.spec, strategy, data=job.data, advance=advance))
+            except NoDataError as error:
+                not_run.append(NotRun(job.spec, str(error)))
+    if not verdicts:
+        raise NoDataError(not_run[-1].reason)
+    print_data(jobs)
+    print_verdicts(verdicts, wide=args.wide)
+    print_not_run(not_run)
+    return 1 if any(verdict.differences for verdict in verdicts) else 0
+
+
+def planned_jobs(args: argparse.Namespace, settings: Settings) -> tuple[list[Job], list[NotRun]]:
+    """Plan the runs that were asked for and load their candles; return also those that lack a second symbol.
+
+    Raises NoDataError when no run is left.
+    """
+    plans = plan_runs(
+        settings,
+        strategies=split_names(args.strategy),
+        symbols=split_names(args.symbol),
+        timeframe=args.timeframe,
+        params={**named_sizing(split_names(args.sizing)), **parse_params(args.param)},
+    )
+    name = args.exchange or settings.exchange.name
+    source = open_source(
+        name,
+        use_sql=args.use_sql,
+        db_url=settings.db.url,
+        base_url=settings.exchange.base_url,
+        sandbox=settings.exchange.sandbox and name == settings.exchange.name,
+    )
+    return load_jobs(plans, source, settings, args)
+
+
+def overrides(args: argparse.Namespace) -> dict[str, object]:
+    """Return what the command line changes in the settings."""
+    return {
+        "db.url": args.db_url,
+        "backtest.default_cash": args.cash,
+    }
+
+
+def load_jobs(
+    plans: Sequence[PlannedRun], source: DataSource, settings: Settings, args: argparse.Namespace
+) -> tuple[list[Job], list[NotRun]]:
+    """Load every series once; return one job per planned run, and the runs that lack a second symbol."""
+    start, end = cli.span(args)
+    limit = args.limit or (None if args.use_sql or args.start else EXCHANGE_LIMIT)
+    label, money = source.exchange, (costs(args, settings), settings.backtest.default_cash)
+    wanted = [Series(label, plan.symbol, plan.timeframe) for plan in plans]
+    candles: dict[Series, tuple[Bars, DataRange]] = {}
+    with cli.progress("candles", len(set(wanted))) as advance:
+        for series in dict.fromkeys(wanted):
+            bars = source.get_bars(series.symbol, series.timeframe, limit, start=start, end=end)
+            candles[series] = bars, describe_data(bars, series)
+            advance()
+    jobs: list[Job] = []
+    not_run: list[NotRun] = []
+    for series, plan in zip(wanted, plans, strict=True):
+        bars, data = candles[series]
+        spec = RunSpec(series, plan.strategy, plan.params, *money)
+        try:
+            jobs.append(Job(bars, spec, data, partner_bars(source, plan.strategy, series, bars)))
+        except NoDataError as error:
+            if len(not_run) + 1 == len(plans):
+                raise
+            not_run.append(NotRun(spec, f"{plan.strategy} looks at a second symbol: {error}"))
+    return jobs, not_run
+
+
+def costs(args: argparse.Namespace, settings: Settings) -> Costs:
+    """Return the costs as rates."""
+    commission, spread = settings.backtest.costs
+    return Costs(
+        commission if args.commission is None else args.commission,
+        spread if args.spread is None else args.spread,
+    )
+
+
+def report(
+    args: argparse.Namespace, jobs: Sequence[Job], results: Sequence[BacktestResult], run_ids: Sequence[int]
+) -> None:
+    """Print the table and write the files that were asked for."""
+    if "-" not in (args.json, args.trades, args.plot):
+        print_data(jobs)
+        print_comparison(results, run_ids, wide=args.wide)
+        print_endings(results, wide=args.wide)
+        if len(results) == 1:
+            print(f"\n{stats_text(results[0].stats, pair_of(results[0].spec.series.symbol).quote)}")
+    if run_ids:
+        print(
+            "runs are saved: show_runs.py RUN_ID shows one, run_backtest.py --rerun RUN_ID repeats it",
+            file=sys.stderr,
+        )
+    if args.json:
+        cli.write_output(args.json, as_json(run_document(results)))
+    if args.trades:
+        cli.write_output(args.trades, trades_csv(results))
+    if args.plot:
+        from core.reports.chart import Charted, chart_html
+
+        candles = {job.spec.series: job.bars for job in jobs}
+        by_series = sorted(results, key=lambda r: r.spec.series)
+        charts = [
+            Charted(series, candles[series], best_first(group))
+            for series, group in groupby(by_series, key=lambda r: r.spec.series)
+        ]
+        cli.write_output(args.plot, chart_html(charts, note=", ".join({origin(job) for job in jobs} - {""})))
+        if args.plot != "-":
+            print(f"chart: {args.plot} (open it in a browser)", file=sys.stderr)
+
+
+def print_data(jobs: Sequence[Job]) -> None:
+    """Print one line per series: what the runs saw."""
+    for series, job in {job.spec.series: job for job in jobs}.items():
+        data = job.data or describe_data(job.bars, series)
+        print(f"{series}: {data.bars:,} bars, {format_time(data.start)} to {format_time(data.end)} UTC")
+        for note in data.notes:
+            print(textwrap.fill(f"  note: {note}", room(), subsequent_indent="        "))
+    for line in sorted({partners(job) for job in jobs} - {""}):
+        print(textwrap.fill(line, room(), subsequent_indent="        "))
+    for line in sorted({origin(job) for job in jobs} - {""}):
+        print(line)
+    print()
+
+
+def partners(job: Job) -> str:
+    """Return a line on the candles of a second symbol, for a strategy that looks at two, or nothing."""
+    partner = load_strategy(job.spec.strategy).rule.partner
+    if partner is None or job.partner is None:
+        return ""
+    series = job.spec.series
+    found = describe_partner(job.bars, series._replace(symbol=partner(series.symbol)), job.partner)
+    span = f"{format_time(found.data.start)} to {format_time(found.data.end)} UTC"
+    return (
+        f"  {job.spec.strategy} on {series.symbol} looks at {found.symbol}: {found.data.bars:,} bars, "
+        f"{span}, {found.covered:,} of its own {job.bars.ts.size:,}; where over a bar old it enters nothing"
+    )
+
+
+def origin(job: Job) -> str:
+    """Return the warning that belongs to candles that no market made, or nothing."""
+    if not is_synthetic(job.spec.series):
+        return ""
+    return SYNTHETIC_NOTE
+
+
+def print_not_run(not_run: Sequence[NotRun], *, alone: bool = False) -> None:
+    """Print what a comparison had to leave out; on stderr when a document stands alone on stdout."""
+    for spec, reason in not_run:
+        line = f"not run on {spec.series.symbol} {spec.series.timeframe}: {reason}"
+        text = textwrap.fill(line, room(), subsequent_indent="  ", break_on_hyphens=False)
+        print(text, file=sys.stderr if alone else sys.stdout)
+
+
+def print_endings(results: Sequence[BacktestResult], *, wide: bool = False) -> None:
+    """Print how trades ended, what bound the size of entries, and which were refused."""
+    headings = ["symbol", "strategy", "trades ended by", "entries bound by", "entries refused"]
+    rows = [
+        [
+            *(r.spec.series.symbol, r.spec.strategy),
+            *map(counted, (Counter(r.trades["Reason"]), r.bounds, r.refusals)),
+        ]
+        for r in results
+    ]
+    print()
+    print_table(headings, rows, left=5, wraps=headings[2:], wide=wide)
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Return `stop 12, take 7`, most frequent first."""
+    return ", ".join(f"{name} {n}" for name, n in Counter(counts).most_common()) or "none"
+
+
+def show_strategies(args: argparse.Namespace) -> int:
+    """Print the registry, a row per strategy; those named, or all with --wide, with bounds of parameters."""
+    settings = cli.load_settings(check=check_params, strategies_file=args.strategies_file)
+    named = [canonical_name(name) for name in split_names(args.strategy)]
+    if named or args.wide:
+        for name in named or REGISTRY:
+            show_parameters(name, settings.strategies.get(REGISTRY[name]))
+        show_choices()
+        return 0
+    rows = []
+    for name, module in REGISTRY.items():
+        entry = settings.strategies.get(module)
+        params = load_strategy(name).rule.make_params(entry.params if entry else {})._asdict()
+        shown = ", ".join(f"{param} {value:g}" for param, value in params.items())
+        rows.append([name, f"{module}.py", state_of(entry), shown])
+    print_table(["strategy", "file", "enabled", "set to"], rows, left=4, wraps=("set to",))
+    print("\n--list --strategy NAME shows the defaults and bounds of one, --list --wide of all")
+    return 0
+
+
+def state_of(entry: StrategySettings | None) -> str:
+    """Return the timeframe of an enabled strategy, or `no`."""
+    return entry.timeframe if entry and entry.enabled else "no"
+
+
+def show_parameters(name: str, entry: StrategySettings | None) -> None:
+    """Print a strategy's parameters with defaults and bounds."""
+    rule = load_strategy(name).rule
+    enabled = state_of(entry)
+    print(f"{name} ({REGISTRY[name]}; {'not enabled' if enabled == 'no' else f'enabled, {enabled}'})")
+    rows = []
+    for param, value in rule.make_params(entry.params if entry else {})._asdict().items():
+        low, high = rule.bounds_of(param)
+        default = rule.params._field_defaults[param]
+        rows.append([f"  {param}", f"{value:g}", f"{default:g}", f"{low:g} … {high:g}"])
+    print_table(["  parameter", "set to", "default", "allowed"], rows)
+    print()
+
+
+def show_choices() -> None:
+    """Print how the entries of any strategy may be sized."""
+    print("any strategy, how its entries are sized (--sizing sets them by name)")
+    rows = [
+        [f"  {name}", f"{default:g}", "{:g} … {:g}".format(*CHOICE_BOUNDS[name])]
+        for name, default in Choices._field_defaults.items()
+    ]
+    print_table(["  parameter", "default", "allowed"], rows)
+
+
+def run_again(args: argparse.Namespace) -> int:
+    """Repeat a saved run; exit code 1 when anything differs."""
+    from core.proof.rerun import rerun
+
+    settings = cli.load_settings(overrides(args))
+    again = rerun(args.rerun, settings.db.url)
+    print_comparison([again.again], wide=args.wide)
+    then = f"saved {format_time(again.stored.created_at)} UTC by {again.stored.engine}"
+    print(f"\nrun {args.rerun}, {then}")
+    print(f"candles: {'identical' if again.same_candles else 'CHANGED since then'}")
+    print(f"code: {CODE[again.same_code]}")
+    trades = len(again.stored.trades)
+    print(f"trades: {f'all {trades} identical' if again.difference is None else again.difference}")
+    return 0 if again.difference is None else 1

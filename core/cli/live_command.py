@@ -1,0 +1,190 @@
+"""What run_live.py does: the loop itself, and commands for it."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import platform
+import signal
+import time
+from contextlib import ExitStack
+
+from sqlalchemy import Engine
+
+from core import cli
+from core.backtest.plan import check_params
+from core.cli import outputs
+from core.cli.live_account import Opening, World, client_of, open_account, world_of
+from core.cli.live_ending import Ending, listen, silent_end
+from core.cli.live_output import Show, say, shown, tell_step
+from core.cli.live_reload import Reloading, stored_weights, weighted
+from core.cli.live_status import existing, newest_run, show
+from core.cli.replay_command import members, overrides
+from core.errors import ExchangeError, RefusedError, UsageError
+from core.exchange_client import ExchangeClient
+from core.live.loop import Loop
+from core.live.records import COMMAND_LIFE
+from core.live.watchdog import Watchdog
+from core.order_path.lock import holder
+from core.utils import format_time, now_ms
+from db import live
+from db.base import database_file
+from db.init_db import init_db
+from db.patience import Patience, patient
+
+POLL = 1.0
+"""Seconds between two looks: a command is carried out within two."""
+HANGS = 120.0
+"""Seconds after which a loop that says nothing is ended."""
+LOCKED = 90.0
+"""Seconds for which a loop holds what it is about to store while another program writes; less than HANGS."""
+ANSWER = 5.0
+"""Seconds that a command's outcome is waited for."""
+REFUSED = "refused"
+"""How the outcome of a command begins that changed nothing."""
+
+
+def trade(args: argparse.Namespace, command: str | None = None) -> int:
+    """Follow the market until a command or a signal ends it, after this command; return the exit code."""
+    settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
+    runs = members(args, settings)
+    if args.log_file is not None:
+        outputs.check_appended(args.log_file)
+    wish_to_end = listen()
+    with ExitStack() as stack:
+        stack.callback(signal.setitimer, signal.ITIMER_REAL, 0)
+        client = client_of(args, settings, stack)
+        check_orders(args, client)
+        opened = init_db(settings.db.url)
+        stack.callback(opened.dispose)
+        engine = patient(opened, Patience(LOCKED, say, time.monotonic))
+        file = database_file(engine)
+        if file is None:
+            raise UsageError("an account is kept in a file: name a database other than memory")
+        show_now = stack.enter_context(shown(args, file))
+        ending = stack.enter_context(Ending(wish_to_end))
+        if holder(file, args.account) is None and (line := silent_end(live.newest_run(engine, args.account))):
+            say(line)
+        wanted = weighted(runs, stored_weights(engine, args.account))
+        world = world_of(args, settings, engine, client)
+        opening = Opening(args, settings, engine, world, wanted, stack, wish_to_end)
+        loop, book = open_account(opening)
+        reloading = Reloading(opening, loop)
+        loop.reload, loop.set_weight = reloading, reloading.set_weight
+        command_id = None if command is None else store(engine, args, command)
+        ending.record = lambda why: live.end_run(engine, book.run_id, why, now_ms())
+        ending.why = follow(loop, world, ending, show_now, once=args.once)
+        desk = loop.desk.status()
+        say(f"the journal ends at entry {desk['journal']:,}, head {desk['head']}")
+        book.beat(loop.status(loop.looked_at), now_ms())
+        show(loop.status(loop.looked_at))
+        outcome = None if command_id is None else live.outcome_of(engine, command_id)
+    return 1 if outcome and outcome.startswith(REFUSED) else 0
+
+
+def check_orders(args: argparse.Namespace, client: ExchangeClient | None) -> None:
+    """Raise UsageError unless orders go to paper, to a test network or to the local exchange."""
+    if args.orders == "paper" or client is None or client.permission.addresses:
+        return
+    raise UsageError(
+        f"trading real money is not offered yet: {client.name}: --orders exchange has "
+        f"{client.permission.refusal}"
+    )
+
+
+def follow(loop: Loop, world: World, ending: Ending, show_now: Show, *, once: bool) -> str:
+    """Step until a command, a signal or `once` ends it; return why it ended."""
+    asked = ending.asked
+    dog = Watchdog(HANGS, ending.hung, time.monotonic)
+    dog.watch(HANGS / 10)
+    try:
+        while True:
+            _look(loop, world, once=once)
+            show_now(loop.status(loop.looked_at))
+            dog.alive()
+            if loop.is_stopped:
+                return "told to stop"
+            if once:
+                return "one look was asked for"
+            if asked.wait(POLL):
+                return f"interrupted by {asked.by}"
+    except KeyboardInterrupt:
+        return f"interrupted by {asked.by} while the exchange did not answer"
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        dog.end()
+
+
+def _look(loop: Loop, world: World, *, once: bool) -> None:
+    """Take one step; an exchange out of reach now may be back later, and its feed is stale until then.
+
+    While it does not tell its time nothing counts as closed; commands and stops go on.
+
+    Raises ExchangeError when there is no later.
+    """
+    try:
+        now, trouble = _time(world)
+        for step in loop.step(now, is_sure=trouble is None):
+            tell_step(step)
+        if trouble := trouble or loop.trouble:
+            raise trouble
+    except ExchangeError as error:
+        if once:
+            raise
+        say(f"{error}; going on")
+
+
+def _time(world: World) -> tuple[int, ExchangeError | None]:
+    """Return the exchange's time, or about what it is and why it is not known."""
+    try:
+        return world.now(), None
+    except ExchangeError as error:
+        return world.about(), error
+
+
+def give(args: argparse.Namespace, name: str) -> int:
+    """Give the running loop of an account a command and wait a little for its answer.
+
+    Raises RefusedError when no loop runs, UsageError when there is no such account.
+    """
+    engine = existing(args)
+    newest_run(engine, args.account)
+    file = database_file(engine)
+    if file is not None and holder(file, args.account) is None:
+        more = (
+            ""
+            if name == "stop"
+            else f"; with one look at the market: run_live.py --once {_typed(args, name)}"
+        )
+        raise RefusedError(f"no loop runs on account {args.account}: nothing was done{more}")
+    command = store(engine, args, name)
+    until = time.monotonic() + ANSWER
+    while (outcome := live.outcome_of(engine, command)) is None and time.monotonic() < until:
+        time.sleep(0.05)
+    if outcome is None:
+        ends = format_time(now_ms() + COMMAND_LIFE)
+        raise RefusedError(
+            f"the loop of account {args.account} has not answered in {ANSWER:.0f} s; it may carry the "
+            f"command out until {ends} UTC, later never: run_live.py --status shows the newest command"
+        )
+    print(outcome)
+    return 1 if outcome.startswith(REFUSED) else 0
+
+
+def store(engine: Engine, args: argparse.Namespace, name: str) -> int:
+    """Store a command for the loop of an account; return its number."""
+    argument = argument_of(args)
+    origin = f"{getpass.getuser()}@{platform.node()}"[:64]
+    return live.give_command(engine, args.account, name.replace("_", "-"), argument, origin, now_ms())
+
+
+def argument_of(args: argparse.Namespace) -> str:
+    """Return what a command is about, blank when it needs nothing."""
+    given = (args.reset_breaker, args.reload, args.set_weight, args.accept, args.release)
+    return next(filter(None, given), "")
+
+
+def _typed(args: argparse.Namespace, name: str) -> str:
+    """Return a command as it is typed."""
+    argument = argument_of(args)
+    return " ".join(filter(None, (f"--{name.replace('_', '-')}", argument)))

@@ -1,0 +1,124 @@
+"""How a loop ends: never without saying why, in the log, on stderr and in the record of its run."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from core.cli.live_output import note, say
+from core.errors import HotCryptoError
+from db.live import RunState
+
+HUNG = 70
+"""Exit code of a process that its watchdog ended."""
+PATIENCE = 5.0
+"""Seconds that a step may go on once the process is asked to end."""
+LAST_WORDS = 2.0
+"""Seconds that a process which hangs has to say so: what it hangs on may be the log itself."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Asked(threading.Event):
+    """Set when the process is to end."""
+
+    by = ""
+    """The signal that asked."""
+
+
+def listen() -> Asked:
+    """Return what is set when a signal asks the process to end; one that nohup ignores stays ignored."""
+    asked = Asked()
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda number, _: hurry(asked, signal.Signals(number).name))
+    return asked
+
+
+def hurry(asked: Asked, by: str) -> None:
+    """Ask the loop to end after its step, and end the step itself if it takes too long.
+
+    A step that is cut short is like one that was killed: what it did is found again at the next start.
+    """
+    asked.by = by
+    asked.set()
+    signal.signal(signal.SIGALRM, _cut_short)
+    # Again and again, because what is raised inside a destructor is lost.
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE, 0.5)
+
+
+def _cut_short(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+class Ending:
+    """Says why the block ends, whatever ends it; errors go on from here."""
+
+    def __init__(self, asked: Asked, leave: Callable[[int], object] = os._exit) -> None:
+        """Take what says which signal came, and what ends a process that hangs."""
+        self.why = ""
+        """Blank while nothing says why it ends."""
+        self.record: Callable[[str], object] | None = None
+        """Stores why, once there is a run."""
+        self.asked, self._leave = asked, leave
+
+    def __enter__(self) -> Self:
+        """Let even a crash of compiled code say where it was."""
+        if not faulthandler.is_enabled() and sys.__stderr__ is not None:
+            faulthandler.enable(sys.__stderr__)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        why = self.why or (self._reason(error) if error else "nothing was left to do")
+        # Who runs the script says an error on stderr by itself.
+        (note if error else say)(f"ended: {why}")
+        self._store(why)
+
+    def hung(self) -> None:
+        """End the process although its loop goes nowhere: say where that is, as far as it still can."""
+        stack = traceback.extract_stack(sys._current_frames()[threading.main_thread().ident or 0])
+        where = " < ".join(f"{Path(at.filename).name}:{at.lineno} {at.name}" for at in reversed(stack[-4:]))
+        why = f"hung: no step came to its end, the last thing it did was {where}"
+        tellers = [
+            threading.Thread(target=tell, args=(text,), daemon=True)
+            for tell, text in ((say, f"ended: {why}"), (self._store, why))
+        ]
+        for teller in tellers:
+            teller.start()
+        for teller in tellers:
+            teller.join(LAST_WORDS)
+        self._leave(HUNG)
+
+    def _reason(self, error: BaseException) -> str:
+        if isinstance(error, KeyboardInterrupt):
+            return f"interrupted by {self.asked.by or 'a key'} before it traded"
+        if isinstance(error, HotCryptoError):
+            return f"failed: {error}"
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        return f"failed: {type(error).__name__}: {error} ({Path(at.filename).name}:{at.lineno})"
+
+    def _store(self, why: str) -> None:
+        if self.record is None:
+            return
+        try:
+            self.record(why)
+        except HotCryptoError as error:
+            note(f"why it ended could not be stored: {error}")
+
+
+def silent_end(before: RunState | None) -> str:
+    """Return what to say of a run that ended without a word, blank when it did not."""
+    if before is None or before.ended_at is not None:
+        return ""
+    return (
+        f"the loop before this one (pid {before.pid}) said no word at its end: killed, or the machine stopped"
+    )

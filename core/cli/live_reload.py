@@ -1,0 +1,257 @@
+"""What run_live.py --reload does to a running loop: other parameters, strategies, limits between two bars.
+
+Everything is prepared first, and the loop changes only if all of it works. Python code is not exchanged: a
+loop whose strategies' files have changed says so, and a restart, which keeps every position, takes them.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy import Engine
+
+from core import cli
+from core.backtest.plan import PlannedRun, check_params
+from core.cli.live_account import Opening, quote_of, take_rules, warmed_up
+from core.cli.replay_command import members, overrides, risk_of
+from core.domain import FLAT, Bar, Series
+from core.engine import Session, Slot
+from core.errors import HotCryptoError
+from core.execution import Executor, Plan
+from core.live.loop import Loop
+from core.portfolio import Portfolio
+from core.settings import Settings
+from core.utils import timeframe_ms
+from db import live
+from strategies.registry import load_strategy
+
+Held = tuple[str, str]
+WEIGHTS, WEIGHT = "weights", "_weight"
+MOST_CHANGE = 0.5
+"""Of a weight, by one command."""
+STRATEGIES = Path(__file__).resolve().parents[2] / "strategies"
+
+
+class Change(NamedTuple):
+    """What a new list of members changes, by strategy and symbol."""
+
+    added: dict[Held, PlannedRun]
+    swapped: dict[Held, PlannedRun]
+    dropped: dict[Held, PlannedRun]
+
+    def __str__(self) -> str:
+        said = []
+        for word, found in (("added", self.added), ("changed", self.swapped), ("dropped", self.dropped)):
+            if found:
+                said.append(f"{word} {', '.join(f'{name} on {symbol}' for name, symbol in found)}")
+        return "; ".join(said) or "no strategy changed"
+
+
+class _Refused(Exception):  # noqa: N818 -- an answer to a person, not an error of the program
+    """Why the loop stays as it is."""
+
+
+class Reloading:
+    """Carries out reloads of one loop."""
+
+    def __init__(self, given: Opening, loop: Loop) -> None:
+        """Take what the account was opened with; its strategies' code is remembered."""
+        self._given, self._loop = given, loop
+        self._members = {(one.strategy, one.symbol): one for one in given.wanted}
+        self._weights = stored_weights(given.engine, given.args.account)
+        self._code = code_of(STRATEGIES)
+
+    def __call__(self, policy: str, now: int) -> str:
+        """Read settings and strategies again and change the loop; return what came of it in a line."""
+        try:
+            return self._reload(policy, now)
+        except _Refused as refused:
+            return f"refused: {refused}; everything stays as it is"
+        except HotCryptoError as error:
+            return f"refused: {' '.join(str(error).split())}; everything stays as it is"
+
+    def _reload(self, policy: str, now: int) -> str:
+        changed_code = sorted(name for name, _ in self._code ^ code_of(STRATEGIES))
+        if changed_code:
+            raise _Refused(
+                f"{', '.join(dict.fromkeys(changed_code))} changed since the loop began, and code is taken "
+                "by a restart, which keeps positions"
+            )
+        args = self._given.args
+        settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
+        wanted = weighted(members(args, settings), self._weights)
+        if not wanted:
+            raise _Refused("no strategy has a symbol to trade")
+        if quote_of(wanted) != quote_of(list(self._members.values())):
+            raise _Refused("the account counts in another currency than these symbols")
+        said = self._become(wanted, policy, now, settings)
+        return f"{said[0]}; limits are those of the settings now{said[1]}"
+
+    def set_weight(self, told: str, now: int) -> str:
+        """Give a strategy's parameter that is a weight another value, such as ENSEMBLE.turtle_weight=0.5.
+
+        Within the rule's bounds, and by MOST_CHANGE at a time; kept for the account's next starts.
+        """
+        try:
+            name, value = self._asked(told)
+            weights = {**self._weights, name: value}
+            said = self._become(weighted(list(self._members.values()), weights), "keep", now, None)
+        except _Refused as refused:
+            return f"refused: {refused}; everything stays as it is"
+        except HotCryptoError as error:
+            return f"refused: {' '.join(str(error).split())}; everything stays as it is"
+        self._weights = weights
+        live.keep_state(self._given.engine, self._given.args.account, WEIGHTS, weights, now)
+        return f"{name} is {value:g} now; {said[0]}"
+
+    def _asked(self, told: str) -> tuple[str, float]:
+        """Return the parameter and its value. Raises _Refused for what may not be set."""
+        name, _, text = told.partition("=")
+        strategy, _, param = name.partition(".")
+        known = {
+            f"{one.strategy}.{key}": value
+            for one in self._members.values()
+            for key, value in one.params.items()
+            if key.endswith(WEIGHT)
+        }
+        if name not in known:
+            weights = ", ".join(known) or "none, since ENSEMBLE does not run here (enable it, or --strategy)"
+            raise _Refused(f"{name!r} is no weight of this loop; weights are: {weights}")
+        try:
+            value = float(text)
+        except ValueError:
+            raise _Refused(f"wanted {name}=NUMBER, got {told!r}") from None
+        if problems := load_strategy(strategy).rule.check_value(param, value):
+            raise _Refused("; ".join(problems))
+        if abs(value - known[name]) > MOST_CHANGE:
+            raise _Refused(f"{name} is {known[name]:g}, and changes by {MOST_CHANGE:g} at a time at most")
+        return name, value
+
+    def _become(
+        self, wanted: list[PlannedRun], policy: str, now: int, settings: Settings | None
+    ) -> tuple[str, str]:
+        """Change the loop to these members and settings; return what changed, and what is being closed."""
+        change = changes(self._members, wanted)
+        self._check(change, policy)
+        fresh, since = self._prepared({**change.added, **change.swapped})
+        closing = 0
+        if policy == "flatten":
+            gone = change.swapped.keys() | change.dropped.keys()
+            slots = [slot for slot in self._loop.session.slots if slot[:2] in gone]
+            closing, _ = self._loop.close(slots, now)
+        self._apply(change, fresh, since, settings)
+        self._members = {(one.strategy, one.symbol): one for one in wanted}
+        return str(change), f"; closing {closing} positions at the next price" if closing else ""
+
+    def _check(self, change: Change, policy: str) -> None:
+        portfolio = self._loop.session.portfolio
+        pending = {(one.intent.strategy, one.intent.symbol) for one in portfolio.pending.values()}
+        for held, new in change.swapped.items():
+            moves = new.timeframe != self._members[held].timeframe
+            if moves and (portfolio.lots(*held) or held in pending):
+                raise _Refused(f"{held[0]} holds {held[1]} and cannot change its timeframe: --flatten first")
+        for held in change.dropped:
+            busy = held in pending or (policy == "keep" and portfolio.lots(*held))
+            if busy:
+                raise _Refused(
+                    f"{held[0]} holds or orders {held[1]} and is not to trade it any more: "
+                    "--reload flatten, or --flatten first"
+                )
+        for name in {name for name, _ in (*change.added, *change.swapped)}:
+            if load_strategy(name).rule.partner is not None:
+                raise _Refused(f"{name} looks at a second symbol: it is added and changed by a restart")
+
+    def _prepared(
+        self, wanted: dict[Held, PlannedRun]
+    ) -> tuple[dict[Held, tuple[Slot, Plan]], dict[Series, int]]:
+        """Return slots that have seen their candles and can decide, and each series' newest candle."""
+        session, world = self._loop.session, self._given.world
+        known = {(symbol, timeframe): newest for symbol, timeframe, newest, _ in session.counted()}
+        if world.client is not None:
+            take_rules(world.client, sorted({symbol for _, symbol in wanted}), session.risk)
+        aside = Session(Executor(Portfolio(1), session.risk, session.gateway, session.executor.costs))
+        since = warmed_up(aside, list(wanted.values()), world, known)
+        for slot in aside.slots:
+            try_out(slot)
+        return {slot[:2]: (slot, aside.executor.plans[slot.strategy]) for slot in aside.slots}, since
+
+    def _apply(
+        self,
+        change: Change,
+        fresh: dict[Held, tuple[Slot, Plan]],
+        since: dict[Series, int],
+        settings: Settings | None,
+    ) -> None:
+        session, label = self._loop.session, self._given.world.label
+        for held in change.dropped:
+            session.drop(*held)
+        for held, (slot, plan) in fresh.items():
+            if held in change.swapped and plan.timeframe == self._members[held].timeframe:
+                session.swap(slot, plan)
+                continue
+            if held in change.swapped:
+                session.drop(*held)
+            session.add(*held, plan, slot.decider)
+            self._loop.desk.follow(*held, plan.timeframe)
+        for series, newest in since.items():
+            self._loop.feed.follow(series, newest)
+        for gone in (*change.dropped.values(), *(self._members[held] for held in change.swapped)):
+            if not session.needs(gone.symbol, gone.timeframe):
+                self._loop.feed.forget(Series(label, gone.symbol, gone.timeframe))
+        if settings is not None:
+            session.risk.take_settings(risk_of(settings, session.executor.costs))
+            self._loop.desk.fill_at_most(settings.paper.volume_share)
+        for name in {name for name, _ in fresh}:
+            # Another rule than the one that failed.
+            session.release(name)
+
+
+def stored_weights(engine: Engine, account: str) -> dict[str, float]:
+    """Return the weights that commands gave an account, such as {"ENSEMBLE.turtle_weight": 0.5}."""
+    return dict(live.read_state(engine, account).get(WEIGHTS, {}))
+
+
+def weighted(wanted: Sequence[PlannedRun], weights: Mapping[str, float]) -> list[PlannedRun]:
+    """Return the runs with these weights in place of their own."""
+    found = []
+    for one in wanted:
+        own = {key: weights.get(f"{one.strategy}.{key}", value) for key, value in one.params.items()}
+        found.append(one._replace(params=own))
+    return found
+
+
+def changes(before: dict[Held, PlannedRun], wanted: list[PlannedRun]) -> Change:
+    """Return what is new, what differs and what is gone."""
+    after = {(one.strategy, one.symbol): one for one in wanted}
+    return Change(
+        {held: one for held, one in after.items() if held not in before},
+        {held: one for held, one in after.items() if held in before and _differs(one, before[held])},
+        {held: one for held, one in before.items() if held not in after},
+    )
+
+
+def _differs(one: PlannedRun, other: PlannedRun) -> bool:
+    return one._replace(params={}) != other._replace(params={}) or dict(one.params) != dict(other.params)
+
+
+def try_out(slot: Slot) -> None:
+    """Let a copy of a strategy decide on one more candle like the last. Raises _Refused when it cannot."""
+    decider = copy.deepcopy(slot.decider)
+    frame = decider.strategy.state[slot.symbol]["df"]  # type: ignore[attr-defined]
+    step, close = timeframe_ms(slot.timeframe), float(frame["close"].iloc[-1])
+    ts = int(frame.index[-1].value // 1_000_000) + step
+    bar = Bar(slot.symbol, slot.timeframe, ts, ts + step, close, close, close, close, 1.0)
+    try:
+        decider.decide(bar, FLAT)
+    except Exception as error:  # whatever a rule raises, before it can do so while it trades
+        raise _Refused(f"{slot.strategy} cannot decide: {type(error).__name__}: {error}") from error
+
+
+def code_of(folder: Path) -> frozenset[tuple[str, str]]:
+    """Return name and hash of every Python file in a folder."""
+    files = sorted(folder.glob("*.py"))
+    return frozenset((file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files)

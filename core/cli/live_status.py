@@ -1,0 +1,181 @@
+"""What run_live.py --status shows."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+
+from core import cli
+from core.cli.replay_command import overrides
+from core.errors import DatabaseError, NoDatabaseError, NoDataError, UsageError, unknown_name
+from core.figures import amount, price
+from core.live.standing import USUAL, Standing, command_of
+from core.order_path import damage
+from core.order_path.lock import mark_of
+from core.reports.screen import outside_lines
+from core.results.runs import NONE
+from core.utils import format_time, now_ms
+from db import live
+from db.base import database_file, open_engine
+from db.init_db import get_db_url
+from db.status import find_damage
+
+CHECKED = 10_000
+"""A journal of so many entries is compared with all rows; of a longer one only these are read."""
+EVERYTHING = "all entries, orders, fills and postings"
+
+
+def show_status(args: argparse.Namespace) -> int:
+    """Print how the newest run of the account stands."""
+    engine = existing(args)
+    run = newest_run(engine, args.account)
+    chain = damage_of(database_file(engine), args.account)
+    if args.json:
+        document = run._asdict() | {"status": dict(run.status), "damage": chain}
+        print(json.dumps(document, indent=2, sort_keys=True))
+        return 1 if chain else 0
+    how = f"ended {format_time(run.ended_at)} UTC: {run.ending}" if run.ended_at else _alive(run.beat_at)
+    print(
+        f"account {run.account}, run {run.id} ({run.mode}), started {format_time(run.started_at)} UTC, {how}"
+    )
+    show_stored(run)
+    show_command(live.newest_command(engine, args.account))
+    for line in chain:
+        print(f"  DAMAGED: {line}")
+    if not chain:
+        long = run.status.get("desk", {}).get("journal", 0) > CHECKED
+        what = f"the newest {CHECKED:,} entries (db_status.py --check reads all)" if long else EVERYTHING
+        print(f"  {what} were checked: unbroken")
+    return 1 if chain else 0
+
+
+def show_stored(run: live.RunState) -> None:
+    """Print how a run stands. Raises DatabaseError when its status is none.
+
+    Those of before statuses had a checksum can be anything.
+    """
+    try:
+        show(run.status, run.account)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise DatabaseError(
+            f"the status of run {run.id} cannot be shown ({type(error).__name__}: {error}): it is not what "
+            "was stored; restore a backup with scripts/backup_database.py --restore FILE"
+        ) from error
+
+
+def damage_of(file: Path | None, account: str) -> list[str]:
+    """Return what is wrong with an account's rows, a line each."""
+    if file is None:
+        return []
+    return damage.damage_of(f"sqlite:///{file}", account, mark_of(file, account), CHECKED)
+
+
+def show(status: Any, account: str = USUAL) -> None:
+    """Print how an account stands."""
+    if not status:
+        print("it has not said anything yet")
+        return
+    # Runs of before this was stored have no currency.
+    currency = status.get("currency", "")
+    print(f"equity {_money(status['equity'], currency)}, cash {amount(float(status['cash']), currency)}")
+    for held in status["positions"]:
+        prices = f"at {price(held['entry_price'])}, now {price(held['price']) or NONE}"
+        print(
+            f"  {held['strategy']} {held['side']} {held['amount']} {held['symbol']} {prices}, "
+            f"open profit {_money(held['open_profit'], currency)}"
+        )
+    for order in status["open_orders"]:
+        print(f"  waiting: {order['side']} {order['amount']} ({order['key']})")
+    show_standing(status, account)
+    show_limits(status)
+    for one in status["feeds"]:
+        last = "no candle yet" if one["last"] is None else f"newest candle {format_time(one['last'])} UTC"
+        print(f"  {one['series']}: {last}{', SILENT' if one['stale'] else ''}")
+    if desk := status.get("desk"):
+        for line in outside_lines(desk):
+            print(f"  {line}")
+        head = f" (head {desk['head'][:12]})" if "head" in desk else ""
+        print(f"  journal: {desk['journal']:,} entries{head}, {desk['fills']:,} fills; {agreement(desk)}")
+
+
+def _money(value: float | None, currency: str) -> str:
+    return NONE if value is None else amount(value, currency)
+
+
+def show_standing(status: Mapping[str, Any], account: str = USUAL) -> None:
+    """Print all that keeps orders back, with the command that ends it; older states do not say all."""
+    for name, why in status["breakers"].items():
+        print(f"  {name}: {why}: run_live.py {command_of(f'--reset-breaker {name}', account)}")
+    for name, why in status["quarantined"].items():
+        print(f"  {name}: {why}: run_live.py {command_of(f'--release {name}', account)}")
+    if status["paused"]:
+        print(f"  entries are paused: {status['paused']}: run_live.py {command_of('--resume', account)}")
+    for one in status.get("desk", {}).get("standing", ()):
+        # What differs is told with the books, below.
+        if one["kind"] != "difference":
+            print(f"  {Standing(**one).words}")
+
+
+def show_limits(status: Mapping[str, Any]) -> None:
+    """Print what the limits mean for the strategies, and what they have cut; older states do not say."""
+    for line in status.get("limits", ()):
+        print(f"  limit: {line}")
+    for what, count in status.get("cuts", {}).items():
+        print(f"  entries cut since the start: {count:,} of {what}")
+
+
+def show_command(newest: tuple[live.CommandRow, str | None] | None) -> None:
+    """Print the newest command and what came of it."""
+    if newest is not None:
+        command, outcome = newest
+        given = f"{command.name} {command.argument}".rstrip()
+        when = f"{format_time(command.created_at)} UTC by {command.origin}"
+        print(f"  newest command: {given}, {when}: {outcome or 'not carried out yet'}")
+
+
+def agreement(desk: Mapping[str, Any]) -> str:
+    """Return whether account, journal and exchange are at one, in words."""
+    differing = desk["disagreements"]
+    return f"books and exchange agree: {'; '.join(differing) if differing else 'yes'}"
+
+
+def _alive(beat_at: int) -> str:
+    age = (now_ms() - beat_at) / 1000
+    return f"last sign of life {age:,.0f} s ago"
+
+
+def newest_run(engine: Engine, account: str) -> live.RunState:
+    """Return the newest run of an account.
+
+    Raises NoDataError when no account has run yet, UsageError when others have, DatabaseError when the runs
+    are gone that other rows are of.
+    """
+    run = live.newest_run(engine, account)
+    if run is None:
+        known = live.accounts(engine)
+        if lost := find_damage(engine):
+            raise DatabaseError(
+                f"no run of account {account} is there, and the database is damaged: {lost[0]}"
+            )
+        if known:
+            raise UsageError(unknown_name("account", account, known))
+        raise NoDataError(f"nothing has run on account {account}: start it with run_live.py")
+    return run
+
+
+def existing(args: argparse.Namespace) -> Engine:
+    """Return the database that an account may have run in. Raises DatabaseError when there is none."""
+    settings = cli.load_settings(overrides(args))
+    try:
+        return open_engine(settings.db.url or get_db_url())
+    except NoDatabaseError as error:
+        raise NoDatabaseError(
+            f"no account has run yet: there is no database {error.name}; run_live.py begins one, "
+            "--db-url names another",
+            error.name,
+        ) from error

@@ -1,0 +1,189 @@
+"""What run_live.py --replay does: one account over stored candles, and what came of it."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from core import cli
+from core.account.money import total
+from core.backtest.plan import PlannedRun, check_params, partner_bars, plan_runs, split_names
+from core.backtest.replay import Account, Feed, Replay, account_summary, plan_of, replay
+from core.candles.oddities import odd_bars
+from core.domain import Costs, Series
+from core.engine import Step
+from core.errors import NoDataError
+from core.figures import amount, money
+from core.reports.table import number, print_account, print_table, room
+from core.results.measures import profit_factor
+from core.risk.notes import notes
+from core.risk.percents import PercentWarning
+from core.risk_manager import RiskManager
+from core.settings import Settings
+from core.sql_data_source import SQLDataSource
+from core.symbols import pair_of
+from core.utils import format_time, timeframe_ms
+from db.status import SYNTHETIC_NOTE, is_synthetic
+from strategies.pairing import bind
+from strategies.registry import REGISTRY, load_strategy
+
+LONGEST_WAIT = 1e8
+"""Seconds between two steps of a replay, three years."""
+MOST_TRIPS = 10
+"""Breakers shown, the first ones."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Load, replay, print."""
+    settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
+    feeds = stored_feeds(args, settings)
+    costs, cash = settings.backtest.costs, settings.backtest.default_cash
+    label = args.exchange or settings.exchange.name
+    print_feeds(feeds, label)
+    account = Account(cash, costs, risk_of(settings, costs), settings.paper.volume_share)
+    for line in limits_of(feeds, account):
+        print(line)
+    found = replay(feeds, account, paced(args.speed))
+    print()
+    print_replay(found, cash)
+    return 0
+
+
+def print_feeds(feeds: Sequence[Feed], exchange: str) -> None:
+    """Print each series with what is odd about it, and who trades it."""
+    series = {(feed.symbol, feed.timeframe): feed.bars for feed in feeds}
+    for (symbol, timeframe), bars in series.items():
+        names = ", ".join(feed.name for feed in feeds if (feed.symbol, feed.timeframe) == (symbol, timeframe))
+        span = f"{format_time(int(bars.ts[0]))} to {format_time(int(bars.ts[-1]))} UTC"
+        print(f"{exchange} {symbol} {timeframe}: {bars.ts.size:,} bars, {span}")
+        print(textwrap.fill(f"  traded by {names}", room(), subsequent_indent="    "))
+        for note in odd_bars(bars, timeframe_ms(timeframe)):
+            print(textwrap.fill(f"  note: {note}", room(), subsequent_indent="    "))
+    if is_synthetic(Series(exchange, feeds[0].symbol, feeds[0].timeframe)):
+        print(SYNTHETIC_NOTE)
+
+
+def limits_of(feeds: Sequence[Feed], account: Account) -> list[str]:
+    """Return what the account's limits mean for the strategies, a line each."""
+    risk = account.risk
+    sizings = {feed.name: plan_of(feed).sizing for feed in feeds}
+    return (
+        []
+        if risk is None
+        else notes(risk.limits, sizings, risk.markets, account.cash, pair_of(feeds[0].symbol).quote)
+    )
+
+
+def overrides(args: argparse.Namespace) -> dict[str, object]:
+    """Return the settings that the command line changes."""
+    return {"db.url": args.db_url, "backtest.default_cash": args.cash}
+
+
+def members(args: argparse.Namespace, settings: Settings) -> list[PlannedRun]:
+    """Return which strategy trades what: those named, else all enabled, each on its own symbols."""
+    enabled = [name for name, module in REGISTRY.items() if _is_enabled(settings, module)]
+    return plan_runs(
+        settings,
+        strategies=split_names(args.strategy) or enabled,
+        symbols=split_names(args.symbol),
+        timeframe=args.timeframe,
+    )
+
+
+def risk_of(settings: Settings, costs: Costs) -> RiskManager:
+    """Return the risk manager that the settings describe."""
+    risk = settings.risk
+    with warnings.catch_warnings():
+        # What looks like a fraction was said when the settings were read.
+        warnings.simplefilter("ignore", PercentWarning)
+        return RiskManager(risk.default_risk_per_trade, risk.max_daily_loss_pct, risk.limits, costs)
+
+
+def stored_feeds(args: argparse.Namespace, settings: Settings) -> list[Feed]:
+    """Return the stored candles of every member. Raises NoDataError when one has none."""
+    source = SQLDataSource(settings.db.url, args.exchange or settings.exchange.name)
+    start, end = cli.span(args)
+    feeds = []
+    for member in members(args, settings):
+        bars = source.get_bars(member.symbol, member.timeframe, None, start=start, end=end)
+        series = Series(source.exchange, member.symbol, member.timeframe)
+        partner = partner_bars(source, member.strategy, series, bars)
+        strategy = bind(load_strategy(member.strategy), partner)
+        feeds.append(Feed(member.strategy, strategy, member.params, member.symbol, member.timeframe, bars))
+    if not feeds:
+        raise NoDataError("no strategy has a symbol to trade: name one with --symbol, or in strategies.yaml")
+    return feeds
+
+
+def paced(
+    speed: float | str,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], object] = time.sleep,
+) -> Callable[[Step], object] | None:
+    """Return what waits after each step, so that market time passes `speed` times as fast as real time."""
+    if isinstance(speed, str):
+        return None
+    began: list[tuple[int, float]] = []
+
+    def wait(step: Step) -> None:
+        began.append((step.time, clock())) if not began else None
+        due = began[0][1] + (step.time - began[0][0]) / 1000 / speed
+        # A gap of years at a very slow speed is more than the system can wait for at once.
+        sleep(min(max(0.0, due - clock()), LONGEST_WAIT))
+
+    return wait
+
+
+def print_replay(found: Replay, cash: float) -> None:
+    """Print a row per strategy, the account, refusals and breakers; first what stopped it from entering."""
+    for name, trip in found.session.risk.state.trips.items():
+        print(f"{name} was still tripped at the end: nothing was entered after {format_time(trip.time)} UTC")
+    for name, why in found.session.risk.state.quarantined.items():
+        print(f"{name} failed and was put aside: {why}")
+    rows = [_row(name, found) for name in found.session.portfolio.results]
+    summary, currency = account_summary(found), found.session.currency
+    sums = f"profit {currency}".rstrip(), f"fees {currency}".rstrip()
+    print_table(("strategy", "trades", "win %", "profit f.", *sums, "refused"), rows)
+    print(
+        f"\naccount: {amount(cash, currency)} to {amount(summary.final_equity, currency)}, "
+        f"return {number(summary.return_pct)} %, max drawdown {number(summary.max_drawdown_pct)} %, "
+        f"{found.bars:,} bars decided on"
+    )
+    print_account(summary)
+    print()
+    for name, counts in found.bounds.items():
+        print(f"{name}: entries bound by {_counted(counts)}")
+    for name, counts in found.cuts.items():
+        print(f"{name}: entries cut by the account's {_counted(counts)}")
+    for name, counts in found.refusals.items():
+        print(f"{name}: refused {_counted(counts)}")
+    for name, trip in found.trips[:MOST_TRIPS]:
+        print(f"breaker {name} tripped {format_time(trip.time)} UTC: {trip.detail}")
+    if len(found.trips) > MOST_TRIPS:
+        print(f"breakers tripped {len(found.trips):,} times in all")
+
+
+def _row(name: str, found: Replay) -> Sequence[str]:
+    trades = found.trades.get(name, ())
+    won = sum(trade.pnl > 0 for trade in trades)
+    profit = total(trade.pnl for trade in trades)
+    fees = total(trade.fees for trade in trades)
+    wins = number(100 * won / len(trades) if trades else None)
+    factor = number(profit_factor(np.array([float(trade.pnl) for trade in trades])))
+    refused = sum(found.refusals.get(name, {}).values())
+    currency = found.session.currency
+    sums = (money(profit, currency), money(fees, currency))
+    return name, f"{len(trades):,}", wins, factor, *sums, f"{refused:,}"
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.items()))
+
+
+def _is_enabled(settings: Settings, module: str) -> bool:
+    return module in settings.strategies and settings.strategies[module].enabled

@@ -1,0 +1,241 @@
+"""One account trading: closed bars in; fills, decisions, orders and refusals out, one audit value a step.
+
+The same for paper, live and replay, which differ in the gateway, in where bars come from and in where a
+strategy's decision comes from. Synchronous: no I/O, no clock, no chance; the same bars give the same steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from core.account.lots import Trade
+from core.account.orders import Executed, News, Taken
+from core.bookkeeper import Series
+from core.domain import Bar, Decision, PositionView
+from core.errors import UsageError
+from core.execution import Executor, Moment, Outcome, Plan, changes
+from core.risk.breakers import Trip
+from core.symbols import pair_of
+from strategies.signal_meaning import decision_of
+
+if TYPE_CHECKING:
+    from strategies.base import BaseStrategy, StrategySignal
+
+
+class Decided(NamedTuple):
+    """What a strategy wants of a symbol."""
+
+    want: Decision | None
+    """None while warming up."""
+    signals: Sequence[StrategySignal] = ()
+    """As a live strategy says it."""
+    measured: tuple[float, float] = (1.0, 1.0)
+    """Volatility and fit, for sizing: core.regime.conditions."""
+
+
+class Decider(Protocol):
+    """Decides for one strategy on one symbol."""
+
+    def decide(self, bar: Bar, held: PositionView) -> Decided:
+        """Return what is wanted at the close of this bar, given what is held then."""
+        ...
+
+
+class LiveDecider:
+    """A BaseStrategy deciding on the candles it is shown."""
+
+    def __init__(self, symbol: str, strategy: BaseStrategy) -> None:
+        self.symbol, self.strategy = symbol, strategy
+
+    def decide(self, bar: Bar, held: PositionView) -> Decided:
+        """Tell the strategy its position, show it the candle, return the decision its signals stand for."""
+        self.strategy.set_position(self.symbol, held)
+        candle = {
+            "time": bar.ts,
+            "open": bar.open,
+            "high": bar.high,
+            "low": bar.low,
+            "close": bar.close,
+            "volume": bar.volume,
+        }
+        signals = self.strategy.signals(self.symbol, candle)
+        want = decision_of(signals, held, bar.close)
+        # Measuring takes longer than deciding, and only entries are sized.
+        if any(signal.action.startswith("OPEN") for signal in signals):
+            return Decided(want, signals, self.strategy.measured(self.symbol))
+        return Decided(want, signals)
+
+
+class Slot(NamedTuple):
+    """One strategy on one symbol."""
+
+    strategy: str
+    symbol: str
+    timeframe: str
+    decider: Decider
+    is_ladder: bool
+
+
+class Choice(NamedTuple):
+    """What a strategy decided at a bar."""
+
+    strategy: str
+    symbol: str
+    bar: int
+    """Its open time."""
+    held: PositionView
+    decided: Decided
+
+
+class Step(NamedTuple):
+    """What one moment brought: the audit of a step."""
+
+    time: int
+    """Close time of the bars, ms UTC."""
+    equity: float
+    """At their closes, open profit included."""
+    bars: tuple[Bar, ...] = ()
+    late: tuple[Bar, ...] = ()
+    """Older than the newest of their series, and not traded on."""
+    fills: tuple[Executed, ...] = ()
+    trades: tuple[Trade, ...] = ()
+    choices: tuple[Choice, ...] = ()
+    """Those that change something, or say something."""
+    outcomes: tuple[Outcome, ...] = ()
+    """Orders approved, and refused with the reason, at the gateway too."""
+    quarantined: tuple[str, ...] = ()
+    """Strategies that failed at this step."""
+    tripped: tuple[tuple[str, Trip], ...] = ()
+    """Breakers that tripped at this step."""
+    taken: tuple[Taken, ...] = ()
+    """What others took of positions and cash."""
+
+
+class Session:
+    """Steps strategies and one account through closed bars of several series."""
+
+    def __init__(self, executor: Executor) -> None:
+        self.executor = executor
+        self.portfolio, self.risk, self.gateway = executor.portfolio, executor.risk, executor.gateway
+        self.slots: list[Slot] = []
+        self.books = executor.books
+        self._of_series: dict[Series, list[Slot]] = {}
+        self._followers: dict[Series, list[Callable[[int, float], object]]] = {}
+
+    def follow(self, symbol: str, timeframe: str, take: Callable[[int, float], object]) -> None:
+        """Tell open time and close of each new bar of a series, before anything is decided at its close."""
+        self._followers.setdefault((symbol, timeframe), []).append(take)
+
+    @property
+    def currency(self) -> str:
+        """What the account counts in: the quote of what it trades, empty before anything is."""
+        return pair_of(self.slots[0].symbol).quote if self.slots else ""
+
+    def add(self, strategy: str, symbol: str, plan: Plan, decider: Decider) -> None:
+        """Let a strategy trade a symbol. Raises UsageError when it does already."""
+        if (strategy, symbol) in self.books.series_of:
+            raise UsageError(f"{strategy} trades {symbol} already: name every symbol once")
+        slot = Slot(strategy, symbol, plan.timeframe, decider, plan.is_ladder)
+        self.executor.plans[strategy] = plan
+        self.slots.append(slot)
+        self.books.series_of[strategy, symbol] = symbol, plan.timeframe
+        self._of_series.setdefault((symbol, plan.timeframe), []).append(slot)
+
+    def swap(self, slot: Slot, plan: Plan) -> None:
+        """Let a strategy that trades a symbol already decide anew; its position and its turn stay.
+
+        Raises UsageError when it does not trade it, or on another timeframe.
+        """
+        series = self.books.series_of.get((slot.strategy, slot.symbol))
+        if series != (slot.symbol, plan.timeframe):
+            raise UsageError(f"{slot.strategy} does not trade {slot.symbol} on {plan.timeframe}: add it")
+        for slots in (self.slots, self._of_series[series]):
+            slots[:] = [slot if (one.strategy, one.symbol) == slot[:2] else one for one in slots]
+        self.executor.plans[slot.strategy] = plan
+
+    def drop(self, strategy: str, symbol: str) -> None:
+        """Let a strategy decide no more on a symbol; what it holds stays."""
+        series = self.books.series_of.pop((strategy, symbol))
+        for slots in (self.slots, self._of_series[series]):
+            slots[:] = [one for one in slots if (one.strategy, one.symbol) != (strategy, symbol)]
+
+    def needs(self, symbol: str, timeframe: str) -> bool:
+        """Tell whether anybody looks at the bars of a series."""
+        series = symbol, timeframe
+        return bool(self._of_series.get(series) or self._followers.get(series))
+
+    def warm(self, bars: Iterable[Bar]) -> None:
+        """Count bars that were traded on before, or never will be, and take their closes as last prices."""
+        self.books.see(bars)
+
+    def on_bars(self, bars: Iterable[Bar]) -> Step:
+        """Take bars that closed at one time, each traded on once: fill, mark, decide, order.
+
+        A bar seen before is ignored, one older than the newest of its series reported as late.
+        """
+        new, late = self.books.sorted_out(bars)
+        if not new:
+            time = max((bar.end for bar in late), default=self.risk.state.time)
+            return Step(time, self.risk.state.equity, late=late)
+        self.books.see(new)
+        for bar in new:
+            for take in self._followers.get((bar.symbol, bar.timeframe), ()):
+                take(bar.ts, bar.close)
+        time = new[0].end
+        came = self.books.take(self.gateway.on_bars(new), time)
+        choices: list[Choice] = []
+        outcomes: list[Outcome] = [*came.refused]
+        failed: list[str] = []
+        for bar in new:
+            for slot in self._of_series.get((bar.symbol, bar.timeframe), ()):
+                self._decide(slot, bar, choices, outcomes, failed)
+        told = (
+            came.fills,
+            came.trades,
+            tuple(choices),
+            tuple(outcomes),
+            tuple(failed),
+            came.tripped,
+            came.taken,
+        )
+        return Step(time, came.equity, new, late, *told)
+
+    def on_events(self, events: Iterable[News], time: int) -> Step:
+        """Book fills, refusals and what others took; tell risk what that leaves."""
+        came = self.books.take(events, time)
+        told = came.fills, came.trades, (), came.refused, (), came.tripped, came.taken
+        return Step(time, came.equity, (), (), *told)
+
+    def counted(self) -> list[tuple[str, str, int, int]]:
+        """Return symbol, timeframe, newest open time and number of bars seen of every series."""
+        return self.books.counted()
+
+    def recount(self, counted: Iterable[Sequence[Any]]) -> dict[Series, int]:
+        """Go on counting bars where `counted` stopped; return the newest open time of each series."""
+        return self.books.recount(counted)
+
+    def release(self, strategy: str) -> None:
+        """Trust a strategy that failed again, from the next bar on."""
+        self.risk.quarantine(strategy, None)
+
+    def _decide(
+        self, slot: Slot, bar: Bar, choices: list[Choice], outcomes: list[Outcome], failed: list[str]
+    ) -> None:
+        if slot.strategy in self.risk.state.quarantined:
+            return
+        number = self.books.newest(bar.symbol, bar.timeframe)
+        held = self.portfolio.view(slot.strategy, slot.symbol, number)
+        try:
+            decided = slot.decider.decide(bar, held)
+        except Exception as error:  # Whatever a strategy raises must not end the others.
+            self.risk.quarantine(slot.strategy, f"{type(error).__name__}: {error}")
+            failed.append(slot.strategy)
+            return
+        want = decided.want
+        is_change = want is not None and changes(want, held, is_ladder=slot.is_ladder)
+        if is_change or decided.signals:
+            choices.append(Choice(slot.strategy, slot.symbol, bar.ts, held, decided))
+        if is_change and want is not None:
+            moment = Moment(bar.ts, bar.close, bar.end, *decided.measured)
+            outcomes += self.executor.execute(slot.strategy, slot.symbol, want, held, moment)

@@ -1,0 +1,1 @@
+"""From an intent to booked fills, through any crash."""

@@ -1,0 +1,1 @@
+"""The paper venue: fills by the fill model."""

@@ -1,0 +1,178 @@
+"""One strategy's orders and lots in one symbol on the paper exchange, laid out for core.fills."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from core import fills
+from core.account.lots import LOT_LEG, lot_id
+from core.account.money import NOTHING, float_of
+from core.account.orders import Approved, Intent, RefusalReason, Refused
+from core.domain import MOST_LOTS, Bar, FloatArray, Reason
+
+LotKey = tuple[int, int]
+"""Number of the bar that a lot was filled in, and its rung: one of a book."""
+
+UNASKED = (Reason.STOP, Reason.TRAIL, Reason.TAKE, Reason.END, Reason.RUIN)
+"""Why a lot closes although no order asks for it."""
+# An order that says one of these is an order all the same; its own word is told with its fill.
+_REASONS = {reason.name.lower(): int(reason) for reason in Reason if reason not in UNASKED}
+
+
+class HeldLot(NamedTuple):
+    """A lot's name and exact amount, base units."""
+
+    id: str
+    amount: Decimal
+
+
+class Book:
+    """One strategy's orders and lots in one symbol, as core.fills lays them out, and their exact amounts."""
+
+    def __init__(self, strategy: str, symbol: str, timeframe: str) -> None:
+        self.strategy, self.symbol, self.timeframe = strategy, symbol, timeframe
+        self.rows = fills.open_book(0.0)
+        self.trades = fills.make_trades(2 * MOST_LOTS + 64)
+        self.asked: list[Approved] = []
+        self.exits: dict[LotKey, tuple[Intent, Decimal]] = {}
+        self.lots: dict[LotKey, HeldLot] = {}
+        self.got: dict[str, Decimal] = {}
+        """By an entry's key: how much of it the bar's volume fills."""
+        self.size, self.cost, self.bound = 0.0, 0.0, 0.0
+        self.lowest, self.highest = -math.inf, math.inf
+        """A bar that stays between them reaches no stop and no take."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it holds nothing and waits for nothing."""
+        return not self.lots and not self.asked
+
+    def waits_for(self, bar: Bar) -> bool:
+        """Return whether a bar can change anything: most can not, and to see that is cheaper than to try."""
+        if self.asked or self.exits:
+            return True
+        return bool(self.lots) and (bar.low <= self.lowest or bar.high >= self.highest)
+
+    def sum_up(self) -> None:
+        """Note what the lots are together, in the order of core.fills.equity, and their nearest prices."""
+        self.size, self.cost, self.bound = 0.0, 0.0, 0.0
+        self.lowest, self.highest = -math.inf, math.inf
+        for row in self.held_rows():
+            size, price = row[fills.SIZE].item(), row[fills.ENTRY_PRICE].item()
+            self.size += size
+            self.cost += size * price
+            self.bound += abs(size)
+            stop, take = row[fills.STOP].item(), row[fills.TAKE].item()
+            below, above = (stop, take) if size > 0 else (take, stop)
+            # NaN, which stands for none, is neither more nor less.
+            self.lowest = below if below > self.lowest else self.lowest
+            self.highest = above if above < self.highest else self.highest
+
+    def held_rows(self) -> FloatArray:
+        """Return the rows of the lots held, a view."""
+        return self.rows[fills.HELD : fills.HELD + int(self.rows[0, fills.LOTS])]
+
+
+def lot_key(row: Sequence[float]) -> LotKey:
+    """Return what tells a lot, or the trade that closed it, from the others of its book."""
+    return int(row[fills.ENTRY_BAR]), int(row[fills.RUNG])
+
+
+def rung_of(intent: Intent) -> int:
+    """Return the rung that an entry is for; 0 for what is no ladder."""
+    return int(lot_id(intent).rpartition("-")[2])
+
+
+def ask_entry(book: Book, approved: Approved) -> Refused | None:
+    """Let an entry wait for the next open, or refuse one lot too many."""
+    intent, head = approved.intent, book.rows[0]
+    if head[fills.LOTS] + head[fills.ASKED] >= MOST_LOTS:
+        return Refused(intent, RefusalReason.LOTS, f"{MOST_LOTS} lots are held and asked for")
+    row = book.rows[fills.WANTED + int(head[fills.ASKED])]
+    row[fills.SIZE] = float(intent.amount) if intent.side == "buy" else -float(intent.amount)
+    row[fills.STOP], row[fills.TAKE] = float_of(intent.stop), float_of(intent.take)
+    row[fills.RUNG], row[fills.SHARE] = rung_of(intent), intent.share
+    head[fills.ASKED] += 1
+    book.asked.append(approved)
+    return None
+
+
+def ask_exit(book: Book, intent: Intent) -> Refused | None:
+    """Let an exit of one lot wait for the next open, or refuse one of a lot that is not there."""
+    key = next((key for key, lot in book.lots.items() if LOT_LEG + lot.id == intent.leg), None)
+    if key is None or key in book.exits:
+        return Refused(intent, RefusalReason.LOT, "that lot is not held, or closing already")
+    row = next(row for row in book.held_rows() if lot_key(row.tolist()) == key)
+    amount = min(intent.amount, book.lots[key].amount)
+    row[fills.EXIT] = _REASONS.get(intent.reason, int(Reason.RULE))
+    row[fills.EXIT_SIZE] = float(amount)
+    if amount < book.lots[key].amount:
+        row[fills.SHARE] = intent.share
+    book.rows[0, fills.EXITS] += 1
+    book.exits[key] = intent, amount
+    return None
+
+
+def forgotten(book: Book) -> list[Refused]:
+    """Drop all orders that wait for a bar."""
+    orders = [approved.intent for approved in book.asked] + [intent for intent, _ in book.exits.values()]
+    book.asked.clear()
+    book.exits.clear()
+    book.rows[0, fills.ASKED] = book.rows[0, fills.EXITS] = 0
+    book.held_rows()[:, fills.EXIT] = 0.0
+    return [Refused(intent, RefusalReason.EXPIRED, "no bar came after it") for intent in orders]
+
+
+def take_back(book: Book, keys: Collection[str], shares: Mapping[str, float]) -> None:
+    """Drop the orders with these keys, the others wait on; `shares` of the lots held, by id."""
+    asked, exits = list(book.asked), [intent for intent, _ in book.exits.values()]
+    forgotten(book)
+    for row in book.held_rows():
+        # An exit of a part lessens it, and is asked for again below where it stays.
+        row[fills.SHARE] = shares[book.lots[lot_key(row.tolist())].id]
+    for approved in asked:
+        if approved.intent.key not in keys:
+            ask_entry(book, approved)
+    for intent in exits:
+        if intent.key not in keys:
+            ask_exit(book, intent)
+
+
+def limited(book: Book, most: Decimal | None) -> Iterator[Refused]:
+    """Cut orders to what a bar's volume fills; the rest of each is cancelled.
+
+    Where an exit is cut its strategy enters nothing: a reversal must not become two positions.
+    """
+    if most is None:
+        return
+    small = "the bar's volume is too small for any of it"
+    is_cut = any(wanted > most for _, wanted in book.exits.values())
+    why = "the bar's volume is too small to close first what it follows" if is_cut else small
+    waiting = list(book.asked)
+    head, rows = book.rows[0], book.rows[fills.WANTED : fills.WANTED + len(waiting)].copy()
+    book.asked.clear()
+    head[fills.ASKED] = 0
+    for row, approved in zip(rows, waiting, strict=True):
+        amount = NOTHING if is_cut else min(approved.intent.amount, most)
+        if amount > 0:
+            row[fills.SIZE] = math.copysign(float(amount), row[fills.SIZE])
+            book.rows[fills.WANTED + len(book.asked)] = row
+            book.got[approved.intent.key] = amount
+            book.asked.append(approved)
+            head[fills.ASKED] += 1
+        else:
+            yield Refused(approved.intent, RefusalReason.LOT, why)
+    for row in book.held_rows():
+        key = lot_key(row.tolist())
+        if key in book.exits:
+            intent, wanted = book.exits[key]
+            book.exits[key] = intent, min(wanted, most)
+            row[fills.EXIT_SIZE] = float(min(wanted, most))
+            if not most:
+                row[fills.EXIT] = 0.0
+                head[fills.EXITS] -= 1
+                del book.exits[key]
+                yield Refused(intent, RefusalReason.LOT, small)

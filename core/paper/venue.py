@@ -1,0 +1,212 @@
+"""The paper exchange behind the order path: takes orders like any other, and fills them by the fill model.
+
+It keeps nothing on disk. After a restart the journal tells it which orders it had accepted and what the
+account has; an order that it was never told of does not exist, at once and for good.
+
+What the model closes by itself (stop, take, ruin) is an order too: a fact that waits until the order for it
+has been placed, so that an exchange's fills always belong to orders that were wanted first.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from core.account.money import plus, times
+from core.account.orders import Approved, Executed, Fill, Intent, Purpose, Refused
+from core.domain import Bar
+from core.errors import OrderRefusedError
+from core.order_path.ledger import ZERO, assets_of
+from core.order_path.states import Standing
+from core.order_path.venue import Balance, Execution, Report, Request
+from core.paper.fills import PaperGateway
+
+KEPT = 500
+"""Executions that are remembered of each symbol, for those that ask again."""
+Event = Executed | Refused
+
+
+@dataclass(slots=True)
+class _Order:
+    name: str
+    intent: Intent
+    standing: Standing = Standing.OPEN
+    filled: Decimal = ZERO
+    is_tried: bool = False
+    """Whether the model had a chance to do it by itself."""
+    executions: tuple[Execution, ...] = ()
+
+    def report(self) -> Report:
+        intent = self.intent
+        named = self.name, self.name, intent.symbol, intent.side
+        return Report(*named, self.standing, intent.amount, self.filled, self.executions)
+
+
+class PaperExchange:
+    """One account on paper. Time is what it was told last."""
+
+    exchange = "paper"
+
+    def __init__(self, model: PaperGateway, whose: Callable[[str], Intent]) -> None:
+        """Take the fill model, and what says which intent a client order id stands for."""
+        self.model = model
+        self.time = 0
+        self._whose = whose
+        self._orders: dict[str, _Order] = {}
+        self._names: dict[str, str] = {}
+        self._arrived: list[_Order] = []
+        self._facts: dict[str, Fill] = {}
+        self._executions: defaultdict[str, list[Execution]] = defaultdict(list)
+        self._totals: defaultdict[str, Decimal] = defaultdict(Decimal)
+
+    def begin(self, totals: Mapping[str, Decimal], orders: Iterable[tuple[str, Intent]]) -> None:
+        """Have these balances and these accepted orders, by name."""
+        self._totals.update(totals)
+        for name, intent in orders:
+            self._take(_Order(name, intent))
+
+    def on_bars(self, bars: Sequence[Bar], turn: Iterable[str]) -> list[Event]:
+        """Return what bars that closed at one time bring, in the order it happened.
+
+        `turn`: keys of intents in the order in which their orders have their turn, wherever they arrived.
+        """
+        refused: list[Event] = []
+        if self._orders:
+            series = {(bar.symbol, bar.timeframe) for bar in bars}
+            refused = self._let_in(lambda intent: (intent.symbol, intent.timeframe) in series, turn)
+        return self._noted([*refused, *self.model.on_bars(bars)])
+
+    def on_price(self, symbol: str, price: float, turn: Iterable[str]) -> list[Event]:
+        """Return what a price between two bars brings."""
+        refused = self._let_in(lambda intent: intent.symbol == symbol, turn) if self._orders else []
+        return self._noted([*refused, *self.model.on_price(symbol, price, self.time)])
+
+    def publish(self, fact: Executed) -> bool:
+        """Let everybody see an execution; False while its order was not placed: then once it is."""
+        name = self._names.get(fact.intent.key)
+        if name is None:
+            self._facts[fact.intent.key] = fact.fill
+            return False
+        self._execute(self._orders[name], fact.fill)
+        return True
+
+    def now(self) -> int:
+        """Return the time it was told last, ms UTC."""
+        return self.time
+
+    def ask_time(self) -> int:
+        """Return the same."""
+        return self.time
+
+    def absence_is_final_at(self, sent_at: int) -> int:
+        """Return a moment that has passed, whatever the clock did since: nothing is ever on its way here."""
+        return min(sent_at, self.time)
+
+    def place(self, request: Request) -> Report:
+        """Accept an order; what the model has against it shows when its turn comes."""
+        if request.client_order_id in self._orders:
+            raise OrderRefusedError(f"order {request.client_order_id} was placed before: use another name")
+        intent = self._whose(request.client_order_id)
+        if intent.amount != request.amount:
+            intent = replace(intent, amount=request.amount)
+        order = _Order(request.client_order_id, intent)
+        self._take(order)
+        if fill := self._facts.pop(intent.key, None):
+            self._arrived.remove(order)
+            self._execute(order, fill)
+        return order.report()
+
+    def find(self, symbol: str, client_order_id: str) -> Report | None:
+        """Return the order of this name, None when there is none."""
+        order = self._orders.get(client_order_id)
+        return None if order is None or order.intent.symbol != symbol else order.report()
+
+    def cancel(self, symbol: str, client_order_id: str) -> Report:
+        """Cancel an order whose turn has not come. Raises OrderRefusedError for any other."""
+        order = self._orders.get(client_order_id)
+        if order is None or order not in self._arrived:
+            raise OrderRefusedError(
+                f"order {client_order_id} of {symbol} is not open, or with the market already"
+            )
+        self._arrived.remove(order)
+        order.standing = Standing.CANCELED
+        return order.report()
+
+    def open_orders(self) -> Sequence[Report]:
+        """Return all open orders."""
+        return [order.report() for order in self._orders.values() if order.standing is Standing.OPEN]
+
+    def fills(self, symbol: str, after: str | None) -> Sequence[Execution]:
+        """Return the executions after the one of this id; all that are remembered if that one is not."""
+        found = self._executions[symbol]
+        # What is asked for is new: it stands at the end.
+        for place in range(len(found), 0, -1):
+            if found[place - 1].fill.id == after:
+                return found[place:]
+        return list(found)
+
+    def balances(self) -> Mapping[str, Balance]:
+        """Return what the account has, by asset."""
+        return {asset: Balance(amount, ZERO) for asset, amount in self._totals.items() if amount}
+
+    def transfers(self) -> None:
+        """Return None: nothing comes to paper and nothing goes."""
+
+    def _take(self, order: _Order) -> None:
+        self._orders[order.name] = order
+        self._names[order.intent.key] = order.name
+        self._arrived.append(order)
+
+    def _execute(self, order: _Order, fill: Fill) -> None:
+        order.filled = plus(order.filled, fill.amount)
+        whole = order.filled >= order.intent.amount
+        order.standing = Standing.FILLED if whole else Standing.CANCELED
+        self._pay(fill)
+        execution, shown = Execution(order.name, fill.of(order.name)), self._executions[fill.symbol]
+        order.executions = (*order.executions, execution)
+        shown.append(execution)
+        del shown[:-KEPT]
+
+    def _let_in(self, concerns: Callable[[Intent], bool], turn: Iterable[str]) -> list[Event]:
+        """Hand what arrived to the model, and return what it refuses; forget what is over."""
+        refused: list[Event] = []
+        for name in [name for name, order in self._orders.items() if order.standing is not Standing.OPEN]:
+            del self._names[self._orders.pop(name).intent.key]
+        rank = {key: number for number, key in enumerate(turn)}
+        arrived, self._arrived = self._arrived, []
+        for order in sorted(arrived, key=lambda one: rank.get(one.intent.key, len(rank))):
+            if _is_protective(order.intent) and not order.is_tried:
+                # Of a process that ended before the model's fill was booked: most likely it fills again.
+                order.is_tried = concerns(order.intent)
+                self._arrived.append(order)
+            elif no := self.model.submit(Approved(order.intent)):
+                refused.append(no)
+        return refused
+
+    def _noted(self, events: list[Event]) -> list[Event]:
+        if not events:
+            return events
+        for event in events:
+            if isinstance(event, Refused) and event.intent.key in self._names:
+                self._orders[self._names[event.intent.key]].standing = Standing.REJECTED
+        done = {event.intent.key for event in events}
+        self._arrived = [order for order in self._arrived if order.intent.key not in done]
+        return events
+
+    def _pay(self, fill: Fill) -> None:
+        base, quote = assets_of(fill.symbol)
+        amount = fill.amount if fill.side == "buy" else fill.amount.copy_negate()
+        cost = times(amount, fill.price)
+        for asset, change in (
+            (base, amount),
+            (quote, cost.copy_negate()),
+            (fill.fee_asset, fill.fee.copy_negate()),
+        ):
+            self._totals[asset] = plus(self._totals[asset], change)
+
+
+def _is_protective(intent: Intent) -> bool:
+    """Return whether it is something that the model does by itself."""
+    return intent.purpose in (Purpose.STOP, Purpose.TAKE) or intent.reason in ("ruin", "end")

@@ -1,0 +1,70 @@
+"""A saved backtest, run again: are candles, trades and equity still the same?"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from core.backtest.own import ENGINE as OWN
+from core.backtest.plan import partner_bars
+from core.backtest_persistence import StoredRun, load_run
+from core.errors import NoDataError, UsageError
+from core.multi_backtester import runner
+from core.results.runs import BacktestResult, TradeRecord, describe_data
+from core.sql_data_source import SQLDataSource
+from core.version import code_version, same_code
+
+
+class Rerun(NamedTuple):
+    """A saved run and its repetition."""
+
+    stored: StoredRun
+    again: BacktestResult
+    same_candles: bool
+    same_code: bool | None
+    """None when the run was saved with a hash of other files, by an earlier version, or with none."""
+    difference: str | None
+    """The first field that differs, in words; None when all trades and the final equity are identical."""
+
+
+def rerun(run_id: int, db_url: str | None = None) -> Rerun:
+    """Run a saved backtest again on the candles now stored for its range.
+
+    Raises NoDataError when the run, its specification or its candles are missing.
+    """
+    stored = load_run(run_id, db_url)
+    if stored.spec is None or stored.data is None:
+        raise NoDataError(f"run {run_id} was saved without what it takes to repeat it (parameters, candles)")
+    if stored.engine == OWN:
+        raise UsageError(
+            f"run {run_id} is of {stored.strategy}, a class of your own, which is not stored: run it again "
+            "from Python"
+        )
+    symbol, timeframe = stored.series.symbol, stored.series.timeframe
+    source = SQLDataSource(db_url, stored.series.exchange)
+    bars = source.get_bars(symbol, timeframe, start=stored.data.start, end=stored.data.end + 1)
+    partner = partner_bars(source, stored.spec.strategy, stored.series, bars)
+    again = runner(stored.engine or "backtesting")(bars, stored.spec, partner=partner)
+    return Rerun(
+        stored=stored,
+        again=again,
+        same_candles=describe_data(bars, stored.series).sha256 == stored.data.sha256,
+        same_code=same_code(code_version(again.made_by), stored.code_version),
+        difference=first_difference(stored, again),
+    )
+
+
+def first_difference(stored: StoredRun, again: BacktestResult) -> str | None:
+    """Return the first difference between a saved run and a new one; every digit counts."""
+    old, new = stored.trades, again.records
+    for i, (before, now) in enumerate(zip(old, new, strict=False), start=1):
+        if before != now:
+            return f"trade {i}: {_differing(before, now)}"
+    if len(old) != len(new):
+        return f"{len(old)} trades then, {len(new)} now"
+    before_equity, now_equity = stored.summary.final_equity, again.summary.final_equity
+    return None if before_equity == now_equity else f"final equity {before_equity!r} then, {now_equity!r} now"
+
+
+def _differing(before: TradeRecord, now: TradeRecord) -> str:
+    pairs = zip(TradeRecord._fields, before, now, strict=True)
+    return ", ".join(f"{name} {a!r} then, {b!r} now" for name, a, b in pairs if a != b)

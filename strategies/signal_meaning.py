@@ -1,0 +1,199 @@
+"""What a signal of the specification stands for: the decision that the rest of the engine works with.
+
+    OPEN_LONG  flat or short: long from the next open on, sized by the distance of `extra["stop"]` from the
+               close (or of `extra["atr"]` times `atr_stop_mult`, 1.5 if absent), times `risk_r`; the take is
+               `tp` (or `take`), else `rr_ratio` times the stop's distance away. Long already: nothing.
+    CLOSE_LONG flat from the next open on, if long; with `portion` that part of it. Not long: nothing.
+    HOLD       nothing; with `stop` or `tp` these are moved.
+
+OPEN_SHORT and CLOSE_SHORT alike. `target` (0 to 1 of the strategy's allocation) sizes an entry instead, and
+then needs no stop; `add` is a target beside what is held. On a ladder `level` names the rung, or `levels` all
+that are wanted as {1: True, 2: False, …}.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from core.account.orders import Intent, Purpose
+from core.domain import NAN, Decision, PositionView, Reason, hold
+from core.errors import UsageError, unknown_name
+from core.sizing import Sizing
+
+if TYPE_CHECKING:
+    from strategies.base import StrategySignal
+
+ACTIONS = {"OPEN_LONG": 1, "CLOSE_LONG": 1, "OPEN_SHORT": -1, "CLOSE_SHORT": -1, "HOLD": 0}
+"""What a signal may say, and the side it speaks of."""
+
+ATR_STOP_MULT = 1.5
+"""ATRs between the close and the stop, the specification's example."""
+
+
+def decision_of(signals: Sequence[StrategySignal], held: PositionView, close: float) -> Decision:
+    """Return the decision that signals of one bar, at its close, stand for together.
+
+    Raises UsageError for an action that is none, an entry that nothing sizes, a price that is no number.
+    """
+    want = hold(held)
+    for signal in signals:
+        check_action(signal)
+        if signal.action == "HOLD":
+            want = _held(signal, want)
+        elif signal.action.startswith("OPEN"):
+            want = _opened(signal, want, held, close)
+        else:
+            want = _closed(signal, want)
+    return want
+
+
+def check_action(signal: StrategySignal) -> None:
+    """Raise UsageError unless a signal's action is one of the specification's."""
+    if signal.action not in ACTIONS:
+        raise UsageError(unknown_name("action", str(signal.action), ACTIONS))
+
+
+def contradicts(signal: StrategySignal, waiting: Intent) -> bool:
+    """Tell whether an order that waits for the next open is against what this newer signal wants.
+
+    A CLOSE is against entries of its side, an OPEN against entries of the other side and a rule's exits of
+    its own; on a ladder, of the rungs they speak of. Raises UsageError for a CLOSE of a part while an entry
+    waits: there is nothing yet to divide.
+    """
+    extra, side, closes = signal.extra or {}, ACTIONS[signal.action], signal.action.startswith("CLOSE")
+    is_entry, buys = waiting.purpose is Purpose.ENTRY, 1 if waiting.side == "buy" else -1
+    is_of_side = is_entry and buys == side if closes else side == -buys
+    if not is_of_side or waiting.purpose not in (Purpose.ENTRY, Purpose.EXIT):
+        return False
+    if "levels" in extra or extra.get("level") is not None:
+        levels = extra.get("levels") or {extra["level"]: not closes}
+        rung = waiting.leg.rpartition("-")[2]
+        named = any(str(int(level)) == rung and bool(wanted) != closes for level, wanted in levels.items())
+        return named or (is_entry and not closes)
+    if closes and (float(extra.get("portion", 1.0)) < 1 or float(extra.get("target", 0.0)) * side > 0):
+        raise UsageError(
+            f"{signal.action} of {signal.symbol}: an entry waits for the next open, of which no part can be "
+            "closed: close it whole, or a part at the next candle"
+        )
+    return True
+
+
+def sizing_of(extra: Mapping[str, Any] | None, sizing: Sizing) -> Sizing:
+    """Return the sizing with what a signal's extra says otherwise, by the names of Sizing."""
+    own = {name: float(value) for name, value in (extra or {}).items() if name in Sizing._fields}
+    return sizing._replace(**own)
+
+
+def _held(signal: StrategySignal, want: Decision) -> Decision:
+    extra = signal.extra or {}
+    stop, take = _price(signal, "stop", want.stop), _take(signal, want.take)
+    return want._replace(target=float(extra.get("target", want.target)), stop=stop, take=take)
+
+
+def _opened(signal: StrategySignal, want: Decision, held: PositionView, close: float) -> Decision:
+    extra, side = signal.extra or {}, ACTIONS[signal.action]
+    rungs = _rungs(extra, want.rungs, opens=True)
+    if want.target * side > 0 and "add" not in extra and not rungs & ~held.rungs:
+        return want
+    stop = _stop(signal, close)
+    if "target" in extra:
+        target = side * abs(float(extra["target"]))
+    elif math.isnan(stop):
+        raise UsageError(_unsized(signal, close))
+    elif "add" in extra:
+        target = side * (max(0.0, side * want.target) + float(extra["add"]))
+    else:
+        target = side * _risk(signal) * max(1, rungs.bit_count())
+    away = float(extra.get("rr_ratio", NAN)) * (close - stop)
+    return Decision(target, stop, _take(signal, close + away), _reason(extra, Reason.ENTRY), rungs)
+
+
+def _closed(signal: StrategySignal, want: Decision) -> Decision:
+    extra, side = signal.extra or {}, ACTIONS[signal.action]
+    if extra.get("level") is not None or "levels" in extra:
+        return _rung_closed(signal, want)
+    if want.target * side <= 0:
+        return want
+    left = want.target * (1.0 - float(extra.get("portion", 1.0)))
+    target = float(extra.get("target", left))
+    if target * side <= 0:
+        return Decision(0.0, NAN, NAN, _reason(extra, Reason.RULE), 0)
+    stop, take = _price(signal, "stop", want.stop), _take(signal, want.take)
+    return Decision(target, stop, take, _reason(extra, Reason.REDUCE), want.rungs)
+
+
+def _rung_closed(signal: StrategySignal, want: Decision) -> Decision:
+    extra, before = signal.extra or {}, want.rungs
+    rungs = _rungs(extra, before, opens=False)
+    if rungs == before:
+        return want
+    left = want.target * rungs.bit_count() / max(1, before.bit_count())
+    return Decision(float(extra.get("target", left)), NAN, NAN, _reason(extra, Reason.RULE), rungs)
+
+
+def _stop(signal: StrategySignal, close: float) -> float:
+    extra = signal.extra or {}
+    if extra.get("stop") is None and extra.get("atr") is not None:
+        multiple = float(extra.get("atr_stop_mult", ATR_STOP_MULT))
+        return close - ACTIONS[signal.action] * multiple * _price(signal, "atr", NAN)
+    return _price(signal, "stop", NAN)
+
+
+def _take(signal: StrategySignal, otherwise: float) -> float:
+    return _price(signal, "take", _price(signal, "tp", otherwise))
+
+
+def _price(signal: StrategySignal, name: str, otherwise: float) -> float:
+    """Return a price in a signal's extra, NaN for None, which stands for none."""
+    extra = signal.extra or {}
+    if name not in extra:
+        return otherwise
+    if extra[name] is None:
+        return NAN
+    try:
+        number = float(extra[name])
+    except (TypeError, ValueError):
+        number = NAN
+    if math.isnan(number):
+        raise UsageError(
+            f"{signal.action} of {signal.symbol}: extra[{name!r}]: wanted a price, or None for none, "
+            f"got {extra[name]!r}"
+        )
+    return number
+
+
+def _risk(signal: StrategySignal) -> float:
+    risk = float(signal.risk_r)
+    if not 0 < risk < math.inf:
+        raise UsageError(
+            f"{signal.action} of {signal.symbol}: risk_r: wanted a number above 0 (1: the usual risk), "
+            f"got {signal.risk_r!r}"
+        )
+    return risk
+
+
+def _unsized(signal: StrategySignal, close: float) -> str:
+    place = "below" if ACTIONS[signal.action] > 0 else "above"
+    return (
+        f"{signal.action} of {signal.symbol}: wanted extra['stop'], a price {place} the close {close:g}, got "
+        f"{signal.extra or {}}: give it, or extra['atr'], or, for an entry without a stop, extra['target'] "
+        "(0 to 1 of the allocation)"
+    )
+
+
+def _rungs(extra: Mapping[str, Any], rungs: int, *, opens: bool) -> int:
+    """Return the rungs wanted after a signal; bit i is rung i."""
+    if "levels" in extra:
+        levels = sum(1 << int(level) for level, wanted in extra["levels"].items() if wanted)
+        return levels if opens else rungs & levels
+    if extra.get("level") is None:
+        return rungs
+    bit = 1 << int(extra["level"])
+    return rungs | bit if opens else rungs & ~bit
+
+
+def _reason(extra: Mapping[str, Any], otherwise: Reason) -> Reason:
+    """Return the reason that a signal names, in words of its own the usual one."""
+    return Reason.__members__.get(str(extra.get("reason", "")).upper(), otherwise)
