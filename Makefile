@@ -49,7 +49,7 @@ test-smoke: $(DEV)
 ## make test-critical  orders, risk, fills and accounts
 test-critical: $(DEV)
 	@$(PYTEST) $(wildcard $(addprefix tests/*/test_,order*.py risk*.py execution.py portfolio.py account*.py sizing.py \
-		session.py protecting.py correlation.py paper*.py exchange_desk.py exchange_order*.py costs.py sim_matching.py \
+		engine.py stops.py correlation.py paper*.py exchange_desk.py exchange_order*.py costs.py sim_matching.py \
 		sim_signed.py loop.py replay.py adapter.py))
 
 ## make test-statistics  what make test tries on a sample, on all its markets, schedules and kills (minutes)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,6 +98,20 @@ def test_every_contract_holds_and_notices_a_planted_import(tmp_path: Path) -> No
     assert outputs.keys() == PLANTED.keys()
 
 
-def test_every_contract_has_a_planted_import() -> None:
+def contracts() -> dict[str, dict[str, Any]]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    assert {contract["name"] for contract in project["tool"]["importlinter"]["contracts"]} == set(PLANTED)
+    return {contract["name"]: contract for contract in project["tool"]["importlinter"]["contracts"]}
+
+
+def test_every_contract_has_a_planted_import() -> None:
+    assert contracts().keys() == PLANTED.keys()
+
+
+def test_every_room_of_the_core_has_its_layer() -> None:
+    layers = " : ".join(contracts()["imports point down"]["layers"]).split(" : ")
+    rooms = {f"core.{path.stem}" for path in (ROOT / "core").iterdir() if not path.name.startswith("__")}
+    assert {name for name in layers if name.startswith("core.")} == rooms
+
+
+def test_packages_are_one_level_deep() -> None:
+    assert {path.name for path in (ROOT / "core").glob("*/*") if path.is_dir()} <= {"__pycache__"}
