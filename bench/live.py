@@ -11,7 +11,7 @@ from time import perf_counter
 
 from bench.harness import Case
 from bench.kernel import CASH, COSTS, one_year
-from core.backtest.replay import Feed, add, groups
+from core.backtest.replay import ReplayFeed, add, groups
 from core.domain import Bar, Bars, Series
 from core.engine import Session
 from core.execution import Executor
@@ -22,7 +22,7 @@ from core.live.records import RunBook
 from core.live.snapshot import snapshot
 from core.order_path.path import OrderPath
 from core.order_path.store import Policy
-from core.paper.fills import PaperGateway
+from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.risk.limits import Limits
 from core.risk_manager import RiskManager
@@ -68,14 +68,16 @@ def cases(folder: Path) -> list[Case]:
     ]
 
 
-def opened(journal: Journal, bars: Bars, params: Mapping[str, float]) -> tuple[Session, PaperDesk, Feed]:
+def opened(
+    journal: Journal, bars: Bars, params: Mapping[str, float]
+) -> tuple[Session, PaperDesk, ReplayFeed]:
     """Return an account with one strategy, its journal and its bars."""
     limits = Limits(None, 100, 100, 100, 20, 2, 0, 20, 500, 10, 5)
     risk = RiskManager(0.01, None, limits, COSTS)
-    model = PaperGateway(CASH, COSTS, keep_trades=False)
+    model = PaperFills(CASH, COSTS, keep_trades=False)
     desk = paper_desk(lambda venue: OrderPath(journal, venue, "bench", policy=Policy(settle_ms=0)), model)
     session = Session(Executor(Portfolio(CASH), risk, desk, COSTS))
-    feed = Feed(NAME, load_strategy(NAME), params, "BTC/USDT", "1m", bars)
+    feed = ReplayFeed(NAME, load_strategy(NAME), params, "BTC/USDT", "1m", bars)
     add(session, feed)
     desk.at(int(bars.ts[0]))
     desk.open(session, ["BTC/USDT"], {"USDT": session.portfolio.cash}, None)

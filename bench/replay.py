@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.harness import Case
 from bench.kernel import CASH, COSTS, one_year
-from core.backtest.replay import Account, Feed, Replay, replay
+from core.backtest.replay import Replay, ReplayAccount, ReplayFeed, replay
 from core.domain import Bars
 from core.risk.limits import Limits
 from core.risk_manager import RiskManager
@@ -38,5 +38,5 @@ def run(bars: Bars, names: tuple[str, ...]) -> Replay:
     """Replay strategies on one account with every limit on."""
     limits = Limits(25, 100, 80, 80, 20, 2, 0, 20, 500, 10, 5)
     risk = RiskManager(0.01, 3.0, limits, COSTS)
-    feeds = [Feed(name, load_strategy(name), {}, "BTC/USDT", "1m", bars) for name in names]
-    return replay(feeds, Account(CASH, COSTS, risk))
+    feeds = [ReplayFeed(name, load_strategy(name), {}, "BTC/USDT", "1m", bars) for name in names]
+    return replay(feeds, ReplayAccount(CASH, COSTS, risk))

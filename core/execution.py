@@ -20,7 +20,7 @@ from core.bookkeeper import Booked, Bookkeeper
 from core.candles.candle_series import CandleSeries
 from core.domain import NAN, Bar, Bound, Costs, Decision, FloatArray, PositionView, Reason, Refusal
 from core.errors import UsageError, unknown_name
-from core.paper.fills import PaperGateway
+from core.paper.fills import PaperFills
 from core.portfolio import MANUAL, Portfolio
 from core.risk_manager import RiskManager
 from core.sizing import Sizing, at_close
@@ -42,7 +42,7 @@ _WHY_NOT_SIZED = {
 }
 
 
-class Gateway(Protocol):
+class Counter(Protocol):
     """Where approved orders go. Paper says at each bar what came of them, others in their own time."""
 
     def submit(self, approved: Approved) -> Refused | None:
@@ -86,7 +86,7 @@ class Executor:
         self,
         portfolio: Portfolio,
         risk_manager: RiskManager,
-        gateway: Gateway | None = None,
+        gateway: Counter | None = None,
         costs: Costs | None = None,
         plans: Mapping[str, Plan] | None = None,
         *,
@@ -98,7 +98,7 @@ class Executor:
         self.live = live
         self.portfolio, self.risk = portfolio, risk_manager
         self.costs = costs or Costs()
-        self.gateway: Gateway = gateway or PaperGateway(portfolio.settled, self.costs, risk_manager.markets)
+        self.gateway: Counter = gateway or PaperFills(portfolio.settled, self.costs, risk_manager.markets)
         self.plans = dict(plans or {})
         self.books = Bookkeeper(portfolio, risk_manager)
         self._has_plans = bool(plans)
@@ -220,7 +220,7 @@ class Executor:
         old = [intent for intent in mine if contradicts(signal, intent)]
         if not old:
             return []
-        if not isinstance(self.gateway, PaperGateway):
+        if not isinstance(self.gateway, PaperFills):
             raise UsageError(
                 f"{signal.action} of {symbol}: an order of {strategy} is on its way there: wait for what "
                 "comes of it, and say it at the next candle"
@@ -241,7 +241,7 @@ class Executor:
     def _take_over(self, symbol: str) -> None:
         """Let the paper exchange know what was opened and closed by hand."""
         lots = self.portfolio.lots(MANUAL, symbol)
-        if isinstance(self.gateway, PaperGateway) and (lots or (MANUAL, symbol) in self.portfolio.held()):
+        if isinstance(self.gateway, PaperFills) and (lots or (MANUAL, symbol) in self.portfolio.held()):
             held = MANUAL, symbol
             self.gateway.mark(symbol, self.portfolio.marks[symbol])
             for refused in self.gateway.take_over(self._candles.timeframe(symbol), held, lots):

@@ -41,7 +41,7 @@ from core.domain import (
     Reason,
     Refusal,
 )
-from core.sizing import Account, Sizing, multiple, round_down, size_entry
+from core.sizing import Capital, Sizing, multiple, round_down, size_entry
 
 # A book is one array, since compiled code pays for every array it is handed. Its first row is the head,
 # then come the lots held, oldest first, then the entries asked for. PROFIT and BOUND are what the account's
@@ -121,7 +121,7 @@ def free_cash(book: FloatArray, close: float) -> float:
     return equity(book, close) - bound
 
 
-def after_exits(book: FloatArray, close: float, costs: Costs) -> Account:
+def after_exits(book: FloatArray, close: float, costs: Costs) -> Capital:
     """Return the account as the exits asked for leave it, filled at this close, commission paid."""
     worth, free = equity(book, close), free_cash(book, close)
     for k in range(HELD, HELD + int(book[0, LOTS])):
@@ -130,7 +130,7 @@ def after_exits(book: FloatArray, close: float, costs: Costs) -> Account:
             worth -= notional * costs.commission
             free += notional - notional * costs.commission
     record = float(book[0, WINS]), float(book[0, LOSSES]), float(book[0, GAINED]), float(book[0, LOST])
-    return Account(worth, free, record[0], record[1], record[2], record[3])
+    return Capital(worth, free, record[0], record[1], record[2], record[3])
 
 
 def view(book: FloatArray, i: int) -> PositionView:
@@ -375,11 +375,11 @@ def ask_rungs(
         if (opening >> rung) & 1:
             share = Decision(want.target / wanted, want.stop, want.take, want.reason, want.rungs)
             cost = ask_entry(book, share, rung, close, left, sizing, costs) * close
-            left = Account(left.equity, left.cash - cost, left.wins, left.losses, left.gained, left.lost)
+            left = Capital(left.equity, left.cash - cost, left.wins, left.losses, left.gained, left.lost)
 
 
 def ask_entry(
-    book: FloatArray, want: Decision, rung: int, close: float, account: Account, sizing: Sizing, costs: Costs
+    book: FloatArray, want: Decision, rung: int, close: float, account: Capital, sizing: Sizing, costs: Costs
 ) -> float:
     """Ask for one entry, or count its refusal; return the size asked for, unsigned."""
     if book[0, LOTS] + book[0, ASKED] >= MOST_LOTS:

@@ -18,8 +18,8 @@ from core.domain import Bar, Bars, Costs
 from core.errors import UsageError, unknown_name
 from core.risk import breakers
 from core.risk.breakers import BREAKERS, DAILY_LOSS, DAY, DRAWDOWN, MINUTE, RISK_UNKNOWN, RiskState
-from core.risk.correlation import Closes, part_kept
-from core.risk.limits import ANY_MARKET, CHECKS, SMALLEST, Entry, Limits, Market, cut_of
+from core.risk.correlation import NewestCloses, part_kept
+from core.risk.limits import ANY_MARKET, CHECKS, SMALLEST, Entry, Limits, MarketDemands, cut_of
 from core.risk.percents import PercentWarning, percent_notes
 from core.sizing import round_down
 from core.utils import timeframe_ms
@@ -36,7 +36,7 @@ class RiskManager:
         max_daily_loss_pct: float | None = 3.0,
         limits: Limits | None = None,
         costs: Costs | None = None,
-        markets: Mapping[str, Market] | None = None,
+        markets: Mapping[str, MarketDemands] | None = None,
         state: RiskState | None = None,
     ) -> None:
         """Take the risk per trade as a fraction of equity, the daily loss in percent, None for no limit.
@@ -57,7 +57,7 @@ class RiskManager:
         """The time at the exchange, ms UTC, if somebody follows the market: what it outlives has expired."""
         self.prices: dict[str, float] = {}
         """Last prices newer than the bar that is decided on, by symbol; set by whoever decides late."""
-        self.closes = Closes(self.limits.correlation_bars)
+        self.closes = NewestCloses(self.limits.correlation_bars)
         """Of the bars seen, for what moves together."""
         commission, spread = map(decimal_of, costs or Costs())
         paid = plus(Decimal(1), commission)
@@ -180,7 +180,7 @@ class RiskManager:
                 return (reason, detail) if cut is None else (cut.limit, f"cut to what it allows: {detail}")
         return None
 
-    def _exit(self, intent: Intent, market: Market) -> Approved | Refused:
+    def _exit(self, intent: Intent, market: MarketDemands) -> Approved | Refused:
         if intent.amount > 0:
             return Approved(intent, NOTHING)
         return Refused(intent, RefusalReason.LOT, f"less than one step of {market.step} is held")

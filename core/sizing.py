@@ -85,7 +85,7 @@ class Gauges(NamedTuple):
     fit: FloatArray
 
 
-class Account(NamedTuple):
+class Capital(NamedTuple):
     """What sizing needs to know of the account, at the close."""
 
     equity: float
@@ -112,7 +112,7 @@ class Sized(NamedTuple):
     """What kept it from being larger."""
 
 
-def size_entry(want: Decision, close: float, account: Account, sizing: Sizing, costs: Costs) -> Sized:
+def size_entry(want: Decision, close: float, account: Capital, sizing: Sizing, costs: Costs) -> Sized:
     """Return the unsigned size of an entry, rounded down to the lot.
 
     With a stop the size risks `risk_per_trade` of equity, or what half of Kelly's fraction says; without one
@@ -156,7 +156,7 @@ def steadied(units: float, whole: float, sizing: Sizing) -> float:
     return units
 
 
-def risk_of(account: Account, sizing: Sizing) -> float:
+def risk_of(account: Capital, sizing: Sizing) -> float:
     """Return the part of equity that an entry may lose at its stop.
 
     Half of Kelly's fraction p - (1 - p) / b of the closed trades, where p is the part that won and b what
@@ -174,7 +174,7 @@ def risk_of(account: Account, sizing: Sizing) -> float:
     return min(max(half, least), sizing.kelly_cap)
 
 
-def is_kelly(account: Account, sizing: Sizing) -> bool:
+def is_kelly(account: Capital, sizing: Sizing) -> bool:
     """Tell whether Kelly's fraction is wanted, and known from enough trades."""
     return sizing.kelly_cap > 0 and account.wins + account.losses >= sizing.kelly_trades
 

@@ -228,9 +228,9 @@ def _is_old(version: int | None, name: str) -> bool:
 def _tables() -> set[str]:
     # Not at the top: the models derive from Base above. Those of orders and of runs import all others.
     from db.live_models import LiveRun
-    from db.order_models import Order
+    from db.order_models import StoredOrder
 
-    return {*LiveRun.metadata.tables, *Order.metadata.tables}
+    return {*LiveRun.metadata.tables, *StoredOrder.metadata.tables}
 
 
 def _create_tables(engine: Engine) -> None:

@@ -67,7 +67,7 @@ class OHLCV(Base):
     """Base units."""
 
 
-class CandleSeries(Base):
+class LoadedSeries(Base):
     """When a series of candles was last loaded; the candles themselves are in ohlcv."""
 
     __tablename__ = "candle_series"

@@ -84,7 +84,7 @@ class OrderIntent(Base):
     """Quote units kept until the order is filled or dead."""
 
 
-class Order(Base):
+class StoredOrder(Base):
     """One attempt to get an intent done: committed before it is sent."""
 
     __tablename__ = "orders"
@@ -172,7 +172,7 @@ class OrderFill(Base):
     """The journal's entry of it: the order of booking."""
 
 
-class Posting(Base):
+class StoredPosting(Base):
     """One line of the double-entry books; per transaction and asset the amounts add up to zero."""
 
     __tablename__ = "postings"
@@ -212,4 +212,4 @@ class OrderCursor(Base):
     value: Mapped[str] = mapped_column(Text)
 
 
-ORDER_TABLES = (TradingAccount, OrderIntent, Order, OrderFill, Posting, JournalEntry, OrderCursor)
+ORDER_TABLES = (TradingAccount, OrderIntent, StoredOrder, OrderFill, StoredPosting, JournalEntry, OrderCursor)

@@ -31,7 +31,7 @@ TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class ChangeBound:
     """How far and how often one number may change."""
 
     low: float
@@ -47,12 +47,12 @@ class Bound:
 class Bounds:
     """Which numbers may change, and how. Only people write this."""
 
-    weight: Bound = Bound(0.0, 1.0, 0.10, HOUR_MS)
+    weight: ChangeBound = ChangeBound(0.0, 1.0, 0.10, HOUR_MS)
     """Of every strategy's weight."""
-    risk: Mapping[str, Bound] = field(
+    risk: Mapping[str, ChangeBound] = field(
         default_factory=lambda: {
-            "default_risk_per_trade": Bound(0.0, 1.0, 0.10, 24 * HOUR_MS),
-            "max_daily_loss_pct": Bound(0.2, 1.0, 0.10, 24 * HOUR_MS),
+            "default_risk_per_trade": ChangeBound(0.0, 1.0, 0.10, 24 * HOUR_MS),
+            "max_daily_loss_pct": ChangeBound(0.2, 1.0, 0.10, 24 * HOUR_MS),
         }
     )
     """Of the factors on the risk settings of that name. Step and rest hold for raising only."""
@@ -102,7 +102,7 @@ class Proposal:
     """Explanation for people; kept as text, never read as data."""
 
 
-class Reason(StrEnum):
+class Rejection(StrEnum):
     """Why a proposal was rejected."""
 
     STALE = "stale"
@@ -126,7 +126,7 @@ class Accepted(NamedTuple):
 class Rejected(NamedTuple):
     """The levers stay as they are."""
 
-    reason: Reason
+    reason: Rejection
     detail: str
 
 
@@ -155,16 +155,18 @@ def check_proposal(proposal: Proposal, current: Current, bounds: Bounds) -> Acce
 
 def _timing(proposal: Proposal, current: Current, bounds: Bounds) -> Rejected | None:
     if proposal.version != current.version:
-        return Rejected(Reason.STALE, f"made for version {proposal.version}, now {current.version}")
+        return Rejected(Rejection.STALE, f"made for version {proposal.version}, now {current.version}")
     age = current.now - proposal.made_at
     if not 0 <= age <= bounds.max_age_ms:
-        return Rejected(Reason.STALE, f"made {age} ms ago: wanted 0 to {bounds.max_age_ms}")
+        return Rejected(Rejection.STALE, f"made {age} ms ago: wanted 0 to {bounds.max_age_ms}")
     return None
 
 
 def _text(why: str, bounds: Bounds) -> Rejected | None:
     if len(why) > bounds.max_why:
-        return Rejected(Reason.TEXT, f"{len(why)} characters of explanation: wanted at most {bounds.max_why}")
+        return Rejected(
+            Rejection.TEXT, f"{len(why)} characters of explanation: wanted at most {bounds.max_why}"
+        )
     return None
 
 
@@ -174,7 +176,7 @@ def _names(levers: Levers, current: Current, bounds: Bounds) -> Rejected | None:
         ("risk scales", levers.risk_scales, bounds.risk),
     ):
         if set(given) != set(wanted):
-            return Rejected(Reason.NAMES, f"{kind} for {_listed(given)}: wanted exactly {_listed(wanted)}")
+            return Rejected(Rejection.NAMES, f"{kind} for {_listed(given)}: wanted exactly {_listed(wanted)}")
     return None
 
 
@@ -182,24 +184,24 @@ def _numbers(levers: Levers, current: Current, bounds: Bounds) -> Rejected | Non
     for move in _all_moves(levers, current, bounds):
         # Exact types: True is no weight, and neither is "0.5".
         if type(move.new) not in (int, float) or not math.isfinite(move.new):
-            return Rejected(Reason.NUMBER, f"{move.name} {_short(move.new)}: wanted a finite number")
+            return Rejected(Rejection.NUMBER, f"{move.name} {_short(move.new)}: wanted a finite number")
         if not move.bound.low <= move.new <= move.bound.high:
             wanted = f"{move.bound.low:g} to {move.bound.high:g}"
-            return Rejected(Reason.RANGE, f"{move.name} {_short(move.new)}: wanted {wanted}")
+            return Rejected(Rejection.RANGE, f"{move.name} {_short(move.new)}: wanted {wanted}")
     return None
 
 
 def _total(weights: Mapping[str, float]) -> Rejected | None:
     total = math.fsum(weights.values())
     if abs(total - 1) > TOLERANCE:
-        return Rejected(Reason.SUM, f"weights add up to {total!r}: wanted 1")
+        return Rejected(Rejection.SUM, f"weights add up to {total!r}: wanted 1")
     return None
 
 
 def _moves(levers: Levers, current: Current, bounds: Bounds) -> Rejected | None:
     moved = [move for move in _all_moves(levers, current, bounds) if move.new != move.old]
     if not moved:
-        return Rejected(Reason.UNCHANGED, "nothing would change")
+        return Rejected(Rejection.UNCHANGED, "nothing would change")
     # Less risk is always allowed, at once.
     slow = [move for move in moved if not (move.is_risk and move.new < move.old)]
     return next(filter(None, (_slow_move(move, current, bounds) for move in slow)), None)
@@ -208,14 +210,14 @@ def _moves(levers: Levers, current: Current, bounds: Bounds) -> Rejected | None:
 def _slow_move(move: _Move, current: Current, bounds: Bounds) -> Rejected | None:
     # Written so that a drawdown that is not a number counts as one.
     if move.is_risk and not current.drawdown < bounds.drawdown:
-        return Rejected(Reason.DRAWDOWN, f"{move.name} may not rise in a drawdown of {current.drawdown:g}")
+        return Rejected(Rejection.DRAWDOWN, f"{move.name} may not rise in a drawdown of {current.drawdown:g}")
     step = abs(move.new - move.old)
     if step > move.bound.max_step + TOLERANCE:
-        return Rejected(Reason.STEP, f"{move.name} by {step:g}: wanted at most {move.bound.max_step:g}")
+        return Rejected(Rejection.STEP, f"{move.name} by {step:g}: wanted at most {move.bound.max_step:g}")
     rest = current.now - (current.risk_changed_at if move.is_risk else current.weights_changed_at)
     if rest < move.bound.cooldown_ms:
         wanted = move.bound.cooldown_ms
-        return Rejected(Reason.COOLDOWN, f"{move.name} again after {rest} ms: wanted {wanted}")
+        return Rejected(Rejection.COOLDOWN, f"{move.name} again after {rest} ms: wanted {wanted}")
     return None
 
 
@@ -223,7 +225,7 @@ class _Move(NamedTuple):
     name: str
     old: float
     new: float
-    bound: Bound
+    bound: ChangeBound
     is_risk: bool
 
 

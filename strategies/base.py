@@ -33,8 +33,8 @@ from core.errors import UsageError
 from core.fills import exit_reason
 from core.regime.conditions import gauges
 from core.regime.conditions import history as gauges_history
-from core.sizing import PLAIN, Account, Sizing, at_close, multiple, round_down, size_entry
-from strategies.open_trades import Lot, OpenTrades
+from core.sizing import PLAIN, Capital, Sizing, at_close, multiple, round_down, size_entry
+from strategies.open_trades import EntryTag, OpenTrades
 from strategies.rule import StrategyRule, first_decision, is_ready, row
 from strategies.rule_check import check_decision, check_rule_source, checked_columns, require, soundness_of
 from strategies.signal_meaning import sizing_of
@@ -237,13 +237,13 @@ class BacktestStrategy(Strategy):
         self._stamps, self._is_sound = bars.ts, soundness_of(self.rule)
         self._close = bars.close.tolist()
         self.first_decision = first_decision(columns)
-        self.asked: set[Lot] = set()
+        self.asked: set[EntryTag] = set()
         self.refused: list[tuple[int, Refusal]] = []
-        self.bounds: dict[Lot, Bound] = {}
+        self.bounds: dict[EntryTag, Bound] = {}
         """What binds each entry that was ordered."""
-        self.exits: dict[tuple[Lot, int], Reason] = {}
-        self.first_stops: dict[Lot, float] = {}
-        self._shares: dict[Lot, float] = {}
+        self.exits: dict[tuple[EntryTag, int], Reason] = {}
+        self.first_stops: dict[EntryTag, float] = {}
+        self._shares: dict[EntryTag, float] = {}
         self._record = fills.open_book(0.0)
         self._counted = 0
 
@@ -314,7 +314,7 @@ class BacktestStrategy(Strategy):
         sizing = at_close(self._sizing, self._measured.volatility.item(i), self._measured.fit.item(i))
         record = self._counted_up()
         for rung in rungs:
-            account = Account(worth, cash, *record)
+            account = Capital(worth, cash, *record)
             units, refusal, bound = size_entry(want, close, account, sizing, self._costs)
             if lots >= MOST_LOTS:
                 refusal = Refusal.LOTS
@@ -322,7 +322,7 @@ class BacktestStrategy(Strategy):
                 self.refused.append((i, refusal))
                 continue
             order = self.buy if want.target > 0 else self.sell
-            lot = Lot(i, rung)
+            lot = EntryTag(i, rung)
             self.bounds[lot] = bound
             self.asked.add(lot)
             self.first_stops[lot], self._shares[lot] = want.stop, abs(want.target)

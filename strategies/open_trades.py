@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 
-class Lot(NamedTuple):
+class EntryTag(NamedTuple):
     """Backtesting.py's tag of one entry: which decision asked for it."""
 
     bar: int

@@ -17,7 +17,7 @@ from strategies.indicators_more import steps
 from strategies.registry import Strategy
 
 
-class Closes(Protocol):
+class PartnerBars(Protocol):
     """Candles of the partner, of the same timeframe: `Bars`, or what grows while it trades."""
 
     @property
@@ -70,7 +70,7 @@ def given(partner: Joined | None, name: str) -> Joined:
     return partner
 
 
-def as_of(ts: IntArray, partner: Closes) -> Joined:
+def as_of(ts: IntArray, partner: PartnerBars) -> Joined:
     """Return the partner's last close at the close of each of these bars, and whether it is of then.
 
     Bars of one timeframe close in the order in which they open: nothing later than the bar is looked at.
@@ -84,7 +84,7 @@ def as_of(ts: IntArray, partner: Closes) -> Joined:
     return Joined(out, fresh)
 
 
-def bind(strategy: Strategy, partner: Closes | None) -> Strategy:
+def bind(strategy: Strategy, partner: PartnerBars | None) -> Strategy:
     """Return the strategy with its partner's candles at hand; itself if it has none, or none are given."""
     rule = strategy.rule
     if rule.partner is None or partner is None:

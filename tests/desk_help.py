@@ -12,8 +12,8 @@ from core.execution import Executor
 from core.live.paper_desk import PaperDesk, paper_desk
 from core.live.snapshot import Restored, restore, snapshot
 from core.order_path.path import OrderPath
-from core.order_path.store import Event, Policy
-from core.paper.fills import PaperGateway
+from core.order_path.store import Alert, Policy
+from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.risk_manager import RiskManager, wide_open
 from db.journal import Journal, memory_journal
@@ -30,8 +30,8 @@ class Account:
     ) -> None:
         self.costs, risk = costs or Costs(0.001), risk or wide_open()
         self.journal = journal or memory_journal("test")
-        self.events: list[Event] = []
-        self.model = PaperGateway(float(CASH), self.costs, risk.markets, keep_trades=False)
+        self.events: list[Alert] = []
+        self.model = PaperFills(float(CASH), self.costs, risk.markets, keep_trades=False)
         claim = self.journal.claimed()
         instance = "test-1" if claim is None else claim.instance
         self.desk: PaperDesk = paper_desk(

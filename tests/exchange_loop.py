@@ -47,10 +47,10 @@ from core.live.feed import Feed
 from core.live.loop import Loop
 from core.live.records import RunBook
 from core.live.snapshot import restore, snapshot
-from core.order_path.exchange_venue import ExchangeGateway
+from core.order_path.exchange_venue import ExchangeVenue
 from core.order_path.opening import trading
 from core.portfolio import Portfolio
-from core.risk.limits import Limits, Market
+from core.risk.limits import Limits, MarketDemands
 from core.risk_manager import RiskManager
 from core.utils import Clock
 from db import live
@@ -178,12 +178,12 @@ class Process:
             time.sleep(0.01)
         time.sleep(0.01)
 
-    def _gateway(self) -> ExchangeGateway:
-        return ExchangeGateway(self.client)
+    def _gateway(self) -> ExchangeVenue:
+        return ExchangeVenue(self.client)
 
-    def _markets(self) -> dict[str, Market]:
+    def _markets(self) -> dict[str, MarketDemands]:
         rules = {symbol: self.client.rules(symbol) for symbol in SYMBOLS}
-        return {name: Market(one.lot, one.amount.least, one.cost.least) for name, one in rules.items()}
+        return {name: MarketDemands(one.lot, one.amount.least, one.cost.least) for name, one in rules.items()}
 
     def _warm(self, symbol: str, stored: dict[str, Any] | None) -> Bars:
         end = self.client.exchange_now() // MINUTE * MINUTE

@@ -30,7 +30,7 @@ from core.live.records import RunBook
 from core.live.snapshot import restore, snapshot
 from core.order_path.opening import trading
 from core.order_path.store import Policy
-from core.paper.fills import PaperGateway
+from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.risk.limits import Limits
 from core.risk_manager import RiskManager
@@ -80,7 +80,7 @@ class Process:
         opened.callback(self.engine.dispose)
         costs = Costs(0.001, 0.0005)
         risk = RiskManager(1.0, 20.0, EVERYTHING, costs)
-        model = PaperGateway(float(CASH), costs, keep_trades=False)
+        model = PaperFills(float(CASH), costs, keep_trades=False)
         self.desk: PaperDesk = paper_desk(
             lambda exchange: opened.enter_context(
                 trading(database, ACCOUNT, "kills", exchange, lambda: 0, policy=Policy(settle_ms=0))

@@ -21,8 +21,8 @@ from core.errors import (
 )
 from core.exchange.clock import ExchangeClock
 from core.order_path.ledger import assets_of
-from core.order_path.states import Standing
-from core.order_path.venue import MARKET, Balance, Execution, Report, Request, Terms, Transfer
+from core.order_path.states import OrderNews
+from core.order_path.venue import MARKET, Balance, Execution, Placement, Report, Terms, Transfer
 
 D = Decimal
 NOTHING = D(0)
@@ -44,9 +44,9 @@ class Placed:
     """An order at the exchange."""
 
     id: str
-    request: Request
+    request: Placement
     seen_from: int
-    standing: Standing = Standing.OPEN
+    standing: OrderNews = OrderNews.OPEN
     filled: Decimal = NOTHING
 
 
@@ -81,7 +81,7 @@ class Market:
         for order in self.orders:
             far = order.request.terms.price not in (None, PRICES[order.request.symbol])
             if (
-                order.standing is Standing.OPEN
+                order.standing is OrderNews.OPEN
                 and not self.frozen
                 and self.rng.random() < (0.02 if far else 0.25)
             ):
@@ -94,12 +94,12 @@ class Market:
         part = (left * D(str(self.rng.random()))).quantize(D("0.00001"), ROUND_DOWN)
         return min(max(part, D("0.00001")), left)
 
-    def place(self, request: Request, stamp: int) -> Placed:
+    def place(self, request: Placement, stamp: int) -> Placed:
         """Take an order, or refuse it."""
         if self.now - stamp > WINDOW or stamp >= self.now + AHEAD:
             raise AuthenticationError("outside of the window")
         name = request.client_order_id
-        if any(one.request.client_order_id == name and one.standing is Standing.OPEN for one in self.orders):
+        if any(one.request.client_order_id == name and one.standing is OrderNews.OPEN for one in self.orders):
             raise OrderRefusedError("Duplicate order sent.")
         if self.rng.random() < 0.04:
             raise OrderRefusedError("a filter says no")
@@ -111,11 +111,11 @@ class Market:
         if request.terms.kind == "market":
             dry = self.rng.random() < 0.1
             self.execute(order, self.part(request.amount) if dry else request.amount)
-            if order.standing is Standing.OPEN:
-                order.standing = Standing.EXPIRED
+            if order.standing is OrderNews.OPEN:
+                order.standing = OrderNews.EXPIRED
         return order
 
-    def needs(self, request: Request, amount: Decimal) -> tuple[str, Decimal]:
+    def needs(self, request: Placement, amount: Decimal) -> tuple[str, Decimal]:
         """Return what an order pays with, and how much of it."""
         base, quote = assets_of(request.symbol)
         price = request.terms.price or PRICES[request.symbol]
@@ -123,7 +123,7 @@ class Market:
 
     def locked(self, order: Placed, asset: str) -> Decimal:
         """Return how much of an asset an order keeps."""
-        if order.standing is not Standing.OPEN:
+        if order.standing is not OrderNews.OPEN:
             return D(0)
         of, amount = self.needs(order.request, order.request.amount - order.filled)
         return amount if of == asset else D(0)
@@ -142,7 +142,7 @@ class Market:
         self.totals[fee_asset] -= fee
         order.filled += amount
         if order.filled >= request.amount:
-            order.standing = Standing.FILLED
+            order.standing = OrderNews.FILLED
         trade = str(len(self.trades) + 101)
         fill = Fill(
             *("model", request.symbol, trade, "", request.side), amount, price, fee, fee_asset, self.now
@@ -164,8 +164,8 @@ class Market:
     def cancel(self, symbol: str, name: str) -> Placed:
         """Cancel an open order."""
         for order in self.orders:
-            if order.request.client_order_id == name and order.standing is Standing.OPEN:
-                order.standing = Standing.CANCELED
+            if order.request.client_order_id == name and order.standing is OrderNews.OPEN:
+                order.standing = OrderNews.CANCELED
                 return order
         raise OrderRefusedError("Unknown order sent.")
 
@@ -173,7 +173,7 @@ class Market:
         self, symbol: str, side: Literal["buy", "sell"], amount: Decimal, terms: Terms = MARKET
     ) -> None:
         """Trade as a person would, beside every program."""
-        request = Request(f"web_{len(self.orders)}", symbol, side, amount, terms)
+        request = Placement(f"web_{len(self.orders)}", symbol, side, amount, terms)
         with suppress(OrderRefusedError):
             self.place(request, self.now)
 
@@ -250,7 +250,7 @@ class Line:
     def absence_is_final_at(self, sent_at: int) -> int:
         return sent_at + AHEAD + WINDOW + MARGIN
 
-    def place(self, request: Request) -> Report:
+    def place(self, request: Placement) -> Report:
         stamp = self.now()
         fault = self._fault(PLACE_FAULTS)
         self._point(f"place {fault}")
@@ -286,7 +286,7 @@ class Line:
 
     def open_orders(self) -> list[Report]:
         self._travel("open orders")
-        found = [one for one in self.market.orders if one.standing is Standing.OPEN]
+        found = [one for one in self.market.orders if one.standing is OrderNews.OPEN]
         return [report_of(one) for one in found if one.seen_from <= self.market.now]
 
     def fills(self, symbol: str, after: str | None) -> list[Execution]:
@@ -328,7 +328,9 @@ class Line:
         if fault == "blank":
             return Report("", report.client_order_id, report.symbol, report.side, *_rest(report))
         if fault == "foreign":
-            return Report("999999", "somebody-elses", report.symbol, report.side, Standing.FILLED, D(1), D(1))
+            return Report(
+                "999999", "somebody-elses", report.symbol, report.side, OrderNews.FILLED, D(1), D(1)
+            )
         return report
 
     def _travel(self, what: str, ms: int = 40, faults: tuple[str, ...] = ("fail",)) -> str:
@@ -354,7 +356,7 @@ class Line:
         self.point(what)
 
 
-def _rest(report: Report) -> tuple[Standing, Decimal, Decimal]:
+def _rest(report: Report) -> tuple[OrderNews, Decimal, Decimal]:
     return report.standing, report.amount, report.filled
 
 

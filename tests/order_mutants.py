@@ -14,7 +14,7 @@ from core.order_path.ledger import Posting
 from core.order_path.path import OrderPath
 from core.order_path.sending import request_of
 from core.order_path.states import State
-from core.order_path.store import Event, Policy
+from core.order_path.store import Alert, Policy
 from core.order_path.venue import Execution, Report, Transfer
 from db.journal import Journal
 from db.journal_rows import FillRow, OrderRow
@@ -259,7 +259,7 @@ MUTANTS: tuple[type[OrderPath], ...] = (
 def weakened(kind: type[OrderPath]) -> MakePath:
     """Return what makes a weakened path."""
 
-    def make(journal: Journal, line: Line, notify: Callable[[Event], None]) -> OrderPath:
+    def make(journal: Journal, line: Line, notify: Callable[[Alert], None]) -> OrderPath:
         return kind(journal, line, INSTANCE, notify=notify)
 
     return make

@@ -24,11 +24,11 @@ from core.exchange.calls import RetryPolicy
 from core.exchange_client import ExchangeClient
 from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET
 from core.exchange_sim.replay import replay_clock
-from core.order_path.exchange_venue import ExchangeGateway
+from core.order_path.exchange_venue import ExchangeVenue
 from core.order_path.opening import trading
 from core.order_path.path import OrderPath
 from core.order_path.states import TERMINAL, State
-from core.order_path.venue import MARKET, Gateway, Terms
+from core.order_path.venue import MARKET, Terms, Venue
 from core.utils import Clock
 from db.journal import Journal
 
@@ -122,7 +122,7 @@ def live(address: str, database: str, clock: Clock, points: int, intents: int) -
         client._transport.send = deadly.around(client._transport.send)  # type: ignore[method-assign]
         while True:
             try:
-                gateway: Gateway = ExchangeGateway(client)
+                gateway: Venue = ExchangeVenue(client)
                 break
             except HotCryptoError:
                 time.sleep(0.01)

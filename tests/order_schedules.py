@@ -15,8 +15,8 @@ from core.account.orders import Approved, Intent, Purpose, Side
 from core.order_path.audit import AtExchange, check_books
 from core.order_path.client_ids import client_order_id
 from core.order_path.path import OrderPath
-from core.order_path.states import Standing
-from core.order_path.store import Event
+from core.order_path.states import OrderNews
+from core.order_path.store import Alert
 from core.order_path.transfers import TRANSFERS
 from core.order_path.venue import MARKET, Terms
 from db.journal import Journal, memory_journal
@@ -30,7 +30,7 @@ STRATEGIES = ("trend", "revert")
 CLOCK_STEPS = tuple(sign * ms for ms in (1000, 20_000, 58_000, 3_600_000, 86_400_000) for sign in (1, -1))
 SLEEPS = (400, 3000, 20_000, 120_000, 3_600_000)
 """Milliseconds."""
-MakePath = Callable[[Journal, Line, Callable[[Event], None]], OrderPath]
+MakePath = Callable[[Journal, Line, Callable[[Alert], None]], OrderPath]
 
 
 class Wanted(NamedTuple):
@@ -54,7 +54,7 @@ class CrashingJournal(Journal):
         return cursor
 
 
-def full_design(journal: Journal, line: Line, notify: Callable[[Event], None]) -> OrderPath:
+def full_design(journal: Journal, line: Line, notify: Callable[[Alert], None]) -> OrderPath:
     """Return the order path as it is."""
     return OrderPath(journal, line, INSTANCE, notify=notify)
 
@@ -108,7 +108,7 @@ class Schedule:
     clock_steps: tuple[int, ...] = (-20_000, 20_000)
     thorough: bool = False
     """Check all books after every step."""
-    events: list[Event] = field(default_factory=list)
+    events: list[Alert] = field(default_factory=list)
     crashed: int = 0
     disturbed: int = 0
     meddled: int = 0
@@ -237,7 +237,7 @@ class Schedule:
         found += [f"{key} has {count} orders" for key, count in per.items() if count > 1]
         there = AtExchange(
             {one.request.client_order_id for one in ours},
-            {one.request.client_order_id for one in ours if one.standing is Standing.OPEN},
+            {one.request.client_order_id for one in ours if one.standing is OrderNews.OPEN},
             dict(self.market.totals),
         )
         found += check_books(journal, there)
@@ -297,8 +297,8 @@ def meddle(market: Market, rng: random.Random) -> None:
     part = (market.free(base) * share).quantize(D("0.00001"), ROUND_DOWN)
     if kind == "cancel":
         for order in market.orders:
-            if order.standing is Standing.OPEN:
-                order.standing = Standing.CANCELED
+            if order.standing is OrderNews.OPEN:
+                order.standing = OrderNews.CANCELED
     elif kind == "deposit":
         market.transfer(rng.choice((*BALANCES, "DOGE")), D(rng.randint(1, 99_999)) / 100_000)
     elif part > 0 and kind == "withdraw":

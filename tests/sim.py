@@ -11,17 +11,17 @@ import numpy as np
 from core.domain import Bars
 from core.exchange_sim.binanceus import BinanceUS
 from core.exchange_sim.candles import CandleSource
-from core.exchange_sim.feed import Feed
+from core.exchange_sim.feed import MarketFeed
 from core.exchange_sim.kraken import Kraken
-from core.exchange_sim.limits import Limits
-from core.exchange_sim.markets import Market
+from core.exchange_sim.limits import WeightCounter
+from core.exchange_sim.markets import SimMarket
 from core.exchange_sim.stored import StoredSource
-from core.exchange_sim.venue import Answer, Request
+from core.exchange_sim.venue import SimAnswer, SimRequest
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 NOON = 1_704_110_400_000
 """2024-01-01 12:00 UTC, a Monday."""
-BTC = Market("BTC/USDT", 2, 5)
+BTC = SimMarket("BTC/USDT", 2, 5)
 
 
 def bars_of(rows: Sequence[tuple[int, float, float, float, float, float]]) -> Bars:
@@ -49,17 +49,19 @@ class Asked:
     """A venue that is asked at a time and answers with parsed JSON."""
 
     def __init__(
-        self, source: CandleSource, now: int, limits: Limits | None = None, venue: str = "us"
+        self, source: CandleSource, now: int, limits: WeightCounter | None = None, venue: str = "us"
     ) -> None:
         self.now = now
-        feed, markets = Feed(source, 7), source.markets()
-        self.venue = BinanceUS(feed, markets, limits or Limits()) if venue == "us" else Kraken(feed, markets)
+        feed, markets = MarketFeed(source, 7), source.markets()
+        self.venue = (
+            BinanceUS(feed, markets, limits or WeightCounter()) if venue == "us" else Kraken(feed, markets)
+        )
         self.root = "/api/v3/" if venue == "us" else "/0/public/"
 
-    def raw(self, path: str, method: str = "GET", **params: Any) -> Answer:
+    def raw(self, path: str, method: str = "GET", **params: Any) -> SimAnswer:
         """Return the answer as it goes over the wire."""
         path = path if path.startswith("/") else self.root + path
-        return self.venue.answer(Request(method, path, {k: str(v) for k, v in params.items()}), self.now)
+        return self.venue.answer(SimRequest(method, path, {k: str(v) for k, v in params.items()}), self.now)
 
     def __call__(self, path: str, **params: Any) -> Any:
         """Return what the answer says."""

@@ -17,7 +17,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
 
-from core.backtest.replay import Feed, add
+from core.backtest.replay import ReplayFeed, add
 from core.domain import Bars, Costs, Series
 from core.engine import Session
 from core.exchange_sim.synthetic import SyntheticSource
@@ -31,7 +31,7 @@ from core.live.snapshot import snapshot
 from core.order_path.audit import check_books
 from core.order_path.path import OrderPath
 from core.order_path.store import Policy
-from core.paper.fills import PaperGateway
+from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.risk_manager import wide_open
 from core.utils import parse_time, timeframe_ms
@@ -93,7 +93,7 @@ def soak(folder: Path, days: int, symbols: tuple[str, ...]) -> tuple[list[str], 
         journal = open_journal(url, "soak")
         opened.callback(journal.close)
         costs, risk = Costs(0.001), wide_open(Costs(0.001))
-        model = PaperGateway(CASH, costs, keep_trades=False)
+        model = PaperFills(CASH, costs, keep_trades=False)
         desk = paper_desk(lambda venue: OrderPath(journal, venue, "soak", policy=Policy(settle_ms=0)), model)
         session = Session(Executor(Portfolio(CASH), risk, desk, costs))
         source = SyntheticSource(7)
@@ -122,7 +122,7 @@ def candles(source: SyntheticSource, symbol: str, days: int) -> Bars:
     return source.candles(symbol, timeframe_ms("1m"), START, START + days * DAY).bars()
 
 
-def feeds(bars: dict[str, Bars]) -> Iterator[Feed]:
+def feeds(bars: dict[str, Bars]) -> Iterator[ReplayFeed]:
     """Yield every strategy on every symbol whose partner is there, with a small part of the account."""
     for name in REGISTRY:
         strategy = load_strategy(name)
@@ -130,7 +130,7 @@ def feeds(bars: dict[str, Bars]) -> Iterator[Feed]:
             other = None if strategy.rule.partner is None else strategy.rule.partner(symbol)
             if other is None or other in bars:
                 bound = bind(strategy, bars[other] if other else None)
-                yield Feed(name, bound, {"max_exposure": 0.01}, symbol, "1m", found)
+                yield ReplayFeed(name, bound, {"max_exposure": 0.01}, symbol, "1m", found)
 
 
 def reader(bars: dict[str, Bars]) -> Read:

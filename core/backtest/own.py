@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from core.backtest.replay import Account, Feed, replay
+from core.backtest.replay import ReplayAccount, ReplayFeed, replay
 from core.domain import Bars
 from core.errors import NoDataError, UsageError
 from core.fills import PNL
@@ -36,8 +36,8 @@ def run_own(
     if bars.ts.size < FEWEST:
         raise NoDataError(f"{spec.strategy} needs at least {FEWEST} bars to trade, there are {bars.ts.size}")
     symbol, timeframe = spec.series.symbol, spec.series.timeframe
-    feed = Feed(spec.strategy, strategy, spec.params, symbol, timeframe, bars)
-    run = replay([feed], Account(spec.cash, spec.costs))
+    feed = ReplayFeed(spec.strategy, strategy, spec.params, symbol, timeframe, bars)
+    run = replay([feed], ReplayAccount(spec.cash, spec.costs))
     if failure := run.session.risk.state.quarantined.get(spec.strategy):
         raise UsageError(f"{spec.strategy}.on_bar failed: {failure}")
     trades = run.gateway.trades(spec.strategy, symbol)

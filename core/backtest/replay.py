@@ -22,7 +22,7 @@ from core.domain import Bar, Bars, Costs, FloatArray, IntArray, PositionView
 from core.engine import Decided, Decider, LiveDecider, Session, Step
 from core.errors import UsageError
 from core.execution import Executor, Plan
-from core.paper.fills import PaperGateway
+from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.regime.conditions import gauges
 from core.results.measures import Summary, as_summary, max_drawdown, measure, span_of
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from strategies.registry import Strategy
 
 
-class Feed(NamedTuple):
+class ReplayFeed(NamedTuple):
     """One strategy on one series of bars."""
 
     name: str
@@ -53,7 +53,7 @@ class Feed(NamedTuple):
     bars: Bars
 
 
-class Account(NamedTuple):
+class ReplayAccount(NamedTuple):
     """The account that is replayed."""
 
     cash: float
@@ -85,7 +85,7 @@ class Replay(NamedTuple):
     """Of all feeds together."""
     session: Session
     """As it stands at the end, with portfolio and risk manager."""
-    gateway: PaperGateway
+    gateway: PaperFills
 
 
 class ColumnsDecider:
@@ -116,8 +116,8 @@ _WARMING_UP = Decided(None)
 
 
 def replay(
-    feeds: Sequence[Feed],
-    account: Account,
+    feeds: Sequence[ReplayFeed],
+    account: ReplayAccount,
     on_step: Callable[[Step], object] | None = None,
     *,
     as_live: bool = False,
@@ -129,7 +129,7 @@ def replay(
     """
     portfolio = Portfolio(account.cash, commission=account.costs.commission)
     risk = account.risk or wide_open(account.costs)
-    gateway = PaperGateway(portfolio.settled, account.costs, risk.markets, account.volume_share)
+    gateway = PaperFills(portfolio.settled, account.costs, risk.markets, account.volume_share)
     session = Session(Executor(portfolio, risk, gateway, account.costs))
     for feed in feeds:
         add(session, feed, as_live=as_live)
@@ -203,7 +203,7 @@ class _Record:
             self.on_step(step)
 
 
-def add(session: Session, feed: Feed, *, as_live: bool = False) -> None:
+def add(session: Session, feed: ReplayFeed, *, as_live: bool = False) -> None:
     """Let a feed's strategy trade in a session. Raises UsageError when it trades that symbol already."""
     if isinstance(feed.strategy, type):
         config = {"symbols": [feed.symbol], "timeframe": feed.timeframe, "params": dict(feed.params)}
@@ -222,14 +222,14 @@ def add(session: Session, feed: Feed, *, as_live: bool = False) -> None:
     session.add(feed.name, feed.symbol, plan_of(feed), decider)
 
 
-def plan_of(feed: Feed) -> Plan:
+def plan_of(feed: ReplayFeed) -> Plan:
     """Return how a feed's strategy trades."""
     rule = feed.strategy.rule
     sizing = rule.sizing(rule.make_params(feed.params), rule.make_choices(feed.params))
     return Plan(feed.timeframe, sizing, rule.is_ladder)
 
 
-def groups(feeds: Sequence[Feed]) -> Iterator[list[Bar]]:
+def groups(feeds: Sequence[ReplayFeed]) -> Iterator[list[Bar]]:
     """Yield the bars of all series that close at one time, oldest first, each bar once. Raises UsageError."""
     series: dict[tuple[str, str], Bars] = {}
     for feed in feeds:

@@ -25,7 +25,7 @@ EARLIEST = 1_230_940_800_000
 DAY = 86_400_000
 
 
-class Refused(NamedTuple):
+class RefusedRow(NamedTuple):
     """A row that may not be stored."""
 
     row: int
@@ -38,7 +38,7 @@ class Checked(NamedTuple):
 
     good: Bars
     """Oldest first, each open time once."""
-    refused: tuple[Refused, ...]
+    refused: tuple[RefusedRow, ...]
     """In the order of their rows."""
     repeated: int = 0
     """Rows dropped because an equal one is in `good`."""
@@ -69,7 +69,7 @@ def check_candles(bars: Bars, timeframe_ms: int, now: int) -> Checked:
     same, disputed = _duplicates(bars, rows)
     reasons.update((row, _disputed(bars, row)) for row in rows[disputed].tolist())
     kept = rows[~same & ~disputed]
-    refused = tuple(Refused(row, reasons[row]) for row in sorted(reasons))
+    refused = tuple(RefusedRow(row, reasons[row]) for row in sorted(reasons))
     return Checked(
         _pick(bars, kept),
         refused,

@@ -15,7 +15,7 @@ from core.candles.dialects import (
     TIME_NAMES,
     Dialect,
     Headless,
-    Unit,
+    VolumeUnit,
     best_order,
     dialect_of,
     headless_of,
@@ -86,7 +86,7 @@ class Layout(NamedTuple):
     dialect: Dialect = Dialect("", ())
     zone: tzinfo | None = None
     """Of times that name none."""
-    volume: Unit = "unsaid"
+    volume: VolumeUnit = "unsaid"
     symbol: int | None = None
     """Where the file names its symbol."""
 
@@ -198,7 +198,7 @@ def join(parts: Sequence[Part]) -> Part:
 def _headless(kind: Headless, options: Options) -> Layout:
     places = tuple(kind.names.index(name) for name in (kind.names[0], *COLUMNS))
     note = f"no header: the {len(kind.names)} columns are taken for {kind.name}, {', '.join(kind.names)}"
-    volume: Unit = "base" if options.volume == "auto" else options.volume
+    volume: VolumeUnit = "base" if options.volume == "auto" else options.volume
     return Layout(places, len(kind.names), (note,), zone=options.zone, volume=volume)
 
 

@@ -19,7 +19,7 @@ TIME_NAMES = (
 )
 """Names of a column of open times, the most exact first; the last is pandas' own for an unnamed index."""
 
-Unit = Literal["base", "quote", "unsaid"]
+VolumeUnit = Literal["base", "quote", "unsaid"]
 """What a volume counts: the asset traded, or the one that prices are in."""
 
 
@@ -34,7 +34,7 @@ class Dialect(NamedTuple):
     """Names of the open time, the best first."""
     in_utc: bool = False
     """Whether its times that name no zone are known to be UTC."""
-    volume: Unit = "unsaid"
+    volume: VolumeUnit = "unsaid"
     """What a column that is just called volume counts."""
     has_blanks: bool = False
     """Whether a row without numbers stands for a bar without a trade."""

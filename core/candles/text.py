@@ -43,7 +43,7 @@ class Times(NamedTuple):
     """Whether one of them took the zone that was given for those that name none."""
 
 
-class Decided(NamedTuple):
+class ReadTimes(NamedTuple):
     """Open times in ms UTC."""
 
     ts: IntArray
@@ -116,7 +116,7 @@ def in_milliseconds(times: Times, now: int) -> Times:
     return times._replace(values=values)
 
 
-def decide_times(times: Times, readable: NDArray[np.bool_], now: int) -> Decided:
+def decide_times(times: Times, readable: NDArray[np.bool_], now: int) -> ReadTimes:
     """Decide in which form a whole file gives its times, and convert them, as of `now` (ms UTC).
 
     `readable` tells the rows whose time could be read at all.
@@ -138,7 +138,7 @@ def decide_times(times: Times, readable: NDArray[np.bool_], now: int) -> Decided
     reasons |= {
         row: f"time {times.values[row]} ({form}) {NO_WHOLE_MS}" for row in np.flatnonzero(split).tolist()
     }
-    return Decided(milliseconds[form], form, reasons)
+    return ReadTimes(milliseconds[form], form, reasons)
 
 
 def _underscored(cells: Sequence[str]) -> bool:

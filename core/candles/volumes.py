@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.candles.dialects import Dialect, Unit
+from core.candles.dialects import Dialect, VolumeUnit
 from core.domain import Bars, FloatArray
 from core.errors import NoDataError
 from core.symbols import DOLLARS, OTHER_NAMES, Pair
@@ -35,7 +35,7 @@ class Volume(NamedTuple):
     """Which column is the volume."""
 
     place: int
-    unit: Unit
+    unit: VolumeUnit
     note: str = ""
 
 

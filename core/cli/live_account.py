@@ -34,15 +34,15 @@ from core.live.loop import Loop, limits_of
 from core.live.paper_desk import PaperDesk, paper_desk
 from core.live.records import RunBook
 from core.live.snapshot import restore, snapshot
-from core.order_path.exchange_venue import ExchangeGateway
+from core.order_path.exchange_venue import ExchangeVenue
 from core.order_path.opening import trading
 from core.order_path.path import OrderPath
-from core.order_path.store import Event, Notify, Policy
-from core.order_path.venue import Gateway
-from core.paper.fills import PaperGateway
+from core.order_path.store import Alert, OnAlert, Policy
+from core.order_path.venue import Venue
+from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.reports.screen import outside_lines
-from core.risk.limits import Market
+from core.risk.limits import MarketDemands
 from core.risk_manager import RiskManager
 from core.settings import Settings, environment
 from core.utils import as_ms, now_ms, on_grid, timeframe_ms
@@ -166,7 +166,7 @@ def _on_paper(given: Opening, risk: RiskManager) -> tuple[PaperDesk, Decimal]:
     quote = quote_of(given.wanted)
     if given.world.client is not None:
         take_rules(given.world.client, given.symbols, risk)
-    model = PaperGateway(cash, given.settings.backtest.costs, risk.markets, share, keep_trades=False)
+    model = PaperFills(cash, given.settings.backtest.costs, risk.markets, share, keep_trades=False)
     desk = paper_desk(lambda exchange: _path(given, exchange, PAPER_POLICY), model)
     desk.at(given.world.now())
     return desk, desk.path.balances().get(quote, Decimal(str(cash)))
@@ -182,7 +182,7 @@ def _at_exchange(given: Opening, risk: RiskManager) -> tuple[ExchangeDesk, Decim
     # A key that is not accepted will not be later either; what else is wrong may be.
     with suppress(ExchangeUnreachableError):
         client.get_balance(quote)
-    desk = ExchangeDesk(_path(given, ExchangeGateway(client), EXCHANGE_POLICY), given.world.price)
+    desk = ExchangeDesk(_path(given, ExchangeVenue(client), EXCHANGE_POLICY), given.world.price)
     agree(desk.path, given)
     desk.at(given.world.now())
     there = desk.path.balances().get(quote, NOTHING)
@@ -197,10 +197,10 @@ def take_rules(client: ExchangeClient, symbols: Sequence[str], risk: RiskManager
     for symbol in symbols:
         rules = client.rules(symbol)
         least = max(rules.amount.least or NOTHING, rules.market_amount.least or NOTHING)
-        risk.markets[symbol] = Market(rules.lot, least or None, rules.cost.least)
+        risk.markets[symbol] = MarketDemands(rules.lot, least or None, rules.cost.least)
 
 
-def _path(given: Opening, gateway: Gateway, policy: Policy) -> OrderPath:
+def _path(given: Opening, gateway: Venue, policy: Policy) -> OrderPath:
     url, account = given.settings.db.url or get_db_url(), given.args.account
     instance = f"{account}-{now_ms():x}"
     opening = trading(
@@ -380,11 +380,11 @@ def _heard(notice: Notice) -> None:
     say(notice.text)
 
 
-def new_lines() -> Notify:
+def new_lines() -> OnAlert:
     """Return what says events of the order path, but none twice in a row."""
     before = [""]
 
-    def told(event: Event) -> None:
+    def told(event: Alert) -> None:
         if event.text != before[0]:
             before[0] = event.text
             say(event.text)

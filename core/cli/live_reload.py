@@ -36,7 +36,7 @@ MOST_CHANGE = 0.5
 STRATEGIES = Path(__file__).resolve().parents[2] / "strategies"
 
 
-class Change(NamedTuple):
+class MemberChange(NamedTuple):
     """What a new list of members changes, by strategy and symbol."""
 
     added: dict[Held, PlannedRun]
@@ -147,7 +147,7 @@ class Reloading:
         self._members = {(one.strategy, one.symbol): one for one in wanted}
         return str(change), f"; closing {closing} positions at the next price" if closing else ""
 
-    def _check(self, change: Change, policy: str) -> None:
+    def _check(self, change: MemberChange, policy: str) -> None:
         portfolio = self._loop.session.portfolio
         pending = {(one.intent.strategy, one.intent.symbol) for one in portfolio.pending.values()}
         for held, new in change.swapped.items():
@@ -181,7 +181,7 @@ class Reloading:
 
     def _apply(
         self,
-        change: Change,
+        change: MemberChange,
         fresh: dict[Held, tuple[Slot, Plan]],
         since: dict[Series, int],
         settings: Settings | None,
@@ -224,10 +224,10 @@ def weighted(wanted: Sequence[PlannedRun], weights: Mapping[str, float]) -> list
     return found
 
 
-def changes(before: dict[Held, PlannedRun], wanted: list[PlannedRun]) -> Change:
+def changes(before: dict[Held, PlannedRun], wanted: list[PlannedRun]) -> MemberChange:
     """Return what is new, what differs and what is gone."""
     after = {(one.strategy, one.symbol): one for one in wanted}
-    return Change(
+    return MemberChange(
         {held: one for held, one in after.items() if held not in before},
         {held: one for held, one in after.items() if held in before and _differs(one, before[held])},
         {held: one for held, one in before.items() if held not in after},

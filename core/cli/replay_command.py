@@ -13,7 +13,7 @@ import numpy as np
 from core import cli
 from core.account.money import total
 from core.backtest.plan import PlannedRun, check_params, partner_bars, plan_runs, split_names
-from core.backtest.replay import Account, Feed, Replay, account_summary, plan_of, replay
+from core.backtest.replay import Replay, ReplayAccount, ReplayFeed, account_summary, plan_of, replay
 from core.candles.oddities import odd_bars
 from core.domain import Costs, Series
 from core.engine import Step
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     costs, cash = settings.backtest.costs, settings.backtest.default_cash
     label = args.exchange or settings.exchange.name
     print_feeds(feeds, label)
-    account = Account(cash, costs, risk_of(settings, costs), settings.paper.volume_share)
+    account = ReplayAccount(cash, costs, risk_of(settings, costs), settings.paper.volume_share)
     for line in limits_of(feeds, account):
         print(line)
     found = replay(feeds, account, paced(args.speed))
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def print_feeds(feeds: Sequence[Feed], exchange: str) -> None:
+def print_feeds(feeds: Sequence[ReplayFeed], exchange: str) -> None:
     """Print each series with what is odd about it, and who trades it."""
     series = {(feed.symbol, feed.timeframe): feed.bars for feed in feeds}
     for (symbol, timeframe), bars in series.items():
@@ -68,7 +68,7 @@ def print_feeds(feeds: Sequence[Feed], exchange: str) -> None:
         print(SYNTHETIC_NOTE)
 
 
-def limits_of(feeds: Sequence[Feed], account: Account) -> list[str]:
+def limits_of(feeds: Sequence[ReplayFeed], account: ReplayAccount) -> list[str]:
     """Return what the account's limits mean for the strategies, a line each."""
     risk = account.risk
     sizings = {feed.name: plan_of(feed).sizing for feed in feeds}
@@ -104,7 +104,7 @@ def risk_of(settings: Settings, costs: Costs) -> RiskManager:
         return RiskManager(risk.default_risk_per_trade, risk.max_daily_loss_pct, risk.limits, costs)
 
 
-def stored_feeds(args: argparse.Namespace, settings: Settings) -> list[Feed]:
+def stored_feeds(args: argparse.Namespace, settings: Settings) -> list[ReplayFeed]:
     """Return the stored candles of every member. Raises NoDataError when one has none."""
     source = SQLDataSource(settings.db.url, args.exchange or settings.exchange.name)
     start, end = cli.span(args)
@@ -114,7 +114,9 @@ def stored_feeds(args: argparse.Namespace, settings: Settings) -> list[Feed]:
         series = Series(source.exchange, member.symbol, member.timeframe)
         partner = partner_bars(source, member.strategy, series, bars)
         strategy = bind(load_strategy(member.strategy), partner)
-        feeds.append(Feed(member.strategy, strategy, member.params, member.symbol, member.timeframe, bars))
+        feeds.append(
+            ReplayFeed(member.strategy, strategy, member.params, member.symbol, member.timeframe, bars)
+        )
     if not feeds:
         raise NoDataError("no strategy has a symbol to trade: name one with --symbol, or in strategies.yaml")
     return feeds

@@ -10,7 +10,7 @@ from core.domain import Bars
 from core.errors import ExchangeUnreachableError, UnsupportedError, UsageError
 from core.exchange.calls import Caller, Notice, Notify
 from core.exchange.clock import ExchangeClock
-from core.exchange.pages import Row, Source, Span, concat, newest, pages
+from core.exchange.pages import CandleSpan, RawCandle, Source, concat, newest, pages
 from core.utils import format_time, from_grid, on_grid, timeframe_ms
 
 DEFAULT_PAGE = 500
@@ -63,14 +63,14 @@ class CandleReader:
         kept = self._kept(symbol, timeframe, span, wanted_from)
         return newest(lambda window: list(self._read(symbol, timeframe, window)), kept, limit)
 
-    def _span(self, symbol: str, timeframe: str, since: int, until: int | None) -> Span:
+    def _span(self, symbol: str, timeframe: str, since: int, until: int | None) -> CandleSpan:
         step = timeframe_ms(timeframe)
         closed = on_grid(self._clock.now(), step)
         end = closed if until is None else min(from_grid(until, step), closed)
         page = self._exchange.feature_value(symbol, "fetchOHLCV", "limit", DEFAULT_PAGE)
-        return Span(from_grid(max(since, EARLIEST), step), end, step, int(page))
+        return CandleSpan(from_grid(max(since, EARLIEST), step), end, step, int(page))
 
-    def _kept(self, symbol: str, timeframe: str, span: Span, wanted_from: int) -> Span:
+    def _kept(self, symbol: str, timeframe: str, span: CandleSpan, wanted_from: int) -> CandleSpan:
         """Return the part of a span that the venue still has, and say so when more is wanted."""
         if self._keeps is None:
             return span
@@ -84,10 +84,10 @@ class CandleReader:
             self._notify(Notice("history", text))
         return span._replace(start=max(span.start, first))
 
-    def _read(self, symbol: str, timeframe: str, span: Span) -> Iterator[Bars]:
+    def _read(self, symbol: str, timeframe: str, span: CandleSpan) -> Iterator[Bars]:
         action = f"read {symbol} {timeframe} candles"
 
-        def ask(since: int | None, limit: int) -> list[Row]:
+        def ask(since: int | None, limit: int) -> list[RawCandle]:
             return self._call.read(action, lambda: self._rows(symbol, timeframe, since, limit))
 
         for page in pages(Source(ask, self._clock.now), span):
@@ -96,7 +96,7 @@ class CandleReader:
             if len(page.bars.ts):
                 yield page.bars
 
-    def _rows(self, symbol: str, timeframe: str, since: int | None, limit: int) -> list[Row]:
+    def _rows(self, symbol: str, timeframe: str, since: int | None, limit: int) -> list[RawCandle]:
         rows = self._exchange.fetch_ohlcv(symbol, timeframe, since, limit)
         if not all(isinstance(row, list) and len(row) >= 6 and isinstance(row[0], int) for row in rows):
             raise ExchangeUnreachableError(

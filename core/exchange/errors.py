@@ -44,7 +44,7 @@ class Failure(NamedTuple):
     remedy: Remedy = Remedy.NOTHING
 
 
-class Answer(NamedTuple):
+class LastAnswer(NamedTuple):
     """What is known of the last HTTP answer."""
 
     status: int | None = None
@@ -83,7 +83,7 @@ class _Case(NamedTuple):
     """The names of the error's class and of its base classes."""
     broken: str
     """The name of the class of what caused it."""
-    answer: Answer
+    answer: LastAnswer
     code: str
     said: str
     """The venue's own words; empty when the body is not an error of its form."""
@@ -142,7 +142,7 @@ _ORDER_ERRORS: Mapping[Cause, type[ExchangeError]] = MappingProxyType(
 )
 
 
-def translate_read(error: Exception, attempt: Attempt, answer: Answer, *, sent: bool = True) -> Failure:
+def translate_read(error: Exception, attempt: Attempt, answer: LastAnswer, *, sent: bool = True) -> Failure:
     """Return this project's error for a failed read, and the remedy to try first."""
     case = _case(error, answer, sent=sent)
     cause = _cause(case)
@@ -153,7 +153,7 @@ def translate_read(error: Exception, attempt: Attempt, answer: Answer, *, sent: 
     return Failure(kind(sentence), remedy)
 
 
-def translate_order(error: Exception, attempt: Attempt, answer: Answer, *, sent: bool) -> ExchangeError:
+def translate_order(error: Exception, attempt: Attempt, answer: LastAnswer, *, sent: bool) -> ExchangeError:
     """Return this project's error for a failed order: refused, or unknown when in any doubt.
 
     `sent` says whether the request may have reached the venue. If it did, only a refusal in the venue's
@@ -187,7 +187,7 @@ def _is_definite(case: _Case) -> bool:
     return answered and case.code not in _SENT_ANYWAY and "Duplicate" not in case.said
 
 
-def _case(error: Exception, answer: Answer, *, sent: bool) -> _Case:
+def _case(error: Exception, answer: LastAnswer, *, sent: bool) -> _Case:
     kinds = frozenset(kind.__name__ for kind in type(error).__mro__)
     return _Case(kinds, type(error.__cause__).__name__, answer, *_read_body(answer.text), sent)
 

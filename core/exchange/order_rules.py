@@ -19,7 +19,7 @@ Precision = Literal["step", "places", "digits"]
 """A price or amount step, a number of decimal places, or of significant digits (rounded by ccxt)."""
 
 
-class Span(NamedTuple):
+class AllowedRange(NamedTuple):
     """Smallest and largest allowed value; None for no bound."""
 
     least: Decimal | None = None
@@ -34,11 +34,11 @@ class MarketRules(NamedTuple):
     """Price step, quote currency; None when the venue rounds by other rules."""
     lot: Decimal | None
     """Amount step, base units."""
-    amount: Span = Span()
-    market_amount: Span = Span()
+    amount: AllowedRange = AllowedRange()
+    market_amount: AllowedRange = AllowedRange()
     """A further bound on market orders."""
-    price: Span = Span()
-    cost: Span = Span()
+    price: AllowedRange = AllowedRange()
+    cost: AllowedRange = AllowedRange()
     """Amount times price, quote currency."""
 
 
@@ -77,9 +77,9 @@ def market_rules(market: Mapping[str, Any], precision: Precision = "step") -> Ma
             return None
         return (power_of_ten(-int(value)) if precision == "places" else value) or None
 
-    def span(name: str) -> Span:
+    def span(name: str) -> AllowedRange:
         bounds = limits.get(name) or {}
-        return Span(exact(bounds.get("min")), exact(bounds.get("max")))
+        return AllowedRange(exact(bounds.get("min")), exact(bounds.get("max")))
 
     return MarketRules(
         market["symbol"],
@@ -149,7 +149,7 @@ def _to_step(value: Decimal, step: Decimal | None, *, up: bool = False) -> Decim
     return plus(below, step) if up and below != value else below
 
 
-def _within(rules: MarketRules, name: str, value: Decimal, span: Span) -> None:
+def _within(rules: MarketRules, name: str, value: Decimal, span: AllowedRange) -> None:
     if value <= 0 or (span.least is not None and value < span.least):
         least = f"{span.least:f}" if span.least is not None else "one step"
         raise _refused(rules, f"{name} {value:f} after rounding", f"the smallest allowed is {least}")

@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.candles.checks import Refused, check_candles
+from core.candles.checks import RefusedRow, check_candles
 from core.candles.frames import empty_bars
 from core.domain import Bars
 from core.utils import Clock, on_grid
 
-Row = Sequence[object]
+RawCandle = Sequence[object]
 """Open time, open, high, low, close, volume, as the source gave them."""
 
 ASK_AGAIN = 2
@@ -28,13 +28,13 @@ ASK_AGAIN = 2
 class Source(NamedTuple):
     """Where pages come from."""
 
-    ask: Callable[[int | None, int], Sequence[Row]]
+    ask: Callable[[int | None, int], Sequence[RawCandle]]
     """Takes `since` (ms, None for the newest candles) and the greatest number of rows."""
     now: Clock
     """The source's own time, ms UTC."""
 
 
-class Span(NamedTuple):
+class CandleSpan(NamedTuple):
     """Which candles are wanted."""
 
     start: int
@@ -58,7 +58,7 @@ class Page(NamedTuple):
     """Where the next window starts."""
 
 
-def pages(source: Source, span: Span) -> Iterator[Page]:
+def pages(source: Source, span: CandleSpan) -> Iterator[Page]:
     """Yield the pages of a span, oldest first: no bar of the source is left out and none comes twice.
 
     A page may be empty. Bars that were not closed when they were asked for are left out.
@@ -70,7 +70,7 @@ def pages(source: Source, span: Span) -> Iterator[Page]:
         start = page.next
 
 
-def newest(read: Callable[[Span], list[Bars]], span: Span, limit: int) -> Bars:
+def newest(read: Callable[[CandleSpan], list[Bars]], span: CandleSpan, limit: int) -> Bars:
     """Return the newest `limit` bars of a span.
 
     Holes make the first window too short; then it goes on into the past until there is nothing more.
@@ -112,10 +112,10 @@ class _Reach:
 
 
 @dataclass(slots=True)
-class _Window:
+class _Agreed:
     """What several answers to one question agree to."""
 
-    span: Span
+    span: CandleSpan
     bars: Bars = field(default_factory=empty_bars)
     refused: dict[int, str] = field(default_factory=dict)
     beyond: bool = False
@@ -135,7 +135,7 @@ class _Window:
             and int(self.bars.ts[held - 1] - self.span.start) == (held - 1) * self.span.step
         )
 
-    def add(self, rows: Sequence[Row], now: int) -> bool:
+    def add(self, rows: Sequence[RawCandle], now: int) -> bool:
         """Take an answer in; return whether it brought a bar that was not there."""
         given = _as_bars(rows)
         # The candle in progress, and one that began while the answer travelled, are no fault.
@@ -154,7 +154,7 @@ class _Window:
             self.refused.pop(ts, None)
         return True
 
-    def _note(self, given: Bars, refused: tuple[Refused, ...]) -> None:
+    def _note(self, given: Bars, refused: tuple[RefusedRow, ...]) -> None:
         held = set(self.bars.ts.tolist())
         for row, reason in refused:
             ts = int(given.ts[row])
@@ -170,8 +170,8 @@ class _Window:
         return self.span.start <= ts < self.span.end and on_grid(ts, self.span.step) == ts
 
 
-def _read_page(source: Source, span: Span, reach: _Reach) -> Page:
-    window = _Window(span)
+def _read_page(source: Source, span: CandleSpan, reach: _Reach) -> Page:
+    window = _Agreed(span)
     limit = window.wanted
     for again in range(1 + ASK_AGAIN):
         # The time is taken before the question: what was closed then is final in the answer.
@@ -182,7 +182,7 @@ def _read_page(source: Source, span: Span, reach: _Reach) -> Page:
     return Page(window.bars, tuple(window.refused.values()), _next_start(window, reach))
 
 
-def _next_start(window: _Window, reach: _Reach) -> int:
+def _next_start(window: _Agreed, reach: _Reach) -> int:
     span, last = window.span, window.last()
     if last is not None:
         return last + span.step
@@ -191,7 +191,7 @@ def _next_start(window: _Window, reach: _Reach) -> int:
     return span.start + span.page * span.step
 
 
-def _as_bars(rows: Sequence[Row]) -> Bars:
+def _as_bars(rows: Sequence[RawCandle]) -> Bars:
     ts = np.array([row[0] for row in rows], dtype=np.int64)
     values = np.array([[_number(value) for value in row[1:6]] for row in rows], dtype=np.float64)
     return Bars(ts, *values.reshape(-1, 5).T.copy())

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from core.errors import NotPermittedError, UnsupportedError, UsageError
-from core.exchange.signing import Request, mark_of
+from core.exchange.signing import Leaving, mark_of
 from core.exchange.urls import Address, address_of, is_loopback
 
 Network = Literal["none", "loopback", "test network", "real money"]
@@ -95,7 +95,7 @@ class Guard:
     keys: tuple[str, ...] = field(repr=False)
     public_posts: tuple[str, ...] = ()
 
-    def check(self, request: Request) -> None:
+    def check(self, request: Leaving) -> None:
         """Let a request pass.
 
         Raises UnsupportedError for a foreign address, NotPermittedError for a signature without permission.

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 from core.errors import RateLimitedError
 from core.utils import Clock
 
-Costs = Mapping[str, int]
+CallCosts = Mapping[str, int]
 """What one request takes from which budget."""
 
 
@@ -47,7 +47,7 @@ _WEIGHTS: tuple[tuple[str, int, int], ...] = (
 _DEPTH_WEIGHTS = ((100, 1), (500, 5), (1000, 10), (5000, 50))
 
 
-def binanceus_costs(method: str, url: str) -> Costs:
+def binanceus_costs(method: str, url: str) -> CallCosts:
     """Return what one request costs at Binance.US.
 
     ccxt's Python class charges binance.com's lower costs, which is 2.5 times too fast here.
@@ -119,7 +119,7 @@ class RateLimiter:
         self._windows = {budget.name: _Window(budget) for budget in budgets}
         self._silent_until = 0.0
 
-    def acquire(self, costs: Costs, patience: float | None = None) -> None:
+    def acquire(self, costs: CallCosts, patience: float | None = None) -> None:
         """Wait until a request of these costs may go out, at most `patience` seconds.
 
         Raises RateLimitedError, at once and with nothing sent, when the wait would be longer.

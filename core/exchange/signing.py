@@ -18,7 +18,7 @@ _NAME = re.compile(r"""(?:^|[?&{,])\s*["']?([\w.\-\[\]]+)["']?\s*[=:]""")
 """What stands before a `=` in a query or a form, before a `:` in JSON."""
 
 
-class Request(NamedTuple):
+class Leaving(NamedTuple):
     """One request as it is about to leave."""
 
     method: str
@@ -28,7 +28,7 @@ class Request(NamedTuple):
     """Text, bytes or nothing; what cannot be looked into counts as signed."""
 
 
-def mark_of(request: Request, keys: Sequence[str] = (), public_posts: Sequence[str] = ()) -> str:
+def mark_of(request: Leaving, keys: Sequence[str] = (), public_posts: Sequence[str] = ()) -> str:
     """Return what makes a request a signed one, blank for one that is surely public.
 
     `keys` are key and secret, which may stand nowhere in it. `public_posts` are the ends of those paths to
@@ -41,7 +41,7 @@ def mark_of(request: Request, keys: Sequence[str] = (), public_posts: Sequence[s
     return _name_in(request) or _key_in(request, keys) or _form_of(request, public_posts)
 
 
-def _name_in(request: Request) -> str:
+def _name_in(request: Leaving) -> str:
     for name in request.headers:
         if _TELLING.search(name):
             return f"header {name}"
@@ -52,13 +52,13 @@ def _name_in(request: Request) -> str:
     return ""
 
 
-def _key_in(request: Request, keys: Sequence[str]) -> str:
+def _key_in(request: Leaving, keys: Sequence[str]) -> str:
     text = "\n".join(map(str, (request.url, request.body, *request.headers.values())))
     plain = unquote_plus(text)
     return "the key" if any(key and (key in text or key in plain) for key in keys) else ""
 
 
-def _form_of(request: Request, public_posts: Sequence[str]) -> str:
+def _form_of(request: Leaving, public_posts: Sequence[str]) -> str:
     method = request.method.upper()
     if method == "POST" and urlsplit(request.url).path.endswith(tuple(public_posts)):
         return ""

@@ -9,14 +9,14 @@ from typing import Any, Literal, NamedTuple
 from core.errors import ExchangeUnreachableError
 from core.exchange.order_rules import exact
 
-Kind = Literal["deposit", "withdrawal"]
+TransferKind = Literal["deposit", "withdrawal"]
 PAGE = 1000
 
 
 class TransferReport(NamedTuple):
     """One deposit or withdrawal as the venue tells it."""
 
-    kind: Kind
+    kind: TransferKind
     id: str
     asset: str
     amount: Decimal
@@ -50,7 +50,7 @@ def _pages(fetch: Callable[..., list[Mapping[str, Any]]]) -> Iterator[Mapping[st
         offset += len(page)
 
 
-def _report(kind: Kind, row: Mapping[str, Any]) -> TransferReport:
+def _report(kind: TransferKind, row: Mapping[str, Any]) -> TransferReport:
     # A venue that numbers no deposits names the transaction they came with.
     name, amount = row.get("id") or row.get("txid"), exact(row.get("amount"))
     asset, time = row.get("currency"), row.get("timestamp")

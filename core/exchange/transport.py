@@ -26,10 +26,10 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from core.errors import ExchangeError, ExchangeUnreachableError
-from core.exchange.errors import Answer
+from core.exchange.errors import LastAnswer
 from core.exchange.permission import Guard
-from core.exchange.rate_limit import Costs, RateLimiter
-from core.exchange.signing import Request
+from core.exchange.rate_limit import CallCosts, RateLimiter
+from core.exchange.signing import Leaving
 from core.utils import Clock
 
 CONNECT_SECONDS = 5.0
@@ -102,12 +102,12 @@ class Transport(HTTPAdapter):
         self,
         guard: Guard,
         limiter: RateLimiter,
-        costs: Callable[[str, str], Costs],
+        costs: Callable[[str, str], CallCosts],
         now: Clock,
         timeout: float,
     ) -> None:
         super().__init__()
-        self.answer = Answer()
+        self.answer = LastAnswer()
         """The last answer; blank while none came to the last request."""
         self.sent = 0
         """Requests that may have reached the venue."""
@@ -133,8 +133,8 @@ class Transport(HTTPAdapter):
         ExchangeUnreachableError for an answer that is not JSON, and what requests raises.
         """
         method, url = request.method or "GET", request.url or ""
-        self.answer = Answer()
-        self._guard.check(Request(method, url, request.headers or {}, request.body))
+        self.answer = LastAnswer()
+        self._guard.check(Leaving(method, url, request.headers or {}, request.body))
         self._limiter.acquire(self._costs(method, url), None if method == "GET" else ORDER_PATIENCE)
         # What was checked is where it goes: neither ccxt's settings nor the environment put a proxy between.
         kwargs["proxies"] = {}
@@ -157,7 +157,7 @@ class Transport(HTTPAdapter):
     def _note(self, response: Response, text: str) -> None:
         response.encoding = "utf-8"
         pause = self._pause(response, text)
-        self.answer = Answer(response.status_code, text, pause)
+        self.answer = LastAnswer(response.status_code, text, pause)
         if pause is not None and response.status_code in (418, 429):
             self._limiter.silence(pause)
         used = response.headers.get("X-MBX-USED-WEIGHT-1M", "")

@@ -7,14 +7,14 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from core.exchange.rate_limit import BINANCEUS_BUDGETS, Budget, Costs, binanceus_costs
+from core.exchange.rate_limit import BINANCEUS_BUDGETS, Budget, CallCosts, binanceus_costs
 
 
-def _no_costs(_method: str, _url: str) -> Costs:
+def _no_costs(_method: str, _url: str) -> CallCosts:
     return {}
 
 
-class Venue(NamedTuple):
+class VenueTraits(NamedTuple):
     """One exchange's peculiarities."""
 
     domain: str | None = None
@@ -51,9 +51,9 @@ _SPOT_ONLY: Mapping[str, Any] = MappingProxyType(
     }
 )
 
-_VENUES: Mapping[str, Venue] = MappingProxyType(
+_VENUES: Mapping[str, VenueTraits] = MappingProxyType(
     {
-        "binanceus": Venue(
+        "binanceus": VenueTraits(
             # ccxt sends some calls of this class to binance.com, signed with the Binance.US key.
             domain="binance.us",
             budgets=BINANCEUS_BUDGETS,
@@ -63,38 +63,38 @@ _VENUES: Mapping[str, Venue] = MappingProxyType(
             journal=True,
             options=_SPOT_ONLY,
         ),
-        "binance": Venue(number=Decimal, journal=True, options=_SPOT_ONLY),
+        "binance": VenueTraits(number=Decimal, journal=True, options=_SPOT_ONLY),
         # With decimals ccxt cannot read Kraken's markets: it takes their precisions for missing.
-        "kraken": Venue(
+        "kraken": VenueTraits(
             keeps=720, other_grids={"1w": "its weeks start on Thursdays, here they do on Mondays: take 1d"}
         ),
-        "blockchaincom": Venue(no_sandbox="ccxt would switch to the test network of another exchange"),
-        "cex": Venue(
+        "blockchaincom": VenueTraits(no_sandbox="ccxt would switch to the test network of another exchange"),
+        "cex": VenueTraits(
             public_posts=(
                 *("/rest-public/get_server_time", "/rest-public/get_pairs_info", "/rest-public/get_candles"),
                 *("/rest-public/get_currencies_info", "/rest-public/get_processing_info"),
                 "/rest-public/get_ticker",
             )
         ),
-        "derive": Venue(
+        "derive": VenueTraits(
             public_posts=(
                 *("/public/get_time", "/public/get_all_instruments", "/public/get_all_currencies"),
                 *("/public/get_ticker", "/public/get_tradingview_chart_data"),
                 "/public/get_index_chart_data",
             )
         ),
-        "grvt": Venue(
+        "grvt": VenueTraits(
             public_posts=tuple(
                 f"/full/v1/{name}" for name in ("all_instruments", "currency", "kline", "ticker")
             )
         ),
-        "hyperliquid": Venue(public_posts=("/info",)),
-        "nado": Venue(public_posts=("/query", "/v1")),
-        "zebpay": Venue(public_posts=("/v1/market/klines",)),
+        "hyperliquid": VenueTraits(public_posts=("/info",)),
+        "nado": VenueTraits(public_posts=("/query", "/v1")),
+        "zebpay": VenueTraits(public_posts=("/v1/market/klines",)),
     }
 )
 
 
-def venue_of(name: str) -> Venue:
+def venue_of(name: str) -> VenueTraits:
     """Return what is known of a ccxt exchange id; a plain Venue for most."""
-    return _VENUES.get(name, Venue())
+    return _VENUES.get(name, VenueTraits())

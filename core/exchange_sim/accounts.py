@@ -13,7 +13,7 @@ from typing import NamedTuple
 from core.account.money import minus, plus
 from core.errors import UsageError
 from core.exchange_sim.orders import ZERO
-from core.exchange_sim.venue import Refused, Request
+from core.exchange_sim.venue import RequestRefused, SimRequest
 
 TEST_KEY = "local-exchange-test-key"
 TEST_SECRET = "local-exchange-test-secret"  # noqa: S105 -- opens nothing but the local exchange
@@ -62,7 +62,7 @@ def parse_balances(cash: str, others: Iterable[str]) -> dict[str, Decimal]:
     return balances
 
 
-class Balance(NamedTuple):
+class SimBalance(NamedTuple):
     """What the account has of one asset."""
 
     free: Decimal = ZERO
@@ -74,13 +74,13 @@ class Wallet:
     """All balances; none of them is ever negative."""
 
     def __init__(self, balances: Mapping[str, Decimal]) -> None:
-        self._kept = {asset: Balance(amount) for asset, amount in balances.items()}
+        self._kept = {asset: SimBalance(amount) for asset, amount in balances.items()}
 
-    def of(self, asset: str) -> Balance:
+    def of(self, asset: str) -> SimBalance:
         """Return the balance of one asset."""
-        return self._kept.get(asset, Balance())
+        return self._kept.get(asset, SimBalance())
 
-    def all(self) -> dict[str, Balance]:
+    def all(self) -> dict[str, SimBalance]:
         """Return the balances of all assets that were ever had."""
         return dict(self._kept)
 
@@ -91,18 +91,18 @@ class Wallet:
         """
         free, locked = self.of(asset)
         if amount > free:
-            raise Refused(-2010, "Account has insufficient balance for requested action.")
-        self._kept[asset] = Balance(minus(free, amount), plus(locked, amount))
+            raise RequestRefused(-2010, "Account has insufficient balance for requested action.")
+        self._kept[asset] = SimBalance(minus(free, amount), plus(locked, amount))
 
     def pay(self, asset: str, amount: Decimal) -> None:
         """Give away an amount that was kept."""
         free, locked = self.of(asset)
-        self._kept[asset] = Balance(free, minus(locked, amount))
+        self._kept[asset] = SimBalance(free, minus(locked, amount))
 
     def earn(self, asset: str, amount: Decimal) -> None:
         """Take in an amount."""
         free, locked = self.of(asset)
-        self._kept[asset] = Balance(plus(free, amount), locked)
+        self._kept[asset] = SimBalance(plus(free, amount), locked)
 
 
 def signature_of(secret: str, text: str) -> str:
@@ -110,38 +110,42 @@ def signature_of(secret: str, text: str) -> str:
     return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
-def check_key(request: Request, config: AccountConfig) -> None:
+def check_key(request: SimRequest, config: AccountConfig) -> None:
     """Refuse a request without the account's key."""
     if not KEY_FORM.fullmatch(request.key):
-        raise Refused(-2014, "API-key format invalid.", 401)
+        raise RequestRefused(-2014, "API-key format invalid.", 401)
     if not hmac.compare_digest(request.key, config.key):
-        raise Refused(-2015, "Invalid API-key, IP, or permissions for action.", 401)
+        raise RequestRefused(-2015, "Invalid API-key, IP, or permissions for action.", 401)
 
 
-def check_signature(request: Request, config: AccountConfig, now: int) -> None:
+def check_signature(request: SimRequest, config: AccountConfig, now: int) -> None:
     """Refuse a request that is not signed by the account's secret, or not now (ms UTC)."""
     check_key(request, config)
     for name in ("timestamp", "signature"):
         if not request.params.get(name):
-            raise Refused(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
+            raise RequestRefused(
+                -1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
+            )
     signed = re.sub(r"&?\bsignature=[^&]*", "", request.payload)
     if not hmac.compare_digest(signature_of(config.secret, signed), request.params["signature"]):
-        raise Refused(-1022, "Signature for this request is not valid.")
+        raise RequestRefused(-1022, "Signature for this request is not valid.")
     _check_time(_whole(request, "timestamp"), _whole(request, "recvWindow", DEFAULT_WINDOW), now)
 
 
 def _check_time(sent: int, window: int, now: int) -> None:
     if window > LONGEST_WINDOW:
-        raise Refused(-1131, "recvWindow must be less than 60000.")
+        raise RequestRefused(-1131, "recvWindow must be less than 60000.")
     if sent >= now + AHEAD:
-        raise Refused(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
+        raise RequestRefused(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
     if sent < now - window:
-        raise Refused(-1021, "Timestamp for this request is outside of the recvWindow.")
+        raise RequestRefused(-1021, "Timestamp for this request is outside of the recvWindow.")
 
 
-def _whole(request: Request, name: str, default: int = 0) -> int:
+def _whole(request: SimRequest, name: str, default: int = 0) -> int:
     text = request.params.get(name, str(default))
     form = r"^[0-9]{1,20}$"
     if not re.fullmatch(form, text):
-        raise Refused(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{form}'.")
+        raise RequestRefused(
+            -1100, f"Illegal characters found in parameter '{name}'; legal range is '{form}'."
+        )
     return int(text)

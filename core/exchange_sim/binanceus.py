@@ -8,14 +8,14 @@ from typing import NamedTuple
 from core.exchange_sim import binanceus_params as given
 from core.exchange_sim import binanceus_wire as wire
 from core.exchange_sim.binanceus_params import Params
-from core.exchange_sim.book import Book, book, no_book
+from core.exchange_sim.book import OrderBook, book, no_book
 from core.exchange_sim.candles import MINUTE
-from core.exchange_sim.feed import LATEST, Feed
-from core.exchange_sim.limits import Limits, OrderLimit, Verdict, depth_weight
-from core.exchange_sim.markets import TRADING, Market, quoted
+from core.exchange_sim.feed import LATEST, MarketFeed
+from core.exchange_sim.limits import OrderLimit, WeightCounter, WeightVerdict, depth_weight
+from core.exchange_sim.markets import TRADING, SimMarket, quoted
 from core.exchange_sim.signed import Signed, SignedRoute
 from core.exchange_sim.ticker import Ticker, ticker
-from core.exchange_sim.venue import Answer, Refused, Request, as_json, page
+from core.exchange_sim.venue import RequestRefused, SimAnswer, SimRequest, as_json, page
 
 ROOT = "/api/v3/"
 SIGNED = (
@@ -53,20 +53,20 @@ class BinanceUS:
 
     def __init__(
         self,
-        feed: Feed,
-        markets: tuple[Market, ...],
-        limits: Limits,
+        feed: MarketFeed,
+        markets: tuple[SimMarket, ...],
+        limits: WeightCounter,
         account: Signed | None = None,
         order_limit: OrderLimit | None = None,
     ) -> None:
         self._feed = feed
-        self._markets: Mapping[str, Market] = {market.id: market for market in markets}
+        self._markets: Mapping[str, SimMarket] = {market.id: market for market in markets}
         self._limits = limits
         self._order_limit = order_limit or OrderLimit()
         self._routes = self._all_routes()
         self._account = account
 
-    def answer(self, request: Request, now: int) -> Answer:
+    def answer(self, request: SimRequest, now: int) -> SimAnswer:
         """Return the answer at `now`, with the weight headers, 429 and 418 included."""
         route = self._routes.get(request.path.removeprefix(ROOT)) if request.method == "GET" else None
         signed = self._account.route(request) if self._account else None
@@ -82,25 +82,25 @@ class BinanceUS:
         weight = (("X-MBX-USED-WEIGHT", used), ("X-MBX-USED-WEIGHT-1M", used))
         return body._replace(headers=body.headers + weight)
 
-    def _body(self, request: Request, route: Route | None, now: int) -> Answer:
+    def _body(self, request: SimRequest, route: Route | None, now: int) -> SimAnswer:
         if route is None:
             return _no_route(request.path)
         try:
             given.check_names(request.params, route.params)
             return as_json(route.reply(request.params, now))
-        except Refused as refusal:
+        except RequestRefused as refusal:
             return _error(refusal)
 
-    def _account_body(self, account: Signed, route: SignedRoute, request: Request, now: int) -> Answer:
+    def _account_body(self, account: Signed, route: SignedRoute, request: SimRequest, now: int) -> SimAnswer:
         try:
             account.check(request, now)
             if route.places and not self._order_limit.charge(now):
                 most = self._order_limit.limit
-                raise Refused(
+                raise RequestRefused(
                     -1015, f"Too many new orders; current limit is {most} orders per 1 SECOND.", 429
                 )
             return as_json(account.reply(route, request, now))
-        except Refused as refusal:
+        except RequestRefused as refusal:
             return _error(refusal)
 
     def _all_routes(self) -> dict[str, Route]:
@@ -158,10 +158,10 @@ class BinanceUS:
     def _day(self, params: Params, now: int) -> object:
         kind = params.get("type", "FULL")
         if kind not in ("FULL", "MINI"):
-            raise Refused(-1130, "Data sent for parameter 'type' is not valid.")
+            raise RequestRefused(-1130, "Data sent for parameter 'type' is not valid.")
         return self._per_market(params, now, self._full if kind == "FULL" else _mini)
 
-    def _full(self, market: Market, seen: Ticker, now: int) -> object:
+    def _full(self, market: SimMarket, seen: Ticker, now: int) -> object:
         return wire.full_ticker(market, seen, self._book(market, now, 1))
 
     def _price(self, params: Params, now: int) -> object:
@@ -170,10 +170,12 @@ class BinanceUS:
     def _best(self, params: Params, now: int) -> object:
         return self._per_market(params, now, self._top)
 
-    def _top(self, market: Market, _: Ticker, now: int) -> object:
+    def _top(self, market: SimMarket, _: Ticker, now: int) -> object:
         return wire.best_prices(market, self._book(market, now, 1))
 
-    def _per_market(self, params: Params, now: int, reply: Callable[[Market, Ticker, int], object]) -> object:
+    def _per_market(
+        self, params: Params, now: int, reply: Callable[[SimMarket, Ticker, int], object]
+    ) -> object:
         wanted = given.chosen(params, self._markets)
         rows = []
         for market in wanted if isinstance(wanted, list) else [wanted]:
@@ -182,7 +184,7 @@ class BinanceUS:
                 rows.append(reply(market, seen, now))
         return rows if isinstance(wanted, list) else rows[0] if rows else {}
 
-    def _book(self, market: Market, now: int, levels: int) -> Book:
+    def _book(self, market: SimMarket, now: int, levels: int) -> OrderBook:
         newest = self._feed.last_bar(market, now)
         if market.status != TRADING or not newest.ts.size:
             return no_book()
@@ -197,31 +199,31 @@ def _time(_: Params, now: int) -> object:
     return {"serverTime": now}
 
 
-def _mini(market: Market, seen: Ticker, _: int) -> object:
+def _mini(market: SimMarket, seen: Ticker, _: int) -> object:
     return wire.mini_ticker(market, seen)
 
 
-def _last(market: Market, seen: Ticker, _: int) -> object:
+def _last(market: SimMarket, seen: Ticker, _: int) -> object:
     return {"symbol": market.id, "price": quoted(seen.last)}
 
 
-def _no_route(path: str) -> Answer:
+def _no_route(path: str) -> SimAnswer:
     if path.startswith("/sapi/") or path.removeprefix(ROOT) in SIGNED:
-        return _error(Refused(-2015, "Invalid API-key, IP, or permissions for action.", 401))
+        return _error(RequestRefused(-2015, "Invalid API-key, IP, or permissions for action.", 401))
     return page(404, "404 Not Found")
 
 
-def _error(refusal: Refused) -> Answer:
+def _error(refusal: RequestRefused) -> SimAnswer:
     return as_json({"code": refusal.code, "msg": refusal.message}, refusal.status)
 
 
-def _too_many(verdict: Verdict, limits: Limits) -> Answer:
+def _too_many(verdict: WeightVerdict, limits: WeightCounter) -> SimAnswer:
     if verdict.banned_until:
         what = f"Way too much request weight used; IP banned until {verdict.banned_until}."
     else:
         what = f"Too many requests; current limit is {limits.weight_limit} request weight per 1 MINUTE."
     text = f"{what} Please use the websocket for live updates to avoid bans."
-    answer = _error(Refused(-1003, text, verdict.status))
+    answer = _error(RequestRefused(-1003, text, verdict.status))
     return answer._replace(headers=(("Retry-After", str(verdict.retry_after)),))
 
 

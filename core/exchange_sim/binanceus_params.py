@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 from core.exchange_sim.candles import DAY, HOUR, MINUTE, Interval
 from core.exchange_sim.feed import LATEST
-from core.exchange_sim.markets import Market
-from core.exchange_sim.venue import Refused
+from core.exchange_sim.markets import SimMarket
+from core.exchange_sim.venue import RequestRefused
 from core.utils import grid_start
 
 INTERVALS = {
@@ -30,21 +30,23 @@ def check_names(params: Params, allowed: tuple[str, ...]) -> None:
     """Refuse parameters the path does not know, and empty ones."""
     known = sum(name in allowed for name in params)
     if params and not allowed:
-        raise Refused(-1101, f"Too many parameters; expected '0' and received '{len(params)}'.")
+        raise RequestRefused(-1101, f"Too many parameters; expected '0' and received '{len(params)}'.")
     if known < len(params):
-        raise Refused(
+        raise RequestRefused(
             -1104,
             f"Not all sent parameters were read; read '{known}' parameter(s) but was sent '{len(params)}'.",
         )
     for name, value in params.items():
         if not value:
-            raise Refused(-1105, f"Parameter '{name}' was empty.")
+            raise RequestRefused(-1105, f"Parameter '{name}' was empty.")
 
 
 def required(params: Params, name: str) -> str:
     """Return a mandatory parameter."""
     if name not in params:
-        raise Refused(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
+        raise RequestRefused(
+            -1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
+        )
     return params[name]
 
 
@@ -62,7 +64,7 @@ def limit(params: Params, default: int, most: int) -> int:
     """Return the row limit; larger ones are cut to `most`, as the venue does."""
     given = whole(params, "limit")
     if given == 0:
-        raise Refused(-1130, "Data sent for parameter 'limit' is not valid.")
+        raise RequestRefused(-1130, "Data sent for parameter 'limit' is not valid.")
     return min(given or default, most)
 
 
@@ -70,19 +72,19 @@ def interval(params: Params) -> Interval:
     """Return the mandatory candle interval."""
     name = required(params, "interval")
     if name not in INTERVALS:
-        raise Refused(-1120, "Invalid interval.")
+        raise RequestRefused(-1120, "Invalid interval.")
     return INTERVALS[name]
 
 
-def market(params: Params, markets: Mapping[str, Market]) -> Market:
+def market(params: Params, markets: Mapping[str, SimMarket]) -> SimMarket:
     """Return the market of the mandatory `symbol`."""
     return _known(required(params, "symbol"), "symbol", markets)
 
 
-def chosen(params: Params, markets: Mapping[str, Market]) -> list[Market] | Market:
+def chosen(params: Params, markets: Mapping[str, SimMarket]) -> list[SimMarket] | SimMarket:
     """Return the one market of `symbol`, those of `symbols`, or all."""
     if "symbol" in params and "symbols" in params:
-        raise Refused(-1128, "Combination of optional parameters invalid.")
+        raise RequestRefused(-1128, "Combination of optional parameters invalid.")
     if "symbol" in params:
         return market(params, markets)
     if "symbols" not in params:
@@ -97,9 +99,9 @@ def count_chosen(params: Params) -> int | None:
     return 1 if "symbol" in params else None
 
 
-def illegal(name: str, form: str) -> Refused:
+def illegal(name: str, form: str) -> RequestRefused:
     """Return the refusal of a parameter that does not have its form."""
-    return Refused(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{form}'.")
+    return RequestRefused(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{form}'.")
 
 
 def _names(text: str) -> list[str]:
@@ -112,9 +114,9 @@ def _names(text: str) -> list[str]:
     return names
 
 
-def _known(name: str, parameter: str, markets: Mapping[str, Market]) -> Market:
+def _known(name: str, parameter: str, markets: Mapping[str, SimMarket]) -> SimMarket:
     if not re.fullmatch(SYMBOL_FORM, name):
         raise illegal(parameter, SYMBOL_FORM)
     if name not in markets:
-        raise Refused(-1121, "Invalid symbol.")
+        raise RequestRefused(-1121, "Invalid symbol.")
     return markets[name]

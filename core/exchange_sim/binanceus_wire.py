@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.exchange_sim.book import Book, Side
+from core.exchange_sim.book import BookSide, OrderBook
 from core.exchange_sim.candles import Candles, Interval
 from core.exchange_sim.filters import published
-from core.exchange_sim.markets import TRADING, Market, quoted
+from core.exchange_sim.markets import TRADING, SimMarket, quoted
 from core.exchange_sim.orders import MARKET_STOPS
 from core.exchange_sim.tape import Trades
 from core.exchange_sim.ticker import Ticker
@@ -17,7 +17,7 @@ ORDER_TYPES = ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS_LIMIT", "TAKE_PROFIT
 
 
 def exchange_info(
-    markets: list[Market], now: int, weight_limit: int, raw_limit: int, order_limit: int
+    markets: list[SimMarket], now: int, weight_limit: int, raw_limit: int, order_limit: int
 ) -> Json:
     """Return the trading rules of these markets."""
     limits = [
@@ -50,7 +50,7 @@ def klines(candles: Candles, interval: Interval) -> list[list[Any]]:
     return rows
 
 
-def full_ticker(market: Market, ticker: Ticker, book: Book) -> Json:
+def full_ticker(market: SimMarket, ticker: Ticker, book: OrderBook) -> Json:
     """Return the 24-hour statistics with best bid and ask."""
     change = ticker.last - ticker.open
     mini = mini_ticker(market, ticker)
@@ -68,7 +68,7 @@ def full_ticker(market: Market, ticker: Ticker, book: Book) -> Json:
     }
 
 
-def mini_ticker(market: Market, ticker: Ticker) -> Json:
+def mini_ticker(market: SimMarket, ticker: Ticker) -> Json:
     """Return the 24-hour statistics without change and book."""
     return {
         "symbol": market.id,
@@ -86,7 +86,7 @@ def mini_ticker(market: Market, ticker: Ticker) -> Json:
     }
 
 
-def best_prices(market: Market, book: Book) -> Json:
+def best_prices(market: SimMarket, book: OrderBook) -> Json:
     """Return the first level of both sides; zeros for an empty side."""
     (bid, bid_amount), (ask, ask_amount) = (_first(side) for side in book)
     return {
@@ -98,7 +98,7 @@ def best_prices(market: Market, book: Book) -> Json:
     }
 
 
-def depth(book: Book, now: int) -> Json:
+def depth(book: OrderBook, now: int) -> Json:
     """Return both sides of the book."""
     return {"lastUpdateId": now // 1000, "bids": _levels(book.bids), "asks": _levels(book.asks)}
 
@@ -136,7 +136,7 @@ def aggregate_trades(told: Trades) -> list[Json]:
     ]
 
 
-def _symbol(market: Market) -> Json:
+def _symbol(market: SimMarket) -> Json:
     return {
         "symbol": market.id,
         "status": market.status,
@@ -162,12 +162,12 @@ def _symbol(market: Market) -> Json:
     }
 
 
-def _levels(side: Side) -> list[list[str]]:
+def _levels(side: BookSide) -> list[list[str]]:
     return [
         [quoted(price), quoted(amount)]
         for price, amount in zip(*(column.tolist() for column in side), strict=True)
     ]
 
 
-def _first(side: Side) -> tuple[str, str]:
+def _first(side: BookSide) -> tuple[str, str]:
     return (quoted(side.price[0]), quoted(side.amount[0])) if side.price.size else (quoted(0), quoted(0))

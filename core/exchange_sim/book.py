@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.domain import FloatArray, IntArray
-from core.exchange_sim.markets import Market
+from core.exchange_sim.markets import SimMarket
 
 SPREAD = 0.0002
 """Distance of best bid and best ask, as a fraction of the price; at least one tick."""
@@ -16,7 +16,7 @@ TOP_VALUE = 2500.0
 """Usual value of one price level, quote units."""
 
 
-class Side(NamedTuple):
+class BookSide(NamedTuple):
     """Price levels, best first; two arrays of one length."""
 
     price: FloatArray
@@ -24,20 +24,20 @@ class Side(NamedTuple):
     """Base units."""
 
 
-class Book(NamedTuple):
+class OrderBook(NamedTuple):
     """Bids below, asks above."""
 
-    bids: Side
-    asks: Side
+    bids: BookSide
+    asks: BookSide
 
 
-def no_book() -> Book:
+def no_book() -> OrderBook:
     """Return a book without levels."""
-    nothing = Side(np.empty(0), np.empty(0))
-    return Book(nothing, nothing)
+    nothing = BookSide(np.empty(0), np.empty(0))
+    return OrderBook(nothing, nothing)
 
 
-def book(market: Market, last: float, now: int, seed: int, levels: int) -> Book:
+def book(market: SimMarket, last: float, now: int, seed: int, levels: int) -> OrderBook:
     """Return a book around the last price; it stays as it is within one second of `now`.
 
     Asking for fewer levels gives the top of the same book.
@@ -50,14 +50,14 @@ def book(market: Market, last: float, now: int, seed: int, levels: int) -> Book:
     below, above = (_side(market, last, spread, np.random.default_rng(s), levels) for s in seeds)
     bids, asks = best_bid - below[0], best_bid + spread + above[0]
     priced = bids > 0
-    return Book(
-        Side(bids[priced] / 10**market.price_decimals, below[1][priced]),
-        Side(asks / 10**market.price_decimals, above[1]),
+    return OrderBook(
+        BookSide(bids[priced] / 10**market.price_decimals, below[1][priced]),
+        BookSide(asks / 10**market.price_decimals, above[1]),
     )
 
 
 def _side(
-    market: Market, last: float, spread: int, rng: np.random.Generator, levels: int
+    market: SimMarket, last: float, spread: int, rng: np.random.Generator, levels: int
 ) -> tuple[IntArray, FloatArray]:
     # One row of draws per level, so that more levels only add to the same ones.
     draws = rng.random((levels, 2))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.domain import Bars, FloatArray, IntArray
-from core.exchange_sim.markets import Market
+from core.exchange_sim.markets import SimMarket
 from core.utils import grid_start
 
 MINUTE = 60_000
@@ -64,7 +64,7 @@ class CandleSource(Protocol):
     def kind(self) -> str:
         """Return `synthetic`, `db` or `csv`."""
 
-    def markets(self) -> tuple[Market, ...]:
+    def markets(self) -> tuple[SimMarket, ...]:
         """Return the markets there are candles for."""
 
     def steps(self, symbol: str) -> tuple[int, ...]:

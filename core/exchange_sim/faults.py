@@ -43,7 +43,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from core.errors import UsageError, unknown_name
-from core.exchange_sim.venue import Answer, Request, as_json, page
+from core.exchange_sim.venue import SimAnswer, SimRequest, as_json, page
 
 CONNECTION_KINDS = ("delay", "reset_before", "reset_after", "cut")
 BODY_KINDS = ("status", "rate_limit", "html", "empty", "cut_json", "stale")
@@ -218,7 +218,7 @@ def parse_faults(text: str, seed: int, *, trading: bool = False) -> tuple[Fault,
     return trading_schedule(rate, seed) if trading else FaultSchedule(seed, rate)
 
 
-def spoiled(fault: Fault, answer: Answer, previous: Answer | None, seed: int) -> Answer:
+def spoiled(fault: Fault, answer: SimAnswer, previous: SimAnswer | None, seed: int) -> SimAnswer:
     """Return what becomes of an answer whose connection is left alone.
 
     `previous` is the last answer to the same question, `seed` chooses the rows of candle faults.
@@ -238,7 +238,7 @@ def spoiled(fault: Fault, answer: Answer, previous: Answer | None, seed: int) ->
     return kept._replace(headers=kept.headers or answer.headers)
 
 
-def instead(fault: Fault, request: Request, now: int) -> Answer:
+def instead(fault: Fault, request: SimRequest, now: int) -> SimAnswer:
     """Return what is answered to a request the venue never sees, whose connection is left alone."""
     if fault.kind == "rate_limit":
         return _rate_limited(request.path, fault.seconds)
@@ -261,29 +261,29 @@ _TITLES: Mapping[int, str] = {
 }
 
 
-def _rate_limited(path: str, seconds: float) -> Answer:
+def _rate_limited(path: str, seconds: float) -> SimAnswer:
     body: dict[str, object] = {"code": -1003, "msg": "Too many requests."}
     if path.startswith("/0/"):
         body = {"error": ["EGeneral:Too many requests"]}
     return _silenced(as_json(body, 429), seconds)
 
 
-def _silenced(answer: Answer, seconds: float) -> Answer:
+def _silenced(answer: SimAnswer, seconds: float) -> SimAnswer:
     return answer._replace(headers=(("Retry-After", str(max(1, round(seconds)))),))
 
 
-def _trouble(status: int) -> Answer:
+def _trouble(status: int) -> SimAnswer:
     return page(status, f"{status} {_TITLES.get(status, 'Error')}")
 
 
-def _renamed(answer: Answer) -> Answer:
+def _renamed(answer: SimAnswer) -> SimAnswer:
     body = json.loads(answer.body)
     if not isinstance(body, dict) or "clientOrderId" not in body:
         return answer
     return as_json(body | {"orderId": body["orderId"] + 1, "clientOrderId": "somebody-elses"}, answer.status)
 
 
-def _with_rows(answer: Answer, kind: str, seed: int) -> Answer:
+def _with_rows(answer: SimAnswer, kind: str, seed: int) -> SimAnswer:
     if answer.status != 200:
         return answer
     body = json.loads(answer.body)

@@ -13,7 +13,7 @@ from core.exchange_sim.candles import (
     empty,
     join,
 )
-from core.exchange_sim.markets import Market
+from core.exchange_sim.markets import SimMarket
 from core.exchange_sim.tape import Trades, joined, no_trades, opened_by, started, tape
 from core.utils import grid_start, on_grid
 
@@ -22,7 +22,7 @@ LATEST = 2**62
 
 
 @dataclass(frozen=True)
-class Feed:
+class MarketFeed:
     """Answers about one source; every method is a pure function of its arguments and the source."""
 
     source: CandleSource
@@ -30,7 +30,7 @@ class Feed:
 
     def candles(
         self,
-        market: Market,
+        market: SimMarket,
         interval: Interval,
         now: int,
         limit: int,
@@ -51,7 +51,7 @@ class Feed:
         both = join((self.newest(market, interval, stop, limit), running))
         return both.last(limit)
 
-    def running(self, market: Market, interval: Interval, now: int) -> Candles:
+    def running(self, market: SimMarket, interval: Interval, now: int) -> Candles:
         """Return the bar in progress at `now` as it stands: one row, or none if nothing traded in it."""
         step = self._base(market, now)
         if not interval.built_from(step):
@@ -60,7 +60,7 @@ class Feed:
         closed = self.source.candles(market.symbol, step, interval.open_of(now), base_open)
         return aggregate(join((closed, self._base_running(market, step, now))), interval)
 
-    def oldest(self, market: Market, interval: Interval, start: int, stop: int, limit: int) -> Candles:
+    def oldest(self, market: SimMarket, interval: Interval, start: int, stop: int, limit: int) -> Candles:
         """Return the first `limit` whole bars that open in [start, stop) ms; `stop` is on the grid."""
         step = self._step(market, interval)
         if step is None:
@@ -76,7 +76,7 @@ class Feed:
             cursor = upto
         return join(parts).rows(0, limit)
 
-    def newest(self, market: Market, interval: Interval, stop: int, limit: int) -> Candles:
+    def newest(self, market: SimMarket, interval: Interval, stop: int, limit: int) -> Candles:
         """Return the last `limit` whole bars that open before `stop` ms, which is on the grid."""
         step = self._step(market, interval)
         if step is None:
@@ -92,18 +92,18 @@ class Feed:
             cursor = since
         return join(parts).last(limit)
 
-    def window(self, market: Market, now: int, since: int) -> Candles:
+    def window(self, market: SimMarket, now: int, since: int) -> Candles:
         """Return the base bars that open from `since` ms on, the one in progress as it stands."""
         step = self._base(market, now)
         closed = self.source.candles(market.symbol, step, since, on_grid(now, step))
         return join((closed, self._base_running(market, step, now).between(since, now + 1)))
 
-    def last_bar(self, market: Market, now: int, before: int = LATEST) -> Candles:
+    def last_bar(self, market: SimMarket, now: int, before: int = LATEST) -> Candles:
         """Return the newest base bar that opens before `before` ms, as it stands at `now`."""
         step = self._base(market, now)
         return self.candles(market, _base_interval(step), now, 1, start=None, end=before - 1)
 
-    def trades(self, market: Market, now: int, limit: int, *, end: int | None = None) -> Trades:
+    def trades(self, market: SimMarket, now: int, limit: int, *, end: int | None = None) -> Trades:
         """Return the newest `limit` trades up to `end` (default `now`) ms."""
         stop = min(now, now if end is None else end)
         interval = _base_interval(self._base(market, now))
@@ -113,7 +113,7 @@ class Feed:
         told = self._told(market, bars, interval.ms)
         return told.where(told.ts <= stop).last(limit)
 
-    def trades_since(self, market: Market, now: int, limit: int, start: int, from_id: int = 0) -> Trades:
+    def trades_since(self, market: SimMarket, now: int, limit: int, start: int, from_id: int = 0) -> Trades:
         """Return the oldest `limit` trades from `start` ms and from a trade id on."""
         interval = _base_interval(self._base(market, now))
         begin = max(start, opened_by(from_id))
@@ -127,19 +127,19 @@ class Feed:
         wanted = told.where((told.ts >= start) & (told.id >= from_id) & (told.ts <= now))
         return Trades._make(column[:limit] for column in wanted)
 
-    def _told(self, market: Market, bars: Candles, step: int) -> Trades:
+    def _told(self, market: SimMarket, bars: Candles, step: int) -> Trades:
         rows = (bars.rows(row, row + 1) for row in range(bars.ts.size))
         return joined(tape(row, step, market, self.seed) for row in rows)
 
-    def _base_running(self, market: Market, step: int, now: int) -> Candles:
+    def _base_running(self, market: SimMarket, step: int, now: int) -> Candles:
         opened = on_grid(now, step)
         bar = self.source.candles(market.symbol, step, opened, opened + 1)
         return started(bar, step, market, self.seed, now) if bar.ts.size else bar
 
-    def _base(self, market: Market, now: int) -> int:
+    def _base(self, market: SimMarket, now: int) -> int:
         return self.source.base_step(market.symbol, now)
 
-    def _step(self, market: Market, interval: Interval) -> int | None:
+    def _step(self, market: SimMarket, interval: Interval) -> int | None:
         fitting = [step for step in self.source.steps(market.symbol) if interval.built_from(step)]
         return max(fitting, default=None)
 

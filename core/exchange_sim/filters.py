@@ -8,16 +8,16 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from core.account.money import is_on_step, minus, times
-from core.exchange_sim.markets import Market, quoted
+from core.exchange_sim.markets import SimMarket, quoted
 from core.exchange_sim.orders import ALGOS, MARKET, MARKET_STOPS, ZERO, NewOrder, Seen
-from core.exchange_sim.venue import Refused
+from core.exchange_sim.venue import RequestRefused
 
 Filter = Mapping[str, Any]
 MOST_ORDERS = 200
 MOST_ALGOS = 5
 
 
-class Held(NamedTuple):
+class OrderInMarket(NamedTuple):
     """An order beside the market and what is open in it already."""
 
     new: NewOrder
@@ -40,7 +40,7 @@ class Held(NamedTuple):
         return times(self.new.quantity, self.new.price or self.seen.mean)
 
 
-def published(market: Market) -> list[Filter]:
+def published(market: SimMarket) -> list[Filter]:
     """Return the filters of a market as exchangeInfo lists them."""
     tick, lot = quoted(market.tick), quoted(market.lot)
     return [
@@ -60,12 +60,12 @@ def published(market: Market) -> list[Filter]:
     ]
 
 
-def check_filters(held: Held) -> None:
+def check_filters(held: OrderInMarket) -> None:
     """Refuse an order that a filter of its market refuses, by the filter's name."""
     for one in published(held.new.market):
         holds = _CHECKS.get(one["filterType"])
         if holds is not None and not holds(one, held):
-            raise Refused(-1013, f"Filter failure: {one['filterType']}")
+            raise RequestRefused(-1013, f"Filter failure: {one['filterType']}")
 
 
 def _percent() -> Filter:
@@ -98,51 +98,51 @@ def _notional(least: str) -> Filter:
     }
 
 
-def _price(rule: Filter, held: Held) -> bool:
+def _price(rule: Filter, held: OrderInMarket) -> bool:
     prices = (price for price in (held.new.price, held.new.stop) if price is not None)
     return all(_on_grid(price, rule["minPrice"], rule["maxPrice"], rule["tickSize"]) for price in prices)
 
 
-def _percent_price(rule: Filter, held: Held) -> bool:
+def _percent_price(rule: Filter, held: OrderInMarket) -> bool:
     return _near(held, rule["multiplierDown"], rule["multiplierUp"])
 
 
-def _percent_price_by_side(rule: Filter, held: Held) -> bool:
+def _percent_price_by_side(rule: Filter, held: OrderInMarket) -> bool:
     side = "bid" if held.new.side == "BUY" else "ask"
     return _near(held, rule[f"{side}MultiplierDown"], rule[f"{side}MultiplierUp"])
 
 
-def _near(held: Held, down: str, up: str) -> bool:
+def _near(held: OrderInMarket, down: str, up: str) -> bool:
     mean, price = held.seen.mean, held.new.price
     return price is None or times(mean, Decimal(down)) <= price <= times(mean, Decimal(up))
 
 
-def _lot(rule: Filter, held: Held) -> bool:
+def _lot(rule: Filter, held: OrderInMarket) -> bool:
     wanted = held.new.quantity
     return wanted is None or _on_grid(wanted, rule["minQty"], rule["maxQty"], rule["stepSize"])
 
 
-def _market_lot(rule: Filter, held: Held) -> bool:
+def _market_lot(rule: Filter, held: OrderInMarket) -> bool:
     return held.new.kind not in (MARKET, *MARKET_STOPS) or _lot(rule, held)
 
 
-def _enough(rule: Filter, held: Held) -> bool:
+def _enough(rule: Filter, held: OrderInMarket) -> bool:
     applies = not held.at_market or rule["applyToMarket"]
     return not applies or held.value >= Decimal(rule["minNotional"])
 
 
-def _between(rule: Filter, held: Held) -> bool:
+def _between(rule: Filter, held: OrderInMarket) -> bool:
     low = held.at_market and not rule["applyMinToMarket"]
     high = held.at_market and not rule["applyMaxToMarket"]
     enough = low or held.value >= Decimal(rule["minNotional"])
     return bool(enough and (high or held.value <= Decimal(rule["maxNotional"])))
 
 
-def _few(rule: Filter, held: Held) -> bool:
+def _few(rule: Filter, held: OrderInMarket) -> bool:
     return bool(held.orders <= rule["maxNumOrders"])
 
 
-def _few_algos(rule: Filter, held: Held) -> bool:
+def _few_algos(rule: Filter, held: OrderInMarket) -> bool:
     return held.new.kind not in ALGOS or bool(held.algos <= rule["maxNumAlgoOrders"])
 
 
@@ -151,7 +151,7 @@ def _on_grid(value: Decimal, least: str, most: str, step: str) -> bool:
     return low <= value <= Decimal(most) and is_on_step(minus(value, low), grid)
 
 
-_CHECKS: Mapping[str, Callable[[Filter, Held], bool]] = MappingProxyType(
+_CHECKS: Mapping[str, Callable[[Filter, OrderInMarket], bool]] = MappingProxyType(
     {
         "PRICE_FILTER": _price,
         "PERCENT_PRICE": _percent_price,

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from core.exchange_sim.book import Book, Side, book, no_book
+from core.exchange_sim.book import BookSide, OrderBook, book, no_book
 from core.exchange_sim.candles import DAY, MINUTE, Candles, Interval
-from core.exchange_sim.feed import Feed
-from core.exchange_sim.markets import TRADING, Market, quoted
+from core.exchange_sim.feed import MarketFeed
+from core.exchange_sim.markets import TRADING, SimMarket, quoted
 from core.exchange_sim.tape import Trades
 from core.exchange_sim.ticker import ticker
-from core.exchange_sim.venue import Answer, Refused, Request, as_json
+from core.exchange_sim.venue import RequestRefused, SimAnswer, SimRequest, as_json
 
 ROOT = "/0/public/"
 MOST_BARS = 720
@@ -31,7 +31,7 @@ MAKER = [[0, 0.25], [10000, 0.2], [50000, 0.14], [100000, 0.12]]
 Json = dict[str, Any]
 
 
-class Pair(NamedTuple):
+class KrakenPair(NamedTuple):
     """A market under Kraken's names, with Kraken's price decimals."""
 
     id: str
@@ -39,13 +39,13 @@ class Pair(NamedTuple):
     wsname: str
     base: str
     quote: str
-    market: Market
+    market: SimMarket
 
 
 class Kraken:
     """The public part of the venue over one feed."""
 
-    def __init__(self, feed: Feed, markets: tuple[Market, ...]) -> None:
+    def __init__(self, feed: MarketFeed, markets: tuple[SimMarket, ...]) -> None:
         self._feed = feed
         self._pairs = [pair_of(market) for market in markets]
         self._by_name = {name: pair for pair in self._pairs for name in (pair.id, pair.altname, pair.wsname)}
@@ -60,7 +60,7 @@ class Kraken:
             "Trades": self._trades,
         }
 
-    def answer(self, request: Request, now: int) -> Answer:
+    def answer(self, request: SimRequest, now: int) -> SimAnswer:
         """Return the answer at `now`; errors come with HTTP 200, as Kraken sends them."""
         if request.path.startswith("/0/private/"):
             return _error("EAPI:Invalid key")
@@ -69,7 +69,7 @@ class Kraken:
             return _error("EGeneral:Unknown method")
         try:
             return as_json({"error": [], "result": route(request.params, now)})
-        except Refused as refusal:
+        except RequestRefused as refusal:
             return _error(refusal.message)
 
     def _assets(self, params: dict[str, str], now: int) -> Json:
@@ -105,7 +105,7 @@ class Kraken:
         found = {pair.id: self._seen(pair.market, now) for pair in self._chosen(params)}
         return {name: seen for name, seen in found.items() if seen}
 
-    def _seen(self, market: Market, now: int) -> Json:
+    def _seen(self, market: SimMarket, now: int) -> Json:
         day, today = ticker(self._feed, market, now), ticker(self._feed, market, now, now // DAY * DAY)
         if day is None or today is None:
             return {}
@@ -139,33 +139,33 @@ class Kraken:
         last = f"{int(told.ts[-1]) * 1_000_000}" if told.ts.size else params.get("since", "0")
         return {pair.id: _trade_rows(told, pair.market.price_decimals), "last": last}
 
-    def _book(self, market: Market, last: float, now: int, levels: int) -> Book:
+    def _book(self, market: SimMarket, last: float, now: int, levels: int) -> OrderBook:
         return book(market, last, now, self._feed.seed, levels) if market.status == TRADING else no_book()
 
-    def _chosen(self, params: dict[str, str]) -> list[Pair]:
+    def _chosen(self, params: dict[str, str]) -> list[KrakenPair]:
         if "pair" not in params:
             return self._pairs
         return [self._named(name) for name in params["pair"].split(",")]
 
-    def _pair(self, params: dict[str, str]) -> Pair:
+    def _pair(self, params: dict[str, str]) -> KrakenPair:
         if "pair" not in params:
             raise _invalid("pair")
         return self._named(params["pair"])
 
-    def _named(self, name: str) -> Pair:
+    def _named(self, name: str) -> KrakenPair:
         if name not in self._by_name:
-            raise Refused(0, "EQuery:Unknown asset pair")
+            raise RequestRefused(0, "EQuery:Unknown asset pair")
         return self._by_name[name]
 
 
-def pair_of(market: Market) -> Pair:
+def pair_of(market: SimMarket) -> KrakenPair:
     """Return a market under Kraken's names: XXBTZUSD, XBTUSD and XBT/USD for BTC/USD."""
     base, quote = (RENAMED.get(asset, asset) for asset in (market.base, market.quote))
     long_base, long_quote = (LETTERED.get(asset, asset) for asset in (base, quote))
     # Only pairs of two lettered assets have the letters in their id, and the dogecoin's has not.
     lettered = long_base != base and long_quote != quote and base != "XDG"
     own = market._replace(price_decimals=DECIMALS.get(market.base, market.price_decimals))
-    return Pair(
+    return KrakenPair(
         long_base + long_quote if lettered else base + quote,
         base + quote,
         f"{base}/{quote}",
@@ -189,7 +189,7 @@ def _status(params: dict[str, str], now: int) -> Json:
     }
 
 
-def _described(pair: Pair) -> Json:
+def _described(pair: KrakenPair) -> Json:
     return {
         "altname": pair.altname,
         "wsname": pair.wsname,
@@ -216,7 +216,7 @@ def _described(pair: Pair) -> Json:
     }
 
 
-def _ohlc_rows(bars: Candles, market: Market) -> list[list[Any]]:
+def _ohlc_rows(bars: Candles, market: SimMarket) -> list[list[Any]]:
     rows = []
     for ts, opened, high, low, close, volume, quote, count in zip(*(c.tolist() for c in bars), strict=True):
         mean = min(max(quote / volume, low), high) if volume else 0.0
@@ -232,14 +232,14 @@ def _trade_rows(told: Trades, decimals: int) -> list[list[Any]]:
     ]
 
 
-def _levels(side: Side, decimals: int, now: int) -> list[list[Any]]:
+def _levels(side: BookSide, decimals: int, now: int) -> list[list[Any]]:
     return [
         [quoted(price, decimals), quoted(amount, 3), now // 1000]
         for price, amount in zip(side.price.tolist(), side.amount.tolist(), strict=True)
     ]
 
 
-def _top(side: Side, decimals: int) -> list[str]:
+def _top(side: BookSide, decimals: int) -> list[str]:
     if not side.price.size:
         return [quoted(0, decimals), "0", "0.000"]
     amount = float(side.amount[0])
@@ -265,9 +265,9 @@ def _since_ms(since: int) -> int:
     return since // 1_000_000 if since > 10**14 else since * 1000
 
 
-def _invalid(name: str) -> Refused:
-    return Refused(0, f"EGeneral:Invalid arguments:{name}")
+def _invalid(name: str) -> RequestRefused:
+    return RequestRefused(0, f"EGeneral:Invalid arguments:{name}")
 
 
-def _error(text: str) -> Answer:
+def _error(text: str) -> SimAnswer:
     return as_json({"error": [text]})

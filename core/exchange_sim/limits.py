@@ -17,7 +17,7 @@ FIRST_BAN = 2 * MINUTE
 LONGEST_BAN = 3 * 24 * 60 * MINUTE
 
 
-class Verdict(NamedTuple):
+class WeightVerdict(NamedTuple):
     """What the limiter says to one request."""
 
     used: int
@@ -30,7 +30,7 @@ class Verdict(NamedTuple):
     """ms UTC; 0 without a ban."""
 
 
-class Limits:
+class WeightCounter:
     """Counts one address's weight and requests; windows start on the clock's minute."""
 
     def __init__(self, weight_limit: int = WEIGHT_LIMIT, raw_limit: int = RAW_LIMIT) -> None:
@@ -40,7 +40,7 @@ class Limits:
         self._used = self._raw = self._ignored = self._bans = 0
         self._banned_until = 0
 
-    def charge(self, weight: int, now: int) -> Verdict:
+    def charge(self, weight: int, now: int) -> WeightVerdict:
         """Count one request of this weight at `now` ms and say whether it is served."""
         self._roll(now)
         if now < self._banned_until:
@@ -48,17 +48,17 @@ class Limits:
         self._used += weight
         self._raw += 1
         if self._used <= self.weight_limit and self._raw <= self.raw_limit:
-            return Verdict(self._used)
+            return WeightVerdict(self._used)
         self._ignored += 1
         if self._ignored > PATIENCE:
             self._banned_until = now + min(FIRST_BAN * 2**self._bans, LONGEST_BAN)
             self._bans += 1
             return self._banned(now)
         length = MINUTE if self._used > self.weight_limit else 5 * MINUTE
-        return Verdict(self._used, 429, _seconds(length - now % length))
+        return WeightVerdict(self._used, 429, _seconds(length - now % length))
 
-    def _banned(self, now: int) -> Verdict:
-        return Verdict(self._used, 418, _seconds(self._banned_until - now), self._banned_until)
+    def _banned(self, now: int) -> WeightVerdict:
+        return WeightVerdict(self._used, 418, _seconds(self._banned_until - now), self._banned_until)
 
     def _roll(self, now: int) -> None:
         if now // MINUTE != self._minute:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from core.account.money import minus, plus
-from core.exchange_sim.orders import ZERO, DepthAt, Level, Order
+from core.exchange_sim.orders import ZERO, DepthAt, Level, SimOrder
 
 
 class Liquidity:
@@ -17,7 +17,7 @@ class Liquidity:
         self._second: dict[str, int] = {}
         self._taken: dict[str, dict[tuple[str, Decimal], Decimal]] = {}
 
-    def offered(self, order: Order, now: int, last: Decimal) -> Iterable[Level]:
+    def offered(self, order: SimOrder, now: int, last: Decimal) -> Iterable[Level]:
         """Return the side an order takes from, best first; `now` in ms UTC."""
         depth, symbol = self._depth(order.market, now, last), order.market.symbol
         side = depth.asks if order.buys else depth.bids
@@ -27,7 +27,7 @@ class Liquidity:
         rest = (Level(price, minus(amount, taken.get((order.side, price), ZERO))) for price, amount in side)
         return (level for level in rest if level.amount > 0)
 
-    def take(self, order: Order, level: Level, now: int) -> None:
+    def take(self, order: SimOrder, level: Level, now: int) -> None:
         """Remember what an order took."""
         symbol = order.market.symbol
         if self._second.get(symbol) != now // 1000:

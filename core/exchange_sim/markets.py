@@ -9,7 +9,7 @@ TRADING = "TRADING"
 BREAK = "BREAK"
 
 
-class Market(NamedTuple):
+class SimMarket(NamedTuple):
     """One symbol and its grid of prices and amounts."""
 
     symbol: str
@@ -54,24 +54,24 @@ class Market(NamedTuple):
 
 
 LISTED = (
-    Market("BTC/USDT", 2, 5),
-    Market("ETH/USDT", 2, 4),
-    Market("BTC/USD", 2, 5),
-    Market("ETH/USD", 2, 4),
-    Market("SOL/USDT", 2, 3, max_lot=90_000.0),
-    Market("DOGE/USDT", 5, 0, max_lot=9_000_000.0),
-    Market("LTC/USD", 2, 3, status=BREAK, max_lot=90_000.0),
+    SimMarket("BTC/USDT", 2, 5),
+    SimMarket("ETH/USDT", 2, 4),
+    SimMarket("BTC/USD", 2, 5),
+    SimMarket("ETH/USD", 2, 4),
+    SimMarket("SOL/USDT", 2, 3, max_lot=90_000.0),
+    SimMarket("DOGE/USDT", 5, 0, max_lot=9_000_000.0),
+    SimMarket("LTC/USD", 2, 3, status=BREAK, max_lot=90_000.0),
 )
 
 
-def market_for(symbol: str, price: float) -> Market:
+def market_for(symbol: str, price: float) -> SimMarket:
     """Return the listed market, or one whose tick suits a price (about 1/100,000 of it)."""
     for market in LISTED:
         if market.symbol == symbol:
             return market._replace(status=TRADING)
     magnitude = math.floor(math.log10(price))
     decimals = min(max(4 - magnitude, 0), 8)
-    return Market(symbol, decimals, min(max(magnitude + 1, 0), 8), max_lot=9e8 / 10 ** max(magnitude, 0))
+    return SimMarket(symbol, decimals, min(max(magnitude + 1, 0), 8), max_lot=9e8 / 10 ** max(magnitude, 0))
 
 
 def quoted(value: float, decimals: int = 8) -> str:

@@ -16,9 +16,9 @@ from decimal import Decimal
 
 from core.account.money import minus, plus, times, to_step, total
 from core.exchange_sim.accounts import AccountConfig, Wallet
-from core.exchange_sim.filters import Held, check_filters
+from core.exchange_sim.filters import OrderInMarket, check_filters
 from core.exchange_sim.liquidity import Liquidity
-from core.exchange_sim.markets import TRADING, Market
+from core.exchange_sim.markets import TRADING, SimMarket
 from core.exchange_sim.orders import (
     ALGOS,
     BUY,
@@ -40,17 +40,17 @@ from core.exchange_sim.orders import (
     Level,
     NewOrder,
     NewPair,
-    Order,
     OrderList,
     OwnTrade,
     Print,
     Seen,
+    SimOrder,
     lot_of,
     walk,
 )
-from core.exchange_sim.venue import Refused
+from core.exchange_sim.venue import RequestRefused
 
-Unit = tuple[str, int]
+Funds = tuple[str, int]
 """What funds are kept for: a pair (no symbol, its id) or a single order (symbol, its id)."""
 _UNSUPPORTED = {STOP_LOSS: "Stop loss", TAKE_PROFIT: "Take profit"}
 
@@ -60,22 +60,22 @@ class Matching:
 
     def __init__(self, account: AccountConfig, depth: DepthAt) -> None:
         self.wallet = Wallet(account.balances)
-        self.orders: dict[str, dict[int, Order]] = {}
+        self.orders: dict[str, dict[int, SimOrder]] = {}
         """By symbol and id."""
         self.trades: dict[str, list[OwnTrade]] = {}
         """By symbol, oldest first."""
         self.lists: dict[int, OrderList] = {}
         self._account = account
         self._liquidity = Liquidity(depth)
-        self._open: dict[str, dict[int, Order]] = {}
-        self._kept: dict[Unit, Decimal] = {}
+        self._open: dict[str, dict[int, SimOrder]] = {}
+        self._kept: dict[Funds, Decimal] = {}
 
-    def open_orders(self, symbol: str | None = None) -> list[Order]:
+    def open_orders(self, symbol: str | None = None) -> list[SimOrder]:
         """Return the open orders of one symbol or of all, oldest first."""
         chosen = self._open.values() if symbol is None else [self._open.get(symbol, {})]
         return sorted((one for orders in chosen for one in orders.values()), key=lambda one: one.created)
 
-    def find(self, symbol: str, order_id: int | None = None, client_id: str | None = None) -> Order | None:
+    def find(self, symbol: str, order_id: int | None = None, client_id: str | None = None) -> SimOrder | None:
         """Return the order with this id, or the newest with this client order id."""
         orders = self.orders.get(symbol, {})
         if order_id is not None:
@@ -83,7 +83,7 @@ class Matching:
             return found if found and client_id in (None, found.client_id) else None
         return next((one for one in reversed(orders.values()) if one.client_id == client_id), None)
 
-    def trades_of(self, order: Order) -> list[OwnTrade]:
+    def trades_of(self, order: SimOrder) -> list[OwnTrade]:
         """Return the executions of one order."""
         return [one for one in self.trades.get(order.market.symbol, ()) if one.order_id == order.id]
 
@@ -91,9 +91,9 @@ class Matching:
         """Refuse an order for any reason but the balance, and change nothing."""
         self._check_alone(new, seen, 1)
         if new.kind == LIMIT_MAKER and self._crosses(new, seen):
-            raise Refused(-2010, "Order would immediately match and take.")
+            raise RequestRefused(-2010, "Order would immediately match and take.")
 
-    def place(self, new: NewOrder, seen: Seen) -> Order:
+    def place(self, new: NewOrder, seen: Seen) -> SimOrder:
         """Take an order, execute what can be at once, and return it as it stands then.
 
         Raises Refused with Binance's code when it is not taken; nothing has changed then.
@@ -117,7 +117,7 @@ class Matching:
             self._check_alone(asked, seen, count)
         _check_prices(new, seen)
         if any(one.client_id == new.client_id and self._is_executing(one) for one in self.lists.values()):
-            raise Refused(-2010, "Duplicate order sent.")
+            raise RequestRefused(-2010, "Duplicate order sent.")
         ids = self._next_id(new.limit.market), self._next_id(new.limit.market) + 1
         made = OrderList(len(self.lists) + 1, new.client_id, new.limit.market, ids, seen.time)
         legs = [
@@ -130,11 +130,11 @@ class Matching:
             self._put(leg)
         return made
 
-    def cancel(self, order: Order, now: int) -> list[Order]:
+    def cancel(self, order: SimOrder, now: int) -> list[SimOrder]:
         """Cancel an open order, and the other of its pair; return them as they stand then."""
         return [self._close(one, CANCELED, now) for one in self._siblings(order) if one.open]
 
-    def trade(self, market: Market, seen: Print) -> None:
+    def trade(self, market: SimMarket, seen: Print) -> None:
         """Let one trade of the tape reach resting orders and set waiting ones to work."""
         left = to_step(seen.amount, lot_of(market))
         for order in self._reached(market, seen.price):
@@ -151,18 +151,18 @@ class Matching:
         _check_market(new)
         mine = self._open.get(new.market.symbol, {}).values()
         waiting = sum(one.kind in ALGOS for one in mine) + 1
-        check_filters(Held(new, seen, len(mine) + count, waiting))
+        check_filters(OrderInMarket(new, seen, len(mine) + count, waiting))
         if any(one.client_id == new.client_id for one in mine):
-            raise Refused(-2010, "Duplicate order sent.")
+            raise RequestRefused(-2010, "Duplicate order sent.")
         if new.kind in ALGOS and self._draft(new, seen.time).triggered_by(seen.last):
-            raise Refused(-2010, "Stop price would trigger immediately.")
+            raise RequestRefused(-2010, "Stop price would trigger immediately.")
 
     def _crosses(self, new: NewOrder, seen: Seen) -> bool:
         order = self._draft(new, seen.time)
         return bool(walk(self._liquidity.offered(order, seen.time, seen.last), order, None))
 
-    def _draft(self, new: NewOrder, now: int) -> Order:
-        return Order(
+    def _draft(self, new: NewOrder, now: int) -> SimOrder:
+        return SimOrder(
             id=self._next_id(new.market),
             list_id=NO_LIST,
             client_id=new.client_id,
@@ -179,20 +179,20 @@ class Matching:
             working=new.kind not in ALGOS,
         )
 
-    def _at_market(self, order: Order, new: NewOrder, seen: Seen) -> Order:
+    def _at_market(self, order: SimOrder, new: NewOrder, seen: Seen) -> SimOrder:
         offered = self._liquidity.offered(order, seen.time, seen.last)
         levels = tuple(offered) if new.value else offered
         taken = walk(levels, order, new.quantity, new.value)
         if new.quantity is None:
             if levels and not taken:
-                raise Refused(-1013, "Filter failure: LOT_SIZE")
+                raise RequestRefused(-1013, "Filter failure: LOT_SIZE")
             order = replace(order, quantity=_amount(taken))
         wanted = (new.value or _cost(taken)) if order.buys else order.quantity
         self._keep(order, wanted)
         self._put(order)
         return self._take(order, taken, seen.time)
 
-    def _work(self, order: Order, now: int, last: Decimal) -> Order:
+    def _work(self, order: SimOrder, now: int, last: Decimal) -> SimOrder:
         taken = walk(self._liquidity.offered(order, now, last), order, order.left)
         if order.lifetime == FOK and _amount(taken) < order.left:
             taken = []
@@ -200,12 +200,12 @@ class Matching:
             return self._executed(order, taken, now)
         return self._take(order, taken, now)
 
-    def _take(self, order: Order, taken: list[Level], now: int) -> Order:
+    def _take(self, order: SimOrder, taken: list[Level], now: int) -> SimOrder:
         """Execute what was found; the rest has no second chance."""
         order = self._executed(order, taken, now)
         return self._close(order, EXPIRED, now) if order.open else order
 
-    def _trigger(self, order: Order, seen: Print) -> None:
+    def _trigger(self, order: SimOrder, seen: Print) -> None:
         self._expire_others(order, seen.time)
         order = self._put(replace(order, working=True, updated=seen.time))
         if order.kind not in MARKET_STOPS:
@@ -218,7 +218,9 @@ class Matching:
         self._keep(order, _cost(taken) if order.buys else order.left)
         self._take(order, taken, seen.time)
 
-    def _executed(self, order: Order, taken: Iterable[Level], now: int, *, maker: bool = False) -> Order:
+    def _executed(
+        self, order: SimOrder, taken: Iterable[Level], now: int, *, maker: bool = False
+    ) -> SimOrder:
         for price, amount in taken:
             self._expire_others(order, now)
             self._book(order, price, amount, now, maker=maker)
@@ -238,7 +240,7 @@ class Matching:
             self._keep(order, order.needs)
         return order
 
-    def _book(self, order: Order, price: Decimal, amount: Decimal, now: int, *, maker: bool) -> None:
+    def _book(self, order: SimOrder, price: Decimal, amount: Decimal, now: int, *, maker: bool) -> None:
         cost = times(price, amount)
         given, taken = (cost, amount) if order.buys else (amount, cost)
         fee = to_step(times(taken, self._account.maker if maker else self._account.taker), SMALLEST)
@@ -262,18 +264,18 @@ class Matching:
             )
         )
 
-    def _close(self, order: Order, status: str, now: int) -> Order:
+    def _close(self, order: SimOrder, status: str, now: int) -> SimOrder:
         order = self._put(replace(order, status=status, updated=now))
         self._keep(order, max(one.needs for one in self._siblings(order)))
         return order
 
-    def _expire_others(self, order: Order, now: int) -> None:
+    def _expire_others(self, order: SimOrder, now: int) -> None:
         for other in self._siblings(order):
             if other.id != order.id and other.open:
                 self._put(replace(other, status=EXPIRED, updated=now))
                 self._keep(order, order.needs)
 
-    def _siblings(self, order: Order) -> list[Order]:
+    def _siblings(self, order: SimOrder) -> list[SimOrder]:
         mine = self.orders[order.market.symbol]
         ids = (order.id,) if order.list_id == NO_LIST else self.lists[order.list_id].orders
         return [mine[order_id] for order_id in ids]
@@ -281,7 +283,7 @@ class Matching:
     def _is_executing(self, pair: OrderList) -> bool:
         return any(self.orders[pair.market.symbol][order_id].open for order_id in pair.orders)
 
-    def _keep(self, order: Order, amount: Decimal) -> None:
+    def _keep(self, order: SimOrder, amount: Decimal) -> None:
         """Make what is kept for an order (with its pair) this amount."""
         unit = _unit(order)
         self.wallet.lock(order.pays, minus(amount, self._kept.get(unit, ZERO)))
@@ -289,7 +291,7 @@ class Matching:
         if not amount:
             del self._kept[unit]
 
-    def _put(self, order: Order) -> Order:
+    def _put(self, order: SimOrder) -> SimOrder:
         symbol = order.market.symbol
         self.orders.setdefault(symbol, {})[order.id] = order
         mine = self._open.setdefault(symbol, {})
@@ -298,17 +300,17 @@ class Matching:
             del mine[order.id]
         return order
 
-    def _next_id(self, market: Market) -> int:
+    def _next_id(self, market: SimMarket) -> int:
         return len(self.orders.get(market.symbol, ())) + 1
 
-    def _reached(self, market: Market, price: Decimal) -> list[Order]:
+    def _reached(self, market: SimMarket, price: Decimal) -> list[SimOrder]:
         mine = self._open.get(market.symbol, {}).values()
         found = [one for one in mine if one.working and one.reached_by(price)]
         # The best price first, and of equal ones the oldest.
         return sorted(found, key=lambda one: (one.price.copy_negate() if one.buys else one.price, one.id))
 
 
-def _unit(order: Order) -> Unit:
+def _unit(order: SimOrder) -> Funds:
     return (order.market.symbol, order.id) if order.list_id == NO_LIST else ("", order.list_id)
 
 
@@ -322,13 +324,13 @@ def _cost(levels: Iterable[Level]) -> Decimal:
 
 def _check_market(new: NewOrder) -> None:
     if new.market.status != TRADING:
-        raise Refused(-1013, "Market is closed.")
+        raise RequestRefused(-1013, "Market is closed.")
     if new.kind in MARKET_STOPS and not new.market.market_stops:
-        raise Refused(-1013, f"{_UNSUPPORTED[new.kind]} orders are not supported for this symbol.")
+        raise RequestRefused(-1013, f"{_UNSUPPORTED[new.kind]} orders are not supported for this symbol.")
 
 
 def _check_prices(new: NewPair, seen: Seen) -> None:
     limit, stop = new.limit.price or ZERO, new.stop.stop or ZERO
     holds = limit < seen.last < stop if new.limit.side == BUY else stop < seen.last < limit
     if not holds:
-        raise Refused(-2010, "The relationship of the prices for the orders is not correct.")
+        raise RequestRefused(-2010, "The relationship of the prices for the orders is not correct.")

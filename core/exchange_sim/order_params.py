@@ -10,7 +10,7 @@ from types import MappingProxyType
 from core.account.money import is_on_step
 from core.exchange_sim import binanceus_params as given
 from core.exchange_sim.binanceus_params import Params
-from core.exchange_sim.markets import Market
+from core.exchange_sim.markets import SimMarket
 from core.exchange_sim.orders import (
     BUY,
     GTC,
@@ -27,7 +27,7 @@ from core.exchange_sim.orders import (
     NewOrder,
     NewPair,
 )
-from core.exchange_sim.venue import Refused
+from core.exchange_sim.venue import RequestRefused
 
 AMOUNT_FORM = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 CLIENT_FORM = r"^[a-zA-Z0-9-_]{1,36}$"
@@ -72,13 +72,13 @@ _NEEDED_BY_STOP_LIMITS = ("timeInForce", "quantity", "price", "stopPrice")
 _NUMBERS = ("timeInForce", "quantity", "quoteOrderQty", "price", "stopPrice")
 
 
-def new_order(params: Params, markets: Mapping[str, Market], made_up: str) -> NewOrder:
+def new_order(params: Params, markets: Mapping[str, SimMarket], made_up: str) -> NewOrder:
     """Return the order that parameters ask for; `made_up` is its client order id when they name none."""
     market = given.market(params, markets)
     side = _side(params)
     kind = given.required(params, "type")
     if kind not in KINDS:
-        raise Refused(-1116, "Invalid orderType.")
+        raise RequestRefused(-1116, "Invalid orderType.")
     needed = _NEEDED.get(kind, _NEEDED_BY_STOP_LIMITS)
     by_value = kind == MARKET and "quoteOrderQty" in params
     if kind == MARKET:
@@ -87,7 +87,7 @@ def new_order(params: Params, markets: Mapping[str, Market], made_up: str) -> Ne
         given.required(params, name)
     for name in _NUMBERS:
         if name in params and name not in needed:
-            raise Refused(-1106, f"Parameter '{name}' sent when not required.")
+            raise RequestRefused(-1106, f"Parameter '{name}' sent when not required.")
     return NewOrder(
         market,
         side,
@@ -101,7 +101,7 @@ def new_order(params: Params, markets: Mapping[str, Market], made_up: str) -> Ne
     )
 
 
-def new_pair(params: Params, markets: Mapping[str, Market], made_up: str) -> NewPair:
+def new_pair(params: Params, markets: Mapping[str, SimMarket], made_up: str) -> NewPair:
     """Return the pair that parameters ask for; client order ids they lack begin with `made_up`."""
     market, side = given.market(params, markets), _side(params)
     for name in ("quantity", "price", "stopPrice"):
@@ -129,7 +129,7 @@ def new_pair(params: Params, markets: Mapping[str, Market], made_up: str) -> New
         lifetime=_lifetime(params, "stopLimitTimeInForce"),
     )
     if limit.client_id == stop.client_id:
-        raise Refused(-2010, "Duplicate order sent.")
+        raise RequestRefused(-2010, "Duplicate order sent.")
     return NewPair(limit, stop, client_id(params, "listClientOrderId") or made_up)
 
 
@@ -137,7 +137,7 @@ def response(params: Params, default: str) -> str:
     """Return how much an answer to a new order says."""
     wanted = params.get("newOrderRespType", default)
     if wanted not in RESPONSES:
-        raise Refused(-1130, "Data sent for parameter 'newOrderRespType' is not valid.")
+        raise RequestRefused(-1130, "Data sent for parameter 'newOrderRespType' is not valid.")
     return wanted
 
 
@@ -145,7 +145,7 @@ def client_id(params: Params, name: str) -> str | None:
     """Return an optional client order id."""
     text = params.get(name)
     if text is not None and not re.fullmatch(CLIENT_FORM, text):
-        raise Refused(
+        raise RequestRefused(
             -1100, f"Illegal characters found in parameter '{name}'; legal range is '{CLIENT_FORM}'."
         )
     return text
@@ -154,14 +154,14 @@ def client_id(params: Params, name: str) -> str | None:
 def _side(params: Params) -> str:
     side = given.required(params, "side")
     if side not in (BUY, SELL):
-        raise Refused(-1117, "Invalid side.")
+        raise RequestRefused(-1117, "Invalid side.")
     return side
 
 
 def _lifetime(params: Params, name: str) -> str:
     lifetime = params.get(name, GTC)
     if lifetime not in TIMES:
-        raise Refused(-1115, "Invalid timeInForce.")
+        raise RequestRefused(-1115, "Invalid timeInForce.")
     return lifetime
 
 
@@ -170,14 +170,14 @@ def _number(params: Params, name: str) -> Decimal | None:
     if text is None:
         return None
     if not re.fullmatch(AMOUNT_FORM, text):
-        raise Refused(
+        raise RequestRefused(
             -1100, f"Illegal characters found in parameter '{name}'; legal range is '{AMOUNT_FORM}'."
         )
     number = Decimal(text)
     if not is_on_step(number, SMALLEST):
-        raise Refused(-1111, "Precision is over the maximum defined for this asset.")
+        raise RequestRefused(-1111, "Precision is over the maximum defined for this asset.")
     if number == 0:
-        raise Refused(-1013, f"Invalid {_WORDS[name]}.")
+        raise RequestRefused(-1013, f"Invalid {_WORDS[name]}.")
     return number
 
 

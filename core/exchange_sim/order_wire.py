@@ -7,14 +7,16 @@ from decimal import Decimal
 from typing import Any
 
 from core.account.money import times
-from core.exchange_sim.accounts import AccountConfig, Balance
-from core.exchange_sim.orders import MARKET, ZERO, Order, OrderList, OwnTrade
+from core.exchange_sim.accounts import AccountConfig, SimBalance
+from core.exchange_sim.orders import MARKET, ZERO, OrderList, OwnTrade, SimOrder
 
 Json = dict[str, Any]
 _BASIS_POINTS = Decimal(10_000)
 
 
-def account(balances: Mapping[str, Balance], assets: Iterable[str], config: AccountConfig, now: int) -> Json:
+def account(
+    balances: Mapping[str, SimBalance], assets: Iterable[str], config: AccountConfig, now: int
+) -> Json:
     """Return the account with the balances of these assets."""
     maker, taker = (int(times(rate, _BASIS_POINTS)) for rate in (config.maker, config.taker))
     return {
@@ -30,7 +32,7 @@ def account(balances: Mapping[str, Balance], assets: Iterable[str], config: Acco
         "requireSelfTradePrevention": False,
         "updateTime": now,
         "accountType": "SPOT",
-        "balances": [_balance(asset, balances.get(asset, Balance())) for asset in assets],
+        "balances": [_balance(asset, balances.get(asset, SimBalance())) for asset in assets],
         "permissions": ["SPOT"],
     }
 
@@ -46,22 +48,22 @@ def trade_fee(symbol: str, config: AccountConfig) -> Json:
     return {"symbol": symbol, "makerCommission": str(config.maker), "takerCommission": str(config.taker)}
 
 
-def acknowledged(order: Order) -> Json:
+def acknowledged(order: SimOrder) -> Json:
     """Return the shortest answer to a new order."""
     return {**_names(order), "transactTime": order.updated}
 
 
-def result(order: Order) -> Json:
+def result(order: SimOrder) -> Json:
     """Return the answer to a new order without its executions."""
     return {**acknowledged(order), **_state(order)}
 
 
-def full(order: Order, trades: Iterable[OwnTrade]) -> Json:
+def full(order: SimOrder, trades: Iterable[OwnTrade]) -> Json:
     """Return the answer to a new order with its executions."""
     return {**result(order), "fills": [_fill(one) for one in trades]}
 
 
-def queried(order: Order) -> Json:
+def queried(order: SimOrder) -> Json:
     """Return an order as it is looked up."""
     return {
         **_names(order),
@@ -75,7 +77,7 @@ def queried(order: Order) -> Json:
     }
 
 
-def cancelled(order: Order, client_id: str) -> Json:
+def cancelled(order: SimOrder, client_id: str) -> Json:
     """Return a cancelled order; the answer's own client order id is that of the request to cancel."""
     return {
         **_names(order),
@@ -86,7 +88,9 @@ def cancelled(order: Order, client_id: str) -> Json:
     }
 
 
-def order_list(pair: OrderList, legs: Iterable[Order], now: int, reports: list[Json] | None = None) -> Json:
+def order_list(
+    pair: OrderList, legs: Iterable[SimOrder], now: int, reports: list[Json] | None = None
+) -> Json:
     """Return a pair of orders, with a report on each if any."""
     kept = list(legs)
     executing = any(order.open for order in kept)
@@ -130,7 +134,7 @@ def amount(value: Decimal) -> str:
     return f"{value:.8f}"
 
 
-def _balance(asset: str, balance: Balance) -> Json:
+def _balance(asset: str, balance: SimBalance) -> Json:
     return {"asset": asset, "free": amount(balance.free), "locked": amount(balance.locked)}
 
 
@@ -144,7 +148,7 @@ def _rates(config: AccountConfig) -> Json:
     }
 
 
-def _names(order: Order) -> Json:
+def _names(order: SimOrder) -> Json:
     return {
         "symbol": order.market.id,
         "orderId": order.id,
@@ -153,7 +157,7 @@ def _names(order: Order) -> Json:
     }
 
 
-def _state(order: Order) -> Json:
+def _state(order: SimOrder) -> Json:
     said = {
         "price": amount(order.price),
         "origQty": amount(order.quantity),

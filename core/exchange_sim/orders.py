@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from core.account.money import affordable, minus, power_of_ten, times, to_step
-from core.exchange_sim.markets import Market
+from core.exchange_sim.markets import SimMarket
 
 BUY, SELL = "BUY", "SELL"
 MARKET, LIMIT, LIMIT_MAKER = "MARKET", "LIMIT", "LIMIT_MAKER"
@@ -64,14 +64,14 @@ class Seen(NamedTuple):
     """Of the last five minutes, weighted by volume."""
 
 
-DepthAt = Callable[[Market, int, Decimal], Depth]
+DepthAt = Callable[[SimMarket, int, Decimal], Depth]
 """Takes market, time in ms and last price."""
 
 
 class NewOrder(NamedTuple):
     """An order as it is asked for."""
 
-    market: Market
+    market: SimMarket
     side: str
     kind: str
     client_id: str
@@ -94,7 +94,7 @@ class NewPair(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SimOrder:
     """An order as it stands."""
 
     id: int
@@ -102,7 +102,7 @@ class Order:
     list_id: int
     """Of its pair; NO_LIST without one."""
     client_id: str
-    market: Market
+    market: SimMarket
     side: str
     kind: str
     lifetime: str
@@ -172,7 +172,7 @@ class OrderList:
 
     id: int
     client_id: str
-    market: Market
+    market: SimMarket
     orders: tuple[int, ...]
     """Their ids."""
     created: int
@@ -187,7 +187,7 @@ class OwnTrade:
     """Of its symbol, from 1 on."""
     order_id: int
     list_id: int
-    market: Market
+    market: SimMarket
     buys: bool
     maker: bool
     price: Decimal
@@ -204,13 +204,13 @@ class OwnTrade:
         return times(self.price, self.amount)
 
 
-def lot_of(market: Market) -> Decimal:
+def lot_of(market: SimMarket) -> Decimal:
     """Return the smallest amount step, base units, exactly."""
     return power_of_ten(-market.lot_decimals)
 
 
 def walk(
-    levels: Iterable[Level], order: Order, amount: Decimal | None, value: Decimal | None = None
+    levels: Iterable[Level], order: SimOrder, amount: Decimal | None, value: Decimal | None = None
 ) -> list[Level]:
     """Return what an order takes from levels, best first, within its limit.
 

@@ -21,17 +21,17 @@ from core.exchange_sim.accounts import AccountConfig
 from core.exchange_sim.binanceus import BinanceUS
 from core.exchange_sim.candles import CandleSource
 from core.exchange_sim.faults import UNPROCESSED, Fault, FaultPlan, Faults, instead, plan_of, spoiled
-from core.exchange_sim.feed import Feed
+from core.exchange_sim.feed import MarketFeed
 from core.exchange_sim.kraken import Kraken
-from core.exchange_sim.limits import ORDER_LIMIT, RAW_LIMIT, WEIGHT_LIMIT, Limits, OrderLimit
-from core.exchange_sim.markets import LISTED, Market
+from core.exchange_sim.limits import ORDER_LIMIT, RAW_LIMIT, WEIGHT_LIMIT, OrderLimit, WeightCounter
+from core.exchange_sim.markets import LISTED, SimMarket
 from core.exchange_sim.matching import Matching
 from core.exchange_sim.signed import Signed
 from core.exchange_sim.state import StateFile
 from core.exchange_sim.synthetic import SyntheticSource
 from core.exchange_sim.trading import Trading
 from core.exchange_sim.transfers import CREDITED, PENDING
-from core.exchange_sim.venue import Answer, Request, Venue
+from core.exchange_sim.venue import SimAnswer, SimRequest, SimVenue
 from core.utils import Clock, now_ms
 
 Pause = Callable[[float], Awaitable[None]]
@@ -52,7 +52,7 @@ class SimConfig:
     """Of the synthetic candles, of trades and book."""
     source: CandleSource | None = None
     """None: synthetic candles from the seed."""
-    markets: tuple[Market, ...] = ()
+    markets: tuple[SimMarket, ...] = ()
     """None given: those of the source."""
     clock: Clock = now_ms
     """The exchange's time, ms UTC: a bar later than it is not shown."""
@@ -85,7 +85,7 @@ class RunningSim:
     url: str
     kind: str
     """`synthetic`, `db` or `csv`."""
-    venues: dict[str, Venue]
+    venues: dict[str, SimVenue]
     """By the beginning of the path they own."""
     clock: Clock
     plan: FaultPlan
@@ -99,9 +99,9 @@ class RunningSim:
     requests: list[Logged] = field(default_factory=list, repr=False)
     faults_met: list[str] = field(default_factory=list)
     """Kinds of the faults that happened, in order."""
-    previous: dict[tuple[str, str], Answer] = field(default_factory=dict, repr=False)
+    previous: dict[tuple[str, str], SimAnswer] = field(default_factory=dict, repr=False)
     """The last answer to each question, for the fault `stale`."""
-    delayed: list[tuple[int, Request]] = field(default_factory=list, repr=False)
+    delayed: list[tuple[int, SimRequest]] = field(default_factory=list, repr=False)
     """Requests on their way, and when (ms UTC) they arrive: those of the fault `late`."""
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
@@ -137,13 +137,13 @@ class RunningSim:
         with self.lock:
             self.account.by_hand("fail", self.now(), id=str(withdrawal))
 
-    def log(self, request: Request) -> None:
+    def log(self, request: SimRequest) -> None:
         """Remember a request; of very many only the newest."""
         self.requests.append(Logged(*request[:3]))
         if len(self.requests) > 2 * MOST_LOGGED:
             del self.requests[:MOST_LOGGED]
 
-    def answer(self, request: Request, fault: Fault | None) -> Answer:
+    def answer(self, request: SimRequest, fault: Fault | None) -> SimAnswer:
         """Return the venue's answer with the fault done to it, and remember the sound one."""
         with self.lock:
             self._deliver()
@@ -160,7 +160,7 @@ class RunningSim:
                 return answer
             return spoiled(fault, answer, before, self.seed + len(self.faults_met))
 
-    def _unprocessed(self, request: Request, fault: Fault) -> Answer:
+    def _unprocessed(self, request: SimRequest, fault: Fault) -> SimAnswer:
         if fault.kind == "late":
             self.delayed.append((self.now() + round(fault.seconds * 1000), request))
         return instead(fault, request, self.now())
@@ -172,7 +172,7 @@ class RunningSim:
         for moment, request in arrived:
             self._process(request, moment)
 
-    def _process(self, request: Request, now: int) -> Answer:
+    def _process(self, request: SimRequest, now: int) -> SimAnswer:
         venue = next(venue for start, venue in self.venues.items() if request.path.startswith(start))
         return venue.answer(request, now)
 
@@ -207,15 +207,15 @@ def serve(config: SimConfig) -> Iterator[RunningSim]:
 def _sim(config: SimConfig, url: str) -> RunningSim:
     markets = config.markets or (config.source.markets() if config.source else LISTED)
     source = config.source or SyntheticSource(config.seed, markets)
-    feed = Feed(source, config.seed)
+    feed = MarketFeed(source, config.seed)
     trading = Trading(feed, config.account)
     account = Signed(trading, markets)
-    limits = Limits(config.weight_limit, config.raw_limit)
+    limits = WeightCounter(config.weight_limit, config.raw_limit)
     state = None
     if config.state is not None:
         state = StateFile(config.state, source.kind, config.seed, config.account)
         account.remember(state.changes, state.append)
-    venues: dict[str, Venue] = {
+    venues: dict[str, SimVenue] = {
         "/0/": Kraken(feed, markets),
         "": BinanceUS(feed, markets, limits, account, OrderLimit(config.order_limit)),
     }
@@ -279,16 +279,16 @@ async def _handle(sim: RunningSim, web_request: web.Request) -> web.StreamRespon
     return await _send(sim, web_request, answer, cut=kind == "cut")
 
 
-async def _read(web_request: web.Request) -> Request:
+async def _read(web_request: web.Request) -> SimRequest:
     body = await web_request.text()
     form = {name: str(value) for name, value in (await web_request.post()).items()}
     query = web_request.raw_path.partition("?")[2]
     params = {**form, **web_request.query}
     key = web_request.headers.get("X-MBX-APIKEY", "")
-    return Request(web_request.method, web_request.path, params, query + body, key)
+    return SimRequest(web_request.method, web_request.path, params, query + body, key)
 
 
-async def _send(sim: RunningSim, request: web.Request, answer: Answer, *, cut: bool) -> web.StreamResponse:
+async def _send(sim: RunningSim, request: web.Request, answer: SimAnswer, *, cut: bool) -> web.StreamResponse:
     headers = dict(answer.headers) | {"X-Candle-Source": sim.kind}
     response = web.StreamResponse(status=answer.status, headers=headers)
     response.content_type = answer.content_type

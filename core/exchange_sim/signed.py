@@ -12,12 +12,12 @@ from core.exchange_sim.accounts import check_signature
 from core.exchange_sim.binanceus_params import Params
 from core.exchange_sim.candles import DAY
 from core.exchange_sim.feed import LATEST
-from core.exchange_sim.markets import Market
-from core.exchange_sim.orders import LIMIT, MARKET, NO_LIST, Order, OrderList, OwnTrade
-from core.exchange_sim.state import Change, Remember
+from core.exchange_sim.markets import SimMarket
+from core.exchange_sim.orders import LIMIT, MARKET, NO_LIST, OrderList, OwnTrade, SimOrder
+from core.exchange_sim.state import AccountChange, Remember
 from core.exchange_sim.trading import Trading
 from core.exchange_sim.transfers import APPLY, CAPITAL, DEPOSITS, WITHDRAWALS, Transfers
-from core.exchange_sim.venue import Refused, Request
+from core.exchange_sim.venue import RequestRefused, SimRequest
 
 API = "/api/v3/"
 ASSETS = "/sapi/v1/asset/"
@@ -26,7 +26,7 @@ BY_HAND = "BY HAND"
 NAMED = ("symbol", "orderId", "origClientOrderId")
 WINDOW = ("startTime", "endTime", "limit")
 Json = wire.Json
-T = TypeVar("T", Order, OwnTrade, OrderList)
+T = TypeVar("T", SimOrder, OwnTrade, OrderList)
 
 
 class SignedRoute(NamedTuple):
@@ -42,23 +42,23 @@ class SignedRoute(NamedTuple):
 class Signed:
     """The account's part of the venue."""
 
-    def __init__(self, trading: Trading, markets: Iterable[Market]) -> None:
+    def __init__(self, trading: Trading, markets: Iterable[SimMarket]) -> None:
         self._trading = trading
         self._matching = trading.matching
         self._transfers = Transfers(trading.matching.wallet)
-        self._markets: Mapping[str, Market] = {market.id: market for market in markets}
+        self._markets: Mapping[str, SimMarket] = {market.id: market for market in markets}
         self._remember: Remember | None = None
         self._routes = self._order_routes() | self._account_routes() | self._transfer_routes()
 
-    def route(self, request: Request) -> SignedRoute | None:
+    def route(self, request: SimRequest) -> SignedRoute | None:
         """Return the route of a request, None for no signed one."""
         return self._routes.get((request.method, request.path))
 
-    def check(self, request: Request, now: int) -> None:
+    def check(self, request: SimRequest, now: int) -> None:
         """Refuse a request without the account's key and signature, or out of its time."""
         check_signature(request, self._trading.account, now)
 
-    def reply(self, route: SignedRoute, request: Request, now: int) -> object:
+    def reply(self, route: SignedRoute, request: SimRequest, now: int) -> object:
         """Return what is answered at `now`, ms UTC, to a request that was checked."""
         params = {name: value for name, value in request.params.items() if name not in asked.SIGNING}
         given.check_names(params, route.params)
@@ -72,10 +72,10 @@ class Signed:
         moment = self._trading.play(now)
         answer = self._routes[method, path].reply(params, moment)
         if self._remember and method != "GET":
-            self._remember(Change(moment, method, path, params))
+            self._remember(AccountChange(moment, method, path, params))
         return answer
 
-    def remember(self, past: Iterable[Change], remember: Remember) -> None:
+    def remember(self, past: Iterable[AccountChange], remember: Remember) -> None:
         """Repeat what was accepted before, and hand on what is accepted from now on."""
         for change in past:
             self._routes[change.method, change.path].reply(change.params, self._trading.play(change.now))
@@ -161,7 +161,7 @@ class Signed:
         legs = self._legs(pair)
         return wire.order_list(pair, legs, now, [self._answered(leg, says) for leg in legs])
 
-    def _answered(self, order: Order, says: str) -> Json:
+    def _answered(self, order: SimOrder, says: str) -> Json:
         if says == "ACK":
             return wire.acknowledged(order)
         return wire.result(order) if says == "RESULT" else wire.full(order, self._matching.trades_of(order))
@@ -170,14 +170,14 @@ class Signed:
         del now
         order = self._named(params)
         if order is None:
-            raise Refused(-2013, "Order does not exist.")
+            raise RequestRefused(-2013, "Order does not exist.")
         return wire.queried(order)
 
     def _cancel(self, params: Params, now: int) -> object:
         client_id = asked.client_id(params, "newClientOrderId") or self._name()
         order = self._named(params)
         if order is None or not order.open:
-            raise Refused(-2011, "Unknown order sent.")
+            raise RequestRefused(-2011, "Unknown order sent.")
         done = {one.id: one for one in self._matching.cancel(order, now)}
         return wire.cancelled(done[order.id], client_id)
 
@@ -190,7 +190,7 @@ class Signed:
         market = given.market(params, self._markets)
         orders = self._matching.open_orders(market.symbol)
         if not orders:
-            raise Refused(-2011, "Unknown order sent.")
+            raise RequestRefused(-2011, "Unknown order sent.")
         answers: list[Json] = []
         lists = dict.fromkeys(order.list_id for order in orders if order.list_id != NO_LIST)
         for order in orders:
@@ -217,7 +217,7 @@ class Signed:
     def _query_pair(self, params: Params, now: int) -> object:
         pair = self._pair(params, "origClientOrderId")
         if pair is None:
-            raise Refused(-2018, "Order list does not exist.")
+            raise RequestRefused(-2018, "Order list does not exist.")
         return wire.order_list(pair, self._legs(pair), now)
 
     def _cancel_pair(self, params: Params, now: int) -> object:
@@ -225,7 +225,7 @@ class Signed:
         client_id = asked.client_id(params, "newClientOrderId") or self._name()
         pair = self._pair(params, "listClientOrderId")
         if pair is None or pair.market != market or not any(leg.open for leg in self._legs(pair)):
-            raise Refused(-2011, "Unknown order list sent.")
+            raise RequestRefused(-2011, "Unknown order list sent.")
         return self._ended(pair, now, client_id)
 
     def _ended(self, pair: OrderList, now: int, client_id: str) -> Json:
@@ -251,10 +251,10 @@ class Signed:
         pairs = reversed(self._matching.lists.values())
         return next((pair for pair in pairs if pair.client_id == client_id), None)
 
-    def _legs(self, pair: OrderList) -> list[Order]:
+    def _legs(self, pair: OrderList) -> list[SimOrder]:
         return [self._matching.orders[pair.market.symbol][order_id] for order_id in pair.orders]
 
-    def _named(self, params: Params) -> Order | None:
+    def _named(self, params: Params) -> SimOrder | None:
         market = given.market(params, self._markets)
         order_id = given.whole(params, "orderId")
         client_id = asked.client_id(params, "origClientOrderId")
@@ -272,9 +272,9 @@ def _window(rows: list[T], params: Params, from_name: str, time_of: Callable[[T]
     from_id, most = given.whole(params, from_name), given.limit(params, 500, 1000)
     start, end = given.whole(params, "startTime"), given.whole(params, "endTime")
     if from_id is not None and from_name == "fromId" and (start is not None or end is not None):
-        raise Refused(-1128, "Combination of optional parameters invalid.")
+        raise RequestRefused(-1128, "Combination of optional parameters invalid.")
     if start is not None and end is not None and end - start > DAY:
-        raise Refused(-1127, "More than 24 hours between startTime and endTime.")
+        raise RequestRefused(-1127, "More than 24 hours between startTime and endTime.")
     chosen = [
         row for row in rows if row.id >= (from_id or 0) and (start or 0) <= time_of(row) <= (end or LATEST)
     ]
@@ -282,7 +282,7 @@ def _window(rows: list[T], params: Params, from_name: str, time_of: Callable[[T]
     return chosen[:most] if oldest_first else chosen[-most:]
 
 
-def _created(row: Order | OrderList) -> int:
+def _created(row: SimOrder | OrderList) -> int:
     return row.created
 
 
@@ -290,5 +290,5 @@ def _done(row: OwnTrade) -> int:
     return row.time
 
 
-def _unnamed(one: str, other: str) -> Refused:
-    return Refused(-1102, f"Param '{one}' or '{other}' must be sent, but both were empty/null!")
+def _unnamed(one: str, other: str) -> RequestRefused:
+    return RequestRefused(-1102, f"Param '{one}' or '{other}' must be sent, but both were empty/null!")

@@ -15,7 +15,7 @@ from core.errors import UsageError
 from core.exchange_sim.accounts import AccountConfig
 
 
-class Change(NamedTuple):
+class AccountChange(NamedTuple):
     """One accepted request that changed the account."""
 
     now: int
@@ -25,7 +25,7 @@ class Change(NamedTuple):
     params: dict[str, str]
 
 
-Remember = Callable[[Change], None]
+Remember = Callable[[AccountChange], None]
 
 
 class StateFile:
@@ -37,7 +37,7 @@ class StateFile:
         fees = [str(account.maker), str(account.taker)]
         self._first = json.dumps({"exchange": kind, "seed": seed, "balances": balances, "fees": fees})
         self._path = path
-        self.changes: list[Change] = []
+        self.changes: list[AccountChange] = []
         """What the file held when it was opened, oldest first."""
         try:
             if path.exists() and not path.is_file():
@@ -51,7 +51,7 @@ class StateFile:
             self._file.close()
             raise
 
-    def append(self, change: Change) -> None:
+    def append(self, change: AccountChange) -> None:
         """Write one change, before its answer leaves."""
         self._file.write(json.dumps(change) + "\n")
         self._file.flush()
@@ -71,7 +71,7 @@ class StateFile:
         if text and not whole.startswith(self._first + "\n"):
             raise self._unusable("it is no state of this exchange, with this seed, these balances and fees")
         try:
-            self.changes = [Change(*json.loads(line)) for line in whole.splitlines()[1:]]
+            self.changes = [AccountChange(*json.loads(line)) for line in whole.splitlines()[1:]]
         except (ValueError, TypeError) as error:
             raise self._unusable(f"a line of it is none of its own ({error})") from None
         self._file.truncate(len(whole.encode()))

@@ -16,14 +16,14 @@ from core.candles.files import read_candle_file
 from core.domain import Bars
 from core.errors import NoDataError
 from core.exchange_sim.candles import Candles, with_turnover
-from core.exchange_sim.markets import Market, market_for
+from core.exchange_sim.markets import SimMarket, market_for
 from core.symbols import symbol_name
 from core.utils import TIMEFRAMES, timeframe_name
 from db.base import open_engine
 from db.candles import read_bars, stored_ranges
 
 
-class Span(NamedTuple):
+class StoredSpan(NamedTuple):
     """How far one stored series reaches."""
 
     symbol: str
@@ -65,15 +65,15 @@ class StoredSource:
         """Return the stored bars of `step` ms that open in [start, end) ms."""
         return self._kept[symbol][step].between(start, end)
 
-    def markets(self) -> tuple[Market, ...]:
+    def markets(self) -> tuple[SimMarket, ...]:
         """Return the markets to list, with a tick that suits the newest price."""
         return tuple(market_for(symbol, self._newest_close(symbol)) for symbol in sorted(self._kept))
 
-    def spans(self) -> tuple[Span, ...]:
+    def spans(self) -> tuple[StoredSpan, ...]:
         """Return what is served, by symbol and timeframe."""
         names = {ms: name for name, ms in TIMEFRAMES.items()}
         return tuple(
-            Span(symbol, names[step], int(kept[step].ts[0]), int(kept[step].ts[-1]) + step)
+            StoredSpan(symbol, names[step], int(kept[step].ts[0]), int(kept[step].ts[-1]) + step)
             for symbol, kept in sorted(self._kept.items())
             for step in sorted(kept)
         )

@@ -26,7 +26,7 @@ from core.exchange_sim.candles import (
     join,
     with_turnover,
 )
-from core.exchange_sim.markets import BREAK, LISTED, Market
+from core.exchange_sim.markets import BREAK, LISTED, SimMarket
 
 FIRST_DAY = 17_167
 """2017-01-01, days since 1970."""
@@ -102,7 +102,7 @@ class SyntheticSource:
 
     kind = "synthetic"
 
-    def __init__(self, seed: int, markets: tuple[Market, ...] = LISTED) -> None:
+    def __init__(self, seed: int, markets: tuple[SimMarket, ...] = LISTED) -> None:
         self.seed = seed
         self._markets = {market.symbol: market for market in markets}
         self._climate = lru_cache(maxsize=1)(self._make_climate)
@@ -111,7 +111,7 @@ class SyntheticSource:
         self._minutes = lru_cache(maxsize=128)(self._make_minutes)
         self._hours = lru_cache(maxsize=16_384)(self._make_hours)
 
-    def markets(self) -> tuple[Market, ...]:
+    def markets(self) -> tuple[SimMarket, ...]:
         """Return the listed markets."""
         return tuple(self._markets.values())
 
@@ -158,7 +158,7 @@ class SyntheticSource:
         spent = self._turnover(market) / MINUTES * busy * np.exp(0.5 * rng.standard_normal(MINUTES))
         return _candles(day, prices, spent, market, weather.away)
 
-    def _turnover(self, market: Market) -> float:
+    def _turnover(self, market: SimMarket) -> float:
         return _asset(market).turnover * (1.0 if market.quote == "USDT" else USD_SHARE)
 
     def _make_days(self, symbol: str) -> Days:
@@ -246,7 +246,7 @@ def _outage(rng: np.random.Generator) -> tuple[int, int]:
 
 
 def _candles(
-    day: int, prices: FloatArray, spent: FloatArray, market: Market, away: tuple[int, int]
+    day: int, prices: FloatArray, spent: FloatArray, market: SimMarket, away: tuple[int, int]
 ) -> Candles:
     ticks = np.maximum(np.rint(prices * 10**market.price_decimals), 1)
     lots = np.rint(spent / prices[3] * 10**market.lot_decimals)
@@ -262,5 +262,5 @@ def _rest(correlation: float) -> float:
     return float(np.sqrt(1 - correlation**2))
 
 
-def _asset(market: Market) -> Asset:
+def _asset(market: SimMarket) -> Asset:
     return ASSETS.get(market.base, OTHER)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from core.domain import FloatArray, IntArray
 from core.exchange_sim.candles import MINUTE, TRADES_PER_BAR, VOLUME_SCALE, Candles
-from core.exchange_sim.markets import Market
+from core.exchange_sim.markets import SimMarket
 
 
 class Trades(NamedTuple):
@@ -56,7 +56,7 @@ def opened_by(trade_id: int) -> int:
     return trade_id // TRADES_PER_BAR * MINUTE
 
 
-def tape(bar: Candles, step: int, market: Market, seed: int) -> Trades:
+def tape(bar: Candles, step: int, market: SimMarket, seed: int) -> Trades:
     """Return the trades of one bar (row 0): they start at its open, touch high and low, end at its close."""
     opened = int(bar.ts[0])
     rng = np.random.default_rng((seed, zlib.crc32(market.symbol.encode()), opened // MINUTE))
@@ -75,7 +75,7 @@ def tape(bar: Candles, step: int, market: Market, seed: int) -> Trades:
     return trades if bar.trades[0] else trades.last(0)
 
 
-def started(bar: Candles, step: int, market: Market, seed: int, now: int) -> Candles:
+def started(bar: Candles, step: int, market: SimMarket, seed: int, now: int) -> Candles:
     """Return the bar as it stands at `now`, which lies within it: one row, or none if nothing traded."""
     trades = tape(bar, step, market, seed)
     so_far = trades.where(trades.ts <= now)
@@ -90,7 +90,7 @@ def started(bar: Candles, step: int, market: Market, seed: int, now: int) -> Can
     return Candles._make(np.array([value], column.dtype) for value, column in zip(row, bar, strict=True))
 
 
-def _prices(bar: Candles, market: Market, rng: np.random.Generator) -> FloatArray:
+def _prices(bar: Candles, market: SimMarket, rng: np.random.Generator) -> FloatArray:
     opened, high, low, close = (float(column[0]) for column in bar[1:5])
     early, late = np.sort(rng.choice(np.arange(1, TRADES_PER_BAR - 1), 2, replace=False))
     # The way to the close is shorter when the far extreme comes first.
@@ -104,7 +104,7 @@ def _prices(bar: Candles, market: Market, rng: np.random.Generator) -> FloatArra
     return prices
 
 
-def _amounts(volume: float, market: Market, rng: np.random.Generator) -> FloatArray:
+def _amounts(volume: float, market: SimMarket, rng: np.random.Generator) -> FloatArray:
     # Finer than the lot only for stored bars, whose volume need not be a multiple of it.
     scale = 10**market.lot_decimals
     if volume * scale < TRADES_PER_BAR or abs(volume * scale - round(volume * scale)) > 1e-6:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from core.exchange_sim.candles import DAY, Candles
-from core.exchange_sim.feed import Feed
-from core.exchange_sim.markets import Market
+from core.exchange_sim.feed import MarketFeed
+from core.exchange_sim.markets import SimMarket
 from core.exchange_sim.tape import first_id
 
 
@@ -35,7 +35,7 @@ class Ticker(NamedTuple):
         return self.quote / self.volume if self.volume else 0.0
 
 
-def ticker(feed: Feed, market: Market, now: int, since: int | None = None) -> Ticker | None:
+def ticker(feed: MarketFeed, market: SimMarket, now: int, since: int | None = None) -> Ticker | None:
     """Return the statistics from `since` ms (default: 24 hours ago) to `now`.
 
     None when the symbol has never traded before `now`. Without a trade in the window all prices are

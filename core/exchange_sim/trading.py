@@ -12,14 +12,14 @@ from decimal import Decimal
 from operator import itemgetter
 
 from core.exchange_sim.accounts import AccountConfig
-from core.exchange_sim.book import Side, book
+from core.exchange_sim.book import BookSide, book
 from core.exchange_sim.candles import HOUR, MINUTE
-from core.exchange_sim.feed import Feed
-from core.exchange_sim.markets import Market, quoted
+from core.exchange_sim.feed import MarketFeed
+from core.exchange_sim.markets import SimMarket, quoted
 from core.exchange_sim.matching import Matching
 from core.exchange_sim.orders import Depth, Level, Print, Seen
 from core.exchange_sim.tape import Trades
-from core.exchange_sim.venue import Refused
+from core.exchange_sim.venue import RequestRefused
 
 LEVELS = 500
 """So many price levels of the book can be taken from."""
@@ -31,7 +31,7 @@ EVERY_TRADE = 2**31
 class Trading:
     """One account on one feed."""
 
-    def __init__(self, feed: Feed, account: AccountConfig) -> None:
+    def __init__(self, feed: MarketFeed, account: AccountConfig) -> None:
         self.account = account
         self.matching = Matching(account, self._depth)
         self._feed = feed
@@ -47,18 +47,18 @@ class Trading:
             self._played_to = until
         return self._played_to
 
-    def seen(self, market: Market) -> Seen:
+    def seen(self, market: SimMarket) -> Seen:
         """Return the market as it stands. Raises Refused when it never traded."""
         now = self._played_to
         newest = self._feed.last_bar(market, now)
         if not newest.ts.size:
-            raise Refused(-1013, "Market is closed.")
+            raise RequestRefused(-1013, "Market is closed.")
         last = _exact(float(newest.close[0]))
         recent = self._feed.window(market, now, now - 5 * MINUTE + 1)
         volume = float(recent.volume.sum())
         return Seen(now, last, _exact(float(recent.quote.sum()) / volume) if volume else last)
 
-    def _prints(self, markets: list[Market], until: int) -> list[tuple[Market, Print]]:
+    def _prints(self, markets: list[SimMarket], until: int) -> list[tuple[SimMarket, Print]]:
         """Return what traded since the last request, up to `until` ms, in the order of time."""
         told = []
         for market in markets:
@@ -66,7 +66,7 @@ class Trading:
             told += [(market.symbol, one.time, market, one) for one in _prints(trades)]
         return [(market, one) for _, _, market, one in sorted(told, key=itemgetter(1, 0))]
 
-    def _depth(self, market: Market, now: int, last: Decimal) -> Depth:
+    def _depth(self, market: SimMarket, now: int, last: Decimal) -> Depth:
         both = book(market, float(last), now, self._feed.seed, LEVELS)
         return Depth(_levels(both.bids), _levels(both.asks))
 
@@ -76,7 +76,7 @@ def _prints(trades: Trades) -> list[Print]:
     return [Print(ts, _exact(price), _exact(amount)) for ts, price, amount in zip(*columns, strict=True)]
 
 
-def _levels(side: Side) -> Iterator[Level]:
+def _levels(side: BookSide) -> Iterator[Level]:
     """Yield the levels, best first; most orders look at few of them."""
     for price, amount in zip(side.price.tolist(), side.amount.tolist(), strict=True):
         yield Level(_exact(price), _exact(amount))

@@ -16,7 +16,7 @@ from core.exchange_sim.accounts import BALANCE_FORM, Wallet
 from core.exchange_sim.binanceus_params import Params
 from core.exchange_sim.feed import LATEST
 from core.exchange_sim.orders import ZERO
-from core.exchange_sim.venue import Refused
+from core.exchange_sim.venue import RequestRefused
 
 CAPITAL = "/sapi/v1/capital/"
 APPLY = ("coin", "network", "address", "addressTag", "amount", "withdrawOrderId")
@@ -117,9 +117,9 @@ class Transfers:
         network, order_id = params.get("network", coin), params.get("withdrawOrderId", "")
         made = Withdrawal(number, coin, amount, address, network, order_id, now)
         if amount <= made.fee:
-            raise Refused(-4003, "The withdrawal amount must be greater than the fee.")
+            raise RequestRefused(-4003, "The withdrawal amount must be greater than the fee.")
         if amount > self.wallet.of(coin).free:
-            raise Refused(-4026, "The user has insufficient balance available.")
+            raise RequestRefused(-4026, "The user has insufficient balance available.")
         self.wallet.lock(coin, amount)
         self.wallet.pay(coin, amount)
         self.withdrawals[number] = made
@@ -148,7 +148,7 @@ def _is_chosen(params: Params, coin: str, time: int, status: int, now: int) -> b
     last = LATEST if end is None else end
     first = max(min(last, now) - LONGEST, 0) if start is None else start
     if end is not None and last - first > LONGEST:
-        raise Refused(-1127, "More than 90 days between startTime and endTime.")
+        raise RequestRefused(-1127, "More than 90 days between startTime and endTime.")
     is_named = params.get("coin", coin) == coin and params.get("status", str(status)) == str(status)
     return is_named and first <= time <= last
 

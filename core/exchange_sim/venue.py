@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from core.errors import RefusedError
 
 
-class Request(NamedTuple):
+class SimRequest(NamedTuple):
     """One HTTP request as it arrived."""
 
     method: str
@@ -21,7 +21,7 @@ class Request(NamedTuple):
     """Of the header that names the account."""
 
 
-class Answer(NamedTuple):
+class SimAnswer(NamedTuple):
     """One HTTP answer, before any fault."""
 
     status: int
@@ -30,14 +30,14 @@ class Answer(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
-class Venue(Protocol):
+class SimVenue(Protocol):
     """One exchange's wire protocol."""
 
-    def answer(self, request: Request, now: int) -> Answer:
+    def answer(self, request: SimRequest, now: int) -> SimAnswer:
         """Return the answer at `now`, ms UTC."""
 
 
-class Refused(RefusedError):  # noqa: N818 - an answer on the wire, never shown to the user
+class RequestRefused(RefusedError):  # noqa: N818 - an answer on the wire, never shown to the user
     """Ends a request with an error body; caught by the venue that raised it."""
 
     def __init__(self, code: int, message: str, status: int = 400) -> None:
@@ -47,12 +47,12 @@ class Refused(RefusedError):  # noqa: N818 - an answer on the wire, never shown 
         self.status = status
 
 
-def as_json(value: object, status: int = 200) -> Answer:
+def as_json(value: object, status: int = 200) -> SimAnswer:
     """Return a JSON answer."""
-    return Answer(status, json.dumps(value, separators=(",", ":")).encode())
+    return SimAnswer(status, json.dumps(value, separators=(",", ":")).encode())
 
 
-def page(status: int, title: str) -> Answer:
+def page(status: int, title: str) -> SimAnswer:
     """Return an HTML answer, as front ends and firewalls send it."""
     html = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
-    return Answer(status, html.encode(), "text/html")
+    return SimAnswer(status, html.encode(), "text/html")

@@ -39,10 +39,10 @@ from core.order_path.states import TERMINAL, State
 from core.portfolio import DUST
 from db.journal_rows import OrderRow
 
-Event = News
+DeskEvent = News
 
 
-class Journalled(ABC):
+class JournalledDesk(ABC):
     """What the desks of paper and of an exchange share."""
 
     def __init__(self, path: OrderPath) -> None:
@@ -232,7 +232,7 @@ class Journalled(ABC):
             self._done(event)
         return owed
 
-    def _done(self, event: Event) -> None:
+    def _done(self, event: DeskEvent) -> None:
         if isinstance(event, Refused) or (isinstance(event, Executed) and event.is_done):
             self.waiting.pop(event.intent.key, None)
 

@@ -17,7 +17,7 @@ from core.account.orders import Approved, Intent, Protection, Purpose, RefusalRe
 from core.domain import Bar
 from core.engine import Session
 from core.errors import HotCryptoError
-from core.live.desk import Event, Journalled
+from core.live.desk import DeskEvent, JournalledDesk
 from core.live.outside import Outside, Price, as_plain, held_outside
 from core.live.refusals import Refusals
 from core.live.snapshot import Restored
@@ -36,7 +36,7 @@ PATIENCE = 60_000
 """Milliseconds for which an exit is worth sending at least."""
 
 
-class ExchangeDesk(Journalled):
+class ExchangeDesk(JournalledDesk):
     """A session's gateway at an exchange."""
 
     def __init__(self, path: OrderPath, price: Price | None = None) -> None:
@@ -75,7 +75,7 @@ class ExchangeDesk(Journalled):
     def fill_at_most(self, volume_share: float | None) -> None:
         """Do nothing: the exchange's own book says how much of an order fills."""
 
-    def on_bars(self, bars: Iterable[Bar]) -> list[Event]:
+    def on_bars(self, bars: Iterable[Bar]) -> list[DeskEvent]:
         """Return what came since the last look; what the bars close is ordered once they are decided on."""
         for bar in bars:
             before = self._reached.get(bar.symbol, Reached(bar.low, bar.high, bar.close))
@@ -83,13 +83,13 @@ class ExchangeDesk(Journalled):
             self._reached[bar.symbol] = reached
         return self.news()
 
-    def on_price(self, symbol: str, price: float) -> list[Event]:
+    def on_price(self, symbol: str, price: float) -> list[DeskEvent]:
         """Return what a price between two bars brings: it may close what is held."""
         self._watch(symbol, at(price))
         super().send()
         return self.news()
 
-    def news(self) -> list[Event]:
+    def news(self) -> list[DeskEvent]:
         """Return what came since the last look."""
         cash = self._cash_taken()
         if self.time >= self._compare_at:
@@ -129,7 +129,7 @@ class ExchangeDesk(Journalled):
         differing = [Standing("difference", "", line, "") for line in self._differences()]
         return [*super().standing(), *exits, *doubts, *differing]
 
-    def _note(self, event: Event) -> None:
+    def _note(self, event: DeskEvent) -> None:
         row = self._refusals.note(event, self.time)
         if isinstance(event, Refused) and event.intent.purpose is not Purpose.ENTRY:
             # What it was to sell may not be there any more.

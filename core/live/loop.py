@@ -34,7 +34,7 @@ TICK = 3_000
 """Milliseconds between two looks at the price of what is held."""
 
 
-class Decided(NamedTuple):
+class DecisionLine(NamedTuple):
     """One line of the decision log."""
 
     series: Series
@@ -65,7 +65,7 @@ class Records(Protocol):
         """Keep what came of a command."""
         ...
 
-    def keep(self, decided: Sequence[Decided], step: Step, status: Mapping[str, Any], now: int) -> None:
+    def keep(self, decided: Sequence[DecisionLine], step: Step, status: Mapping[str, Any], now: int) -> None:
         """Keep one step, whole or not at all."""
         ...
 
@@ -328,16 +328,16 @@ class Loop:
         rest = f", {refused} orders refused" if refused else ""
         return f"closing {count} positions at the next price{rest}; entries are paused until resume"
 
-    def _decisions(self, step: Step) -> Iterable[Decided]:
+    def _decisions(self, step: Step) -> Iterable[DecisionLine]:
         for choice in step.choices:
             yield from self._choice(choice, step.outcomes)
 
-    def _choice(self, choice: Choice, outcomes: Sequence[Outcome]) -> Iterable[Decided]:
+    def _choice(self, choice: Choice, outcomes: Sequence[Outcome]) -> Iterable[DecisionLine]:
         about = choice.strategy, choice.symbol, choice.bar
         for outcome in outcomes:
             intent = outcome.intent
             if (intent.strategy, intent.symbol, intent.bar) == about:
-                yield Decided(
+                yield DecisionLine(
                     Series(self._exchange, intent.symbol, intent.timeframe),
                     intent.bar,
                     intent.strategy,

@@ -11,23 +11,23 @@ from core.account.orders import Approved, Executed, Fill, Intent, Protection
 from core.domain import Bar
 from core.engine import Session
 from core.errors import HotCryptoError
-from core.live.desk import Event, Journalled
+from core.live.desk import DeskEvent, JournalledDesk
 from core.live.snapshot import Restored
 from core.order_path.ledger import ZERO
 from core.order_path.path import OrderPath, intent_of
 from core.order_path.states import State
-from core.paper.fills import PaperGateway
-from core.paper.venue import PaperExchange
+from core.paper.fills import PaperFills
+from core.paper.venue import PaperVenue
 from core.portfolio import Portfolio
 
 DAY = 86_400_000
 _ACCEPTED = (State.OPEN, State.PARTIAL, State.CANCELING, State.CANCEL_UNKNOWN)
 
 
-class PaperDesk(Journalled):
+class PaperDesk(JournalledDesk):
     """A session's gateway on paper."""
 
-    def __init__(self, path: OrderPath, exchange: PaperExchange) -> None:
+    def __init__(self, path: OrderPath, exchange: PaperVenue) -> None:
         """Take an order path on this paper exchange."""
         super().__init__(path)
         self.exchange = exchange
@@ -49,16 +49,16 @@ class PaperDesk(Journalled):
         """Be told how much of a bar's volume an order gets, None for all."""
         self.exchange.model.volume_share = volume_share
 
-    def on_bars(self, bars: Iterable[Bar]) -> list[Event]:
+    def on_bars(self, bars: Iterable[Bar]) -> list[DeskEvent]:
         """Return what bars that closed at one time bring, booked."""
         given = list(bars)
         return self._moved(lambda: self.exchange.on_bars(given, self.waiting))
 
-    def on_price(self, symbol: str, price: float) -> list[Event]:
+    def on_price(self, symbol: str, price: float) -> list[DeskEvent]:
         """Return what a price between two bars brings, booked."""
         return self._moved(lambda: self.exchange.on_price(symbol, price, self.waiting))
 
-    def news(self) -> list[Event]:
+    def news(self) -> list[DeskEvent]:
         """Return what came since the last step without a bar or price."""
         return [*self._told_late(), *self._ended()]
 
@@ -103,7 +103,7 @@ class PaperDesk(Journalled):
         """Return ten years: an exit that the model made in a life that was cut short is made again."""
         return 10 * 365 * DAY
 
-    def _moved(self, move: Callable[[], Sequence[Event]]) -> list[Event]:
+    def _moved(self, move: Callable[[], Sequence[DeskEvent]]) -> list[DeskEvent]:
         owed = self._told_late()
         told = move()
         if not (told or owed or self.waiting):
@@ -129,7 +129,7 @@ class PaperDesk(Journalled):
         self._step()
 
 
-def _confirmed(event: Event, booked: dict[str, Fill]) -> Event:
+def _confirmed(event: DeskEvent, booked: dict[str, Fill]) -> DeskEvent:
     """Return an event whose fill is in the journal. Raises HotCryptoError for one that is not."""
     if not isinstance(event, Executed):
         return event
@@ -142,7 +142,7 @@ def _not_booked(key: str) -> HotCryptoError:
     return HotCryptoError(f"the journal did not take the fill {key}: nothing more is traded; report this")
 
 
-def paper_desk(make_path: Callable[[PaperExchange], OrderPath], model: PaperGateway) -> PaperDesk:
+def paper_desk(make_path: Callable[[PaperVenue], OrderPath], model: PaperFills) -> PaperDesk:
     """Return a desk on a fill model; `make_path` makes the order path to its exchange."""
     paths: list[OrderPath] = []
 
@@ -150,12 +150,12 @@ def paper_desk(make_path: Callable[[PaperExchange], OrderPath], model: PaperGate
         mirror = paths[0].mirror
         return intent_of(mirror.intent(mirror.live[name].intent_key))
 
-    exchange = PaperExchange(model, whose)
+    exchange = PaperVenue(model, whose)
     paths.append(make_path(exchange))
     return PaperDesk(paths[0], exchange)
 
 
-def hold(model: PaperGateway, portfolio: Portfolio, frames: Mapping[tuple[str, str], str]) -> None:
+def hold(model: PaperFills, portfolio: Portfolio, frames: Mapping[tuple[str, str], str]) -> None:
     """Let a fill model hold what an account holds; `frames`: the timeframe of each strategy and symbol."""
     model.cash = portfolio.settled
     for symbol, price in portfolio.marks.items():

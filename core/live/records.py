@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from core.account.lots import Trade
 from core.account.orders import Executed
 from core.engine import Step
-from core.live.loop import Command, Decided
+from core.live.loop import Command, DecisionLine
 from core.utils import Clock
 from db import live
 from db.journal_rows import money_text
@@ -52,7 +52,7 @@ class RunBook:
         """Keep what came of a command, and the state it left."""
         self._record(taken={command.id: outcome}, now=now)
 
-    def keep(self, decided: Sequence[Decided], step: Step, status: Mapping[str, Any], now: int) -> None:
+    def keep(self, decided: Sequence[DecisionLine], step: Step, status: Mapping[str, Any], now: int) -> None:
         """Keep one step, whole or not at all."""
         self._record(
             decisions=[live.DecisionRow(*one) for one in decided],

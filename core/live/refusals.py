@@ -17,7 +17,7 @@ Held = tuple[str, str]
 """Strategy and symbol."""
 
 
-class Row(NamedTuple):
+class Streak(NamedTuple):
     """Refusals in a row."""
 
     times: int
@@ -41,13 +41,13 @@ class Refusals:
     """How often the exits of each position were refused in a row."""
 
     def __init__(self) -> None:
-        self._rows: dict[Held, Row] = {}
+        self._rows: dict[Held, Streak] = {}
 
-    def rows(self) -> dict[Held, Row]:
+    def rows(self) -> dict[Held, Streak]:
         """Return those that there are."""
         return dict(self._rows)
 
-    def note(self, event: News, now: int) -> Row | None:
+    def note(self, event: News, now: int) -> Streak | None:
         """Take what came of an order; return the row once it is for a person."""
         if isinstance(event, Taken):
             self._rows.pop((event.strategy, event.symbol), None)
@@ -60,7 +60,7 @@ class Refusals:
             self._rows.pop(held, None)
         elif event.reason is RefusalReason.EXCHANGE:
             count = self._rows[held].times + 1 if held in self._rows else 1
-            self._rows[held] = row = Row(count, now + min(FIRST << (count - 1), MOST), event.detail)
+            self._rows[held] = row = Streak(count, now + min(FIRST << (count - 1), MOST), event.detail)
             return row if count == TRIES else None
         return None
 

@@ -21,8 +21,8 @@ from core.domain import Bars, Costs, FloatArray, Refusal, Series
 from core.fills import CASH, PNL, REFUSED, TRADES, grown, has_room, make_trades, open_book
 from core.kernel.loop import FIRST_TRADES, kernel
 from core.regime.conditions import gauges
-from core.results.calendar import Market, describe_market
-from core.results.measures import Span, Summary, buy_and_hold, measure, span_of
+from core.results.calendar import MarketCalendar, describe_market
+from core.results.measures import RunTime, Summary, buy_and_hold, measure, span_of
 from core.results.runs import STATISTICS
 from core.results.statistics import Scratch, compute, make_scratch
 from core.sizing import PLAIN, Choices, Gauges, Sizing
@@ -68,8 +68,8 @@ class Task(NamedTuple):
     """Parameter sets that one thread runs together, tile by tile, over one series."""
 
     bars: Bars
-    market: Market
-    span: Span
+    market: MarketCalendar
+    span: RunTime
     hold: float
     """What buying and holding brings, a fraction."""
     rule: StrategyRule
@@ -176,7 +176,7 @@ def _table(
     return table
 
 
-class Run:
+class SetRun:
     """One parameter set on its way through the bars."""
 
     def __init__(self, rule: StrategyRule, bars: Bars, given: ParamSet, plain: Gauges) -> None:
@@ -194,7 +194,7 @@ class Workbench:
     def __init__(self, swept: Swept) -> None:
         self._swept = swept
         self._run = kernel(swept.rule)
-        self._market: Market | None = None
+        self._market: MarketCalendar | None = None
         self._trades: list[FloatArray] = []
         self._curves: FloatArray = np.empty((0, 0))
         self._scratch: Scratch
@@ -204,7 +204,7 @@ class Workbench:
         """Run the task's parameter sets and fill their rows of the results."""
         self._make_room(task)
         length = task.bars.close.size
-        runs = [Run(task.rule, task.bars, params, self._plain) for params in task.params]
+        runs = [SetRun(task.rule, task.bars, params, self._plain) for params in task.params]
         # The first of them: a rule that is wrong is so with any set.
         require(check_computed(task.rule, runs[0].params, task.bars, runs[0].columns))
         for run, curve in zip(runs, self._curves, strict=False):
@@ -219,14 +219,14 @@ class Workbench:
             if can_trade(length, run.first):
                 row[:-1] = self._figures(task, run, number)
 
-    def _figures(self, task: Task, run: Run, number: int) -> FloatArray:
+    def _figures(self, task: Task, run: SetRun, number: int) -> FloatArray:
         """Return what a run that is over has come to."""
         trades, curve = self._trades[number][: int(run.book[0, TRADES])], self._curves[number]
         stats = compute(task.market, trades, curve, run.first, self._scratch)
         shares = -stats[_DRAWDOWN], stats[_EXPOSURE]
         return np.concatenate([measure(task.span, curve, trades[:, PNL], task.hold, *shares), stats])
 
-    def _advance(self, bars: Bars, run: Run, number: int, stop: int) -> None:
+    def _advance(self, bars: Bars, run: SetRun, number: int, stop: int) -> None:
         while run.next < stop:
             given = (bars, run.columns, run.params, run.next, stop, run.book, self._trades[number])
             curve, swept = self._curves[number], self._swept

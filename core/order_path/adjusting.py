@@ -25,7 +25,7 @@ from core.order_path.journal_view import open_amount
 from core.order_path.ledger import ZERO, Posting, adjustment_postings, assets_of
 from core.order_path.sending import Sending
 from core.order_path.states import State
-from core.order_path.store import Event
+from core.order_path.store import Alert
 from core.order_path.transfers import TRANSFERS, explaining, known, text_of, txn_of
 from core.order_path.venue import Transfer
 from db.journal_rows import OrderRow, money_text
@@ -186,7 +186,7 @@ class Adjusting(Sending):
             came = all(one.amount > 0 for one in named) and total(one.amount for one in named) == amount
             self._causes[asset] = _cause(asset, amount, named)
             # Who loses of it is told below, which is alarm enough.
-            self._notify(Event("adjusted", asset, text, critical=not small and asset not in taken))
+            self._notify(Alert("adjusted", asset, text, critical=not small and asset not in taken))
             if not (small or came):
                 for symbol in self.mirror.symbols():
                     if asset in assets_of(symbol):
@@ -201,7 +201,7 @@ class Adjusting(Sending):
             why = "; ".join(map(_told, gone))
             dust = self.policy.dust.get(assets_of(symbol)[0], ZERO)
             small = total(one.amount for one in gone) <= dust
-            self._notify(Event("taken", symbol, why, critical=not small))
+            self._notify(Alert("taken", symbol, why, critical=not small))
             if not small:
                 self._hold(symbol, why)
 

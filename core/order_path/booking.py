@@ -10,7 +10,7 @@ from core.account.orders import Fill
 from core.order_path.journal_view import BASELINE, CURSOR, HALT, cursor_text, txn_of
 from core.order_path.ledger import Posting, fill_postings
 from core.order_path.states import NEVER_WAS, AfterFill, State, after_fill
-from core.order_path.store import Desk, Event
+from core.order_path.store import Alert, Store
 from core.order_path.venue import Execution
 from db.journal_rows import FillRow, OrderRow
 from db.journal_writing import Writing
@@ -30,7 +30,7 @@ class Sighting(NamedTuple):
     """Of its fields, the exchange's id among them."""
 
 
-class Booking(Desk):
+class Booking(Store):
     """Reads fills and books them."""
 
     def _follow(self, symbol: str) -> None:
@@ -185,7 +185,7 @@ class Booking(Desk):
             text = f"{fill.side} of {fill.symbol} by no order of this program (order {order_id})"
             self._others_did("foreign", fill.symbol, text)
         if why:
-            self._notify(Event("halt", fill.client_order_id, why, critical=True))
+            self._notify(Alert("halt", fill.client_order_id, why, critical=True))
 
 
 def row_of(fill: Fill, order_id: str) -> FillRow:

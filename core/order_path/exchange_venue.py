@@ -12,16 +12,16 @@ from core.errors import ExchangeError, ExchangeUnreachableError, OrderUnknownErr
 from core.exchange.orders import FillReport, OrderReport, OrderRequest, Orders
 from core.exchange.transfers import TransferReport
 from core.order_path.ledger import ZERO
-from core.order_path.states import Standing
-from core.order_path.venue import Balance, Execution, Report, Request, Transfer
+from core.order_path.states import OrderNews
+from core.order_path.venue import Balance, Execution, Placement, Report, Transfer
 
-_STANDINGS: Mapping[str, Standing] = MappingProxyType(
+_STANDINGS: Mapping[str, OrderNews] = MappingProxyType(
     {
-        "open": Standing.OPEN,
-        "closed": Standing.FILLED,
-        "canceled": Standing.CANCELED,
-        "expired": Standing.EXPIRED,
-        "rejected": Standing.REJECTED,
+        "open": OrderNews.OPEN,
+        "closed": OrderNews.FILLED,
+        "canceled": OrderNews.CANCELED,
+        "expired": OrderNews.EXPIRED,
+        "rejected": OrderNews.REJECTED,
     }
 )
 _CAME_BACK = ("failed", "canceled")
@@ -44,7 +44,7 @@ class Client(Protocol):
         """Return the exchange's time, ms UTC."""
 
 
-class ExchangeGateway:
+class ExchangeVenue:
     """One account at an exchange that looks orders up by the name they were given."""
 
     def __init__(self, client: Client) -> None:
@@ -65,7 +65,7 @@ class ExchangeGateway:
         """Return the exchange time from which an order stamped then and not found never comes."""
         return self._orders.absence_is_final_at(sent_at)
 
-    def place(self, request: Request) -> Report:
+    def place(self, request: Placement) -> Report:
         """Send an order, once."""
         terms = request.terms
         wanted = OrderRequest(

@@ -11,8 +11,8 @@ from core.order_path.client_ids import checked_name
 from core.order_path.damage import examine
 from core.order_path.lock import AccountLock
 from core.order_path.path import OrderPath, nobody
-from core.order_path.store import Notify, Policy
-from core.order_path.venue import Gateway
+from core.order_path.store import OnAlert, Policy
+from core.order_path.venue import Venue
 from core.utils import Clock
 from db.journal import open_journal
 
@@ -22,10 +22,10 @@ def trading(
     db_url: str,
     account: str,
     instance: str,
-    gateway: Gateway,
+    gateway: Venue,
     clock: Clock,
     *,
-    notify: Notify = nobody,
+    notify: OnAlert = nobody,
     policy: Policy | None = None,
     accept_restore: bool = False,
 ) -> Iterator[OrderPath]:

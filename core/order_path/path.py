@@ -21,14 +21,14 @@ from core.order_path.journal_view import HALT, HOLD, Mirror
 from core.order_path.ledger import ZERO
 from core.order_path.reconciling import Reconciling
 from core.order_path.states import TERMINAL, State
-from core.order_path.store import Event, Notify, Policy
-from core.order_path.venue import MARKET, Gateway, Terms
+from core.order_path.store import Alert, OnAlert, Policy
+from core.order_path.venue import MARKET, Terms, Venue
 from db.journal import Journal
 from db.journal_rows import FillRow, IntentRow, OrderRow
 from db.journal_writing import Writing
 
 
-def nobody(event: Event) -> None:
+def nobody(event: Alert) -> None:
     """Tell nobody."""
     del event
 
@@ -39,10 +39,10 @@ class OrderPath(Reconciling):
     def __init__(
         self,
         journal: Journal,
-        gateway: Gateway,
+        gateway: Venue,
         instance: str,
         *,
-        notify: Notify = nobody,
+        notify: OnAlert = nobody,
         policy: Policy | None = None,
     ) -> None:
         """Take a journal and a gateway; nothing is read, stored or sent yet.
@@ -231,7 +231,7 @@ class OrderPath(Reconciling):
 
     def alert(self, kind: str, ref: str, text: str) -> None:
         """Tell a person something that waits for one."""
-        self._notify(Event(kind, ref, text, critical=True))
+        self._notify(Alert(kind, ref, text, critical=True))
 
     def _require_ready(self) -> None:
         if not self._ready:

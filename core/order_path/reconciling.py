@@ -11,7 +11,7 @@ from core.errors import DatabaseError, ExchangeError
 from core.order_path.adjusting import OPENED, Adjusting
 from core.order_path.ledger import ZERO, assets_of
 from core.order_path.states import State
-from core.order_path.store import Event
+from core.order_path.store import Alert
 from core.order_path.transfers import TRANSFERS
 from db.journal_rows import OrderRow
 
@@ -81,7 +81,7 @@ class Reconciling(Adjusting):
                 self._take_over()
             found = self._reconcile(symbols)
         except ExchangeError as error:
-            self._notify(Event("exchange", "", str(error)))
+            self._notify(Alert("exchange", "", str(error)))
             return Reconciliation(False, (str(error),))
         self._ready = self._ready or found.done
         return found
@@ -146,7 +146,7 @@ class Reconciling(Adjusting):
                 text = f"{report.side} {report.amount:f} {report.symbol}, order {report.id}"
                 foreign.append(text)
                 if text not in self._foreign:
-                    self._notify(Event("foreign", report.symbol, f"open order of somebody else: {text}"))
+                    self._notify(Alert("foreign", report.symbol, f"open order of somebody else: {text}"))
             else:
                 self._adopt(self._revived(order), report)
         self._foreign = tuple(foreign)
@@ -157,7 +157,7 @@ class Reconciling(Adjusting):
         if order.state not in (State.CANCELED, State.EXPIRED):
             return order
         why = f"order {order.client_order_id} was thought {order.state} and is open"
-        self._notify(Event("lost", order.client_order_id, why, critical=True))
+        self._notify(Alert("lost", order.client_order_id, why, critical=True))
         state = State.PARTIAL if order.filled else State.OPEN
         return self._store(order, sighted=True, state=state.value, reason=why)
 
@@ -166,7 +166,7 @@ class Reconciling(Adjusting):
         for order in list(self.mirror.live.values()):
             if self._waits(order) and (why := self._useless(order, now)):
                 self._deny(order, why)
-                self._notify(Event("expired", order.client_order_id, why))
+                self._notify(Alert("expired", order.client_order_id, why))
 
     def _compare(self) -> tuple[list[str], tuple[str, ...]]:
         """Compare the balances with the books and return what to wait for and what was adjusted."""

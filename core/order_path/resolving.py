@@ -7,7 +7,7 @@ from typing import Final
 from core.errors import ExchangeUnreachableError
 from core.order_path.booking import Booking, Sighting
 from core.order_path.states import NEVER_WAS, TERMINAL, UNRESOLVED, State, after_report
-from core.order_path.store import Event
+from core.order_path.store import Alert
 from core.order_path.venue import Report
 from db.journal_rows import OrderRow
 from db.journal_writing import Writing
@@ -120,7 +120,7 @@ class Resolving(Booking):
         elif order.state != State.NEEDS_OPERATOR:
             why = f"the exchange no longer knows order {order.client_order_id} ({order.symbol})"
             self._store(order, state=State.NEEDS_OPERATOR.value, absences=absences, reason=why)
-            self._notify(Event("lost", order.client_order_id, why, critical=True))
+            self._notify(Alert("lost", order.client_order_id, why, critical=True))
             self._hold(order.symbol, why)
 
     def _not_placed(self, order: OrderRow, why: str, due_at: int) -> None:
@@ -133,7 +133,7 @@ class Resolving(Booking):
         mirror.take(old)
         if new is not None:
             mirror.take(new)
-            self._notify(Event("retried", new.client_order_id, f"{order.client_order_id}: {why}"))
+            self._notify(Alert("retried", new.client_order_id, f"{order.client_order_id}: {why}"))
 
     def _next_attempt(self, tx: Writing, order: OrderRow, due_at: int) -> OrderRow | None:
         valid_until = self.mirror.intent(order.intent_key).valid_until

@@ -13,8 +13,8 @@ from core.errors import (
 )
 from core.order_path.resolving import Resolving
 from core.order_path.states import State
-from core.order_path.store import Event
-from core.order_path.venue import Kind, Report, Request, Terms
+from core.order_path.store import Alert
+from core.order_path.venue import Kind, Placement, Report, Terms
 from db.journal_rows import OrderRow
 
 _SIDES: dict[str, Side] = {"buy": "buy", "sell": "sell"}
@@ -43,7 +43,7 @@ class Sending(Resolving):
     def _send_one(self, order: OrderRow, now: int) -> None:
         if why := self._useless(order, now):
             self._deny(order, why)
-            self._notify(Event("expired", order.client_order_id, why))
+            self._notify(Alert("expired", order.client_order_id, why))
         elif order.due_at <= now:
             self._follow(order.symbol)
             self._send(order)
@@ -88,10 +88,10 @@ class Sending(Resolving):
             # It may have left at any moment until now.
             sent_at = max(order.sent_at or 0, self.gateway.now())
             self._store(order, state=State.UNKNOWN.value, sent_at=sent_at, reason=str(error))
-            self._notify(Event("unknown", order.client_order_id, str(error)))
+            self._notify(Alert("unknown", order.client_order_id, str(error)))
         elif isinstance(error, (OrderRefusedError, UnsupportedError)):
             self._store(order, state=State.REJECTED.value, reason=str(error))
-            self._notify(Event("refused", order.client_order_id, str(error)))
+            self._notify(Alert("refused", order.client_order_id, str(error)))
         else:
             self._not_placed(order, str(error), self._stamp() + self._pause(order, error))
 
@@ -111,12 +111,12 @@ class Sending(Resolving):
             self._look(order)
         except ExchangeError as error:
             self._store(order, state=State.CANCEL_UNKNOWN.value)
-            self._notify(Event("unknown", order.client_order_id, str(error)))
+            self._notify(Alert("unknown", order.client_order_id, str(error)))
         else:
             self._adopt(order, report)
 
 
-def request_of(order: OrderRow) -> Request:
+def request_of(order: OrderRow) -> Placement:
     """Return what to send for an order."""
     terms = Terms(_KINDS[order.kind], order.price, order.stop)
-    return Request(order.client_order_id, order.symbol, _SIDES[order.side], order.amount, terms)
+    return Placement(order.client_order_id, order.symbol, _SIDES[order.side], order.amount, terms)

@@ -47,7 +47,7 @@ class State(StrEnum):
     FILLED = "filled"
 
 
-class Standing(StrEnum):
+class OrderNews(StrEnum):
     """What the exchange says of an order."""
 
     OPEN = "open"
@@ -85,10 +85,10 @@ NEVER_WAS = frozenset({State.DENIED, State.REJECTED, State.NOT_PLACED})
 TERMINAL = NEVER_WAS | {State.CANCELED, State.EXPIRED, State.FILLED}
 _ENDED = MappingProxyType(
     {
-        Standing.FILLED: State.FILLED,
-        Standing.CANCELED: State.CANCELED,
-        Standing.EXPIRED: State.EXPIRED,
-        Standing.REJECTED: State.REJECTED,
+        OrderNews.FILLED: State.FILLED,
+        OrderNews.CANCELED: State.CANCELED,
+        OrderNews.EXPIRED: State.EXPIRED,
+        OrderNews.REJECTED: State.REJECTED,
     }
 )
 
@@ -115,13 +115,13 @@ def after_fill(state: State, filled: Decimal, amount: Decimal) -> AfterFill:
     return AfterFill(reached, filled > amount, state in NEVER_WAS)
 
 
-def after_report(standing: Standing, booked: Decimal, told: Decimal) -> State:
+def after_report(standing: OrderNews, booked: Decimal, told: Decimal) -> State:
     """Return what an order is when the exchange says `standing` and that `told` base units are executed.
 
     It has not ended for us before all those fills are booked.
     """
-    if standing is Standing.OPEN or booked < told:
+    if standing is OrderNews.OPEN or booked < told:
         return State.PARTIAL if booked else State.OPEN
-    if standing is Standing.REJECTED and booked:
+    if standing is OrderNews.REJECTED and booked:
         return State.CANCELED
     return _ENDED[standing]

@@ -12,7 +12,7 @@ from core.errors import ExchangeError
 from core.order_path.client_ids import client_order_id
 from core.order_path.journal_view import HALT, HOLD, Mirror
 from core.order_path.states import UNRESOLVED, State, check_move
-from core.order_path.venue import Gateway
+from core.order_path.venue import Venue
 from db.journal import Journal
 from db.journal_rows import OrderRow
 from db.journal_writing import Writing
@@ -21,7 +21,7 @@ TOLD = 1000
 """So much of what others did is remembered, to be told once."""
 
 
-class Event(NamedTuple):
+class Alert(NamedTuple):
     """Something that a person or a log should know."""
 
     kind: str
@@ -32,7 +32,7 @@ class Event(NamedTuple):
     critical: bool = False
 
 
-Notify = Callable[[Event], None]
+OnAlert = Callable[[Alert], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Policy:
 class Tolerant:
     """Tells trouble with the exchange instead of raising it."""
 
-    def __init__(self, notify: Notify) -> None:
+    def __init__(self, notify: OnAlert) -> None:
         self._notify = notify
 
     def __enter__(self) -> None:
@@ -71,15 +71,15 @@ class Tolerant:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
         if not isinstance(error, ExchangeError):
             return False
-        self._notify(Event("exchange", "", str(error)))
+        self._notify(Alert("exchange", "", str(error)))
         return True
 
 
-class Desk:
+class Store:
     """The journal and the gateway of one account."""
 
     def __init__(
-        self, journal: Journal, gateway: Gateway, instance: str, notify: Notify, policy: Policy
+        self, journal: Journal, gateway: Venue, instance: str, notify: OnAlert, policy: Policy
     ) -> None:
         self.journal = journal
         self.gateway = gateway
@@ -158,7 +158,7 @@ class Desk:
 
     def _halt(self, ref: str, why: str) -> None:
         self._flag(HALT, why)
-        self._notify(Event("halt", ref, why, critical=True))
+        self._notify(Alert("halt", ref, why, critical=True))
 
     def _others_did(self, kind: str, symbol: str, text: str) -> None:
         """Tell what others did, once, and keep entries of the symbol back until the books agree again."""
@@ -166,7 +166,7 @@ class Desk:
         self._doubted[symbol] = f"{text}: nothing is entered until books and exchange agree"
         # An order of theirs can have many fills.
         if text not in self._told:
-            self._notify(Event(kind, symbol, text))
+            self._notify(Alert(kind, symbol, text))
             self._told[text] = None
             if len(self._told) > TOLD:
                 del self._told[next(iter(self._told))]

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from core.account.money import plus
 from core.account.orders import Fill, Side
-from core.order_path.states import Standing
+from core.order_path.states import OrderNews
 
 Kind = Literal["market", "limit", "maker", "stop_limit", "take_limit"]
 
@@ -33,7 +33,7 @@ MARKET = Terms()
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Placement:
     """An order to place."""
 
     client_order_id: str
@@ -59,7 +59,7 @@ class Report:
     client_order_id: str
     symbol: str
     side: str
-    standing: Standing
+    standing: OrderNews
     amount: Decimal
     """Base units, as rounded by the exchange; 0 when it does not say."""
     filled: Decimal
@@ -93,7 +93,7 @@ class Transfer(NamedTuple):
     """ms UTC."""
 
 
-class Gateway(Protocol):
+class Venue(Protocol):
     """One account at one exchange. Every method but `place` and `cancel` may be repeated at will.
 
     All raise ExchangeError when no usable answer comes.
@@ -111,7 +111,7 @@ class Gateway(Protocol):
     def absence_is_final_at(self, sent_at: int) -> int:
         """Return the exchange time from which an order stamped then and not found never comes."""
 
-    def place(self, request: Request) -> Report:
+    def place(self, request: Placement) -> Report:
         """Send an order, once."""
 
     def find(self, symbol: str, client_order_id: str) -> Report | None:

@@ -20,9 +20,9 @@ from core.domain import Bar, Costs, FloatArray, Reason
 from core.figures import money
 from core.fills import OneBar
 from core.paper.lots import (
-    Book,
     HeldLot,
-    LotKey,
+    LotNumber,
+    PaperBook,
     ask_entry,
     ask_exit,
     forgotten,
@@ -31,7 +31,7 @@ from core.paper.lots import (
     rung_of,
     take_back,
 )
-from core.risk.limits import ANY_MARKET, Market
+from core.risk.limits import ANY_MARKET, MarketDemands
 from core.symbols import pair_of
 from core.utils import on_grid, timeframe_ms
 
@@ -49,7 +49,7 @@ _UNASKED = {
 """What closes a lot although no order asked for it."""
 
 
-class PaperGateway:
+class PaperFills:
     """Takes approved orders and protective prices, and says at each bar what came of them."""
 
     exchange = "paper"
@@ -58,7 +58,7 @@ class PaperGateway:
         self,
         cash: float,
         costs: Costs,
-        markets: dict[str, Market] | None = None,
+        markets: dict[str, MarketDemands] | None = None,
         volume_share: float | None = None,
         *,
         keep_trades: bool = True,
@@ -72,8 +72,8 @@ class PaperGateway:
         self.is_ruined = False
         self._costs, self._markets, self.volume_share = costs, markets or {}, volume_share
         self._keeps_trades = keep_trades
-        self._books: dict[tuple[str, str], Book] = {}
-        self._of_series: dict[Series, list[Book]] = {}
+        self._books: dict[tuple[str, str], PaperBook] = {}
+        self._of_series: dict[Series, list[PaperBook]] = {}
         self._last: dict[Series, tuple[int, Bar]] = {}
         self._closes: dict[str, float] = {}
 
@@ -176,7 +176,7 @@ class PaperGateway:
         number, last = self._last.setdefault(series, (-1, before))
         return number + 1, Bar(*series, last.end, time + 1, price, price, price, price, math.nan)
 
-    def _urgent(self, book: Book, number: int, now: Bar) -> list[Executed | Refused]:
+    def _urgent(self, book: PaperBook, number: int, now: Bar) -> list[Executed | Refused]:
         """Fill what cannot wait for the bar's close, the rest set aside meanwhile."""
         head, asked, exits = book.rows[0], book.asked, book.exits
         leaving = {key: one for key, one in exits.items() if one[0].purpose is not Purpose.FLATTEN}
@@ -227,13 +227,13 @@ class PaperGateway:
     def _number(self, series: Series) -> int:
         return self._last[series][0] if series in self._last else -1
 
-    def _book(self, strategy: str, symbol: str, timeframe: str) -> Book:
+    def _book(self, strategy: str, symbol: str, timeframe: str) -> PaperBook:
         if (strategy, symbol) not in self._books:
-            book = self._books[strategy, symbol] = Book(strategy, symbol, timeframe)
+            book = self._books[strategy, symbol] = PaperBook(strategy, symbol, timeframe)
             self._of_series.setdefault((symbol, timeframe), []).append(book)
         return self._books[strategy, symbol]
 
-    def _refusal(self, intent: Intent, market: Market) -> Refused | None:
+    def _refusal(self, intent: Intent, market: MarketDemands) -> Refused | None:
         if self.is_ruined:
             return Refused(intent, RefusalReason.CASH, "equity is gone")
         if intent.amount <= 0 or not is_on_step(intent.amount, market.step):
@@ -260,7 +260,7 @@ class PaperGateway:
         step = self._markets.get(bar.symbol, ANY_MARKET).step
         return to_step(decimal_of(most), step) if math.isfinite(most) else None
 
-    def _prepare(self, book: Book) -> int:
+    def _prepare(self, book: PaperBook) -> int:
         """Lend the account's cash to a book; return how many trades it has."""
         if not fills.has_room(book.rows, book.trades):
             book.trades = fills.grown(book.rows, book.trades)
@@ -278,7 +278,7 @@ class PaperGateway:
             head[fills.PROFIT], head[fills.BOUND] = profit, bound
         return int(head[fills.TRADES])
 
-    def _told(self, book: Book, before: int, number: int, bar: Bar) -> list[Executed | Refused]:
+    def _told(self, book: PaperBook, before: int, number: int, bar: Bar) -> list[Executed | Refused]:
         """Return what changed in a book: exits of older lots, then entries, then exits of these."""
         self.cash = book.rows[0, fills.CASH].item()
         closed = [row.tolist() for row in book.trades[before : int(book.rows[0, fills.TRADES])]]
@@ -294,7 +294,7 @@ class PaperGateway:
         return events
 
     def _entry(
-        self, book: Book, approved: Approved, made: dict[LotKey, list[float]], number: int, bar: Bar
+        self, book: PaperBook, approved: Approved, made: dict[LotNumber, list[float]], number: int, bar: Bar
     ) -> Executed | Refused:
         intent = approved.intent
         key = number, rung_of(intent)
@@ -308,7 +308,7 @@ class PaperGateway:
         fee = float(amount) * price * self._costs.commission
         return Executed(intent, self._fact(intent, amount, price, fee, bar.ts, "entry"))
 
-    def _exit(self, book: Book, row: list[float], bar: Bar) -> Executed:
+    def _exit(self, book: PaperBook, row: list[float], bar: Bar) -> Executed:
         key, price, reason = lot_key(row), row[fills.EXIT_PRICE], Reason(int(row[fills.REASON]))
         lot = book.lots.pop(key)
         fee = abs(row[fills.SIZE]) * price * self._costs.commission
@@ -330,7 +330,7 @@ class PaperGateway:
         return Fill(self.exchange, intent.symbol, intent.key, *given)
 
 
-def _protective(book: Book, lot: HeldLot, row: list[float], reason: Reason, bar: Bar) -> Intent:
+def _protective(book: PaperBook, lot: HeldLot, row: list[float], reason: Reason, bar: Bar) -> Intent:
     """Return what the exchange did by itself as the intent it stands for."""
     purpose = _UNASKED[reason]
     side = "sell" if row[fills.SIZE] > 0 else "buy"

@@ -13,7 +13,7 @@ from core.account.money import NOTHING, float_of
 from core.account.orders import Approved, Intent, RefusalReason, Refused
 from core.domain import MOST_LOTS, Bar, FloatArray, Reason
 
-LotKey = tuple[int, int]
+LotNumber = tuple[int, int]
 """Number of the bar that a lot was filled in, and its rung: one of a book."""
 
 UNASKED = (Reason.STOP, Reason.TRAIL, Reason.TAKE, Reason.END, Reason.RUIN)
@@ -29,7 +29,7 @@ class HeldLot(NamedTuple):
     amount: Decimal
 
 
-class Book:
+class PaperBook:
     """One strategy's orders and lots in one symbol, as core.fills lays them out, and their exact amounts."""
 
     def __init__(self, strategy: str, symbol: str, timeframe: str) -> None:
@@ -37,8 +37,8 @@ class Book:
         self.rows = fills.open_book(0.0)
         self.trades = fills.make_trades(2 * MOST_LOTS + 64)
         self.asked: list[Approved] = []
-        self.exits: dict[LotKey, tuple[Intent, Decimal]] = {}
-        self.lots: dict[LotKey, HeldLot] = {}
+        self.exits: dict[LotNumber, tuple[Intent, Decimal]] = {}
+        self.lots: dict[LotNumber, HeldLot] = {}
         self.got: dict[str, Decimal] = {}
         """By an entry's key: how much of it the bar's volume fills."""
         self.size, self.cost, self.bound = 0.0, 0.0, 0.0
@@ -76,7 +76,7 @@ class Book:
         return self.rows[fills.HELD : fills.HELD + int(self.rows[0, fills.LOTS])]
 
 
-def lot_key(row: Sequence[float]) -> LotKey:
+def lot_key(row: Sequence[float]) -> LotNumber:
     """Return what tells a lot, or the trade that closed it, from the others of its book."""
     return int(row[fills.ENTRY_BAR]), int(row[fills.RUNG])
 
@@ -86,7 +86,7 @@ def rung_of(intent: Intent) -> int:
     return int(lot_id(intent).rpartition("-")[2])
 
 
-def ask_entry(book: Book, approved: Approved) -> Refused | None:
+def ask_entry(book: PaperBook, approved: Approved) -> Refused | None:
     """Let an entry wait for the next open, or refuse one lot too many."""
     intent, head = approved.intent, book.rows[0]
     if head[fills.LOTS] + head[fills.ASKED] >= MOST_LOTS:
@@ -100,7 +100,7 @@ def ask_entry(book: Book, approved: Approved) -> Refused | None:
     return None
 
 
-def ask_exit(book: Book, intent: Intent) -> Refused | None:
+def ask_exit(book: PaperBook, intent: Intent) -> Refused | None:
     """Let an exit of one lot wait for the next open, or refuse one of a lot that is not there."""
     key = next((key for key, lot in book.lots.items() if LOT_LEG + lot.id == intent.leg), None)
     if key is None or key in book.exits:
@@ -116,7 +116,7 @@ def ask_exit(book: Book, intent: Intent) -> Refused | None:
     return None
 
 
-def forgotten(book: Book) -> list[Refused]:
+def forgotten(book: PaperBook) -> list[Refused]:
     """Drop all orders that wait for a bar."""
     orders = [approved.intent for approved in book.asked] + [intent for intent, _ in book.exits.values()]
     book.asked.clear()
@@ -126,7 +126,7 @@ def forgotten(book: Book) -> list[Refused]:
     return [Refused(intent, RefusalReason.EXPIRED, "no bar came after it") for intent in orders]
 
 
-def take_back(book: Book, keys: Collection[str], shares: Mapping[str, float]) -> None:
+def take_back(book: PaperBook, keys: Collection[str], shares: Mapping[str, float]) -> None:
     """Drop the orders with these keys, the others wait on; `shares` of the lots held, by id."""
     asked, exits = list(book.asked), [intent for intent, _ in book.exits.values()]
     forgotten(book)
@@ -141,7 +141,7 @@ def take_back(book: Book, keys: Collection[str], shares: Mapping[str, float]) ->
             ask_exit(book, intent)
 
 
-def limited(book: Book, most: Decimal | None) -> Iterator[Refused]:
+def limited(book: PaperBook, most: Decimal | None) -> Iterator[Refused]:
     """Cut orders to what a bar's volume fills; the rest of each is cancelled.
 
     Where an exit is cut its strategy enters nothing: a reversal must not become two positions.

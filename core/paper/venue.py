@@ -19,20 +19,20 @@ from core.account.orders import Approved, Executed, Fill, Intent, Purpose, Refus
 from core.domain import Bar
 from core.errors import OrderRefusedError
 from core.order_path.ledger import ZERO, assets_of
-from core.order_path.states import Standing
-from core.order_path.venue import Balance, Execution, Report, Request
-from core.paper.fills import PaperGateway
+from core.order_path.states import OrderNews
+from core.order_path.venue import Balance, Execution, Placement, Report
+from core.paper.fills import PaperFills
 
 KEPT = 500
 """Executions that are remembered of each symbol, for those that ask again."""
-Event = Executed | Refused
+PaperEvent = Executed | Refused
 
 
 @dataclass(slots=True)
 class _Order:
     name: str
     intent: Intent
-    standing: Standing = Standing.OPEN
+    standing: OrderNews = OrderNews.OPEN
     filled: Decimal = ZERO
     is_tried: bool = False
     """Whether the model had a chance to do it by itself."""
@@ -44,12 +44,12 @@ class _Order:
         return Report(*named, self.standing, intent.amount, self.filled, self.executions)
 
 
-class PaperExchange:
+class PaperVenue:
     """One account on paper. Time is what it was told last."""
 
     exchange = "paper"
 
-    def __init__(self, model: PaperGateway, whose: Callable[[str], Intent]) -> None:
+    def __init__(self, model: PaperFills, whose: Callable[[str], Intent]) -> None:
         """Take the fill model, and what says which intent a client order id stands for."""
         self.model = model
         self.time = 0
@@ -67,18 +67,18 @@ class PaperExchange:
         for name, intent in orders:
             self._take(_Order(name, intent))
 
-    def on_bars(self, bars: Sequence[Bar], turn: Iterable[str]) -> list[Event]:
+    def on_bars(self, bars: Sequence[Bar], turn: Iterable[str]) -> list[PaperEvent]:
         """Return what bars that closed at one time bring, in the order it happened.
 
         `turn`: keys of intents in the order in which their orders have their turn, wherever they arrived.
         """
-        refused: list[Event] = []
+        refused: list[PaperEvent] = []
         if self._orders:
             series = {(bar.symbol, bar.timeframe) for bar in bars}
             refused = self._let_in(lambda intent: (intent.symbol, intent.timeframe) in series, turn)
         return self._noted([*refused, *self.model.on_bars(bars)])
 
-    def on_price(self, symbol: str, price: float, turn: Iterable[str]) -> list[Event]:
+    def on_price(self, symbol: str, price: float, turn: Iterable[str]) -> list[PaperEvent]:
         """Return what a price between two bars brings."""
         refused = self._let_in(lambda intent: intent.symbol == symbol, turn) if self._orders else []
         return self._noted([*refused, *self.model.on_price(symbol, price, self.time)])
@@ -104,7 +104,7 @@ class PaperExchange:
         """Return a moment that has passed, whatever the clock did since: nothing is ever on its way here."""
         return min(sent_at, self.time)
 
-    def place(self, request: Request) -> Report:
+    def place(self, request: Placement) -> Report:
         """Accept an order; what the model has against it shows when its turn comes."""
         if request.client_order_id in self._orders:
             raise OrderRefusedError(f"order {request.client_order_id} was placed before: use another name")
@@ -131,12 +131,12 @@ class PaperExchange:
                 f"order {client_order_id} of {symbol} is not open, or with the market already"
             )
         self._arrived.remove(order)
-        order.standing = Standing.CANCELED
+        order.standing = OrderNews.CANCELED
         return order.report()
 
     def open_orders(self) -> Sequence[Report]:
         """Return all open orders."""
-        return [order.report() for order in self._orders.values() if order.standing is Standing.OPEN]
+        return [order.report() for order in self._orders.values() if order.standing is OrderNews.OPEN]
 
     def fills(self, symbol: str, after: str | None) -> Sequence[Execution]:
         """Return the executions after the one of this id; all that are remembered if that one is not."""
@@ -162,17 +162,17 @@ class PaperExchange:
     def _execute(self, order: _Order, fill: Fill) -> None:
         order.filled = plus(order.filled, fill.amount)
         whole = order.filled >= order.intent.amount
-        order.standing = Standing.FILLED if whole else Standing.CANCELED
+        order.standing = OrderNews.FILLED if whole else OrderNews.CANCELED
         self._pay(fill)
         execution, shown = Execution(order.name, fill.of(order.name)), self._executions[fill.symbol]
         order.executions = (*order.executions, execution)
         shown.append(execution)
         del shown[:-KEPT]
 
-    def _let_in(self, concerns: Callable[[Intent], bool], turn: Iterable[str]) -> list[Event]:
+    def _let_in(self, concerns: Callable[[Intent], bool], turn: Iterable[str]) -> list[PaperEvent]:
         """Hand what arrived to the model, and return what it refuses; forget what is over."""
-        refused: list[Event] = []
-        for name in [name for name, order in self._orders.items() if order.standing is not Standing.OPEN]:
+        refused: list[PaperEvent] = []
+        for name in [name for name, order in self._orders.items() if order.standing is not OrderNews.OPEN]:
             del self._names[self._orders.pop(name).intent.key]
         rank = {key: number for number, key in enumerate(turn)}
         arrived, self._arrived = self._arrived, []
@@ -185,12 +185,12 @@ class PaperExchange:
                 refused.append(no)
         return refused
 
-    def _noted(self, events: list[Event]) -> list[Event]:
+    def _noted(self, events: list[PaperEvent]) -> list[PaperEvent]:
         if not events:
             return events
         for event in events:
             if isinstance(event, Refused) and event.intent.key in self._names:
-                self._orders[self._names[event.intent.key]].standing = Standing.REJECTED
+                self._orders[self._names[event.intent.key]].standing = OrderNews.REJECTED
         done = {event.intent.key for event in events}
         self._arrived = [order for order in self._arrived if order.intent.key not in done]
         return events

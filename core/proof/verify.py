@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from core.backtest.fast_backtester import simulate_fast
-from core.backtest.replay import Account, Feed, replay
+from core.backtest.replay import ReplayAccount, ReplayFeed, replay
 from core.backtester import simulate
 from core.domain import FLAT, Bars, FloatArray, PositionView
 from core.engine import Step
@@ -30,7 +30,7 @@ SAMPLED = 200
 """Bars at which look-ahead and the live window are checked, besides those around trades."""
 
 
-class Run(NamedTuple):
+class DriverRun(NamedTuple):
     """One way's trades and equity, and how long it took."""
 
     way: str
@@ -39,11 +39,11 @@ class Run(NamedTuple):
     seconds: float
 
 
-class Verdict(NamedTuple):
+class Verification(NamedTuple):
     """What a verification found."""
 
     spec: RunSpec
-    runs: tuple[Run, ...]
+    runs: tuple[DriverRun, ...]
     differences: tuple[str, ...]
     """One line each; none when all is equal."""
     checks: int
@@ -86,7 +86,7 @@ def verify(
     sampled: int = SAMPLED,
     data: DataRange | None = None,
     advance: Advance = lambda _: None,
-) -> Verdict:
+) -> Verification:
     """Run a strategy three ways and compare; check cut histories at `sampled` bars and around as many trades.
 
     Raises NoDataError, UsageError.
@@ -114,7 +114,7 @@ def verify(
     meter.expect(2 * len(checked), STEPS)
     differences += check_columns(bars, chosen.rule, params, checked, choices, meter.tick)
     meter.to(STEPS)
-    return Verdict(spec, runs, tuple(differences), len(checked))
+    return Verification(spec, runs, tuple(differences), len(checked))
 
 
 def run_live(
@@ -122,13 +122,13 @@ def run_live(
 ) -> tuple[tuple[TradeRecord, ...], FloatArray]:
     """Run the live class bar by bar in a session on paper; return trades and equity at each close."""
     symbol, timeframe = spec.series.symbol, spec.series.timeframe
-    feed = Feed(spec.strategy, strategy, spec.params, symbol, timeframe, bars)
-    run = replay([feed], Account(spec.cash, spec.costs), on_step, as_live=True)
+    feed = ReplayFeed(spec.strategy, strategy, spec.params, symbol, timeframe, bars)
+    run = replay([feed], ReplayAccount(spec.cash, spec.costs), on_step, as_live=True)
     trades = run.gateway.trades(spec.strategy, symbol)
     return trade_records(trades_table(trades, bars)), run.equity
 
 
-def compare_runs(expected: Run, found: Run) -> Iterator[str]:
+def compare_runs(expected: DriverRun, found: DriverRun) -> Iterator[str]:
     """Yield the first difference between two runs' trades, and the first between their equity curves."""
     for i, (one, other) in enumerate(zip(expected.trades, found.trades, strict=False), start=1):
         if one != other:
@@ -202,10 +202,10 @@ def _plain(result: Any) -> tuple[tuple[TradeRecord, ...], FloatArray]:
     return result.records, result.equity
 
 
-def _timed(way: str, run: Callable[[], tuple[tuple[TradeRecord, ...], FloatArray]]) -> Run:
+def _timed(way: str, run: Callable[[], tuple[tuple[TradeRecord, ...], FloatArray]]) -> DriverRun:
     start = perf_counter()
     trades, equity = run()
-    return Run(way, trades, equity, perf_counter() - start)
+    return DriverRun(way, trades, equity, perf_counter() - start)
 
 
 def _same(one: Iterable[float], other: Iterable[float]) -> bool:

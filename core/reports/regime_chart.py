@@ -18,12 +18,12 @@ from core.utils import format_time
 
 COLORS = {"RANGE": "#d0d0d0", "TREND_UP": "#26a269", "TREND_DOWN": "#c01c28", "HIGH_VOL": "#e5a50a"}
 
-Span = tuple[int, int, str]
+RegimeSpan = tuple[int, int, str]
 """First bar, last bar, label."""
 
 
 def regime_html(
-    series: Series, bars: Bars, spans: list[Span], measures: dict[str, FloatArray], *, note: str = ""
+    series: Series, bars: Bars, spans: list[RegimeSpan], measures: dict[str, FloatArray], *, note: str = ""
 ) -> str:
     """Return the page; `measures` are drawn in one plot each, by name. `note` stands in the heading."""
     price = new_figure("price, quote currency", 420)
@@ -48,7 +48,7 @@ def _heading(series: Series, bars: Bars, note: str) -> str:
     return f"<b>{escape(str(series))}</b> {escape(note)}<br>{bars.ts.size:,} bars, {span}<br>{names}"
 
 
-def _ground(bars: Bars, span: Span) -> Any:
+def _ground(bars: Bars, span: RegimeSpan) -> Any:
     first, last, label = span
     stop = bars.ts[min(last + 1, bars.ts.size - 1)]
     return BoxAnnotation(

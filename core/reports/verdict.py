@@ -6,11 +6,13 @@ import sys
 from collections.abc import Sequence
 from typing import IO
 
-from core.proof.verify import Verdict
+from core.proof.verify import Verification
 from core.reports.table import print_table
 
 
-def print_verdicts(verdicts: Sequence[Verdict], *, wide: bool = False, file: IO[str] | None = None) -> None:
+def print_verdicts(
+    verdicts: Sequence[Verification], *, wide: bool = False, file: IO[str] | None = None
+) -> None:
     """Print one row per strategy and symbol, then the differences, if there are any."""
     out = file or sys.stdout
     headings = ["symbol", "tf", "strategy", "result", "trades", "differences", "checks"]
@@ -25,7 +27,7 @@ def print_verdicts(verdicts: Sequence[Verdict], *, wide: bool = False, file: IO[
     out.write(f"\n{equal} of {len(verdicts)} equal three ways to the last bit; {trades:,} trades compared\n")
 
 
-def _cells(verdict: Verdict) -> list[str]:
+def _cells(verdict: Verification) -> list[str]:
     first, live = verdict.runs[0], verdict.runs[-1]
     return [
         verdict.spec.series.symbol,

@@ -13,7 +13,7 @@ DAY = 86_400_000
 """Milliseconds."""
 
 
-class Market(NamedTuple):
+class MarketCalendar(NamedTuple):
     """What the statistics need to know about a series; made once, for any number of runs and threads."""
 
     stamps: IntArray
@@ -30,7 +30,7 @@ class Market(NamedTuple):
     """To a multiple of this, in ms, durations are rounded up."""
 
 
-def describe_market(bars: Bars) -> Market:
+def describe_market(bars: Bars) -> MarketCalendar:
     """Return what depends on the bars alone; there must be two at least."""
     # Backtesting.py's idea of a bar's length: pandas' median, which cuts off half a millisecond.
     step = int(np.median(np.diff(bars.ts[-100:])))
@@ -39,7 +39,7 @@ def describe_market(bars: Bars) -> Market:
         returns -= returns.mean()
     seconds = int(bars.ts[-1] - bars.ts[0]) // 1000
     days, day_ends = _day_ends(bars.ts)
-    return Market(
+    return MarketCalendar(
         stamps=bars.ts,
         close=bars.close,
         returns=returns,

@@ -70,7 +70,7 @@ class Summary(NamedTuple):
     """None for runs that were saved before these definitions."""
 
 
-class Span(NamedTuple):
+class RunTime(NamedTuple):
     """What the figures need to know about a run's time; made once for any number of runs on it."""
 
     day_ends: IntArray
@@ -93,15 +93,15 @@ class Risk(NamedTuple):
 NO_RISK = Risk(math.nan, math.nan, math.nan, math.nan, math.nan, 0)
 
 
-def span_of(closes: IntArray) -> Span:
+def span_of(closes: IntArray) -> RunTime:
     """Return the calendar of bars that close at these times, ms UTC, ascending; there must be one."""
     # A bar that closes at midnight is the end of the day before.
     first, last = (closes[0] - 1) // DAY, (closes[-1] - 1) // DAY
     ends = np.searchsorted(closes, (np.arange(first, last + 1) + 1) * DAY, side="right") - 1
-    return Span(ends, float(closes[-1] - closes[0]) / (YEAR * DAY))
+    return RunTime(ends, float(closes[-1] - closes[0]) / (YEAR * DAY))
 
 
-def risk_of_equity(span: Span, equity: FloatArray, drawdown: float) -> Risk:
+def risk_of_equity(span: RunTime, equity: FloatArray, drawdown: float) -> Risk:
     """Return the annual figures of equity at each close, as fractions; `drawdown` is positive."""
     days = equity[span.day_ends]
     count = days.size - 1
@@ -164,7 +164,7 @@ def _paid(bars: Bars, costs: Costs) -> float:
 
 
 def measure(
-    span: Span, equity: FloatArray, pnl: FloatArray, hold: float, drawdown_pct: float, exposure_pct: float
+    span: RunTime, equity: FloatArray, pnl: FloatArray, hold: float, drawdown_pct: float, exposure_pct: float
 ) -> tuple[float, ...]:
     """Return the fields of Summary as numbers, NaN for none.
 

@@ -22,7 +22,7 @@ from core.domain import FloatArray, IntArray
 from core.fills import ENTRY_BAR, EXIT_BAR, FEES, PNL, RETURN
 from core.kernel.compiler import compile_copy
 from core.kernel.disk_cache import keep
-from core.results.calendar import Market
+from core.results.calendar import MarketCalendar
 from core.results.runs import STATISTICS
 
 NAN = np.float64(np.nan)
@@ -41,7 +41,7 @@ class Scratch(NamedTuple):
     """Per bar: the depth of the drawdown that ends here, else 0."""
 
 
-def make_scratch(market: Market) -> Scratch:
+def make_scratch(market: MarketCalendar) -> Scratch:
     """Return memory for `compute` on this market; each thread needs its own."""
     returns = np.empty((2, market.returns.size))
     returns[1] = market.returns
@@ -49,7 +49,7 @@ def make_scratch(market: Market) -> Scratch:
 
 
 def compute(
-    market: Market, trades: FloatArray, curve: FloatArray, first: int, scratch: Scratch | None = None
+    market: MarketCalendar, trades: FloatArray, curve: FloatArray, first: int, scratch: Scratch | None = None
 ) -> FloatArray:
     """Return the values of core.results.runs.STATISTICS for one run, as numbers.
 
@@ -107,7 +107,7 @@ class _Drawdowns(NamedTuple):
     mean_length: float
 
 
-def _drawdowns(market: Market, curve: FloatArray, depths: FloatArray) -> _Drawdowns:
+def _drawdowns(market: MarketCalendar, curve: FloatArray, depths: FloatArray) -> _Drawdowns:
     peak, deepest, count, total, longest = _compiled_scan()(curve, market.stamps, depths)
     if count:
         mean = depths.sum() / count
@@ -165,7 +165,7 @@ def _exposure(trades: FloatArray, length: int) -> float:
     return float(np.maximum(added, 0.0).sum()) / length
 
 
-def _annual(market: Market, curve: FloatArray, deepest: np.float64) -> tuple[float, ...]:
+def _annual(market: MarketCalendar, curve: FloatArray, deepest: np.float64) -> tuple[float, ...]:
     """Return annual return, volatility, CAGR (percent), and Sharpe, Sortino and Calmar ratio."""
     at_ends = curve[market.period_ends]
     returns = at_ends[1:] / at_ends[:-1] - 1
@@ -202,7 +202,7 @@ def _beta(curve: FloatArray, returns: FloatArray) -> np.float64:
     return beta
 
 
-def _of_trades(market: Market, trades: FloatArray) -> tuple[float, ...]:
+def _of_trades(market: MarketCalendar, trades: FloatArray) -> tuple[float, ...]:
     """Return what comes after the drawdowns' durations in STATISTICS."""
     count = np.float64(len(trades))
     if not count:

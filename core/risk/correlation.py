@@ -14,7 +14,7 @@ FEWEST = 30
 """Returns in common from which a correlation counts; with fewer it is unknown and cuts nothing."""
 
 
-class Closes:
+class NewestCloses:
     """The newest closes of every series seen, by close time."""
 
     def __init__(self, most: int) -> None:
@@ -57,7 +57,12 @@ class Closes:
 
 
 def part_kept(
-    closes: Closes, cut: float, entry: tuple[str, int], held: Mapping[str, int], timeframe: str, now: int
+    closes: NewestCloses,
+    cut: float,
+    entry: tuple[str, int],
+    held: Mapping[str, int],
+    timeframe: str,
+    now: int,
 ) -> float:
     """Return the part of its size that an entry keeps: 1 less `cut` times the closest correlation.
 

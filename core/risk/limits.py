@@ -40,7 +40,7 @@ class Limits:
     min_notional_currency: str = "USDT"
 
 
-class Market(NamedTuple):
+class MarketDemands(NamedTuple):
     """What an exchange demands of orders in one symbol; None where it demands nothing."""
 
     step: Decimal | None = None
@@ -52,7 +52,7 @@ class Market(NamedTuple):
     """Whether only what is owned can be sold, whatever the settings say."""
 
 
-ANY_MARKET = Market()
+ANY_MARKET = MarketDemands()
 _LOT = Decimal(LOT)
 
 
@@ -66,7 +66,7 @@ class Entry(NamedTuple):
     account: Snapshot
     mark: float
     """Last known price of the symbol."""
-    market: Market = ANY_MARKET
+    market: MarketDemands = ANY_MARKET
 
 
 Check = Callable[[Entry, Limits], str | None]

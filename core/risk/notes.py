@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from core.risk.limits import Limits, Market
+from core.risk.limits import Limits, MarketDemands
 from core.sizing import Sizing
 from core.symbols import is_same_money
 
@@ -12,7 +12,7 @@ from core.symbols import is_same_money
 def notes(
     limits: Limits,
     sizings: Mapping[str, Sizing],
-    markets: Mapping[str, Market],
+    markets: Mapping[str, MarketDemands],
     equity: float,
     quote: str = "USDT",
 ) -> list[str]:

@@ -15,7 +15,7 @@ from core.errors import DatabaseError, UsageError
 from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET, AccountConfig
 from core.exchange_sim.server import RunningSim, SimConfig, serve
 from core.order_path.audit import check_books
-from core.order_path.exchange_venue import ExchangeGateway
+from core.order_path.exchange_venue import ExchangeVenue
 from core.order_path.lock import AccountLock, mark_of
 from core.order_path.opening import trading
 from db.backup import back_up
@@ -51,12 +51,12 @@ def sim(time: FakeTime) -> Iterator[RunningSim]:
 
 
 @pytest.fixture
-def gateway(sim: RunningSim, time: FakeTime) -> Iterator[ExchangeGateway]:
+def gateway(sim: RunningSim, time: FakeTime) -> Iterator[ExchangeVenue]:
     with bench(sim.url, time=time, api_key=TEST_KEY, api_secret=TEST_SECRET) as one:
-        yield ExchangeGateway(one.client)
+        yield ExchangeVenue(one.client)
 
 
-def buy(database: Path, gateway: ExchangeGateway, time: FakeTime, number: int, **given: Any) -> None:
+def buy(database: Path, gateway: ExchangeVenue, time: FakeTime, number: int, **given: Any) -> None:
     """Let a process begin, buy once, and end."""
     with trading(url_of(database), ACCOUNT, "first", gateway, time.clock, **given) as path:
         while not path.reconcile(["BTC/USDT"]).done:
@@ -71,7 +71,7 @@ def run(database: Path, *options: str) -> int:
 
 def test_a_restored_backup_lies_behind_its_mark_and_is_compared_with_the_exchange_first(
     database: Path,
-    gateway: ExchangeGateway,
+    gateway: ExchangeVenue,
     time: FakeTime,
     sim: RunningSim,
     capsys: pytest.CaptureFixture[str],

@@ -31,7 +31,7 @@ from core.exchange.orders import (
 from core.exchange_client import ExchangeClient
 from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET, AccountConfig
 from core.exchange_sim.faults import TRADING_KINDS, Fault, trading_schedule
-from core.exchange_sim.orders import Order
+from core.exchange_sim.orders import SimOrder
 from core.exchange_sim.server import RunningSim, SimConfig, serve
 from tests.exchange_help import NOON, FakeTime, Reply, bench, said, tiny_exchange
 from tests.sim import MINUTE, bars_of, hand_made
@@ -74,7 +74,7 @@ def request(
     return OrderRequest(SYMBOL, side, kind, D(amount), client_id, **decimals)
 
 
-def placed(sim: RunningSim) -> list[Order]:
+def placed(sim: RunningSim) -> list[SimOrder]:
     return list(sim.books().orders.get(SYMBOL, {}).values())
 
 

@@ -18,7 +18,7 @@ from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET, AccountConfig
 from core.exchange_sim.server import RunningSim, SimConfig, serve
 from core.order_path import exchange_venue
 from core.order_path.audit import check_books
-from core.order_path.exchange_venue import ExchangeGateway, fill_of, report_of
+from core.order_path.exchange_venue import ExchangeVenue, fill_of, report_of
 from core.order_path.ledger import adjustment_postings
 from core.order_path.lock import AccountLock, holder
 from core.order_path.opening import trading
@@ -57,12 +57,12 @@ def sim(time: FakeTime) -> Iterator[RunningSim]:
 
 
 @pytest.fixture
-def gateway(sim: RunningSim, time: FakeTime) -> Iterator[ExchangeGateway]:
+def gateway(sim: RunningSim, time: FakeTime) -> Iterator[ExchangeVenue]:
     with bench(sim.url, time=time, api_key=TEST_KEY, api_secret=TEST_SECRET) as one:
-        yield ExchangeGateway(one.client)
+        yield ExchangeVenue(one.client)
 
 
-def opened(path: Path, gateway: ExchangeGateway, time: FakeTime) -> Any:
+def opened(path: Path, gateway: ExchangeVenue, time: FakeTime) -> Any:
     return trading(url_of(path), ACCOUNT, "first", gateway, time.clock)
 
 
@@ -73,7 +73,7 @@ def ready(path: OrderPath, time: FakeTime) -> OrderPath:
 
 
 def test_orders_go_over_the_wire_and_end_in_the_file(
-    database: Path, gateway: ExchangeGateway, time: FakeTime, sim: RunningSim
+    database: Path, gateway: ExchangeVenue, time: FakeTime, sim: RunningSim
 ) -> None:
     approved = intent(1, amount=D("0.5"), at=time.now)
     resting = intent(2, amount=D("0.25"), at=time.now)
@@ -102,7 +102,7 @@ def test_the_file_is_written_to_the_disk_at_every_commit(database: Path) -> None
 
 
 def test_a_second_process_is_turned_away_and_told_by_whom(
-    database: Path, gateway: ExchangeGateway, time: FakeTime
+    database: Path, gateway: ExchangeVenue, time: FakeTime
 ) -> None:
     with (
         opened(database, gateway, time),
@@ -115,7 +115,7 @@ def test_a_second_process_is_turned_away_and_told_by_whom(
 
 
 def test_a_lost_database_is_not_taken_for_a_new_account(
-    database: Path, gateway: ExchangeGateway, time: FakeTime
+    database: Path, gateway: ExchangeVenue, time: FakeTime
 ) -> None:
     with opened(database, gateway, time):
         pass
@@ -265,7 +265,7 @@ def test_a_database_that_takes_no_setting_is_refused(tmp_path: Path, setting: st
 
 
 def test_the_database_itself_forbids_two_orders_of_one_intent_and_money_that_is_none(
-    database: Path, gateway: ExchangeGateway, time: FakeTime
+    database: Path, gateway: ExchangeVenue, time: FakeTime
 ) -> None:
     with opened(database, gateway, time) as path:
         ready(path, time)
@@ -281,7 +281,7 @@ def test_the_database_itself_forbids_two_orders_of_one_intent_and_money_that_is_
                 journal._run("UPDATE orders SET amount = ?", bad)
 
 
-def test_an_answer_without_a_status_says_nothing(gateway: ExchangeGateway, monkeypatch: Any) -> None:
+def test_an_answer_without_a_status_says_nothing(gateway: ExchangeVenue, monkeypatch: Any) -> None:
     blank = OrderReport("1", "c", "BTC/USDT", "buy", "limit", "", D(1), D(0), D(0), None, None, None)
     with pytest.raises(ExchangeUnreachableError, match="cannot say what the status '' means"):
         report_of(blank)
@@ -315,7 +315,7 @@ DEPOSITS = "/sapi/v1/capital/deposit/hisrec"
 
 
 def test_deposits_are_read_page_by_page(
-    gateway: ExchangeGateway, sim: RunningSim, monkeypatch: pytest.MonkeyPatch
+    gateway: ExchangeVenue, sim: RunningSim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.exchange.transfers.PAGE", 2)
     for amount in ("1", "2", "3"):
@@ -327,7 +327,7 @@ def test_deposits_are_read_page_by_page(
 
 def test_lists_that_a_key_may_not_read_are_none_and_those_that_do_not_answer_are_trouble() -> None:
     with tiny_exchange() as exchange, bench(exchange.url) as one:
-        gateway = ExchangeGateway(one.client)
+        gateway = ExchangeVenue(one.client)
         exchange.standing[DEPOSITS] = said(
             {"code": -2015, "msg": "Invalid API-key, IP, or permissions."}, 401
         )

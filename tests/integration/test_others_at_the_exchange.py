@@ -18,8 +18,8 @@ from core.exchange_sim.orders import OwnTrade
 from core.exchange_sim.server import RunningSim, SimConfig, serve
 from core.live.loop import Command, Loop
 from core.order_path.audit import AtExchange, check_books
-from core.order_path.exchange_venue import ExchangeGateway
-from core.order_path.venue import Gateway, Terms
+from core.order_path.exchange_venue import ExchangeVenue
+from core.order_path.venue import Terms, Venue
 from db.journal import memory_journal
 from tests.exchange_help import FakeTime, bench
 from tests.integration.test_sim_ccxt import trader
@@ -57,8 +57,8 @@ class Account(World):
         self.begin(self.journal)
         self.events.clear()
 
-    def gateway(self) -> Gateway:
-        return ExchangeGateway(self.client)
+    def gateway(self) -> Venue:
+        return ExchangeVenue(self.client)
 
     def settled(self) -> None:
         """Let the books be compared until they agree."""

@@ -17,7 +17,7 @@ from core.cli import backtest_command
 from core.domain import Bar, Bars, Series
 from core.errors import DatabaseError, NoDataError, UsageError
 from core.multi_backtester import Job, run_jobs
-from core.paper.fills import PaperGateway
+from core.paper.fills import PaperFills
 from core.results.runs import BacktestResult
 from db.candles import upsert_bars
 from db.init_db import init_db
@@ -250,12 +250,12 @@ def test_verify_says_that_three_ways_are_equal(home: Path, capsys: pytest.Captur
 def test_verify_exits_with_one_and_names_the_first_difference(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real = PaperGateway.on_bars
+    real = PaperFills.on_bars
 
-    def skipping(self: PaperGateway, bars: tuple[Bar, ...]) -> object:
+    def skipping(self: PaperFills, bars: tuple[Bar, ...]) -> object:
         return real(self, [bar._replace(low=bar.low * 1.001) for bar in bars])
 
-    monkeypatch.setattr(PaperGateway, "on_bars", skipping)
+    monkeypatch.setattr(PaperFills, "on_bars", skipping)
     assert call("--verify", "--strategy", "TREND_EMA", "--symbol", "BTC/USDT") == 1
     out = capsys.readouterr().out
     assert "DIFFERENT" in out

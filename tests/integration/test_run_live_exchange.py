@@ -25,7 +25,7 @@ from core.exchange_sim.faults import Fault
 from core.exchange_sim.replay import replay_clock
 from core.exchange_sim.server import RunningSim, SimConfig, serve
 from core.order_path.reconciling import Reconciliation
-from core.order_path.store import Event, Policy
+from core.order_path.store import Alert, Policy
 from core.risk_manager import RiskManager
 from scripts import run_live
 from tests.exchange_help import NOON, FakeTime
@@ -209,5 +209,5 @@ def test_an_event_of_the_order_path_is_said_but_not_twice_in_a_row(
     monkeypatch.setattr(live_account, "say", lines.append)
     told = live_account.new_lines()
     for text in ("away", "away", "back", "away"):
-        told(Event("exchange", "", text))
+        told(Alert("exchange", "", text))
     assert lines == ["away", "back", "away"]

@@ -15,7 +15,7 @@ import pytest
 
 from core.errors import ExchangeError
 from core.exchange_sim.faults import KINDS, Fault, FaultSchedule
-from core.exchange_sim.markets import Market
+from core.exchange_sim.markets import SimMarket
 from core.exchange_sim.server import RunningSim, SimConfig, serve
 from core.exchange_sim.synthetic import SyntheticSource
 from tests.sim import HOUR, MINUTE, NOON, hand_made, steps_of
@@ -99,7 +99,7 @@ def test_without_a_source_the_seed_makes_the_candles() -> None:
 
 
 def test_markets_of_ones_own_can_be_listed() -> None:
-    with serve(SimConfig(markets=(Market("ADA/USDT", 4, 1),), clock=lambda: NOON)) as sim:
+    with serve(SimConfig(markets=(SimMarket("ADA/USDT", 4, 1),), clock=lambda: NOON)) as sim:
         assert [row["symbol"] for row in Got(sim, "/api/v3/ticker/price").said] == ["ADAUSDT"]
 
 

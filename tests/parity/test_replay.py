@@ -14,7 +14,7 @@ from core.account.lots import Trade
 from core.account.money import total
 from core.account.orders import Executed
 from core.backtest.fast_backtester import simulate_fast
-from core.backtest.replay import Account, Feed, Replay, replay
+from core.backtest.replay import Replay, ReplayAccount, ReplayFeed, replay
 from core.backtester import simulate
 from core.cli.replay_command import risk_of
 from core.domain import Bars, Costs, Series
@@ -55,8 +55,8 @@ def scripted_bars(seed: int) -> Bars:
 
 
 def replay_one(bars: Bars, spec: RunSpec, strategy: Strategy, **how: Any) -> Replay:
-    feed = Feed(spec.strategy, strategy, spec.params, SYMBOL, TIMEFRAME, bars)
-    return replay([feed], Account(spec.cash, spec.costs), **how)
+    feed = ReplayFeed(spec.strategy, strategy, spec.params, SYMBOL, TIMEFRAME, bars)
+    return replay([feed], ReplayAccount(spec.cash, spec.costs), **how)
 
 
 def backtested(result: BacktestResult) -> list[tuple[Any, ...]]:
@@ -136,16 +136,16 @@ def test_a_ruined_account_ends_as_its_backtest_does() -> None:
     assert run.refusals == {"SCRIPTED": {"lot": 1}}
 
 
-def portfolio_feeds(seed: int) -> list[Feed]:
+def portfolio_feeds(seed: int) -> list[ReplayFeed]:
     """Return four strategies on two symbols, and one that trades one of them on another timeframe."""
     series = {SYMBOL: wild_bars(3 * seed + 2), OTHER: wild_bars(3 * seed + 1)}
     feeds = [
-        Feed(name, load_strategy(name), {}, symbol, TIMEFRAME, bars)
+        ReplayFeed(name, load_strategy(name), {}, symbol, TIMEFRAME, bars)
         for name in FOUR
         for symbol, bars in series.items()
     ]
     slow = series[OTHER]
-    return [*feeds, Feed("SLOW", load_strategy("MR_BB"), {}, OTHER, "4h", four_hours(slow))]
+    return [*feeds, ReplayFeed("SLOW", load_strategy("MR_BB"), {}, OTHER, "4h", four_hours(slow))]
 
 
 def four_hours(bars: Bars) -> Bars:
@@ -156,7 +156,7 @@ def four_hours(bars: Bars) -> Bars:
 def test_strategies_on_one_account_add_up_to_it_to_the_last_digit() -> None:
     for seed in range(6):
         steps: list[Step] = []
-        run = replay(portfolio_feeds(seed), Account(10_000.0, COSTS[seed % 3]), steps.append)
+        run = replay(portfolio_feeds(seed), ReplayAccount(10_000.0, COSTS[seed % 3]), steps.append)
         portfolio = run.session.portfolio
         assert not portfolio.positions
         profits = portfolio.profits({})
@@ -177,14 +177,14 @@ def test_strategies_on_one_account_add_up_to_it_to_the_last_digit() -> None:
 def test_the_same_bars_give_the_same_steps() -> None:
     runs: list[list[Step]] = [[], []]
     for steps in runs:
-        replay(portfolio_feeds(1), Account(10_000.0, COSTS[1]), steps.append)
+        replay(portfolio_feeds(1), ReplayAccount(10_000.0, COSTS[1]), steps.append)
     assert repr(runs[0]) == repr(runs[1])
 
 
 def test_every_bar_is_stepped_once_in_order_of_its_close() -> None:
     steps: list[Step] = []
     feeds = portfolio_feeds(2)
-    replay(feeds, Account(10_000.0, COSTS[0]), steps.append)
+    replay(feeds, ReplayAccount(10_000.0, COSTS[0]), steps.append)
     times = [step.time for step in steps[:-1]]
     assert times == sorted(set(times))
     seen = Counter((bar.symbol, bar.timeframe) for step in steps for bar in step.bars)
@@ -192,16 +192,16 @@ def test_every_bar_is_stepped_once_in_order_of_its_close() -> None:
 
 
 def test_one_series_has_the_same_bars_for_all() -> None:
-    one = Feed("ONE", SCRIPTED, {}, SYMBOL, TIMEFRAME, scripted_bars(1))
+    one = ReplayFeed("ONE", SCRIPTED, {}, SYMBOL, TIMEFRAME, scripted_bars(1))
     other = one._replace(name="OTHER", bars=scripted_bars(2))
     with pytest.raises(UsageError, match="other bars"):
-        replay([one, other], Account(10_000.0, COSTS[0]))
-    assert replay([], Account(10_000.0, COSTS[0])).trades == {}
+        replay([one, other], ReplayAccount(10_000.0, COSTS[0]))
+    assert replay([], ReplayAccount(10_000.0, COSTS[0])).trades == {}
 
 
 def test_limits_refuse_and_breakers_trip_in_a_replay() -> None:
     risk = RiskManager(0.01, 0.5, Limits(max_drawdown_pct=3, max_positions=2), COSTS[1])
-    run = replay(portfolio_feeds(1), Account(10_000.0, COSTS[1], risk))
+    run = replay(portfolio_feeds(1), ReplayAccount(10_000.0, COSTS[1], risk))
     reasons = set().union(*run.refusals.values())
     assert {"short", "positions", "daily_loss", "drawdown"} <= reasons
     assert [name for name, _ in run.trips].count("drawdown") == 1
@@ -211,8 +211,8 @@ def test_limits_refuse_and_breakers_trip_in_a_replay() -> None:
 
 def test_a_replay_fills_no_more_than_a_share_of_each_bar_s_volume() -> None:
     bars, share = random_bars(1, 900, volatility=0.01), 1e-4
-    feeds = [Feed("ONE", load_strategy("TREND_EMA"), {}, SYMBOL, TIMEFRAME, bars)]
-    run = replay(feeds, Account(10_000.0, COSTS[1], None, share))
+    feeds = [ReplayFeed("ONE", load_strategy("TREND_EMA"), {}, SYMBOL, TIMEFRAME, bars)]
+    run = replay(feeds, ReplayAccount(10_000.0, COSTS[1], None, share))
     most = dict(zip(bars.ts.tolist(), (share * bars.volume).tolist(), strict=True))
     trades = run.trades["ONE"]
     assert len(trades) > 5
@@ -227,8 +227,8 @@ def test_with_shipped_settings_each_strategy_makes_its_backtest_until_a_breaker_
         bars, spec = wild_bars(seed, 500), spec_of(name, seed, **LIVELY.get(name, {}))
         strategy = strategy_for(name, bars)
         result = simulate_fast(bars, spec, strategy)
-        feed = Feed(name, strategy, spec.params, SYMBOL, TIMEFRAME, bars)
-        run = replay([feed], Account(spec.cash, spec.costs, risk_of(settings, spec.costs)))
+        feed = ReplayFeed(name, strategy, spec.params, SYMBOL, TIMEFRAME, bars)
+        run = replay([feed], ReplayAccount(spec.cash, spec.costs, risk_of(settings, spec.costs)))
         trip = run.trips[0][1].time if run.trips else int(bars.ts[-1]) + 1
         made = [one for one in replayed(run.trades[name], bars) if one[3] < trip]
         assert made == [one for one in backtested(result) if one[3] < trip]
@@ -241,8 +241,8 @@ def test_with_shipped_settings_each_strategy_makes_its_backtest_until_a_breaker_
 def test_a_limit_cuts_what_a_backtest_enters_and_says_so() -> None:
     bars, spec = wild_bars(2, 500), spec_of("TREND_EMA", 2, atr_stop_mult=0.3)
     risk = RiskManager(0.01, None, Limits(max_symbol_exposure_pct=50, allow_short=True), spec.costs)
-    feed = Feed("ONE", load_strategy("TREND_EMA"), spec.params, SYMBOL, TIMEFRAME, bars)
-    run = replay([feed], Account(spec.cash, spec.costs, risk))
+    feed = ReplayFeed("ONE", load_strategy("TREND_EMA"), spec.params, SYMBOL, TIMEFRAME, bars)
+    run = replay([feed], ReplayAccount(spec.cash, spec.costs, risk))
     expected = simulate_fast(bars, spec, load_strategy("TREND_EMA"))
     assert len(run.trades["ONE"]) == len(expected.records) > 5
     assert run.cuts["ONE"]["symbol_exposure"] == run.bounds["ONE"]["symbol_exposure"] > 5

@@ -15,7 +15,7 @@ from core.backtest import fast_backtester
 from core.domain import FLAT, MOST_LOTS, Bars, Costs, Decision, PositionView, Series
 from core.kernel import loop as kernel_module
 from core.kernel.loop import compiled
-from core.proof.verify import STEPS, Run, check_columns, compare_runs, run_live, verify
+from core.proof.verify import STEPS, DriverRun, check_columns, compare_runs, run_live, verify
 from core.regime.conditions import gauges
 from core.results.runs import RunSpec
 from core.sizing import PLAIN, Choices, Gauges
@@ -370,8 +370,8 @@ def test_the_plain_loop_ends_where_equity_ends() -> None:
 
 def test_runs_of_different_length_and_curves_that_part_are_described() -> None:
     record = run_live(wild_bars(1), spec_of("TREND_EMA", 1), load_strategy("TREND_EMA"))[0][0]
-    one = Run("one", (record, record), np.array([1.0, 2.0]), 0.1)
-    other = Run("other", (record,), np.array([1.0, 3.0]), 0.1)
+    one = DriverRun("one", (record, record), np.array([1.0, 2.0]), 0.1)
+    other = DriverRun("other", (record,), np.array([1.0, 3.0]), 0.1)
     assert list(compare_runs(one, other)) == [
         "one and other differ in the number of trades: 2 against 1",
         "one and other differ in equity at bar 1: 2.0 against 3.0",

@@ -28,9 +28,9 @@ from core.domain import LOT, Bar, Costs, Decision, Reason
 from core.engine import Decided, Session
 from core.errors import RefusedError
 from core.execution import Executor, Moment, Plan
-from core.paper.fills import PaperGateway
+from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
-from core.risk.limits import ANY_MARKET, Limits, Market
+from core.risk.limits import ANY_MARKET, Limits, MarketDemands
 from core.risk_manager import RiskManager
 from core.sizing import Sizing
 from tests.account_help import exactly
@@ -38,7 +38,7 @@ from tests.markets import HOUR, START
 
 SYMBOLS = ("BTC/USDT", "ETH/USDT")
 STRATEGIES = ("A", "B", "LADDER")
-MARKET = Market(step=Decimal("0.001"), min_notional=Decimal(5))
+MARKET = MarketDemands(step=Decimal("0.001"), min_notional=Decimal(5))
 PRICES = {"BTC/USDT": 100.0, "ETH/USDT": 7.3}
 
 
@@ -76,7 +76,7 @@ class Account(RuleBasedStateMachine):
         risk = RiskManager(0.05, 20.0, replace(limits, allow_short=allow_short), costs, markets)
         steps = dict.fromkeys(SYMBOLS, self.market.step) if self.market.step else {}
         portfolio = Portfolio(1_000.0, steps)
-        self.gateway = PaperGateway(portfolio.settled, costs, markets, share)
+        self.gateway = PaperFills(portfolio.settled, costs, markets, share)
         self.session = Session(Executor(portfolio, risk, self.gateway, costs))
         for name in STRATEGIES:
             for symbol in SYMBOLS:
@@ -237,11 +237,11 @@ WEAKER: dict[str, tuple[object, str, Callable[[Function], Function]]] = {
     "reserves nothing": (Portfolio, "reserve", lambda real: lambda self, approved: True),
     "loses half the fee": (Portfolio, "_paid", _loses_the_fee),
     "rounds costs": (portfolio_module, "split", _rounds),
-    "fills from its own cash": (PaperGateway, "_prepare", lambda real: _apart),
+    "fills from its own cash": (PaperFills, "_prepare", lambda real: _apart),
 }
 
 
-def _apart(self: PaperGateway, book: Any) -> int:
+def _apart(self: PaperFills, book: Any) -> int:
     book.rows[0, 0] = 1_000.0
     return int(book.rows[0, 4])
 

@@ -14,7 +14,7 @@ from core.candles.frames import empty_bars
 from core.domain import Bars, Series
 from core.errors import ExchangeUnreachableError
 from core.exchange.clock import MEASURE_EVERY_MS, UNSEEN_MS
-from core.exchange.pages import Row, Source, Span, concat, pages
+from core.exchange.pages import CandleSpan, RawCandle, Source, concat, pages
 from core.live.feed import Feed
 from core.utils import on_grid, parse_time
 from tests.clocks import DAY, HOUR, MINUTE, STEPS, Clocks
@@ -38,11 +38,11 @@ class Exchange:
         grown = min(MINUTE, int(self.clocks.now) - ts)
         return [ts, 100.0, 200_000.0, 50.0, 100.0 + grown, 1.0]
 
-    def ask(self, since: int | None, limit: int) -> list[Row]:
+    def ask(self, since: int | None, limit: int) -> list[RawCandle]:
         self.clocks.happens()
         newest = on_grid(int(self.clocks.now), MINUTE)
         first = newest - MINUTE * (limit - 1) if since is None else since
-        rows: list[Row] = [self.candle(ts) for ts in range(first, newest + 1, MINUTE)[:limit]]
+        rows: list[RawCandle] = [self.candle(ts) for ts in range(first, newest + 1, MINUTE)[:limit]]
         self.clocks.happens()
         if self.clocks.rng.random() < self.clocks.away:
             raise ExchangeUnreachableError("no answer")
@@ -83,7 +83,7 @@ def test_the_loop_reads_no_candle_that_is_not_final_and_misses_none(
 
     def read(series: Series, start: int, end: int) -> Bars:
         # As CandleReader does: the time is asked for anew, whatever the loop thinks it is.
-        span = Span(start, min(end, on_grid(clock.now(), MINUTE)), MINUTE, 500)
+        span = CandleSpan(start, min(end, on_grid(clock.now(), MINUTE)), MINUTE, 500)
         found = [page.bars for page in pages(Source(exchange.ask, clock.now), span)]
         bars = concat(found) if found else empty_bars()
         assert final(bars)
@@ -110,7 +110,7 @@ def test_a_step_just_before_a_candle_closes_does_not_close_it(step: int) -> None
     clock.now()
     clocks.step += step
     first = on_grid(START, MINUTE) - MINUTE
-    found = pages(Source(exchange.ask, clock.now), Span(first, first + HOUR, MINUTE, 2))
+    found = pages(Source(exchange.ask, clock.now), CandleSpan(first, first + HOUR, MINUTE, 2))
     bars = concat([page.bars for page in found])
     assert bars.ts.tolist() == [first]
     assert final(bars)

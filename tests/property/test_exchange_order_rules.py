@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import OrderRefusedError
-from core.exchange.order_rules import MarketRules, Span, fit_order
+from core.exchange.order_rules import AllowedRange, MarketRules, fit_order
 
 STEPS = st.sampled_from(
     [Decimal(text) for text in ("1", "0.1", "0.5", "0.01", "0.00001", "0.00000001", "25")]
@@ -22,7 +22,7 @@ NUMBERS = st.decimals("0.000000001", "1000000000", allow_nan=False, allow_infini
 def test_an_order_is_on_the_grid_and_never_worse_than_asked(
     amount: Decimal | float, price: Decimal | float, lot: Decimal, tick: Decimal, side: str
 ) -> None:
-    rules = MarketRules("X/Y", tick, lot, cost=Span(Decimal(10)))
+    rules = MarketRules("X/Y", tick, lot, cost=AllowedRange(Decimal(10)))
     with localcontext(prec=60):
         try:
             fitted = fit_order(rules, side, "limit", amount, price)
@@ -42,7 +42,7 @@ def test_the_threads_decimal_context_does_not_matter(
     amount: Decimal | float, lot: Decimal, mode: str
 ) -> None:
     # ccxt sets the shared context's rounding whenever it formats a number.
-    rules = MarketRules("X/Y", None, lot, amount=Span(Decimal(0)))
+    rules = MarketRules("X/Y", None, lot, amount=AllowedRange(Decimal(0)))
 
     def fitted() -> Decimal | None:
         try:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain import Bars
-from core.exchange.pages import Row, Source, Span, newest, pages
+from core.exchange.pages import CandleSpan, RawCandle, Source, newest, pages
 
 STEP = 60_000
 START = 1_704_067_200_000
@@ -26,7 +26,7 @@ class Venue:
         self.random = None if seed is None else random.Random(seed)
         self.count = 0
 
-    def ask(self, since: int | None, limit: int) -> list[Row]:
+    def ask(self, since: int | None, limit: int) -> list[RawCandle]:
         self.count += 1
         if since is None:
             return [candle(minute) for minute in self.minutes[-limit:]]
@@ -37,7 +37,7 @@ class Venue:
         rows = [candle(minute) for minute in held[:limit]]
         return self.spoiled(rows) if self.random is not None and self.count % 2 else rows
 
-    def spoiled(self, rows: list[Row]) -> list[Row]:
+    def spoiled(self, rows: list[RawCandle]) -> list[RawCandle]:
         chance = self.random or random.Random(0)
         kept = [row for row in rows if chance.random() > 0.1]
         kept += [row for row in kept if chance.random() < 0.1]
@@ -45,7 +45,7 @@ class Venue:
         return [] if chance.random() < 0.2 else kept
 
 
-def candle(minute: int) -> Row:
+def candle(minute: int) -> RawCandle:
     return [START + minute * STEP, 5.0, 6.0, 4.0, 5.0 + (minute % 7) / 10, float(minute)]
 
 
@@ -66,7 +66,7 @@ def test_the_pages_of_a_span_are_the_source_without_loss_or_repeat(
     held: set[int], start: int, length: int, page: int, *, windows: bool, seed: int | None
 ) -> None:
     venue = Venue(sorted(held), windows=windows, seed=seed)
-    span = Span(START + start * STEP, START + (start + length) * STEP, STEP, page)
+    span = CandleSpan(START + start * STEP, START + (start + length) * STEP, STEP, page)
     found = list(pages(Source(venue.ask, lambda: NOW), span))
     stamps = [int(ts) for one in found for ts in one.bars.ts]
     wanted = [START + minute * STEP for minute in sorted(held) if start <= minute < start + length]
@@ -79,9 +79,9 @@ def test_the_pages_of_a_span_are_the_source_without_loss_or_repeat(
 @given(held=HELD, end=st.integers(0, 450), page=st.integers(150, 400), limit=st.integers(1, 150))
 def test_the_newest_bars_are_the_end_of_the_source(held: set[int], end: int, page: int, limit: int) -> None:
     venue = Venue(sorted(held), windows=False, seed=None)
-    span = Span(START - 500 * STEP, START + end * STEP, STEP, page)
+    span = CandleSpan(START - 500 * STEP, START + end * STEP, STEP, page)
 
-    def read(window: Span) -> list[Bars]:
+    def read(window: CandleSpan) -> list[Bars]:
         return [one.bars for one in pages(Source(venue.ask, lambda: NOW), window) if len(one.bars.ts)]
 
     before = [minute for minute in sorted(held) if minute < end]

@@ -14,12 +14,12 @@ from core.domain import FloatArray
 from core.exchange_sim.binanceus_params import INTERVALS
 from core.exchange_sim.book import book
 from core.exchange_sim.candles import DAY, MINUTE, Candles, Interval
-from core.exchange_sim.feed import LATEST, Feed
-from core.exchange_sim.markets import LISTED, Market, quoted
+from core.exchange_sim.feed import LATEST, MarketFeed
+from core.exchange_sim.markets import LISTED, SimMarket, quoted
 from core.exchange_sim.synthetic import FIRST_DAY, SyntheticSource
 from core.exchange_sim.tape import started, tape
 
-FEED = Feed(SyntheticSource(7), 7)
+FEED = MarketFeed(SyntheticSource(7), 7)
 FIRST, LAST = FIRST_DAY * DAY, 22_000 * DAY
 """2017-01-01 to 2030-03-27."""
 MOMENTS = st.integers(FIRST, LAST)
@@ -28,7 +28,7 @@ M1 = Interval(MINUTE)
 EXAMPLES = settings(max_examples=60)
 
 
-def minutes(market: Market, start: int, end: int) -> list[tuple[Any, ...]]:
+def minutes(market: SimMarket, start: int, end: int) -> list[tuple[Any, ...]]:
     found = FEED.source.candles(market.symbol, MINUTE, start, end)
     return list(zip(*(column.tolist() for column in found), strict=True))
 
@@ -65,7 +65,7 @@ def rows_of(candles: Candles) -> list[tuple[Any, ...]]:
 @EXAMPLES
 @given(MARKETS, st.sampled_from(sorted(set(INTERVALS) - {"1M"})), MOMENTS, st.integers(1, 4))
 def test_every_timeframe_is_exactly_the_sum_of_its_minutes(
-    market: Market, name: str, moment: int, count: int
+    market: SimMarket, name: str, moment: int, count: int
 ) -> None:
     interval = INTERVALS[name]
     start = interval.open_of(moment)
@@ -76,7 +76,7 @@ def test_every_timeframe_is_exactly_the_sum_of_its_minutes(
 
 @settings(max_examples=3)
 @given(MARKETS, MOMENTS)
-def test_a_month_is_exactly_the_sum_of_its_minutes(market: Market, moment: int) -> None:
+def test_a_month_is_exactly_the_sum_of_its_minutes(market: SimMarket, moment: int) -> None:
     interval = INTERVALS["1M"]
     start = interval.open_of(moment)
     served = FEED.candles(market, interval, LAST + 40 * DAY, 1, start=start, end=start)
@@ -93,7 +93,7 @@ def test_a_month_is_exactly_the_sum_of_its_minutes(market: Market, moment: int) 
     st.integers(1, 300),
 )
 def test_any_window_within_a_window_gives_the_same_bars(
-    market: Market, name: str, moment: int, before: int, inside: int, count: int
+    market: SimMarket, name: str, moment: int, before: int, inside: int, count: int
 ) -> None:
     interval = INTERVALS[name]
     start = interval.open_of(moment)
@@ -109,7 +109,7 @@ def test_any_window_within_a_window_gives_the_same_bars(
 @EXAMPLES
 @given(MARKETS, st.sampled_from(["1m", "15m", "1h", "6h"]), MOMENTS, st.integers(1, 400))
 def test_paging_forwards_and_backwards_sees_the_same_bars(
-    market: Market, name: str, now: int, limit: int
+    market: SimMarket, name: str, now: int, limit: int
 ) -> None:
     interval = INTERVALS[name]
     newest = FEED.candles(market, interval, now, limit, start=None)
@@ -120,7 +120,7 @@ def test_paging_forwards_and_backwards_sees_the_same_bars(
 
 @EXAMPLES
 @given(st.integers(1, 2**32), MARKETS, MOMENTS)
-def test_bars_are_valid_on_the_grid_and_on_the_tick(seed: int, market: Market, moment: int) -> None:
+def test_bars_are_valid_on_the_grid_and_on_the_tick(seed: int, market: SimMarket, moment: int) -> None:
     start = moment // DAY * DAY
     bars = SyntheticSource(seed).candles(market.symbol, MINUTE, start, start + DAY)
     assert (np.diff(bars.ts) >= MINUTE).all()
@@ -136,7 +136,7 @@ def test_bars_are_valid_on_the_grid_and_on_the_tick(seed: int, market: Market, m
 @EXAMPLES
 @given(MARKETS, MOMENTS)
 def test_the_trades_of_a_bar_make_the_bar_and_a_bar_in_progress_only_grows(
-    market: Market, moment: int
+    market: SimMarket, moment: int
 ) -> None:
     bar = FEED.source.candles(market.symbol, MINUTE, moment // MINUTE * MINUTE, moment // MINUTE * MINUTE + 1)
     if not bar.ts.size:
@@ -164,7 +164,7 @@ def test_the_trades_of_a_bar_make_the_bar_and_a_bar_in_progress_only_grows(
 @EXAMPLES
 @given(MARKETS, MOMENTS, st.integers(1, 300), st.floats(0.5, 2.0))
 def test_a_book_is_never_crossed_and_fewer_levels_are_its_top(
-    market: Market, now: int, levels: int, factor: float
+    market: SimMarket, now: int, levels: int, factor: float
 ) -> None:
     last = round(0.1 * factor if market.base == "DOGE" else 100 * factor, market.price_decimals)
     seen, deep = book(market, last, now, 7, levels), book(market, last, now, 7, levels + 50)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from core.exchange_sim.accounts import AccountConfig
-from core.exchange_sim.feed import Feed
-from core.exchange_sim.markets import Market
+from core.exchange_sim.feed import MarketFeed
+from core.exchange_sim.markets import SimMarket
 from core.exchange_sim.matching import Matching
 from core.exchange_sim.orders import (
     ALGOS,
@@ -28,18 +28,18 @@ from core.exchange_sim.orders import (
     Level,
     NewOrder,
     NewPair,
-    Order,
     Print,
     Seen,
+    SimOrder,
 )
 from core.exchange_sim.synthetic import SyntheticSource
 from core.exchange_sim.trading import Trading
-from core.exchange_sim.venue import Refused
+from core.exchange_sim.venue import RequestRefused
 from tests.sim import MINUTE, NOON
 
 D = Decimal
-BTC = Market("BTC/USDT", 2, 5, market_stops=True)
-ETH = Market("ETH/USDT", 2, 4, market_stops=True)
+BTC = SimMarket("BTC/USDT", 2, 5, market_stops=True)
+ETH = SimMarket("ETH/USDT", 2, 4, market_stops=True)
 START = {"USDT": D("20000"), "BTC": D("50"), "ETH": D("70")}
 TERMINAL = {FILLED, CANCELED, EXPIRED}
 SIDES = st.sampled_from(["BUY", "SELL"])
@@ -47,7 +47,7 @@ TICKS = st.integers(9000, 11000).map(lambda ticks: D(ticks) / 100)
 AMOUNTS = st.integers(1, 300_000).map(lambda lots: D(lots) / 10**4)
 
 
-def depth(market: Market, now: int, last: Decimal) -> Depth:
+def depth(market: SimMarket, now: int, last: Decimal) -> Depth:
     """Return twenty levels of one to three coins on each side, a tick apart."""
     rest = now // 1000
     levels = [(n, D(1 + (rest + n) % 3)) for n in range(1, 21)]
@@ -63,11 +63,11 @@ class Books(RuleBasedStateMachine):
         self.now, self.count = NOON, 0
         self.last = {BTC: D(100), ETH: D(100)}
 
-    def seen(self, market: Market) -> Seen:
+    def seen(self, market: SimMarket) -> Seen:
         return Seen(self.now, self.last[market], self.last[market])
 
     def new(
-        self, market: Market, side: str, kind: str, amount: Decimal, price: Decimal, **how: Any
+        self, market: SimMarket, side: str, kind: str, amount: Decimal, price: Decimal, **how: Any
     ) -> NewOrder:
         self.count += 1
         limit = price if kind not in ("MARKET", "STOP_LOSS", "TAKE_PROFIT") else None
@@ -85,7 +85,7 @@ class Books(RuleBasedStateMachine):
     )
     def place(
         self,
-        market: Market,
+        market: SimMarket,
         side: str,
         kind: str,
         amount: Decimal,
@@ -103,7 +103,7 @@ class Books(RuleBasedStateMachine):
         before = self.snapshot()
         try:
             self.engine.place(new, self.seen(market))
-        except Refused:
+        except RequestRefused:
             assert self.snapshot() == before
 
     @rule(
@@ -114,7 +114,7 @@ class Books(RuleBasedStateMachine):
         at_market=st.booleans(),
     )
     def place_pair(
-        self, market: Market, side: str, amount: Decimal, away: tuple[int, int, int], at_market: bool
+        self, market: SimMarket, side: str, amount: Decimal, away: tuple[int, int, int], at_market: bool
     ) -> None:
         sign, last = (1 if side == "SELL" else -1), self.last[market]
         price, stop, limit = (
@@ -127,7 +127,7 @@ class Books(RuleBasedStateMachine):
         before = self.snapshot()
         try:
             self.engine.place_pair(NewPair(first, second, f"pair{self.count}"), self.seen(market))
-        except Refused:
+        except RequestRefused:
             assert self.snapshot() == before
 
     @precondition(lambda self: self.engine.open_orders())
@@ -139,7 +139,7 @@ class Books(RuleBasedStateMachine):
         assert {one.executed for one in done if one.id == order.id} == {order.executed}
 
     @rule(market=st.sampled_from([BTC, ETH]), price=TICKS, amount=AMOUNTS, later=st.integers(1, 3000))
-    def trade(self, market: Market, price: Decimal, amount: Decimal, later: int) -> None:
+    def trade(self, market: SimMarket, price: Decimal, amount: Decimal, later: int) -> None:
         self.now += later
         self.last[market] = price
         before = sum(len(trades) for trades in self.engine.trades.values())
@@ -154,7 +154,7 @@ class Books(RuleBasedStateMachine):
         orders = {symbol: dict(orders) for symbol, orders in engine.orders.items() if orders}
         return engine.wallet.all(), orders, {s: list(t) for s, t in engine.trades.items()}, dict(engine.lists)
 
-    def all_orders(self) -> list[Order]:
+    def all_orders(self) -> list[SimOrder]:
         return [order for orders in self.engine.orders.values() for order in orders.values()]
 
     @invariant()
@@ -220,7 +220,9 @@ TestBooks = Books.TestCase
 
 def played(moments: list[int]) -> Any:
     """Return the books after the market moved to each of these moments."""
-    trading = Trading(Feed(SyntheticSource(7), 7), AccountConfig(balances={"USDT": D(50_000), "BTC": D(2)}))
+    trading = Trading(
+        MarketFeed(SyntheticSource(7), 7), AccountConfig(balances={"USDT": D(50_000), "BTC": D(2)})
+    )
     trading.play(NOON)
     last = trading.seen(BTC).last
     for n in range(1, 6):

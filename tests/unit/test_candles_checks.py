@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.candles.checks import DAY, EARLIEST, Refused, check_candles, usual_step
+from core.candles.checks import DAY, EARLIEST, RefusedRow, check_candles, usual_step
 from core.domain import Bars
 from tests.stored import HOUR, START, bars_at, same_bars
 
@@ -74,7 +74,7 @@ def test_a_bad_row_is_refused_with_its_value_and_the_others_are_kept(
 ) -> None:
     bars = with_row(1, **values)
     checked = check_candles(bars, HOUR, NOW)
-    assert checked.refused == (Refused(1, reason),)
+    assert checked.refused == (RefusedRow(1, reason),)
     assert same_bars(checked.good, bars_at(0, 2))
 
 

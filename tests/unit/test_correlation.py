@@ -9,7 +9,7 @@ from core.account.orders import Approved
 from core.domain import Bar, Costs, enter
 from core.execution import Executor, Moment, Plan
 from core.portfolio import Portfolio
-from core.risk.correlation import FEWEST, Closes, part_kept
+from core.risk.correlation import FEWEST, NewestCloses, part_kept
 from core.risk.limits import Limits
 from core.risk_manager import RiskManager
 from core.sizing import Sizing
@@ -21,9 +21,9 @@ NOW = START + 60 * HOUR
 UP = np.cumprod(1 + np.random.default_rng(1).normal(0, 0.01, 60))
 
 
-def closes_of(*series: tuple[str, str, object], most: int = 50) -> Closes:
+def closes_of(*series: tuple[str, str, object], most: int = 50) -> NewestCloses:
     """Return the closes of series that end now, one bar an hour."""
-    closes = Closes(most)
+    closes = NewestCloses(most)
     for symbol, timeframe, values in series:
         for k, value in enumerate(np.asarray(values, float).tolist()):
             closes.add(symbol, timeframe, NOW - (len(np.asarray(values)) - 1 - k) * HOUR, value)

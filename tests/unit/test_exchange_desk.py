@@ -16,11 +16,11 @@ from core.execution import Executor, Plan
 from core.live.exchange_desk import AGAIN, ExchangeDesk
 from core.live.snapshot import restore, snapshot
 from core.order_path.path import OrderPath
-from core.order_path.states import Standing
-from core.order_path.store import Event
-from core.order_path.venue import Gateway, Report, Request
+from core.order_path.states import OrderNews
+from core.order_path.store import Alert
+from core.order_path.venue import Placement, Report, Venue
 from core.portfolio import DUST, Portfolio
-from core.risk.limits import Limits, Market
+from core.risk.limits import Limits, MarketDemands
 from core.risk_manager import RiskManager
 from db.journal import Journal, memory_journal
 from tests.markets import HOUR
@@ -50,11 +50,11 @@ class World:
 
     def begin(self, journal: Journal, kept: dict[str, Any] | None = None) -> None:
         """Be a new process."""
-        self.events: list[Event] = []
+        self.events: list[Alert] = []
         self.path = OrderPath(journal, self.gateway(), "test-1", notify=self.events.append)
         while not self.path.reconcile([BTC]).done:
             self.exchange.advance(6000)
-        markets = {BTC: Market(D("0.00001"), D("0.00001"), D(10))}
+        markets = {BTC: MarketDemands(D("0.00001"), D("0.00001"), D(10))}
         risk = RiskManager(0.01, None, Limits(allow_short=True), Costs(0.001), markets)
         self.desk = ExchangeDesk(self.path, {"DOGE/USDT": 0.25}.get)
         self.session = Session(
@@ -67,7 +67,7 @@ class World:
         self.desk.at(self.exchange.now)
         self.desk.open(self.session, None if kept is None else restore(self.session, kept, "exchange"))
 
-    def gateway(self) -> Gateway:
+    def gateway(self) -> Venue:
         """Return a new way to the exchange."""
         self.wire = Wire(self.exchange, random.Random(2))
         return self.wire
@@ -227,7 +227,7 @@ def test_what_is_worth_less_than_an_order_may_be_is_left_alone() -> None:
     world.entered()
     portfolio = world.session.portfolio
     (lot,) = portfolio.lots("SCRIPTED", BTC)
-    world.session.risk.markets[BTC] = Market(D("0.00001"), None, D(10**9))
+    world.session.risk.markets[BTC] = MarketDemands(D("0.00001"), None, D(10**9))
     assert world.desk.on_price(BTC, PRICE - 500) == []
     assert portfolio.lots("SCRIPTED", BTC) == (lot,)
 
@@ -308,10 +308,10 @@ def test_a_desk_is_opened_after_its_books_agreed() -> None:
         _ = desk.session
 
 
-def filled_in_part(world: World, standing: Standing) -> Placed:
+def filled_in_part(world: World, standing: OrderNews) -> Placed:
     """Order an entry of which the exchange fills a half at once; return the order."""
 
-    def half(request: Request, stamp: int) -> Placed:
+    def half(request: Placement, stamp: int) -> Placed:
         order = Placed("1", request, stamp)
         world.exchange.orders.append(order)
         world.exchange.execute(order, D("0.5"))
@@ -329,7 +329,7 @@ def filled_in_part(world: World, standing: Standing) -> Placed:
 
 def test_an_order_that_fills_in_two_parts_is_told_twice_and_done_once() -> None:
     world = World()
-    order = filled_in_part(world, Standing.OPEN)
+    order = filled_in_part(world, OrderNews.OPEN)
     (first,) = world.look().fills
     assert not first.is_done
     assert list(world.desk.waiting) == list(world.session.portfolio.pending) == [first.intent.key]
@@ -344,9 +344,9 @@ def test_an_order_that_fills_in_two_parts_is_told_twice_and_done_once() -> None:
 
 def test_an_order_that_ends_after_a_part_was_told_is_refused_for_the_rest() -> None:
     world = World()
-    order = filled_in_part(world, Standing.OPEN)
+    order = filled_in_part(world, OrderNews.OPEN)
     assert len(world.look().fills) == 1
-    order.standing = Standing.EXPIRED
+    order.standing = OrderNews.EXPIRED
     step = world.look()
     (refused,) = step.outcomes
     assert step.fills == ()
@@ -358,7 +358,7 @@ def test_an_order_that_ends_after_a_part_was_told_is_refused_for_the_rest() -> N
 
 def test_a_fill_of_an_order_that_was_over_is_told_with_what_it_was_for() -> None:
     world = World()
-    order = filled_in_part(world, Standing.EXPIRED)
+    order = filled_in_part(world, OrderNews.EXPIRED)
     (first,) = world.look().fills
     assert first.is_done
     world.exchange.execute(order, D("0.25"))
@@ -397,7 +397,7 @@ def test_a_stop_that_was_stored_and_not_sent_is_taken_over_and_not_doubled() -> 
     kept = world.kept()
     place = world.wire.place
 
-    def killed(request: Request) -> Report:
+    def killed(request: Placement) -> Report:
         raise KeyboardInterrupt(request.side)
 
     world.wire.place = killed  # type: ignore[method-assign]
@@ -424,7 +424,7 @@ def test_cash_that_the_account_has_and_the_journal_has_not_is_told() -> None:
 
 def test_an_open_order_that_the_snapshot_knows_binds_its_cash_once_after_a_restart() -> None:
     world = World()
-    order = filled_in_part(world, Standing.OPEN)
+    order = filled_in_part(world, OrderNews.OPEN)
     assert len(world.look().fills) == 1
     reserved, kept = world.session.portfolio.reserved, world.kept()
     assert 0 < reserved < D(50_000)

@@ -10,8 +10,8 @@ import pytest
 
 from core import errors
 from core.exchange.errors import (
-    Answer,
     Attempt,
+    LastAnswer,
     Remedy,
     translate_order,
     translate_read,
@@ -24,16 +24,16 @@ ALL = [kind for _, kind in inspect.getmembers(import_module("ccxt.base.errors"),
 URL = "https://api.binance.us/api/v3/account?timestamp=1&recvWindow=5000&signature=" + "ab12" * 16
 
 
-def body(code: int, message: str, status: int = 400) -> Answer:
-    return Answer(status, f'{{"code":{code},"msg":"{message}"}}')
+def body(code: int, message: str, status: int = 400) -> LastAnswer:
+    return LastAnswer(status, f'{{"code":{code},"msg":"{message}"}}')
 
 
 @pytest.mark.parametrize("kind", ALL)
 def test_every_ccxt_error_is_translated_for_reads_and_for_orders(kind: type[Exception]) -> None:
-    failure = translate_read(kind("binanceus GET " + URL), ATTEMPT, Answer())
+    failure = translate_read(kind("binanceus GET " + URL), ATTEMPT, LastAnswer())
     assert type(failure.error) is not errors.HotCryptoError
     assert str(failure.error).startswith("binanceus: cannot read BTC/USDT 1h candles: ")
-    order = translate_order(kind("binanceus POST " + URL), ORDER, Answer(), sent=True)
+    order = translate_order(kind("binanceus POST " + URL), ORDER, LastAnswer(), sent=True)
     assert isinstance(order, errors.OrderUnknownError)
     assert "client order id mine" in str(order)
 
@@ -41,38 +41,38 @@ def test_every_ccxt_error_is_translated_for_reads_and_for_orders(kind: type[Exce
 @pytest.mark.parametrize(
     ("raised", "answer", "kind", "remedy"),
     [
-        (ccxt.RequestTimeout, Answer(), errors.ExchangeUnreachableError, Remedy.AGAIN),
-        (ccxt.NetworkError, Answer(), errors.ExchangeUnreachableError, Remedy.AGAIN),
-        (ccxt.ExchangeNotAvailable, Answer(502, "<html>"), errors.ExchangeUnreachableError, Remedy.AGAIN),
-        (ccxt.OnMaintenance, Answer(503), errors.ExchangeUnreachableError, Remedy.AGAIN),
+        (ccxt.RequestTimeout, LastAnswer(), errors.ExchangeUnreachableError, Remedy.AGAIN),
+        (ccxt.NetworkError, LastAnswer(), errors.ExchangeUnreachableError, Remedy.AGAIN),
+        (ccxt.ExchangeNotAvailable, LastAnswer(502, "<html>"), errors.ExchangeUnreachableError, Remedy.AGAIN),
+        (ccxt.OnMaintenance, LastAnswer(503), errors.ExchangeUnreachableError, Remedy.AGAIN),
         (ccxt.OperationFailed, body(-1001, "x"), errors.ExchangeUnreachableError, Remedy.AGAIN),
-        (ccxt.BadResponse, Answer(200, "{}"), errors.ExchangeUnreachableError, Remedy.AGAIN),
-        (ccxt.ExchangeNotAvailable, Answer(403), errors.ExchangeUnreachableError, Remedy.NOTHING),
-        (ccxt.ExchangeNotAvailable, Answer(404), errors.ExchangeUnreachableError, Remedy.NOTHING),
-        (ccxt.ExchangeNotAvailable, Answer(451), errors.ExchangeUnreachableError, Remedy.NOTHING),
-        (ccxt.DDoSProtection, Answer(429, "", 7.0), errors.RateLimitedError, Remedy.SILENCE),
-        (ccxt.DDoSProtection, Answer(418, "", 60.0), errors.RateLimitedError, Remedy.SILENCE),
+        (ccxt.BadResponse, LastAnswer(200, "{}"), errors.ExchangeUnreachableError, Remedy.AGAIN),
+        (ccxt.ExchangeNotAvailable, LastAnswer(403), errors.ExchangeUnreachableError, Remedy.NOTHING),
+        (ccxt.ExchangeNotAvailable, LastAnswer(404), errors.ExchangeUnreachableError, Remedy.NOTHING),
+        (ccxt.ExchangeNotAvailable, LastAnswer(451), errors.ExchangeUnreachableError, Remedy.NOTHING),
+        (ccxt.DDoSProtection, LastAnswer(429, "", 7.0), errors.RateLimitedError, Remedy.SILENCE),
+        (ccxt.DDoSProtection, LastAnswer(418, "", 60.0), errors.RateLimitedError, Remedy.SILENCE),
         (ccxt.RateLimitExceeded, body(-1003, "x"), errors.RateLimitedError, Remedy.SILENCE),
         (ccxt.DDoSProtection, body(-2015, "x", 401), errors.AuthenticationError, Remedy.NOTHING),
         (ccxt.AuthenticationError, body(-1022, "x"), errors.AuthenticationError, Remedy.NOTHING),
-        (ccxt.PermissionDenied, Answer(403), errors.AuthenticationError, Remedy.NOTHING),
+        (ccxt.PermissionDenied, LastAnswer(403), errors.AuthenticationError, Remedy.NOTHING),
         (ccxt.InvalidNonce, body(-1021, "x"), errors.AuthenticationError, Remedy.CLOCK),
         (ccxt.BadSymbol, body(-1121, "x"), errors.UnsupportedError, Remedy.NOTHING),
-        (ccxt.NotSupported, Answer(), errors.UnsupportedError, Remedy.NOTHING),
+        (ccxt.NotSupported, LastAnswer(), errors.UnsupportedError, Remedy.NOTHING),
         (ccxt.BadRequest, body(-1100, "x"), errors.ExchangeError, Remedy.NOTHING),
         (ccxt.ExchangeError, body(-9999, "x"), errors.ExchangeError, Remedy.NOTHING),
-        (ccxt.ExchangeError, Answer(200, "{}"), errors.ExchangeUnreachableError, Remedy.AGAIN),
+        (ccxt.ExchangeError, LastAnswer(200, "{}"), errors.ExchangeUnreachableError, Remedy.AGAIN),
         (
             ccxt.ExchangeError,
-            Answer(200, '{"error":["EService:Busy"]}'),
+            LastAnswer(200, '{"error":["EService:Busy"]}'),
             errors.ExchangeUnreachableError,
             Remedy.AGAIN,
         ),
-        (KeyError, Answer(200, "{}"), errors.ExchangeUnreachableError, Remedy.AGAIN),
+        (KeyError, LastAnswer(200, "{}"), errors.ExchangeUnreachableError, Remedy.AGAIN),
     ],
 )
 def test_a_failed_read_gets_its_error_and_its_remedy(
-    raised: type[Exception], answer: Answer, kind: type[Exception], remedy: Remedy
+    raised: type[Exception], answer: LastAnswer, kind: type[Exception], remedy: Remedy
 ) -> None:
     failure = translate_read(raised("binanceus"), ATTEMPT, answer)
     assert type(failure.error) is kind
@@ -95,7 +95,7 @@ def test_maintenance_is_called_so_and_may_be_over_soon(
     raised: type[Exception], words: str, said: str
 ) -> None:
     """Kraken answers so with HTTP 200."""
-    failure = translate_read(raised("kraken"), ATTEMPT, Answer(200, f'{{"error":["{words}"]}}'))
+    failure = translate_read(raised("kraken"), ATTEMPT, LastAnswer(200, f'{{"error":["{words}"]}}'))
     assert type(failure.error) is errors.ExchangeUnreachableError
     assert said in str(failure.error)
     assert "makes no sense" not in str(failure.error)
@@ -103,14 +103,14 @@ def test_maintenance_is_called_so_and_may_be_over_soon(
 
 
 def test_an_order_during_maintenance_is_unknown_until_it_is_looked_up() -> None:
-    answer = Answer(200, '{"error":["EService:Unavailable"]}')
+    answer = LastAnswer(200, '{"error":["EService:Unavailable"]}')
     error = translate_order(ccxt.ExchangeNotAvailable("kraken"), ORDER, answer, sent=True)
     assert isinstance(error, errors.OrderUnknownError)
     assert "out of service, as during maintenance" in str(error)
 
 
 def test_a_rate_limit_carries_the_wanted_silence() -> None:
-    error = translate_read(ccxt.DDoSProtection("x"), ATTEMPT, Answer(429, "", 7.0)).error
+    error = translate_read(ccxt.DDoSProtection("x"), ATTEMPT, LastAnswer(429, "", 7.0)).error
     assert isinstance(error, errors.RateLimitedError)
     assert error.retry_after == 7.0
     assert "it wants 7 s of silence" in str(error)
@@ -118,18 +118,18 @@ def test_a_rate_limit_carries_the_wanted_silence() -> None:
 
 def test_a_page_of_html_is_not_quoted() -> None:
     page = "418 I'm a Teapot <html><h1>418</h1></html>"
-    error = translate_read(ccxt.DDoSProtection(f"binanceus {page}"), ATTEMPT, Answer(418, page)).error
+    error = translate_read(ccxt.DDoSProtection(f"binanceus {page}"), ATTEMPT, LastAnswer(418, page)).error
     assert str(error) == "binanceus: cannot read BTC/USDT 1h candles: too many requests"
 
 
 def test_a_broken_tls_line_is_no_refusal() -> None:
     error = ccxt.ExchangeError("binanceus GET " + URL)
     error.__cause__ = type("SSLError", (Exception,), {})()
-    assert translate_read(error, ATTEMPT, Answer()).remedy is Remedy.AGAIN
+    assert translate_read(error, ATTEMPT, LastAnswer()).remedy is Remedy.AGAIN
 
 
 def test_what_fails_before_anything_is_sent_is_a_matter_of_the_key() -> None:
-    failure = translate_read(ValueError("Incorrect padding"), ATTEMPT, Answer(), sent=False)
+    failure = translate_read(ValueError("Incorrect padding"), ATTEMPT, LastAnswer(), sent=False)
     assert failure.remedy is Remedy.NOTHING
     assert "check the form of key and secret" in str(failure.error)
 
@@ -146,11 +146,11 @@ def test_the_sentence_quotes_the_venue_and_shortens_it() -> None:
 
 @pytest.mark.parametrize("text", ['["a"]', "<html>", "", "{}", "3"])
 def test_a_body_that_is_no_error_is_not_quoted(text: str) -> None:
-    assert "it says" not in str(translate_read(ccxt.BadRequest(URL), ATTEMPT, Answer(400, text)).error)
+    assert "it says" not in str(translate_read(ccxt.BadRequest(URL), ATTEMPT, LastAnswer(400, text)).error)
 
 
 def test_several_errors_of_kraken_are_joined() -> None:
-    answer = Answer(200, '{"error":["EQuery:Unknown asset pair","EGeneral:X"]}')
+    answer = LastAnswer(200, '{"error":["EQuery:Unknown asset pair","EGeneral:X"]}')
     assert "EQuery:Unknown asset pair, EGeneral:X" in str(
         translate_read(ccxt.BadSymbol(""), ATTEMPT, answer).error
     )
@@ -170,9 +170,9 @@ def test_several_errors_of_kraken_are_joined() -> None:
 def test_no_sentence_holds_key_secret_or_signature(said: str, *, sent: bool) -> None:
     for text in (
         str(translate_read(ccxt.BadRequest("x"), ATTEMPT, body(-1100, said)).error),
-        str(translate_read(ccxt.BadRequest("binanceus " + said), ATTEMPT, Answer(), sent=sent).error),
+        str(translate_read(ccxt.BadRequest("binanceus " + said), ATTEMPT, LastAnswer(), sent=sent).error),
         str(translate_order(ccxt.InvalidOrder("x"), ORDER, body(-1013, said), sent=sent)),
-        str(translate_order(ccxt.InvalidOrder(said), ORDER, Answer(), sent=sent)),
+        str(translate_order(ccxt.InvalidOrder(said), ORDER, LastAnswer(), sent=sent)),
     ):
         assert "my-key" not in text
         assert "my-secret" not in text
@@ -198,13 +198,13 @@ def test_words_about_keys_that_are_no_keys_stay() -> None:
         (ccxt.OrderNotFound, body(-2011, "Unknown order sent."), errors.OrderRefusedError),
         (ccxt.AuthenticationError, body(-1022, "Signature"), errors.AuthenticationError),
         (ccxt.InvalidNonce, body(-1021, "Timestamp"), errors.AuthenticationError),
-        (ccxt.DDoSProtection, Answer(429, "", 9.0), errors.RateLimitedError),
-        (ccxt.DDoSProtection, Answer(418, "", 9.0), errors.RateLimitedError),
+        (ccxt.DDoSProtection, LastAnswer(429, "", 9.0), errors.RateLimitedError),
+        (ccxt.DDoSProtection, LastAnswer(418, "", 9.0), errors.RateLimitedError),
         (ccxt.RateLimitExceeded, body(-1015, "Too many new orders."), errors.RateLimitedError),
     ],
 )
 def test_an_order_is_refused_only_in_the_venues_own_words(
-    raised: type[Exception], answer: Answer, kind: type[Exception]
+    raised: type[Exception], answer: LastAnswer, kind: type[Exception]
 ) -> None:
     assert type(translate_order(raised("x"), ORDER, answer, sent=True)) is kind
 
@@ -221,15 +221,15 @@ def test_an_order_is_refused_only_in_the_venues_own_words(
         (ccxt.OperationFailed, body(-1008, "overloaded")),
         (ccxt.InvalidOrder, body(-2010, "x", 500)),
         (ccxt.InvalidOrder, body(-2010, "x", 409)),
-        (ccxt.InvalidOrder, Answer(400, "<html>")),
+        (ccxt.InvalidOrder, LastAnswer(400, "<html>")),
         (ccxt.ExchangeError, body(-4242, "never heard of")),
-        (ccxt.ExchangeNotAvailable, Answer(503, "<html>")),
-        (ccxt.NetworkError, Answer()),
-        (KeyError, Answer(200, "{}")),
-        (RuntimeError, Answer()),
+        (ccxt.ExchangeNotAvailable, LastAnswer(503, "<html>")),
+        (ccxt.NetworkError, LastAnswer()),
+        (KeyError, LastAnswer(200, "{}")),
+        (RuntimeError, LastAnswer()),
     ],
 )
-def test_after_anything_else_an_order_is_unknown(raised: type[Exception], answer: Answer) -> None:
+def test_after_anything_else_an_order_is_unknown(raised: type[Exception], answer: LastAnswer) -> None:
     error = translate_order(raised("x"), ORDER, answer, sent=True)
     assert type(error) is errors.OrderUnknownError
     assert "look it up, do not send it again" in str(error)
@@ -246,7 +246,7 @@ def test_after_anything_else_an_order_is_unknown(raised: type[Exception], answer
     ],
 )
 def test_an_order_that_was_never_sent_is_not_unknown(raised: type[Exception], kind: type[Exception]) -> None:
-    assert type(translate_order(raised("binanceus x"), ORDER, Answer(), sent=False)) is kind
+    assert type(translate_order(raised("binanceus x"), ORDER, LastAnswer(), sent=False)) is kind
 
 
 def test_an_answer_that_confirms_nothing_leaves_the_order_unknown() -> None:

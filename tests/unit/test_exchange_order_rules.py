@@ -10,9 +10,9 @@ import pytest
 from core.errors import OrderRefusedError, OrderUnknownError
 from core.exchange.errors import Attempt
 from core.exchange.order_rules import (
+    AllowedRange,
     Fitted,
     MarketRules,
-    Span,
     check_confirmed,
     checked_params,
     exact,
@@ -26,10 +26,10 @@ RULES = MarketRules(
     "BTC/USDT",
     tick=D("0.01"),
     lot=D("0.00001"),
-    amount=Span(D("0.00001"), D("9000")),
-    market_amount=Span(D("0"), D("107.17")),
-    price=Span(D("0.01"), D("1000000")),
-    cost=Span(D("10"), D("9000000")),
+    amount=AllowedRange(D("0.00001"), D("9000")),
+    market_amount=AllowedRange(D("0"), D("107.17")),
+    price=AllowedRange(D("0.01"), D("1000000")),
+    cost=AllowedRange(D("10"), D("9000000")),
 )
 
 
@@ -50,7 +50,7 @@ def test_what_is_on_the_grid_stays_as_it_is() -> None:
 
 
 def test_digits_beyond_a_float_are_kept() -> None:
-    rules = RULES._replace(lot=D("0.00000001"), amount=Span(), market_amount=Span())
+    rules = RULES._replace(lot=D("0.00000001"), amount=AllowedRange(), market_amount=AllowedRange())
     assert fit_order(rules, "buy", "market", "12345678901.123456789", None).amount == D(
         "12345678901.12345678"
     )
@@ -92,7 +92,7 @@ def test_an_order_that_breaks_a_rule_is_refused_by_name(
 
 
 def test_nothing_of_a_lot_is_refused_even_without_a_smallest_amount() -> None:
-    rules = RULES._replace(amount=Span(), market_amount=Span())
+    rules = RULES._replace(amount=AllowedRange(), market_amount=AllowedRange())
     with pytest.raises(OrderRefusedError, match="smallest allowed is one step"):
         fit_order(rules, "buy", "market", 0.000001, None)
 
@@ -117,9 +117,9 @@ MARKET: dict[str, Any] = {
 def test_a_ccxt_market_becomes_exact_rules() -> None:
     rules = market_rules(MARKET)
     assert (rules.tick, rules.lot) == (D("0.01"), D("0.00001"))
-    assert rules.amount == Span(D("0.00001"), D("9000.0"))
-    assert rules.cost == Span(D("10.0"), None)
-    assert rules.market_amount == Span()
+    assert rules.amount == AllowedRange(D("0.00001"), D("9000.0"))
+    assert rules.cost == AllowedRange(D("10.0"), None)
+    assert rules.market_amount == AllowedRange()
 
 
 def test_precision_may_count_decimal_places_or_be_none_of_our_business() -> None:

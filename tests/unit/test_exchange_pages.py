@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from core.candles.frames import empty_bars
 from core.domain import Bars
-from core.exchange.pages import Page, Row, Source, Span, concat, newest, pages
+from core.exchange.pages import CandleSpan, Page, RawCandle, Source, concat, newest, pages
 from tests.exchange_help import NOON
 
 HOUR = 3_600_000
@@ -21,12 +21,12 @@ class Venue:
     """Serves the first `limit` rows from `since` on, as Binance does; the newest two without `since`."""
 
     def __init__(self, hours: list[int], now: int = FAR) -> None:
-        self.rows: list[Row] = [row(hour) for hour in hours]
+        self.rows: list[RawCandle] = [row(hour) for hour in hours]
         self.now = now
         self.asked: list[tuple[int | None, int]] = []
-        self.spoil: Callable[[int, list[Row]], list[Row]] = lambda _count, rows: rows
+        self.spoil: Callable[[int, list[RawCandle]], list[RawCandle]] = lambda _count, rows: rows
 
-    def ask(self, since: int | None, limit: int) -> list[Row]:
+    def ask(self, since: int | None, limit: int) -> list[RawCandle]:
         self.asked.append((since, limit))
         rows = [one for one in self.rows if since is None or int(str(one[0])) >= since]
         return self.spoil(len(self.asked), rows[-limit:] if since is None else rows[:limit])
@@ -38,16 +38,16 @@ class Venue:
 class Windows(Venue):
     """Serves what is within `limit` hours from `since` on, as Coinbase does."""
 
-    def ask(self, since: int | None, limit: int) -> list[Row]:
+    def ask(self, since: int | None, limit: int) -> list[RawCandle]:
         rows = super().ask(since, limit)
         return rows if since is None else [one for one in rows if int(str(one[0])) < since + limit * HOUR]
 
 
-def span(start: int, end: int, page: int = 5) -> Span:
-    return Span(NOON + start * HOUR, NOON + end * HOUR, HOUR, page)
+def span(start: int, end: int, page: int = 5) -> CandleSpan:
+    return CandleSpan(NOON + start * HOUR, NOON + end * HOUR, HOUR, page)
 
 
-def read(venue: Venue, wanted: Span) -> list[Page]:
+def read(venue: Venue, wanted: CandleSpan) -> list[Page]:
     return list(pages(venue.source(), wanted))
 
 
@@ -157,7 +157,7 @@ def test_a_bar_is_closed_when_its_whole_time_has_passed() -> None:
 def test_the_time_is_taken_before_the_question() -> None:
     venue = Venue([0, 1], now=NOON + 2 * HOUR - 1)
 
-    def slow(_count: int, rows: list[Row]) -> list[Row]:
+    def slow(_count: int, rows: list[RawCandle]) -> list[RawCandle]:
         venue.now += 10
         return rows
 
@@ -225,8 +225,8 @@ def test_no_parts_make_no_bars() -> None:
     assert len(concat([empty_bars(), empty_bars()]).ts) == 0
 
 
-def newest_of(venue: Venue, wanted: Span, limit: int) -> list[int]:
-    def bars(window: Span) -> list[Bars]:
+def newest_of(venue: Venue, wanted: CandleSpan, limit: int) -> list[int]:
+    def bars(window: CandleSpan) -> list[Bars]:
         return [page.bars for page in pages(venue.source(), window) if len(page.bars.ts)]
 
     return [(int(ts) - NOON) // HOUR for ts in newest(bars, wanted, limit).ts]

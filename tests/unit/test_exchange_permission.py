@@ -8,14 +8,14 @@ import pytest
 
 from core.errors import NotPermittedError, UnsupportedError, UsageError
 from core.exchange.permission import Called, Guard, Permission, permission_of
-from core.exchange.signing import Request
+from core.exchange.signing import Leaving
 from core.exchange.urls import Address
 
 REAL = Address("https", "api.binance.us", 443)
 OTHER = Address("https", "www.binance.us", 443)
 TEST = Address("https", "testnet.binance.vision", 443)
 HERE = Address("http", "127.0.0.1", 8090)
-ORDER = Request("POST", "https://api.binance.us/api/v3/order", {"X-MBX-APIKEY": "key"}, "signature=12")
+ORDER = Leaving("POST", "https://api.binance.us/api/v3/order", {"X-MBX-APIKEY": "key"}, "signature=12")
 
 
 def called(*now: Address, sandbox: bool = False) -> Called:
@@ -102,7 +102,7 @@ def test_the_guard_stops_a_signed_request_where_none_is_permitted() -> None:
     with pytest.raises(NotPermittedError, match=r"it may go to http://127\.0\.0\.1:8090 alone"):
         elsewhere.check(ORDER)
     assert NotPermittedError.exit_code == 2
-    nowhere.check(Request("GET", "https://api.binance.us/api/v3/time", {"Accept": "*/*"}))
+    nowhere.check(Leaving("GET", "https://api.binance.us/api/v3/time", {"Accept": "*/*"}))
     guard(permission_of(called(REAL), str(REAL))).check(ORDER)
 
 
@@ -111,7 +111,7 @@ def test_the_guard_stops_a_signed_request_where_none_is_permitted() -> None:
 )
 def test_the_guard_stops_whatever_goes_to_a_foreign_or_odd_address(url: str) -> None:
     with pytest.raises(UnsupportedError, match=r"wanted to leave for .* and was stopped") as caught:
-        guard(permission_of(called(REAL))).check(Request("GET", url, {}))
+        guard(permission_of(called(REAL))).check(Leaving("GET", url, {}))
     assert "word" not in str(caught.value)
 
 

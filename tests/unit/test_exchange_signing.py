@@ -9,7 +9,7 @@ from typing import Any
 import ccxt
 import pytest
 
-from core.exchange.signing import Request, mark_of
+from core.exchange.signing import Leaving, mark_of
 from core.exchange.venues import venue_of
 from tests.exchange_help import NOON
 
@@ -24,28 +24,28 @@ VENUES = (
 @pytest.mark.parametrize(
     ("request_", "mark"),
     [
-        (Request("GET", URL, {"X-MBX-APIKEY": "x"}), "header X-MBX-APIKEY"),
-        (Request("GET", URL, {"authorization": b"x"}), "header authorization"),
-        (Request("GET", f"{URL}?a=1&signature=9", {}), "parameter signature"),
-        (Request("GET", f"{URL}?a=1%26signature%3D9", {}), "parameter signature"),
-        (Request("GET", f"{URL}?a=1", {"Referer": "a+key/0123"}), "the key"),
-        (Request("GET", f"{URL}/hush", {}), "the key"),
-        (Request("GET", f"{URL}?a=a%2Bkey%2F0123", {}), "the key"),
-        (Request("POST", URL, {}, "nonce=1"), "parameter nonce"),
-        (Request("POST", URL, {}, b'{"a": 1, "API_SIGN": "x"}'), "parameter API_SIGN"),
-        (Request("POST", URL, {}, iter("x")), "a body that cannot be read"),
-        (Request("POST", URL, {}), "method POST"),
-        (Request("post", URL, {}, "a=1"), "method POST"),
-        (Request("DELETE", f"{URL}?orderId=1", {}), "method DELETE"),
-        (Request("PUT", "https://x/info", {}), "method PUT"),
-        (Request("GET", URL, {}, "a=1"), "a body"),
-        (Request("POST", "https://x/info", {}, '{"type": "meta"}'), ""),
-        (Request("POST", "https://x/info", {}, '{"signature": {"r": 1}}'), "parameter signature"),
-        (Request("GET", f"{URL}?symbol=KEYUSDT&limit=5", {"User-Agent": "x", "Accept": "*/*"}), ""),
-        (Request("HEAD", URL, {}), ""),
+        (Leaving("GET", URL, {"X-MBX-APIKEY": "x"}), "header X-MBX-APIKEY"),
+        (Leaving("GET", URL, {"authorization": b"x"}), "header authorization"),
+        (Leaving("GET", f"{URL}?a=1&signature=9", {}), "parameter signature"),
+        (Leaving("GET", f"{URL}?a=1%26signature%3D9", {}), "parameter signature"),
+        (Leaving("GET", f"{URL}?a=1", {"Referer": "a+key/0123"}), "the key"),
+        (Leaving("GET", f"{URL}/hush", {}), "the key"),
+        (Leaving("GET", f"{URL}?a=a%2Bkey%2F0123", {}), "the key"),
+        (Leaving("POST", URL, {}, "nonce=1"), "parameter nonce"),
+        (Leaving("POST", URL, {}, b'{"a": 1, "API_SIGN": "x"}'), "parameter API_SIGN"),
+        (Leaving("POST", URL, {}, iter("x")), "a body that cannot be read"),
+        (Leaving("POST", URL, {}), "method POST"),
+        (Leaving("post", URL, {}, "a=1"), "method POST"),
+        (Leaving("DELETE", f"{URL}?orderId=1", {}), "method DELETE"),
+        (Leaving("PUT", "https://x/info", {}), "method PUT"),
+        (Leaving("GET", URL, {}, "a=1"), "a body"),
+        (Leaving("POST", "https://x/info", {}, '{"type": "meta"}'), ""),
+        (Leaving("POST", "https://x/info", {}, '{"signature": {"r": 1}}'), "parameter signature"),
+        (Leaving("GET", f"{URL}?symbol=KEYUSDT&limit=5", {"User-Agent": "x", "Accept": "*/*"}), ""),
+        (Leaving("HEAD", URL, {}), ""),
     ],
 )
-def test_what_is_not_surely_public_counts_as_signed(request_: Request, mark: str) -> None:
+def test_what_is_not_surely_public_counts_as_signed(request_: Leaving, mark: str) -> None:
     assert mark_of(request_, (*KEYS, ""), ("/info",)) == mark
 
 
@@ -94,10 +94,10 @@ def calls(api: dict[str, Any], section: list[str]) -> Iterator[tuple[list[str], 
             yield from calls(value, [*section, name])
 
 
-def signature(exchange: Any, section: list[str], method: str, path: str) -> Request | None:
+def signature(exchange: Any, section: list[str], method: str, path: str) -> Leaving | None:
     """Return a call as it would be sent; None where ccxt wants more to make it."""
     params = dict.fromkeys(exchange.extract_params(path), "1") | {"symbol": "BTCUSDT"}
     with suppress(Exception):
         sent = exchange.sign(path, section, method, params)
-        return Request(sent["method"], sent["url"], sent.get("headers") or {}, sent.get("body"))
+        return Leaving(sent["method"], sent["url"], sent.get("headers") or {}, sent.get("body"))
     return None

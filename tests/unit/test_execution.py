@@ -14,9 +14,9 @@ from core.domain import FLAT, Bar, Costs, Decision, PositionView, Reason, enter,
 from core.errors import UsageError
 from core.execution import Executor, Moment, Plan, changes
 from core.multi_backtester import runner
-from core.paper.fills import PaperGateway
+from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
-from core.risk.limits import Limits, Market
+from core.risk.limits import Limits, MarketDemands
 from core.risk.percents import PercentWarning
 from core.risk_manager import RiskManager, wide_open
 from core.sizing import Sizing
@@ -185,7 +185,7 @@ def test_what_risk_refuses_is_not_handed_over() -> None:
 
 def test_what_the_gateway_refuses_frees_its_cash() -> None:
     portfolio = Portfolio(10_000)
-    strict = PaperGateway(10_000.0, FREE, {SYMBOL: Market(min_notional=D(10**9))})
+    strict = PaperFills(10_000.0, FREE, {SYMBOL: MarketDemands(min_notional=D(10**9))})
     made = Executor(portfolio, wide_open(FREE), strict, FREE, PLANS)
     portfolio.mark(SYMBOL, 100.0)
     (refused,) = order(made, enter(1.0))
@@ -218,7 +218,7 @@ def test_a_signal_of_the_specification_is_executed_at_its_candle() -> None:
 def test_live_needs_a_gateway() -> None:
     with pytest.raises(UsageError, match="gateway"):
         executor(live=True)
-    assert executor(live=True, gateway=PaperGateway(1.0, FREE)).live
+    assert executor(live=True, gateway=PaperFills(1.0, FREE)).live
 
 
 def test_a_change_is_what_the_fill_model_would_act_on() -> None:

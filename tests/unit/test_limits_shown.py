@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.backtest.replay import Account, Feed, replay
+from core.backtest.replay import ReplayAccount, ReplayFeed, replay
 from core.cli.live_status import show_limits
 from core.cli.replay_command import limits_of, print_replay
 from core.domain import Costs
@@ -28,9 +28,9 @@ def test_a_replay_says_its_limits_first_and_then_what_bound_and_cut(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     bars = random_bars(2, 600, volatility=0.01)
-    feeds = [Feed("HIGH_RISK", load_strategy("HIGH_RISK"), {}, "BTC/USDT", "1h", bars)]
+    feeds = [ReplayFeed("HIGH_RISK", load_strategy("HIGH_RISK"), {}, "BTC/USDT", "1h", bars)]
     limits = Limits(max_risk_per_trade=0.02, max_symbol_exposure_pct=50, allow_short=True)
-    account = Account(10_000.0, FREE, RiskManager(0.01, None, limits, FREE))
+    account = ReplayAccount(10_000.0, FREE, RiskManager(0.01, None, limits, FREE))
     assert limits_of(feeds, account)[1:] == [
         "HIGH_RISK asks for 3 % of equity at risk and gets 2 %",
         "HIGH_RISK may hold 95 % of equity, risk.max_symbol_exposure_pct leaves 50 %: larger entries are cut",

@@ -14,10 +14,10 @@ from core.engine import LiveDecider, Session, Step
 from core.errors import ExchangeUnreachableError, UsageError
 from core.execution import Executor, Plan
 from core.live.feed import GRACE, Feed
-from core.live.loop import LATEST, TICK, Command, Decided, Loop
+from core.live.loop import LATEST, TICK, Command, DecisionLine, Loop
 from core.live.snapshot import restore
 from core.order_path.audit import check_books
-from core.paper.fills import PaperGateway
+from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.risk.limits import Limits
 from core.risk_manager import RiskManager, wide_open
@@ -38,7 +38,7 @@ class Memory:
     def __init__(self) -> None:
         self.given: list[Command] = []
         self.answers: list[tuple[str, str]] = []
-        self.decided: list[Decided] = []
+        self.decided: list[DecisionLine] = []
         self.steps: list[Step] = []
         self.beats: list[int] = []
 
@@ -49,7 +49,7 @@ class Memory:
         self.given.remove(command)
         self.answers.append((command.name, outcome))
 
-    def keep(self, decided: Sequence[Decided], step: Step, status: Mapping[str, Any], now: int) -> None:
+    def keep(self, decided: Sequence[DecisionLine], step: Step, status: Mapping[str, Any], now: int) -> None:
         json.dumps(status, allow_nan=False)
         self.decided += decided
         self.steps.append(step)
@@ -358,7 +358,7 @@ def test_a_journal_changes_nothing(seed: int) -> None:
     account.open()
     costs, risk = Costs(0.001), wide_open()
     portfolio = Portfolio(10_000.0)
-    paper = PaperGateway(portfolio.settled, costs, risk.markets)
+    paper = PaperFills(portfolio.settled, costs, risk.markets)
     session = Session(Executor(portfolio, risk, paper, costs))
     for slot in account_of(None, [BTC, ETH]).session.slots:
         session.add(slot.strategy, slot.symbol, account.session.executor.plans["SCRIPTED"], slot.decider)

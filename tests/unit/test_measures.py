@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.backtest.fast_backtester import run_fast
-from core.backtest.replay import Account, Feed, account_summary, replay
+from core.backtest.replay import ReplayAccount, ReplayFeed, account_summary, replay
 from core.domain import Costs, FloatArray, Series
 from core.results.measures import (
     FEWEST,
@@ -248,9 +248,9 @@ def test_what_needs_the_candles_of_one_series_says_so() -> None:
 def test_a_replay_of_one_strategy_has_the_figures_of_its_backtest() -> None:
     bars, series = random_bars(4, 2000), Series("binanceus", "BTC/USDT", "1h")
     spec = RunSpec(series, "MACD_CROSS", {}, Costs(0.001), 10_000.0)
-    feed = Feed("MACD_CROSS", load_strategy("MACD_CROSS"), {}, series.symbol, series.timeframe, bars)
+    feed = ReplayFeed("MACD_CROSS", load_strategy("MACD_CROSS"), {}, series.symbol, series.timeframe, bars)
     expected = run_fast(bars, spec).summary
-    found = account_summary(replay([feed], Account(spec.cash, spec.costs)))
+    found = account_summary(replay([feed], ReplayAccount(spec.cash, spec.costs)))
     assert found.sharpe_ratio is not None
     assert found[:1] + found[3:5] + found[6:10] == expected[:1] + expected[3:5] + expected[6:10]
     assert found.profit_factor == pytest.approx(expected.profit_factor, rel=1e-9)

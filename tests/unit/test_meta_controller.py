@@ -15,13 +15,13 @@ from llm.meta_controller import (
     HOUR_MS,
     TOLERANCE,
     Accepted,
-    Bound,
     Bounds,
+    ChangeBound,
     Current,
     Levers,
     Proposal,
-    Reason,
     Rejected,
+    Rejection,
     check_proposal,
 )
 
@@ -43,7 +43,7 @@ def propose(
     return dataclasses.replace(Proposal(levers, version=7, made_at=NOW), **changes)
 
 
-def reason(proposal: Proposal, **current: Any) -> Reason | None:
+def reason(proposal: Proposal, **current: Any) -> Rejection | None:
     answer = check_proposal(proposal, dataclasses.replace(CURRENT, **current), BOUNDS)
     return answer.reason if isinstance(answer, Rejected) else None
 
@@ -56,52 +56,52 @@ STEP = {"A": 0.6, "B": 0.4}
     [
         (propose(STEP), {}, None),
         (propose(risk={RISK: 0.6}), {}, None),
-        (propose(), {}, Reason.UNCHANGED),
-        (propose(STEP, version=6), {}, Reason.STALE),
-        (propose(STEP, made_at=NOW + 1), {}, Reason.STALE),
+        (propose(), {}, Rejection.UNCHANGED),
+        (propose(STEP, version=6), {}, Rejection.STALE),
+        (propose(STEP, made_at=NOW + 1), {}, Rejection.STALE),
         (propose(STEP, made_at=NOW - BOUNDS.max_age_ms), {}, None),
-        (propose(STEP, made_at=NOW - BOUNDS.max_age_ms - 1), {}, Reason.STALE),
+        (propose(STEP, made_at=NOW - BOUNDS.max_age_ms - 1), {}, Rejection.STALE),
         (propose(STEP, why="x" * 2000), {}, None),
-        (propose(STEP, why="x" * 2001), {}, Reason.TEXT),
-        (propose({"C": 0.0}), {}, Reason.NAMES),
-        (propose(risk={"kill_switch": 0.5}), {}, Reason.NAMES),
-        (Proposal(Levers({"A": 1.0}, LEVERS.risk_scales), 7, NOW), {}, Reason.NAMES),
-        (Proposal(Levers({}, {}), 7, NOW), {}, Reason.NAMES),
-        (Proposal(Levers({"A": 1.0, 5: 0.0}, {}), 7, NOW), {}, Reason.NAMES),  # type: ignore[dict-item]
-        (propose({"A": math.nan}), {}, Reason.NUMBER),
-        (propose({"A": math.inf}), {}, Reason.NUMBER),
-        (propose({"A": True, "B": False}), {}, Reason.NUMBER),
-        (propose({"A": "0.6"}), {}, Reason.NUMBER),
-        (propose({"A": None}), {}, Reason.NUMBER),
-        (propose({"A": 1.1, "B": -0.1}), {}, Reason.RANGE),
-        (propose(risk={RISK: 1.0000001}), {}, Reason.RANGE),
-        (propose(risk={LOSS: 0.19}), {}, Reason.RANGE),
-        (propose({"A": 0.6}), {}, Reason.SUM),
-        (propose({"A": 0.4, "B": 0.5}), {}, Reason.SUM),
-        (propose({"A": 0.61, "B": 0.39}), {}, Reason.STEP),
-        (propose(risk={RISK: 0.61}), {}, Reason.STEP),
-        (propose(STEP), {"weights_changed_at": NOW - HOUR_MS + 1}, Reason.COOLDOWN),
-        (propose(STEP), {"weights_changed_at": NOW + 1}, Reason.COOLDOWN),
+        (propose(STEP, why="x" * 2001), {}, Rejection.TEXT),
+        (propose({"C": 0.0}), {}, Rejection.NAMES),
+        (propose(risk={"kill_switch": 0.5}), {}, Rejection.NAMES),
+        (Proposal(Levers({"A": 1.0}, LEVERS.risk_scales), 7, NOW), {}, Rejection.NAMES),
+        (Proposal(Levers({}, {}), 7, NOW), {}, Rejection.NAMES),
+        (Proposal(Levers({"A": 1.0, 5: 0.0}, {}), 7, NOW), {}, Rejection.NAMES),  # type: ignore[dict-item]
+        (propose({"A": math.nan}), {}, Rejection.NUMBER),
+        (propose({"A": math.inf}), {}, Rejection.NUMBER),
+        (propose({"A": True, "B": False}), {}, Rejection.NUMBER),
+        (propose({"A": "0.6"}), {}, Rejection.NUMBER),
+        (propose({"A": None}), {}, Rejection.NUMBER),
+        (propose({"A": 1.1, "B": -0.1}), {}, Rejection.RANGE),
+        (propose(risk={RISK: 1.0000001}), {}, Rejection.RANGE),
+        (propose(risk={LOSS: 0.19}), {}, Rejection.RANGE),
+        (propose({"A": 0.6}), {}, Rejection.SUM),
+        (propose({"A": 0.4, "B": 0.5}), {}, Rejection.SUM),
+        (propose({"A": 0.61, "B": 0.39}), {}, Rejection.STEP),
+        (propose(risk={RISK: 0.61}), {}, Rejection.STEP),
+        (propose(STEP), {"weights_changed_at": NOW - HOUR_MS + 1}, Rejection.COOLDOWN),
+        (propose(STEP), {"weights_changed_at": NOW + 1}, Rejection.COOLDOWN),
         (propose(STEP), {"risk_changed_at": NOW}, None),
-        (propose(risk={RISK: 0.51}), {"risk_changed_at": NOW - DAY_MS + 1}, Reason.COOLDOWN),
-        (propose(risk={RISK: 0.51}), {"drawdown": 0.05}, Reason.DRAWDOWN),
-        (propose(risk={RISK: 0.51}), {"drawdown": math.nan}, Reason.DRAWDOWN),
+        (propose(risk={RISK: 0.51}), {"risk_changed_at": NOW - DAY_MS + 1}, Rejection.COOLDOWN),
+        (propose(risk={RISK: 0.51}), {"drawdown": 0.05}, Rejection.DRAWDOWN),
+        (propose(risk={RISK: 0.51}), {"drawdown": math.nan}, Rejection.DRAWDOWN),
         (propose(risk={RISK: 0.51}), {"drawdown": 0.0499}, None),
-        (propose(risk={RISK: 0.51, LOSS: 0.4}), {"drawdown": 0.2}, Reason.DRAWDOWN),
+        (propose(risk={RISK: 0.51, LOSS: 0.4}), {"drawdown": 0.2}, Rejection.DRAWDOWN),
         (propose(risk={RISK: 0.0}), {"drawdown": 0.2, "risk_changed_at": NOW}, None),
-        (propose(STEP, {RISK: 0.0}), {"weights_changed_at": NOW}, Reason.COOLDOWN),
+        (propose(STEP, {RISK: 0.0}), {"weights_changed_at": NOW}, Rejection.COOLDOWN),
         (propose(STEP), {"drawdown": 0.5}, None),
     ],
 )
 def test_a_proposal_is_taken_whole_or_rejected_with_its_reason(
-    proposal: Proposal, current: dict[str, Any], expected: Reason | None
+    proposal: Proposal, current: dict[str, Any], expected: Rejection | None
 ) -> None:
     assert reason(proposal, **current) is expected
 
 
 def test_a_rejection_says_what_came_and_what_was_wanted() -> None:
     answer = check_proposal(propose({"A": 1.1, "B": -0.1}), CURRENT, BOUNDS)
-    assert answer == Rejected(Reason.RANGE, "weight of A 1.1: wanted 0 to 1")
+    assert answer == Rejected(Rejection.RANGE, "weight of A 1.1: wanted 0 to 1")
 
 
 def test_a_rejection_does_not_repeat_a_flood_of_text() -> None:
@@ -130,7 +130,7 @@ shares = st.one_of(pair, pair, pair, pair, st.tuples(nasty, near))
 scale = st.sampled_from([0.1, 0.2, 0.2, 0.25, 0.3, 0.5, 0.5, 0.55, 0.6, 0.9])
 scales = st.one_of(scale, scale, scale, scale, scale, scale, nasty)
 bound = st.builds(
-    Bound,
+    ChangeBound,
     low=st.sampled_from([0.0, 0.1]),
     high=st.sampled_from([0.6, 1.0]),
     max_step=st.sampled_from([0.05, 0.1, 1.0]),
@@ -155,11 +155,11 @@ proposals = st.builds(
 )  # fmt: skip
 
 
-def inside(value: Any, allowed: Bound) -> bool:
+def inside(value: Any, allowed: ChangeBound) -> bool:
     return type(value) in (int, float) and allowed.low <= value <= allowed.high
 
 
-def slow_enough(value: float, old: float, since: int, allowed: Bound) -> bool:
+def slow_enough(value: float, old: float, since: int, allowed: ChangeBound) -> bool:
     return abs(value - old) <= allowed.max_step + TOLERANCE and NOW - since >= allowed.cooldown_ms
 
 

@@ -25,9 +25,9 @@ from core.order_path.audit import check_books
 from core.order_path.client_ids import account_name, checked_name, client_order_id
 from core.order_path.ledger import Books, Posting, adjustment_postings
 from core.order_path.path import OrderPath, nobody
-from core.order_path.states import Standing, State, after_report, check_move
-from core.order_path.store import Event, Policy
-from core.order_path.venue import Execution, Report, Request, Terms
+from core.order_path.states import OrderNews, State, after_report, check_move
+from core.order_path.store import Alert, Policy
+from core.order_path.venue import Execution, Placement, Report, Terms
 from db.journal import Journal, memory_journal
 from tests.order_model import PRICES, Line, Market, Placed
 from tests.order_schedules import ACCOUNT, INSTANCE, intent
@@ -47,7 +47,7 @@ class Bench:
         self.market.totals.update({"USDT": D(100_000), "BTC": D(1)})
         self.line = Line(self.market, random.Random(2))
         self.journal = memory_journal(ACCOUNT)
-        self.events: list[Event] = []
+        self.events: list[Alert] = []
         self.policy = policy
         self.path = self.restarted()
 
@@ -155,7 +155,7 @@ def test_an_exit_is_not_tried_again_when_the_first_attempt_exists_after_all(benc
     bench.path.step()
     first = next(one for one in bench.journal.orders() if one.state == "not_placed")
     order = bench.market.place(
-        Request(first.client_order_id, BTC, "sell", D("0.004"), NEAR), bench.market.now
+        Placement(first.client_order_id, BTC, "sell", D("0.004"), NEAR), bench.market.now
     )
     bench.market.execute(order, D("0.004"))
     bench.path.reconcile()
@@ -171,7 +171,7 @@ def test_a_stale_list_of_open_orders_and_a_silent_amount_change_nothing(
     bench.want()
     bench.path.step()
     [order] = bench.journal.orders()
-    stale = Report("1", order.client_order_id, BTC, "buy", Standing.OPEN, D(0), D(0))
+    stale = Report("1", order.client_order_id, BTC, "buy", OrderNews.OPEN, D(0), D(0))
     monkeypatch.setattr(bench.line, "open_orders", lambda: [stale])
     bench.path.reconcile()
     assert bench.journal.orders() == [order]
@@ -179,7 +179,7 @@ def test_a_stale_list_of_open_orders_and_a_silent_amount_change_nothing(
     bench.path.step()
     [order] = bench.path.orders()
     bench.path._adopt(
-        order, stale.__class__("2", order.client_order_id, BTC, "buy", Standing.OPEN, D(0), D(0))
+        order, stale.__class__("2", order.client_order_id, BTC, "buy", OrderNews.OPEN, D(0), D(0))
     )
     assert bench.path.orders() == [order]
 
@@ -221,7 +221,7 @@ def test_a_request_that_never_left_is_made_again_after_a_pause_as_long_as_it_is_
 
 
 def test_a_refused_order_is_not_made_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unsupported(_: Request) -> Report:
+    def unsupported(_: Placement) -> Report:
         raise UnsupportedError("no such symbol")
 
     bench.want(amount=D(50))
@@ -307,7 +307,9 @@ def dead_and_executed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Approved
         bench.path._resolve()
     first = bench.journal.orders()[0]
     assert first.state == "not_placed"
-    order = bench.market.place(Request(first.client_order_id, BTC, "buy", D("0.01"), NEAR), bench.market.now)
+    order = bench.market.place(
+        Placement(first.client_order_id, BTC, "buy", D("0.01"), NEAR), bench.market.now
+    )
     bench.market.execute(order, D("0.01"))
     return approved
 
@@ -337,7 +339,7 @@ def test_an_order_thought_dead_that_is_open_is_followed_again(
         bench.path.step()
     assert bench.state() == "not_placed"
     [order] = bench.journal.orders()
-    bench.market.place(Request(order.client_order_id, BTC, "buy", D("0.01"), FAR), bench.market.now)
+    bench.market.place(Placement(order.client_order_id, BTC, "buy", D("0.01"), FAR), bench.market.now)
     bench.path.reconcile()
     assert bench.state() == "canceled"
     assert "thought impossible" in bench.path.in_the_way(BTC)
@@ -350,7 +352,7 @@ def test_an_order_thought_dead_whose_successor_lives_is_only_told(bench: Bench) 
     bench.wait(5000)
     bench.path.step()
     first = bench.journal.orders()[0]
-    bench.market.place(Request(first.client_order_id, BTC, "buy", D("0.01"), FAR), bench.market.now)
+    bench.market.place(Placement(first.client_order_id, BTC, "buy", D("0.01"), FAR), bench.market.now)
     bench.path.reconcile()
     assert [order.state for order in bench.journal.orders()] == ["not_placed", "open"]
     assert bench.path.in_the_way(BTC)
@@ -423,7 +425,7 @@ def test_the_same_difference_after_another_fill_is_another_one(bench: Bench) -> 
 
 
 def test_others_orders_and_trades_are_told_and_left_alone(bench: Bench) -> None:
-    bench.market.place(Request("web_x", BTC, "buy", D("0.2"), FAR), bench.market.now)
+    bench.market.place(Placement("web_x", BTC, "buy", D("0.2"), FAR), bench.market.now)
     bench.market.by_hand(BTC, "buy", D("0.1"))
     found = bench.path.reconcile()
     assert found.foreign == ("buy 0.2 BTC/USDT, order 1",)
@@ -436,7 +438,7 @@ def test_others_orders_and_trades_are_told_and_left_alone(bench: Bench) -> None:
 
 
 def test_an_open_order_of_others_is_told_once(bench: Bench) -> None:
-    bench.market.place(Request("web_x", BTC, "buy", D("0.2"), FAR), bench.market.now)
+    bench.market.place(Placement("web_x", BTC, "buy", D("0.2"), FAR), bench.market.now)
     for _ in range(3):
         bench.path.reconcile()
     assert [one.text for one in bench.events] == ["open order of somebody else: buy 0.2 BTC/USDT, order 1"]
@@ -534,7 +536,7 @@ def test_coins_that_an_order_of_ours_sells_are_nobody_elses_to_take(bench: Bench
     bench.want(1, Terms("limit", PRICES[BTC] + 1), purpose=Purpose.EXIT, side="sell", amount=D("0.00999"))
     bench.path.step()
     # Sold beyond what is free, which an exchange does not let happen by itself.
-    theirs = Placed("9", Request("web_9", BTC, "sell", D("1.005")), bench.market.now)
+    theirs = Placed("9", Placement("web_9", BTC, "sell", D("1.005")), bench.market.now)
     bench.market.orders.append(theirs)
     bench.market.execute(theirs, D("1.005"))
     for _ in range(2):
@@ -752,8 +754,8 @@ def test_an_answer_about_another_order_is_unknown(bench: Bench) -> None:
 
 
 def test_an_order_that_is_refused_after_it_was_sent_is_rejected(bench: Bench) -> None:
-    assert after_report(Standing.REJECTED, D(0), D(0)) is State.REJECTED
-    assert after_report(Standing.REJECTED, D(1), D(1)) is State.CANCELED
+    assert after_report(OrderNews.REJECTED, D(0), D(0)) is State.REJECTED
+    assert after_report(OrderNews.REJECTED, D(1), D(1)) is State.CANCELED
     with pytest.raises(HotCryptoError, match="cannot go from filled to open"):
         check_move(State.FILLED, State.OPEN)
 
@@ -767,7 +769,7 @@ def test_names_of_orders_are_functions_of_what_they_are_for() -> None:
     assert checked_name("account", account_name("binanceus", "secret")).startswith("binanceus-")
     with pytest.raises(UsageError, match=r"account 'a\|b'"):
         checked_name("account", "a|b")
-    nobody(Event("halt", "", ""))
+    nobody(Alert("halt", "", ""))
 
 
 def test_a_difference_moves_what_belongs_to_no_position() -> None:

@@ -13,7 +13,7 @@ import pytest
 from core.account.lots import Trade
 from core.account.orders import Approved, RefusalReason, Refused
 from core.backtest.own import ENGINE
-from core.backtest.replay import Account, Feed, replay
+from core.backtest.replay import ReplayAccount, ReplayFeed, replay
 from core.backtest_persistence import load_run, save_result
 from core.backtester import run_backtest
 from core.candles.frames import frame_from_bars
@@ -193,8 +193,8 @@ def test_a_state_that_a_person_set_needs_nothing_but_candles() -> None:
 
 def test_an_on_bar_of_one_s_own_trades_alike_in_backtest_replay_paper_and_a_loop() -> None:
     result = run_backtest(BARS, SPEC, strategy=Mine)
-    feed = Feed("MINE", Mine, SPEC.params, SYMBOL, "1h", BARS)
-    replayed = replay([feed], Account(SPEC.cash, SPEC.costs))
+    feed = ReplayFeed("MINE", Mine, SPEC.params, SYMBOL, "1h", BARS)
+    replayed = replay([feed], ReplayAccount(SPEC.cash, SPEC.costs))
     assert [float(trade.pnl) for trade in replayed.trades["MINE"]] == pytest.approx(
         [record.pnl for record in result.records]
     )

@@ -8,7 +8,7 @@ import pytest
 from core.account.lots import Trade
 from core.backtest.fast_backtester import run_fast
 from core.backtest.plan import partner_bars
-from core.backtest.replay import Account, Feed, replay
+from core.backtest.replay import ReplayAccount, ReplayFeed, replay
 from core.backtester import run_backtest
 from core.cli.backtest_command import partners
 from core.domain import Bar, Bars, Costs, Series
@@ -17,7 +17,7 @@ from core.errors import UsageError
 from core.execution import Executor, Plan
 from core.kernel.loop import kernel
 from core.multi_backtester import Job
-from core.paper.fills import PaperGateway
+from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.proof.verify import verify
 from core.reports.document import run_document
@@ -186,11 +186,13 @@ def test_a_session_that_sees_both_close_trades_as_its_backtest_does() -> None:
     bars, costs, params = random_bars(2, 400), Costs(0.001), LIVELY["PAIRS"]
     other = partner(bars)
     whole = bind(load_strategy("PAIRS"), other)
-    wanted = replay([Feed("PAIRS", whole, params, "ETH/USDT", "1h", bars)], Account(10_000.0, costs))
+    wanted = replay(
+        [ReplayFeed("PAIRS", whole, params, "ETH/USDT", "1h", bars)], ReplayAccount(10_000.0, costs)
+    )
     growing = Growing(900)
     live = bind(load_strategy("PAIRS"), growing)
     portfolio, risk = Portfolio(10_000.0), wide_open(costs)
-    gateway = PaperGateway(portfolio.settled, costs, risk.markets)
+    gateway = PaperFills(portfolio.settled, costs, risk.markets)
     session = Session(Executor(portfolio, risk, gateway, costs))
     plan = Plan("1h", live.rule.sizing(live.rule.make_params(params)), is_ladder=False)
     session.add("PAIRS", "ETH/USDT", plan, LiveDecider("ETH/USDT", live.live({"params": params})))

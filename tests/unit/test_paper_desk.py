@@ -13,11 +13,11 @@ from core.engine import LiveDecider, Step
 from core.errors import HotCryptoError, OrderRefusedError
 from core.execution import Plan
 from core.order_path.audit import check_books
-from core.order_path.states import Standing
+from core.order_path.states import OrderNews
 from core.order_path.store import Policy
-from core.order_path.venue import Balance, Request
-from core.paper.fills import PaperGateway
-from core.paper.venue import PaperExchange
+from core.order_path.venue import Balance, Placement
+from core.paper.fills import PaperFills
+from core.paper.venue import PaperVenue
 from db.journal import memory_journal
 from tests.account_help import SYMBOL, exit_of, intent
 from tests.desk_help import Account
@@ -163,7 +163,7 @@ def test_an_order_about_to_be_sent_by_a_process_that_died_is_sent_under_another_
     kept = world.account.snapshot()
     desk = world.account.desk
 
-    def killed(request: Request) -> None:
+    def killed(request: Placement) -> None:
         raise KeyboardInterrupt
 
     desk.exchange.place = killed  # type: ignore[method-assign, assignment]
@@ -198,10 +198,10 @@ def test_a_fill_that_the_journal_does_not_take_ends_everything() -> None:
         world.bar()
 
 
-def exchange() -> tuple[PaperExchange, dict[str, Any]]:
+def exchange() -> tuple[PaperVenue, dict[str, Any]]:
     known: dict[str, Any] = {}
-    model = PaperGateway(10_000.0, Costs(0.001))
-    found = PaperExchange(model, lambda name: known[name])
+    model = PaperFills(10_000.0, Costs(0.001))
+    found = PaperVenue(model, lambda name: known[name])
     found.begin({"USDT": D(10_000)}, [])
     return found, known
 
@@ -209,12 +209,12 @@ def exchange() -> tuple[PaperExchange, dict[str, Any]]:
 def test_the_exchange_takes_a_name_once_and_cancels_what_has_not_had_its_turn() -> None:
     paper, known = exchange()
     known["a"] = intent(amount=D(2))
-    report = paper.place(Request("a", SYMBOL, "buy", D(1)))
-    assert (report.standing, report.amount, report.filled) == (Standing.OPEN, D(1), D(0))
+    report = paper.place(Placement("a", SYMBOL, "buy", D(1)))
+    assert (report.standing, report.amount, report.filled) == (OrderNews.OPEN, D(1), D(0))
     with pytest.raises(OrderRefusedError, match="use another name"):
-        paper.place(Request("a", SYMBOL, "buy", D(1)))
+        paper.place(Placement("a", SYMBOL, "buy", D(1)))
     assert [one.client_order_id for one in paper.open_orders()] == ["a"]
-    assert paper.cancel(SYMBOL, "a").standing is Standing.CANCELED
+    assert paper.cancel(SYMBOL, "a").standing is OrderNews.CANCELED
     assert paper.open_orders() == []
     with pytest.raises(OrderRefusedError, match="is not open"):
         paper.cancel(SYMBOL, "a")
@@ -226,7 +226,7 @@ def test_executions_are_read_on_from_the_newest_known_one() -> None:
     paper, known = exchange()
     for number in range(3):
         known[str(number)] = intent(bar=START + number * HOUR)
-        paper.place(Request(str(number), SYMBOL, "buy", D(1)))
+        paper.place(Placement(str(number), SYMBOL, "buy", D(1)))
     for event in paper.on_bars([Bar(SYMBOL, "1h", START, START + HOUR, 100.0, 101.0, 99.0, 100.0, 1.0)], []):
         assert isinstance(event, Executed)
         assert paper.publish(event)
@@ -241,12 +241,12 @@ def test_executions_are_read_on_from_the_newest_known_one() -> None:
 def test_what_the_model_refuses_is_rejected() -> None:
     paper, known = exchange()
     known["a"] = exit_of(intent())
-    paper.place(Request("a", SYMBOL, "sell", D(1)))
+    paper.place(Placement("a", SYMBOL, "sell", D(1)))
     (event,) = paper.on_price(SYMBOL, 100.0, [])
     assert isinstance(event, Refused)
     report = paper.find(SYMBOL, "a")
     assert report is not None
-    assert report.standing is Standing.REJECTED
+    assert report.standing is OrderNews.REJECTED
     assert (paper.now(), paper.ask_time(), paper.absence_is_final_at(5)) == (0, 0, 0)
 
 

@@ -9,17 +9,17 @@ from core import fills
 from core.account.lots import book_of
 from core.account.orders import Approved, Executed, Intent, Protection, Purpose, RefusalReason, Refused
 from core.domain import Costs
-from core.paper.fills import PaperGateway
+from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
-from core.risk.limits import Market
+from core.risk.limits import MarketDemands
 from tests.account_help import OTHER, SYMBOL, D, bar, exit_of, intent
 from tests.markets import HOUR, START
 
 FREE = Costs(0.0, 0.0)
 
 
-def gateway(cash: float = 10_000.0, costs: Costs = FREE, **given: object) -> PaperGateway:
-    return PaperGateway(cash, costs, **given)  # type: ignore[arg-type]
+def gateway(cash: float = 10_000.0, costs: Costs = FREE, **given: object) -> PaperFills:
+    return PaperFills(cash, costs, **given)  # type: ignore[arg-type]
 
 
 def told(event: Executed | Refused) -> tuple[object, ...]:
@@ -29,7 +29,7 @@ def told(event: Executed | Refused) -> tuple[object, ...]:
     return fill.reason, event.intent.leg, fill.side, fill.amount, fill.price, fill.time
 
 
-def held(paper: PaperGateway, wanted: Intent | None = None) -> Intent:
+def held(paper: PaperFills, wanted: Intent | None = None) -> Intent:
     """Have an entry filled at bar 1 and return it."""
     wanted = wanted or intent()
     paper.on_bars([bar(0)])
@@ -131,7 +131,7 @@ def test_one_cash_pays_for_all_books() -> None:
 
 
 def test_an_exchange_refuses_what_its_filters_forbid() -> None:
-    paper = gateway(markets={SYMBOL: Market(D("0.1"), None, D(20))})
+    paper = gateway(markets={SYMBOL: MarketDemands(D("0.1"), None, D(20))})
     for amount, reason in (("0.15", "lot"), ("0", "lot"), ("0.1", "min_notional")):
         refused = paper.submit(Approved(intent(amount=D(amount))))
         assert isinstance(refused, Refused)

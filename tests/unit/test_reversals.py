@@ -10,11 +10,11 @@ import pytest
 
 from core.account.orders import Approved, Executed, Purpose, Refused, Taken
 from core.backtest.fast_backtester import simulate_fast
-from core.backtest.replay import Account, Feed, replay
+from core.backtest.replay import ReplayAccount, ReplayFeed, replay
 from core.backtester import simulate
 from core.domain import LOT, Bars, Costs, Series, enter
 from core.execution import Executor, Moment, Plan
-from core.paper.fills import PaperGateway
+from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.results.runs import RunSpec
 from core.risk.limits import Limits
@@ -41,8 +41,8 @@ def sides_and_sizes(bars: Bars, strategy: Strategy, **params: float) -> list[tup
     spec = RunSpec(Series("t", SYMBOL, "1h"), name, params, COSTS, 10_000.0)
     results = simulate(bars, spec, strategy), simulate_fast(bars, spec, strategy)
     found = [[(one.side, one.size) for one in result.records] for result in results]
-    feed = Feed(name, strategy, params, SYMBOL, "1h", bars)
-    run = replay([feed], Account(10_000.0, COSTS), as_live=True)
+    feed = ReplayFeed(name, strategy, params, SYMBOL, "1h", bars)
+    run = replay([feed], ReplayAccount(10_000.0, COSTS), as_live=True)
     found.append([("LONG" if one.side > 0 else "SHORT", float(one.amount)) for one in run.trades[name]])
     assert found[0] == found[1] == found[2]
     assert not run.refusals.get(name)
@@ -99,8 +99,8 @@ def test_limits_count_what_a_reversal_closes_as_closed() -> None:
         max_positions=1, cash_reserve_pct=4, allow_short=True,
     )  # fmt: skip
     risk = RiskManager(1.0, None, limits, COSTS)
-    feed = Feed("SCRIPTED", SCRIPTED, {"risk_per_trade": 0.2}, SYMBOL, "1h", orders)
-    run = replay([feed], Account(10_000.0, COSTS, risk))
+    feed = ReplayFeed("SCRIPTED", SCRIPTED, {"risk_per_trade": 0.2}, SYMBOL, "1h", orders)
+    run = replay([feed], ReplayAccount(10_000.0, COSTS, risk))
     assert not run.refusals.get("SCRIPTED")
     assert [one.side for one in run.trades["SCRIPTED"]] == [1, -1, 1]
 
@@ -195,7 +195,7 @@ def test_an_open_that_makes_a_reversal_dearer_than_the_cash_refuses_its_entry_al
 def test_where_volume_closes_a_part_only_nothing_is_opened_the_other_way() -> None:
     two = Two()
     gateway = two.made.gateway
-    assert isinstance(gateway, PaperGateway)
+    assert isinstance(gateway, PaperFills)
     two.want("A", 0.5)
     two.next()
     two.want("A", -0.5)

@@ -15,7 +15,7 @@ from core.account.values import Snapshot
 from core.domain import LOT, Costs
 from core.errors import UsageError
 from core.risk.breakers import DAY, RiskState
-from core.risk.limits import Limits, Market
+from core.risk.limits import Limits, MarketDemands
 from core.risk.percents import PercentWarning
 from core.risk_manager import RiskManager, wide_open
 from core.settings import RiskSettings
@@ -116,7 +116,7 @@ def test_an_order_within_all_limits_is_approved_and_binds_its_costs() -> None:
 
 
 def test_amounts_are_rounded_down_to_the_step_and_checked_against_the_market() -> None:
-    market = Market(step=D("0.01"), min_amount=D("0.05"), min_notional=D(10))
+    market = MarketDemands(step=D("0.01"), min_amount=D("0.05"), min_notional=D(10))
     risk = RiskManager(markets={SYMBOL: market})
     approved = risk.approve(intent(amount=D("1.239")), snapshot(), 100.0, NOW)
     assert isinstance(approved, Approved)
@@ -173,7 +173,7 @@ def test_cash_that_is_not_free_pays_nothing() -> None:
 def test_a_limit_cuts_an_entry_to_what_it_allows(
     limits: Limits, reason: RefusalReason, notional: int
 ) -> None:
-    risk = RiskManager(0.01, None, limits, FREE, {SYMBOL: Market(step=D("0.001"))})
+    risk = RiskManager(0.01, None, limits, FREE, {SYMBOL: MarketDemands(step=D("0.001"))})
     wanted = intent(amount=D("64.5"), bound="risk")
     cut = risk.approve(wanted, BUSY, 100.0, NOW)
     assert isinstance(cut, Approved)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.risk.limits import Limits, Market
+from core.risk.limits import Limits, MarketDemands
 from core.risk.notes import notes
 from core.sizing import Sizing
 from tests.account_help import SYMBOL, D
@@ -12,7 +12,7 @@ USUAL = {"TREND_EMA": Sizing(0.01, 0.95), "HIGH_RISK": Sizing(0.03, 0.95)}
 
 def test_limits_that_bind_nobody_are_not_mentioned() -> None:
     limits = Limits(max_exposure_pct=100, max_symbol_exposure_pct=95, cash_reserve_pct=0, min_notional=10)
-    assert notes(limits, USUAL, {SYMBOL: Market(min_notional=D(5))}, 10_000.0) == []
+    assert notes(limits, USUAL, {SYMBOL: MarketDemands(min_notional=D(5))}, 10_000.0) == []
     assert notes(Limits(), USUAL, {}, 10_000.0) == []
 
 
@@ -41,7 +41,7 @@ def test_what_can_never_be_met_is_said() -> None:
         "equity is 10,000, risk.max_symbol_exposure_pct leaves 0.05 % of it, 5; the smallest order is 10: "
         "nothing can be entered"
     ]
-    assert notes(Limits(), {}, {SYMBOL: Market(min_notional=D(10))}, 9.5) == [
+    assert notes(Limits(), {}, {SYMBOL: MarketDemands(min_notional=D(10))}, 9.5) == [
         "equity is 9.5; the smallest order is 10: nothing can be entered"
     ]
     assert "nothing can be entered" in notes(Limits(cash_reserve_pct=100), {}, {}, 1e4)[0]

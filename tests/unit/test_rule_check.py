@@ -15,7 +15,7 @@ from types import ModuleType
 import pytest
 
 from core.backtest.fast_backtester import simulate_fast
-from core.backtest.replay import Account, Feed, replay
+from core.backtest.replay import ReplayAccount, ReplayFeed, replay
 from core.backtester import simulate
 from core.domain import Costs, Series
 from core.ensemble.members import wanted
@@ -297,10 +297,10 @@ def test_what_is_wrong_on_one_bar_alone_ends_the_run_there_in_every_way_to_run_i
         with pytest.raises(UsageError) as error:
             run(BARS, spec_of(), strategy)
         told.add(str(error.value))
-    feed = Feed("MINE", strategy, {}, "BTC/USDT", "1h", BARS.until(RARELY + 3))
+    feed = ReplayFeed("MINE", strategy, {}, "BTC/USDT", "1h", BARS.until(RARELY + 3))
     for as_live in (False, True):
         # An account of several strategies goes on without this one.
-        found = replay([feed], Account(10_000.0, Costs(0.001)), as_live=as_live)
+        found = replay([feed], ReplayAccount(10_000.0, Costs(0.001)), as_live=as_live)
         told.add(found.session.risk.state.quarantined["MINE"].removeprefix("UsageError: "))
     (line,) = told
     assert line.startswith(expected)
@@ -314,8 +314,8 @@ def test_a_member_of_an_ensemble_is_looked_at_too(tmp_path: Path, mine: list[Mod
 
 
 def replayed(bars: object, spec: RunSpec, strategy: Strategy) -> None:
-    feed = Feed("MINE", strategy, {}, "BTC/USDT", "1h", BARS)
-    replay([feed], Account(10_000.0, Costs(0.001)))
+    feed = ReplayFeed("MINE", strategy, {}, "BTC/USDT", "1h", BARS)
+    replay([feed], ReplayAccount(10_000.0, Costs(0.001)))
 
 
 def test_a_sweep_says_it_too(tmp_path: Path, mine: list[ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from core.exchange_sim.binanceus_params import INTERVALS
-from core.exchange_sim.limits import Limits
+from core.exchange_sim.limits import WeightCounter
 from core.exchange_sim.synthetic import SyntheticSource
 from tests.sim import DAY, HOUR, MINUTE, NOON, Asked, hand_made, steps_of
 
@@ -346,7 +346,7 @@ def test_requests_weigh_what_the_venue_says(
 
 
 def test_too_many_requests_are_429_and_those_who_go_on_are_banned() -> None:
-    us = Asked(SOURCE, NOON + 48_000, Limits(weight_limit=2))
+    us = Asked(SOURCE, NOON + 48_000, WeightCounter(weight_limit=2))
     assert [us.raw("ping").status for _ in range(8)] == [200, 200, 429, 429, 429, 429, 429, 418]
     banned = us.raw("ping")
     assert json.loads(banned.body) == {
@@ -358,7 +358,7 @@ def test_too_many_requests_are_429_and_those_who_go_on_are_banned() -> None:
 
 
 def test_a_429_says_how_long_to_wait() -> None:
-    us = Asked(SOURCE, NOON + 48_000, Limits(weight_limit=1))
+    us = Asked(SOURCE, NOON + 48_000, WeightCounter(weight_limit=1))
     us("ping")
     answer = us.raw("ping")
     assert dict(answer.headers)["Retry-After"] == "12"

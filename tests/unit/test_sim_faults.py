@@ -21,7 +21,7 @@ from core.exchange_sim.faults import (
     spoiled,
     trading_schedule,
 )
-from core.exchange_sim.venue import Answer, Request, as_json
+from core.exchange_sim.venue import SimAnswer, SimRequest, as_json
 from tests.sim import NOON
 
 KLINES, TIME, OHLC = "/api/v3/klines", "/api/v3/time", "/0/public/OHLC"
@@ -33,7 +33,7 @@ def met(plan: FaultPlan, *paths: str) -> list[str]:
     return [fault.kind if (fault := plan.next(path)) else "" for path in paths]
 
 
-def after(kind: str, answer: Answer = SOUND, seed: int = 1, **how: float) -> Answer:
+def after(kind: str, answer: SimAnswer = SOUND, seed: int = 1, **how: float) -> SimAnswer:
     fault = Fault(kind, **how)  # type: ignore[arg-type]
     return spoiled(fault, answer, None, seed)
 
@@ -86,7 +86,7 @@ def test_a_status_comes_with_a_page_in_html(status: int) -> None:
 
 def test_a_rate_limit_says_when_to_come_back_in_each_venues_words() -> None:
     fault = Fault("rate_limit", seconds=3.0)
-    us, kraken = (instead(fault, Request("GET", path, {}), NOON) for path in (KLINES, OHLC))
+    us, kraken = (instead(fault, SimRequest("GET", path, {}), NOON) for path in (KLINES, OHLC))
     assert (us.status, us.headers) == (429, (("Retry-After", "3"),))
     assert json.loads(us.body) == {"code": -1003, "msg": "Too many requests."}
     assert json.loads(kraken.body) == {"error": ["EGeneral:Too many requests"]}
@@ -202,14 +202,14 @@ def test_trading_faults_meet_orders_beside_other_faults() -> None:
 
 
 def test_a_ban_says_until_when_in_header_and_text() -> None:
-    answer = instead(Fault("ban", seconds=90), Request("POST", "/api/v3/order", {}), NOON)
+    answer = instead(Fault("ban", seconds=90), SimRequest("POST", "/api/v3/order", {}), NOON)
     assert (answer.status, answer.headers) == (418, (("Retry-After", "90"),))
     assert json.loads(answer.body)["code"] == -1003
     assert f"banned until {NOON + 90_000}" in json.loads(answer.body)["msg"]
 
 
 def test_trouble_before_processing_looks_like_trouble_after_it() -> None:
-    request = Request("POST", "/api/v3/order", {})
+    request = SimRequest("POST", "/api/v3/order", {})
     before, processed = (
         instead(Fault("status_before", status=502), request, NOON),
         after("status", status=502),

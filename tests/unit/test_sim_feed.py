@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from core.domain import Bars
 from core.exchange_sim.candles import Candles, Interval
-from core.exchange_sim.feed import Feed
+from core.exchange_sim.feed import MarketFeed
 from core.exchange_sim.stored import StoredSource
 from tests.sim import BTC, DAY, HOUR, MINUTE, NOON, bars_of, hand_made, steps_of
 
@@ -21,11 +21,13 @@ class Counting(StoredSource):
         return super().candles(symbol, step, start, end)
 
 
-def feed(count: int = 10) -> Feed:
-    return Feed(hand_made(steps_of(count, MINUTE)), 7)
+def feed(count: int = 10) -> MarketFeed:
+    return MarketFeed(hand_made(steps_of(count, MINUTE)), 7)
 
 
-def opens(feed: Feed, now: int, limit: int = 500, interval: Interval = M1, **window: int | None) -> list[int]:
+def opens(
+    feed: MarketFeed, now: int, limit: int = 500, interval: Interval = M1, **window: int | None
+) -> list[int]:
     window.setdefault("start", None)
     found = feed.candles(BTC, interval, now, limit, **window)  # type: ignore[arg-type]
     return [(ts - NOON) // MINUTE for ts in found.ts.tolist()]
@@ -58,7 +60,7 @@ def test_a_start_beyond_the_end_or_beyond_now_gives_nothing() -> None:
 
 def test_the_limit_is_filled_across_a_gap_from_both_ends() -> None:
     rows = [(NOON + n * MINUTE, 1.0, 1.0, 1.0, 1.0, 16.0) for n in (0, 1, 500, 501)]
-    gappy = Feed(hand_made(bars_of(rows)), 7)
+    gappy = MarketFeed(hand_made(bars_of(rows)), 7)
     assert opens(gappy, NOON + 600 * MINUTE, 3) == [1, 500, 501]
     assert opens(gappy, NOON + 600 * MINUTE, 3, start=0) == [0, 1, 500]
 
@@ -66,7 +68,7 @@ def test_the_limit_is_filled_across_a_gap_from_both_ends() -> None:
 def test_a_gap_of_years_is_crossed_in_few_steps() -> None:
     rows = [(NOON + days * DAY, 1.0, 1.0, 1.0, 1.0, 16.0) for days in (0, 3000)]
     source = Counting(bars_of(rows))
-    market = Feed(source, 7)
+    market = MarketFeed(source, 7)
     assert opens(market, NOON + 3001 * DAY, 2) == [0, 3000 * 1440]
     assert opens(market, NOON + 3001 * DAY, 2, start=NOON) == [0, 3000 * 1440]
     assert source.asked < 100
@@ -88,7 +90,7 @@ def test_an_hour_in_progress_is_its_closed_minutes_and_the_running_one() -> None
 
 
 def test_a_minute_without_volume_shows_no_bar_until_it_is_over() -> None:
-    quiet = Feed(hand_made(bars_of([(NOON, 5.0, 5.0, 5.0, 5.0, 0.0)])), 7)
+    quiet = MarketFeed(hand_made(bars_of([(NOON, 5.0, 5.0, 5.0, 5.0, 0.0)])), 7)
     assert opens(quiet, NOON + 30_000) == []
     assert opens(quiet, NOON + MINUTE) == [0]
     assert quiet.trades(BTC, NOON + 2 * MINUTE, 10).id.size == 0
@@ -96,7 +98,7 @@ def test_a_minute_without_volume_shows_no_bar_until_it_is_over() -> None:
 
 def test_stored_timeframes_are_served_as_they_are_and_coarser_ones_from_the_coarsest_that_fits() -> None:
     hours, fours = steps_of(12, HOUR), steps_of(3, 4 * HOUR, price=500.0)
-    both = Feed(StoredSource("db", {("BTC/USDT", "1h"): hours, ("BTC/USDT", "4h"): fours}), 7)
+    both = MarketFeed(StoredSource("db", {("BTC/USDT", "1h"): hours, ("BTC/USDT", "4h"): fours}), 7)
     now = NOON + 2 * DAY
     assert both.candles(BTC, H4, now, 9, start=None).open.tolist() == [500.0, 501.0, 502.0]
     assert both.candles(BTC, H1, now, 9, start=None).open.tolist()[-1] == 111.0
@@ -105,7 +107,7 @@ def test_stored_timeframes_are_served_as_they_are_and_coarser_ones_from_the_coar
 
 
 def test_a_finer_timeframe_than_any_stored_one_is_empty() -> None:
-    hourly = Feed(hand_made(steps_of(3, HOUR), "1h"), 7)
+    hourly = MarketFeed(hand_made(steps_of(3, HOUR), "1h"), 7)
     assert opens(hourly, NOON + 2 * HOUR, interval=M1) == []
     assert opens(hourly, NOON + 2 * HOUR, interval=M1, start=NOON) == []
 

@@ -7,31 +7,33 @@ from typing import Any
 
 import pytest
 
-from core.exchange_sim.filters import Held, check_filters, published
-from core.exchange_sim.markets import Market
+from core.exchange_sim.filters import OrderInMarket, check_filters, published
+from core.exchange_sim.markets import SimMarket
 from core.exchange_sim.orders import NewOrder, Seen
-from core.exchange_sim.venue import Refused
+from core.exchange_sim.venue import RequestRefused
 from tests.sim import NOON
 
 D = Decimal
-OLDER = Market("BTC/USDT", 2, 3, min_notional=10.0, max_lot=2000.0)
+OLDER = SimMarket("BTC/USDT", 2, 3, min_notional=10.0, max_lot=2000.0)
 NEWER = OLDER._replace(newer_filters=True)
 
 
 def held(
-    market: Market, kind: str = "LIMIT", side: str = "BUY", orders: int = 1, algos: int = 1, **how: Any
-) -> Held:
+    market: SimMarket, kind: str = "LIMIT", side: str = "BUY", orders: int = 1, algos: int = 1, **how: Any
+) -> OrderInMarket:
     numbers: dict[str, Any] = {"quantity": D(1), "price": D(100)} | {
         name: None if value is None else D(value) for name, value in how.items()
     }
-    return Held(NewOrder(market, side, kind, "mine", **numbers), Seen(NOON, D(90), D(100)), orders, algos)
+    return OrderInMarket(
+        NewOrder(market, side, kind, "mine", **numbers), Seen(NOON, D(90), D(100)), orders, algos
+    )
 
 
-def refused_by(one: Held) -> str:
+def refused_by(one: OrderInMarket) -> str:
     """Return the filter's name, or nothing."""
     try:
         check_filters(one)
-    except Refused as refusal:
+    except RequestRefused as refusal:
         return f"{refusal.code} {refusal.message}".removeprefix("-1013 Filter failure: ")
     return ""
 
@@ -59,20 +61,22 @@ def refused_by(one: Held) -> str:
 )
 @pytest.mark.parametrize("market", [OLDER, NEWER])
 def test_bounds_are_inside_and_what_is_beyond_them_is_refused(
-    market: Market, how: dict[str, Any], name: str
+    market: SimMarket, how: dict[str, Any], name: str
 ) -> None:
     assert refused_by(held(market, **how)) == name
 
 
 @pytest.mark.parametrize("side", ["BUY", "SELL"])
 @pytest.mark.parametrize(("market", "name"), [(OLDER, "PERCENT_PRICE"), (NEWER, "PERCENT_PRICE_BY_SIDE")])
-def test_a_price_far_from_the_mean_is_refused(market: Market, name: str, side: str) -> None:
+def test_a_price_far_from_the_mean_is_refused(market: SimMarket, name: str, side: str) -> None:
     for price, wanted in (("500", ""), ("500.01", name), ("20", ""), ("19.99", name)):
         assert refused_by(held(market, side=side, price=price)) == wanted
 
 
 @pytest.mark.parametrize(("market", "name"), [(OLDER, "MIN_NOTIONAL"), (NEWER, "NOTIONAL")])
-def test_a_small_order_is_refused_at_its_limit_at_the_mean_or_by_its_value(market: Market, name: str) -> None:
+def test_a_small_order_is_refused_at_its_limit_at_the_mean_or_by_its_value(
+    market: SimMarket, name: str
+) -> None:
     for quantity, wanted in (("0.1", ""), ("0.099", name)):
         assert refused_by(held(market, quantity=quantity)) == wanted
         assert refused_by(held(market, kind="MARKET", quantity=quantity, price=None)) == wanted

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from core.exchange_sim.kraken import pair_of
-from core.exchange_sim.markets import Market
+from core.exchange_sim.markets import SimMarket
 from core.exchange_sim.synthetic import SyntheticSource
 from tests.sim import DAY, HOUR, MINUTE, NOON, Asked, hand_made, steps_of
 
@@ -46,7 +46,7 @@ def test_time_and_status(kraken: Asked) -> None:
     ],
 )
 def test_pairs_go_by_krakens_own_names(symbol: str, names: tuple[str, ...]) -> None:
-    assert pair_of(Market(symbol, 2, 5))[:5] == names
+    assert pair_of(SimMarket(symbol, 2, 5))[:5] == names
 
 
 def test_assets_and_pairs_describe_each_other(kraken: Asked) -> None:

@@ -7,21 +7,21 @@ from typing import Any
 
 import pytest
 
-from core.exchange_sim.accounts import AccountConfig, Balance
-from core.exchange_sim.markets import BREAK, Market
+from core.exchange_sim.accounts import AccountConfig, SimBalance
+from core.exchange_sim.markets import BREAK, SimMarket
 from core.exchange_sim.matching import Matching
-from core.exchange_sim.orders import Depth, Level, NewOrder, NewPair, Order, Print, Seen
-from core.exchange_sim.venue import Refused
+from core.exchange_sim.orders import Depth, Level, NewOrder, NewPair, Print, Seen, SimOrder
+from core.exchange_sim.venue import RequestRefused
 from tests.sim import NOON
 
 D = Decimal
-MARKET = Market("BTC/USDT", 2, 3, market_stops=True)
+MARKET = SimMarket("BTC/USDT", 2, 3, market_stops=True)
 ASKS = (Level(D("100.10"), D(1)), Level(D("100.20"), D(2)), Level(D("101.00"), D(5)))
 BIDS = (Level(D("99.90"), D(1)), Level(D("99.80"), D(2)), Level(D("99.00"), D(5)))
 HALF_A_PERCENT = D("0.005")
 
 
-def depth(market: Market, now: int, last: Decimal) -> Depth:
+def depth(market: SimMarket, now: int, last: Decimal) -> Depth:
     """Return the book above, moved so that it stands around the last price."""
     away = last - 100
     return Depth(*(tuple(Level(price + away, amount) for price, amount in side) for side in (BIDS, ASKS)))
@@ -43,12 +43,12 @@ class Desk:
         how = {"market": MARKET, "client_id": f"c{self.count}", **how, **numbers}
         return NewOrder(side=side, kind=kind, quantity=D(quantity) if quantity else None, **how)
 
-    def place(self, side: str, kind: str, quantity: str | None = None, **how: Any) -> Order:
+    def place(self, side: str, kind: str, quantity: str | None = None, **how: Any) -> SimOrder:
         return self.engine.place(self.new(side, kind, quantity, **how), self.seen)
 
     def pair(
         self, side: str, quantity: str, price: str, stop: str, stop_limit: str | None = None
-    ) -> list[Order]:
+    ) -> list[SimOrder]:
         limit = self.new(side, "LIMIT_MAKER", quantity, price=price)
         kind = "STOP_LOSS_LIMIT" if stop_limit else "STOP_LOSS"
         waiting = self.new(side, kind, quantity, stop=stop, **({"price": stop_limit} if stop_limit else {}))
@@ -60,7 +60,7 @@ class Desk:
         self.last = D(price)
         self.engine.trade(MARKET, Print(self.now, D(price), D(amount)))
 
-    def again(self, order: Order) -> Order:
+    def again(self, order: SimOrder) -> SimOrder:
         return self.engine.orders["BTC/USDT"][order.id]
 
     @property
@@ -84,7 +84,7 @@ def desk() -> Desk:
 
 
 def refused(code: int, words: str) -> Any:
-    return pytest.raises(Refused, match=words, check=lambda error: error.code == code)
+    return pytest.raises(RequestRefused, match=words, check=lambda error: error.code == code)
 
 
 def test_a_market_buy_walks_the_book_and_pays_its_fee_in_base(desk: Desk) -> None:
@@ -423,11 +423,13 @@ def test_what_the_balance_does_not_cover_is_refused_and_changes_nothing(
         (MARKET._replace(market_stops=False), "TAKE_PROFIT", "Take profit orders are not supported"),
     ],
 )
-def test_what_the_market_does_not_take_is_refused(desk: Desk, market: Market, kind: str, words: str) -> None:
+def test_what_the_market_does_not_take_is_refused(
+    desk: Desk, market: SimMarket, kind: str, words: str
+) -> None:
     with refused(-1013, words):
         desk.place("SELL", kind, "1", market=market, **({} if kind == "MARKET" else {"stop": "99"}))
 
 
 def test_an_asset_never_had_has_no_balance(desk: Desk) -> None:
-    assert desk.engine.wallet.of("DOGE") == Balance(D(0), D(0))
+    assert desk.engine.wallet.of("DOGE") == SimBalance(D(0), D(0))
     assert set(desk.engine.wallet.all()) == {"USDT", "BTC"}

@@ -13,13 +13,13 @@ import pytest
 from core.errors import UsageError
 from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET, AccountConfig, parse_balances, signature_of
 from core.exchange_sim.binanceus import BinanceUS
-from core.exchange_sim.feed import Feed
-from core.exchange_sim.limits import Limits, OrderLimit
+from core.exchange_sim.feed import MarketFeed
+from core.exchange_sim.limits import OrderLimit, WeightCounter
 from core.exchange_sim.markets import LISTED
 from core.exchange_sim.signed import Signed
 from core.exchange_sim.stored import StoredSource
 from core.exchange_sim.trading import Trading
-from core.exchange_sim.venue import Answer, Request
+from core.exchange_sim.venue import SimAnswer, SimRequest
 from tests.sim import DAY, MINUTE, NOON, bars_of
 
 D = Decimal
@@ -41,20 +41,20 @@ class Account:
         future = bars._replace(ts=bars.ts + DAY)
         series = {("BTC/USDT", "1m"): bars, ("LTC/USD", "1m"): bars, ("ETH/USDT", "1m"): future}
         markets = (LISTED[0]._replace(market_stops=True), LISTED[1], LISTED[6])
-        feed = Feed(StoredSource("csv", series), 7)
+        feed = MarketFeed(StoredSource("csv", series), 7)
         account = AccountConfig(balances={"USDT": D(1000), "BTC": D(2)})
         self.trading = trading = Trading(feed, account)
         self.account = Signed(trading, markets)
-        self.venue = BinanceUS(feed, markets, Limits(), self.account, OrderLimit(order_limit))
+        self.venue = BinanceUS(feed, markets, WeightCounter(), self.account, OrderLimit(order_limit))
         self.now = NOON + 30_000
 
-    def raw(self, method: str, path: str, signed: str = "", key: str = TEST_KEY, **params: Any) -> Answer:
+    def raw(self, method: str, path: str, signed: str = "", key: str = TEST_KEY, **params: Any) -> SimAnswer:
         path = path if path.startswith("/") else "/api/v3/" + path
         params = {"timestamp": str(self.now), **params}
         text = urlencode({name: value for name, value in params.items() if value is not None})
         signature = signed or signature_of(TEST_SECRET, text)
         named = {name: str(value) for name, value in params.items() if value is not None}
-        request = Request(
+        request = SimRequest(
             method, path, named | {"signature": signature}, f"{text}&signature={signature}", key
         )
         return self.venue.answer(request, self.now)
@@ -124,7 +124,7 @@ def test_the_window_of_time_is_as_wide_as_it_says(one: Account, at: int) -> None
 
 
 def test_without_a_signature_it_is_named() -> None:
-    request = Request("GET", "/api/v3/account", {"timestamp": "1"}, "timestamp=1", TEST_KEY)
+    request = SimRequest("GET", "/api/v3/account", {"timestamp": "1"}, "timestamp=1", TEST_KEY)
     answer = Account().venue.answer(request, NOON)
     assert json.loads(answer.body)["code"] == -1102
     assert "'signature'" in json.loads(answer.body)["msg"]
@@ -403,7 +403,9 @@ def test_requests_weigh_what_the_venue_says(
 
 
 def test_stops_that_become_market_orders_are_listed_where_they_are_taken(one: Account) -> None:
-    listed = json.loads(one.venue.answer(Request("GET", "/api/v3/exchangeInfo", {}), one.now).body)["symbols"]
+    listed = json.loads(one.venue.answer(SimRequest("GET", "/api/v3/exchangeInfo", {}), one.now).body)[
+        "symbols"
+    ]
     assert "STOP_LOSS" in listed[0]["orderTypes"]
     assert "STOP_LOSS" not in listed[1]["orderTypes"]
 

@@ -9,7 +9,7 @@ from core.domain import Series
 from core.errors import HotCryptoError, NoDataError, UsageError
 from core.exchange_sim.markets import LISTED, market_for
 from core.exchange_sim.replay import replay_clock
-from core.exchange_sim.stored import Span, StoredSource, from_database, from_files
+from core.exchange_sim.stored import StoredSource, StoredSpan, from_database, from_files
 from tests.sim import DAY, HOUR, NOON, hand_made, steps_of
 from tests.stored import make_database, url_of
 
@@ -23,8 +23,8 @@ def both() -> StoredSource:
 def test_it_tells_what_it_has() -> None:
     source = both()
     assert source.spans() == (
-        Span("BTC/USDT", "1h", NOON, NOON + 24 * HOUR),
-        Span("BTC/USDT", "4h", NOON, NOON + 48 * HOUR),
+        StoredSpan("BTC/USDT", "1h", NOON, NOON + 24 * HOUR),
+        StoredSpan("BTC/USDT", "4h", NOON, NOON + 48 * HOUR),
     )
     assert source.steps("BTC/USDT") == (HOUR, 4 * HOUR)
     assert source.steps("ETH/USDT") == ()
@@ -61,7 +61,7 @@ def test_a_known_symbol_keeps_its_filters_and_another_gets_a_tick_that_suits_its
 
 def test_the_bars_of_one_exchange_come_out_of_a_database(tmp_path: Path) -> None:
     url = url_of(make_database(tmp_path, steps_of(5, HOUR), Series("kraken", "BTC/USD", "1h")))
-    assert from_database(url, "kraken").spans() == (Span("BTC/USD", "1h", NOON, NOON + 5 * HOUR),)
+    assert from_database(url, "kraken").spans() == (StoredSpan("BTC/USD", "1h", NOON, NOON + 5 * HOUR),)
     with pytest.raises(NoDataError, match="'binanceus' to serve: name one that is stored: kraken"):
         from_database(url, "binanceus")
 

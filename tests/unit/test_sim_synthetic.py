@@ -5,7 +5,7 @@ import pytest
 
 from core.domain import FloatArray
 from core.exchange_sim.candles import Candles, Interval, aggregate
-from core.exchange_sim.markets import Market
+from core.exchange_sim.markets import SimMarket
 from core.exchange_sim.synthetic import DELISTED_DAY, FIRST_DAY, LAST_DAY, SyntheticSource
 from tests.sim import DAY, HOUR, MINUTE
 
@@ -129,7 +129,7 @@ def test_before_the_first_and_after_the_last_day_there_is_nothing() -> None:
 
 
 def test_an_asset_the_generator_does_not_know_gets_candles_too() -> None:
-    source = SyntheticSource(7, (Market("ADA/USDT", 4, 1),))
+    source = SyntheticSource(7, (SimMarket("ADA/USDT", 4, 1),))
     ada = source.candles("ADA/USDT", MINUTE, START, START + HOUR)
     assert ada.ts.size == 60
     assert source.steps("BTC/USDT") == ()

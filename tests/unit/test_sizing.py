@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from core.domain import LOT, NAN, Bound, Costs, Decision, Refusal, enter
 from core.sizing import (
     KELLY_FLOOR,
-    Account,
+    Capital,
     Sizing,
     at_close,
     multiple,
@@ -18,7 +18,7 @@ from core.sizing import (
     size_entry,
 )
 
-RICH = Account(equity=10_000.0, cash=10_000.0)
+RICH = Capital(equity=10_000.0, cash=10_000.0)
 FREE = Costs(commission=0.0, spread=0.0)
 
 
@@ -44,7 +44,7 @@ def test_a_tight_stop_is_capped_by_what_cash_can_pay_costs_included() -> None:
 
 
 def test_free_cash_caps_the_size_below_the_allocation() -> None:
-    poor = Account(equity=10_000.0, cash=1_000.0)
+    poor = Capital(equity=10_000.0, cash=1_000.0)
     sized = size_entry(enter(0.5), 100.0, poor, Sizing(max_exposure=0.5, lot=1.0), FREE)
     assert sized.units == 5.0
 
@@ -89,7 +89,7 @@ def test_the_spread_counts_when_the_take_is_checked() -> None:
 
 
 def test_a_size_below_one_lot_is_refused() -> None:
-    tiny = Account(equity=10.0, cash=10.0)
+    tiny = Capital(equity=10.0, cash=10.0)
     assert size_entry(enter(1.0, 50.0), 100.0, tiny, Sizing(lot=1.0), FREE) == (0.0, Refusal.LOT, Bound.NONE)
 
 
@@ -134,7 +134,7 @@ KELLY = Sizing(0.01, 0.95, 1.0, kelly_cap=0.05, kelly_trades=10.0)
 def test_half_kelly_follows_the_strategy_s_own_record(
     record: tuple[float, float, float, float], risk: float
 ) -> None:
-    account = Account(10_000.0, 10_000.0, *record)
+    account = Capital(10_000.0, 10_000.0, *record)
     assert risk_of(account, KELLY) == pytest.approx(risk, rel=1e-12)
     assert size_entry(enter(1.0, 90.0), 100.0, account, KELLY, FREE).units == math.floor(
         1000 * risk_of(account, KELLY)
@@ -143,7 +143,7 @@ def test_half_kelly_follows_the_strategy_s_own_record(
 
 def test_a_cap_below_the_floor_is_the_most() -> None:
     tight = KELLY._replace(kelly_cap=0.001)
-    assert risk_of(Account(1.0, 1.0, 0.0, 10.0, 0.0, 9.0), tight) == 0.001
+    assert risk_of(Capital(1.0, 1.0, 0.0, 10.0, 0.0, 9.0), tight) == 0.001
 
 
 def test_a_trade_s_result_is_told_in_multiples_of_what_its_stop_risked() -> None:
@@ -177,7 +177,7 @@ def test_nothing_sensible_rounds_down_to_nothing(units: float) -> None:
 def test_a_size_is_whole_lots_and_never_costs_or_risks_more_than_allowed(
     equity: float, cash_part: float, close: float, distance: float, side: float, costs: Costs, sizing: Sizing
 ) -> None:
-    account = Account(equity, equity * cash_part)
+    account = Capital(equity, equity * cash_part)
     stop = close * (1 - side * distance)
     units, refusal, bound = size_entry(enter(side, stop), close, account, sizing, costs)
     assert (units > 0) == (refusal == Refusal.NONE) == (bound != Bound.NONE)
@@ -193,10 +193,10 @@ def test_a_size_is_whole_lots_and_never_costs_or_risks_more_than_allowed(
         (enter(1.0, 90.0), RICH, Sizing(lot=1.0), Bound.RISK),
         (enter(1.0, 99.9), RICH, Sizing(lot=1.0), Bound.EXPOSURE),
         (enter(1.0), RICH, Sizing(lot=1.0), Bound.EXPOSURE),
-        (enter(1.0), Account(10_000.0, 4_000.0), Sizing(lot=1.0), Bound.CASH),
-        (enter(1.0, 90.0), Account(10_000.0, 500.0), Sizing(lot=1.0), Bound.CASH),
-        (enter(1.0, 90.0), Account(1e4, 1e4, 6.0, 4.0, 12.0, 4.0), KELLY, Bound.KELLY),
-        (enter(1.0, 90.0), Account(1e4, 1e4, 5.0, 4.0, 10.0, 4.0), KELLY, Bound.RISK),
+        (enter(1.0), Capital(10_000.0, 4_000.0), Sizing(lot=1.0), Bound.CASH),
+        (enter(1.0, 90.0), Capital(10_000.0, 500.0), Sizing(lot=1.0), Bound.CASH),
+        (enter(1.0, 90.0), Capital(1e4, 1e4, 6.0, 4.0, 12.0, 4.0), KELLY, Bound.KELLY),
+        (enter(1.0, 90.0), Capital(1e4, 1e4, 5.0, 4.0, 10.0, 4.0), KELLY, Bound.RISK),
         (enter(1.0), RICH, at_close(Sizing(lot=1.0, vol_target=0.15), 0.6, 1.0), Bound.VOLATILITY),
         (enter(1.0), RICH, at_close(Sizing(lot=1.0, vol_target=0.15), 0.1, 1.0), Bound.EXPOSURE),
         (enter(1.0, 90.0), RICH, at_close(Sizing(lot=1.0), 1.0, 0.5), Bound.REGIME),
@@ -204,6 +204,6 @@ def test_a_size_is_whole_lots_and_never_costs_or_risks_more_than_allowed(
     ],
 )
 def test_a_size_says_what_kept_it_from_being_larger(
-    want: Decision, account: Account, sizing: Sizing, bound: Bound
+    want: Decision, account: Capital, sizing: Sizing, bound: Bound
 ) -> None:
     assert size_entry(want, 100.0, account, sizing, FREE).bound == bound
