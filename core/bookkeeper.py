@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.account.orders import Approved, Executed, News, Refused, Taken
+from core.account.values import SeriesKey
 from core.domain import Bar
 from core.errors import UsageError
 from core.takings import take_away
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 
 KEPT = 5_000
 """Open times of bars that are remembered of each series, to number the bar of an older fill."""
-
-Series = tuple[str, str]
-"""Symbol and timeframe."""
 
 
 class Booked(NamedTuple):
@@ -74,9 +72,9 @@ class Bookkeeper:
 
     def __init__(self, portfolio: Portfolio, risk: RiskManager) -> None:
         self.portfolio, self.risk = portfolio, risk
-        self.series_of: dict[tuple[str, str], Series] = {}
+        self.series_of: dict[tuple[str, str], SeriesKey] = {}
         """By strategy and symbol: the series that its bars are counted on, where that is not its order's."""
-        self._tracks: dict[Series, Track] = {}
+        self._tracks: dict[SeriesKey, Track] = {}
 
     def see(self, bars: Iterable[Bar]) -> None:
         """Count bars, and take their closes as last prices."""
@@ -136,7 +134,7 @@ class Bookkeeper:
         """Return symbol, timeframe, newest open time and number of bars seen of every series."""
         return [(*series, track.newest, track.count) for series, track in self._tracks.items()]
 
-    def recount(self, counted: Iterable[Sequence[Any]]) -> dict[Series, int]:
+    def recount(self, counted: Iterable[Sequence[Any]]) -> dict[SeriesKey, int]:
         """Go on counting bars where `counted` stopped; return the newest open time of each series."""
         for symbol, timeframe, newest, count in counted:
             track = self._tracks[symbol, timeframe] = Track()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from core.account.lots import Trade
 from core.account.orders import Executed, News, Taken
-from core.bookkeeper import Series
+from core.account.values import SeriesKey
 from core.domain import Bar, Decision, PositionView
 from core.errors import UsageError
 from core.execution import Executor, Moment, Outcome, Plan, changes
@@ -120,8 +120,8 @@ class Session:
         self.portfolio, self.risk, self.gateway = executor.portfolio, executor.risk, executor.gateway
         self.slots: list[Slot] = []
         self.books = executor.books
-        self._of_series: dict[Series, list[Slot]] = {}
-        self._followers: dict[Series, list[Callable[[int, float], object]]] = {}
+        self._of_series: dict[SeriesKey, list[Slot]] = {}
+        self._followers: dict[SeriesKey, list[Callable[[int, float], object]]] = {}
 
     def follow(self, symbol: str, timeframe: str, take: Callable[[int, float], object]) -> None:
         """Tell open time and close of each new bar of a series, before anything is decided at its close."""
@@ -211,7 +211,7 @@ class Session:
         """Return symbol, timeframe, newest open time and number of bars seen of every series."""
         return self.books.counted()
 
-    def recount(self, counted: Iterable[Sequence[Any]]) -> dict[Series, int]:
+    def recount(self, counted: Iterable[Sequence[Any]]) -> dict[SeriesKey, int]:
         """Go on counting bars where `counted` stopped; return the newest open time of each series."""
         return self.books.recount(counted)
 

@@ -13,6 +13,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
+Kind = Literal["market", "limit", "maker", "stop_limit", "take_limit"]
+"""`maker` rests or is refused; `stop_limit` and `take_limit` wait for their stop price."""
 Side = Literal["buy", "sell"]
 
 

@@ -13,6 +13,8 @@ from core.account.lots import Holding
 from core.account.money import NOTHING, decimal_of, minus, plus, times, total
 from core.account.orders import Intent, Purpose
 
+SeriesKey = tuple[str, str]
+"""Symbol and timeframe."""
 Held = tuple[str, str]
 """Strategy and symbol."""
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from sqlalchemy import Engine
 
 from core import cli
+from core.account.values import Held
 from core.backtest.plan import PlannedRun, check_params
 from core.cli.live_account import Opening, quote_of, take_rules, warmed_up
 from core.cli.replay_command import members, overrides, risk_of
@@ -29,7 +30,6 @@ from core.utils import timeframe_ms
 from db import live
 from strategies.registry import load_strategy
 
-Held = tuple[str, str]
 WEIGHTS, WEIGHT = "weights", "_weight"
 MOST_CHANGE = 0.5
 """Of a weight, by one command."""

@@ -14,14 +14,13 @@ from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
 from core.account.money import plus, times
+from core.account.orders import Kind
 from core.errors import ExchangeError, ExchangeUnreachableError, OrderUnknownError, UnsupportedError
 from core.exchange.calls import Caller
 from core.exchange.errors import Attempt, unusable_order_answer
 from core.exchange.order_rules import check_cancelled_by_name, exact
 from core.exchange.transfers import TransferReport, read_transfers
 
-Kind = Literal["market", "limit", "maker", "stop_limit", "take_limit"]
-"""`maker` rests or is refused; `stop_limit` and `take_limit` wait for their stop price."""
 PROCESSING_MS = 10_000
 """Binance gives up on a request that it accepted so long ago."""
 AHEAD_MS = 1000

@@ -11,8 +11,8 @@ from core.exchange_sim.markets import TRADING, SimMarket, quoted
 from core.exchange_sim.orders import MARKET_STOPS
 from core.exchange_sim.tape import Trades
 from core.exchange_sim.ticker import Ticker
+from core.exchange_sim.venue import Json
 
-Json = dict[str, Any]
 ORDER_TYPES = ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"]
 
 

@@ -12,7 +12,7 @@ from core.exchange_sim.feed import MarketFeed
 from core.exchange_sim.markets import TRADING, SimMarket, quoted
 from core.exchange_sim.tape import Trades
 from core.exchange_sim.ticker import ticker
-from core.exchange_sim.venue import RequestRefused, SimAnswer, SimRequest, as_json
+from core.exchange_sim.venue import Json, RequestRefused, SimAnswer, SimRequest, as_json
 
 ROOT = "/0/public/"
 MOST_BARS = 720
@@ -27,8 +27,6 @@ DECIMALS = {"BTC": 1, "DOGE": 7}
 SMALLEST = {"BTC": "0.00005", "ETH": "0.001", "SOL": "0.02", "DOGE": "13", "LTC": "0.04"}
 TAKER = [[0, 0.4], [10000, 0.35], [50000, 0.24], [100000, 0.22]]
 MAKER = [[0, 0.25], [10000, 0.2], [50000, 0.14], [100000, 0.12]]
-
-Json = dict[str, Any]
 
 
 class KrakenPair(NamedTuple):

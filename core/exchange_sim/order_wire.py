@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any
 
 from core.account.money import times
 from core.exchange_sim.accounts import AccountConfig, SimBalance
 from core.exchange_sim.orders import MARKET, ZERO, OrderList, OwnTrade, SimOrder
+from core.exchange_sim.venue import Json
 
-Json = dict[str, Any]
 _BASIS_POINTS = Decimal(10_000)
 
 

@@ -17,7 +17,7 @@ from core.exchange_sim.orders import LIMIT, MARKET, NO_LIST, OrderList, OwnTrade
 from core.exchange_sim.state import AccountChange, Remember
 from core.exchange_sim.trading import Trading
 from core.exchange_sim.transfers import APPLY, CAPITAL, DEPOSITS, WITHDRAWALS, Transfers
-from core.exchange_sim.venue import RequestRefused, SimRequest
+from core.exchange_sim.venue import Json, RequestRefused, SimRequest
 
 API = "/api/v3/"
 ASSETS = "/sapi/v1/asset/"
@@ -25,7 +25,6 @@ BY_HAND = "BY HAND"
 """The method of what happens to the account without a request: no client can send it."""
 NAMED = ("symbol", "orderId", "origClientOrderId")
 WINDOW = ("startTime", "endTime", "limit")
-Json = wire.Json
 T = TypeVar("T", SimOrder, OwnTrade, OrderList)
 
 

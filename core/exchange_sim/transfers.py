@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any
 
 from core.account.money import minus
 from core.exchange_sim import binanceus_params as given
@@ -16,7 +15,7 @@ from core.exchange_sim.accounts import BALANCE_FORM, Wallet
 from core.exchange_sim.binanceus_params import Params
 from core.exchange_sim.feed import LATEST
 from core.exchange_sim.orders import ZERO
-from core.exchange_sim.venue import RequestRefused
+from core.exchange_sim.venue import Json, RequestRefused
 
 CAPITAL = "/sapi/v1/capital/"
 APPLY = ("coin", "network", "address", "addressTag", "amount", "withdrawOrderId")
@@ -32,7 +31,6 @@ LONGEST = 90 * 86_400_000
 """Milliseconds between the two ends of a list."""
 FEES: Mapping[str, Decimal] = MappingProxyType({"BTC": Decimal("0.0005"), "USDT": Decimal(1)})
 """Taken out of what is withdrawn; of other coins nothing."""
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

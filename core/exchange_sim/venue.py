@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from core.errors import RefusedError
+
+Json = dict[str, Any]
+"""A body, as it is before it is written."""
 
 
 class SimRequest(NamedTuple):

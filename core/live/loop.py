@@ -20,6 +20,7 @@ from core.engine import Choice, Session, Slot, Step
 from core.errors import ExchangeError
 from core.execution import Moment, Outcome
 from core.live.feed import Feed, Polled
+from core.live.outside import Price
 from core.live.standing import Holder, released, reset, resumed
 from core.live.stops import believable
 from core.risk.notes import notes
@@ -108,10 +109,6 @@ class Desk(Holder, Protocol):
     def accept(self, symbol: str) -> str:
         """Let a symbol's entries and exits go on; return what came of it."""
         ...
-
-
-Price = Callable[[str], float | None]
-"""The last price of a symbol, None when nobody knows it."""
 
 
 class Loop:

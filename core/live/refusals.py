@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from core.account.orders import Executed, Intent, News, Purpose, RefusalReason, Taken
+from core.account.values import Held
 from core.utils import format_time
 
 FIRST: Final = 60_000
@@ -13,8 +14,6 @@ MOST: Final = 3_600_000
 """… up to this."""
 TRIES: Final = 8
 """So many refusals in a row, and a person is asked."""
-Held = tuple[str, str]
-"""Strategy and symbol."""
 
 
 class Streak(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.account.orders import Purpose, Side
+from core.account.orders import Kind, Purpose, Side
 from core.errors import (
     ExchangeError,
     ExchangeUnreachableError,
@@ -14,7 +14,7 @@ from core.errors import (
 from core.order_path.resolving import Resolving
 from core.order_path.states import State
 from core.order_path.store import Alert
-from core.order_path.venue import Kind, Placement, Report, Terms
+from core.order_path.venue import Placement, Report, Terms
 from db.journal_rows import OrderRow
 
 _SIDES: dict[str, Side] = {"buy": "buy", "sell": "sell"}

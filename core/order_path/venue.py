@@ -15,10 +15,8 @@ from decimal import Decimal
 from typing import Literal, NamedTuple, Protocol
 
 from core.account.money import plus
-from core.account.orders import Fill, Side
+from core.account.orders import Fill, Kind, Side
 from core.order_path.states import OrderNews
-
-Kind = Literal["market", "limit", "maker", "stop_limit", "take_limit"]
 
 
 class Terms(NamedTuple):

@@ -16,6 +16,7 @@ from core import fills
 from core.account.lots import LOT_LEG, Lot, book_of, lot_id
 from core.account.money import decimal_of, float_of, is_on_step, minus, times, to_step
 from core.account.orders import Approved, Executed, Fill, Intent, Protection, Purpose, RefusalReason, Refused
+from core.account.values import SeriesKey
 from core.domain import Bar, Costs, FloatArray, Reason
 from core.figures import money
 from core.fills import OneBar
@@ -34,9 +35,6 @@ from core.paper.lots import (
 from core.risk.limits import ANY_MARKET, MarketDemands
 from core.symbols import pair_of
 from core.utils import on_grid, timeframe_ms
-
-Series = tuple[str, str]
-"""Symbol and timeframe."""
 
 _WORDS = {int(reason): reason.name.lower() for reason in Reason}
 _UNASKED = {
@@ -73,8 +71,8 @@ class PaperFills:
         self._costs, self._markets, self.volume_share = costs, markets or {}, volume_share
         self._keeps_trades = keep_trades
         self._books: dict[tuple[str, str], PaperBook] = {}
-        self._of_series: dict[Series, list[PaperBook]] = {}
-        self._last: dict[Series, tuple[int, Bar]] = {}
+        self._of_series: dict[SeriesKey, list[PaperBook]] = {}
+        self._last: dict[SeriesKey, tuple[int, Bar]] = {}
         self._closes: dict[str, float] = {}
 
     def trades(self, strategy: str, symbol: str) -> FloatArray:
@@ -167,7 +165,7 @@ class PaperFills:
                         events += self._urgent(book, number, now)
         return events + self._ruin()
 
-    def _in_progress(self, series: Series, price: float, time: int) -> tuple[int, Bar]:
+    def _in_progress(self, series: SeriesKey, price: float, time: int) -> tuple[int, Bar]:
         """Return the bar that a price is in, as far as it is known."""
         step = timeframe_ms(series[1])
         start = on_grid(time, step)
@@ -224,7 +222,7 @@ class PaperFills:
                 profit += self._closes[book.symbol] * book.size - book.cost
         return self.cash + profit
 
-    def _number(self, series: Series) -> int:
+    def _number(self, series: SeriesKey) -> int:
         return self._last[series][0] if series in self._last else -1
 
     def _book(self, strategy: str, symbol: str, timeframe: str) -> PaperBook:
