@@ -7,6 +7,7 @@ rates as fractions (0.001 is 0.1 %).
 from __future__ import annotations
 
 from enum import IntEnum
+from math import isnan
 from typing import NamedTuple
 
 import numpy as np
@@ -197,3 +198,33 @@ def flat(reason: int = Reason.NONE) -> Decision:
 def ladder(rungs: int, share: float, take: float) -> Decision:
     """Want these rungs; `share` is the wanted fraction k/N, `take` the new rungs' take-profit."""
     return Decision(share, NAN, take, Reason.ENTRY, rungs)
+
+
+def side_of(target: float) -> int:
+    """Return the side that a target is on, 0 for none."""
+    return 1 if target > 0 else -1 if target < 0 else 0
+
+
+def same(one: float, other: float) -> bool:
+    """Tell whether two prices are one; NaN stands for none."""
+    return one == other or (isnan(one) and isnan(other))
+
+
+def changes(want: Decision, held: PositionView, is_ladder: bool) -> bool:  # noqa: FBT001 - no keywords when compiled
+    """Tell whether a decision asks for anything but what is held."""
+    if is_ladder:
+        return want.rungs != held.rungs
+    side = side_of(want.target)
+    if side != held.side:
+        return True
+    return side != 0 and not (
+        want.target == held.target and same(want.stop, held.stop) and same(want.take, held.take)
+    )
+
+
+def enters(want: Decision, held: PositionView, is_ladder: bool) -> bool:  # noqa: FBT001 - as `changes`
+    """Tell whether a decision asks for more than is held, so that an entry is to be sized."""
+    if is_ladder:
+        return want.rungs & ~held.rungs != 0
+    side = side_of(want.target)
+    return side != 0 and (side != held.side or abs(want.target) - abs(held.target) > SAME_TARGET)

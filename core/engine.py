@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from core.account.lots import Trade
 from core.account.orders import Executed, News, Taken
 from core.account.values import SeriesKey
-from core.domain import Bar, Decision, PositionView
+from core.domain import Bar, Decision, PositionView, changes
 from core.errors import UsageError
-from core.execution import Executor, Moment, Outcome, Plan, changes
+from core.execution import Executor, Moment, Outcome, Plan
 from core.risk.breakers import Trip
 from core.symbols import pair_of
 from strategies.signal_meaning import decision_of
@@ -233,7 +233,7 @@ class Session:
             failed.append(slot.strategy)
             return
         want = decided.want
-        is_change = want is not None and changes(want, held, is_ladder=slot.is_ladder)
+        is_change = want is not None and changes(want, held, slot.is_ladder)
         if is_change or decided.signals:
             choices.append(Choice(slot.strategy, slot.symbol, bar.ts, held, decided))
         if is_change and want is not None:

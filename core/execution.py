@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from math import isnan
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from core import fills
@@ -18,7 +17,20 @@ from core.account.money import NOTHING, decimal_of, minus, price_of
 from core.account.orders import Approved, Intent, News, Protection, Purpose, RefusalReason, Refused, Side
 from core.bookkeeper import Booked, Bookkeeper
 from core.candles.candle_series import CandleSeries
-from core.domain import NAN, Bar, Bound, Costs, Decision, FloatArray, PositionView, Reason, Refusal
+from core.domain import (
+    NAN,
+    Bar,
+    Bound,
+    Costs,
+    Decision,
+    FloatArray,
+    PositionView,
+    Reason,
+    Refusal,
+    changes,
+    enters,
+    same,
+)
 from core.errors import UsageError, unknown_name
 from core.paper.fills import PaperFills
 from core.portfolio import MANUAL, Portfolio
@@ -167,12 +179,14 @@ class Executor:
     ) -> list[Outcome]:
         """Order what a decision wants at this close; return what was approved and refused, exits first."""
         plan = self._plan(strategy)
-        if not changes(want, held, is_ladder=plan.is_ladder):
+        if not changes(want, held, plan.is_ladder):
             return []
         book = self.portfolio.account_of(strategy, symbol)
         ask = fills.ask_ladder if plan.is_ladder else fills.ask
-        entry = symbol, 1 if want.target > 0 else -1
-        kept = self.risk.part_kept(entry, self.portfolio.sides(), plan.timeframe, moment.now)
+        kept = 1.0
+        if enters(want, held, plan.is_ladder):
+            entry = symbol, 1 if want.target > 0 else -1
+            kept = self.risk.part_kept(entry, self.portfolio.sides(), plan.timeframe, moment.now)
         sizing = at_close(self._sizing(plan), moment.volatility, moment.fit * kept)
         ask(book, want, held, moment.close, sizing, self.costs)
         self._move(strategy, symbol, book)
@@ -265,7 +279,7 @@ class Executor:
     def _move(self, strategy: str, symbol: str, book: FloatArray) -> None:
         lots = self.portfolio.lots(strategy, symbol)
         moved = (
-            not (_same(row[fills.STOP], lot.stop) and _same(row[fills.TAKE], lot.take))
+            not (same(row[fills.STOP], lot.stop) and same(row[fills.TAKE], lot.take))
             for row, lot in zip(book[fills.HELD :], lots, strict=False)
         )
         if any(moved):
@@ -339,18 +353,6 @@ class _Wanted(NamedTuple):
         return Intent(*named, side, amount, price, reason, now, valid_until, *bracket, share, bound)
 
 
-def changes(want: Decision, held: PositionView, *, is_ladder: bool) -> bool:
-    """Tell whether a decision asks for anything but what is held."""
-    if is_ladder:
-        return want.rungs != held.rungs
-    side = (want.target > 0) - (want.target < 0)
-    if side != held.side:
-        return True
-    return side != 0 and not (
-        want.target == held.target and _same(want.stop, held.stop) and _same(want.take, held.take)
-    )
-
-
 def _entry(wanted: _Wanted, row: FloatArray, *, is_ladder: bool) -> Intent:
     size, leg = float(row[fills.SIZE]), f"rung-{int(row[fills.RUNG])}" if is_ladder else "main"
     side: Side = "buy" if size > 0 else "sell"
@@ -377,7 +379,3 @@ def _not_sized(wanted: _Wanted, book: FloatArray) -> list[Outcome]:
             intent = wanted.intent(Purpose.ENTRY, f"unsized-{n}", side, NOTHING, "entry")
             refused.append(Refused(intent, _REFUSALS[refusal], detail))
     return refused
-
-
-def _same(one: float, other: float) -> bool:
-    return one == other or (isnan(one) and isnan(other))

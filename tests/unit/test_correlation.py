@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from core.account.orders import Approved
-from core.domain import Bar, Costs, enter
+from core.domain import Bar, Costs, Decision, PositionView, enter, enters, flat
 from core.execution import Executor, Moment, Plan
 from core.portfolio import Portfolio
-from core.risk.correlation import FEWEST, NewestCloses, part_kept
+from core.risk.correlation import FEWEST, NewestCloses, correlated, part_kept
 from core.risk.limits import Limits
 from core.risk_manager import RiskManager
 from core.sizing import Sizing
@@ -118,6 +118,51 @@ def test_an_entry_beside_a_twin_is_smaller(cut: float | None, amount: object) ->
     (approved,) = made.execute("A", SYMBOL, enter(1.0, 90.0), portfolio.view("A", SYMBOL), moment)
     assert isinstance(approved, Approved)
     assert approved.intent.amount == amount
+
+
+def test_only_what_asks_for_more_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+    risk, portfolio = managed(0.5), Portfolio(100_000)
+
+    def noted(entry: tuple[str, int], *_: object) -> float:
+        asked.append(entry)
+        return 1.0
+
+    monkeypatch.setattr(risk, "part_kept", noted)
+    made = Executor(portfolio, risk, costs=FREE, plans={"A": Plan("1h", Sizing(lot=1.0))})
+    bought = intent()
+    portfolio.book(bought, fill_of(bought))
+    portfolio.mark(SYMBOL, 100.0)
+    held, moment = portfolio.view("A", SYMBOL), Moment(START, 100.0, START + HOUR)
+    for want in (flat(), Decision(held.target / 2), Decision(held.target, 50.0), enter(-1.0, 110.0)):
+        made.execute("A", SYMBOL, want, held, moment)
+    assert asked == [(SYMBOL, -1)]
+
+
+@pytest.mark.parametrize(
+    ("want", "is_ladder", "is_more"),
+    [
+        (Decision(1.0), False, True),
+        (Decision(0.5), False, False),
+        (Decision(0.4), False, False),
+        (Decision(-0.1), False, True),
+        (Decision(0.0), False, False),
+        (Decision(1.0, rungs=0b0110), True, True),
+        (Decision(1.0, rungs=0b0010), True, False),
+    ],
+)
+def test_more_than_is_held_is_an_entry(want: Decision, is_ladder: bool, is_more: bool) -> None:
+    assert enters(want, PositionView(1, 100.0, target=0.5, rungs=0b0010), is_ladder) is is_more
+
+
+def test_the_correlation_is_numpy_s_to_the_last_bit() -> None:
+    rng = np.random.default_rng(5)
+    for count in range(FEWEST + 1, 200):
+        one = np.exp(np.cumsum(rng.normal(0, 0.01, count)))
+        other = one ** rng.normal() * np.exp(np.cumsum(rng.normal(0, 0.01, count)))
+        # Rows picked by a mask lie otherwise in memory, which decides the order of a sum.
+        closes = np.array([one, other])[:, np.full(count, True)]
+        assert correlated(one, other) == float(np.corrcoef(np.diff(np.log(closes)))[0, 1])
 
 
 def test_what_is_asked_for_counts_as_held() -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from core.account.orders import Approved, Executed, News, Protection, Purpose, RefusalReason, Refused, Taken
-from core.domain import FLAT, Bar, Costs, Decision, PositionView, Reason, enter, flat, hold
+from core.domain import FLAT, Bar, Costs, Decision, PositionView, Reason, changes, enter, flat, hold
 from core.errors import UsageError
-from core.execution import Executor, Moment, Plan, changes
+from core.execution import Executor, Moment, Plan
 from core.multi_backtester import runner
 from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
@@ -26,7 +26,7 @@ from tests.markets import HOUR, START
 
 FREE = Costs(0.0, 0.0)
 MOMENT = Moment(START, 100.0, START + HOUR)
-PLANS = {"A": Plan("1h", Sizing(lot=1.0)), "LADDER": Plan("1h", Sizing(lot=1.0), is_ladder=True)}
+PLANS = {"A": Plan("1h", Sizing(lot=1.0)), "LADDER": Plan("1h", Sizing(lot=1.0), True)}
 
 
 def executor(cash: float = 10_000.0, risk: RiskManager | None = None, **given: Any) -> Executor:
@@ -223,11 +223,11 @@ def test_live_needs_a_gateway() -> None:
 
 def test_a_change_is_what_the_fill_model_would_act_on() -> None:
     held = PositionView(1, 100.0, 90.0, float("nan"), 2, 0, 0.5)
-    assert not changes(hold(held), held, is_ladder=False)
+    assert not changes(hold(held), held, False)
     for want in (Decision(0.6, 90.0), Decision(0.5, 91.0), Decision(0.5, 90.0, 120.0), Decision(0.0)):
-        assert changes(want, held, is_ladder=False)
-    assert not changes(Decision(0.9), held, is_ladder=True)
-    assert changes(Decision(0.9, rungs=2), held, is_ladder=True)
+        assert changes(want, held, False)
+    assert not changes(Decision(0.9), held, True)
+    assert changes(Decision(0.9, rungs=2), held, True)
 
 
 def test_an_unknown_engine_is_refused() -> None:
