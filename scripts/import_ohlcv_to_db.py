@@ -28,6 +28,7 @@ EXAMPLES = """\
   import_ohlcv_to_db.py candles/*.csv.gz --exchange kraken --symbol ETH/USD --timeframe 1h --strict
   import_ohlcv_to_db.py XBTUSD_60.csv --exchange kraken --symbol XBT/USD --timeframe 1h
   import_ohlcv_to_db.py mine.csv --exchange binance --symbol BTC/USDT --timeframe 1h --timezone Europe/Berlin
+  import_ohlcv_to_db.py data/*-5m.feather --exchange binance --timeframe 5m   each file's name says its market
   import_ohlcv_to_db.py prices.parquet --exchange binance --symbol BTC/USDT --timeframe 1m --dry-run
 """
 
@@ -36,16 +37,19 @@ def main(argv: list[str] | None = None) -> int:
     """Parse, read each file, store it, say what became of it."""
     args = parse(argv)
     from core.candles.files import check_path
+    from core.candles.whose import market_of_file
     from core.domain import Series
     from db.init_db import init_db
 
-    series = Series(args.exchange, args.symbol, args.timeframe)
     for path in args.files:
         check_path(path)
+    symbols = [args.symbol or market_of_file(path.name) for path in args.files]
+    series = [Series(args.exchange, symbol, args.timeframe) for symbol in symbols]
     engine = None if args.dry_run else init_db(cli.load_settings({"db.url": args.db_url}).db.url)
-    loaded = [load(path, series, engine, args) for path in args.files]
+    loaded = [load(path, one, engine, args) for path, one in zip(args.files, series, strict=True)]
     if engine is not None:
-        print_stored(series, engine)
+        for one in dict.fromkeys(series):
+            print_stored(one, engine)
         engine.dispose()
     return 0 if all(loaded) else 1
 
@@ -56,7 +60,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("files", nargs="+", type=cli.path, metavar="FILE", help="CSV, JSON, Feather, Parquet or ZIP")
     add("--exchange", required=True, type=cli.exchange_label, help="whose candles these are: binance, …")
-    add("--symbol", required=True, type=cli.symbol, help="such as BTC/USDT")
+    add("--symbol", type=cli.symbol, help="such as BTC/USDT (default: as each file's name says)")
     add("--timeframe", required=True, type=cli.timeframe, help="length of one candle: 1m … 1w")
     add("--timezone", type=cli.zone, metavar="ZONE", help="of times that name none: UTC, Europe/Berlin")
     add(
@@ -105,16 +109,15 @@ def check_volume(path: Path, found: "CandleFile", series: "Series", engine: "Eng
     from db.candles import read_bars, stored_ranges
 
     step = timeframe_ms(series.timeframe)
-    for one in (stored.series for stored in stored_ranges(engine)):
-        if one[:2] == series[:2]:
-            length = timeframe_ms(one.timeframe)
-            span = {"start": int(found.good.ts[0]) - length, "end": int(found.good.ts[-1]) + step}
-            known = read_bars(engine, one, **span)
-            if len(known.ts) and differs_by_price(found.good, step, known, length):
-                raise NoDataError(
-                    f"{path}: nothing stored: the volume is the stored {one.timeframe} candles' times the "
-                    "price, so not in base units; --volume quote converts it, --volume base does not"
-                )
+    for one in (stored.series for stored in stored_ranges(engine, (series.exchange, series.symbol))):
+        length = timeframe_ms(one.timeframe)
+        span = {"start": int(found.good.ts[0]) - length, "end": int(found.good.ts[-1]) + step}
+        known = read_bars(engine, one, **span)
+        if len(known.ts) and differs_by_price(found.good, step, known, length):
+            raise NoDataError(
+                f"{path}: nothing stored: the volume is the stored {one.timeframe} candles' times the "
+                "price, so not in base units; --volume quote converts it, --volume base does not"
+            )
 
 
 def store(path: Path, series: "Series", engine: "Engine", found: "CandleFile") -> str:

@@ -23,7 +23,7 @@ from core.candles.dialects import (
 )
 from core.candles.frames import COLUMNS
 from core.candles.json_rows import json_rows
-from core.candles.text import Times, read_numbers, read_times
+from core.candles.text import Times, read_numbers, read_times, undecided
 from core.candles.volumes import volume_column
 from core.candles.whose import check_symbols, of_columns, symbol_column
 from core.domain import FloatArray, IntArray
@@ -36,6 +36,8 @@ _BLOCK = 1 << 20
 """Characters of text read at once."""
 _LONGEST_LINE = 1 << 16
 """Characters: what is longer is no line of a candle file, and must not fill the memory."""
+
+_NUMBERS = np.dtype([("time", np.int64), *((name, np.float64) for name in COLUMNS)])
 
 Cells = Sequence[str]
 
@@ -148,8 +150,7 @@ def text_parts(stream: TextIO, options: Options = _NOTHING_SAID) -> tuple[Layout
         layout = _headless(kinds[0], options)
     else:
         layout, first = find_columns(cells, options), first.after(1)
-    rows = (_rows_of(block, delimiter, layout) for block in chain([first], blocks))
-    return layout, (_row_part(numbers, cells, layout, options) for numbers, cells in rows)
+    return layout, (_text_part(block, delimiter, layout, options) for block in chain([first], blocks))
 
 
 def json_parts(stream: TextIO, options: Options = _NOTHING_SAID) -> tuple[Layout, Iterator[Part]]:
@@ -239,6 +240,28 @@ def _first(blocks: Iterator[_Block]) -> _Block:
             if line.strip():
                 return block.after(row)
     raise NoDataError("the file is empty")
+
+
+def _text_part(block: _Block, delimiter: str, layout: Layout, options: Options) -> Part:
+    plain = _plain_part(block.lines, delimiter, layout, options)
+    if plain is not None:
+        return plain._replace(lines=plain.lines + block.number)
+    return _row_part(*_rows_of(block, delimiter, layout), layout, options)
+
+
+def _plain_part(lines: list[str], delimiter: str, layout: Layout, options: Options) -> Part | None:
+    """Return lines in which everything is a number at once; None for others, which are read row by row."""
+    kind, text = layout.dialect, "".join(lines)
+    is_plain = not (kind.skips or kind.has_blanks or kind.thousands or '"' in text or "_" in text)
+    names_markets = layout.symbol is not None and bool(options.symbol)
+    if not is_plain or names_markets or {line.count(delimiter) for line in lines} != {layout.width - 1}:
+        return None
+    try:
+        table = np.loadtxt(lines, _NUMBERS, None, delimiter, usecols=layout.places, ndmin=1)
+    except ValueError:
+        return None
+    columns = tuple(np.ascontiguousarray(table[name]) for name in COLUMNS)
+    return Part(np.arange(len(lines)), undecided(np.ascontiguousarray(table["time"])), columns, {})
 
 
 def _rows_of(block: _Block, delimiter: str, layout: Layout) -> tuple[list[int], list[Cells]]:

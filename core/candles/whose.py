@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
 
 from core.errors import UsageError
-from core.symbols import DOLLARS, OTHER_NAMES, Pair, pair_of
+from core.symbols import DOLLARS, OTHER_NAMES, Pair, pair_of, symbol_name
 
 SYMBOL_COLUMNS = ("symbol", "pair", "ticker", "market", "instrument")
 """Columns that name the market, by their plain names; the first that is there counts."""
@@ -56,6 +56,21 @@ def of_file_name(stem: str, symbol: str) -> str:
     ]
     others = [Pair(OTHER_NAMES.get(base, base), quote) for base, quote in pairs]
     return "" if not others or pair in others else "/".join(others[0])
+
+
+def market_of_file(name: str) -> str:
+    """Return the market that a file's name speaks of, such as BTC/USDT for BTCUSDT-1h-2024.zip.
+
+    Raises UsageError when it speaks of none, or of several.
+    """
+    tokens = [token for token in re.split(r"[^A-Z0-9]+", name.partition(".")[0].upper()) if token]
+    apart = [(one, other) for one, other in pairwise(tokens) if other in _NAMED_QUOTES]
+    found = apart or [pairs[0] for token in tokens if (pairs := _splits(token))]
+    symbols = {symbol_name(f"{base}/{quote}") for base, quote in found}
+    if len(symbols) == 1:
+        return symbols.pop()
+    says = f"speaks of {' and '.join(sorted(symbols))}" if symbols else "speaks of no market"
+    raise UsageError(f"{name}: the name {says}: give --symbol, such as --symbol BTC/USDT")
 
 
 def said_otherwise(said: Collection[str], symbol: str) -> str:

@@ -113,3 +113,39 @@ def test_other_rows_without_a_header_are_refused_because_their_order_is_unknown(
 def test_an_empty_file_is_said_to_be_empty(text: str) -> None:
     with pytest.raises(NoDataError, match="the file is empty"):
         read(text)
+
+
+def test_numbers_are_read_at_once_as_they_are_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = (
+        "1",
+        "+2",
+        " 3 ",
+        "-0",
+        "1e3",
+        ".5",
+        "nan",
+        "inf",
+        "-Infinity",
+        "0x1p3",
+        "1d2",
+        "",
+        "1_0",
+        "١",
+        "7a",
+    )
+    head = "open,ts,high,low,close,volume,more\n"
+    texts = [f"{head}1,{MS},2,3,4,5,6\n{cell},{MS + 1},2,3,{cell},5,x\n" for cell in cells]
+    texts += [f"{head}1,{cell},2,3,4,5,6\n" for cell in (*cells, "9" * 20, f"{MS}.0", f"{MS}\x00")]
+    texts += [
+        f"{head}1,{MS},2,3,4,5\n",
+        f"{head}1,{MS},2,3,4,5,6\r\n\r\n1,{MS},2,3,4,5,6\r\n",
+        f"{head}1,#,2,3,4,5,6",
+    ]
+    at_once = [read(text)[1] for text in texts]
+    monkeypatch.setattr(candle_columns, "_plain_part", lambda *_: None)
+    for fast, text in zip(at_once, texts, strict=True):
+        slow = read(text)[1]
+        assert repr(table(fast)) == repr(table(slow))
+        assert fast.reasons == slow.reasons
+        assert fast.lines.tolist() == slow.lines.tolist()
+    assert sum(not part.reasons for part in at_once) > 10

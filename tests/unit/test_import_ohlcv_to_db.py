@@ -8,6 +8,7 @@ import pytest
 
 from core import cli
 from core.candles.files import CandleFile
+from core.candles.whose import market_of_file
 from core.errors import DatabaseError, UsageError
 from db import candles
 from db.candles import list_series, read_bars
@@ -220,3 +221,37 @@ def test_a_volume_that_differs_from_the_stored_one_by_the_price_is_refused_or_co
 def test_a_larger_volume_of_the_same_unit_is_taken(tmp_path: Path) -> None:
     assert load(write(tmp_path / "a.csv", *(row(n, "8000,8000,8000,8000,5") for n in range(8)))) == 0
     assert load(write(tmp_path / "b.csv", *(row(n, "8000,8000,8000,8000,40") for n in range(8)))) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "symbol"),
+    [
+        ("BTCUSDT-4h-2024-01.zip", "BTC/USDT"),
+        ("XBTUSD_60.csv", "BTC/USD"),
+        ("BTC_USDT-5m.feather", "BTC/USDT"),
+        ("Binance_ETHBTC_1h.csv.gz", "ETH/BTC"),
+        ("s00-usdt.parquet", "S00/USDT"),
+    ],
+)
+def test_a_file_s_name_says_its_market(name: str, symbol: str) -> None:
+    assert market_of_file(name) == symbol
+
+
+@pytest.mark.parametrize("name", ["candles.csv", "BTCUSDT-ETHUSDT.csv", "USDT-2024.csv"])
+def test_a_name_that_speaks_of_no_one_market_needs_a_symbol(name: str) -> None:
+    with pytest.raises(UsageError, match="give --symbol"):
+        market_of_file(name)
+
+
+def test_files_of_several_markets_are_loaded_by_one_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["--exchange", "binanceus", "--timeframe", "1h", "--db-url", url_of(tmp_path / "candles.db")]
+    files = [write(tmp_path / f"{base}USDT-1h.csv", row(0), row(1)) for base in ("BTC", "ETH")]
+    assert main([*map(str, files), *names]) == 0
+    said = capsys.readouterr().out
+    assert "stored: binanceus BTC/USDT 1h, 2 bars" in said
+    assert "stored: binanceus ETH/USDT 1h, 2 bars" in said
+    with pytest.raises(UsageError, match=r"candles\.csv"):
+        main([str(files[0]), str(write(tmp_path / "candles.csv", row(2))), *names])
+    assert stored(tmp_path) == 2
