@@ -1,20 +1,13 @@
 """Show what the database holds: candles by series, their range and gaps, saved backtests, size."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from core import cli
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
-    from db.candles import StoredSeries
-    from db.status import DatabaseStatus
+from core.cli import options
 
 EXAMPLES = """\
   db_status.py
@@ -31,105 +24,22 @@ no candles yet; load some:
 def main(argv: list[str] | None = None) -> int:
     """Parse, look, print."""
     args = parse(argv)
-    cli.check_free(args.json, force=args.force)
-    from db.base import open_engine
-    from db.init_db import get_db_url
-    from db.status import database_status, find_damage
+    from core.cli import database_command
 
-    engine = open_engine(cli.load_settings({"db.url": args.db_url}).db.url or get_db_url())
-    status = database_status(engine)
-    if args.json:
-        cli.write_output(args.json, json.dumps(as_document(status), indent=2) + "\n")
-    if args.json != "-":
-        show(status, wide=args.wide)
-    damage = [*find_damage(engine), *books_damage(engine)] if args.check else []
-    for line in damage:
-        print(f"damaged: {line}", file=sys.stderr)
-    if args.check and not damage:
-        print("checked: no damage found", file=sys.stderr)
-    return 1 if damage else 0
-
-
-def books_damage(engine: "Engine") -> list[str]:
-    """Return what is wrong with the books of all accounts, a line each."""
-    from core.order_path.damage import damage_of
-    from core.order_path.lock import mark_of, marked_accounts
-    from db.base import database_file
-    from db.status import order_accounts
-
-    if (file := database_file(engine)) is None:
-        return []
-    known = {account: mark_of(file, account) for account in marked_accounts(file)}
-    known = dict.fromkeys(order_accounts(engine)) | known
-    found = [damage_of(f"sqlite:///{file}", account, mark) for account, mark in known.items()]
-    return list(dict.fromkeys(line for lines in found for line in lines))
+    return database_command.run(args)
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Return the arguments."""
     parser = cli.parser(__doc__ or "", EXAMPLES)
-    parser.add_argument("--db-url", help="database (default: HOT_CRYPTO_DB_URL, then settings.yaml)")
+    options.add_db_url(parser)
     parser.add_argument("--json", metavar="PATH", help="write it as a JSON document; - for stdout, alone")
-    parser.add_argument("--force", action="store_true", help="overwrite that file if it exists")
-    cli.add_wide(parser)
+    options.add_force(parser, "that file if it exists")
+    options.add_wide(parser)
     parser.add_argument(
         "--check", action="store_true", help="read the whole SQLite file and all books, and look for damage"
     )
     return parser.parse_args(argv)
-
-
-def show(status: "DatabaseStatus", *, wide: bool = False) -> None:
-    """Print the database and one row per series."""
-    size = "" if status.size is None else f", {status.size / 1e6:.1f} MB"
-    print(f"{status.name} (schema version {status.schema_version}{size})")
-    print(
-        f"{status.backtest_runs} saved backtest runs"
-        + ("; show_runs.py lists them" * bool(status.backtest_runs))
-    )
-    if not status.series:
-        print(NEXT_STEP)
-        return
-    from core.reports.table import print_table
-    from db.status import SYNTHETIC_NOTE, is_synthetic
-
-    headings = ("exchange", "symbol", "timeframe", "first (UTC)", "last (UTC)", "bars", "gaps", "missing")
-    rows = [cells(found) for found in status.series]
-    print()
-    spare = ("updated (UTC)", "gaps", "missing")
-    print_table((*headings, "updated (UTC)"), rows, left=3, spare=spare, wide=wide)
-    if any(is_synthetic(found.series) for found in status.series):
-        print(SYNTHETIC_NOTE)
-
-
-def cells(found: "StoredSeries") -> list[str]:
-    """Return a row of the table."""
-    from core.utils import format_time
-
-    gaps = ("?", "?") if found.gaps is None else (f"{found.gaps.holes:,}", f"{found.gaps.missing:,}")
-    times = [format_time(found.first), format_time(found.last)]
-    updated = "?" if found.updated_at is None else format_time(found.updated_at)
-    return [
-        *found.series,
-        *times,
-        f"{found.rows:,}",
-        *gaps,
-        updated,
-    ]
-
-
-def as_document(status: "DatabaseStatus") -> dict[str, object]:
-    """Return the status for machines; times in ms UTC, size in bytes."""
-    from db.status import is_synthetic
-
-    series = [
-        found.series._asdict()
-        | {"rows": found.rows, "first": found.first, "last": found.last}
-        | {"gaps": None if found.gaps is None else found.gaps._asdict()}
-        | {"updated_at": found.updated_at, "checked_at": found.checked_at, "source": found.source}
-        | {"synthetic": is_synthetic(found.series)}
-        for found in status.series
-    ]
-    return status._asdict() | {"series": series}
 
 
 if __name__ == "__main__":

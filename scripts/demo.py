@@ -17,7 +17,6 @@ EXAMPLES = """\
   demo.py                    a few seconds
   demo.py --folder /tmp/hot  keep its database and chart somewhere else
 """
-SEED = 7
 SYMBOLS = "BTC/USDT,ETH/USDT"
 LABEL = "binanceus-synthetic"
 SINCE, UNTIL = "2023-01-01", "2026-01-01"
@@ -31,12 +30,15 @@ def main(argv: list[str] | None = None) -> int:
     db_url, chart = f"sqlite:///{_shown(folder / 'demo.db')}", _shown(folder / "backtests.html")
 
     from core.exchange_sim.server import SimConfig, serve
+    from core.exchange_sim.synthetic import DEMO_SEED
     from db import init_db
     from scripts import db_status, fetch_ohlcv_to_db, run_backtest, show_runs
 
     _run("python -m db.init_db", init_db.main, "--db-url", db_url)
-    with serve(SimConfig(seed=SEED)) as exchange:
-        print(f"\n# the local exchange serves SYNTHETIC candles at {exchange.url} (seed {SEED}, no market)")
+    with serve(SimConfig(seed=DEMO_SEED)) as exchange:
+        print(
+            f"\n# the local exchange serves SYNTHETIC candles at {exchange.url} (seed {DEMO_SEED}, no market)"
+        )
         span = ["--since", SINCE, "--until", UNTIL]
         options = ["--symbol", SYMBOLS, "--timeframe", "4h", *span, "--base-url", exchange.url]
         _run("scripts/fetch_ohlcv_to_db.py", fetch_ohlcv_to_db.main, *options, "--db-url", db_url)

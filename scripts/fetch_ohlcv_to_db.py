@@ -12,6 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from core import cli
+from core.cli import options
 
 EXAMPLES = """\
   fetch_ohlcv_to_db.py --symbol BTC/USDT                       the newest 1000 4h candles, or the new ones
@@ -51,8 +52,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "--since", metavar="TIME", help="open time of the first: 2024-01-31, 2024-01-31T12:00 (UTC) or ms"
     )
     parser.add_argument("--until", metavar="TIME", help="open times are before it (default: now)")
-    cli.add_wide(parser)
-    parser.add_argument("--db-url", help="database (default: HOT_CRYPTO_DB_URL, then settings.yaml)")
+    options.add_wide(parser)
+    options.add_db_url(parser)
     parser.add_argument("--base-url", help="ask this address instead, such as the local exchange's")
     return parser.parse_args(argv)
 

@@ -3,16 +3,11 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from core import cli
-
-if TYPE_CHECKING:
-    from core.domain import Bars, Series
-    from core.regime.regime_detector import Regimes
-    from core.settings import Settings
+from core.cli import options
 
 EXAMPLES = """\
   show_regime.py --symbol BTC/USDT --timeframe 1d --use-sql
@@ -24,22 +19,9 @@ EXAMPLES = """\
 def main(argv: list[str] | None = None) -> int:
     """Parse, load, detect, print."""
     args = parse(argv)
-    cli.check_free(args.out, force=args.force)
-    start, end = cli.span(args)
-    from core.domain import Series
-    from core.errors import NoDataError
-    from core.regime.regime_detector import detect, history, spans
+    from core.cli import regime_command
 
-    settings = cli.load_settings({"db.url": args.db_url})
-    label, bars = load(args, settings, end)
-    series, regimes = Series(label, args.symbol, args.timeframe), detect(bars)
-    if not spans(regimes.label):
-        raise NoDataError(f"{series}: {bars.ts.size} bars, a regime needs some {history()}: load more")
-    first = shown_from(start, bars)
-    print_spans(series, bars, regimes, first, args.last)
-    if args.out:
-        write_chart(args, series, bars, regimes, first)
-    return 0
+    return regime_command.run(args)
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -47,9 +29,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = cli.parser(__doc__ or "", EXAMPLES)
     parser.add_argument("--symbol", type=cli.symbol, required=True)
     parser.add_argument("--timeframe", default="1d", type=cli.timeframe, help="1m … 1w (default 1d)")
-    parser.add_argument(
-        "--exchange", type=cli.exchange_label, help="whose candles (default: exchange.name in settings.yaml)"
-    )
+    options.add_exchange(parser)
     parser.add_argument(
         "--use-sql", action="store_true", help="stored candles instead of asking the exchange"
     )
@@ -59,80 +39,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--start", metavar="TIME", help="show from here on; earlier bars still count")
     parser.add_argument("--end", metavar="TIME", help="bars that open before this time")
     parser.add_argument("--out", metavar="PATH", help="draw the regimes over price, one HTML page")
-    parser.add_argument("--force", action="store_true", help="overwrite that file if it exists")
-    parser.add_argument("--db-url", help="database (default: HOT_CRYPTO_DB_URL, then settings.yaml)")
+    options.add_force(parser, "that file if it exists")
+    options.add_db_url(parser)
     return parser.parse_args(argv)
-
-
-def load(args: argparse.Namespace, settings: "Settings", end: int | None) -> tuple[str, "Bars"]:
-    """Return the exchange's label and the candles."""
-    from core.backtester import open_source
-
-    name = args.exchange or settings.exchange.name
-    source = open_source(
-        name,
-        use_sql=args.use_sql,
-        db_url=settings.db.url,
-        base_url=settings.exchange.base_url,
-        sandbox=settings.exchange.sandbox and name == settings.exchange.name,
-    )
-    bars = source.get_bars(args.symbol, args.timeframe, None if args.use_sql else 1000, end=end)
-    return source.exchange, bars
-
-
-def shown_from(start: int | None, bars: "Bars") -> int:
-    """Return the first bar to show. Raises NoDataError when none is left."""
-    from core.errors import NoDataError
-    from core.utils import format_time
-
-    first = 0 if start is None else int(bars.ts.searchsorted(start))
-    if start is not None and first == bars.ts.size:
-        last = format_time(int(bars.ts[-1]))
-        raise NoDataError(f"no candles from {format_time(start)} UTC on: the last is of {last} UTC")
-    return first
-
-
-def print_spans(series: "Series", bars: "Bars", regimes: "Regimes", first: int, most: int) -> None:
-    """Print one row for each of the newest stretches of bars with one label, at most so many."""
-    from core.regime.regime_detector import spans
-    from core.reports.table import print_table
-    from core.utils import format_time
-
-    rows = []
-    for start, last, label in spans(regimes.label):
-        if last < first:
-            continue
-        change = 100 * (bars.close[last] / bars.close[start] - 1)
-        middle = regimes.score[start : last + 1].mean()
-        times = [format_time(int(bars.ts[i])) for i in (start, last)]
-        rows.append([label.name, *times, f"{last - start + 1:,}", f"{change:+.1f}", f"{middle:.2f}"])
-    print(f"{series}: {bars.ts.size:,} bars\n")
-    if len(rows) > most:
-        print(f"{len(rows) - most:,} earlier stretches are not shown: --last {len(rows)} shows all\n")
-    print_table(["regime", "from (UTC)", "to (UTC)", "bars", "change %", "score"], rows[-most:], left=3)
-
-
-def write_chart(
-    args: argparse.Namespace, series: "Series", bars: "Bars", regimes: "Regimes", first: int
-) -> None:
-    """Draw price on its regimes."""
-    from core.regime.regime_detector import spans
-    from core.reports.regime_chart import regime_html
-
-    measures = {
-        "score": regimes.score,
-        "ADX": regimes.adx,
-        "Hurst exponent": regimes.hurst,
-        "rank of volatility": regimes.rank,
-    }
-    shown = [
-        (max(start, first) - first, last - first, label.name)
-        for start, last, label in spans(regimes.label)
-        if last >= first
-    ]
-    cut = {name: values[first:] for name, values in measures.items()}
-    cli.write_output(args.out, regime_html(series, bars.since(first), shown, cut))
-    print(f"chart: {args.out} (open it in a browser)", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from core import cli
+from core.cli import options
 
 EXAMPLES = """\
   show_runs.py
@@ -14,18 +15,14 @@ EXAMPLES = """\
   show_runs.py 12 --trades 20
   show_runs.py 12 --json run12.json
 """
-NEWEST = 50
-"""Runs listed unless told."""
-FIRST_TRADES = 20
-"""Trades shown unless told."""
 
 
 def main(argv: list[str] | None = None) -> int:
     """Parse, load, print."""
     args = parse(argv)
-    cli.check_free(args.json, force=args.force)
-    db_url = cli.load_settings({"db.url": args.db_url}).db.url
-    return show_one(args, db_url) if args.run_id is not None else show_all(args, db_url)
+    from core.cli import runs_command
+
+    return runs_command.run(args)
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -43,46 +40,15 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--json", metavar="PATH", help="write the run as a JSON document; - for stdout, alone"
     )
-    cli.add_wide(parser)
-    parser.add_argument("--force", action="store_true", help="overwrite that file if it exists")
-    parser.add_argument("--db-url", help="database (default: HOT_CRYPTO_DB_URL, then settings.yaml)")
+    options.add_wide(parser)
+    options.add_force(parser, "that file if it exists")
+    options.add_db_url(parser)
     args = parser.parse_args(argv)
     if args.run_id is None and (args.json or args.trades):
         parser.error("--json and --trades show one run: name its RUN_ID")
     if args.run_id is not None and (args.limit or args.symbol or args.strategy):
         parser.error("--limit, --symbol and --strategy choose from the list: leave them or RUN_ID out")
     return args
-
-
-def show_all(args: argparse.Namespace, db_url: str | None) -> int:
-    """Print one row per saved run, newest first."""
-    from core.backtest_persistence import list_runs
-    from core.reports.table import print_runs
-    from strategies.registry import canonical_name
-
-    strategy = canonical_name(args.strategy) if args.strategy else None
-    symbol = args.symbol
-    runs = list_runs(db_url, limit=args.limit or NEWEST, symbol=symbol, strategy=strategy)
-    if runs:
-        print_runs(runs, wide=args.wide)
-    else:
-        which = " ".join(["", *filter(None, (strategy and f"of {strategy}", symbol and f"on {symbol}"))])
-        print(f"no saved runs{which}: run_backtest.py --all --use-sql --persist saves some")
-    return 0
-
-
-def show_one(args: argparse.Namespace, db_url: str | None) -> int:
-    """Print one run: what went in, what came out, every trade."""
-    from core.backtest_persistence import load_run
-    from core.reports.document import as_json, stored_document
-    from core.reports.table import print_stored_run
-
-    run = load_run(args.run_id, db_url)
-    if args.json:
-        cli.write_output(args.json, as_json(stored_document(run)))
-    if args.json != "-":
-        print_stored_run(run, args.trades or FIRST_TRADES, wide=args.wide)
-    return 0
 
 
 if __name__ == "__main__":

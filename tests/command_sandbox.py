@@ -247,7 +247,7 @@ def edges(sent: list[Sent]) -> Sequence[tuple[Any, str, Any]]:
         (live, "follow", lambda *_, **__: "the sandbox ends it"),
         (import_module("core.exchange_sim.server"), "serve", served),
         (import_module("core.cli.backtest_command"), "verify", planned_only),
-        (import_module("scripts.make_docs"), "chart", lambda *_: "<svg/>"),
+        (import_module("core.cli.docs_command"), "chart", lambda *_: "<svg/>"),
     )
 
 

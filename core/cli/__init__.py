@@ -10,7 +10,7 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from math import isnan, nan
@@ -105,14 +105,6 @@ def parser(description: str, examples: str) -> argparse.ArgumentParser:
     )
 
 
-def ignored_options(
-    parser: argparse.ArgumentParser, args: argparse.Namespace, allowed: Set[str]
-) -> list[str]:
-    """Return the options that were given and are not allowed here, as they are typed."""
-    given = (name for name, value in vars(args).items() if value != parser.get_default(name))
-    return [f"--{name.replace('_', '-')}" for name in given if name not in allowed]
-
-
 def span(args: argparse.Namespace) -> tuple[int | None, int | None]:
     """Return --start and --end in ms UTC, None for what was not given.
 
@@ -147,22 +139,6 @@ def load_settings(
 def as_typed(text: str) -> str:
     """Return a message with the options in it as a person types them: --exchange kraken."""
     return _OPTION.sub(lambda found: f"--{found[1].replace('_', '-')} {found[2]}", text)
-
-
-def add_strategies_file(options: argparse._ActionsContainer) -> None:
-    """Add the option that names another strategies.yaml."""
-    options.add_argument(
-        "--strategies-file",
-        metavar="PATH",
-        help="instead of config/strategies.yaml, such as config/strategies_1m.yaml",
-    )
-
-
-def add_wide(options: argparse._ActionsContainer) -> None:
-    """Add the option that shows all columns of a table."""
-    options.add_argument(
-        "--wide", action="store_true", help="all columns (default: those that fit 100 characters, or COLUMNS)"
-    )
 
 
 def whole(low: int, high: int, text: str) -> int:

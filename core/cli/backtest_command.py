@@ -48,6 +48,15 @@ CODE = {
 
 
 def run(args: argparse.Namespace) -> int:
+    """List, repeat, verify or compare, as was asked for."""
+    if args.list:
+        return show_strategies(args)
+    if args.rerun is not None:
+        return run_again(args)
+    return verify(args) if args.verify else compare(args)
+
+
+def compare(args: argparse.Namespace) -> int:
     """Plan, load, run, save, print."""
     cli.check_free(args.json, args.trades, args.plot, force=args.force)
     settings = cli.load_settings(overrides(args), check_params, args.strategies_file)

@@ -28,6 +28,8 @@ from core.exchange_sim.candles import (
 )
 from core.exchange_sim.markets import BREAK, LISTED, SimMarket
 
+DEMO_SEED = 7
+"""Of the candles that `make demo` and the charts in docs/ show."""
 FIRST_DAY = 17_167
 """2017-01-01, days since 1970."""
 LAST_DAY = 25_567

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.cli import live_status
+from core.cli import archive_command
 from core.cli.account_tables import print_closed_trades, print_results
 from core.errors import DatabaseError, NoDataError, RefusedError, UsageError
 from core.order_path.audit import check_books
@@ -186,7 +186,7 @@ def test_an_account_with_open_orders_at_an_exchange_is_not_archived(database: Pa
 def test_accounts_are_kept_in_files(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = init_db("sqlite://")
     live.start_run(engine, "paper", "paper", pid=1, code_version="x", settings={}, now=1)
-    monkeypatch.setattr(live_status, "existing", lambda _: engine)
+    monkeypatch.setattr(archive_command, "existing", lambda _: engine)
     with pytest.raises(UsageError, match="an account is kept in a file"):
         archive_account.main(["--account", "paper", "--db-url", "sqlite://"])
 

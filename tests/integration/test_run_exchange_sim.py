@@ -17,6 +17,7 @@ from urllib.request import urlopen
 import pytest
 
 from core.candles.frames import frame_from_bars
+from core.cli import exchange_sim_command
 from core.domain import Series
 from core.errors import HotCryptoError, OrderUnknownError
 from core.exchange.orders import AssetBalance, OrderRequest
@@ -82,7 +83,7 @@ def test_bad_rows_of_a_file_are_counted(tmp_path: Path) -> None:
     path = csv_file(tmp_path)
     path.write_text(path.read_text() + f"{NOON + 48 * HOUR},1,1,nan,1,1\n")
     args = ["--source", "csv", "--file", str(path), "--symbol", "BTC/USDT", "--timeframe", "1h"]
-    served = run_exchange_sim.stored(run_exchange_sim.parse(args))
+    served = exchange_sim_command.stored(run_exchange_sim.parse(args))
     assert "1 bad rows left out" in served.words
     assert served.source.kind == "csv"
 
@@ -91,11 +92,11 @@ def test_candles_of_a_database_are_served_by_label(tmp_path: Path) -> None:
     series = Series("binanceus", "BTC/USDT", "1h")
     url = url_of(make_database(tmp_path, steps_of(48, HOUR), series))
     args = ["--source", "db", "--db-url", url]
-    served = run_exchange_sim.stored(run_exchange_sim.parse(args))
+    served = exchange_sim_command.stored(run_exchange_sim.parse(args))
     assert served.source.kind == "db"
     assert served.source.span("BTC/USDT") == (NOON, NOON + 48 * HOUR)
     with pytest.raises(HotCryptoError, match=r"'kraken'.*stored: binanceus") as refused:
-        run_exchange_sim.stored(run_exchange_sim.parse([*args, "--exchange", "kraken"]))
+        exchange_sim_command.stored(run_exchange_sim.parse([*args, "--exchange", "kraken"]))
     assert refused.value.exit_code == 1
 
 

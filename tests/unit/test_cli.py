@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import os
 import shutil
 import subprocess
@@ -25,9 +26,7 @@ from core.settings.models import env_names
 from scripts import run_exchange_sim
 
 SCRIPTS = sorted(
-    path
-    for path in (cli.ROOT / "scripts").glob("*.py")
-    if "__main__" in path.read_text(encoding="utf-8") and path.name != "cli.py"
+    path for path in (cli.ROOT / "scripts").glob("*.py") if "__main__" in path.read_text(encoding="utf-8")
 )
 HEAVY = {
     "aiohttp", "backtesting", "bokeh", "ccxt", "numpy", "pandas", "pyarrow", "pydantic", "requests", "rich",
@@ -359,6 +358,14 @@ def test_a_message_names_options_as_python_or_as_a_command_line_does() -> None:
     )
     assert cli.as_typed("with db_url='sqlite:///PATH' or") == "with --db-url sqlite:///PATH or"
     assert cli.as_typed("the close='1' is none") == "the close='1' is none"
+
+
+@pytest.mark.parametrize("script", sorted((cli.ROOT / "scripts").glob("*.py")), ids=lambda path: path.stem)
+def test_a_script_is_what_a_person_types_and_computes_nothing(script: Path) -> None:
+    text = script.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 120
+    named = {one.name for one in ast.parse(text).body if isinstance(one, ast.FunctionDef | ast.ClassDef)}
+    assert {name for name in named if not name.startswith("_")} <= {"main", "parse"}
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from core.cli import database_command
 from core.domain import Series
 from core.errors import DatabaseError, UsageError
-from db import status
 from db.base import SCHEMA_VERSION
 from db.candles import upsert_bars
 from scripts.db_status import main
@@ -100,7 +100,7 @@ def test_a_check_says_that_all_is_well_or_what_is_not(
     path = make_database(tmp_path, bars_at(0))
     assert main(["--db-url", url_of(path), "--check"]) == 0
     assert capsys.readouterr().err == "checked: no damage found\n"
-    monkeypatch.setattr(status, "find_damage", lambda _: ["row 3 missing from index"])
+    monkeypatch.setattr(database_command, "find_damage", lambda _: ["row 3 missing from index"])
     assert main(["--db-url", url_of(path), "--check"]) == 1
     assert capsys.readouterr().err == "damaged: row 3 missing from index\n"
 

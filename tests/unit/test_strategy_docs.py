@@ -8,11 +8,12 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
+from core.cli import docs_command
 from core.domain import Bars
+from core.reports import strategy_docs
 from core.reports.svg import busiest, trades_svg
 from core.results.runs import TradeRecord
 from scripts import make_docs
-from strategies import registry
 from strategies.registry import REGISTRY
 from tests.markets import HOUR, make_bars, random_bars
 
@@ -20,8 +21,8 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 def test_the_committed_text_is_what_make_docs_writes() -> None:
-    assert (DOCS / "strategies.md").read_text(encoding="utf-8") == make_docs.document(
-        make_docs.shipped_settings()
+    assert (DOCS / "strategies.md").read_text(encoding="utf-8") == strategy_docs.document(
+        docs_command.shipped_runs()
     ), "run make docs"
 
 
@@ -40,7 +41,7 @@ def test_no_picture_is_left_over() -> None:
 
 @pytest.mark.parametrize("name", REGISTRY)
 def test_every_part_of_a_docstring_is_found(name: str) -> None:
-    parts = make_docs.parts_of(name)
+    parts = strategy_docs.parts_of(name)
     assert set(parts) == {"title", "what", "Entry", "Exit", "Source"}
     assert all(len(part) > 8 for word, part in parts.items() if word != "title")
     assert all("\n" not in part for part in parts.values())
@@ -101,16 +102,16 @@ def test_the_text_alone_can_be_written(tmp_path: Path) -> None:
 
 
 def test_text_and_charts_go_to_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "REGISTRY", {"PAIRS": "pairs"})
-    monkeypatch.setattr(make_docs, "BARS", 600)
+    monkeypatch.setattr(docs_command, "REGISTRY", {"PAIRS": "pairs"})
+    monkeypatch.setattr(strategy_docs, "BARS", 600)
     assert make_docs.main(["--folder", str(tmp_path)]) == 0
     assert "## PAIRS" in (tmp_path / "strategies.md").read_text()
     assert "<svg" in (tmp_path / "strategies" / "pairs.svg").read_text()
 
 
 def test_a_chart_is_made_of_the_demo_s_candles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(make_docs, "BARS", 400)
-    text = make_docs.chart("TREND_EMA", make_docs.shipped_settings())
+    monkeypatch.setattr(strategy_docs, "BARS", 400)
+    [text] = [strategy_docs.chart(run) for run in docs_command.shipped_runs() if run.strategy == "TREND_EMA"]
     assert "TREND_EMA on binanceus-synthetic BTC/USDT 4h" in text
     assert "bound by: risk" in text or "bound by: exposure" in text
     assert "2025-12-31" in text or "2025-1" in text

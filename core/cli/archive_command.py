@@ -1,0 +1,65 @@
+"""What archive_account.py does: an account's rows go to a database of their own, or for good."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from core.cli import outputs
+from core.cli.live_status import existing, newest_run
+from core.errors import RefusedError, UsageError
+from core.order_path.lock import AccountLock
+from db.archive import copy_account, count_rows, delete_account
+from db.base import database_file
+from db.journal import read_journal
+from db.live import RunState
+
+SHOWN = {"live_runs": "runs", "live_trades": "trades", "live_fills": "fills", "journal": "journal entries"}
+
+
+def run(args: argparse.Namespace) -> int:
+    """Look, move or delete, say what was done."""
+    if args.to is not None:
+        outputs.check_room(str(args.to))
+    engine = existing(args)
+    newest, file = newest_run(engine, args.account), database_file(engine)
+    engine.dispose()
+    if file is None:
+        raise UsageError("an account is kept in a file: name a database other than memory")
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    target = args.to or file.parent / "archive" / f"{args.account}-{stamp}.db"
+    with AccountLock(file, args.account) as lock:
+        check_orders(file, newest)
+        rows = count_rows(file, args.account)
+        if not args.delete_for_good:
+            copy_account(file, args.account, target)
+        delete_account(file, args.account)
+        lock.forget()
+    counts = ", ".join(f"{rows.get(table, 0):,} {what}" for table, what in SHOWN.items())
+    if args.delete_for_good:
+        print(f"account {args.account}: {counts} deleted for good")
+    else:
+        where = f"--account {args.account} --db-url sqlite:///{target.resolve()}"
+        print(f"account {args.account}: {counts} moved to {target}")
+        print(f"look at it: show_trades.py {where}\n            run_live.py --status {where}")
+    for held in newest.status.get("positions", ()):
+        print(f"it held {held['strategy']} {held['side']} {held['amount']} {held['symbol']}")
+    print(f"its next start begins anew; candles, backtests and logs/{args.account}.jsonl stay as they are")
+    return 0
+
+
+def check_orders(file: Path, run: RunState) -> None:
+    """Raise RefusedError while orders at an exchange may be open: a new start would not know them."""
+    if run.mode != "live":
+        return
+    journal = read_journal(f"sqlite:///{file}", run.account)
+    try:
+        orders = journal.orders(settled=False)
+    finally:
+        journal.close()
+    if orders:
+        raise RefusedError(
+            f"{len(orders)} orders of account {run.account} may be open at the exchange: let a loop finish "
+            "them first, as with run_live.py --once --flatten"
+        )

@@ -1,0 +1,113 @@
+"""The options of run_live.py, and which of them go together."""
+
+from __future__ import annotations
+
+import argparse
+
+from core import cli
+from core.cli import options
+from db import command_names
+
+OF_A_LOOP = ("status", "json", "account", "db_url")
+COMMANDS = tuple(name.replace("-", "_") for name in command_names.COMMANDS)
+"""As argparse calls them."""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add all of them."""
+    _add_modes(parser)
+    _add_what(parser)
+    _add_account(parser)
+
+
+def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """End with wrong usage when options were given that do not go together."""
+    if (args.start or args.end) and not args.replay:
+        parser.error("--start and --end choose stored candles: they need --replay")
+    if args.speed != "max" and not args.replay:
+        parser.error("--speed is of --replay; the market has its own")
+    if args.refresh_from_ccxt and not args.use_sql:
+        parser.error("--refresh-from-ccxt keeps candles in the database: it needs --use-sql")
+    if args.replay and (args.once or args.use_sql):
+        parser.error("--replay reads stored candles and ends by itself: leave --once and --use-sql out")
+    if args.orders == "exchange" and args.use_sql and not args.refresh_from_ccxt:
+        parser.error("--orders exchange follows that exchange: --use-sql needs --refresh-from-ccxt with it")
+    if args.json and not args.status:
+        parser.error("--json is of --status")
+    if args.once and args.stop:
+        parser.error("--stop ends a running loop, --once begins one that ends by itself: leave one out")
+    if args.status or (command_of(args) and not args.once):
+        options.allow_only(parser, args, "this is for a loop that runs, or about it", {*COMMANDS, *OF_A_LOOP})
+    if args.replay:
+        own = vars(args).keys() - {"account", "orders", "log_file", "plain", "accept_restore"}
+        options.allow_only(parser, args, "--replay begins an account of its own", own)
+
+
+def command_of(args: argparse.Namespace) -> str | None:
+    """Return which command for a loop is among the arguments, None when there is none."""
+    return next((name for name in COMMANDS if getattr(args, name)), None)
+
+
+def _add_modes(parser: argparse.ArgumentParser) -> None:
+    modes = parser.add_argument_group("what to do (default: trade on paper)").add_mutually_exclusive_group()
+    add = modes.add_argument
+    add("--paper", action="store_true", help="trade on paper, which is the default")
+    add("--replay", action="store_true", help="run the same account over stored candles")
+    add("--status", action="store_true", help="show how the account stands")
+    add("--stop", action="store_true", help="end the running loop; positions stay")
+    add("--flatten", action="store_true", help="close all positions and pause entries")
+    add("--pause", action="store_true", help="no entries; exits and stops go on")
+    add("--resume", action="store_true", help="allow entries again")
+    add("--accept", metavar="SYMBOL", help="its entries and exits go on, as the books are now")
+    add("--release", metavar="NAME", help="end a halt, or trust a strategy again that failed")
+    add("--reset-breaker", metavar="NAME", help="reset daily_loss or drawdown")
+    add("--set-weight", metavar="NAME=VALUE", help="of an ensemble, such as ENSEMBLE.turtle_weight=0.5")
+    add(
+        "--reload",
+        nargs="?",
+        const="keep",
+        choices=("keep", "flatten"),
+        help="read strategies.yaml and settings.yaml again; positions of what changes stay, or are closed",
+    )
+    parser.add_argument(
+        "--once", action="store_true", help="one look at the market, with a command first if one is named"
+    )
+    parser.add_argument("--json", action="store_true", help="--status as JSON")
+
+
+def _add_what(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_argument_group("what to trade")
+    add = what.add_argument
+    add("--strategy", action="append", default=[], metavar="NAME", help="default: all enabled ones")
+    options.add_strategies_file(what)
+    add("--symbol", action="append", default=[], help="default: as in strategies.yaml")
+    add("--timeframe", help="1m … 1w (default: each strategy's own)")
+    add("--exchange", type=cli.exchange_label, help="default: exchange.name in settings.yaml")
+    add(
+        "--orders",
+        choices=("paper", "exchange"),
+        default="paper",
+        help="who fills orders: the fill model, or a local exchange or test network (default: paper)",
+    )
+    add("--use-sql", action="store_true", help="read candles from the database")
+    add("--refresh-from-ccxt", action="store_true", help="and load new ones into it first")
+    add("--start", metavar="TIME", help="replay: first bar's open time, UTC")
+    add("--end", metavar="TIME", help="replay: bars that open before this time")
+    add("--speed", type=cli.speed, default="max", help="replay: times the market's own (default: max)")
+
+
+def _add_account(parser: argparse.ArgumentParser) -> None:
+    account = parser.add_argument_group("on which account")
+    add = account.add_argument
+    add(
+        "--accept-restore",
+        action="store_true",
+        help="begin on a backup that was restored: what the exchange did since is taken over first",
+    )
+    add("--account", type=cli.account, default="paper", help="its name (default: paper)")
+    add("--cash", type=cli.number, help="of a new account (default: backtest.default_cash)")
+    add(
+        "--log-file", metavar="PATH", help="JSON lines, rotated (default: logs/ACCOUNT.jsonl by the database)"
+    )
+    add("--plain", action="store_true", help="lines instead of a picture on a terminal")
+    options.add_db_url(account)

@@ -1,0 +1,57 @@
+"""Options that several commands have, written once."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Set
+
+from core import cli
+
+
+def add_db_url(options: argparse._ActionsContainer) -> None:
+    """Add the option that names the database."""
+    options.add_argument("--db-url", help="database (default: HOT_CRYPTO_DB_URL, then settings.yaml)")
+
+
+def add_exchange(options: argparse._ActionsContainer) -> None:
+    """Add the option that says whose candles are meant."""
+    options.add_argument(
+        "--exchange", type=cli.exchange_label, help="whose candles (default: exchange.name in settings.yaml)"
+    )
+
+
+def add_force(options: argparse._ActionsContainer, files: str) -> None:
+    """Add the option that lets these files be replaced."""
+    options.add_argument("--force", action="store_true", help=f"overwrite {files} exist")
+
+
+def add_strategies_file(options: argparse._ActionsContainer) -> None:
+    """Add the option that names another strategies.yaml."""
+    options.add_argument(
+        "--strategies-file",
+        metavar="PATH",
+        help="instead of config/strategies.yaml, such as config/strategies_1m.yaml",
+    )
+
+
+def add_wide(options: argparse._ActionsContainer) -> None:
+    """Add the option that shows all columns of a table."""
+    options.add_argument(
+        "--wide", action="store_true", help="all columns (default: those that fit 100 characters, or COLUMNS)"
+    )
+
+
+def add_costs(options: argparse._ActionsContainer) -> None:
+    """Add the options for money and costs of a backtest."""
+    options.add_argument("--cash", type=cli.number, help="initial cash, quote currency")
+    options.add_argument("--commission", type=cli.rate, help="rate per side: 0.001 is 0.1 %%")
+    options.add_argument("--spread", type=cli.rate, help="rate of price, paid on entry")
+
+
+def allow_only(
+    parser: argparse.ArgumentParser, args: argparse.Namespace, why: str, allowed: Set[str]
+) -> None:
+    """End with wrong usage when an option was given that would be read and ignored."""
+    given = (name for name, value in vars(args).items() if value != parser.get_default(name))
+    if ignored := [f"--{name.replace('_', '-')}" for name in given if name not in allowed]:
+        parser.error(f"{why}: leave out {', '.join(ignored)}")

@@ -1,0 +1,46 @@
+"""What show_runs.py shows: the saved backtests, or one of them with its trades."""
+
+from __future__ import annotations
+
+import argparse
+
+from core import cli
+from core.backtest_persistence import list_runs, load_run
+from core.reports.document import as_json, stored_document
+from core.reports.table import print_runs, print_stored_run
+from strategies.registry import canonical_name
+
+NEWEST = 50
+"""Runs listed unless told."""
+FIRST_TRADES = 20
+"""Trades shown unless told."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Load, print."""
+    cli.check_free(args.json, force=args.force)
+    db_url = cli.load_settings({"db.url": args.db_url}).db.url
+    return show_one(args, db_url) if args.run_id is not None else show_all(args, db_url)
+
+
+def show_all(args: argparse.Namespace, db_url: str | None) -> int:
+    """Print one row per saved run, newest first."""
+    strategy = canonical_name(args.strategy) if args.strategy else None
+    symbol = args.symbol
+    runs = list_runs(db_url, limit=args.limit or NEWEST, symbol=symbol, strategy=strategy)
+    if runs:
+        print_runs(runs, wide=args.wide)
+    else:
+        which = " ".join(["", *filter(None, (strategy and f"of {strategy}", symbol and f"on {symbol}"))])
+        print(f"no saved runs{which}: run_backtest.py --all --use-sql --persist saves some")
+    return 0
+
+
+def show_one(args: argparse.Namespace, db_url: str | None) -> int:
+    """Print one run: what went in, what came out, every trade."""
+    run = load_run(args.run_id, db_url)
+    if args.json:
+        cli.write_output(args.json, as_json(stored_document(run)))
+    if args.json != "-":
+        print_stored_run(run, args.trades or FIRST_TRADES, wide=args.wide)
+    return 0
