@@ -17,9 +17,19 @@ from core.account.values import Snapshot
 from core.domain import Bar, Bars, Costs
 from core.errors import UsageError, unknown_name
 from core.risk import breakers
-from core.risk.breakers import BREAKERS, DAILY_LOSS, DAY, DRAWDOWN, MINUTE, RISK_UNKNOWN, RiskState
+from core.risk.breakers import DAY, MINUTE, RISK_UNKNOWN, RiskState
 from core.risk.correlation import NewestCloses, part_kept
-from core.risk.limits import ANY_MARKET, CHECKS, SMALLEST, Entry, Limits, MarketDemands, cut_of
+from core.risk.limits import (
+    ANY_MARKET,
+    BREAKER_NAMES,
+    BREAKERS,
+    CHECKS,
+    SMALLEST,
+    Entry,
+    Limits,
+    MarketDemands,
+    cut_of,
+)
 from core.risk.percents import PercentWarning, percent_notes
 from core.sizing import round_down
 from core.utils import timeframe_ms
@@ -47,7 +57,8 @@ class RiskManager:
         self.default_risk_per_trade = default_risk_per_trade
         self.max_daily_loss_pct = max_daily_loss_pct
         self.limits = limits or Limits()
-        for line in percent_notes({"max_daily_loss_pct": max_daily_loss_pct, **asdict(self.limits)}):
+        self._settings = {"max_daily_loss_pct": max_daily_loss_pct, **asdict(self.limits)}
+        for line in percent_notes(self._settings):
             warnings.warn(line, PercentWarning, stacklevel=2)
         self.state = state or RiskState()
         self.markets = dict(markets or {})
@@ -68,6 +79,7 @@ class RiskManager:
         """Limit as another one does from now on; what was remembered and what is known of markets stays."""
         self.default_risk_per_trade = other.default_risk_per_trade
         self.max_daily_loss_pct, self.limits = other.max_daily_loss_pct, other.limits
+        self._settings = other._settings
         self.closes.keep(other.limits.correlation_bars)
 
     def compute_position_size(
@@ -91,7 +103,7 @@ class RiskManager:
             why = f"a trade of {strategy or 'the account'} has the profit {pnl}"
             self.state = breakers.tripped(self.state, RISK_UNKNOWN, why)
             return
-        if math.isnan(self.state.day_equity):
+        if not breakers.has_begun(self.state):
             self.mark(self.state.time, equity_before)
         if pnl < 0:
             self.state = self.state._replace(losses={**self.state.losses, strategy: self.state.time})
@@ -99,8 +111,8 @@ class RiskManager:
 
     def mark(self, time: int, equity: float) -> None:
         """Take news of the account's equity, open profit in it, at an exchange time; trip what it trips."""
-        state = breakers.marked(self.state, time, equity)
-        self.state = breakers.judged(state, self.max_daily_loss_pct, self.limits.max_drawdown_pct)
+        state = breakers.marked(self.state, time, equity, BREAKERS)
+        self.state = breakers.judged(state, self._settings, BREAKERS)
 
     def moved(self, by: float) -> None:
         """Take it that so much equity came or went by others' doing: no breaker counts it."""
@@ -126,9 +138,9 @@ class RiskManager:
 
     def reset_breaker(self, name: str) -> None:
         """Reset one breaker. Raises UsageError for a name that is none."""
-        if name not in BREAKERS:
-            raise UsageError(unknown_name("breaker", name, BREAKERS))
-        self.state = breakers.reset(self.state, name)
+        if name not in BREAKER_NAMES:
+            raise UsageError(unknown_name("breaker", name, BREAKER_NAMES))
+        self.state = breakers.reset(self.state, name, BREAKERS)
 
     def pause(self, why: str) -> None:
         """Refuse all entries until `resume`."""
@@ -225,7 +237,7 @@ class RiskManager:
             return RefusalReason.RISK_UNKNOWN, trips[RISK_UNKNOWN].detail
         if equity <= 0:
             return RefusalReason.CASH, f"equity is {equity:.2f}: nothing is left to trade with"
-        for name, reason in ((DAILY_LOSS, RefusalReason.DAILY_LOSS), (DRAWDOWN, RefusalReason.DRAWDOWN)):
+        for name, reason, _ in BREAKERS if trips else ():
             if name in trips:
                 return reason, trips[name].detail
         return None

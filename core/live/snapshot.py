@@ -15,6 +15,7 @@ from core.engine import Session
 from core.errors import UsageError
 from core.portfolio import DUST
 from core.risk.breakers import RiskState
+from core.risk.limits import BREAKERS
 
 FORMAT = 2
 """Raised when what is kept changes its meaning."""
@@ -51,7 +52,7 @@ def snapshot(session: Session, fills: int = 0, venue: str = "paper", claims: int
             {"intent": _plain(one.intent), "reserve": str(one.reserve), "left": str(one.left)}
             for one in portfolio.pending.values()
         ],
-        "risk": session.risk.state.to_dict(),
+        "risk": session.risk.state.to_dict(BREAKERS),
         "bars": session.counted(),
     }
 
@@ -98,7 +99,7 @@ def restore(session: Session, plain: Mapping[str, Any], venue: str = "paper") ->
         portfolio.results[name] = Result(Decimal(result["gross"]), Decimal(result["fees"]), other)
     for held in plain["lots"]:
         _hold(session, held)
-    session.risk.state = RiskState.from_dict(plain["risk"])
+    session.risk.state = RiskState.from_dict(plain["risk"], BREAKERS)
     waiting = [Approved(_intent(one["intent"]), Decimal(one["reserve"])) for one in plain["waiting"]]
     for approved, one in zip(waiting, plain["waiting"], strict=True):
         _check_trades(session, "has an order in", approved.intent.strategy, approved.intent.symbol)

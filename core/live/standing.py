@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from core.engine import Session
 from core.errors import unknown_name
 from core.order_path.journal_view import HALT
-from core.risk.breakers import BREAKERS
+from core.risk.limits import BREAKER_NAMES
 
 USUAL = "paper"
 """The account that run_live.py means when none is named."""
@@ -70,8 +70,8 @@ def resumed(session: Session, desk: Holder) -> str:
 def reset(session: Session, name: str) -> str:
     """Reset a breaker; return what came of it."""
     risk = session.risk
-    if name not in BREAKERS:
-        return f"refused: {unknown_name('breaker', name, BREAKERS)}"
+    if name not in BREAKER_NAMES:
+        return f"refused: {unknown_name('breaker', name, BREAKER_NAMES)}"
     if name not in risk.state.trips:
         return (
             f"refused: breaker {name!r} is not tripped; tripped are: {', '.join(risk.state.trips) or 'none'}"

@@ -1,25 +1,72 @@
 """What an account remembers of its losses: a value that is stored, restored and changed by functions.
 
-A breaker that tripped refuses entries and nothing else. `drawdown` and `risk_unknown` stay tripped until they
-are reset by name; `daily_loss` also ends with its UTC day, whose first equity is its baseline. A restart on
-the same day finds everything as it was.
+A breaker that tripped refuses entries and nothing else. Which ones there are is the table
+core.risk.limits.BREAKERS, handed over as `rows`; here is how any row of it works: it measures how far equity
+is below a base, trips at a threshold, and stays tripped until it is reset by name or its window ends. A
+restart in the same window finds everything as it was.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
+from core.account.orders import RefusalReason
 from core.figures import money
 
 DAY = 86_400_000
 """Milliseconds; days are UTC and belong to exchange time."""
 MINUTE = 60_000
 DAILY_LOSS, DRAWDOWN, RISK_UNKNOWN = "daily_loss", "drawdown", "risk_unknown"
-BREAKERS = (DAILY_LOSS, DRAWDOWN, RISK_UNKNOWN)
 _NONE: Mapping[str, Any] = {}
+
+
+class Window(NamedTuple):
+    """Stretches of exchange time, one after the other."""
+
+    name: str
+    """Under which the state keeps the number of the newest one."""
+    number: Callable[[int], int]
+    """Of the stretch that a time, ms UTC, is in; it never falls as time goes on."""
+
+
+UTC_DAY = Window("day", lambda time: time // DAY)
+
+
+class Loss(NamedTuple):
+    """What a breaker measures: how far equity is below a base."""
+
+    setting: str
+    """Its threshold in the settings' section `risk`: percent of the base, None for no limit."""
+    base: str
+    """Under which the state keeps the base."""
+    kept: Callable[[float, float], float]
+    """The base after news of equity: (base before, equity) -> base."""
+    window: Window | None
+    """With each of which the base begins anew and the breaker is reset; None: by name alone."""
+    like_a_fraction: float
+    """The largest threshold that is more likely a fraction than a percentage."""
+
+
+class Breaker(NamedTuple):
+    """One row of the table of breakers."""
+
+    name: str
+    reason: RefusalReason
+    """What it refuses entries for."""
+    loss: Loss | None
+    """None: no measure of equity trips it."""
+
+
+Rows = tuple[Breaker, ...]
+
+
+def first(base: float, equity: float) -> float:  # noqa: ARG001 - all bases are kept alike
+    """Return the base as it was: the first equity counts."""
+    return base
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +83,10 @@ class RiskState(NamedTuple):
     time: int = 0
     """Of the newest news, ms UTC, exchange time; never goes back."""
     equity: float = math.nan
-    day: int = -1
-    """UTC day, counted from 1970."""
-    day_equity: float = math.nan
-    """The day's first."""
-    peak: float = math.nan
-    """Highest equity since the start or the last reset of `drawdown`."""
+    windows: Mapping[str, int] = _NONE
+    """Number of the newest window by its name, such as the UTC day, counted from 1970."""
+    bases: Mapping[str, float] = _NONE
+    """What losses are measured from, by the name of the base; where it is not, the next equity begins it."""
     trips: Mapping[str, Trip] = _NONE
     """Breakers that are tripped, by name."""
     losses: Mapping[str, int] = _NONE
@@ -55,49 +100,70 @@ class RiskState(NamedTuple):
     quarantined: Mapping[str, str] = _NONE
     """Strategies that may not enter, and why."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain values that JSON can hold, NaN as None."""
+    def to_dict(self, rows: Rows) -> dict[str, Any]:
+        """Return it as plain values that JSON can hold, NaN as None; windows and bases by their names."""
         plain = self._asdict() | {"trips": {name: asdict(trip) for name, trip in self.trips.items()}}
-        numbers = {name: _or_none(plain[name]) for name in ("equity", "day_equity", "peak")}
-        return {**plain, **numbers, "orders": list(self.orders)}
+        windows, bases = plain.pop("windows"), plain.pop("bases")
+        for loss in _losses(rows):
+            plain[loss.base] = _or_none(bases.get(loss.base, math.nan))
+            if loss.window is not None:
+                plain[loss.window.name] = windows.get(loss.window.name, -1)
+        return {**plain, "equity": _or_none(self.equity), "orders": list(self.orders)}
 
     @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> RiskState:
-        """Return what `to_dict` was made of."""
-        numbers = {name: _or_nan(plain[name]) for name in ("equity", "day_equity", "peak")}
-        trips = {name: Trip(**trip) for name, trip in plain["trips"].items()}
-        return cls(**{**plain, **numbers, "trips": trips, "orders": tuple(plain["orders"])})
+    def from_dict(cls, plain: Mapping[str, Any], rows: Rows) -> RiskState:
+        """Return what `to_dict` was made of; a row that is newer than it begins with what comes."""
+        rest = dict(plain)
+        windows: dict[str, int] = {}
+        bases: dict[str, float] = {}
+        for loss in _losses(rows):
+            if (base := rest.pop(loss.base, None)) is not None:
+                bases[loss.base] = base
+            if loss.window is not None and (number := rest.pop(loss.window.name, -1)) >= 0:
+                windows[loss.window.name] = number
+        trips = {name: Trip(**trip) for name, trip in rest.pop("trips").items()}
+        equity, orders = _or_nan(rest.pop("equity")), tuple(rest.pop("orders"))
+        return cls(equity=equity, windows=windows, bases=bases, trips=trips, orders=orders, **rest)
 
 
-def marked(state: RiskState, time: int, equity: float) -> RiskState:
-    """Return the state with news of the account's equity; a UTC day begins once, whatever the clock does."""
+def marked(state: RiskState, time: int, equity: float, rows: Rows) -> RiskState:
+    """Return the state with news of the account's equity; a window begins once, whatever the clock does."""
     time = max(time, state.time)
     if not math.isfinite(equity):
         return state._replace(time=time, equity=math.nan)
-    day, first, trips, orders = state.day, state.day_equity, state.trips, state.orders
-    if time // DAY > day:
-        day, first = time // DAY, equity
-        orders = tuple(order for order in orders if order > time - MINUTE)
-        trips = {name: trip for name, trip in trips.items() if name != DAILY_LOSS}
-    first = equity if math.isnan(first) else first
-    peak = equity if math.isnan(state.peak) else max(state.peak, equity)
-    rest = state.losses, orders, state.paused, state.halted, state.quarantined
-    return RiskState(time, equity, day, first, peak, trips, *rest)
+    begun = _begun(state, time, rows)
+    bases = dict(state.bases)
+    for _, name, kept, window, _ in _losses(rows):
+        base = bases.get(name, equity)
+        is_new = math.isnan(base) or (begun and window is not None and window.name in begun)
+        bases[name] = equity if is_new else kept(base, equity)
+    if not begun:
+        return state._replace(time=time, equity=equity, bases=bases)
+    ended = {name for name, _, loss in rows if loss and loss.window and loss.window.name in begun}
+    return state._replace(
+        time=time,
+        equity=equity,
+        windows={**state.windows, **begun},
+        bases=bases,
+        trips={name: trip for name, trip in state.trips.items() if name not in ended},
+        orders=tuple(one for one in state.orders if one > time - MINUTE or one // DAY == time // DAY),
+    )
 
 
 def moved(state: RiskState, by: float) -> RiskState:
     """Return the state of an account to which so much came by no trade of its own: no profit and no loss."""
-    equities = state.equity + by, state.day_equity + by, state.peak + by
-    return state._replace(equity=equities[0], day_equity=equities[1], peak=equities[2])
+    bases = {name: base + by for name, base in state.bases.items()}
+    return state._replace(equity=state.equity + by, bases=bases)
 
 
-def judged(state: RiskState, daily_loss_pct: float | None, drawdown_pct: float | None) -> RiskState:
-    """Return the state with the breakers tripped that its equity trips."""
-    for name, whole, limit in (
-        (DAILY_LOSS, state.day_equity, daily_loss_pct),
-        (DRAWDOWN, state.peak, drawdown_pct),
-    ):
-        if limit is not None and name not in state.trips and state.equity <= whole * (1 - limit / 100):
+def judged(state: RiskState, thresholds: Mapping[str, float | None], rows: Rows) -> RiskState:
+    """Return the state with the breakers tripped that its equity trips; `thresholds` by their settings."""
+    for name, _, loss in rows:
+        limit = None if loss is None else thresholds.get(loss.setting)
+        if loss is None or limit is None or name in state.trips:
+            continue
+        whole = state.bases.get(loss.base, math.nan)
+        if state.equity <= whole * (1 - limit / 100):
             lost = 100 * (1 - state.equity / whole)
             state = tripped(state, name, f"equity {money(state.equity)} is {lost:.2f} % below {money(whole)}")
     return state
@@ -108,13 +174,37 @@ def tripped(state: RiskState, name: str, detail: str) -> RiskState:
     return state._replace(trips={**state.trips, name: Trip(state.time, detail)})
 
 
-def reset(state: RiskState, name: str) -> RiskState:
-    """Return the state with a breaker reset; what it is measured from begins anew with the next equity."""
+def reset(state: RiskState, name: str, rows: Rows) -> RiskState:
+    """Return the state with a breaker reset; what it is measured from begins anew with the newest equity."""
     trips = {other: trip for other, trip in state.trips.items() if other != name}
-    state = state._replace(trips=trips)
-    if name == DAILY_LOSS:
-        return state._replace(day_equity=state.equity)
-    return state._replace(peak=state.equity) if name == DRAWDOWN else state
+    begun = {row.loss.base: state.equity for row in rows if row.name == name and row.loss}
+    return state._replace(trips=trips, bases={**state.bases, **begun})
+
+
+def has_begun(state: RiskState) -> bool:
+    """Tell whether everything has a base to be measured from."""
+    return bool(state.bases) and not any(map(math.isnan, state.bases.values()))
+
+
+def names_of(rows: Rows) -> tuple[str, ...]:
+    """Return what the breakers are called."""
+    return tuple(row.name for row in rows)
+
+
+@cache
+def _losses(rows: Rows) -> tuple[Loss, ...]:
+    return tuple(row.loss for row in rows if row.loss is not None)
+
+
+@cache
+def _windows(rows: Rows) -> tuple[Window, ...]:
+    return tuple({loss.window: None for loss in _losses(rows) if loss.window is not None})
+
+
+def _begun(state: RiskState, time: int, rows: Rows) -> dict[str, int]:
+    """Return the windows that begin with this time, by name, with their numbers."""
+    numbers = ((name, number(time)) for name, number in _windows(rows))
+    return {name: number for name, number in numbers if number > state.windows.get(name, -1)}
 
 
 def _or_none(number: float) -> float | None:

@@ -1,4 +1,4 @@
-"""The limits of an account, and the check of an entry against each of them."""
+"""The limits of an account, the check of an entry against each of them, and the breakers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from core.account.orders import Intent, RefusalReason
 from core.account.values import Snapshot
 from core.domain import LOT
 from core.figures import money
+from core.risk.breakers import DAILY_LOSS, DRAWDOWN, RISK_UNKNOWN, UTC_DAY, Breaker, Loss, first, names_of
 from core.symbols import is_same_money, pair_of
 
 
@@ -174,6 +175,16 @@ SMALLEST: tuple[tuple[RefusalReason, Check], ...] = (
     (RefusalReason.MIN_NOTIONAL, min_notional),
 )
 """What is left must be as large as this."""
+
+BREAKERS: tuple[Breaker, ...] = (
+    Breaker(
+        DAILY_LOSS, RefusalReason.DAILY_LOSS, Loss("max_daily_loss_pct", "day_equity", first, UTC_DAY, 0.4)
+    ),
+    Breaker(DRAWDOWN, RefusalReason.DRAWDOWN, Loss("max_drawdown_pct", "peak", max, None, 0.9)),
+    Breaker(RISK_UNKNOWN, RefusalReason.RISK_UNKNOWN, None),
+)
+"""What refuses all entries once it tripped, in this order: what it measures and what resets it."""
+BREAKER_NAMES = names_of(BREAKERS)
 
 
 def cut_of(entry: Entry, limits: Limits) -> tuple[RefusalReason | None, Decimal]:

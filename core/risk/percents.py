@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from core.risk.limits import BREAKERS
+
 LIKE_A_FRACTION: Mapping[str, float] = {
-    "max_daily_loss_pct": 0.4,
-    "max_drawdown_pct": 0.9,
+    **{row.loss.setting: row.loss.like_a_fraction for row in BREAKERS if row.loss is not None},
     "max_exposure_pct": 1.0,
     "max_symbol_exposure_pct": 1.0,
     "max_strategy_exposure_pct": 1.0,

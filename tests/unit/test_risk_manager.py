@@ -15,7 +15,7 @@ from core.account.values import Snapshot
 from core.domain import LOT, Costs
 from core.errors import UsageError
 from core.risk.breakers import DAY, RiskState
-from core.risk.limits import Limits, MarketDemands
+from core.risk.limits import BREAKERS, Limits, MarketDemands
 from core.risk.percents import PercentWarning
 from core.risk_manager import RiskManager, wide_open
 from core.settings import RiskSettings
@@ -261,7 +261,7 @@ def test_the_day_begins_once_at_midnight_of_exchange_time_whatever_the_clock_doe
     risk.mark(midnight, 9_800.0)
     risk.mark(midnight - 1, 9_700.0)
     risk.mark(midnight + 1, 9_600.0)
-    assert risk.state.day_equity == 9_800.0
+    assert risk.state.bases["day_equity"] == 9_800.0
     assert not risk.state.trips
     risk.mark(midnight + 2, 9_506.0)
     assert set(risk.state.trips) == {"daily_loss"}
@@ -304,8 +304,8 @@ def test_a_restart_finds_everything_as_it_was() -> None:
     risk.pause("lunch")
     risk.halt("ETH/USDT", "books differ")
     risk.quarantine("B", "ZeroDivisionError")
-    stored = json.dumps(risk.state.to_dict())
-    again = RiskManager(limits=risk.limits, state=RiskState.from_dict(json.loads(stored)))
+    stored = json.dumps(risk.state.to_dict(BREAKERS))
+    again = RiskManager(limits=risk.limits, state=RiskState.from_dict(json.loads(stored), BREAKERS))
     assert again.state == risk.state
     again.resume()
     again.mark(NOW + 60_000, 10_000.0)
@@ -313,7 +313,8 @@ def test_a_restart_finds_everything_as_it_was() -> None:
     assert isinstance(refused, Refused)
     assert refused.reason is RefusalReason.DAILY_LOSS
     fresh = RiskState()
-    assert repr(RiskState.from_dict(json.loads(json.dumps(fresh.to_dict())))) == repr(fresh)
+    plain = json.loads(json.dumps(fresh.to_dict(BREAKERS)))
+    assert repr(RiskState.from_dict(plain, BREAKERS)) == repr(fresh)
 
 
 def test_pauses_halts_quarantines_and_old_prices_refuse_entries_until_lifted() -> None:

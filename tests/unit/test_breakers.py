@@ -1,0 +1,121 @@
+"""A breaker is a row of a table: one that is new trips, stays, resets and is stored by its row alone."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from core.account.orders import RefusalReason, Refused
+from core.errors import UsageError
+from core.risk import breakers
+from core.risk.breakers import DAY, UTC_DAY, Breaker, Loss, RiskState, Window, first
+from core.risk.limits import BREAKER_NAMES, BREAKERS, Limits
+from core.risk.percents import LIKE_A_FRACTION
+from core.risk_manager import RiskManager
+from core.settings import RiskSettings
+from tests.account_help import intent, snapshot
+from tests.markets import START
+
+MONDAY = 19_723 * DAY
+"""2024-01-01 00:00 UTC."""
+WEEK = Window("week", lambda time: (time // DAY + 3) // 7)
+WEEKLY = Breaker(
+    "weekly_loss",
+    RefusalReason.DRAWDOWN,
+    Loss("max_weekly_loss_pct", "week_equity", first, WEEK, 0.4),
+)
+ROWS = (*BREAKERS, WEEKLY)
+THRESHOLDS = {"max_daily_loss_pct": 50.0, "max_weekly_loss_pct": 10.0}
+
+
+def told(state: RiskState, *news: tuple[int, float]) -> RiskState:
+    for time, equity in news:
+        state = breakers.judged(breakers.marked(state, time, equity, ROWS), THRESHOLDS, ROWS)
+    return state
+
+
+def test_the_names_are_those_that_commands_and_refusals_have_always_used() -> None:
+    assert BREAKER_NAMES == ("daily_loss", "drawdown", "risk_unknown")
+    assert [str(row.reason) for row in BREAKERS] == list(BREAKER_NAMES)
+
+
+def test_every_threshold_is_a_setting_and_is_warned_of_when_it_looks_like_a_fraction() -> None:
+    settings = [row.loss.setting for row in BREAKERS if row.loss is not None]
+    assert set(settings) <= RiskSettings.model_fields.keys()
+    assert {name: LIKE_A_FRACTION[name] for name in settings} == {
+        "max_daily_loss_pct": 0.4,
+        "max_drawdown_pct": 0.9,
+    }
+
+
+def test_a_new_row_trips_stays_over_days_and_ends_with_its_window() -> None:
+    state = told(RiskState(), (MONDAY, 10_000.0), (MONDAY + 2 * DAY, 9_000.01))
+    assert not state.trips
+    state = told(state, (MONDAY + 3 * DAY, 9_000.0))
+    assert state.trips["weekly_loss"].detail == "equity 9,000.00 is 10.00 % below 10,000.00"
+    state = told(state, (MONDAY + 7 * DAY - 1, 12_000.0))
+    assert set(state.trips) == {"weekly_loss"}
+    state = told(state, (MONDAY + 7 * DAY, 8_500.0))
+    assert not state.trips
+    assert state.bases == {"day_equity": 8_500.0, "peak": 12_000.0, "week_equity": 8_500.0}
+    assert state.windows == {"day": 19_730, "week": 2_819}
+
+
+def test_a_new_row_is_reset_by_name_and_counts_from_there() -> None:
+    state = told(RiskState(), (MONDAY, 10_000.0), (MONDAY + DAY, 8_000.0))
+    state = breakers.reset(state, "weekly_loss", ROWS)
+    assert (state.bases["week_equity"], state.bases["peak"]) == (8_000.0, 10_000.0)
+    assert not told(state, (MONDAY + DAY, 7_201.0)).trips
+    assert set(told(state, (MONDAY + DAY, 7_200.0)).trips) == {"weekly_loss"}
+
+
+def test_what_came_or_went_by_others_counts_for_no_row() -> None:
+    state = breakers.moved(told(RiskState(), (MONDAY, 10_000.0)), -2_000.0)
+    assert set(state.bases.values()) == {8_000.0}
+    assert not told(state, (MONDAY, 8_000.0)).trips
+
+
+def test_an_account_that_was_stored_before_a_row_was_there_begins_it_with_what_comes() -> None:
+    old = breakers.marked(RiskState(), MONDAY, 10_000.0, BREAKERS)
+    plain = json.loads(json.dumps(old.to_dict(BREAKERS)))
+    assert (plain["day"], plain["day_equity"], plain["peak"]) == (19_723, 10_000.0, 10_000.0)
+    again = RiskState.from_dict(plain, ROWS)
+    assert again == old
+    again = told(again, (MONDAY + DAY, 9_500.0))
+    assert (again.bases["week_equity"], again.bases["peak"]) == (9_500.0, 10_000.0)
+    assert RiskState.from_dict(again.to_dict(ROWS), ROWS) == again
+
+
+def test_the_first_of_two_that_tripped_names_the_reason_and_a_loss_that_is_unknown_comes_before_both() -> (
+    None
+):
+    risk = RiskManager(max_daily_loss_pct=3.0, limits=Limits(max_drawdown_pct=2.0))
+    for equity in (10_000.0, 9_000.0):
+        risk.mark(START, equity)
+    assert list(risk.state.trips) == ["daily_loss", "drawdown"]
+
+    def reason() -> RefusalReason:
+        refused = risk.approve(intent(), snapshot(), 100.0, START)
+        assert isinstance(refused, Refused)
+        return refused.reason
+
+    assert reason() is RefusalReason.DAILY_LOSS
+    risk.register_trade_pnl(float("nan"), 9_000.0)
+    assert reason() is RefusalReason.RISK_UNKNOWN
+    risk.reset_breaker("risk_unknown")
+    risk.reset_breaker("daily_loss")
+    assert reason() is RefusalReason.DRAWDOWN
+
+
+def test_rows_that_share_a_window_begin_together() -> None:
+    half = Breaker("half_day", RefusalReason.DAILY_LOSS, Loss("x", "highest_of_day", max, UTC_DAY, 0.4))
+    state = RiskState()
+    for time, equity in ((MONDAY, 10.0), (MONDAY + 1, 12.0), (MONDAY + DAY, 11.0)):
+        state = breakers.marked(state, time, equity, (*BREAKERS, half))
+    assert state.bases == {"day_equity": 11.0, "peak": 12.0, "highest_of_day": 11.0}
+
+
+def test_a_name_that_is_no_row_is_refused() -> None:
+    with pytest.raises(UsageError, match="weekly_loss"):
+        RiskManager().reset_breaker("weekly_loss")
