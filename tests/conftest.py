@@ -25,6 +25,7 @@ os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytes
 # The key of these kernels: not in the home of whoever runs the tests.
 os.environ.setdefault("XDG_STATE_HOME", os.environ["NUMBA_CACHE_DIR"])
 
+UNMEASURED = ("parity", "golden")
 HAS_READER = find_spec("pyarrow") is not None
 if not HAS_READER:
     collect_ignore_glob = ["unit/test_candles_*.py", "property/test_candles_files.py"]
@@ -36,8 +37,14 @@ def pytest_report_header() -> list[str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, so that no process works on alone at the end."""
+    """Begin with what takes longest, so that no process works on alone at the end.
+
+    Proofs by whole runs are not measured for coverage, which doubles their time; others reach the same lines.
+    """
     items.sort(key=lambda item: "[ENSEMBLE]" not in item.nodeid)
+    for item in items:
+        if item.path.parent.name in UNMEASURED:
+            item.add_marker("no_cover")
 
 
 def pytest_collection_finish() -> None:

@@ -18,6 +18,7 @@ from core.results.runs import RunSpec
 from strategies.registry import REGISTRY, load_strategy
 from tests.lively import LIVELY, partner
 from tests.markets import random_bars
+from tests.tiers import WHOLE, statistics
 
 BTC, ETH = Series("binanceus", "BTC/USDT", "1h"), Series("binanceus", "ETH/USDT", "1h")
 COSTS = Costs(0.001, 0.0002)
@@ -52,8 +53,15 @@ def test_how_entries_are_sized_can_be_swept() -> None:
     assert table["Equity Final [$]"].nunique() == 4
 
 
-@pytest.mark.parametrize("name", REGISTRY)
-@pytest.mark.parametrize(("tile", "batch_bytes"), [(10**9, 1), (128, 3 * 900 * 8)])
+TILES = ((10**9, 1), (128, 3 * 900 * 8))
+"""All bars at once, a set at a time; and blocks of bars, a few sets at a time."""
+
+
+@statistics
+@pytest.mark.parametrize(
+    ("name", "tile", "batch_bytes"),
+    [(name, *TILES[n]) for i, name in enumerate(REGISTRY) for n in (range(2) if WHOLE else [i % 2])],
+)
 def test_every_row_is_the_single_run_s(
     name: str, tile: int, batch_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

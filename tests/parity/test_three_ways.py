@@ -103,6 +103,7 @@ def test_three_ways_agree_when_orders_are_arbitrary_and_every_reason_occurs() ->
     assert "cash" in refusals
 
 
+@statistics
 @pytest.mark.parametrize(
     "choices",
     [
@@ -114,15 +115,15 @@ def test_three_ways_agree_when_orders_are_arbitrary_and_every_reason_occurs() ->
 )
 @pytest.mark.parametrize("name", ["TREND_EMA", "GRID_LR"])
 def test_three_ways_agree_however_entries_are_sized(name: str, choices: dict[str, float]) -> None:
-    changed = 0
-    for seed in range(4):
+    changed, markets = 0, tries(4, 1)
+    for seed in range(markets):
         bars, own = wild_bars(seed, 900), LIVELY.get(name, {})
         verdict = verify(bars, spec_of(name, seed, **own, **choices), sampled=20)
         plain = fast_backtester.run_fast(bars, spec_of(name, seed, **own))
         assert verdict.differences == ()
         changed += not np.array_equal(plain.equity, verdict.runs[0].equity)
     # A ladder has no stops for Kelly's fraction to count by.
-    assert changed == (0 if name == "GRID_LR" and set(choices) == {"kelly_cap", "kelly_trades"} else 4)
+    assert changed == (0 if name == "GRID_LR" and set(choices) == {"kelly_cap", "kelly_trades"} else markets)
 
 
 def test_three_ways_agree_on_half_kelly_when_orders_are_arbitrary() -> None:
