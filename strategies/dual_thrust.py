@@ -1,8 +1,8 @@
 """Dual thrust (DUAL_THRUST): follow a move from the session's open that is large for the sessions before.
 
 Entry   the close crosses the session's open plus `up_ratio` ranges of the last `day_count` sessions upwards:
-        long; the open less `down_ratio` ranges downwards: short. A session is `session_bars` bars from midnight
-        UTC, the day at most. Both closes are held against the newer one's session; the first two are no range's.
+        long; the open less `down_ratio` ranges downwards: short. A session is `session_bars` bars from
+        midnight UTC, a day at most. Both closes are held against the newer; the first two give no range.
 Exit    the opposite entry turns the position round; stop `atr_stop_mult` ATRs from the close of the signal.
 Source  the project's documents (range breakout); M. Chalek's Dual Thrust.
 """
