@@ -11,8 +11,9 @@ from core.engine import Session
 from core.execution import Executor
 from core.live.paper_desk import PaperDesk, paper_desk
 from core.live.snapshot import Restored, restore, snapshot
+from core.order_path.alerts import Alert
 from core.order_path.path import OrderPath
-from core.order_path.store import Alert, Policy
+from core.order_path.policy import Policy
 from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.risk_manager import RiskManager, wide_open
@@ -26,7 +27,11 @@ class Account:
     """One paper account of one process."""
 
     def __init__(
-        self, journal: Journal | None = None, risk: RiskManager | None = None, costs: Costs | None = None
+        self,
+        journal: Journal | None = None,
+        risk: RiskManager | None = None,
+        costs: Costs | None = None,
+        settle_ms: int = 0,
     ) -> None:
         self.costs, risk = costs or Costs(0.001), risk or wide_open()
         self.journal = journal or memory_journal("test")
@@ -36,7 +41,11 @@ class Account:
         instance = "test-1" if claim is None else claim.instance
         self.desk: PaperDesk = paper_desk(
             lambda exchange: OrderPath(
-                self.journal, exchange, instance, notify=self.events.append, policy=Policy(settle_ms=0)
+                self.journal,
+                exchange,
+                instance,
+                notify=self.events.append,
+                policy=Policy(settle_ms=settle_ms),
             ),
             self.model,
         )

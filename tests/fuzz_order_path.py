@@ -50,9 +50,9 @@ def run_schedules(first: int, count: int) -> Tally:
     return Tally(counts, wrong)
 
 
-def first_caught(number: int, most: int) -> int | None:
+def first_caught(name: str, most: int) -> int | None:
     """Return after how many schedules a weakened path is caught, None if it is not."""
-    make = weakened(MUTANTS[number])
+    make = weakened(name)
     for seed in range(most):
         try:
             found = Schedule(seed, make).run()
@@ -81,9 +81,9 @@ def main(argv: list[str] | None = None) -> int:
         told = ", ".join(f"{count} {what}" for what, count in total.items())
         print(f"{told}: {len(wrong)} wrong, {time.monotonic() - began:.0f} s", *wrong, sep="\n", flush=True)
         ok = not wrong
-        caught = pool.map(first_caught, range(len(MUTANTS)), [args.mutants] * len(MUTANTS))
-        for mutant, after in zip(MUTANTS, caught, strict=True):
-            print(f"{mutant.__name__}: {'NOT CAUGHT' if after is None else f'caught by schedule {after}'}")
+        caught = pool.map(first_caught, MUTANTS, [args.mutants] * len(MUTANTS))
+        for name, after in zip(MUTANTS, caught, strict=True):
+            print(f"{name}: {'NOT CAUGHT' if after is None else f'caught by schedule {after}'}")
             ok = ok and after is not None
     if args.kills:
         ok = kill(args.kills, args.first) and ok

@@ -29,7 +29,7 @@ from core.live.paper_desk import PaperDesk, paper_desk
 from core.live.records import RunBook
 from core.live.snapshot import restore, snapshot
 from core.order_path.opening import trading
-from core.order_path.store import Policy
+from core.order_path.policy import Policy
 from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.risk.limits import Limits

@@ -30,7 +30,7 @@ from core.live.records import RunBook
 from core.live.snapshot import snapshot
 from core.order_path.audit import check_books
 from core.order_path.path import OrderPath
-from core.order_path.store import Policy
+from core.order_path.policy import Policy
 from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.risk_manager import wide_open

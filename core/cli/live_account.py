@@ -34,10 +34,11 @@ from core.live.loop import Loop, limits_of
 from core.live.paper_desk import PaperDesk, paper_desk
 from core.live.records import RunBook
 from core.live.snapshot import restore, snapshot
+from core.order_path.alerts import Alert, OnAlert
 from core.order_path.exchange_venue import ExchangeVenue
 from core.order_path.opening import trading
 from core.order_path.path import OrderPath
-from core.order_path.store import Alert, OnAlert, Policy
+from core.order_path.policy import Policy
 from core.order_path.venue import Venue
 from core.paper.fills import PaperFills
 from core.portfolio import Portfolio

@@ -33,8 +33,9 @@ from core.errors import HotCryptoError
 from core.live.snapshot import Restored
 from core.live.standing import Standing, command_of
 from core.order_path.audit import fill_of_row
+from core.order_path.intents import intent_of
 from core.order_path.journal_view import HALT
-from core.order_path.path import OrderPath, intent_of
+from core.order_path.path import OrderPath
 from core.order_path.states import TERMINAL, State
 from core.portfolio import DUST
 from db.journal_rows import OrderRow

@@ -23,8 +23,9 @@ from core.live.refusals import Refusals
 from core.live.snapshot import Restored
 from core.live.standing import Standing
 from core.live.stops import Reached, at, protective
+from core.order_path.intents import intent_of
 from core.order_path.ledger import assets_of
-from core.order_path.path import OrderPath, intent_of
+from core.order_path.path import OrderPath
 from core.risk.limits import ANY_MARKET
 from core.utils import timeframe_ms
 

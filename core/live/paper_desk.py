@@ -13,8 +13,9 @@ from core.engine import Session
 from core.errors import HotCryptoError
 from core.live.desk import DeskEvent, JournalledDesk
 from core.live.snapshot import Restored
+from core.order_path.intents import intent_of
 from core.order_path.ledger import ZERO
-from core.order_path.path import OrderPath, intent_of
+from core.order_path.path import OrderPath
 from core.order_path.states import State
 from core.paper.fills import PaperFills
 from core.paper.venue import PaperVenue

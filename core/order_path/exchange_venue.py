@@ -1,4 +1,4 @@
-"""The gateway to a real or a local exchange, through the exchange client."""
+"""The venue that is a real or a local exchange, through the exchange client."""
 
 from __future__ import annotations
 

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core.errors import DatabaseError
+from core.order_path.alerts import OnAlert, nobody
 from core.order_path.client_ids import checked_name
 from core.order_path.damage import examine
 from core.order_path.lock import AccountLock
-from core.order_path.path import OrderPath, nobody
-from core.order_path.store import OnAlert, Policy
+from core.order_path.path import OrderPath
+from core.order_path.policy import Policy
 from core.order_path.venue import Venue
 from core.utils import Clock
 from db.journal import open_journal
@@ -22,7 +23,7 @@ def trading(
     db_url: str,
     account: str,
     instance: str,
-    gateway: Venue,
+    venue: Venue,
     clock: Clock,
     *,
     notify: OnAlert = nobody,
@@ -49,7 +50,7 @@ def trading(
             lock.sign(known, clock())
             journal.anchor = lock.anchor
             lock.anchor(*journal.head())
-            yield OrderPath(journal, gateway, known, notify=notify, policy=policy)
+            yield OrderPath(journal, venue, known, notify=notify, policy=policy)
     finally:
         journal.close()
 

@@ -1,60 +1,148 @@
 """The order path: an approved intent in, at most one executed order out, every fill booked once.
 
-    path = OrderPath(journal, gateway, instance)
+    path = OrderPath(journal, venue, instance)
     while not path.reconcile(symbols).done: ...   # the only start, and the way back after a crash
     path.submit(approved)                         # stored, not sent
     fills = path.step()                           # sends, looks up, books
 
-Nothing here sleeps or reads a clock of its own: time is the gateway's.
+Nothing here sleeps or reads a clock of its own: time is the venue's.
+
+Each part has a file, and is handed the parts that it calls; `OrderPath` puts them together:
+
+    Store        the journal of one account            <- all
+    Outbox       what has certainly not left           <- Store
+    Barrier      what keeps entries back               <- Store
+    Submitting   stores what is wanted                 <- Outbox, Barrier
+    Booking      reads fills and books them            <- Outbox, Barrier
+    Resolving    what became of an order               <- Booking, Barrier
+    Sending      sends what is due                     <- Outbox, Barrier, Booking, Resolving
+    Canceling    cancels                               <- Outbox, Resolving
+    Looking      a look at everything that is out      <- Outbox, Resolving, Canceling
+    Listing      lists of deposits and withdrawals
+    Claiming     what strategies lose to others        <- Outbox
+    Adjusting    makes the books follow the exchange   <- Outbox, Barrier, Claiming
+    Comparing    balances against the books            <- Outbox, Barrier, Booking, Listing, Adjusting
+    Reconciling  the only way to start                 <- Outbox, Booking, Resolving, Looking, Sending,
+                                                          Comparing
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
-from core.account.money import decimal_of, minus, part_of
-from core.account.orders import Approved, Fill, Intent, Purpose, Taken
+from core.account.money import minus, part_of
+from core.account.orders import Approved, Fill, Taken
 from core.errors import RefusedError
+from core.order_path.adjusting import Adjusting
+from core.order_path.alerts import Alert, OnAlert, Tolerant, nobody
+from core.order_path.barrier import Barrier
+from core.order_path.booking import Booking
+from core.order_path.canceling import Canceling
+from core.order_path.claiming import Claiming
 from core.order_path.claims import taken_of
-from core.order_path.journal_view import HALT, HOLD, Mirror
+from core.order_path.comparing import Comparing
+from core.order_path.journal_view import Mirror
 from core.order_path.ledger import ZERO
-from core.order_path.reconciling import Reconciling
-from core.order_path.states import TERMINAL, State
-from core.order_path.store import Alert, OnAlert, Policy
+from core.order_path.listing import Listing
+from core.order_path.looking import Looking
+from core.order_path.outbox import Outbox
+from core.order_path.policy import Policy
+from core.order_path.reconciling import Reconciliation, Reconciling
+from core.order_path.resolving import Resolving
+from core.order_path.sending import Sending
+from core.order_path.store import Store, VenueClock
+from core.order_path.submitting import Submitting
 from core.order_path.venue import MARKET, Terms, Venue
 from db.journal import Journal
 from db.journal_rows import FillRow, IntentRow, OrderRow
-from db.journal_writing import Writing
 
 
-def nobody(event: Alert) -> None:
-    """Tell nobody."""
-    del event
+class Parts(NamedTuple):
+    """What a path is made of; that each does what it is there for is shown by weakening it."""
+
+    store: type[Store] = Store
+    submitting: type[Submitting] = Submitting
+    booking: type[Booking] = Booking
+    resolving: type[Resolving] = Resolving
+    sending: type[Sending] = Sending
+    canceling: type[Canceling] = Canceling
+    listing: type[Listing] = Listing
+    claiming: type[Claiming] = Claiming
+    comparing: type[Comparing] = Comparing
 
 
-class OrderPath(Reconciling):
+PARTS = Parts()
+
+
+class OrderPath:
     """One account's orders, from approval to the books. One process per account: see core.order_path.lock."""
 
     def __init__(
         self,
         journal: Journal,
-        gateway: Venue,
+        venue: Venue,
         instance: str,
         *,
         notify: OnAlert = nobody,
         policy: Policy | None = None,
+        parts: Parts = PARTS,
     ) -> None:
-        """Take a journal and a gateway; nothing is read, stored or sent yet.
+        """Take a journal and a venue; nothing is read, stored or sent yet.
 
         `instance` names a new account's orders; an account that is known keeps the name it has.
         """
-        super().__init__(journal, gateway, instance, notify, policy or Policy())
+        self._policy = how = policy or Policy()
+        self._notify = notify
+        self._store = store = parts.store(journal, instance, VenueClock(venue).now)
+        outbox = Outbox(store)
+        self._barrier = barrier = Barrier(store, notify)
+        self._submitting = parts.submitting(store, outbox, barrier, reduce_only=how.reduce_only)
+        self._booking = booking = parts.booking(store, venue, outbox, barrier, how.overlap, notify)
+        resolving = parts.resolving(store, venue, booking, barrier, how, notify)
+        self._sending = sending = parts.sending(
+            store, venue, outbox, barrier, booking, resolving, how, notify
+        )
+        self._canceling = parts.canceling(store, venue, outbox, resolving, notify)
+        self._looking = looking = Looking(store, outbox, resolving, self._canceling, notify)
+        listing = parts.listing(store, venue, how.lost_after)
+        claiming = parts.claiming(store, outbox)
+        self._adjusting = adjusting = Adjusting(store, outbox, barrier, claiming, how.dust, notify)
+        comparing = parts.comparing(
+            store, venue, outbox, barrier, booking, listing, adjusting, how.settle_ms, notify
+        )
+        self._reconciling = Reconciling(
+            store, venue, outbox, booking, resolving, looking, sending, comparing, how.tail, notify
+        )
+
+    @property
+    def journal(self) -> Journal:
+        """The account's journal."""
+        return self._store.journal
+
+    @property
+    def policy(self) -> Policy:
+        """How patient and how strict it is."""
+        return self._policy
+
+    @property
+    def mirror(self) -> Mirror:
+        """What the journal says. Raises DatabaseError."""
+        return self._store.mirror
+
+    def reconcile(self, symbols: Iterable[str] = ()) -> Reconciliation:
+        """Look everything up once; nothing is sent before this was `done` for the first time.
+
+        `symbols` are those that will be traded. It waits for nothing: call it again until it is done.
+        Raises DatabaseError when the journal is damaged or cannot be written.
+        """
+        return self._reconciling.reconcile(symbols)
 
     @property
     def ready(self) -> bool:
         """Whether the books agreed with the exchange once, so that orders may be sent."""
-        return self._ready
+        return self._reconciling.ready
 
     def submit(self, approved: Approved, terms: Terms = MARKET) -> OrderRow:
         """Store an approved intent and return its order; the same intent again returns the same order.
@@ -71,28 +159,7 @@ class OrderPath(Reconciling):
         As `submit` does: all of them are stored, or none.
         """
         self._require_ready()
-        mirror = self.mirror
-        orders, unsent = [], []
-        # One that fails has the mirror thrown away, with what it took of those before it.
-        with self._writing() as tx:
-            for one in approved:
-                row = _row(one)
-                if tx.intent(row):
-                    orders.append(self._store_new(tx, mirror, one.intent, terms))
-                    mirror.want(row)
-                    if orders[-1].state == State.SENDING:
-                        unsent.append(orders[-1].client_order_id)
-                else:
-                    orders.append(self.journal.orders(key=row.key)[-1])
-        self._unsent.update(unsent)
-        return orders
-
-    def _store_new(self, tx: Writing, mirror: Mirror, intent: Intent, terms: Terms) -> OrderRow:
-        amount, why = self._allowed(intent)
-        order = self._first_attempt(intent, terms, amount, why)
-        tx.new_order(order)
-        mirror.take(order)
-        return order
+        return self._submitting.submit_all(approved, terms)
 
     def step(self) -> list[Fill]:
         """Look up what is out, send what is due, and return the fills booked since the last step.
@@ -102,8 +169,8 @@ class OrderPath(Reconciling):
         """
         self._require_ready()
         if self.mirror.live:
-            self._resolve()
-            self._send_due()
+            self._looking.look_at_all()
+            self._sending.send_due()
         return self.take_fills()
 
     def book(self, symbol: str) -> list[Fill]:
@@ -112,36 +179,24 @@ class OrderPath(Reconciling):
         Raises RefusedError before the first reconciliation, DatabaseError when it cannot be stored.
         """
         self._require_ready()
-        with self._tolerant():
-            self._book_fills(symbol)
+        with Tolerant(self._notify):
+            self._booking.book_fills(symbol)
         return self.take_fills()
 
     def take_fills(self) -> list[Fill]:
         """Return the fills booked since they were last taken, those of `reconcile` too."""
-        news, self._news = self._news, []
-        return news
+        return self._booking.take_fills()
 
     def take_claims(self) -> list[Taken]:
         """Return what others took of positions since this was last asked."""
-        gone, self._gone = self._gone, []
-        return gone
+        return self._adjusting.take_claims()
 
     def cancel(self, key: str) -> OrderRow | None:
         """Cancel an intent's order and return it; it stays wanted until the order is dead.
 
         None when there is no such intent. What was not sent is never sent. Raises DatabaseError.
         """
-        attempts = self.journal.orders(key=key)
-        if not attempts or attempts[-1].state in TERMINAL:
-            return attempts[-1] if attempts else None
-        order = attempts[-1]
-        if self._waits(order):
-            return self._deny(order, "cancelled before it was sent")
-        if order.cancel_at is None:
-            order = self._store(order, cancel_at=self._stamp())
-        with self._tolerant():
-            self._finish_cancel(order)
-        return self._again(order)
+        return self._canceling.cancel(key)
 
     def orders(self) -> list[OrderRow]:
         """Return the orders that can still change."""
@@ -198,129 +253,42 @@ class OrderPath(Reconciling):
 
     def in_the_way(self, symbol: str) -> str:
         """Return why nothing may be entered in a symbol now, blank when it may."""
-        return self._barrier(symbol)
+        return self._barrier.why(symbol)
 
     def release(self, symbol: str | None = None) -> None:
         """Let entries in a symbol go on, or after a halt all of them: a person's decision."""
-        self._flag(HALT if symbol is None else HOLD + symbol, "")
+        self._barrier.release(symbol)
 
     def halt(self) -> str:
         """Return why nothing is entered at all, blank when it is."""
-        return self.mirror.cursors.get(HALT, "")
+        return self._barrier.halted()
 
     def holds(self) -> dict[str, str]:
         """Return the symbols in which entries wait for a person, and why."""
-        cursors = sorted(self.mirror.cursors.items())
-        return {name.removeprefix(HOLD): why for name, why in cursors if why and name.startswith(HOLD)}
+        return self._barrier.holds()
 
     def cause(self, asset: str) -> str:
         """Return why the exchange came to have less of an asset than the books said, in a word of Taken's."""
-        return self._causes.get(asset, "foreign")
+        return self._adjusting.cause(asset)
 
     def doubts(self) -> dict[str, str]:
         """Return the symbols in which entries wait until books and exchange agree, and why."""
-        return dict(self._doubted)
+        return self._barrier.doubts()
 
     def did_others(self) -> bool:
         """Return whether others did something since books and exchange were compared."""
-        return self._others
+        return self._barrier.did_others()
 
     def foreign_orders(self) -> tuple[str, ...]:
         """Return the open orders of others on the account, as they were seen last."""
-        return self._foreign
+        return self._reconciling.foreign_orders()
 
     def alert(self, kind: str, ref: str, text: str) -> None:
         """Tell a person something that waits for one."""
         self._notify(Alert(kind, ref, text, critical=True))
 
     def _require_ready(self) -> None:
-        if not self._ready:
+        if not self.ready:
             raise RefusedError(
                 "no order before the books agree with the exchange: call reconcile until it is done"
             )
-
-    def _allowed(self, intent: Intent) -> tuple[Decimal, str]:
-        """Return how much may be ordered, and why none."""
-        if intent.purpose == Purpose.ENTRY:
-            return intent.amount, self._barrier(intent.symbol)
-        if not self.policy.reduce_only:
-            return intent.amount, ""
-        held = self.mirror.held(intent.strategy, intent.symbol)
-        open_amount = held if intent.side == "sell" else held.copy_negate()
-        closing = self.mirror.closing(intent.strategy, intent.symbol, intent.side)
-        left = minus(open_amount, closing)
-        if left <= 0:
-            return intent.amount, f"nothing is left to close of {intent.symbol}"
-        return min(intent.amount, left), ""
-
-    def _first_state(self, due_at: int) -> tuple[State, int | None]:
-        """Return how an order begins, and when it may leave."""
-        now = self._stamp()
-        return (State.SENDING, now) if due_at <= now else (State.NEW, None)
-
-    def _first_attempt(self, intent: Intent, terms: Terms, amount: Decimal, why: str) -> OrderRow:
-        state, sent_at = (State.DENIED, None) if why else self._first_state(intent.created_at)
-        return OrderRow(
-            client_order_id=self._name(intent.key, 0),
-            intent_key=intent.key,
-            attempt=0,
-            symbol=intent.symbol,
-            side=intent.side,
-            kind=terms.kind,
-            amount=amount,
-            price=terms.price,
-            stop=terms.stop,
-            state=state.value,
-            exchange_id=None,
-            filled=ZERO,
-            due_at=intent.created_at,
-            sent_at=sent_at,
-            absences=0,
-            cancel_at=None,
-            reason=why,
-            epoch=self._epoch,
-        )
-
-
-def intent_of(row: IntentRow) -> Intent:
-    """Return a stored intent as the value that paper and live share."""
-    return Intent(
-        strategy=row.strategy,
-        symbol=row.symbol,
-        timeframe=row.timeframe,
-        bar=row.bar,
-        purpose=Purpose(row.purpose),
-        leg=row.leg,
-        side="buy" if row.side == "buy" else "sell",
-        amount=row.amount,
-        price=row.price,
-        reason=row.reason,
-        created_at=row.created_at,
-        valid_until=row.valid_until,
-        stop=row.stop,
-        take=row.take,
-        share=float(row.share),
-    )
-
-
-def _row(approved: Approved) -> IntentRow:
-    intent = approved.intent
-    return IntentRow(
-        key=intent.key,
-        strategy=intent.strategy,
-        symbol=intent.symbol,
-        timeframe=intent.timeframe,
-        bar=intent.bar,
-        purpose=intent.purpose.value,
-        leg=intent.leg,
-        side=intent.side,
-        amount=intent.amount,
-        price=intent.price,
-        stop=intent.stop,
-        take=intent.take,
-        reason=intent.reason,
-        created_at=intent.created_at,
-        valid_until=intent.valid_until,
-        share=decimal_of(intent.share),
-        reserve=approved.reserve,
-    )

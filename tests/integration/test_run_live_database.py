@@ -17,7 +17,7 @@ from core.errors import DatabaseError
 from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET
 from core.exchange_sim.server import RunningSim, SimConfig, serve
 from core.live.loop import Loop
-from core.order_path.store import Policy
+from core.order_path.policy import Policy
 from db import sqlite
 from scripts import run_live
 from tests.exchange_help import NOON, FakeTime

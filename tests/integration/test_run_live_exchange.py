@@ -24,8 +24,9 @@ from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET, AccountConfig
 from core.exchange_sim.faults import Fault
 from core.exchange_sim.replay import replay_clock
 from core.exchange_sim.server import RunningSim, SimConfig, serve
+from core.order_path.alerts import Alert
+from core.order_path.policy import Policy
 from core.order_path.reconciling import Reconciliation
-from core.order_path.store import Alert, Policy
 from core.risk_manager import RiskManager
 from scripts import run_live
 from tests.exchange_help import NOON, FakeTime

@@ -40,7 +40,7 @@ PLANTED = {
         "core/order_path/ledger.py",
         "import db.journal",
     ),
-    "the order path reaches an exchange through its gateway alone, and has no clock, chance or network": (
+    "the order path reaches an exchange through its venue alone, and has no clock, chance or network": (
         "core/order_path/sending.py",
         "import time",
     ),

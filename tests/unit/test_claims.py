@@ -211,7 +211,7 @@ def test_resume_says_what_still_keeps_entries_back_and_which_command_ends_it() -
     world.exchange.totals["BTC"] -= D("0.01")
     world.desk.look_again()
     settled(world)
-    world.path._halt("x", "an order came twice")
+    world.path._barrier.halt("x", "an order came twice")
     said = tell(world, "resume")
     assert said.startswith(
         "the pause is over; still kept back: halt: an order came twice: "

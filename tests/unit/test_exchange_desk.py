@@ -15,9 +15,9 @@ from core.errors import DatabaseError, HotCryptoError
 from core.execution import Executor, Plan
 from core.live.exchange_desk import AGAIN, ExchangeDesk
 from core.live.snapshot import restore, snapshot
+from core.order_path.alerts import Alert
 from core.order_path.path import OrderPath
 from core.order_path.states import OrderNews
-from core.order_path.store import Alert
 from core.order_path.venue import Placement, Report, Venue
 from core.portfolio import DUST, Portfolio
 from core.risk.limits import Limits, MarketDemands

@@ -9,7 +9,6 @@ import pytest
 
 from core.account.orders import Purpose
 from core.order_path.audit import AtExchange, check_books
-from core.order_path.store import Policy
 from db.journal_rows import BEGINNING, EntryRow, facts_of, hash_of, money_text
 from tests.order_schedules import ACCOUNT
 from tests.unit.test_order_path import FAR, NEAR, Bench
@@ -71,7 +70,9 @@ def test_two_orders_of_one_intent_are_found_where_the_database_let_them_in(bench
 
 
 def test_a_cursor_that_went_back_is_found(bench: Bench) -> None:
-    bench.path.policy = Policy(overlap=0)
+    bench.policy["overlap"] = 0
+    bench.restarted()
+    bench.ready()
     bench.want(3, NEAR)
     bench.path.step()
     passed = []
@@ -110,7 +111,7 @@ def test_the_books_are_compared_with_the_exchange(bench: Bench) -> None:
     name = bench.path.orders()[-1].client_order_id
     for _ in range(2):
         bench.wait(12_000)
-        bench.path._resolve()
+        bench.path._looking.look_at_all()
     everything = {one.client_order_id for one in bench.journal.orders()}
     assert name in everything
     assert any(line.startswith("I8, it exists at the exchange") for line in there(bench, orders=everything))

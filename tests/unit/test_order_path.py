@@ -20,13 +20,14 @@ from core.errors import (
     UnsupportedError,
     UsageError,
 )
-from core.order_path import journal_view, store
+from core.order_path import barrier, journal_view
+from core.order_path.alerts import Alert, nobody
 from core.order_path.audit import check_books
 from core.order_path.client_ids import account_name, checked_name, client_order_id
 from core.order_path.ledger import Books, Posting, adjustment_postings
-from core.order_path.path import OrderPath, nobody
+from core.order_path.path import OrderPath
+from core.order_path.policy import Policy
 from core.order_path.states import OrderNews, State, after_report, check_move
-from core.order_path.store import Alert, Policy
 from core.order_path.venue import Execution, Placement, Report, Terms
 from db.journal import Journal, memory_journal
 from tests.order_model import PRICES, Line, Market, Placed
@@ -178,9 +179,10 @@ def test_a_stale_list_of_open_orders_and_a_silent_amount_change_nothing(
     bench.want(1, FAR)
     bench.path.step()
     [order] = bench.path.orders()
-    bench.path._adopt(
-        order, stale.__class__("2", order.client_order_id, BTC, "buy", OrderNews.OPEN, D(0), D(0))
+    monkeypatch.setattr(
+        bench.line, "open_orders", lambda: [replace(stale, id="2", client_order_id=order.client_order_id)]
     )
+    bench.path.reconcile()
     assert bench.path.orders() == [order]
 
 
@@ -291,8 +293,8 @@ def test_more_than_was_ordered_is_booked_and_stops_entries(bench: Bench) -> None
 
 def test_a_halt_keeps_back_entries_that_wait_already(bench: Bench) -> None:
     bench.want()
-    bench.path._halt("", "by hand")
-    bench.path._halt("", "by hand")
+    bench.path._barrier.halt("", "by hand")
+    bench.path._barrier.halt("", "by hand")
     bench.path.step()
     assert bench.state() == "denied"
 
@@ -304,7 +306,7 @@ def dead_and_executed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Approved
     bench.path.step()
     for _ in range(2):
         bench.wait(12_000)
-        bench.path._resolve()
+        bench.path._looking.look_at_all()
     first = bench.journal.orders()[0]
     assert first.state == "not_placed"
     order = bench.market.place(
@@ -362,7 +364,7 @@ def test_an_order_thought_cancelled_that_is_open_is_followed_again(bench: Bench)
     bench.want(terms=FAR)
     bench.path.step()
     [order] = bench.path.orders()
-    bench.path._store(order, state="canceled")
+    bench.path._store.keep(order, state="canceled")
     bench.path.reconcile()
     assert bench.state() == "open"
     assert [one.critical for one in bench.events] == [True]
@@ -547,12 +549,12 @@ def test_coins_that_an_order_of_ours_sells_are_nobody_elses_to_take(bench: Bench
 
 
 def test_of_what_others_did_the_newest_is_remembered(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "TOLD", 1)
+    monkeypatch.setattr(barrier, "TOLD", 1)
     for _ in range(3):
         bench.market.by_hand(BTC, "buy", D("0.1"))
     bench.path.reconcile()
     assert len(bench.events) == 3
-    assert len(bench.path._told) == 1
+    assert len(bench.path._barrier._told) == 1
 
 
 def test_an_account_that_moves_is_looked_at_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -566,8 +568,9 @@ def test_an_account_that_moves_is_looked_at_again(bench: Bench, monkeypatch: pyt
     assert bench.path.reconcile().waiting == ("the account is moving",)
 
 
-def test_a_fill_that_appears_after_newer_ones_is_found(bench: Bench) -> None:
-    bench.path.policy = Policy(overlap=0)
+def test_a_fill_that_appears_after_newer_ones_is_found() -> None:
+    bench = Bench(overlap=0)
+    bench.ready()
     bench.want(terms=NEAR)
     bench.path.step()
     first = bench.market.orders[0]

@@ -14,7 +14,6 @@ from core.errors import HotCryptoError, OrderRefusedError
 from core.execution import Plan
 from core.order_path.audit import check_books
 from core.order_path.states import OrderNews
-from core.order_path.store import Policy
 from core.order_path.venue import Balance, Placement
 from core.paper.fills import PaperFills
 from core.paper.venue import PaperVenue
@@ -268,10 +267,9 @@ def test_a_bar_s_volume_fills_a_part_and_the_rest_is_cancelled_in_the_journal_to
 
 def test_a_paper_exchange_that_never_agrees_with_its_journal_is_not_traded_on() -> None:
     world = World()
-    again = Account(world.journal)
+    again = Account(world.journal, settle_ms=1)
     cash = iter(range(1, 100))
     again.desk.exchange.balances = lambda: {"USDT": Balance(D(next(cash)), D(0))}  # type: ignore[method-assign]
-    again.desk.path.policy = Policy(settle_ms=1)
     with pytest.raises(
         HotCryptoError, match="the paper exchange and its journal differ: the exchange differ"
     ):
