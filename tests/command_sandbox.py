@@ -242,7 +242,8 @@ def edges(sent: list[Sent]) -> Sequence[tuple[Any, str, Any]]:
     return (
         (import_module("requests.adapters").HTTPAdapter, "send", send),
         (import_module("core.exchange.calls").RetryPolicy, "pause", lambda *_: 0.0),
-        (import_module("core.cli.live_account"), "now_ms", lambda: NOW),
+        (import_module("core.live.account"), "now_ms", lambda: NOW),
+        (import_module("core.live.world"), "now_ms", lambda: NOW),
         (live, "listen", import_module("core.cli.live_ending").Asked),
         (live, "follow", lambda *_, **__: "the sandbox ends it"),
         (import_module("core.exchange_sim.server"), "serve", served),

@@ -11,21 +11,21 @@ from contextlib import ExitStack
 
 from sqlalchemy import Engine
 
-from core import cli
-from core.backtest.plan import check_params
 from core.cli import outputs
-from core.cli.live_account import Opening, World, client_of, open_account, world_of
 from core.cli.live_ending import Ending, listen, silent_end
 from core.cli.live_output import Show, say, shown, tell_step
-from core.cli.live_reload import Reloading, stored_weights, weighted
 from core.cli.live_status import existing, newest_run, show
-from core.cli.replay_command import members, overrides
+from core.cli.live_terms import client_of, read_settings, terms_of, world_of
 from core.errors import ExchangeError, RefusedError, UsageError
-from core.exchange_client import ExchangeClient
-from core.live.loop import Loop
+from core.live.account import Opening, open_account
+from core.live.loop import Loop, limits_of
+from core.live.real_money import refuse_real_money
 from core.live.records import COMMAND_LIFE
+from core.live.reload import Reloading, stored_weights, weighted
 from core.live.watchdog import Watchdog
+from core.live.world import World
 from core.order_path.lock import holder
+from core.reports.screen import outside_lines
 from core.utils import format_time, now_ms
 from db import live
 from db.base import database_file
@@ -46,15 +46,15 @@ REFUSED = "refused"
 
 def trade(args: argparse.Namespace, command: str | None = None) -> int:
     """Follow the market until a command or a signal ends it, after this command; return the exit code."""
-    settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
-    runs = members(args, settings)
+    settings = read_settings(args)
+    terms = terms_of(args, settings)
     if args.log_file is not None:
         outputs.check_appended(args.log_file)
     wish_to_end = listen()
     with ExitStack() as stack:
         stack.callback(signal.setitimer, signal.ITIMER_REAL, 0)
         client = client_of(args, settings, stack)
-        check_orders(args, client)
+        refuse_real_money(terms.orders, client)
         opened = init_db(settings.db.url)
         stack.callback(opened.dispose)
         engine = patient(opened, Patience(LOCKED, say, time.monotonic))
@@ -65,11 +65,13 @@ def trade(args: argparse.Namespace, command: str | None = None) -> int:
         ending = stack.enter_context(Ending(wish_to_end))
         if holder(file, args.account) is None and (line := silent_end(live.newest_run(engine, args.account))):
             say(line)
-        wanted = weighted(runs, stored_weights(engine, args.account))
+        terms = weighted(terms, stored_weights(engine, terms.name))
         world = world_of(args, settings, engine, client)
-        opening = Opening(args, settings, engine, world, wanted, stack, wish_to_end)
+        opening = Opening(terms, engine, world, stack, wish_to_end, say)
         loop, book = open_account(opening)
-        reloading = Reloading(opening, loop)
+        for line in (*outside_lines(loop.desk.status()), *limits_of(loop.session)):
+            say(line)
+        reloading = Reloading(opening, loop, lambda: terms_of(args, read_settings(args)))
         loop.reload, loop.set_weight = reloading, reloading.set_weight
         command_id = None if command is None else store(engine, args, command)
         ending.record = lambda why: live.end_run(engine, book.run_id, why, now_ms())
@@ -80,16 +82,6 @@ def trade(args: argparse.Namespace, command: str | None = None) -> int:
         show(loop.status(loop.looked_at))
         outcome = None if command_id is None else live.outcome_of(engine, command_id)
     return 1 if outcome and outcome.startswith(REFUSED) else 0
-
-
-def check_orders(args: argparse.Namespace, client: ExchangeClient | None) -> None:
-    """Raise UsageError unless orders go to paper, to a test network or to the local exchange."""
-    if args.orders == "paper" or client is None or client.permission.addresses:
-        return
-    raise UsageError(
-        f"trading real money is not offered yet: {client.name}: --orders exchange has "
-        f"{client.permission.refusal}"
-    )
 
 
 def follow(loop: Loop, world: World, ending: Ending, show_now: Show, *, once: bool) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import textwrap
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -15,15 +14,14 @@ from core.account.money import total
 from core.backtest.plan import PlannedRun, check_params, partner_bars, plan_runs, split_names
 from core.backtest.replay import Replay, ReplayAccount, ReplayFeed, account_summary, plan_of, replay
 from core.candles.oddities import odd_bars
-from core.domain import Costs, Series
+from core.domain import Series
 from core.engine import Step
 from core.errors import NoDataError
 from core.figures import amount, money
+from core.live.terms import RiskTerms
 from core.reports.table import number, print_account, print_table, room
 from core.results.measures import profit_factor
 from core.risk.notes import notes
-from core.risk.percents import PercentWarning
-from core.risk_manager import RiskManager
 from core.settings import Settings
 from core.sql_data_source import SQLDataSource
 from core.symbols import pair_of
@@ -45,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     costs, cash = settings.backtest.costs, settings.backtest.default_cash
     label = args.exchange or settings.exchange.name
     print_feeds(feeds, label)
-    account = ReplayAccount(cash, costs, risk_of(settings, costs), settings.paper.volume_share)
+    account = ReplayAccount(cash, costs, risk_terms(settings).manager(costs), settings.paper.volume_share)
     for line in limits_of(feeds, account):
         print(line)
     found = replay(feeds, account, paced(args.speed))
@@ -95,13 +93,10 @@ def members(args: argparse.Namespace, settings: Settings) -> list[PlannedRun]:
     )
 
 
-def risk_of(settings: Settings, costs: Costs) -> RiskManager:
-    """Return the risk manager that the settings describe."""
+def risk_terms(settings: Settings) -> RiskTerms:
+    """Return the account's limits."""
     risk = settings.risk
-    with warnings.catch_warnings():
-        # What looks like a fraction was said when the settings were read.
-        warnings.simplefilter("ignore", PercentWarning)
-        return RiskManager(risk.default_risk_per_trade, risk.max_daily_loss_pct, risk.limits, costs)
+    return RiskTerms(risk.default_risk_per_trade, risk.max_daily_loss_pct, risk.limits)
 
 
 def stored_feeds(args: argparse.Namespace, settings: Settings) -> list[ReplayFeed]:

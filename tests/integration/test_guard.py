@@ -21,11 +21,11 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from core import cli
-from core.cli import live_account
-from core.cli.live_account import client_of
-from core.cli.live_command import check_orders
+from core.cli import live_terms
+from core.cli.live_terms import client_of
 from core.errors import HotCryptoError, NotPermittedError, OrderUnknownError, UsageError
 from core.exchange_client import ExchangeClient
+from core.live.real_money import refuse_real_money
 from core.settings import Settings, load_settings
 from scripts import run_live
 from tests.exchange_help import KEY, NOON, bench, said, tiny_exchange
@@ -184,7 +184,7 @@ def test_no_combination_of_settings_flags_and_environment_signs_for_real_money(
             try_everything(clients[which])
         return clients[which]
 
-    monkeypatch.setattr(live_account, "ExchangeClient", once)
+    monkeypatch.setattr(live_terms, "ExchangeClient", once)
     outcome: dict[str, int] = {}
     for wish in wishes():
         if wish[:3] not in settings:
@@ -219,7 +219,7 @@ def outcome_of(wish: Wish, settings: Settings) -> str:
     try:
         with ExitStack() as opened:
             client = client_of(args, settings, opened)
-            check_orders(args, client)
+            refuse_real_money(args.orders, client)
     except HotCryptoError as error:
         lines = str(error).count("\n") + 1
         return f"{type(error).__name__} {error.exit_code}, {lines} line"

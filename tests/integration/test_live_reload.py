@@ -15,14 +15,16 @@ import pytest
 
 from core import cli
 from core.account.lots import Lot
-from core.cli import live_reload
-from core.cli.live_account import Opening, client_of, open_account, world_of
-from core.cli.live_reload import Reloading, code_of, stored_weights, weighted
-from core.cli.replay_command import members, overrides
+from core.cli import live_terms
+from core.cli.live_terms import client_of, read_settings, terms_of, world_of
+from core.cli.replay_command import members
 from core.errors import NoDataError
 from core.exchange_sim.server import SimConfig, serve
+from core.live import reload
+from core.live.account import Opening, open_account
 from core.live.loop import Command, Loop
 from core.live.paper_desk import PaperDesk
+from core.live.reload import Reloading, code_of, stored_weights, weighted
 from db.init_db import init_db
 from scripts import run_live
 from strategies.trend_ema import TrendEmaLive
@@ -95,15 +97,14 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running
         monkeypatch.setenv("EXCHANGE_BASE_URL", sim.url)
         words = ["--symbol", "BTC/USDT", "--timeframe", "1h", "--db-url", url_of(tmp_path / "live.db")]
         args = run_live.parse(words)
-        settings = cli.load_settings(overrides(args))
+        settings = read_settings(args)
         engine = init_db(settings.db.url)
         opened.callback(engine.dispose)
         world = world_of(args, settings, engine, client_of(args, settings, opened))
         world = world._replace(now=time.clock)
-        wanted = members(args, settings)
-        given = Opening(args, settings, engine, world, wanted, opened, threading.Event())
+        given = Opening(terms_of(args, settings), engine, world, opened, threading.Event(), print)
         loop, _ = open_account(given)
-        loop.reload = Reloading(given, loop)
+        loop.reload = Reloading(given, loop, lambda: terms_of(args, read_settings(args)))
         loop.step(time.now)
         yield Running(root, time, loop)
 
@@ -216,7 +217,7 @@ def test_changed_code_is_taken_by_a_restart_only(
     before = code_of(folder)
     (folder / "trend_ema.py").write_text("two")
     assert code_of(folder) != before
-    monkeypatch.setattr(live_reload, "STRATEGIES", folder)
+    monkeypatch.setattr(reload, "STRATEGIES", folder)
     assert "changed since the loop began, and code is taken by a restart" in running.reload()
 
 
@@ -227,19 +228,19 @@ def test_a_second_symbol_or_another_currency_needs_a_restart(
     assert "PAIRS looks at a second symbol" in running.reload()
     original: Callable[..., Any] = members
     monkeypatch.setattr(
-        live_reload,
+        live_terms,
         "members",
         lambda *given: [one._replace(symbol="BTC/EUR") for one in original(*given)],
     )
     assert "another currency" in running.reload()
-    monkeypatch.setattr(live_reload, "members", lambda *_: [])
+    monkeypatch.setattr(live_terms, "members", lambda *_: [])
     assert "no strategy has a symbol" in running.reload()
 
 
 def test_a_timeframe_changes_while_nothing_is_held(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     original: Callable[..., Any] = members
     monkeypatch.setattr(
-        live_reload,
+        live_terms,
         "members",
         lambda *given: [
             one._replace(timeframe="2h") if one.strategy == "TREND_EMA" else one for one in original(*given)
@@ -292,8 +293,7 @@ def test_a_weight_is_set_within_bounds_and_found_again_by_reloads_and_restarts(t
     assert isinstance(reloading, Reloading)
     stored = stored_weights(reloading._given.engine, "paper")
     assert stored == {"ENSEMBLE.turtle_weight": 0.5}
-    settings = cli.load_settings(overrides(reloading._given.args))
-    wanted = weighted(members(reloading._given.args, settings), stored)
+    wanted = weighted(reloading._read(), stored).members
     assert [one.params["turtle_weight"] for one in wanted if one.strategy == "ENSEMBLE"] == [0.5]
 
 
@@ -303,7 +303,7 @@ def test_a_weight_that_cannot_be_carried_out_changes_nothing(
     def broken(*_: object) -> None:
         raise NoDataError("no candles")
 
-    monkeypatch.setattr(live_reload, "warmed_up", broken)
+    monkeypatch.setattr(reload, "warmed_up", broken)
     said = together.loop.carry_out(command("set-weight", "ENSEMBLE.turtle_weight=0.5"), together.time.now)
     assert said == "refused: no candles; everything stays as it is"
     assert together.params(ENSEMBLE).turtle_weight == 1.0

@@ -20,7 +20,7 @@ import pytest
 
 from core import cli
 from core.candles.frames import empty_bars
-from core.cli import live_account, live_command, live_status
+from core.cli import live_command, live_status, live_terms
 from core.cli.replay_command import paced
 from core.domain import Bars, Series
 from core.engine import Step
@@ -28,8 +28,10 @@ from core.errors import DatabaseError, ExchangeUnreachableError, NoDataError, Re
 from core.exchange.calls import Notice
 from core.exchange_client import ExchangeClient
 from core.exchange_sim.server import RunningSim, SimConfig, serve
+from core.live import account
 from core.live.loop import Loop
 from core.live.records import COMMAND_LIFE, RunBook
+from core.live.world import World
 from core.order_path.lock import AccountLock
 from core.risk_manager import RiskManager
 from db import live
@@ -306,7 +308,7 @@ def test_an_exchange_out_of_reach_ends_nothing_that_runs(
         once(url)
     ended = run_live.main(["--status", "--db-url", url])
     assert (ended, "UTC: failed: the exchange cannot be reached" in capsys.readouterr().out) == (0, True)
-    loop, world = SimpleNamespace(step=gone), live_account.World("x", gone, lambda: NOON)  # type: ignore[arg-type]
+    loop, world = SimpleNamespace(step=gone), World("x", gone, lambda: NOON)  # type: ignore[arg-type]
     lines: list[str] = []
     monkeypatch.setattr(live_command, "say", lines.append)
     live_command._look(loop, world, once=False)  # type: ignore[arg-type]
@@ -456,13 +458,13 @@ def test_the_exchange_s_steps_and_smallest_orders_hold_on_paper_too(
     sim: RunningSim, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     risks: list[RiskManager] = []
-    keep = live_account.take_rules
+    keep = account.take_rules
 
     def kept(client: ExchangeClient, symbols: Sequence[str], risk: RiskManager) -> None:
         keep(client, symbols, risk)
         risks.append(risk)
 
-    monkeypatch.setattr(live_account, "take_rules", kept)
+    monkeypatch.setattr(account, "take_rules", kept)
     assert once(url) == 0
     [risk] = risks
     assert risk.markets["BTC/USDT"].step == Decimal("0.00001")
@@ -476,7 +478,7 @@ def test_a_price_that_no_exchange_says_is_none() -> None:
     def gone(symbol: str) -> float:
         raise ExchangeUnreachableError(f"{symbol}: the exchange cannot be reached")
 
-    alone = live_account.World("x", read, lambda: NOON)
+    alone = World("x", read, lambda: NOON)
     assert alone.price("BTC/USDT") is None
     lost, found = SimpleNamespace(last_price=gone), SimpleNamespace(last_price=lambda symbol: 42.5)
     assert alone._replace(client=lost).price("BTC/USDT") is None  # type: ignore[arg-type]
@@ -486,9 +488,9 @@ def test_a_price_that_no_exchange_says_is_none() -> None:
 def test_a_second_symbol_without_candles_is_told_before_anything_is_traded(
     sim: RunningSim, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world_of = live_account.world_of
+    world_of = live_terms.world_of
 
-    def without_partner(*given: Any) -> live_account.World:
+    def without_partner(*given: Any) -> World:
         world = world_of(*given)
 
         def read(series: Series, start: int, end: int) -> Bars:
@@ -507,6 +509,6 @@ def test_a_second_symbol_without_candles_is_told_before_anything_is_traded(
 
 def test_what_an_exchange_client_notices_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[str] = []
-    monkeypatch.setattr(live_account, "say", lines.append)
-    live_account._heard(Notice("retry", "the exchange is busy, trying again"))
+    monkeypatch.setattr(live_terms, "say", lines.append)
+    live_terms._heard(Notice("retry", "the exchange is busy, trying again"))
     assert lines == ["the exchange is busy, trying again"]

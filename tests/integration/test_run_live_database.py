@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from core import cli
-from core.cli import live_account, live_command
+from core.cli import live_command
 from core.engine import Step
 from core.errors import DatabaseError
 from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET
 from core.exchange_sim.server import RunningSim, SimConfig, serve
+from core.live import account
 from core.live.loop import Loop
 from core.order_path.policy import Policy
 from db import sqlite
@@ -165,7 +166,7 @@ def test_a_loop_whose_database_is_deleted_ends_with_its_next_step(
     monkeypatch.setattr(Loop, "step", deleted)
     monkeypatch.setattr(live_command, "POLL", 0.0)
     # The exchange stands still here, and with it the time that its books have to agree for.
-    monkeypatch.setattr(live_account, "EXCHANGE_POLICY", Policy(settle_ms=0))
+    monkeypatch.setattr(account, "EXCHANGE_POLICY", Policy(settle_ms=0))
     monkeypatch.setenv("EXCHANGE_API_KEY", TEST_KEY)
     monkeypatch.setenv("EXCHANGE_API_SECRET", TEST_SECRET)
     with pytest.raises(DatabaseError, match="was deleted or replaced while it was used"):

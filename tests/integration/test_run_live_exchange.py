@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time as clocks
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,12 +18,13 @@ import pytest
 
 from core import cli
 from core.candles.frames import empty_bars
-from core.cli import live_account
 from core.errors import AuthenticationError, ExchangeUnreachableError, UsageError
 from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET, AccountConfig
 from core.exchange_sim.faults import Fault
 from core.exchange_sim.replay import replay_clock
 from core.exchange_sim.server import RunningSim, SimConfig, serve
+from core.live import account
+from core.live.world import World
 from core.order_path.alerts import Alert
 from core.order_path.policy import Policy
 from core.order_path.reconciling import Reconciliation
@@ -51,7 +52,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(cli.ROOT / "config", root / "config")
     monkeypatch.setattr(cli, "ROOT", root)
     # The exchange of these tests stands still, and with it the time that a difference has to last.
-    monkeypatch.setattr(live_account, "EXCHANGE_POLICY", Policy(settle_ms=0))
+    monkeypatch.setattr(account, "EXCHANGE_POLICY", Policy(settle_ms=0))
     return root
 
 
@@ -160,7 +161,9 @@ def test_it_ends_within_ten_seconds_though_the_exchange_does_not_answer(url: str
     assert took < 10
 
 
-def doubtful(monkeypatch: pytest.MonkeyPatch, *, once: bool, ends_after: int) -> tuple[Any, Any, list[float]]:
+def doubtful(
+    monkeypatch: pytest.MonkeyPatch, *, once: bool, ends_after: int, say: Callable[[str], object] = print
+) -> tuple[Any, Any, list[float]]:
     """Return a path that never agrees, what it is opened with, and how long it was waited for."""
     looks, waited = iter(("one", "one", "two", "two", "two")), list[float]()
     found = SimpleNamespace(reconcile=lambda _: Reconciliation(False, (next(looks),), (), ()))
@@ -170,19 +173,18 @@ def doubtful(monkeypatch: pytest.MonkeyPatch, *, once: bool, ends_after: int) ->
         return len(waited) == ends_after
 
     clock = SimpleNamespace(monotonic=lambda: 30.0 * len(waited))
-    monkeypatch.setattr(live_account, "time", clock)
-    args, asked = SimpleNamespace(once=once), SimpleNamespace(wait=wait)
-    return found, SimpleNamespace(args=args, asked=asked, symbols=["BTC/USDT"]), waited
+    monkeypatch.setattr(account, "time", clock)
+    terms, asked = SimpleNamespace(once=once, symbols=["BTC/USDT"]), SimpleNamespace(wait=wait)
+    return found, SimpleNamespace(terms=terms, asked=asked, say=say), waited
 
 
 def test_a_loop_whose_books_do_not_agree_says_why_once_and_waits_until_it_is_to_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     lines: list[str] = []
-    monkeypatch.setattr(live_account, "say", lines.append)
-    path, given, waited = doubtful(monkeypatch, once=False, ends_after=4)
+    path, given, waited = doubtful(monkeypatch, once=False, ends_after=4, say=lines.append)
     with pytest.raises(KeyboardInterrupt):
-        live_account.agree(path, given)
+        account.agree(path, given)
     assert waited == [1.0] * 4
     assert lines == ["nothing is traded yet: one", "nothing is traded yet: two"]
 
@@ -192,23 +194,29 @@ def test_one_look_at_books_that_do_not_agree_gives_up_after_a_minute(
 ) -> None:
     path, given, waited = doubtful(monkeypatch, once=True, ends_after=99)
     with pytest.raises(ExchangeUnreachableError, match="did not agree in 60 s: two"):
-        live_account.agree(path, given)
+        account.agree(path, given)
     assert len(waited) == 3
 
 
 def test_orders_go_to_no_exchange_when_candles_are_the_database_s_alone() -> None:
-    world = live_account.World("x", lambda *_: empty_bars(), lambda: NOON)
-    given = SimpleNamespace(world=world, wanted=[SimpleNamespace(symbol="BTC/USDT")])
+    world = World("x", lambda *_: empty_bars(), lambda: NOON)
+    given = SimpleNamespace(world=world, terms=SimpleNamespace(quote="USDT"))
     with pytest.raises(UsageError, match="trades at the exchange: leave --use-sql out"):
-        live_account._at_exchange(given, RiskManager())  # type: ignore[arg-type]
+        account._at_exchange(given, RiskManager())  # type: ignore[arg-type]
 
 
-def test_an_event_of_the_order_path_is_said_but_not_twice_in_a_row(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_an_account_is_not_opened_where_money_may_be_real_whoever_opens_it() -> None:
+    permission = SimpleNamespace(addresses=(), refusal="no permission to sign")
+    client = SimpleNamespace(name="binanceus", permission=permission)
+    world = World("x", lambda *_: empty_bars(), lambda: NOON, client)  # type: ignore[arg-type]
+    given = SimpleNamespace(world=world, terms=SimpleNamespace(quote="USDT", orders="exchange"))
+    with pytest.raises(UsageError, match="real money is not offered yet: binanceus"):
+        account._at_exchange(given, RiskManager())  # type: ignore[arg-type]
+
+
+def test_an_event_of_the_order_path_is_said_but_not_twice_in_a_row() -> None:
     lines: list[str] = []
-    monkeypatch.setattr(live_account, "say", lines.append)
-    told = live_account.new_lines()
+    told = account.new_lines(lines.append)
     for text in ("away", "away", "back", "away"):
         told(Alert("exchange", "", text))
     assert lines == ["away", "back", "away"]

@@ -16,7 +16,7 @@ from core.account.orders import Executed
 from core.backtest.fast_backtester import simulate_fast
 from core.backtest.replay import Replay, ReplayAccount, ReplayFeed, replay
 from core.backtester import simulate
-from core.cli.replay_command import risk_of
+from core.cli.replay_command import risk_terms
 from core.domain import Bars, Costs, Series
 from core.engine import Step
 from core.errors import UsageError
@@ -228,7 +228,7 @@ def test_with_shipped_settings_each_strategy_makes_its_backtest_until_a_breaker_
         strategy = strategy_for(name, bars)
         result = simulate_fast(bars, spec, strategy)
         feed = ReplayFeed(name, strategy, spec.params, SYMBOL, TIMEFRAME, bars)
-        run = replay([feed], ReplayAccount(spec.cash, spec.costs, risk_of(settings, spec.costs)))
+        run = replay([feed], ReplayAccount(spec.cash, spec.costs, risk_terms(settings).manager(spec.costs)))
         trip = run.trips[0][1].time if run.trips else int(bars.ts[-1]) + 1
         made = [one for one in replayed(run.trades[name], bars) if one[3] < trip]
         assert made == [one for one in backtested(result) if one[3] < trip]

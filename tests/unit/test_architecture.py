@@ -58,6 +58,10 @@ PLANTED = {
         "import core.sizing",
     ),
     "nothing stands on the scripts or on a language model": ("core/sizing.py", "import llm.journaler"),
+    "an account is opened from values: no arguments, no settings, nothing of a command": (
+        "core/live/terms.py",
+        "import argparse",
+    ),
     "only commands read the configuration": ("core/sizing.py", "import core.settings"),
 }
 

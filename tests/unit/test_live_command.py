@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from core.cli import live_command
-from core.cli.live_account import World
 from core.errors import ExchangeError, ExchangeUnreachableError
+from core.live.world import World
 from tests.exchange_help import NOON
 
 AWAY = ExchangeUnreachableError("no answer")

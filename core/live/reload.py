@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import Engine
 
-from core import cli
 from core.account.values import Held
-from core.backtest.plan import PlannedRun, check_params
-from core.cli.live_account import Opening, quote_of, take_rules, warmed_up
-from core.cli.replay_command import members, overrides, risk_of
+from core.backtest.plan import PlannedRun
 from core.domain import FLAT, Bar, Series
 from core.engine import Session, Slot
 from core.errors import HotCryptoError
 from core.execution import Executor, Plan
+from core.live.account import Opening, take_rules
 from core.live.loop import Loop
+from core.live.terms import AccountTerms, quote_of
+from core.live.warming import warmed_up
 from core.portfolio import Portfolio
-from core.settings import Settings
 from core.utils import timeframe_ms
 from db import live
 from strategies.registry import load_strategy
@@ -58,11 +58,14 @@ class _Refused(Exception):  # noqa: N818 -- an answer to a person, not an error 
 class Reloading:
     """Carries out reloads of one loop."""
 
-    def __init__(self, given: Opening, loop: Loop) -> None:
-        """Take what the account was opened with; its strategies' code is remembered."""
-        self._given, self._loop = given, loop
-        self._members = {(one.strategy, one.symbol): one for one in given.wanted}
-        self._weights = stored_weights(given.engine, given.args.account)
+    def __init__(self, given: Opening, loop: Loop, read: Callable[[], AccountTerms]) -> None:
+        """Take what the account was opened with, and what reads its terms again.
+
+        The code of its strategies is remembered.
+        """
+        self._given, self._loop, self._read = given, loop, read
+        self._members = {(one.strategy, one.symbol): one for one in given.terms.members}
+        self._weights = stored_weights(given.engine, given.terms.name)
         self._code = code_of(STRATEGIES)
 
     def __call__(self, policy: str, now: int) -> str:
@@ -81,14 +84,12 @@ class Reloading:
                 f"{', '.join(dict.fromkeys(changed_code))} changed since the loop began, and code is taken "
                 "by a restart, which keeps positions"
             )
-        args = self._given.args
-        settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
-        wanted = weighted(members(args, settings), self._weights)
-        if not wanted:
+        terms = weighted(self._read(), self._weights)
+        if not terms.members:
             raise _Refused("no strategy has a symbol to trade")
-        if quote_of(wanted) != quote_of(list(self._members.values())):
+        if terms.quote != quote_of(self._members.values()):
             raise _Refused("the account counts in another currency than these symbols")
-        said = self._become(wanted, policy, now, settings)
+        said = self._become(terms.members, policy, now, terms)
         return f"{said[0]}; limits are those of the settings now{said[1]}"
 
     def set_weight(self, told: str, now: int) -> str:
@@ -99,13 +100,13 @@ class Reloading:
         try:
             name, value = self._asked(told)
             weights = {**self._weights, name: value}
-            said = self._become(weighted(list(self._members.values()), weights), "keep", now, None)
+            said = self._become(reweighted(self._members.values(), weights), "keep", now, None)
         except _Refused as refused:
             return f"refused: {refused}; everything stays as it is"
         except HotCryptoError as error:
             return f"refused: {' '.join(str(error).split())}; everything stays as it is"
         self._weights = weights
-        live.keep_state(self._given.engine, self._given.args.account, WEIGHTS, weights, now)
+        live.keep_state(self._given.engine, self._given.terms.name, WEIGHTS, weights, now)
         return f"{name} is {value:g} now; {said[0]}"
 
     def _asked(self, told: str) -> tuple[str, float]:
@@ -132,9 +133,9 @@ class Reloading:
         return name, value
 
     def _become(
-        self, wanted: list[PlannedRun], policy: str, now: int, settings: Settings | None
+        self, wanted: Sequence[PlannedRun], policy: str, now: int, terms: AccountTerms | None
     ) -> tuple[str, str]:
-        """Change the loop to these members and settings; return what changed, and what is being closed."""
+        """Change the loop to these members and terms; return what changed, and what is being closed."""
         change = changes(self._members, wanted)
         self._check(change, policy)
         fresh, since = self._prepared({**change.added, **change.swapped})
@@ -143,7 +144,7 @@ class Reloading:
             gone = change.swapped.keys() | change.dropped.keys()
             slots = [slot for slot in self._loop.session.slots if slot[:2] in gone]
             closing, _ = self._loop.close(slots, now)
-        self._apply(change, fresh, since, settings)
+        self._apply(change, fresh, since, terms)
         self._members = {(one.strategy, one.symbol): one for one in wanted}
         return str(change), f"; closing {closing} positions at the next price" if closing else ""
 
@@ -174,7 +175,7 @@ class Reloading:
         if world.client is not None:
             take_rules(world.client, sorted({symbol for _, symbol in wanted}), session.risk)
         aside = Session(Executor(Portfolio(1), session.risk, session.gateway, session.executor.costs))
-        since = warmed_up(aside, list(wanted.values()), world, known)
+        since = warmed_up(aside, wanted.values(), world, known, self._given.say)
         for slot in aside.slots:
             try_out(slot)
         return {slot[:2]: (slot, aside.executor.plans[slot.strategy]) for slot in aside.slots}, since
@@ -184,7 +185,7 @@ class Reloading:
         change: MemberChange,
         fresh: dict[Held, tuple[Slot, Plan]],
         since: dict[Series, int],
-        settings: Settings | None,
+        terms: AccountTerms | None,
     ) -> None:
         session, label = self._loop.session, self._given.world.label
         for held in change.dropped:
@@ -202,9 +203,9 @@ class Reloading:
         for gone in (*change.dropped.values(), *(self._members[held] for held in change.swapped)):
             if not session.needs(gone.symbol, gone.timeframe):
                 self._loop.feed.forget(Series(label, gone.symbol, gone.timeframe))
-        if settings is not None:
-            session.risk.take_settings(risk_of(settings, session.executor.costs))
-            self._loop.desk.fill_at_most(settings.paper.volume_share)
+        if terms is not None:
+            session.risk.take_settings(terms.risk.manager(session.executor.costs))
+            self._loop.desk.fill_at_most(terms.volume_share)
         for name in {name for name, _ in fresh}:
             # Another rule than the one that failed.
             session.release(name)
@@ -215,16 +216,21 @@ def stored_weights(engine: Engine, account: str) -> dict[str, float]:
     return dict(live.read_state(engine, account).get(WEIGHTS, {}))
 
 
-def weighted(wanted: Sequence[PlannedRun], weights: Mapping[str, float]) -> list[PlannedRun]:
-    """Return the runs with these weights in place of their own."""
+def weighted(terms: AccountTerms, weights: Mapping[str, float]) -> AccountTerms:
+    """Return the terms with these weights in place of their members' own."""
+    return replace(terms, members=reweighted(terms.members, weights))
+
+
+def reweighted(members: Iterable[PlannedRun], weights: Mapping[str, float]) -> tuple[PlannedRun, ...]:
+    """Return the members with these weights in place of their own."""
     found = []
-    for one in wanted:
+    for one in members:
         own = {key: weights.get(f"{one.strategy}.{key}", value) for key, value in one.params.items()}
         found.append(one._replace(params=own))
-    return found
+    return tuple(found)
 
 
-def changes(before: dict[Held, PlannedRun], wanted: list[PlannedRun]) -> MemberChange:
+def changes(before: dict[Held, PlannedRun], wanted: Iterable[PlannedRun]) -> MemberChange:
     """Return what is new, what differs and what is gone."""
     after = {(one.strategy, one.symbol): one for one in wanted}
     return MemberChange(

@@ -1,0 +1,81 @@
+"""What run_live.py opens an account with, made of its arguments, the settings and the environment."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import ExitStack
+
+from sqlalchemy import Engine
+
+from core import cli
+from core.backtest.plan import check_params
+from core.cli.live_output import say
+from core.cli.replay_command import members, overrides, risk_terms
+from core.exchange.calls import Notice, RetryPolicy
+from core.exchange_client import ExchangeClient
+from core.live.terms import AT_EXCHANGE, AccountTerms
+from core.live.world import World, exchange_world, stored_world
+from core.settings import Settings, environment
+from db.init_db import get_db_url
+
+TIMEOUT = 5.0
+"""Seconds that a complete answer of the exchange may take."""
+SILENCE = 20.0
+"""Seconds of silence that are waited for inside one look: stops and commands wait as long."""
+
+
+def read_settings(args: argparse.Namespace) -> Settings:
+    """Return the settings as the files, the environment and the command line say now."""
+    return cli.load_settings(overrides(args), check_params, args.strategies_file)
+
+
+def terms_of(args: argparse.Namespace, settings: Settings) -> AccountTerms:
+    """Return the terms of the account that was asked for."""
+    return AccountTerms(
+        name=args.account,
+        db_url=settings.db.url or get_db_url(),
+        orders=args.orders,
+        members=tuple(members(args, settings)),
+        cash=settings.backtest.default_cash,
+        is_cash_named=args.cash is not None,
+        costs=settings.backtest.costs,
+        risk=risk_terms(settings),
+        volume_share=settings.paper.volume_share,
+        once=args.once,
+        accept_restore=args.accept_restore,
+    )
+
+
+def client_of(args: argparse.Namespace, settings: Settings, opened: ExitStack) -> ExchangeClient | None:
+    """Return the client of the exchange that is traded at; None where stored candles are all that is wanted.
+
+    It has a key only if orders go to the exchange.
+    """
+    if args.use_sql and not args.refresh_from_ccxt:
+        return None
+    name = args.exchange or settings.exchange.name
+    sandbox = settings.exchange.sandbox and name == settings.exchange.name
+    known = environment(cli.ROOT) if args.orders == AT_EXCHANGE else {}
+    keys = known.get("EXCHANGE_API_KEY", ""), known.get("EXCHANGE_API_SECRET", "")
+    base = settings.exchange.base_url or ""
+    client = ExchangeClient(
+        *(name, *keys, sandbox),
+        base_url=base,
+        notify=_heard,
+        timeout=TIMEOUT,
+        retries=RetryPolicy(patience=SILENCE),
+    )
+    return opened.enter_context(client)
+
+
+def world_of(
+    args: argparse.Namespace, settings: Settings, engine: Engine, client: ExchangeClient | None
+) -> World:
+    """Return where candles come from: the database, the database kept up to date, or the exchange."""
+    if client is None:
+        return stored_world(args.exchange or settings.exchange.name, engine)
+    return exchange_world(client, engine if args.refresh_from_ccxt else None)
+
+
+def _heard(notice: Notice) -> None:
+    say(notice.text)

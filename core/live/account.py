@@ -1,0 +1,244 @@
+"""An account as it was left, or a new one: its desk, its session, its records and the loop that runs them."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from decimal import Decimal
+from typing import NamedTuple
+
+from sqlalchemy import Engine
+
+from core.account.money import NOTHING
+from core.domain import Series
+from core.engine import Session
+from core.errors import ExchangeUnreachableError, UsageError
+from core.exchange_client import ExchangeClient
+from core.execution import Executor
+from core.figures import amount
+from core.live.exchange_desk import ExchangeDesk
+from core.live.feed import Feed
+from core.live.loop import Loop
+from core.live.paper_desk import PaperDesk, paper_desk
+from core.live.real_money import refuse_real_money
+from core.live.records import RunBook
+from core.live.snapshot import Restored, restore, snapshot
+from core.live.terms import AT_EXCHANGE, AccountTerms
+from core.live.warming import warmed_up
+from core.live.world import World
+from core.order_path.alerts import Alert, OnAlert
+from core.order_path.exchange_venue import ExchangeVenue
+from core.order_path.opening import trading
+from core.order_path.path import OrderPath
+from core.order_path.policy import Policy
+from core.order_path.venue import Venue
+from core.paper.fills import PaperFills
+from core.portfolio import Portfolio
+from core.risk.limits import MarketDemands
+from core.risk_manager import RiskManager
+from core.utils import now_ms
+from core.version import code_version
+from db import live
+from db.patience import patience_of
+from strategies.registry import load_strategy
+
+EXCHANGE = "exchange"
+"""Under this name the state of an account says whose candles it trades on."""
+AGREE = 60.0
+"""Seconds in which books and exchange should agree when one look was asked for."""
+EXCHANGE_POLICY = Policy()
+PAPER_POLICY = Policy(settle_ms=0)
+"""Nothing is ever on its way to the paper exchange, so nothing is waited for."""
+
+
+class Opening(NamedTuple):
+    """What an account is opened with: its terms, and what is open already."""
+
+    terms: AccountTerms
+    engine: Engine
+    world: World
+    opened: ExitStack
+    """Closes what the account opens."""
+    asked: threading.Event
+    """Set when the process is to end."""
+    say: Callable[[str], object]
+    """Takes lines that a person should read."""
+
+
+class DeskOpening(NamedTuple):
+    """A desk, what its account began with, and what lets it take a session up."""
+
+    desk: PaperDesk | ExchangeDesk
+    cash: Decimal
+    take_up: Callable[[Session, Restored | None], object]
+
+
+def open_account(given: Opening) -> tuple[Loop, RunBook]:
+    """Return the loop of an account as it was left, or of a new one, and its records."""
+    terms, world = given.terms, given.world
+    check_exchange(given)
+    risk = terms.risk.manager(terms.costs)
+    desk, cash, take_up = (_at_exchange if terms.orders == AT_EXCHANGE else _on_paper)(given, risk)
+    stored = live.read_state(given.engine, terms.name).get("session")
+    if stored is not None and terms.is_cash_named:
+        raise UsageError(f"--cash is of a new account, {terms.name} has begun: name another --account")
+    steps = {symbol: market.step for symbol, market in risk.markets.items() if market.step}
+    session = Session(Executor(Portfolio(cash, steps, terms.costs.commission), risk, desk, terms.costs))
+    # Candles that it has not decided on yet come through the feed, not with the warm-up.
+    decided = {(symbol, frame): newest for symbol, frame, newest, _ in (stored or {"bars": []})["bars"]}
+    since = warmed_up(session, terms.members, world, decided, given.say)
+    kept = None if stored is None else restore(session, stored, terms.orders)
+    if kept is None:
+        given.say(f"account {terms.name} begins with {amount(cash, terms.quote)}")
+    take_up(session, kept)
+    book = _begin_run(given, session, desk)
+    live.keep_state(given.engine, terms.name, EXCHANGE, world.label, now_ms())
+    feed = _feed(given, since)
+    price = None if world.client is None else world.price
+    return Loop(world.label, session, feed, book, given.say, desk, price), book
+
+
+def _feed(given: Opening, since: dict[Series, int]) -> Feed:
+    """Return what brings the members' candles; one that looks at a second symbol waits for its bar."""
+    feed = Feed(given.world.read, since, since)
+    for member in given.terms.members:
+        series = Series(given.world.label, member.symbol, member.timeframe)
+        if partner := load_strategy(member.strategy).rule.partner:
+            feed.wait_for(series, series._replace(symbol=partner(member.symbol)))
+    return feed
+
+
+def check_exchange(given: Opening) -> None:
+    """Raise UsageError for an account that began on the candles of another exchange.
+
+    Its positions were entered at that one's prices, which another's candles do not continue.
+    """
+    account, label = given.terms.name, given.world.label
+    before = live.read_state(given.engine, account).get(EXCHANGE, label)
+    if before != label:
+        raise UsageError(
+            f"account {account} trades on {before}, not on {label}: name another --account, or begin this "
+            f"one anew (scripts/archive_account.py --account {account})"
+        )
+
+
+def _on_paper(given: Opening, risk: RiskManager) -> DeskOpening:
+    """Return the desk of a paper account, and what it began with if it did no more than begin."""
+    terms, quote = given.terms, given.terms.quote
+    if given.world.client is not None:
+        take_rules(given.world.client, terms.symbols, risk)
+    model = PaperFills(terms.cash, terms.costs, risk.markets, terms.volume_share, keep_trades=False)
+    desk = paper_desk(lambda exchange: _path(given, exchange, PAPER_POLICY), model)
+    desk.at(given.world.now())
+    cash = desk.path.balances().get(quote, Decimal(str(terms.cash)))
+
+    def take_up(session: Session, kept: Restored | None) -> None:
+        desk.open(session, terms.symbols, {quote: cash}, kept)
+
+    return DeskOpening(desk, cash, take_up)
+
+
+def _at_exchange(given: Opening, risk: RiskManager) -> DeskOpening:
+    """Return the desk of an account at an exchange once its books agree, and the cash to begin with."""
+    terms, quote, client = given.terms, given.terms.quote, given.world.client
+    if client is None:
+        raise UsageError("--orders exchange trades at the exchange: leave --use-sql out or refresh from it")
+    refuse_real_money(terms.orders, client)
+    take_rules(client, terms.symbols, risk)
+    risk.markets.update({name: market._replace(is_spot=True) for name, market in risk.markets.items()})
+    # A key that is not accepted will not be later either; what else is wrong may be.
+    with suppress(ExchangeUnreachableError):
+        client.get_balance(quote)
+    desk = ExchangeDesk(_path(given, ExchangeVenue(client), EXCHANGE_POLICY), given.world.price)
+    agree(desk.path, given)
+    desk.at(given.world.now())
+    there = desk.path.balances().get(quote, NOTHING)
+    cash = Decimal(str(terms.cash)) if terms.is_cash_named else there
+    if cash > there:
+        raise UsageError(f"--cash {cash:f} is more than the {there:f} {quote} at the exchange: give less")
+    return DeskOpening(desk, cash, desk.open)
+
+
+def take_rules(client: ExchangeClient, symbols: Sequence[str], risk: RiskManager) -> None:
+    """Let the exchange's steps and smallest orders hold for these symbols."""
+    for symbol in symbols:
+        rules = client.rules(symbol)
+        least = max(rules.amount.least or NOTHING, rules.market_amount.least or NOTHING)
+        risk.markets[symbol] = MarketDemands(rules.lot, least or None, rules.cost.least)
+
+
+def _path(given: Opening, venue: Venue, policy: Policy) -> OrderPath:
+    terms = given.terms
+    opening = trading(
+        terms.db_url,
+        terms.name,
+        f"{terms.name}-{now_ms():x}",
+        venue,
+        now_ms,
+        notify=new_lines(given.say),
+        policy=policy,
+        accept_restore=terms.accept_restore,
+    )
+    path = given.opened.enter_context(opening)
+    path.journal.patience = patience_of(given.engine.get_execution_options())
+    entries, head = path.journal.head()
+    given.say(f"all entries, orders, fills and postings were checked: {entries:,} entries, head {head}")
+    return path
+
+
+def agree(path: OrderPath, given: Opening) -> None:
+    """Look until journal and exchange agree, for nothing is sent before.
+
+    Raises KeyboardInterrupt when the process is to end, ExchangeUnreachableError when one look was asked for
+    and it lasts.
+    """
+    said, ends = "", time.monotonic() + AGREE
+    while not (found := path.reconcile(given.terms.symbols)).done:
+        if found.waiting[0] != said:
+            said = found.waiting[0]
+            given.say(f"nothing is traded yet: {said}")
+        if given.asked.wait(1.0):
+            raise KeyboardInterrupt
+        if given.terms.once and time.monotonic() > ends:
+            raise ExchangeUnreachableError(f"books and exchange did not agree in {AGREE:.0f} s: {said}")
+    for text in found.adjusted:
+        given.say(f"the books follow the exchange: {text}")
+
+
+def _modules(terms: AccountTerms) -> tuple[str, ...]:
+    """Return the modules that an account's numbers are made in."""
+    rules = {name for member in terms.members for name in load_strategy(member.strategy).modules}
+    return "core.live.loop", "core.live.paper_desk", "core.live.exchange_desk", *sorted(rules)
+
+
+def _begin_run(given: Opening, session: Session, desk: PaperDesk | ExchangeDesk) -> RunBook:
+    terms, cash = given.terms, session.portfolio.deposits
+    run_id = live.start_run(
+        given.engine,
+        terms.name,
+        "live" if terms.orders == AT_EXCHANGE else "paper",
+        pid=os.getpid(),
+        code_version=code_version(_modules(terms)),
+        settings={"members": [member._asdict() for member in terms.members], "cash": cash},
+        now=now_ms(),
+    )
+
+    def kept() -> dict[str, object]:
+        return snapshot(session, desk.applied, terms.orders, desk.claims)
+
+    return RunBook(given.engine, terms.name, run_id, kept, now_ms)
+
+
+def new_lines(say: Callable[[str], object]) -> OnAlert:
+    """Return what says events of the order path, but none twice in a row."""
+    before = [""]
+
+    def told(event: Alert) -> None:
+        if event.text != before[0]:
+            before[0] = event.text
+            say(event.text)
+
+    return told

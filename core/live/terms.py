@@ -1,0 +1,81 @@
+"""What an account trades on, as frozen values: whoever starts it makes them of arguments and settings."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from core.backtest.plan import PlannedRun
+from core.domain import Costs
+from core.errors import UsageError
+from core.risk.limits import Limits
+from core.risk.percents import PercentWarning
+from core.risk_manager import RiskManager
+
+ON_PAPER, AT_EXCHANGE = "paper", "exchange"
+"""Who fills an account's orders."""
+
+
+@dataclass(frozen=True, slots=True)
+class RiskTerms:
+    """The limits of an account."""
+
+    risk_per_trade: float
+    """Equity lost when a stop is hit, as a fraction, for whoever names no risk of its own."""
+    daily_loss_pct: float
+    """Percent of the day's first equity after which nothing is entered that day."""
+    limits: Limits
+
+    def manager(self, costs: Costs) -> RiskManager:
+        """Return the risk manager of a new account."""
+        with warnings.catch_warnings():
+            # What looks like a fraction was said when the settings were read.
+            warnings.simplefilter("ignore", PercentWarning)
+            return RiskManager(self.risk_per_trade, self.daily_loss_pct, self.limits, costs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountTerms:
+    """What an account is opened with."""
+
+    name: str
+    db_url: str
+    """Of its journal."""
+    orders: str
+    """ON_PAPER or AT_EXCHANGE."""
+    members: tuple[PlannedRun, ...]
+    """Which strategy trades what."""
+    cash: float
+    """What a new account begins with, quote currency."""
+    is_cash_named: bool
+    """Whether a person named it: only a new account takes it, and at an exchange it is all that is used."""
+    costs: Costs
+    risk: RiskTerms
+    volume_share: float | None
+    """Most of a bar's volume that an order on paper gets, as a fraction; None: all is filled."""
+    once: bool = False
+    """One look at the market was asked for: what cannot be had soon is an error."""
+    accept_restore: bool = False
+    """Begin on a backup: what the exchange did since is taken over first."""
+
+    @property
+    def symbols(self) -> list[str]:
+        """Return the symbols that are traded."""
+        return sorted({member.symbol for member in self.members})
+
+    @property
+    def quote(self) -> str:
+        """Return the currency that the account counts in. Raises UsageError for several."""
+        return quote_of(self.members)
+
+
+def quote_of(members: Iterable[PlannedRun]) -> str:
+    """Return the one currency that symbols are priced in. Raises UsageError for several, or none."""
+    quotes = sorted({member.symbol.partition("/")[2] for member in members})
+    if len(quotes) != 1:
+        raise UsageError(
+            f"one account counts in one currency, these symbols are priced in {', '.join(quotes) or 'none'}: "
+            "trade each currency on its own --account"
+        )
+    return quotes[0]
