@@ -1,4 +1,4 @@
-"""The README's commands can be typed in order: options exist, candles are loaded before they are used."""
+"""What README and pages show can be typed and looked up: commands in order, options, links and paths."""
 
 from __future__ import annotations
 
@@ -19,32 +19,74 @@ from db.init_db import init_db
 from tests.markets import random_bars
 from tests.stored import url_of
 
-README = (cli.ROOT / "README.md").read_text(encoding="utf-8")
+README = cli.ROOT / "README.md"
+PAGES = [README, *sorted((cli.ROOT / "docs").glob("*.md"))]
+TEXTS = [*PAGES, *sorted((cli.ROOT / "docs" / "decisions").glob("*.md"))]
 SYNTHETIC = "binanceus-synthetic"
+LINK = r"\]\(([^)\s]+)\)"
+ROOMS = "core|strategies|db|llm|scripts|bench|tests|config|docs"
+
+on_every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+in_every_text = pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.stem)
 
 
-def commands() -> list[tuple[str, list[str]]]:
-    """Return script and arguments of every command that the README shows at a prompt, in order."""
-    lines = re.findall(r"^\$ python scripts/(\w+)\.py(.*)$", README, re.MULTILINE)
+def commands(page: Path) -> list[tuple[str, list[str]]]:
+    """Return script and arguments of every command that a page shows at a prompt, in order."""
+    lines = re.findall(r"^\$ python scripts/(\w+)\.py(.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return [(name, shlex.split(arguments, comments=True)) for name, arguments in lines]
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
 
 
-def test_every_command_of_the_readme_has_the_options_that_it_is_shown_with() -> None:
-    assert len(commands()) > 15
-    for name, arguments in commands():
+def spelled_out(path: str) -> list[str]:
+    """Return the paths that one with braces stands for: `a/{b,c}.py` is a/b.py and a/c.py."""
+    choice = re.search(r"\{([^{}]*)\}", path)
+    if choice is None:
+        return [path]
+    parts = (path[: choice.start()] + one.strip() + path[choice.end() :] for one in choice[1].split(","))
+    return [whole for part in parts for whole in spelled_out(part)]
+
+
+def paths_in(text: str) -> list[str]:
+    """Return the paths of this project that a text names, without those that have a <name> to fill in."""
+    named = re.findall(rf"(?<![\w/.-])((?:{ROOMS})/[\w./*<>-]*(?:\{{[^{{}}]*\}}[\w./*-]*)*)", text)
+    return [whole.rstrip("./") for path in named if "<" not in path for whole in spelled_out(path)]
+
+
+def is_there(path: str) -> bool:
+    """Tell whether a path leads to something; a decision may be named by its number."""
+    return any(next(cli.ROOT.glob(one), None) for one in (path, f"{path}-*.md"))
+
+
+@on_every_page
+def test_every_command_has_the_options_that_it_is_shown_with(page: Path) -> None:
+    for name, arguments in commands(page):
         script = import_module(f"scripts.{name}")
         assert isinstance(script.parse(arguments), argparse.Namespace)
 
 
-def test_every_command_of_the_readme_reads_candles_that_were_loaded_before() -> None:
+def test_the_readme_is_one_page_with_the_commands_that_are_typed_most() -> None:
+    names = {name for name, _ in commands(README)}
+    assert names >= {"fetch_ohlcv_to_db", "db_status", "run_backtest", "show_runs", "run_live", "show_trades"}
+    text = README.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 150
+    assert (
+        text.index("make demo") < text.index("BTC/USDT  4h  MR_BB") < len("\n".join(text.splitlines()[:40]))
+    )
+    shown = {name for page in PAGES for name, _ in commands(page)}
+    typed = {path.stem for path in (cli.ROOT / "scripts").glob("[a-z]*.py")}
+    # `make demo` and `make docs` run two of them; run_paper is another name for run_live.
+    assert typed - shown == {"demo", "make_docs", "run_paper"}
+
+
+@on_every_page
+def test_every_command_reads_candles_that_were_loaded_before(page: Path) -> None:
     loaded: set[str] = set()
-    used: list[str] = []
-    assert README.index("$ export EXCHANGE_BASE_URL=http://127.0.0.1:8090") < README.index("scripts/fetch_")
-    for name, arguments in commands():
+    text = README.read_text(encoding="utf-8")
+    assert text.index("$ export EXCHANGE_BASE_URL=http://127.0.0.1:8090") < text.index("scripts/fetch_")
+    for name, arguments in [*commands(README), *commands(page)]:
         named = dict(pairwise(arguments)).get("--exchange")
         if name == "fetch_ohlcv_to_db":
             loaded.add(SYNTHETIC)
@@ -52,22 +94,39 @@ def test_every_command_of_the_readme_reads_candles_that_were_loaded_before() -> 
             # Of a file that only its reader has: nothing may need it.
             assert named is not None
         elif {"--use-sql", "--replay"} & set(arguments) and "--refresh-from-ccxt" not in arguments:
-            used.append(str(named))
             assert named in loaded
-    assert len(used) >= 5
 
 
-def test_the_sweep_of_the_readme_runs_as_printed(
+@in_every_text
+def test_every_path_that_a_text_names_leads_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    links = [link.partition("#")[0] for link in re.findall(LINK, text)]
+    dead = [link for link in links if link and "://" not in link and not (page.parent / link).exists()]
+    assert dead == []
+    assert [path for path in paths_in(re.sub(LINK, "", text)) if not is_there(path)] == []
+
+
+def test_paths_are_found_in_a_text_and_dead_ones_are_told_from_living_ones() -> None:
+    text = (
+        "`core/{fills,gone}.py`, core/live/ and (docs/decisions/0018), scripts/<name>.py; tests/unit/no.py."
+    )
+    paths = paths_in(text)
+    assert paths == ["core/fills.py", "core/gone.py", "core/live", "docs/decisions/0018", "tests/unit/no.py"]
+    assert [is_there(path) for path in paths] == [True, False, True, True, False]
+
+
+def test_the_sweep_of_the_page_on_backtests_runs_as_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    [example] = [block for block in blocks("python") if "sweep(" in block]
+    page = cli.ROOT / "docs" / "backtests.md"
+    [example] = [block for block in blocks(page, "python") if "sweep(" in block]
     engine = init_db(url_of(tmp_path / "hot.db"))
     bars = random_bars(1, 800, price=100.0)
     bars = bars._replace(ts=bars.ts[0] // 14_400_000 * 14_400_000 + 14_400_000 * np.arange(800))
     upsert_bars(engine, Series(SYNTHETIC, "BTC/USDT", "4h"), bars, source="made up")
     engine.dispose()
     monkeypatch.setenv("HOT_CRYPTO_DB_URL", url_of(tmp_path / "hot.db"))
-    exec(compile(example, "README.md", "exec"), {})
+    exec(compile(example, "backtests.md", "exec"), {})
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:3] == ["ema_fast", "ema_slow", "rr_ratio"]
     assert len(lines) == 4

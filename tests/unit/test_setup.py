@@ -227,7 +227,8 @@ def test_the_supported_pythons_are_the_same_wherever_they_are_named() -> None:
 
 
 def test_what_the_readme_writes_is_not_offered_to_git() -> None:
-    texts = [(ROOT / "README.md").read_text(), *(path.read_text() for path in cli.ROOT.glob("scripts/*.py"))]
+    pages = [ROOT / "README.md", *cli.ROOT.glob("docs/*.md"), *cli.ROOT.glob("scripts/*.py")]
+    texts = [page.read_text() for page in pages]
     names = set(re.findall(r"--(?:plot|out|json|trades) ([\w./-]+\.\w+)", "\n".join(texts)))
     assert "compare.html" in names
     git = shutil.which("git")
