@@ -17,7 +17,7 @@ from core.account.values import Snapshot
 from core.domain import Bar, Bars, Costs
 from core.errors import UsageError, unknown_name
 from core.risk import breakers
-from core.risk.breakers import DAY, MINUTE, RISK_UNKNOWN, RiskState
+from core.risk.breakers import MINUTE, RISK_UNKNOWN, RiskState
 from core.risk.correlation import NewestCloses, part_kept
 from core.risk.limits import (
     ANY_MARKET,
@@ -31,6 +31,7 @@ from core.risk.limits import (
     cut_of,
 )
 from core.risk.percents import PercentWarning, percent_notes
+from core.risk.use import LimitUse, orders_of, uses
 from core.sizing import round_down
 from core.utils import timeframe_ms
 
@@ -91,6 +92,10 @@ class RiskManager:
         """
         risk, distance = equity * self.default_risk_per_trade * risk_r, atr_value * atr_stop_mult
         return int(round_down(risk / distance, 1.0)) if risk > 0 and distance > 0 else 0
+
+    def uses(self, account: Snapshot, now: int) -> tuple[LimitUse, ...]:
+        """Return how much of each limit that is set an account uses."""
+        return uses(self.limits, self._settings, self.state, account, now)
 
     def can_open_new_trade(self, equity: float) -> bool:
         """Tell whether this equity, open profit in it, is still above the day's and the drawdown's limit."""
@@ -244,16 +249,15 @@ class RiskManager:
 
     def _objection_of_time(self, strategy: str, now: int) -> Objection | None:
         """Return what a recent loss and recent orders have against an entry."""
-        limits, orders = self.limits, self.state.orders
+        limits = self.limits
         lost = self.state.losses.get(strategy)
         pause = (limits.cool_down_minutes or 0) * MINUTE
         if lost is not None and now < lost + pause:
             return RefusalReason.COOL_DOWN, f"{strategy} lost {(now - lost) / MINUTE:.0f} min ago"
         minute, day = limits.max_orders_per_minute, limits.max_orders_per_day
-        recent = sum(time > now - MINUTE for time in orders)
+        recent, today = orders_of(self.state, now) if self.state.orders else (0, 0)
         if minute is not None and recent >= minute:
             return RefusalReason.ORDER_RATE, f"{recent} orders in the last minute, allowed are {minute}"
-        today = sum(time // DAY == now // DAY for time in orders)
         if day is not None and today >= day:
             return RefusalReason.ORDER_RATE, f"{today} orders today, allowed are {day}"
         return None

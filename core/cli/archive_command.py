@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from core.cli import outputs
-from core.cli.live_status import existing, newest_run
-from core.errors import RefusedError, UsageError
+from core.cli.live_status import existing, newest_run, status_of_run
+from core.errors import DatabaseError, RefusedError, UsageError
 from core.order_path.lock import AccountLock
 from db.archive import copy_account, count_rows, delete_account
 from db.base import database_file
@@ -43,8 +44,11 @@ def run(args: argparse.Namespace) -> int:
         where = f"--account {args.account} --db-url sqlite:///{target.resolve()}"
         print(f"account {args.account}: {counts} moved to {target}")
         print(f"look at it: show_trades.py {where}\n            run_live.py --status {where}")
-    for held in newest.status.get("positions", ()):
-        print(f"it held {held['strategy']} {held['side']} {held['amount']} {held['symbol']}")
+    # A status that cannot be shown keeps nobody from beginning anew.
+    with suppress(DatabaseError):
+        status = status_of_run(newest)
+        for held in status.positions if status else ():
+            print(f"it held {held.strategy} {held.side} {held.amount:f} {held.symbol}")
     print(f"its next start begins anew; candles, backtests and logs/{args.account}.jsonl stay as they are")
     return 0
 

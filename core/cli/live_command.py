@@ -18,10 +18,11 @@ from core.cli.live_status import existing, newest_run, show
 from core.cli.live_terms import client_of, read_settings, terms_of, world_of
 from core.errors import ExchangeError, RefusedError, UsageError
 from core.live.account import Opening, open_account
-from core.live.loop import Loop, limits_of
+from core.live.loop import Loop
 from core.live.real_money import refuse_real_money
 from core.live.records import COMMAND_LIFE
 from core.live.reload import Reloading, stored_weights, weighted
+from core.live.status_of import limits_of
 from core.live.watchdog import Watchdog
 from core.live.world import World
 from core.order_path.lock import holder
@@ -77,7 +78,7 @@ def trade(args: argparse.Namespace, command: str | None = None) -> int:
         ending.record = lambda why: live.end_run(engine, book.run_id, why, now_ms())
         ending.why = follow(loop, world, ending, show_now, once=args.once)
         desk = loop.desk.status()
-        say(f"the journal ends at entry {desk['journal']:,}, head {desk['head']}")
+        say(f"the journal ends at entry {desk.journal:,}, head {desk.head}")
         book.beat(loop.status(loop.looked_at), now_ms())
         show(loop.status(loop.looked_at))
         outcome = None if command_id is None else live.outcome_of(engine, command_id)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from core import cli
 from core.cli import outputs
 from core.engine import Step
 from core.live.event_log import EventLog
 from core.live.events import events_of, text_of
+from core.live.status import AccountStatus
 from core.reports.screen import Screen
 from core.settings import environment
 from core.utils import format_time
@@ -22,7 +22,7 @@ from core.utils import format_time
 LOG = logging.getLogger("hot_crypto.live")
 _SECRET_ENDINGS = ("_KEY", "_SECRET", "_PASSWORD", "_PASSPHRASE", "_TOKEN")
 
-Show = Callable[[Mapping[str, Any]], None]
+Show = Callable[[AccountStatus], None]
 """Shows how the account stands."""
 
 
@@ -73,14 +73,14 @@ def _plainly(line: str) -> None:
 def _without_reader(show: Show) -> Show:
     """Return what shows the account as long as somebody can see it: a loop needs no terminal."""
 
-    def shows(status: Mapping[str, Any]) -> None:
+    def shows(status: AccountStatus) -> None:
         with suppress(OSError):
             show(status)
 
     return shows
 
 
-def _nothing(status: Mapping[str, Any]) -> None:
+def _nothing(status: AccountStatus) -> None:
     """Show no account: there is no terminal."""
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Engine
 
@@ -14,7 +12,8 @@ from core import cli
 from core.cli.replay_command import overrides
 from core.errors import DatabaseError, NoDatabaseError, NoDataError, UsageError, unknown_name
 from core.figures import amount, price
-from core.live.standing import USUAL, Standing, command_of
+from core.live.standing import USUAL, command_of
+from core.live.status import AccountStatus, DeskStatus, from_document
 from core.order_path import damage
 from core.order_path.lock import mark_of
 from core.reports.screen import outside_lines
@@ -43,28 +42,31 @@ def show_status(args: argparse.Namespace) -> int:
     print(
         f"account {run.account}, run {run.id} ({run.mode}), started {format_time(run.started_at)} UTC, {how}"
     )
-    show_stored(run)
+    status = status_of_run(run)
+    show(status, run.account)
     show_command(live.newest_command(engine, args.account))
     for line in chain:
         print(f"  DAMAGED: {line}")
     if not chain:
-        long = run.status.get("desk", {}).get("journal", 0) > CHECKED
+        long = status is not None and status.desk is not None and status.desk.journal > CHECKED
         what = f"the newest {CHECKED:,} entries (db_status.py --check reads all)" if long else EVERYTHING
         print(f"  {what} were checked: unbroken")
     return 1 if chain else 0
 
 
-def show_stored(run: live.RunState) -> None:
-    """Print how a run stands. Raises DatabaseError when its status is none.
+def status_of_run(run: live.RunState) -> AccountStatus | None:
+    """Return how a run's account stands, None before it said so.
 
-    Those of before statuses had a checksum can be anything.
+    Raises DatabaseError for a status that is none: those of before they had a checksum can be anything.
     """
+    if not run.status:
+        return None
     try:
-        show(run.status, run.account)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        return from_document(run.status)
+    except ValueError as error:
         raise DatabaseError(
-            f"the status of run {run.id} cannot be shown ({type(error).__name__}: {error}): it is not what "
-            "was stored; restore a backup with scripts/backup_database.py --restore FILE"
+            f"the status of run {run.id} cannot be shown: {error}: it is not what was stored; restore a "
+            "backup with scripts/backup_database.py --restore FILE"
         ) from error
 
 
@@ -75,57 +77,56 @@ def damage_of(file: Path | None, account: str) -> list[str]:
     return damage.damage_of(f"sqlite:///{file}", account, mark_of(file, account), CHECKED)
 
 
-def show(status: Any, account: str = USUAL) -> None:
+def show(status: AccountStatus | None, account: str = USUAL) -> None:
     """Print how an account stands."""
-    if not status:
+    if status is None:
         print("it has not said anything yet")
         return
-    # Runs of before this was stored have no currency.
-    currency = status.get("currency", "")
-    print(f"equity {_money(status['equity'], currency)}, cash {amount(float(status['cash']), currency)}")
-    for held in status["positions"]:
-        prices = f"at {price(held['entry_price'])}, now {price(held['price']) or NONE}"
+    currency = status.currency
+    print(f"equity {_money(status.equity, currency)}, cash {amount(float(status.cash), currency)}")
+    for held in status.positions:
+        prices = f"at {price(held.entry_price)}, now {price(held.price) or NONE}"
         print(
-            f"  {held['strategy']} {held['side']} {held['amount']} {held['symbol']} {prices}, "
-            f"open profit {_money(held['open_profit'], currency)}"
+            f"  {held.strategy} {held.side} {held.amount:f} {held.symbol} {prices}, "
+            f"open profit {_money(held.open_profit, currency)}"
         )
-    for order in status["open_orders"]:
-        print(f"  waiting: {order['side']} {order['amount']} ({order['key']})")
+    for order in status.open_orders:
+        print(f"  waiting: {order.side} {order.amount:f} ({order.key})")
     show_standing(status, account)
     show_limits(status)
-    for one in status["feeds"]:
-        last = "no candle yet" if one["last"] is None else f"newest candle {format_time(one['last'])} UTC"
-        print(f"  {one['series']}: {last}{', SILENT' if one['stale'] else ''}")
-    if desk := status.get("desk"):
+    for feed in status.feeds:
+        last = "no candle yet" if feed.last is None else f"newest candle {format_time(feed.last)} UTC"
+        print(f"  {feed.series}: {last}{', SILENT' if feed.stale else ''}")
+    if desk := status.desk:
         for line in outside_lines(desk):
             print(f"  {line}")
-        head = f" (head {desk['head'][:12]})" if "head" in desk else ""
-        print(f"  journal: {desk['journal']:,} entries{head}, {desk['fills']:,} fills; {agreement(desk)}")
+        head = f" (head {desk.head[:12]})" if desk.head else ""
+        print(f"  journal: {desk.journal:,} entries{head}, {desk.fills:,} fills; {agreement(desk)}")
 
 
 def _money(value: float | None, currency: str) -> str:
     return NONE if value is None else amount(value, currency)
 
 
-def show_standing(status: Mapping[str, Any], account: str = USUAL) -> None:
+def show_standing(status: AccountStatus, account: str = USUAL) -> None:
     """Print all that keeps orders back, with the command that ends it; older states do not say all."""
-    for name, why in status["breakers"].items():
+    for name, why in status.breakers.items():
         print(f"  {name}: {why}: run_live.py {command_of(f'--reset-breaker {name}', account)}")
-    for name, why in status["quarantined"].items():
+    for name, why in status.quarantined.items():
         print(f"  {name}: {why}: run_live.py {command_of(f'--release {name}', account)}")
-    if status["paused"]:
-        print(f"  entries are paused: {status['paused']}: run_live.py {command_of('--resume', account)}")
-    for one in status.get("desk", {}).get("standing", ()):
+    if status.paused:
+        print(f"  entries are paused: {status.paused}: run_live.py {command_of('--resume', account)}")
+    for one in status.desk.standing if status.desk else ():
         # What differs is told with the books, below.
-        if one["kind"] != "difference":
-            print(f"  {Standing(**one).words}")
+        if one.kind != "difference":
+            print(f"  {one.words}")
 
 
-def show_limits(status: Mapping[str, Any]) -> None:
+def show_limits(status: AccountStatus) -> None:
     """Print what the limits mean for the strategies, and what they have cut; older states do not say."""
-    for line in status.get("limits", ()):
+    for line in status.limits:
         print(f"  limit: {line}")
-    for what, count in status.get("cuts", {}).items():
+    for what, count in status.cuts.items():
         print(f"  entries cut since the start: {count:,} of {what}")
 
 
@@ -138,10 +139,9 @@ def show_command(newest: tuple[live.CommandRow, str | None] | None) -> None:
         print(f"  newest command: {given}, {when}: {outcome or 'not carried out yet'}")
 
 
-def agreement(desk: Mapping[str, Any]) -> str:
+def agreement(desk: DeskStatus) -> str:
     """Return whether account, journal and exchange are at one, in words."""
-    differing = desk["disagreements"]
-    return f"books and exchange agree: {'; '.join(differing) if differing else 'yes'}"
+    return f"books and exchange agree: {'; '.join(desk.disagreements) or 'yes'}"
 
 
 def _alive(beat_at: int) -> str:

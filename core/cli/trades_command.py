@@ -10,7 +10,8 @@ from typing import Any
 
 from core import cli
 from core.cli.account_tables import print_closed_trades, print_results
-from core.cli.live_status import existing, newest_run
+from core.cli.live_status import existing, newest_run, status_of_run
+from core.live.status import PositionStatus
 from core.symbols import pair_of
 from db.live_history import ClosedTrade, PaidFee, closed_trades, paid_fees
 
@@ -22,12 +23,12 @@ def run(args: argparse.Namespace) -> int:
     newest = newest_run(engine, args.account)
     trades = [one for one in closed_trades(engine, args.account) if _is_wanted(one, args)]
     fees = [one for one in paid_fees(engine, args.account) if _is_wanted(one, args)]
-    positions = newest.status.get("positions", ())
+    status = status_of_run(newest)
     engine.dispose()
     if args.json:
         cli.write_output(args.json, json.dumps(as_document(args.account, trades, fees), indent=2) + "\n")
     if args.json != "-":
-        show(args, trades, fees, positions)
+        show(args, trades, fees, status.positions if status else ())
     return 0
 
 
@@ -35,7 +36,7 @@ def show(
     args: argparse.Namespace,
     trades: Sequence[ClosedTrade],
     fees: Sequence[PaidFee],
-    positions: Iterable[dict[str, Any]],
+    positions: Iterable[PositionStatus],
 ) -> None:
     """Print a row per strategy, what is open, and the newest trades."""
     symbols = [*(one.symbol for one in trades), *(one.symbol for one in fees)]
@@ -46,8 +47,8 @@ def show(
         print()
         print_results(trades, fees)
     for held in positions:
-        if _matches(held["strategy"], held["symbol"], args):
-            print(f"open: {held['strategy']} {held['side']} {held['amount']} {held['symbol']}")
+        if _matches(held.strategy, held.symbol, args):
+            print(f"open: {held.strategy} {held.side} {held.amount:f} {held.symbol}")
     if trades:
         print()
         print_closed_trades(trades[-args.limit :], wide=args.wide)

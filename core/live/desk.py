@@ -12,8 +12,6 @@ says how many of the journal's fills the account had; after a restart the others
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any
 
 from core.account.money import minus, plus
 from core.account.orders import (
@@ -31,7 +29,8 @@ from core.account.orders import (
 from core.engine import Session
 from core.errors import HotCryptoError
 from core.live.snapshot import Restored
-from core.live.standing import Standing, command_of
+from core.live.standing import command_of
+from core.live.status import DeskStatus, JournalOrder, Standing
 from core.order_path.audit import fill_of_row
 from core.order_path.intents import intent_of
 from core.order_path.journal_view import HALT
@@ -191,20 +190,19 @@ class JournalledDesk(ABC):
     def _differences(self) -> list[str]:
         """Return where journal and exchange differ."""
 
-    def status(self) -> Mapping[str, Any]:
-        """Return how the journal stands, as plain values."""
+    def status(self) -> DeskStatus:
+        """Return how the journal stands."""
         entries, head = self.path.journal.head()
-        return {
-            "journal": entries,
-            "head": head,
-            "fills": self.applied,
-            "disagreements": self.disagreements(),
-            "standing": [one._asdict() for one in self.standing()],
-            "orders": [
-                {"key": order.intent_key, "state": order.state, "filled": f"{order.filled:f}"}
-                for order in self.path.orders()
-            ],
-        }
+        return DeskStatus(
+            journal=entries,
+            head=head,
+            fills=self.applied,
+            disagreements=tuple(self.disagreements()),
+            standing=tuple(self.standing()),
+            orders=tuple(
+                JournalOrder(order.intent_key, order.state, order.filled) for order in self.path.orders()
+            ),
+        )
 
     def _timely(self, approved: Approved) -> Approved:
         """Return it with times that an order can have: due now, and an exit not too late at once."""

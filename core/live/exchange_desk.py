@@ -9,8 +9,7 @@ sends a market order when one is reached. So they hold only while the process ru
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from core.account.money import NOTHING, minus, times
 from core.account.orders import Approved, Intent, Protection, Purpose, RefusalReason, Refused, Taken
@@ -18,10 +17,10 @@ from core.domain import Bar
 from core.engine import Session
 from core.errors import HotCryptoError
 from core.live.desk import DeskEvent, JournalledDesk
-from core.live.outside import Outside, Price, as_plain, held_outside
+from core.live.outside import Price, held_outside
 from core.live.refusals import Refusals
 from core.live.snapshot import Restored
-from core.live.standing import Standing
+from core.live.status import DeskStatus, Outside, Standing
 from core.live.stops import Reached, at, protective
 from core.order_path.intents import intent_of
 from core.order_path.ledger import assets_of
@@ -210,10 +209,13 @@ class ExchangeDesk(JournalledDesk):
             self._outside = held_outside(self.path.balances(), portfolio, self._quote, known.get)
         return self._outside
 
-    def status(self) -> Mapping[str, Any]:
-        """Return how the journal stands, and what is held outside the account, as plain values."""
-        others = {"foreign_orders": list(self.path.foreign_orders()), "outside": as_plain(self.outside())}
-        return {**super().status(), **others}
+    def status(self) -> DeskStatus:
+        """Return how the journal stands, and what is held outside the account."""
+        return (
+            super()
+            .status()
+            ._replace(foreign_orders=self.path.foreign_orders(), outside=tuple(self.outside()))
+        )
 
     @property
     def _quote(self) -> str:

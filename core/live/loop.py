@@ -8,7 +8,6 @@ takes, the rule's exits), and enters nothing: its decision has expired.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
@@ -22,9 +21,9 @@ from core.execution import Moment, Outcome
 from core.live.feed import Feed, Polled
 from core.live.outside import Price
 from core.live.standing import Holder, released, reset, resumed
+from core.live.status import AccountStatus, DeskStatus
+from core.live.status_of import status_of
 from core.live.stops import believable
-from core.risk.notes import notes
-from core.symbols import pair_of
 from core.utils import on_grid, timeframe_ms
 
 LATEST = 60_000
@@ -66,11 +65,11 @@ class Records(Protocol):
         """Keep what came of a command."""
         ...
 
-    def keep(self, decided: Sequence[DecisionLine], step: Step, status: Mapping[str, Any], now: int) -> None:
+    def keep(self, decided: Sequence[DecisionLine], step: Step, status: AccountStatus, now: int) -> None:
         """Keep one step, whole or not at all."""
         ...
 
-    def beat(self, status: Mapping[str, Any], now: int) -> None:
+    def beat(self, status: AccountStatus, now: int) -> None:
         """Keep how the account stands."""
         ...
 
@@ -102,8 +101,8 @@ class Desk(Holder, Protocol):
         """Set how much of a bar's volume an order gets, None for all."""
         ...
 
-    def status(self) -> Mapping[str, Any]:
-        """Return how the orders stand, as plain values."""
+    def status(self) -> DeskStatus:
+        """Return how the orders stand."""
         ...
 
     def accept(self, symbol: str) -> str:
@@ -191,41 +190,9 @@ class Loop:
             return f"refused: this loop knows no command {command.name!r}"
         return known[command.name]()
 
-    def status(self, now: int) -> dict[str, Any]:
-        """Return how the account stands, as plain values that JSON can hold."""
-        session, state = self.session, self.session.risk.state
-        portfolio = session.portfolio
-        return {
-            "time": now,
-            "equity": _number(portfolio.get_equity(portfolio.marks)),
-            "cash": str(portfolio.cash),
-            "currency": session.currency,
-            "reserved": str(portfolio.reserved),
-            "positions": [
-                _position(strategy, symbol, session)
-                for strategy, symbol in portfolio.held()
-                if portfolio.lots(strategy, symbol)
-            ],
-            "open_orders": [
-                {"key": key, "side": waiting.intent.side, "amount": str(waiting.intent.amount)}
-                for key, waiting in portfolio.pending.items()
-            ],
-            "breakers": {name: trip.detail for name, trip in state.trips.items()},
-            "limits": limits_of(session),
-            "cuts": dict(self._cuts),
-            "paused": state.paused,
-            "quarantined": dict(state.quarantined),
-            "feeds": [
-                {
-                    "series": str(lag.series),
-                    "last": lag.last,
-                    "behind_ms": lag.behind_ms,
-                    "stale": lag.is_stale,
-                }
-                for lag in self.feed.lags(now)
-            ],
-            "desk": dict(self.desk.status()),
-        }
+    def status(self, now: int) -> AccountStatus:
+        """Return how the account stands."""
+        return status_of(self.session, self.desk.status(), self.feed.lags(now), self._cuts, now)
 
     def _take(self, bars: list[Bar], now: int) -> Step:
         """Trade on bars that closed at one time; an entry that comes late has to fit the price of now too."""
@@ -344,15 +311,6 @@ class Loop:
                 )
 
 
-def limits_of(session: Session) -> list[str]:
-    """Return what the account's limits mean for its strategies, a line each."""
-    risk, portfolio = session.risk, session.portfolio
-    sizings = {name: plan.sizing for name, plan in session.executor.plans.items()}
-    quotes = {pair_of(slot.symbol).quote for slot in session.slots} or {"USDT"}
-    equity = portfolio.get_equity(portfolio.marks)
-    return notes(risk.limits, sizings, risk.markets, equity, min(quotes))
-
-
 def _detail(outcome: Outcome) -> dict[str, Any]:
     intent = outcome.intent
     stop, take = (None if price is None else str(price) for price in (intent.stop, intent.take))
@@ -363,26 +321,3 @@ def _detail(outcome: Outcome) -> dict[str, Any]:
     if isinstance(outcome, Approved) and outcome.cut is not None:
         detail["wanted"] = str(outcome.cut.wanted)
     return detail | {"why": outcome.detail} if isinstance(outcome, Refused) else detail
-
-
-def _position(strategy: str, symbol: str, session: Session) -> dict[str, Any]:
-    portfolio = session.portfolio
-    held = portfolio.view(strategy, symbol)
-    amount = portfolio.amount(symbol, strategy)
-    mark = portfolio.marks.get(symbol, held.entry_price)
-    return {
-        "strategy": strategy,
-        "symbol": symbol,
-        "side": "long" if held.side > 0 else "short",
-        "amount": str(amount.copy_abs()),
-        "entry_price": _number(held.entry_price),
-        "price": _number(mark),
-        "stop": _number(held.stop),
-        "take": _number(held.take),
-        "open_profit": _number(float(amount) * (mark - held.entry_price)),
-    }
-
-
-def _number(value: float) -> float | None:
-    # NaN is not JSON.
-    return value if math.isfinite(value) else None

@@ -7,27 +7,17 @@ wherever the account is shown. It is never traded, since an exit sells no more t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, NamedTuple
 
 from core.account.money import minus, plus
+from core.live.status import Outside
 from core.order_path.ledger import ZERO, assets_of
 from core.portfolio import Portfolio
 from db.journal_rows import money_text
 
 Price = Callable[[str], float | None]
 """The last price of a symbol, None when nobody knows it."""
-
-
-class Outside(NamedTuple):
-    """Some of an asset that is on the exchange's account and not in this one."""
-
-    asset: str
-    amount: Decimal
-    """Negative when the exchange has less than the account counts on."""
-    value: float | None
-    """In the account's currency; None when the asset's price is not known."""
 
 
 def held_outside(
@@ -42,15 +32,12 @@ def held_outside(
     for asset in sorted(totals.keys() | own.keys()):
         amount = minus(totals.get(asset, ZERO), own[asset])
         if amount:
-            found.append(Outside(asset, amount, _value(asset, amount, quote, price)))
+            # As plain digits, the same for equal amounts.
+            shown = Decimal(money_text(amount))
+            found.append(Outside(asset, shown, _value(asset, amount, quote, price)))
     return found
 
 
 def _value(asset: str, amount: Decimal, quote: str, price: Price) -> float | None:
     last = 1.0 if asset == quote else price(f"{asset}/{quote}")
     return None if last is None else float(amount) * last
-
-
-def as_plain(rest: Iterable[Outside]) -> list[dict[str, Any]]:
-    """Return it as values that JSON holds."""
-    return [one._asdict() | {"amount": money_text(one.amount)} for one in rest]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Engine
@@ -11,6 +11,7 @@ from core.account.lots import Trade
 from core.account.orders import Executed
 from core.engine import Step
 from core.live.loop import Command, DecisionLine
+from core.live.status import AccountStatus, to_document
 from core.utils import Clock
 from db import live
 from db.journal_rows import money_text
@@ -52,20 +53,20 @@ class RunBook:
         """Keep what came of a command, and the state it left."""
         self._record(taken={command.id: outcome}, now=now)
 
-    def keep(self, decided: Sequence[DecisionLine], step: Step, status: Mapping[str, Any], now: int) -> None:
+    def keep(self, decided: Sequence[DecisionLine], step: Step, status: AccountStatus, now: int) -> None:
         """Keep one step, whole or not at all."""
         self._record(
             decisions=[live.DecisionRow(*one) for one in decided],
-            equity=[live.EquityRow(step.time, step.equity, float(status["cash"]))] if step.bars else [],
+            equity=[live.EquityRow(step.time, step.equity, float(status.cash))] if step.bars else [],
             fills=[self._fill(event) for event in step.fills],
             trades=[self._trade(trade) for trade in step.trades],
-            status=status,
+            status=to_document(status),
             now=now,
         )
 
-    def beat(self, status: Mapping[str, Any], now: int) -> None:
+    def beat(self, status: AccountStatus, now: int) -> None:
         """Keep how the account stands."""
-        live.record(self._engine, self.run_id, status=status, now=now)
+        live.record(self._engine, self.run_id, status=to_document(status), now=now)
 
     def _record(self, **what: Any) -> None:
         state = {(self._account, "session"): self._snapshot()}

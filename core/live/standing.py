@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from core.engine import Session
 from core.errors import unknown_name
+from core.live.status import Standing
 from core.order_path.journal_view import HALT
 from core.risk.limits import BREAKER_NAMES
 
@@ -17,24 +18,6 @@ USUAL = "paper"
 def command_of(option: str, account: str) -> str:
     """Return what to give run_live.py, so that an option reaches an account."""
     return option if account == USUAL else f"--account {account} {option}"
-
-
-class Standing(NamedTuple):
-    """Something that keeps orders back."""
-
-    kind: str
-    """halt: nothing is entered; hold: nothing in a symbol; exits: refused again and again; difference."""
-    ref: str
-    """The symbol, if it is about one."""
-    why: str
-    ends: str
-    """The command that ends it, options of run_live.py; blank where it ends by itself."""
-
-    @property
-    def words(self) -> str:
-        """Return it as a line for a person."""
-        about = f"{self.kind} {self.ref}".rstrip()
-        return f"{about}: {self.why}" + (f": run_live.py {self.ends}" if self.ends else "")
 
 
 class Holder(Protocol):

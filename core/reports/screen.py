@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -13,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from core.figures import amount, money, price
+from core.live.status import AccountStatus, DeskStatus, FeedStatus, PositionStatus, WaitingStatus
 from core.results.runs import NONE
 from core.symbols import pair_of
 from core.utils import format_time
@@ -30,7 +30,7 @@ class Screen:
     def __init__(self, title: str, console: Console | None = None) -> None:
         self._title = title
         self._said: deque[str] = deque(maxlen=KEPT)
-        self._status: Mapping[str, Any] = {}
+        self._status: AccountStatus | None = None
         self._console = console or Console(stderr=True)
         # Drawn when something is new, not by a thread of its own: what is shown was true together.
         self._live = Live(console=self._console, auto_refresh=False, screen=False)
@@ -49,7 +49,7 @@ class Screen:
         self._said.append(line)
         self._draw()
 
-    def show(self, status: Mapping[str, Any]) -> None:
+    def show(self, status: AccountStatus) -> None:
         """Show how the account stands."""
         self._status = status
         self._draw()
@@ -58,29 +58,29 @@ class Screen:
         self._live.update(drawn(self._title, self._status, self._said, self._console), refresh=True)
 
 
-def drawn(title: str, status: Mapping[str, Any], said: Sequence[str], console: Console) -> RenderableType:
-    """Return the picture of an account: `status` as the loop tells it, and as many newest lines as fit.
+def drawn(title: str, status: AccountStatus | None, said: Sequence[str], console: Console) -> RenderableType:
+    """Return the picture of an account: how it stands, None before it is known, and as many lines as fit.
 
     A line that is wider than the terminal goes on in the next row, and nothing of it is cut.
     """
     parts: list[RenderableType] = [Text(title, style="bold")]
-    if status:
-        parts += [_head(status), *_positions(status["positions"]), *_waiting(status["open_orders"])]
+    if status is not None:
+        parts += [_head(status), *_positions(status.positions), *_waiting(status.open_orders)]
         parts += _trouble(status)
-        parts += [Text(line, style=_DIM) for line in outside_lines(status.get("desk", {}))]
+        parts += [Text(line, style=_DIM) for line in outside_lines(status.desk)]
         room = console.height - _rows(console, parts) - LEAST - 1
-        parts += _feeds(status["feeds"], room)
+        parts += _feeds(status.feeds, room)
     return Group(*parts, *_newest(said, console.height - _rows(console, parts) - 1, console))
 
 
-def outside_lines(desk: Mapping[str, Any]) -> Iterator[str]:
+def outside_lines(desk: DeskStatus | None) -> Iterator[str]:
     """Yield a line for each asset and open order on the exchange's account and not of this one."""
-    for text in desk.get("foreign_orders", ()):
+    for text in (desk and desk.foreign_orders) or ():
         yield f"open order of somebody else: {text}"
-    for one in desk.get("outside", ()):
-        worth = "of unknown value" if one["value"] is None else f"worth {money(one['value'])}"
-        place = "missing at the exchange" if one["amount"].startswith("-") else "held outside the account"
-        yield f"{place}: {one['amount'].lstrip('-')} {one['asset']}, {worth}"
+    for one in (desk and desk.outside) or ():
+        worth = "of unknown value" if one.value is None else f"worth {money(one.value)}"
+        place = "missing at the exchange" if one.amount < 0 else "held outside the account"
+        yield f"{place}: {one.amount.copy_abs():f} {one.asset}, {worth}"
 
 
 def _rows(console: Console, parts: Sequence[RenderableType]) -> int:
@@ -101,59 +101,59 @@ def _newest(said: Sequence[str], room: int, console: Console) -> list[Text]:
     return lines
 
 
-def _head(status: Mapping[str, Any]) -> Text:
-    profits = [held["open_profit"] for held in status["positions"] if held["open_profit"] is not None]
-    currency = status.get("currency", "")
-    line = Text(f"{format_time(status['time'])} UTC   equity {_money(status['equity'], currency)}   ")
-    line.append(f"cash {amount(float(status['cash']), currency)}   open profit ")
-    return line.append(amount(sum(profits), currency, sign=True), style=_colour(sum(profits)))
+def _head(status: AccountStatus) -> Text:
+    profits = [held.open_profit for held in status.positions if held.open_profit is not None]
+    currency = status.currency
+    line = Text(f"{format_time(status.time)} UTC   equity {_money(status.equity, currency)}   ")
+    line.append(f"cash {amount(float(status.cash), currency)}   open profit ")
+    open_profit = sum(profits, 0.0)
+    return line.append(amount(open_profit, currency, sign=True), style=_colour(open_profit))
 
 
-def _positions(positions: Sequence[Mapping[str, Any]]) -> Iterable[RenderableType]:
+def _positions(positions: Sequence[PositionStatus]) -> Iterable[RenderableType]:
     if not positions:
         yield Text("no position", style=_DIM)
         return
     table = _table("strategy", "symbol", "side", "amount", "entry", "price", "stop", "take", "open profit")
     for held in positions:
-        profit = held["open_profit"]
-        prices = (price(held[name]) for name in ("entry_price", "price", "stop", "take"))
-        shown = Text(_signed(profit, pair_of(held["symbol"]).quote), style=_colour(profit or 0.0))
-        table.add_row(held["strategy"], held["symbol"], held["side"], held["amount"], *prices, shown)
+        profit = held.open_profit
+        prices = map(price, (held.entry_price, held.price, held.stop, held.take))
+        shown = Text(_signed(profit, pair_of(held.symbol).quote), style=_colour(profit or 0.0))
+        table.add_row(held.strategy, held.symbol, held.side, f"{held.amount:f}", *prices, shown)
     yield table
 
 
-def _waiting(orders: Sequence[Mapping[str, Any]]) -> Iterable[RenderableType]:
+def _waiting(orders: Sequence[WaitingStatus]) -> Iterable[RenderableType]:
     for order in orders:
-        yield Text(f"waiting: {order['side']} {order['amount']} ({order['key']})", style="cyan")
+        yield Text(f"waiting: {order.side} {order.amount:f} ({order.key})", style="cyan")
 
 
-def _trouble(status: Mapping[str, Any]) -> Iterable[RenderableType]:
-    for name, why in {**status["breakers"], **status["quarantined"]}.items():
+def _trouble(status: AccountStatus) -> Iterable[RenderableType]:
+    for name, why in {**status.breakers, **status.quarantined}.items():
         yield Text(f"{name}: {why}", style=_BAD)
-    if status["paused"]:
-        yield Text(f"entries are paused: {status['paused']}", style="yellow")
-    for one in status.get("desk", {}).get("standing", ()):
-        command = f": run_live.py {one['ends']}" if one["ends"] else ""
-        yield Text(f"{one['kind']} {one['ref']}: {one['why']}{command}", style="yellow")
+    if status.paused:
+        yield Text(f"entries are paused: {status.paused}", style="yellow")
+    for one in status.desk.standing if status.desk else ():
+        yield Text(one.words, style="yellow")
 
 
-def _feeds(feeds: Sequence[Mapping[str, Any]], room: int) -> Iterable[RenderableType]:
+def _feeds(feeds: Sequence[FeedStatus], room: int) -> Iterable[RenderableType]:
     """Yield a row for each feed, or a line for all that are well when there is no room for so many."""
     if len(feeds) + 1 > room:
-        well = [feed for feed in feeds if not feed["stale"]]
-        feeds = [feed for feed in feeds if feed["stale"]]
+        well = [feed for feed in feeds if not feed.stale]
+        feeds = [feed for feed in feeds if feed.stale]
         yield Text(f"{len(well)} feeds are up to date, {len(feeds)} are silent", style=_BAD if feeds else "")
     if feeds:
         yield _feed_table(feeds)
 
 
-def _feed_table(feeds: Sequence[Mapping[str, Any]]) -> RenderableType:
+def _feed_table(feeds: Sequence[FeedStatus]) -> RenderableType:
     table = _table("feed", "newest candle", "behind")
     for feed in feeds:
-        newest = "none yet" if feed["last"] is None else f"{format_time(feed['last'])} UTC"
-        behind = f"{feed['behind_ms'] / 1000:,.0f} s"
-        style = _BAD if feed["stale"] else ""
-        table.add_row(feed["series"], newest, f"{behind}, SILENT" if feed["stale"] else behind, style=style)
+        newest = "none yet" if feed.last is None else f"{format_time(feed.last)} UTC"
+        behind = f"{feed.behind_ms / 1000:,.0f} s"
+        style = _BAD if feed.stale else ""
+        table.add_row(feed.series, newest, f"{behind}, SILENT" if feed.stale else behind, style=style)
     return table
 
 

@@ -91,7 +91,7 @@ class Account(World):
 
     def holds(self) -> list[tuple[str, str]]:
         """Return what the status says is held up, with the command that ends it."""
-        return [(one["ref"], one["ends"]) for one in self.desk.status()["standing"]]
+        return [(one.ref, one.ends) for one in self.desk.status().standing]
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def test_a_deposit_that_is_credited_later_is_booked_then_and_holds_nothing_up(ac
     assert (account.sum("deposit:SOL"), account.sum("adjust:SOL")) == (D(-3), D(0))
     assert len(account.told("adjusted")) == 1
     assert account.holds() == []
-    assert [one["asset"] for one in account.desk.status()["outside"]] == ["SOL"]
+    assert [one.asset for one in account.desk.status().outside or ()] == ["SOL"]
     assert account.wrong() == []
 
 
@@ -218,8 +218,8 @@ def test_a_purchase_by_hand_is_nobodys_and_costs_no_strategy_anything(account: A
     assert account.sum("foreign:USDT") == total(one.turnover for one in bought)
     assert account.session.portfolio.results["SCRIPTED"].gross == 0
     assert len(account.told("foreign")) == 1
-    [outside] = account.desk.status()["outside"]
-    assert (outside["asset"], D(outside["amount"])) == ("BTC", got)
+    [outside] = account.desk.status().outside or ()
+    assert (outside.asset, outside.amount) == ("BTC", got)
     assert account.holds() == []
     assert account.wrong() == []
 
@@ -230,7 +230,7 @@ def test_open_orders_of_others_are_named_told_once_and_left_alone(account: Accou
     for _ in range(2):
         account.settled()
     text = f"buy 0.01000000 {BTC}, order {theirs['id']}"
-    assert account.desk.status()["foreign_orders"] == [text]
+    assert account.desk.status().foreign_orders == (text,)
     assert account.told("foreign") == [f"open order of somebody else: {text}"]
     # What their order keeps is still the account's: nothing differs, nothing is cancelled.
     account.bar(FLAT)
@@ -239,7 +239,7 @@ def test_open_orders_of_others_are_named_told_once_and_left_alone(account: Accou
     assert [one["id"] for one in account.person.fetch_open_orders(BTC)] == [theirs["id"]]
     account.person.cancel_order(theirs["id"], BTC)
     account.settled()
-    assert account.desk.status()["foreign_orders"] == []
+    assert account.desk.status().foreign_orders == ()
     assert account.told("canceled") == []
     assert account.wrong() == []
 

@@ -31,6 +31,7 @@ from core.exchange_sim.server import RunningSim, SimConfig, serve
 from core.live import account
 from core.live.loop import Loop
 from core.live.records import COMMAND_LIFE, RunBook
+from core.live.status import Standing
 from core.live.world import World
 from core.order_path.lock import AccountLock
 from core.risk_manager import RiskManager
@@ -39,6 +40,7 @@ from db.command_names import COMMANDS
 from db.init_db import init_db
 from scripts import run_live
 from tests.exchange_help import NOON, FakeTime
+from tests.status_help import DESK, FEED, HELD, HOLD, STATUS
 from tests.stored import url_of
 
 HOUR = 3_600_000
@@ -316,17 +318,16 @@ def test_an_exchange_out_of_reach_ends_nothing_that_runs(
 
 
 def test_everything_that_a_status_can_hold_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    held = {"strategy": "MR_BB", "side": "short", "amount": "0.5", "symbol": "BTC/USDT"}
-    held |= {"entry_price": 100.0, "price": 90.0, "open_profit": 5.0}  # type: ignore[dict-item]
-    status = {"equity": 10_005.0, "cash": "10000", "positions": [held], "breakers": {"drawdown": "deep"}}
-    status |= {"open_orders": [{"side": "buy", "amount": "1", "key": "k"}], "quarantined": {"X": "failed"}}
-    status |= {"paused": "by me", "feeds": [{"series": "x", "last": None, "stale": True}]}
-    desk = {"journal": 1, "fills": 0, "disagreements": ["BTC +1"], "standing": []}
-    hold = {"kind": "hold", "ref": "BTC/USDT", "why": "others sold", "ends": "--accept BTC/USDT"}
-    doubt = {"kind": "difference", "ref": "", "why": "BTC +1", "ends": ""}
-    soon = {"kind": "hold", "ref": "ETH/USDT", "why": "others bought", "ends": ""}
-    theirs = {"foreign_orders": ["sell 1 ETH/USDT, order 7"]}
-    live_status.show(status | {"desk": desk | theirs | {"standing": [hold, soon, doubt]}})
+    held = HELD._replace(
+        strategy="MR_BB", side="short", entry_price=100.0, price=90.0, take=None, open_profit=5.0
+    )
+    status = STATUS._replace(equity=10_005.0, cash=Decimal(10_000), positions=(held,), limits=(), cuts={})
+    status = status._replace(breakers={"drawdown": "deep"}, quarantined={"X": "failed"})
+    status = status._replace(feeds=(FEED._replace(series="x", last=None, stale=True),), desk=None)
+    doubt = Standing("difference", "", "BTC +1", "")
+    soon = Standing("hold", "ETH/USDT", "others bought", "")
+    desk = DESK._replace(journal=1, fills=0, head="", standing=(HOLD, soon, doubt), outside=())
+    live_status.show(status._replace(desk=desk))
     assert capsys.readouterr().out.splitlines() == [
         "equity 10,005.00, cash 10,000.00",
         "  MR_BB short 0.5 BTC/USDT at 100, now 90, open profit 5.00",
@@ -346,9 +347,9 @@ def test_everything_that_a_status_can_hold_is_shown(capsys: pytest.CaptureFixtur
         "--account local --release X",
         "--account local --resume",
     ]
-    live_status.show(status | {"equity": None, "positions": [held | {"price": None}]})
+    live_status.show(status._replace(equity=None, positions=(held._replace(price=None),)))
     assert "equity none" in capsys.readouterr().out
-    live_status.show({})
+    live_status.show(None)
     assert capsys.readouterr().out == "it has not said anything yet\n"
 
 

@@ -168,9 +168,9 @@ def test_an_exit_that_is_refused_again_and_again_backs_off_and_then_asks() -> No
         world.look(60_000)
     tries = [one for one in world.journal.orders() if one.side == "sell"]
     assert 5 <= len(tries) <= 10
-    (blocked,) = [one for one in world.desk.status()["standing"] if one["kind"] == "exits"]
-    assert (blocked["ref"], blocked["ends"]) == (BTC, f"--account test --accept {BTC}")
-    assert f"{len(tries)} times" in blocked["why"]
+    (blocked,) = [one for one in world.desk.status().standing if one.kind == "exits"]
+    assert (blocked.ref, blocked.ends) == (BTC, f"--account test --accept {BTC}")
+    assert f"{len(tries)} times" in blocked.why
     step = world.bar(FLAT)
     assert [type(one) for one in step.outcomes] == [Refused]
     assert len([one for one in world.journal.orders() if one.side == "sell"]) == len(tries)
@@ -179,7 +179,7 @@ def test_an_exit_that_is_refused_again_and_again_backs_off_and_then_asks() -> No
     world.desk.accept(BTC)
     world.session.on_events(world.desk.on_price(BTC, STOPPED), world.exchange.now)
     assert world.path.positions().get(("SCRIPTED", BTC), D(0)) < D("0.00001")
-    assert world.desk.status()["standing"] == []
+    assert world.desk.status().standing == ()
 
 
 def loop_of(world: World) -> Loop:

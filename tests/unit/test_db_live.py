@@ -17,6 +17,7 @@ from db import live
 from db.init_db import init_db
 from db.live_models import LiveDecision, LiveEquity, LiveFill, LiveTrade
 from tests.account_help import fill_of, intent
+from tests.status_help import CALM
 from tests.stored import run_sql, url_of
 
 BTC = Series("binanceus", "BTC/USDT", "1h")
@@ -167,7 +168,7 @@ def test_a_step_s_fills_and_trades_are_kept_with_the_account_it_left(engine: Eng
         reason="rule",
     )
     step = Step(600, 10_000.0, fills=(told,), trades=(trade, trade._replace(side=1)))
-    book.keep([], step, {"cash": "9000"}, 700)
+    book.keep([], step, CALM, 700)
     with engine.connect() as connection:
         ((side, amount, price, reason),) = connection.execute(
             select(LiveFill.side, LiveFill.amount, LiveFill.price, LiveFill.reason)

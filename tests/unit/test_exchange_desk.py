@@ -99,7 +99,7 @@ class World:
 
 
 def outside(world: World) -> list[tuple[str, str, float | None]]:
-    return [(one["asset"], one["amount"], one["value"]) for one in world.desk.status()["outside"]]
+    return [(one.asset, f"{one.amount:f}", one.value) for one in world.desk.status().outside or ()]
 
 
 def sent(world: World) -> list[tuple[str, Decimal]]:
@@ -154,7 +154,7 @@ def test_a_fill_is_told_once_less_its_fee_and_the_books_agree() -> None:
     assert portfolio.pending == {}
     assert world.look().fills == ()
     assert world.desk.disagreements() == []
-    assert world.desk.status()["disagreements"] == []
+    assert world.desk.status().disagreements == ()
 
 
 @pytest.mark.parametrize(

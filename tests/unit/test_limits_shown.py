@@ -12,13 +12,14 @@ from core.risk.limits import Limits
 from core.risk_manager import RiskManager
 from strategies.registry import load_strategy
 from tests.markets import random_bars
+from tests.status_help import CALM, STATUS
 
 FREE = Costs(0.0, 0.0)
 
 
 def test_the_status_shows_limits_and_what_they_cut(capsys: pytest.CaptureFixture[str]) -> None:
-    show_limits({"limits": ["A asks for 3 %"], "cuts": {"A by exposure": 1_200}})
-    show_limits({})
+    show_limits(STATUS)
+    show_limits(CALM)
     assert capsys.readouterr().out == (
         "  limit: A asks for 3 %\n  entries cut since the start: 1,200 of A by exposure\n"
     )

@@ -16,8 +16,8 @@ from core import cli
 from core.cli.live_output import LOG, note, say, shown, tell_step
 from core.live.event_log import EventLog
 from core.reports.screen import Screen
+from tests.status_help import STATUS
 from tests.unit.test_events import STEP
-from tests.unit.test_screen import STATUS
 
 
 class Terminal(io.StringIO):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from core.execution import Executor, Plan
 from core.live.feed import GRACE, Feed
 from core.live.loop import LATEST, TICK, Command, DecisionLine, Loop
 from core.live.snapshot import restore
+from core.live.status import AccountStatus, from_document, to_document
 from core.order_path.audit import check_books
 from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
@@ -49,14 +50,19 @@ class Memory:
         self.given.remove(command)
         self.answers.append((command.name, outcome))
 
-    def keep(self, decided: Sequence[DecisionLine], step: Step, status: Mapping[str, Any], now: int) -> None:
-        json.dumps(status, allow_nan=False)
+    def keep(self, decided: Sequence[DecisionLine], step: Step, status: AccountStatus, now: int) -> None:
+        check(status)
         self.decided += decided
         self.steps.append(step)
 
-    def beat(self, status: Mapping[str, Any], now: int) -> None:
-        json.dumps(status, allow_nan=False)
+    def beat(self, status: AccountStatus, now: int) -> None:
+        check(status)
         self.beats.append(now)
+
+
+def check(status: AccountStatus) -> None:
+    """Assert that a status is the same once it was stored."""
+    assert from_document(json.loads(json.dumps(to_document(status), allow_nan=False))) == status
 
 
 class World:
@@ -116,18 +122,16 @@ def test_a_closed_bar_is_decided_on_and_its_order_fills_at_the_next_open() -> No
     (step,) = world.at(4)
     assert [float(event.fill.price) for event in step.fills] == [100.0]
     status = world.loop.status(START)
-    assert [(one["strategy"], one["side"], one["stop"]) for one in status["positions"]] == [
-        ("SCRIPTED", "long", 95.0)
-    ]
-    assert status["open_orders"] == []
+    assert [(one.strategy, one.side, one.stop) for one in status.positions] == [("SCRIPTED", "long", 95.0)]
+    assert status.open_orders == ()
 
 
 def test_an_order_that_waits_is_in_the_status() -> None:
     world = World({3: 1.0})
     world.at(2)
     world.at(3)
-    (order,) = world.loop.status(START)["open_orders"]
-    assert order["side"] == "buy"
+    (order,) = world.loop.status(START).open_orders
+    assert order.side == "buy"
 
 
 def test_a_bar_missed_while_nothing_ran_enters_nothing_and_says_why() -> None:
@@ -225,7 +229,7 @@ def test_a_pause_stops_entries_and_no_exit_until_it_is_lifted() -> None:
     for bar in range(2, 6):
         world.at(bar)
     assert [one.outcome for one in world.memory.decided] == ["paused", "paused"]
-    assert world.loop.status(START)["paused"] == "paused by command"
+    assert world.loop.status(START).paused == "paused by command"
     assert world.tell("resume") == "entries are allowed again"
     for bar in range(6, 9):
         world.at(bar)
@@ -263,7 +267,7 @@ def test_a_tripped_breaker_is_told_and_reset_by_name_only() -> None:
     world.bars = world.bars._replace(low=crash, close=close)
     world.at(5)
     assert any(line.startswith("breaker daily_loss tripped: equity") for line in world.lines)
-    assert "daily_loss" in world.loop.status(START)["breakers"]
+    assert "daily_loss" in world.loop.status(START).breakers
     assert world.tell("reset-breaker", "drawdown") == (
         "refused: breaker 'drawdown' is not tripped; tripped are: daily_loss"
     )
@@ -290,7 +294,7 @@ def test_a_strategy_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     world.at(2)
     assert world.lines[-1].startswith("SCRIPTED failed and enters nothing any more, the others go on:")
     assert "a rule went wrong" in world.lines[-1]
-    assert "SCRIPTED" in world.loop.status(START)["quarantined"]
+    assert "SCRIPTED" in world.loop.status(START).quarantined
 
 
 def test_signs_of_life_come_every_second_in_which_no_step_was_kept() -> None:
@@ -521,8 +525,8 @@ def test_flatten_without_anything_held_orders_nothing_and_pauses() -> None:
     world = World({})
     world.at(2)
     assert world.tell("flatten") == "closing 0 positions at the next price; entries are paused until resume"
-    assert world.loop.status(START)["open_orders"] == []
-    assert world.loop.status(START)["paused"] == "flattened by command"
+    assert world.loop.status(START).open_orders == ()
+    assert world.loop.status(START).paused == "flattened by command"
 
 
 def test_what_becomes_of_an_older_order_is_no_decision_of_this_bar() -> None:
@@ -547,8 +551,8 @@ def test_an_entry_that_a_limit_cut_is_kept_with_what_was_wanted_and_counted() ->
     assert (one.outcome, one.detail["bound"]) == ("approved", "symbol_exposure")
     assert float(one.detail["amount"]) < float(one.detail["wanted"])
     status = world.loop.status(START + 4 * HOUR)
-    assert status["cuts"] == {"SCRIPTED by symbol_exposure": 1}
-    assert [line.split(":")[0] for line in status["limits"]] == [
+    assert status.cuts == {"SCRIPTED by symbol_exposure": 1}
+    assert [line.split(":")[0] for line in status.limits] == [
         "risk.max_risk_per_trade",
         "SCRIPTED asks for 1 % of equity at risk and gets 0.5 %",
         "SCRIPTED may hold 95 % of equity, risk.max_symbol_exposure_pct leaves 5 %",

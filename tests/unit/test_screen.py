@@ -3,51 +3,20 @@
 from __future__ import annotations
 
 import io
-from typing import Any
 
 import pytest
 from rich.console import Console
 
+from core.live.status import AccountStatus
 from core.reports.screen import KEPT, LEAST, Screen, drawn
-
-NOON = 1_700_000_000_000
-HELD = {
-    "strategy": "TREND_EMA",
-    "symbol": "BTC/USDT",
-    "side": "long",
-    "amount": "0.5",
-    "entry_price": 43_210.5,
-    "price": 0.123456,
-    "stop": None,
-    "take": 50_000.0,
-    "open_profit": 12.5,
-}
-FEED = {"series": "binanceus BTC/USDT 1h", "last": NOON, "behind_ms": 61_000, "stale": False}
-STATUS: dict[str, Any] = {
-    "time": NOON,
-    "equity": 10_012.5,
-    "cash": "9000.25",
-    "positions": [HELD, HELD | {"open_profit": None, "price": None}],
-    "open_orders": [{"key": "k", "side": "buy", "amount": "1"}],
-    "breakers": {"daily_loss": "3 % lost"},
-    "quarantined": {"MR_BB": "ValueError"},
-    "paused": "by me",
-    "feeds": [FEED, FEED | {"last": None, "stale": True}],
-    "desk": {
-        "outside": [
-            {"asset": "BTC", "amount": "0.5", "value": 36_000.0},
-            {"asset": "DOGE", "amount": "-3", "value": None},
-        ]
-    },
-}
-
+from tests.status_help import CALM, FEED, STATUS
 
 REFUSED = "2026-11-21 19:29 MR_BB BTC/USDT entry refused, symbol_exposure: " + " ".join(
     map(str, range(1000, 1030))
 )
 
 
-def text(status: dict[str, Any], said: list[str], width: int = 140, height: int = 40) -> str:
+def text(status: AccountStatus | None, said: list[str], width: int = 140, height: int = 40) -> str:
     out = io.StringIO()
     console = Console(file=out, width=width, height=height)
     console.print(drawn("account paper", status, said, console))
@@ -67,6 +36,9 @@ def test_everything_a_person_should_see_is_on_the_screen() -> None:
         "entries are paused: by me",
         "61 s, SILENT",
         "none yet",
+        "hold BTC/USDT: others sold: run_live.py --accept BTC/USDT",
+        "halt: doubled: run_live.py --release halt",
+        "open order of somebody else: sell 1 ETH/USDT, order 7",
         "held outside the account: 0.5 BTC, worth 36,000.00",
         "missing at the exchange: 3 DOGE, of unknown value",
         "TREND_EMA bought\nrefused: exposure",
@@ -75,11 +47,10 @@ def test_everything_a_person_should_see_is_on_the_screen() -> None:
 
 
 def test_an_account_at_rest_says_that_it_holds_nothing() -> None:
-    calm = STATUS | {"positions": [], "open_orders": [], "breakers": {}, "quarantined": {}, "paused": ""}
-    shown = text(calm, [])
+    shown = text(CALM, [])
     assert "no position" in shown
     assert "paused" not in shown
-    assert text({}, []) == "account paper\n"
+    assert text(None, []) == "account paper\n"
 
 
 def test_a_long_reason_goes_on_in_the_next_row_and_nothing_of_it_is_cut() -> None:
@@ -99,12 +70,12 @@ def test_the_newest_lines_fill_the_height_of_the_terminal_and_no_more(height: in
 
 
 def test_events_keep_their_rows_however_many_feeds_there_are() -> None:
-    feeds = [FEED | {"series": f"binanceus A{i}/USDT 1h"} for i in range(40)]
+    feeds = tuple(FEED._replace(series=f"binanceus A{i}/USDT 1h") for i in range(40))
     lines = [f"line {i:03}." for i in range(20)]
-    shown = text(STATUS | {"feeds": [*feeds, FEED | {"stale": True}]}, lines, height=24).splitlines()
+    shown = text(STATUS._replace(feeds=(*feeds, FEED._replace(stale=True))), lines, height=24).splitlines()
     assert "40 feeds are up to date, 1 are silent" in shown
     assert sum(line.startswith("line") for line in shown) >= LEAST
-    calm = text(STATUS | {"feeds": feeds}, lines, height=24)
+    calm = text(STATUS._replace(feeds=feeds), lines, height=24)
     assert "40 feeds are up to date, 0 are silent" in calm
     assert "newest candle" not in calm
 
@@ -115,8 +86,8 @@ def test_the_screen_keeps_the_newest_lines_and_the_newest_status() -> None:
     with Screen("account paper", console) as screen:
         for i in range(KEPT + 3):
             screen.say(f"line {i:03}.")
-        screen.show(STATUS | {"equity": 1.0})
-        screen.show(STATUS | {"equity": 2.0})
+        screen.show(STATUS._replace(equity=1.0))
+        screen.show(STATUS._replace(equity=2.0))
     last = out.getvalue().rpartition("account paper")[2]
     assert "equity 2.00" in last
     assert "line 002." not in last

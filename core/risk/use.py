@@ -1,0 +1,74 @@
+"""How much of each limit is used, each in the limit's own unit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from core.account.values import Snapshot
+from core.risk.breakers import DAY, MINUTE, RiskState
+from core.risk.limits import BREAKERS, Limits
+
+
+class LimitUse(NamedTuple):
+    """What is used of one limit."""
+
+    limit: str
+    """Its name in the settings' section `risk`."""
+    used: float
+    """Percent of equity or of what a loss is measured from, positions or orders."""
+    most: float
+    about: str = ""
+    """Whose it is where a limit is of each symbol or strategy: the one that uses most."""
+
+
+def uses(
+    limits: Limits, settings: Mapping[str, float | None], state: RiskState, account: Snapshot, now: int
+) -> tuple[LimitUse, ...]:
+    """Return what is used of every limit that is set; nothing while equity is not above 0 or not known.
+
+    `settings` has the breakers' thresholds by their names; `now` is ms UTC.
+    """
+    if not account.equity > 0:
+        return ()
+    rows = (*_losses(settings, state), *_exposures(limits, account), *_orders(limits, state, now))
+    return tuple(LimitUse(name, used, most, about) for name, used, most, about in rows if most is not None)
+
+
+_Row = tuple[str, float, float | None, str]
+
+
+def _losses(settings: Mapping[str, float | None], state: RiskState) -> Iterator[_Row]:
+    for loss in (row.loss for row in BREAKERS if row.loss is not None):
+        base = state.bases.get(loss.base, math.nan)
+        lost = 100 * (1 - state.equity / base) if base > 0 and math.isfinite(state.equity) else 0.0
+        yield loss.setting, max(0.0, lost), settings.get(loss.setting), ""
+
+
+def _exposures(limits: Limits, account: Snapshot) -> Iterator[_Row]:
+    equity = account.equity
+    yield "max_exposure_pct", 100 * float(account.exposure) / equity, limits.max_exposure_pct, ""
+    for name, most, by in (
+        ("max_symbol_exposure_pct", limits.max_symbol_exposure_pct, account.by_symbol),
+        ("max_strategy_exposure_pct", limits.max_strategy_exposure_pct, account.by_strategy),
+    ):
+        about, notional = max(by.items(), key=lambda one: one[1], default=("", Decimal(0)))
+        yield name, 100 * float(notional) / equity, most, about
+    yield "max_positions", float(len(account.positions)), limits.max_positions, ""
+    reserve = limits.cash_reserve_pct
+    bound = 100 - 100 * float(account.free_cash) / equity
+    yield "cash_reserve_pct", bound, None if reserve is None else 100 - reserve, ""
+
+
+def _orders(limits: Limits, state: RiskState, now: int) -> Iterator[_Row]:
+    recent, today = orders_of(state, now)
+    yield "max_orders_per_minute", float(recent), limits.max_orders_per_minute, ""
+    yield "max_orders_per_day", float(today), limits.max_orders_per_day, ""
+
+
+def orders_of(state: RiskState, now: int) -> tuple[int, int]:
+    """Return how many entries were approved in the last minute, and on this UTC day."""
+    recent = sum(time > now - MINUTE for time in state.orders)
+    return recent, sum(time // DAY == now // DAY for time in state.orders)
