@@ -10,6 +10,16 @@ from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
 from typing import Literal
 
+from core.account.messages import (
+    MARKET,
+    Balance,
+    Execution,
+    OrderNews,
+    OrderReport,
+    OrderRequest,
+    Terms,
+    Transfer,
+)
 from core.account.orders import Fill
 from core.errors import (
     AuthenticationError,
@@ -21,8 +31,6 @@ from core.errors import (
 )
 from core.exchange.clock import ExchangeClock
 from core.order_path.ledger import assets_of
-from core.order_path.states import OrderNews
-from core.order_path.venue import MARKET, Balance, Execution, Placement, Report, Terms, Transfer
 
 D = Decimal
 NOTHING = D(0)
@@ -44,7 +52,7 @@ class Placed:
     """An order at the exchange."""
 
     id: str
-    request: Placement
+    request: OrderRequest
     seen_from: int
     standing: OrderNews = OrderNews.OPEN
     filled: Decimal = NOTHING
@@ -94,7 +102,7 @@ class Market:
         part = (left * D(str(self.rng.random()))).quantize(D("0.00001"), ROUND_DOWN)
         return min(max(part, D("0.00001")), left)
 
-    def place(self, request: Placement, stamp: int) -> Placed:
+    def place(self, request: OrderRequest, stamp: int) -> Placed:
         """Take an order, or refuse it."""
         if self.now - stamp > WINDOW or stamp >= self.now + AHEAD:
             raise AuthenticationError("outside of the window")
@@ -115,7 +123,7 @@ class Market:
                 order.standing = OrderNews.EXPIRED
         return order
 
-    def needs(self, request: Placement, amount: Decimal) -> tuple[str, Decimal]:
+    def needs(self, request: OrderRequest, amount: Decimal) -> tuple[str, Decimal]:
         """Return what an order pays with, and how much of it."""
         base, quote = assets_of(request.symbol)
         price = request.terms.price or PRICES[request.symbol]
@@ -173,7 +181,7 @@ class Market:
         self, symbol: str, side: Literal["buy", "sell"], amount: Decimal, terms: Terms = MARKET
     ) -> None:
         """Trade as a person would, beside every program."""
-        request = Placement(f"web_{len(self.orders)}", symbol, side, amount, terms)
+        request = OrderRequest(f"web_{len(self.orders)}", symbol, side, amount, terms)
         with suppress(OrderRefusedError):
             self.place(request, self.now)
 
@@ -250,7 +258,7 @@ class Line:
     def absence_is_final_at(self, sent_at: int) -> int:
         return sent_at + AHEAD + WINDOW + MARGIN
 
-    def place(self, request: Placement) -> Report:
+    def place(self, request: OrderRequest) -> OrderReport:
         stamp = self.now()
         fault = self._fault(PLACE_FAULTS)
         self._point(f"place {fault}")
@@ -267,12 +275,12 @@ class Line:
         self._point("placed")
         return self._answer(order, fault)
 
-    def find(self, symbol: str, client_order_id: str) -> Report | None:
+    def find(self, symbol: str, client_order_id: str) -> OrderReport | None:
         fault = self._travel("find", 40, ("fail", "foreign"))
         order = self.market.find(symbol, client_order_id)
         return None if order is None else self._answer(order, fault)
 
-    def cancel(self, symbol: str, client_order_id: str) -> Report:
+    def cancel(self, symbol: str, client_order_id: str) -> OrderReport:
         fault = self._fault(("drop", "lost", "unsent", "foreign"))
         self._point(f"cancel {fault}")
         if fault == "unsent":
@@ -284,7 +292,7 @@ class Line:
         self._point("cancelled")
         return self._answer(order, fault)
 
-    def open_orders(self) -> list[Report]:
+    def open_orders(self) -> list[OrderReport]:
         self._travel("open orders")
         found = [one for one in self.market.orders if one.standing is OrderNews.OPEN]
         return [report_of(one) for one in found if one.seen_from <= self.market.now]
@@ -323,12 +331,12 @@ class Line:
             raise OrderUnknownError("the answer was lost")
         return order
 
-    def _answer(self, order: Placed, fault: str) -> Report:
+    def _answer(self, order: Placed, fault: str) -> OrderReport:
         report = report_of(order)
         if fault == "blank":
-            return Report("", report.client_order_id, report.symbol, report.side, *_rest(report))
+            return OrderReport("", report.client_order_id, report.symbol, report.side, *_rest(report))
         if fault == "foreign":
-            return Report(
+            return OrderReport(
                 "999999", "somebody-elses", report.symbol, report.side, OrderNews.FILLED, D(1), D(1)
             )
         return report
@@ -356,12 +364,12 @@ class Line:
         self.point(what)
 
 
-def _rest(report: Report) -> tuple[OrderNews, Decimal, Decimal]:
+def _rest(report: OrderReport) -> tuple[OrderNews, Decimal, Decimal]:
     return report.standing, report.amount, report.filled
 
 
-def report_of(order: Placed) -> Report:
+def report_of(order: Placed) -> OrderReport:
     """Return an order as the market tells it."""
     request = order.request
     names = (order.id, request.client_order_id, request.symbol, request.side)
-    return Report(*names, order.standing, request.amount, order.filled)
+    return OrderReport(*names, order.standing, request.amount, order.filled)

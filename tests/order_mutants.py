@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from core.account.messages import Execution, OrderReport, Transfer
 from core.account.orders import Fill, Taken
 from core.errors import ExchangeError, ExchangeUnreachableError, OrderRefusedError, OrderUnknownError
 from core.order_path.alerts import Alert
@@ -22,7 +23,6 @@ from core.order_path.sending import Sending, request_of
 from core.order_path.states import State
 from core.order_path.store import Store
 from core.order_path.submitting import Submitting
-from core.order_path.venue import Execution, Report, Transfer
 from db.journal import Journal
 from db.journal_rows import FillRow, OrderRow
 from tests.order_model import Line
@@ -135,7 +135,7 @@ class BooksEveryPage(Booking):
 class BelievesAnyAnswer(Resolving):
     """An answer that comes back is about the order that was sent."""
 
-    def check_report(self, order: OrderRow, report: Report) -> None:
+    def check_report(self, order: OrderRow, report: OrderReport) -> None:
         return
 
 
@@ -200,7 +200,7 @@ class BelievesDifferencesAtOnce(Comparing):
 class EndsWithoutFills(Resolving):
     """An order that the exchange calls done is done, whatever is booked of it."""
 
-    def adopt(self, order: OrderRow, report: Report) -> None:
+    def adopt(self, order: OrderRow, report: OrderReport) -> None:
         self.check_report(order, report)
         self._store.keep(
             order,

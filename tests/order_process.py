@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from core.account.messages import MARKET, Terms
 from core.account.orders import Approved, Intent, Purpose, Side
 from core.errors import DatabaseError, HotCryptoError
 from core.exchange.calls import RetryPolicy
@@ -28,7 +29,7 @@ from core.order_path.exchange_venue import ExchangeVenue
 from core.order_path.opening import trading
 from core.order_path.path import OrderPath
 from core.order_path.states import TERMINAL, State
-from core.order_path.venue import MARKET, Terms, Venue
+from core.order_path.venue import Venue
 from core.utils import Clock
 from db.journal import Journal
 

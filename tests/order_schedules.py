@@ -11,14 +11,13 @@ from decimal import ROUND_DOWN, Decimal
 from sqlite3 import Cursor
 from typing import NamedTuple
 
+from core.account.messages import MARKET, OrderNews, Terms
 from core.account.orders import Approved, Intent, Purpose, Side
 from core.order_path.alerts import Alert
 from core.order_path.audit import AtExchange, check_books
 from core.order_path.client_ids import client_order_id
 from core.order_path.path import OrderPath
-from core.order_path.states import OrderNews
 from core.order_path.transfers import TRANSFERS
-from core.order_path.venue import MARKET, Terms
 from db.journal import Journal, memory_journal
 from tests.order_model import PRICES, START, SYMBOLS, Crash, Line, Market
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from core.account.messages import Transfer
 from core.account.money import minus, total
 from core.account.orders import Taken
 from core.order_path.alerts import Alert, OnAlert
@@ -18,7 +19,6 @@ from core.order_path.ledger import ZERO, Posting, adjustment_postings, assets_of
 from core.order_path.outbox import Outbox
 from core.order_path.store import Store
 from core.order_path.transfers import TRANSFERS, explaining, known, text_of, txn_of
-from core.order_path.venue import Transfer
 from db.journal_rows import money_text
 
 OPENED = "opened"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from core.account.messages import Execution
 from core.account.money import plus
 from core.account.orders import Fill
 from core.order_path.alerts import Alert, OnAlert
@@ -14,7 +15,7 @@ from core.order_path.ledger import Posting, fill_postings
 from core.order_path.outbox import Outbox
 from core.order_path.states import NEVER_WAS, AfterFill, State, after_fill
 from core.order_path.store import Store
-from core.order_path.venue import Execution, Venue
+from core.order_path.venue import Venue
 from db.journal import Journal
 from db.journal_rows import FillRow, OrderRow
 from db.journal_writing import Writing

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core.account.messages import Transfer
 from core.errors import ExchangeError
 from core.order_path.store import Store
 from core.order_path.transfers import TRANSFERS, text_of
-from core.order_path.venue import Transfer, Venue
+from core.order_path.venue import Venue
 
 
 class Listing:

@@ -32,6 +32,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from core.account.messages import MARKET, Terms
 from core.account.money import minus, part_of
 from core.account.orders import Approved, Fill, Taken
 from core.errors import RefusedError
@@ -54,7 +55,7 @@ from core.order_path.resolving import Resolving
 from core.order_path.sending import Sending
 from core.order_path.store import Store, VenueClock
 from core.order_path.submitting import Submitting
-from core.order_path.venue import MARKET, Terms, Venue
+from core.order_path.venue import Venue
 from db.journal import Journal
 from db.journal_rows import FillRow, IntentRow, OrderRow
 

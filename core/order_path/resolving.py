@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from core.account.messages import OrderReport
 from core.errors import ExchangeUnreachableError
 from core.order_path.alerts import Alert, OnAlert
 from core.order_path.barrier import Barrier
@@ -11,7 +12,7 @@ from core.order_path.booking import Booking, Sighting, is_replaced
 from core.order_path.policy import Policy
 from core.order_path.states import NEVER_WAS, TERMINAL, UNRESOLVED, State, after_report
 from core.order_path.store import Store
-from core.order_path.venue import Report, Venue
+from core.order_path.venue import Venue
 from db.journal_rows import OrderRow
 from db.journal_writing import Writing
 
@@ -53,7 +54,7 @@ class Resolving:
     def _fence_time(self) -> int:
         return self._venue.ask_time()
 
-    def adopt(self, order: OrderRow, report: Report) -> None:
+    def adopt(self, order: OrderRow, report: OrderReport) -> None:
         """Take in what the exchange says of an order, and book what was executed of it."""
         self.check_report(order, report)
         if order.state in TERMINAL - NEVER_WAS:
@@ -84,7 +85,7 @@ class Resolving:
             "canceled", order.symbol, f"order {order.client_order_id} ({what}) was {why}"
         )
 
-    def _executed(self, order: OrderRow, report: Report, seen: Sighting) -> OrderRow:
+    def _executed(self, order: OrderRow, report: OrderReport, seen: Sighting) -> OrderRow:
         """Book what was executed of an order, and return it.
 
         Fills that the answer itself tells are stored with what else it says. Where they have to be asked for,
@@ -101,7 +102,7 @@ class Resolving:
                 self._booking.book(execution, "", seen)
         return self._store.again(order)
 
-    def check_report(self, order: OrderRow, report: Report) -> None:
+    def check_report(self, order: OrderRow, report: OrderReport) -> None:
         """Raise ExchangeUnreachableError unless a report is about this very order."""
         told = (report.client_order_id, report.symbol, report.side)
         if told != (order.client_order_id, order.symbol, order.side) or not report.id:
@@ -110,7 +111,7 @@ class Resolving:
                 f"order {report.id or '(no id)'}, {report.client_order_id} ({report.side} {report.symbol})"
             )
 
-    def _risen(self, order: OrderRow, report: Report) -> OrderRow:
+    def _risen(self, order: OrderRow, report: OrderReport) -> OrderRow:
         """Return an order that exists although it was thought never to; it stops all entries."""
         changes = _sighting(order, report).changes
         if not is_replaced(self._store.journal, order):
@@ -170,7 +171,7 @@ class Resolving:
         return new
 
 
-def _sighting(order: OrderRow, report: Report) -> Sighting:
+def _sighting(order: OrderRow, report: OrderReport) -> Sighting:
     """Return what a report says of an order beside its fills."""
     amount = report.amount if report.amount > 0 else order.amount
     return Sighting(order.client_order_id, {"exchange_id": report.id, "absences": 0, "amount": amount})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.account.messages import OrderReport, OrderRequest, Terms
 from core.account.orders import Kind, Purpose, Side
 from core.errors import (
     ExchangeError,
@@ -19,7 +20,7 @@ from core.order_path.policy import Policy
 from core.order_path.resolving import Resolving
 from core.order_path.states import State
 from core.order_path.store import Store
-from core.order_path.venue import Placement, Report, Terms, Venue
+from core.order_path.venue import Venue
 from db.journal_rows import OrderRow
 
 _SIDES: dict[str, Side] = {"buy": "buy", "sell": "sell"}
@@ -109,7 +110,7 @@ class Sending:
             return order
         return self._store.keep(order, state=State.SENDING.value, sent_at=self._venue.now())
 
-    def _confirmed(self, order: OrderRow, report: Report) -> Report:
+    def _confirmed(self, order: OrderRow, report: OrderReport) -> OrderReport:
         """Return a report that confirms this order. Raises OrderUnknownError for any other."""
         try:
             self._resolving.check_report(order, report)
@@ -136,7 +137,7 @@ class Sending:
         return max(pause, round((wanted or 0) * 1000))
 
 
-def request_of(order: OrderRow) -> Placement:
+def request_of(order: OrderRow) -> OrderRequest:
     """Return what to send for an order."""
     terms = Terms(_KINDS[order.kind], order.price, order.stop)
-    return Placement(order.client_order_id, order.symbol, _SIDES[order.side], order.amount, terms)
+    return OrderRequest(order.client_order_id, order.symbol, _SIDES[order.side], order.amount, terms)

@@ -20,6 +20,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
+from core.account.messages import OrderNews
 from core.errors import HotCryptoError
 
 
@@ -45,16 +46,6 @@ class State(StrEnum):
     CANCELED = "canceled"
     EXPIRED = "expired"
     FILLED = "filled"
-
-
-class OrderNews(StrEnum):
-    """What the exchange says of an order."""
-
-    OPEN = "open"
-    FILLED = "filled"
-    CANCELED = "canceled"
-    EXPIRED = "expired"
-    REJECTED = "rejected"
 
 
 _AT_THE_EXCHANGE = {State.OPEN, State.PARTIAL, State.FILLED, State.CANCELED, State.EXPIRED}

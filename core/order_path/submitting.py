@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from core.account.messages import Terms
 from core.account.money import minus
 from core.account.orders import Approved, Intent, Purpose
 from core.order_path.barrier import Barrier
@@ -14,7 +15,6 @@ from core.order_path.ledger import ZERO
 from core.order_path.outbox import Outbox
 from core.order_path.states import State
 from core.order_path.store import Store
-from core.order_path.venue import Terms
 from db.journal_rows import OrderRow
 from db.journal_writing import Writing
 

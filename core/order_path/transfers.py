@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
+from core.account.messages import Transfer
 from core.account.money import minus, plus, total
 from core.order_path.ledger import ZERO
-from core.order_path.venue import Transfer
 from db.journal_rows import PostingRow, money_text
 
 TRANSFERS = "transfers"

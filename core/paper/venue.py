@@ -14,13 +14,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from core.account.messages import Balance, Execution, OrderNews, OrderReport, OrderRequest
 from core.account.money import plus, times
 from core.account.orders import Approved, Executed, Fill, Intent, Purpose, Refused
 from core.domain import Bar
 from core.errors import OrderRefusedError
 from core.order_path.ledger import ZERO, assets_of
-from core.order_path.states import OrderNews
-from core.order_path.venue import Balance, Execution, Placement, Report
 from core.paper.fills import PaperFills
 
 KEPT = 500
@@ -38,10 +37,10 @@ class _Order:
     """Whether the model had a chance to do it by itself."""
     executions: tuple[Execution, ...] = ()
 
-    def report(self) -> Report:
+    def report(self) -> OrderReport:
         intent = self.intent
         named = self.name, self.name, intent.symbol, intent.side
-        return Report(*named, self.standing, intent.amount, self.filled, self.executions)
+        return OrderReport(*named, self.standing, intent.amount, self.filled, self.executions)
 
 
 class PaperVenue:
@@ -104,7 +103,7 @@ class PaperVenue:
         """Return a moment that has passed, whatever the clock did since: nothing is ever on its way here."""
         return min(sent_at, self.time)
 
-    def place(self, request: Placement) -> Report:
+    def place(self, request: OrderRequest) -> OrderReport:
         """Accept an order; what the model has against it shows when its turn comes."""
         if request.client_order_id in self._orders:
             raise OrderRefusedError(f"order {request.client_order_id} was placed before: use another name")
@@ -118,12 +117,12 @@ class PaperVenue:
             self._execute(order, fill)
         return order.report()
 
-    def find(self, symbol: str, client_order_id: str) -> Report | None:
+    def find(self, symbol: str, client_order_id: str) -> OrderReport | None:
         """Return the order of this name, None when there is none."""
         order = self._orders.get(client_order_id)
         return None if order is None or order.intent.symbol != symbol else order.report()
 
-    def cancel(self, symbol: str, client_order_id: str) -> Report:
+    def cancel(self, symbol: str, client_order_id: str) -> OrderReport:
         """Cancel an order whose turn has not come. Raises OrderRefusedError for any other."""
         order = self._orders.get(client_order_id)
         if order is None or order not in self._arrived:
@@ -134,7 +133,7 @@ class PaperVenue:
         order.standing = OrderNews.CANCELED
         return order.report()
 
-    def open_orders(self) -> Sequence[Report]:
+    def open_orders(self) -> Sequence[OrderReport]:
         """Return all open orders."""
         return [order.report() for order in self._orders.values() if order.standing is OrderNews.OPEN]
 

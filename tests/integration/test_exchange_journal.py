@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from core.account.messages import Balance, OrderNews, OrderReport, OrderRequest, Terms
 from core.errors import (
     AuthenticationError,
     ExchangeError,
@@ -20,13 +21,9 @@ from core.errors import (
 )
 from core.exchange.orders import (
     PAGE,
-    AssetBalance,
-    OrderReport,
-    OrderRequest,
     Orders,
-    fill_report,
+    execution,
     order_report,
-    outcome_is_unknown,
 )
 from core.exchange_client import ExchangeClient
 from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET, AccountConfig
@@ -71,7 +68,7 @@ def request(
     kind: Any, amount: str = "0.5", client_id: str = "mine", side: Any = "buy", **prices: str
 ) -> OrderRequest:
     decimals: dict[str, Any] = {name: D(price) for name, price in prices.items()}
-    return OrderRequest(SYMBOL, side, kind, D(amount), client_id, **decimals)
+    return OrderRequest(client_id, SYMBOL, side, D(amount), Terms(kind, **decimals))
 
 
 def placed(sim: RunningSim) -> list[SimOrder]:
@@ -88,23 +85,24 @@ def test_a_market_order_is_sent_once_and_executed_in_exact_numbers(sim: RunningS
     assert asked(sim, "POST")[0]["recvWindow"] == "5000"
     [order] = placed(sim)
     assert (report.id, report.client_order_id, report.symbol) == ("1", "mine", SYMBOL)
-    assert (report.side, report.kind, report.status, report.is_open) == ("buy", "market", "closed", False)
-    assert (report.amount, report.filled, report.cost) == (D("0.12345"), D("0.12345"), order.turnover)
-    assert report.time == NOON + 30_000
+    assert (report.side, order.kind, report.standing) == ("buy", "MARKET", OrderNews.FILLED)
+    assert (report.amount, report.filled, order.executed) == (D("0.12345"),) * 3
+    assert order.created == NOON + 30_000
 
 
 def test_a_fill_carries_its_fee_in_the_asset_it_was_taken_from(sim: RunningSim, orders: Orders) -> None:
     orders.place(request("market"))
     orders.place(request("market", "0.25", "other", "sell"))
-    bought, sold = orders.fills(SYMBOL)
+    found = orders.fills(SYMBOL)
+    bought, sold = (one.fill for one in found)
     assert (bought.side, bought.amount, bought.fee, bought.fee_asset) == ("buy", D("0.5"), D("0.0005"), "BTC")
     assert (sold.side, sold.fee, sold.fee_asset) == ("sell", D("0.02499750"), "USDT")
     assert (bought.price, sold.price) == (D("100.01"), D("99.99"))
-    assert bought.cost == bought.price * bought.amount
-    assert (bought.order_id, bought.maker, bought.time) == ("1", False, NOON + 30_000)
+    assert (found[0].order_id, bought.client_order_id, bought.time) == ("1", "", NOON + 30_000)
+    assert (bought.exchange, orders.fills(SYMBOL, source="mine")[0].fill.exchange) == ("binanceus", "mine")
     assert orders.balances() == {
-        "BTC": AssetBalance(D("1.2495"), D(0)),
-        "USDT": AssetBalance(D("9974.96750250"), D(0)),
+        "BTC": Balance(D("1.2495"), D(0)),
+        "USDT": Balance(D("9974.96750250"), D(0)),
     }
 
 
@@ -112,15 +110,16 @@ def test_a_limit_order_rests_is_found_and_is_filled_as_the_market_moves(
     sim: RunningSim, orders: Orders, time: FakeTime
 ) -> None:
     report = orders.place(request("limit", price="95.009"))
-    assert (report.status, report.price, report.filled) == ("open", D("95"), D(0))
+    [order] = placed(sim)
+    assert (report.standing, order.price, report.filled) == (OrderNews.OPEN, D("95"), D(0))
     assert orders.find(SYMBOL, "mine") == report
     assert orders.open() == orders.open(SYMBOL) == [report]
-    assert orders.balances()["USDT"] == AssetBalance(D("9952.5"), D("47.5"))
+    assert orders.balances()["USDT"] == Balance(D("9952.5"), D("47.5"))
     time.now = NOON + 65_000
     found = orders.find(SYMBOL, "mine")
     assert found is not None
-    assert (found.status, found.filled, found.cost) == ("closed", D("0.5"), D("47.5"))
-    assert [fill.maker for fill in orders.fills(SYMBOL)] == [True]
+    assert (found.standing, found.filled) == (OrderNews.FILLED, D("0.5"))
+    assert [(one.fill.price, one.fill.amount) for one in orders.fills(SYMBOL)] == [(D("95"), D("0.5"))]
     assert orders.open() == []
 
 
@@ -130,9 +129,9 @@ def test_a_large_order_is_filled_part_by_part_and_keeps_its_part_when_cancelled(
     orders.place(request("limit", "100", price="95"))
     time.now = NOON + 80_000
     report = orders.cancel(SYMBOL, "mine")
-    assert report.status == "canceled"
+    assert report.standing is OrderNews.CANCELED
     assert 0 < report.filled < 100
-    assert sum(fill.amount for fill in orders.fills(SYMBOL)) == report.filled
+    assert sum(one.fill.amount for one in orders.fills(SYMBOL)) == report.filled
     assert orders.balances()["USDT"].locked == 0
 
 
@@ -146,22 +145,29 @@ def test_a_large_order_is_filled_part_by_part_and_keeps_its_part_when_cancelled(
     ],
 )
 def test_a_stop_waits_and_then_works(
-    orders: Orders, time: FakeTime, kind: str, side: str, stop: str, price: str, sent: tuple[str, str]
+    sim: RunningSim,
+    time: FakeTime,
+    orders: Orders,
+    kind: str,
+    side: str,
+    stop: str,
+    price: str,
+    sent: tuple[str, str],
 ) -> None:
     report = orders.place(request(kind, side=side, stop=stop, price=price))
-    assert (report.status, report.stop, report.price) == ("open", D(sent[0]), D(sent[1]))
-    assert report.time == NOON + 30_000
+    [order] = placed(sim)
+    assert (report.standing, order.stop, order.price) == (OrderNews.OPEN, D(sent[0]), D(sent[1]))
     # The market falls to 90 after one minute and rises to 120 after two.
     time.now = NOON + (65_000 if sent[0].startswith("9") else 125_000)
     found = orders.find(SYMBOL, "mine")
     assert found is not None
-    assert (found.status, found.filled) == ("closed", D("0.5"))
+    assert (found.standing, found.filled) == (OrderNews.FILLED, D("0.5"))
 
 
 def test_an_order_that_must_rest_is_refused_when_it_would_take(sim: RunningSim, orders: Orders) -> None:
     with pytest.raises(OrderRefusedError, match="immediately match"):
         orders.place(request("maker", price="105"))
-    assert orders.place(request("maker", price="95")).is_open
+    assert orders.place(request("maker", price="95")).standing is OrderNews.OPEN
     assert [order.kind for order in placed(sim)] == ["LIMIT_MAKER"]
 
 
@@ -182,7 +188,7 @@ def test_a_refusal_is_certain_and_nothing_is_placed(
 ) -> None:
     with pytest.raises(kind) as caught:
         orders.place(wanted)
-    assert not outcome_is_unknown(caught.value)
+    assert not isinstance(caught.value, OrderUnknownError)
     assert placed(sim) == []
 
 
@@ -205,7 +211,7 @@ def test_without_an_answer_an_order_is_unknown_until_it_is_looked_up(
         sim.set_faults([Fault(kind, path="order", method="POST", seconds=0.6)])
         with pytest.raises(OrderUnknownError) as caught:
             one.client.orders.place(request("limit", price="95"))
-        assert outcome_is_unknown(caught.value)
+        assert isinstance(caught.value, OrderUnknownError)
         if kind == "delay":
             wait_until_placed(sim)
         found = one.client.orders.find(SYMBOL, "mine")
@@ -230,10 +236,10 @@ def test_a_refusal_by_fault_is_certain(sim: RunningSim, orders: Orders, time: Fa
     sim.set_faults([Fault(kind, path="order", method="POST", seconds=2)])
     with pytest.raises(REFUSED[kind]) as caught:
         orders.place(request("limit", price="95"))
-    assert not outcome_is_unknown(caught.value)
+    assert not isinstance(caught.value, OrderUnknownError)
     time.now += 3000
     assert orders.find(SYMBOL, "mine") is None
-    assert orders.place(request("limit", price="95")).is_open
+    assert orders.place(request("limit", price="95")).standing is OrderNews.OPEN
 
 
 def test_an_order_can_arrive_after_it_was_looked_up_in_vain(
@@ -248,7 +254,7 @@ def test_an_order_can_arrive_after_it_was_looked_up_in_vain(
     time.now += 4000
     found = orders.find(SYMBOL, "mine")
     assert found is not None
-    assert (found.status, found.time) == ("open", sent + 4000)
+    assert (found.standing, placed(sim)[0].created) == (OrderNews.OPEN, sent + 4000)
 
 
 @pytest.mark.parametrize("kind", ["status", "empty", "cut_json", "reset_after", "foreign"])
@@ -296,7 +302,7 @@ def test_a_cancel_without_an_answer_is_unknown_and_sent_once(sim: RunningSim, or
     assert len(asked(sim, "DELETE")) == 1
     found = orders.find(SYMBOL, "mine")
     assert found is not None
-    assert found.status == "canceled"
+    assert found.standing is OrderNews.CANCELED
     with pytest.raises(OrderRefusedError, match=r"Unknown order sent\."):
         orders.cancel(SYMBOL, "mine")
 
@@ -308,10 +314,10 @@ def test_fills_are_paged_by_id_and_continue_after_one(
     for n in range(5):
         orders.place(request("market", "0.1", f"c{n}"))
     assert PAGE == 1000
-    ids = [fill.id for fill in orders.fills(SYMBOL)]
+    ids = [one.fill.id for one in orders.fills(SYMBOL)]
     assert ids == ["1", "2", "3", "4", "5"]
-    assert [fill.id for fill in orders.fills(SYMBOL, after_id="3")] == ["4", "5"]
-    assert [fill.id for fill in orders.fills(SYMBOL, since=NOON)] == ids
+    assert [one.fill.id for one in orders.fills(SYMBOL, after_id="3")] == ["4", "5"]
+    assert [one.fill.id for one in orders.fills(SYMBOL, since=NOON)] == ids
     assert orders.fills(SYMBOL, since=NOON + MINUTE) == []
     assert orders.fills(SYMBOL, after_id="5") == []
 
@@ -326,9 +332,10 @@ def test_random_faults_never_place_an_order_twice_and_never_lie(sim: RunningSim,
         for n in range(60):
             name = f"c{n}"
             try:
-                known[name] = one.client.orders.place(request("limit", "0.1", name, price="50")).is_open
+                report = one.client.orders.place(request("limit", "0.1", name, price="50"))
+                known[name] = report.standing is OrderNews.OPEN
             except ExchangeError as error:
-                if not outcome_is_unknown(error):
+                if not isinstance(error, OrderUnknownError):
                     known[name] = False
             time.now += 3000
     sim.set_faults(())
@@ -378,8 +385,10 @@ def test_an_answer_about_another_cancel_is_none(reply: Reply) -> None:
 def test_an_answer_without_a_symbol_is_no_report() -> None:
     with pytest.raises(ExchangeUnreachableError, match="no id or no symbol"):
         order_report({"id": "5"})
-    assert order_report({"id": 5, "symbol": SYMBOL, "info": "text"}) == OrderReport(
-        "5", "", SYMBOL, "", "", "", D(0), D(0), D(0), None, None, None
+    with pytest.raises(ExchangeUnreachableError, match="cannot say what the status '' means"):
+        order_report({"id": 5, "symbol": SYMBOL})
+    assert order_report({"id": 5, "symbol": SYMBOL, "status": "expired", "info": "text"}) == OrderReport(
+        "5", "", SYMBOL, "", OrderNews.EXPIRED, D(0), D(0)
     )
 
 
@@ -397,8 +406,11 @@ TRADE = {
 
 
 def test_a_fill_of_a_venue_with_floats_is_read_as_it_is_written() -> None:
-    fill = fill_report(TRADE)
-    assert (fill.price, fill.amount, fill.cost, fill.fee) == (D("2.5"), D(4), D(10), D("0.01"))
+    order_id, fill = execution(TRADE, "here")
+    assert (order_id, fill.exchange, fill.price, fill.amount, fill.fee) == (
+        *("5", "here", D("2.5"), D(4)),
+        D("0.01"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -406,4 +418,9 @@ def test_a_fill_of_a_venue_with_floats_is_read_as_it_is_written() -> None:
 )
 def test_a_fill_that_a_ledger_cannot_use_is_no_answer(lack: dict[str, None]) -> None:
     with pytest.raises(ExchangeUnreachableError, match="without id, order"):
-        fill_report(TRADE | lack)
+        execution(TRADE | lack, "here")
+
+
+def test_a_fill_that_is_neither_bought_nor_sold_is_no_answer() -> None:
+    with pytest.raises(ExchangeUnreachableError, match="trade 7: it is neither bought nor sold but 'lent'"):
+        execution(TRADE | {"side": "lent"}, "here")

@@ -12,18 +12,16 @@ from typing import Any
 
 import pytest
 
+from core.account.messages import OrderRequest, Terms
 from core.errors import DatabaseError, ExchangeUnreachableError, OrderUnknownError
-from core.exchange.orders import FillReport, OrderReport
 from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET, AccountConfig
 from core.exchange_sim.server import RunningSim, SimConfig, serve
-from core.order_path import exchange_venue
 from core.order_path.audit import check_books
-from core.order_path.exchange_venue import ExchangeVenue, fill_of, report_of
+from core.order_path.exchange_venue import ExchangeVenue
 from core.order_path.ledger import adjustment_postings
 from core.order_path.lock import AccountLock, holder
 from core.order_path.opening import trading
 from core.order_path.path import OrderPath
-from core.order_path.venue import Terms
 from db import journal as journals
 from db.init_db import init_db
 from db.journal import Journal, open_journal
@@ -282,14 +280,9 @@ def test_the_database_itself_forbids_two_orders_of_one_intent_and_money_that_is_
 
 
 def test_an_answer_without_a_status_says_nothing(gateway: ExchangeVenue, monkeypatch: Any) -> None:
-    blank = OrderReport("1", "c", "BTC/USDT", "buy", "limit", "", D(1), D(0), D(0), None, None, None)
-    with pytest.raises(ExchangeUnreachableError, match="cannot say what the status '' means"):
-        report_of(blank)
-    with pytest.raises(OrderUnknownError, match="status ''"):
-        exchange_venue._answered(lambda: blank)
-    fill = FillReport("1", "2", "BTC/USDT", "lent", D(1), D(1), D(1), D(0), "BTC", 1, maker=False)
-    with pytest.raises(ExchangeUnreachableError, match="neither bought nor sold"):
-        fill_of("x", fill)
+    monkeypatch.setattr(gateway._orders, "_create", lambda *_: {"id": "1"})
+    with pytest.raises(OrderUnknownError, match="status '' means; look again; it may exist"):
+        gateway.place(OrderRequest("c", "BTC/USDT", "buy", D(1)))
     assert gateway.find("BTC/USDT", "nobodys") is None
     assert gateway.open_orders() == []
     assert gateway.absence_is_final_at(5) == 16_005

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from core.account.messages import Terms
 from core.account.money import total
 from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET, AccountConfig
 from core.exchange_sim.orders import OwnTrade
@@ -19,7 +20,7 @@ from core.exchange_sim.server import RunningSim, SimConfig, serve
 from core.live.loop import Command, Loop
 from core.order_path.audit import AtExchange, check_books
 from core.order_path.exchange_venue import ExchangeVenue
-from core.order_path.venue import Terms, Venue
+from core.order_path.venue import Venue
 from db.journal import memory_journal
 from tests.exchange_help import FakeTime, bench
 from tests.integration.test_sim_ccxt import trader

@@ -16,11 +16,11 @@ from urllib.request import urlopen
 
 import pytest
 
+from core.account.messages import Balance, OrderNews, OrderRequest
 from core.candles.frames import frame_from_bars
 from core.cli import exchange_sim_command
 from core.domain import Series
 from core.errors import HotCryptoError, OrderUnknownError
-from core.exchange.orders import AssetBalance, OrderRequest
 from core.exchange_client import ExchangeClient
 from core.utils import parse_time
 from scripts import run_exchange_sim
@@ -157,12 +157,12 @@ def test_the_test_account_is_shown_and_trades_with_the_cash_given() -> None:
         assert "EXCHANGE_API_KEY=mine EXCHANGE_API_SECRET=hush" in banner
         url = next(word for word in banner.split() if word.startswith("http://"))
         with ExchangeClient("binanceus", "mine", "hush", base_url=url) as client:
-            assert client.orders.balances()["BTC"] == AssetBalance(Decimal("0.25"), Decimal(0))
-            order = OrderRequest("BTC/USDT", "sell", "market", Decimal("0.1"), "one")
+            assert client.orders.balances()["BTC"] == Balance(Decimal("0.25"), Decimal(0))
+            order = OrderRequest("one", "BTC/USDT", "sell", Decimal("0.1"))
             with pytest.raises(OrderUnknownError):
                 client.orders.place(order)
             assert client.orders.find("BTC/USDT", "one") is None
-            assert client.orders.place(replace(order, client_order_id="two")).status == "closed"
+            assert client.orders.place(replace(order, client_order_id="two")).standing is OrderNews.FILLED
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from core.account.messages import OrderRequest, Terms
 from core.errors import OrderUnknownError, UsageError
-from core.exchange.orders import OrderRequest
 from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET, AccountConfig
 from core.exchange_sim.faults import Fault
 from core.exchange_sim.orders import OwnTrade
@@ -41,9 +41,9 @@ def trade(config: SimConfig, time: FakeTime, first: int, count: int) -> dict[str
             side: Any = "buy" if n % 2 else "sell"
             away = D("1.002") if side == "sell" else D("0.998")
             if n % 4 == 3:
-                wanted = OrderRequest(SYMBOL, side, "market", D("0.01"), f"c{n}")
+                wanted = OrderRequest(f"c{n}", SYMBOL, side, D("0.01"))
             else:
-                wanted = OrderRequest(SYMBOL, side, "limit", D("0.01"), f"c{n}", price * away)
+                wanted = OrderRequest(f"c{n}", SYMBOL, side, D("0.01"), Terms("limit", price * away))
             with suppress(OrderUnknownError):
                 orders.place(wanted)
             time.now += 180_000

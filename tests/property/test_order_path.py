@@ -11,10 +11,10 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
+from core.account.messages import MARKET, Terms
 from core.account.orders import Purpose
 from core.errors import HotCryptoError
 from core.order_path.audit import check_books
-from core.order_path.venue import MARKET, Terms
 from tests.fuzz_order_path import first_caught, run_schedules
 from tests.order_model import PLACE_FAULTS, PRICES, SYMBOLS, Market
 from tests.order_mutants import MUTANTS, weakened

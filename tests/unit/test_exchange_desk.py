@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from core.account.messages import OrderNews, OrderReport, OrderRequest
 from core.account.orders import Executed, Purpose, Refused
 from core.domain import Bar, Costs
 from core.engine import LiveDecider, Session, Step
@@ -17,8 +18,7 @@ from core.live.exchange_desk import AGAIN, ExchangeDesk
 from core.live.snapshot import restore, snapshot
 from core.order_path.alerts import Alert
 from core.order_path.path import OrderPath
-from core.order_path.states import OrderNews
-from core.order_path.venue import Placement, Report, Venue
+from core.order_path.venue import Venue
 from core.portfolio import DUST, Portfolio
 from core.risk.limits import Limits, MarketDemands
 from core.risk_manager import RiskManager
@@ -311,7 +311,7 @@ def test_a_desk_is_opened_after_its_books_agreed() -> None:
 def filled_in_part(world: World, standing: OrderNews) -> Placed:
     """Order an entry of which the exchange fills a half at once; return the order."""
 
-    def half(request: Placement, stamp: int) -> Placed:
+    def half(request: OrderRequest, stamp: int) -> Placed:
         order = Placed("1", request, stamp)
         world.exchange.orders.append(order)
         world.exchange.execute(order, D("0.5"))
@@ -397,7 +397,7 @@ def test_a_stop_that_was_stored_and_not_sent_is_taken_over_and_not_doubled() -> 
     kept = world.kept()
     place = world.wire.place
 
-    def killed(request: Placement) -> Report:
+    def killed(request: OrderRequest) -> OrderReport:
         raise KeyboardInterrupt(request.side)
 
     world.wire.place = killed  # type: ignore[method-assign]

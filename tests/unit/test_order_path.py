@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from core.account.messages import Execution, OrderNews, OrderReport, OrderRequest, Terms
 from core.account.orders import Approved, Fill, Purpose
 from core.errors import (
     DatabaseError,
@@ -27,8 +28,7 @@ from core.order_path.client_ids import account_name, checked_name, client_order_
 from core.order_path.ledger import Books, Posting, adjustment_postings
 from core.order_path.path import OrderPath
 from core.order_path.policy import Policy
-from core.order_path.states import OrderNews, State, after_report, check_move
-from core.order_path.venue import Execution, Placement, Report, Terms
+from core.order_path.states import State, after_report, check_move
 from db.journal import Journal, memory_journal
 from tests.order_model import PRICES, Line, Market, Placed
 from tests.order_schedules import ACCOUNT, INSTANCE, intent
@@ -156,7 +156,7 @@ def test_an_exit_is_not_tried_again_when_the_first_attempt_exists_after_all(benc
     bench.path.step()
     first = next(one for one in bench.journal.orders() if one.state == "not_placed")
     order = bench.market.place(
-        Placement(first.client_order_id, BTC, "sell", D("0.004"), NEAR), bench.market.now
+        OrderRequest(first.client_order_id, BTC, "sell", D("0.004"), NEAR), bench.market.now
     )
     bench.market.execute(order, D("0.004"))
     bench.path.reconcile()
@@ -172,7 +172,7 @@ def test_a_stale_list_of_open_orders_and_a_silent_amount_change_nothing(
     bench.want()
     bench.path.step()
     [order] = bench.journal.orders()
-    stale = Report("1", order.client_order_id, BTC, "buy", OrderNews.OPEN, D(0), D(0))
+    stale = OrderReport("1", order.client_order_id, BTC, "buy", OrderNews.OPEN, D(0), D(0))
     monkeypatch.setattr(bench.line, "open_orders", lambda: [stale])
     bench.path.reconcile()
     assert bench.journal.orders() == [order]
@@ -223,7 +223,7 @@ def test_a_request_that_never_left_is_made_again_after_a_pause_as_long_as_it_is_
 
 
 def test_a_refused_order_is_not_made_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unsupported(_: Placement) -> Report:
+    def unsupported(_: OrderRequest) -> OrderReport:
         raise UnsupportedError("no such symbol")
 
     bench.want(amount=D(50))
@@ -310,7 +310,7 @@ def dead_and_executed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Approved
     first = bench.journal.orders()[0]
     assert first.state == "not_placed"
     order = bench.market.place(
-        Placement(first.client_order_id, BTC, "buy", D("0.01"), NEAR), bench.market.now
+        OrderRequest(first.client_order_id, BTC, "buy", D("0.01"), NEAR), bench.market.now
     )
     bench.market.execute(order, D("0.01"))
     return approved
@@ -341,7 +341,7 @@ def test_an_order_thought_dead_that_is_open_is_followed_again(
         bench.path.step()
     assert bench.state() == "not_placed"
     [order] = bench.journal.orders()
-    bench.market.place(Placement(order.client_order_id, BTC, "buy", D("0.01"), FAR), bench.market.now)
+    bench.market.place(OrderRequest(order.client_order_id, BTC, "buy", D("0.01"), FAR), bench.market.now)
     bench.path.reconcile()
     assert bench.state() == "canceled"
     assert "thought impossible" in bench.path.in_the_way(BTC)
@@ -354,7 +354,7 @@ def test_an_order_thought_dead_whose_successor_lives_is_only_told(bench: Bench) 
     bench.wait(5000)
     bench.path.step()
     first = bench.journal.orders()[0]
-    bench.market.place(Placement(first.client_order_id, BTC, "buy", D("0.01"), FAR), bench.market.now)
+    bench.market.place(OrderRequest(first.client_order_id, BTC, "buy", D("0.01"), FAR), bench.market.now)
     bench.path.reconcile()
     assert [order.state for order in bench.journal.orders()] == ["not_placed", "open"]
     assert bench.path.in_the_way(BTC)
@@ -427,7 +427,7 @@ def test_the_same_difference_after_another_fill_is_another_one(bench: Bench) -> 
 
 
 def test_others_orders_and_trades_are_told_and_left_alone(bench: Bench) -> None:
-    bench.market.place(Placement("web_x", BTC, "buy", D("0.2"), FAR), bench.market.now)
+    bench.market.place(OrderRequest("web_x", BTC, "buy", D("0.2"), FAR), bench.market.now)
     bench.market.by_hand(BTC, "buy", D("0.1"))
     found = bench.path.reconcile()
     assert found.foreign == ("buy 0.2 BTC/USDT, order 1",)
@@ -440,7 +440,7 @@ def test_others_orders_and_trades_are_told_and_left_alone(bench: Bench) -> None:
 
 
 def test_an_open_order_of_others_is_told_once(bench: Bench) -> None:
-    bench.market.place(Placement("web_x", BTC, "buy", D("0.2"), FAR), bench.market.now)
+    bench.market.place(OrderRequest("web_x", BTC, "buy", D("0.2"), FAR), bench.market.now)
     for _ in range(3):
         bench.path.reconcile()
     assert [one.text for one in bench.events] == ["open order of somebody else: buy 0.2 BTC/USDT, order 1"]
@@ -538,7 +538,7 @@ def test_coins_that_an_order_of_ours_sells_are_nobody_elses_to_take(bench: Bench
     bench.want(1, Terms("limit", PRICES[BTC] + 1), purpose=Purpose.EXIT, side="sell", amount=D("0.00999"))
     bench.path.step()
     # Sold beyond what is free, which an exchange does not let happen by itself.
-    theirs = Placed("9", Placement("web_9", BTC, "sell", D("1.005")), bench.market.now)
+    theirs = Placed("9", OrderRequest("web_9", BTC, "sell", D("1.005")), bench.market.now)
     bench.market.orders.append(theirs)
     bench.market.execute(theirs, D("1.005"))
     for _ in range(2):
@@ -607,7 +607,7 @@ def test_fills_that_an_answer_tells_are_booked_with_it_and_once(
 ) -> None:
     find = bench.line.find
 
-    def telling(symbol: str, name: str) -> Report | None:
+    def telling(symbol: str, name: str) -> OrderReport | None:
         report = find(symbol, name)
         return report and replace(report, executions=tuple(bench.line.fills(symbol, None)))
 

@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
+from core.account.messages import Balance, OrderNews, OrderRequest
 from core.account.orders import Approved, Executed, Purpose, Refused
 from core.domain import Bar, Costs
 from core.engine import LiveDecider, Step
 from core.errors import HotCryptoError, OrderRefusedError
 from core.execution import Plan
 from core.order_path.audit import check_books
-from core.order_path.states import OrderNews
-from core.order_path.venue import Balance, Placement
 from core.paper.fills import PaperFills
 from core.paper.venue import PaperVenue
 from db.journal import memory_journal
@@ -162,7 +161,7 @@ def test_an_order_about_to_be_sent_by_a_process_that_died_is_sent_under_another_
     kept = world.account.snapshot()
     desk = world.account.desk
 
-    def killed(request: Placement) -> None:
+    def killed(request: OrderRequest) -> None:
         raise KeyboardInterrupt
 
     desk.exchange.place = killed  # type: ignore[method-assign, assignment]
@@ -208,10 +207,10 @@ def exchange() -> tuple[PaperVenue, dict[str, Any]]:
 def test_the_exchange_takes_a_name_once_and_cancels_what_has_not_had_its_turn() -> None:
     paper, known = exchange()
     known["a"] = intent(amount=D(2))
-    report = paper.place(Placement("a", SYMBOL, "buy", D(1)))
+    report = paper.place(OrderRequest("a", SYMBOL, "buy", D(1)))
     assert (report.standing, report.amount, report.filled) == (OrderNews.OPEN, D(1), D(0))
     with pytest.raises(OrderRefusedError, match="use another name"):
-        paper.place(Placement("a", SYMBOL, "buy", D(1)))
+        paper.place(OrderRequest("a", SYMBOL, "buy", D(1)))
     assert [one.client_order_id for one in paper.open_orders()] == ["a"]
     assert paper.cancel(SYMBOL, "a").standing is OrderNews.CANCELED
     assert paper.open_orders() == []
@@ -225,7 +224,7 @@ def test_executions_are_read_on_from_the_newest_known_one() -> None:
     paper, known = exchange()
     for number in range(3):
         known[str(number)] = intent(bar=START + number * HOUR)
-        paper.place(Placement(str(number), SYMBOL, "buy", D(1)))
+        paper.place(OrderRequest(str(number), SYMBOL, "buy", D(1)))
     for event in paper.on_bars([Bar(SYMBOL, "1h", START, START + HOUR, 100.0, 101.0, 99.0, 100.0, 1.0)], []):
         assert isinstance(event, Executed)
         assert paper.publish(event)
@@ -240,7 +239,7 @@ def test_executions_are_read_on_from_the_newest_known_one() -> None:
 def test_what_the_model_refuses_is_rejected() -> None:
     paper, known = exchange()
     known["a"] = exit_of(intent())
-    paper.place(Placement("a", SYMBOL, "sell", D(1)))
+    paper.place(OrderRequest("a", SYMBOL, "sell", D(1)))
     (event,) = paper.on_price(SYMBOL, 100.0, [])
     assert isinstance(event, Refused)
     report = paper.find(SYMBOL, "a")
