@@ -16,6 +16,7 @@ from core.domain import Bar, Decision, PositionView, changes
 from core.errors import UsageError
 from core.execution import Executor, Moment, Outcome, Plan
 from core.risk.breakers import Trip
+from core.risk.present import AT_THE_CLOSE, Present
 from core.symbols import pair_of
 from strategies.signal_meaning import decision_of
 
@@ -169,10 +170,11 @@ class Session:
         """Count bars that were traded on before, or never will be, and take their closes as last prices."""
         self.books.see(bars)
 
-    def on_bars(self, bars: Iterable[Bar]) -> Step:
+    def on_bars(self, bars: Iterable[Bar], present: Present = AT_THE_CLOSE) -> Step:
         """Take bars that closed at one time, each traded on once: fill, mark, decide, order.
 
-        A bar seen before is ignored, one older than the newest of its series reported as late.
+        A bar seen before is ignored, one older than the newest of its series reported as late. Entries have
+        to fit `present`, what whoever follows the market knows by now.
         """
         new, late = self.books.sorted_out(bars)
         if not new:
@@ -189,7 +191,7 @@ class Session:
         failed: list[str] = []
         for bar in new:
             for slot in self._of_series.get((bar.symbol, bar.timeframe), ()):
-                self._decide(slot, bar, choices, outcomes, failed)
+                self._decide(slot, bar, present, choices, outcomes, failed)
         told = (
             came.fills,
             came.trades,
@@ -220,7 +222,13 @@ class Session:
         self.risk.quarantine(strategy, None)
 
     def _decide(
-        self, slot: Slot, bar: Bar, choices: list[Choice], outcomes: list[Outcome], failed: list[str]
+        self,
+        slot: Slot,
+        bar: Bar,
+        present: Present,
+        choices: list[Choice],
+        outcomes: list[Outcome],
+        failed: list[str],
     ) -> None:
         if slot.strategy in self.risk.state.quarantined:
             return
@@ -237,5 +245,5 @@ class Session:
         if is_change or decided.signals:
             choices.append(Choice(slot.strategy, slot.symbol, bar.ts, held, decided))
         if is_change and want is not None:
-            moment = Moment(bar.ts, bar.close, bar.end, *decided.measured)
+            moment = Moment(bar.ts, bar.close, bar.end, *decided.measured, present)
             outcomes += self.executor.execute(slot.strategy, slot.symbol, want, held, moment)

@@ -34,6 +34,7 @@ from core.domain import (
 from core.errors import UsageError, unknown_name
 from core.paper.fills import PaperFills
 from core.portfolio import MANUAL, Portfolio
+from core.risk.present import AT_THE_CLOSE, Present
 from core.risk_manager import RiskManager
 from core.sizing import Sizing, at_close
 from core.utils import timeframe_ms
@@ -89,6 +90,8 @@ class Moment(NamedTuple):
     volatility: float = 1.0
     """Of the market then, annual, where sizing looks at it: core.regime.conditions."""
     fit: float = 1.0
+    present: Present = AT_THE_CLOSE
+    """What is known besides that close."""
 
 
 class Executor:
@@ -104,13 +107,21 @@ class Executor:
         *,
         live: bool = False,
     ) -> None:
-        """Trade for strategies by name in `plans`; without a gateway, on paper. Raises UsageError if live."""
-        if live and gateway is None:
-            raise UsageError("live trading was wanted without a gateway: hand over one, or leave live out")
-        self.live = live
+        """Trade for strategies by name in `plans`; without a gateway, on paper.
+
+        `live` says that orders are to leave for somewhere: raises UsageError where they would be filled on
+        paper. It changes nothing else, for what becomes of an order is the gateway's.
+        """
         self.portfolio, self.risk = portfolio, risk_manager
         self.costs = costs or Costs()
         self.gateway: Counter = gateway or PaperFills(portfolio.settled, self.costs, risk_manager.markets)
+        self._paper = self.gateway if isinstance(self.gateway, PaperFills) else None
+        """What fills on paper by itself, and can take back what waits; None where orders leave."""
+        if live and self._paper is not None:
+            raise UsageError(
+                "live trading was wanted, but orders would be filled on paper: hand over a gateway that "
+                "takes them to where they go, or leave live out"
+            )
         self.plans = dict(plans or {})
         self.books = Bookkeeper(portfolio, risk_manager)
         self._has_plans = bool(plans)
@@ -195,7 +206,7 @@ class Executor:
         exits = (self._exit(wanted, book[fills.HELD + i], lot) for i, lot in enumerate(lots))
         outcomes = [outcome for outcome in exits if outcome]
         for row in book[fills.WANTED : fills.WANTED + int(book[0, fills.ASKED])]:
-            outcomes += self._send(_entry(wanted, row, is_ladder=plan.is_ladder))
+            outcomes += self._send(_entry(wanted, row, is_ladder=plan.is_ladder), moment.present)
         return outcomes + _not_sized(wanted, book)
 
     def flatten(self, strategy: str, symbol: str, moment: Moment, reason: str = "flatten") -> list[Outcome]:
@@ -234,13 +245,13 @@ class Executor:
         old = [intent for intent in mine if contradicts(signal, intent)]
         if not old:
             return []
-        if not isinstance(self.gateway, PaperFills):
+        if self._paper is None:
             raise UsageError(
                 f"{signal.action} of {symbol}: an order of {strategy} is on its way there: wait for what "
                 "comes of it, and say it at the next candle"
             )
         keys = {intent.key for intent in old}
-        self.gateway.withdraw((strategy, symbol), keys, self.portfolio.lots(strategy, symbol))
+        self._paper.withdraw((strategy, symbol), keys, self.portfolio.lots(strategy, symbol))
         for key in keys:
             self.portfolio.release(key)
         why = f"taken back by {signal.action} before the open that it waited for"
@@ -255,12 +266,12 @@ class Executor:
     def _take_over(self, symbol: str) -> None:
         """Let the paper exchange know what was opened and closed by hand."""
         lots = self.portfolio.lots(MANUAL, symbol)
-        if isinstance(self.gateway, PaperFills) and (lots or (MANUAL, symbol) in self.portfolio.held()):
+        if self._paper is not None and (lots or (MANUAL, symbol) in self.portfolio.held()):
             held = MANUAL, symbol
-            self.gateway.mark(symbol, self.portfolio.marks[symbol])
-            for refused in self.gateway.take_over(self._candles.timeframe(symbol), held, lots):
+            self._paper.mark(symbol, self.portfolio.marks[symbol])
+            for refused in self._paper.take_over(self._candles.timeframe(symbol), held, lots):
                 self.portfolio.release(refused.intent.key)
-            self.gateway.cash = self.portfolio.settled
+            self._paper.cash = self.portfolio.settled
 
     def _plan(self, strategy: str) -> Plan:
         if strategy not in self.plans:
@@ -304,13 +315,13 @@ class Executor:
         """Return how much of a lot is not for sale yet: no more is sold than is held."""
         return minus(lot.amount, self.portfolio.closing(wanted.strategy, wanted.symbol, lot))
 
-    def _send(self, intent: Intent) -> list[Outcome]:
+    def _send(self, intent: Intent, present: Present = AT_THE_CLOSE) -> list[Outcome]:
         """Have an intent approved, keep cash for it and hand it over; nothing if that was done before."""
         if intent.key in self.portfolio.pending:
             return []
         mark = self.portfolio.marks.get(intent.symbol, NAN)
         account = self.portfolio.snapshot((intent.strategy, intent.symbol))
-        outcome = self.risk.approve(intent, account, mark, intent.created_at)
+        outcome = self.risk.approve(intent, account, mark, intent.created_at, present)
         if isinstance(outcome, Approved):
             self.portfolio.reserve(outcome)
             refused = self.gateway.submit(outcome)

@@ -31,6 +31,7 @@ from core.risk.limits import (
     cut_of,
 )
 from core.risk.percents import PercentWarning, percent_notes
+from core.risk.present import AT_THE_CLOSE, Present
 from core.risk.use import LimitUse, orders_of, uses
 from core.sizing import round_down
 from core.utils import timeframe_ms
@@ -63,12 +64,6 @@ class RiskManager:
             warnings.warn(line, PercentWarning, stacklevel=2)
         self.state = state or RiskState()
         self.markets = dict(markets or {})
-        self.stale: set[str] = set()
-        """Symbols whose prices are too old to enter on; set by whoever watches the feeds."""
-        self.clock = 0
-        """The time at the exchange, ms UTC, if somebody follows the market: what it outlives has expired."""
-        self.prices: dict[str, float] = {}
-        """Last prices newer than the bar that is decided on, by symbol; set by whoever decides late."""
         self.closes = NewestCloses(self.limits.correlation_bars)
         """Of the bars seen, for what moves together."""
         commission, spread = map(decimal_of, costs or Costs())
@@ -163,10 +158,13 @@ class RiskManager:
         """Refuse one strategy's entries until this is called with None."""
         self.state = self.state._replace(quarantined=_with(self.state.quarantined, strategy, why))
 
-    def approve(self, intent: Intent, account: Snapshot, mark: float, now: int) -> Approved | Refused:
+    def approve(
+        self, intent: Intent, account: Snapshot, mark: float, now: int, present: Present = AT_THE_CLOSE
+    ) -> Approved | Refused:
         """Return an order that may be sent, its amount rounded down to the market's step, or why not.
 
-        `mark` is the symbol's last known price. The caller reserves what is approved before it asks again.
+        `mark` is the symbol's last known price, `present` what is known besides it. The caller reserves what
+        is approved before it asks again.
         """
         market = self.markets.get(intent.symbol, ANY_MARKET)
         amount = to_step(intent.amount, market.step)
@@ -174,10 +172,10 @@ class RiskManager:
         if intent.purpose is not Purpose.ENTRY:
             return self._exit(intent, market)
         notional = times(intent.amount, intent.price)
-        price = self.prices.get(intent.symbol, mark)
+        price = present.prices.get(intent.symbol, mark)
         rate = self._rates[intent.side]
         entry = Entry(intent, notional, rate, account, price, market)
-        objection = self._objection(entry, now)
+        objection = self._objection(entry, now, present)
         if objection:
             return Refused(intent, *objection)
         limit, amount = cut_of(entry, self.limits)
@@ -202,25 +200,25 @@ class RiskManager:
             return Approved(intent, NOTHING)
         return Refused(intent, RefusalReason.LOT, f"less than one step of {market.step} is held")
 
-    def _objection(self, entry: Entry, now: int) -> Objection | None:
+    def _objection(self, entry: Entry, now: int, present: Present) -> Objection | None:
         intent = entry.intent
         first = (
-            self._objection_of_person(intent, now)
+            self._objection_of_person(intent, now, present)
             or self._objection_of_account(entry.account.equity)
             or self._objection_of_time(intent.strategy, now)
-            or self._objection_of_price(intent)
+            or _objection_of_price(intent, present)
         )
         if first:
             return first
         found = ((reason, check(entry, self.limits)) for reason, check in CHECKS)
         return next(((reason, detail) for reason, detail in found if detail), None)
 
-    def _objection_of_person(self, intent: Intent, now: int) -> Objection | None:
+    def _objection_of_person(self, intent: Intent, now: int, present: Present) -> Objection | None:
         """Return what a person, a failure or an old decision has against an entry."""
         state = self.state
         # At the very moment at which the next bar has closed its decision holds, not this one.
-        if now > intent.valid_until or self.clock >= intent.valid_until:
-            late = (max(now, self.clock) - intent.valid_until) / 1000
+        if now > intent.valid_until or present.clock >= intent.valid_until:
+            late = (max(now, present.clock) - intent.valid_until) / 1000
             return RefusalReason.EXPIRED, f"too late: the next bar closed {late:,.0f} s ago"
         if state.paused:
             return RefusalReason.PAUSED, f"paused: {state.paused}"
@@ -228,7 +226,7 @@ class RiskManager:
             return RefusalReason.PAUSED, f"{intent.symbol} is halted: {state.halted[intent.symbol]}"
         if intent.strategy in state.quarantined:
             return RefusalReason.QUARANTINED, state.quarantined[intent.strategy]
-        if intent.symbol in self.stale:
+        if intent.symbol in present.silent:
             return RefusalReason.STALE, f"prices of {intent.symbol} are too old"
         return None
 
@@ -262,15 +260,16 @@ class RiskManager:
             return RefusalReason.ORDER_RATE, f"{today} orders today, allowed are {day}"
         return None
 
-    def _objection_of_price(self, intent: Intent) -> Objection | None:
-        """Return what a price newer than the decision has against an entry: stop or take lies behind it."""
-        price = self.prices.get(intent.symbol)
-        if price is None:
-            return None
-        low, high = (intent.stop, intent.take) if intent.side == "buy" else (intent.take, intent.stop)
-        if (low is None or float(low) < price) and (high is None or price < float(high)):
-            return None
-        return RefusalReason.BRACKET, f"the price is {price:g} by now, beyond the stop or the take"
+
+def _objection_of_price(intent: Intent, present: Present) -> Objection | None:
+    """Return what a price newer than the decision has against an entry: stop or take lies behind it."""
+    price = present.prices.get(intent.symbol)
+    if price is None:
+        return None
+    low, high = (intent.stop, intent.take) if intent.side == "buy" else (intent.take, intent.stop)
+    if (low is None or float(low) < price) and (high is None or price < float(high)):
+        return None
+    return RefusalReason.BRACKET, f"the price is {price:g} by now, beyond the stop or the take"
 
 
 def _with(known: Mapping[str, str], name: str, why: str | None) -> dict[str, str]:

@@ -24,6 +24,7 @@ from core.live.standing import Holder, released, reset, resumed
 from core.live.status import AccountStatus, DeskStatus
 from core.live.status_of import status_of
 from core.live.stops import believable
+from core.risk.present import Present
 from core.utils import on_grid, timeframe_ms
 
 LATEST = 60_000
@@ -136,7 +137,8 @@ class Loop:
         """Reads rules and parameters again, with what to do with positions; returns what came of it."""
         self.looked_at = 0
         """When the last step was taken, ms UTC."""
-        self._stale: set[str] = set()
+        self._silent: frozenset[str] = frozenset()
+        """Symbols whose feed says nothing."""
         self._cuts: Counter[str] = Counter()
         """Entries that limits have cut since the loop began, by strategy and limit."""
         self.is_stopped = False
@@ -149,7 +151,6 @@ class Loop:
         Nothing counts as closed unless the time is sure; commands, news of orders and stops go on.
         """
         self.desk.at(now)
-        self.session.risk.clock = now
         if not self.looked_at:
             # What a former process approved and did not live to send.
             self.desk.send()
@@ -196,10 +197,8 @@ class Loop:
 
     def _take(self, bars: list[Bar], now: int) -> Step:
         """Trade on bars that closed at one time; an entry that comes late has to fit the price of now too."""
-        risk = self.session.risk
-        risk.prices = self._prices(bars) if now - bars[0].end > LATEST else {}
-        step = self.session.on_bars(bars)
-        risk.prices = {}
+        prices = self._prices(bars) if now - bars[0].end > LATEST else {}
+        step = self.session.on_bars(bars, Present(now, self._silent, prices))
         self._keep(step, now)
         return step
 
@@ -247,13 +246,12 @@ class Loop:
 
     def _watch(self, now: int) -> None:
         """Let nobody enter on a symbol whose feed is silent, and say so once."""
-        stale = {lag.series.symbol for lag in self.feed.lags(now) if lag.is_stale}
-        for symbol in sorted(stale - self._stale):
+        silent = frozenset(lag.series.symbol for lag in self.feed.lags(now) if lag.is_stale)
+        for symbol in sorted(silent - self._silent):
             self._notify(f"{symbol}: the feed is silent; nothing is entered until it speaks again")
-        for symbol in sorted(self._stale - stale):
+        for symbol in sorted(self._silent - silent):
             self._notify(f"{symbol}: the feed is back")
-        self._stale = stale
-        self.session.risk.stale = set(stale)
+        self._silent = silent
 
     def _stop(self) -> str:
         self.is_stopped = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -215,10 +216,19 @@ def test_a_signal_of_the_specification_is_executed_at_its_candle() -> None:
         made.flatten("Z", SYMBOL, MOMENT)
 
 
-def test_live_needs_a_gateway() -> None:
-    with pytest.raises(UsageError, match="gateway"):
-        executor(live=True)
-    assert executor(live=True, gateway=PaperFills(1.0, FREE)).live
+@pytest.mark.parametrize("gateway", [None, PaperFills(1.0, FREE)])
+def test_what_is_to_be_live_is_not_filled_on_paper(gateway: PaperFills | None) -> None:
+    with pytest.raises(UsageError, match="hand over a gateway"):
+        executor(live=True, gateway=gateway)
+
+
+def test_a_live_executor_sends_its_orders_to_its_gateway() -> None:
+    sent: list[Approved] = []
+    gateway = SimpleNamespace(submit=sent.append)
+    made = executor(live=True, gateway=gateway)
+    signal = StrategySignal(SYMBOL, "OPEN_LONG", 1.0, {"target": 1.0, "stop": 90.0, "reason": "entry"})
+    outcomes = made.execute_signal(SYMBOL, signal, {"time": START, "close": 101.0}, "A")
+    assert sent == outcomes != []
 
 
 def test_a_change_is_what_the_fill_model_would_act_on() -> None:

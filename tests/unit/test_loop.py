@@ -140,7 +140,6 @@ def test_a_bar_missed_while_nothing_ran_enters_nothing_and_says_why() -> None:
     assert [one.outcome for one in world.memory.decided] == ["expired", "expired"]
     assert world.memory.decided[1].detail["why"] == "too late: the next bar closed 0 s ago"
     assert len(world.memory.steps) == 5
-    assert world.session.risk.stale == set()
 
 
 @pytest.mark.parametrize("late", [1, LATEST + 1, HOUR // 2, HOUR - 1])
@@ -177,14 +176,13 @@ def test_an_entry_that_comes_late_has_to_fit_the_price_of_now(
     world.price = price
     world.at(3, late=late)
     assert [one.outcome for one in world.memory.decided] == [outcome]
-    assert world.session.risk.prices == {}
 
 
 def test_a_feed_that_speaks_again_is_entered_on_at_once() -> None:
     world = World({}, count=6)
     world.at(5)
     world.loop.step(START + 8 * HOUR)
-    assert world.session.risk.stale == {"BTC/USDT"}
+    assert world.lines[-1].startswith("BTC/USDT: the feed is silent")
     world.bars = World({8: 1.0}, count=9).bars
     world.at(8)
     assert [one.outcome for one in world.memory.decided] == ["approved"]
@@ -204,14 +202,25 @@ def test_a_silent_feed_is_reported_once_and_enters_nothing_until_it_is_back() ->
     world.at(5)
     world.loop.step(START + 8 * HOUR)
     world.loop.step(START + 9 * HOUR)
-    assert world.session.risk.stale == {"BTC/USDT"}
     silent = "BTC/USDT: the feed is silent; nothing is entered until it speaks again"
     assert world.lines.count(silent) == 1
     more = World({}, count=20).bars
     world.bars = more
     world.loop.step(START + 20 * HOUR + GRACE)
     assert world.lines[-1] == "BTC/USDT: the feed is back"
-    assert world.session.risk.stale == set()
+
+
+def test_nothing_is_entered_on_a_symbol_of_which_another_feed_is_silent() -> None:
+    world, quick = World({3: 1.0}), BTC._replace(timeframe="5m")
+
+    def read(series: Series, start: int, end: int) -> Bars:
+        return world.read(series, start, end) if series == BTC else world.bars.until(0)
+
+    world.loop.feed = Feed(read, [BTC, quick], dict.fromkeys([BTC, quick], int(world.ts[1])))
+    world.at(2)
+    world.at(3)
+    assert [one.outcome for one in world.memory.decided] == ["stale"]
+    assert world.memory.decided[0].detail["why"] == "prices of BTC/USDT are too old"
 
 
 def test_what_the_feed_reports_is_told() -> None:

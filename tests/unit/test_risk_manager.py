@@ -17,6 +17,7 @@ from core.errors import UsageError
 from core.risk.breakers import DAY, RiskState
 from core.risk.limits import BREAKERS, Limits, MarketDemands
 from core.risk.percents import PercentWarning
+from core.risk.present import AT_THE_CLOSE, Present
 from core.risk_manager import RiskManager, wide_open
 from core.settings import RiskSettings
 from tests.account_help import SYMBOL, D, exit_of, intent, snapshot
@@ -320,8 +321,8 @@ def test_a_restart_finds_everything_as_it_was() -> None:
 def test_pauses_halts_quarantines_and_old_prices_refuse_entries_until_lifted() -> None:
     risk = wide_open()
 
-    def reason() -> RefusalReason | None:
-        found = risk.approve(intent(), snapshot(), 100.0, NOW)
+    def reason(present: Present = AT_THE_CLOSE) -> RefusalReason | None:
+        found = risk.approve(intent(), snapshot(), 100.0, NOW, present)
         return found.reason if isinstance(found, Refused) else None
 
     risk.pause("lunch")
@@ -333,9 +334,8 @@ def test_pauses_halts_quarantines_and_old_prices_refuse_entries_until_lifted() -
     risk.quarantine("A", "failed")
     assert reason() is RefusalReason.QUARANTINED
     risk.quarantine("A", None)
-    risk.stale.add(SYMBOL)
-    assert reason() is RefusalReason.STALE
-    risk.stale.clear()
+    assert reason(Present(silent=frozenset({SYMBOL}))) is RefusalReason.STALE
+    assert reason(Present(silent=frozenset({"ETH/USDT"}))) is None
     assert reason() is None
 
 
@@ -349,9 +349,8 @@ def test_an_old_decision_is_not_carried_out() -> None:
 def test_a_decision_expires_when_the_clock_reaches_the_next_close(
     clock: int, reason: RefusalReason | None
 ) -> None:
-    risk = wide_open()
-    risk.clock = clock
-    answer = risk.approve(replace(intent(), valid_until=NOW + 60), snapshot(), 100.0, NOW)
+    late = replace(intent(), valid_until=NOW + 60)
+    answer = wide_open().approve(late, snapshot(), 100.0, NOW, Present(clock))
     assert (answer.reason if isinstance(answer, Refused) else None) is reason
 
 
@@ -370,19 +369,15 @@ def test_a_decision_expires_when_the_clock_reaches_the_next_close(
 def test_an_entry_has_to_fit_a_price_that_is_newer_than_its_decision(
     side: Side, stop: str | None, take: str | None, price: float, reason: RefusalReason | None
 ) -> None:
-    risk = wide_open()
-    risk.prices[SYMBOL] = price
     bracket = [None if text is None else D(text) for text in (stop, take)]
-    answer = risk.approve(
-        replace(intent(), side=side, stop=bracket[0], take=bracket[1]), snapshot(), 100.0, NOW
-    )
+    wanted = replace(intent(), side=side, stop=bracket[0], take=bracket[1])
+    answer = wide_open().approve(wanted, snapshot(), 100.0, NOW, Present(prices={SYMBOL: price}))
     assert (answer.reason if isinstance(answer, Refused) else None) is reason
 
 
 def test_the_price_band_is_measured_from_the_newest_price() -> None:
     risk = RiskManager(limits=Limits(price_band_pct=5))
-    risk.prices[SYMBOL] = 94.0
-    refused = risk.approve(intent(), snapshot(), 100.0, NOW)
+    refused = risk.approve(intent(), snapshot(), 100.0, NOW, Present(prices={SYMBOL: 94.0}))
     assert isinstance(refused, Refused)
     assert refused.reason is RefusalReason.PRICE_BAND
 
