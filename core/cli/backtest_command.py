@@ -20,7 +20,7 @@ from core.backtest.plan import (
     split_names,
 )
 from core.backtest_persistence import check_saving, save_result
-from core.backtester import open_source
+from core.cli.candles import EXCHANGE_LIMIT, source_of
 from core.data_source import DataSource
 from core.domain import Bars, Costs, Series
 from core.errors import NoDataError
@@ -37,8 +37,6 @@ from db.status import SYNTHETIC_NOTE, is_synthetic
 from strategies.pairing import bind
 from strategies.registry import REGISTRY, canonical_name, load_strategy
 
-EXCHANGE_LIMIT = 1000
-"""Bars asked of the exchange when no limit is given."""
 CODE = {
     True: "identical",
     False: "changed since then",
@@ -113,15 +111,7 @@ def planned_jobs(args: argparse.Namespace, settings: Settings) -> tuple[list[Job
         timeframe=args.timeframe,
         params={**named_sizing(split_names(args.sizing)), **parse_params(args.param)},
     )
-    name = args.exchange or settings.exchange.name
-    source = open_source(
-        name,
-        use_sql=args.use_sql,
-        db_url=settings.db.url,
-        base_url=settings.exchange.base_url,
-        sandbox=settings.exchange.sandbox and name == settings.exchange.name,
-    )
-    return load_jobs(plans, source, settings, args)
+    return load_jobs(plans, source_of(args, settings), settings, args)
 
 
 def overrides(args: argparse.Namespace) -> dict[str, object]:

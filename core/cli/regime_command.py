@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from core import cli
-from core.backtester import open_source
+from core.cli.candles import EXCHANGE_LIMIT, source_of
 from core.domain import Bars, Series
 from core.errors import NoDataError
 from core.regime.regime_detector import Regimes, detect, history, spans
@@ -34,15 +34,8 @@ def run(args: argparse.Namespace) -> int:
 
 def load(args: argparse.Namespace, settings: Settings, end: int | None) -> tuple[str, Bars]:
     """Return the exchange's label and the candles."""
-    name = args.exchange or settings.exchange.name
-    source = open_source(
-        name,
-        use_sql=args.use_sql,
-        db_url=settings.db.url,
-        base_url=settings.exchange.base_url,
-        sandbox=settings.exchange.sandbox and name == settings.exchange.name,
-    )
-    bars = source.get_bars(args.symbol, args.timeframe, None if args.use_sql else 1000, end=end)
+    source = source_of(args, settings)
+    bars = source.get_bars(args.symbol, args.timeframe, None if args.use_sql else EXCHANGE_LIMIT, end=end)
     return source.exchange, bars
 
 
