@@ -67,6 +67,15 @@ def test_every_command_has_the_options_that_it_is_shown_with(page: Path) -> None
         assert isinstance(script.parse(arguments), argparse.Namespace)
 
 
+@on_every_page
+def test_every_option_in_a_table_is_one_of_a_command_that_the_page_shows(page: Path) -> None:
+    rows = re.findall(r"^\| (`--[^|]*)\|", page.read_text(encoding="utf-8"), re.MULTILINE)
+    texts = [(cli.ROOT / "scripts" / f"{name}.py").read_text(encoding="utf-8") for name, _ in commands(page)]
+    texts += [path.read_text(encoding="utf-8") for path in (cli.ROOT / "core" / "cli").glob("*options.py")]
+    known = set(re.findall(r'"(--[a-z-]+)"', "\n".join(texts)))
+    assert {option for row in rows for option in re.findall(r"--[a-z-]+", row)} <= known
+
+
 def test_the_readme_is_one_page_with_the_commands_that_are_typed_most() -> None:
     names = {name for name, _ in commands(README)}
     assert names >= {"fetch_ohlcv_to_db", "db_status", "run_backtest", "show_runs", "run_live", "show_trades"}
