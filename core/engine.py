@@ -113,6 +113,15 @@ class Step(NamedTuple):
     """What others took of positions and cash."""
 
 
+class _Made(NamedTuple):
+    """What the decisions of one step add up to, while they are made."""
+
+    choices: list[Choice]
+    outcomes: list[Outcome]
+    failed: list[str]
+    """Strategies that raised something."""
+
+
 class Session:
     """Steps strategies and one account through closed bars of several series."""
 
@@ -171,7 +180,7 @@ class Session:
         self.books.see(bars)
 
     def on_bars(self, bars: Iterable[Bar], present: Present = AT_THE_CLOSE) -> Step:
-        """Take bars that closed at one time, each traded on once: fill, mark, decide, order.
+        """Take bars that closed at one time, each traded on once: let the market move, book, decide.
 
         A bar seen before is ignored, one older than the newest of its series reported as late. Entries have
         to fit `present`, what whoever follows the market knows by now.
@@ -180,28 +189,16 @@ class Session:
         if not new:
             time = max((bar.end for bar in late), default=self.risk.state.time)
             return Step(time, self.risk.state.equity, late=late)
-        self.books.see(new)
-        for bar in new:
-            for take in self._followers.get((bar.symbol, bar.timeframe), ()):
-                take(bar.ts, bar.close)
-        time = new[0].end
-        came = self.books.take(self.gateway.on_bars(new), time)
-        choices: list[Choice] = []
-        outcomes: list[Outcome] = [*came.refused]
-        failed: list[str] = []
-        for bar in new:
-            for slot in self._of_series.get((bar.symbol, bar.timeframe), ()):
-                self._decide(slot, bar, present, choices, outcomes, failed)
-        told = (
-            came.fills,
-            came.trades,
-            tuple(choices),
-            tuple(outcomes),
-            tuple(failed),
-            came.tripped,
-            came.taken,
+        brought = self._advance(new)
+        came = self.on_events(self.gateway.booked(brought), new[0].end)
+        made = self._decide(new, present)
+        return came._replace(
+            bars=new,
+            late=late,
+            choices=tuple(made.choices),
+            outcomes=(*came.outcomes, *made.outcomes),
+            quarantined=tuple(made.failed),
         )
-        return Step(time, came.equity, new, late, *told)
 
     def on_events(self, events: Iterable[News], time: int) -> Step:
         """Book fills, refusals and what others took; tell risk what that leaves."""
@@ -221,15 +218,23 @@ class Session:
         """Trust a strategy that failed again, from the next bar on."""
         self.risk.quarantine(strategy, None)
 
-    def _decide(
-        self,
-        slot: Slot,
-        bar: Bar,
-        present: Present,
-        choices: list[Choice],
-        outcomes: list[Outcome],
-        failed: list[str],
-    ) -> None:
+    def _advance(self, bars: Sequence[Bar]) -> Sequence[News]:
+        """Count bars, take their closes as last prices, and let the market move; return what that brought."""
+        self.books.see(bars)
+        for bar in bars:
+            for take in self._followers.get((bar.symbol, bar.timeframe), ()):
+                take(bar.ts, bar.close)
+        return self.gateway.market.on_bars(bars)
+
+    def _decide(self, bars: Iterable[Bar], present: Present) -> _Made:
+        """Let every strategy of these bars' series decide, in turn, and order what it wants."""
+        made = _Made([], [], [])
+        for bar in bars:
+            for slot in self._of_series.get((bar.symbol, bar.timeframe), ()):
+                self._decide_one(slot, bar, present, made)
+        return made
+
+    def _decide_one(self, slot: Slot, bar: Bar, present: Present, made: _Made) -> None:
         if slot.strategy in self.risk.state.quarantined:
             return
         number = self.books.newest(bar.symbol, bar.timeframe)
@@ -238,12 +243,12 @@ class Session:
             decided = slot.decider.decide(bar, held)
         except Exception as error:  # Whatever a strategy raises must not end the others.
             self.risk.quarantine(slot.strategy, f"{type(error).__name__}: {error}")
-            failed.append(slot.strategy)
+            made.failed.append(slot.strategy)
             return
         want = decided.want
         is_change = want is not None and changes(want, held, slot.is_ladder)
         if is_change or decided.signals:
-            choices.append(Choice(slot.strategy, slot.symbol, bar.ts, held, decided))
+            made.choices.append(Choice(slot.strategy, slot.symbol, bar.ts, held, decided))
         if is_change and want is not None:
             moment = Moment(bar.ts, bar.close, bar.end, *decided.measured, present)
-            outcomes += self.executor.execute(slot.strategy, slot.symbol, want, held, moment)
+            made.outcomes.extend(self.executor.execute(slot.strategy, slot.symbol, want, held, moment))

@@ -7,19 +7,19 @@ with a name made of what it is for, so that the same decision seen twice is one 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core import fills
+from core.account.counter import Counter
 from core.account.lots import LOT_LEG, Lot
 from core.account.money import NOTHING, decimal_of, minus, price_of
-from core.account.orders import Approved, Intent, News, Protection, Purpose, RefusalReason, Refused, Side
+from core.account.orders import Approved, Intent, Protection, Purpose, RefusalReason, Refused, Side
 from core.bookkeeper import Booked, Bookkeeper
 from core.candles.candle_series import CandleSeries
 from core.domain import (
     NAN,
-    Bar,
     Bound,
     Costs,
     Decision,
@@ -53,22 +53,6 @@ _WHY_NOT_SIZED = {
     Refusal.LOT: "the size rounds down to nothing",
     Refusal.LOTS: "as many lots as an account keeps are held or asked for",
 }
-
-
-class Counter(Protocol):
-    """Where approved orders go. Paper says at each bar what came of them, others in their own time."""
-
-    def submit(self, approved: Approved) -> Refused | None:
-        """Take an order, or refuse it at once."""
-        ...
-
-    def protect(self, move: Protection) -> None:
-        """Move the stops and takes of the lots that a strategy holds of a symbol."""
-        ...
-
-    def on_bars(self, bars: Iterable[Bar]) -> Sequence[News]:
-        """Return what bars that closed at one time brought."""
-        ...
 
 
 class Plan(NamedTuple):
@@ -178,7 +162,7 @@ class Executor:
         self._take_over(symbol)
         new, _ = self.books.sorted_out([bar])
         self.books.see(new)
-        return self.books.take(self.gateway.on_bars(new), bar.end)
+        return self.books.take(self.gateway.booked(self.gateway.market.on_bars(new)), bar.end)
 
     def position(self, strategy_name: str, symbol: str) -> PositionView:
         """Return what a strategy holds of a symbol at the newest candle, for BaseStrategy.set_position."""

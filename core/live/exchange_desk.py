@@ -9,11 +9,10 @@ sends a market order when one is reached. So they hold only while the process ru
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from core.account.money import NOTHING, minus, times
 from core.account.orders import Approved, Intent, Protection, Purpose, RefusalReason, Refused, Taken
-from core.domain import Bar
 from core.engine import Session
 from core.errors import HotCryptoError
 from core.live.desk import DeskEvent, JournalledDesk
@@ -21,7 +20,7 @@ from core.live.outside import Price, held_outside
 from core.live.refusals import Refusals
 from core.live.snapshot import Restored
 from core.live.status import DeskStatus, Outside, Standing
-from core.live.stops import Reached, at, protective
+from core.live.stops import PriceRange, Reached, at, protective
 from core.order_path.intents import intent_of
 from core.order_path.ledger import assets_of
 from core.order_path.path import OrderPath
@@ -45,7 +44,8 @@ class ExchangeDesk(JournalledDesk):
         self._price = price
         self._prices: dict[str, float | None] = {}
         self._outside: list[Outside] = []
-        self._reached: dict[str, Reached] = {}
+        self.market = PriceRange()
+        """What bars are shown to: only prices come of them, for the exchange fills in its own time."""
         self._compare_at = 0
         self._difference = ""
         self._agreed_at: int | None = None
@@ -75,12 +75,8 @@ class ExchangeDesk(JournalledDesk):
     def fill_at_most(self, volume_share: float | None) -> None:
         """Do nothing: the exchange's own book says how much of an order fills."""
 
-    def on_bars(self, bars: Iterable[Bar]) -> list[DeskEvent]:
+    def booked(self, brought: Sequence[DeskEvent]) -> list[DeskEvent]:  # noqa: ARG002 - bars fill nothing here
         """Return what came since the last look; what the bars close is ordered once they are decided on."""
-        for bar in bars:
-            before = self._reached.get(bar.symbol, Reached(bar.low, bar.high, bar.close))
-            reached = Reached(min(bar.low, before.low), max(bar.high, before.high), bar.close)
-            self._reached[bar.symbol] = reached
         return self.news()
 
     def on_price(self, symbol: str, price: float) -> list[DeskEvent]:
@@ -162,8 +158,7 @@ class ExchangeDesk(JournalledDesk):
 
     def send(self) -> None:
         """Store and send what was approved, and what the newest bars close."""
-        reached, self._reached = self._reached, {}
-        for symbol, prices in reached.items():
+        for symbol, prices in self.market.taken().items():
             self._watch(symbol, prices)
         super().send()
 

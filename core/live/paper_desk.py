@@ -8,7 +8,6 @@ from dataclasses import replace
 from decimal import Decimal
 
 from core.account.orders import Approved, Executed, Fill, Intent, Protection
-from core.domain import Bar
 from core.engine import Session
 from core.errors import HotCryptoError
 from core.live.desk import DeskEvent, JournalledDesk
@@ -31,33 +30,30 @@ class PaperDesk(JournalledDesk):
     def __init__(self, path: OrderPath, exchange: PaperVenue) -> None:
         """Take an order path on this paper exchange."""
         super().__init__(path)
-        self.exchange = exchange
+        self.market = exchange
+        """The paper exchange, where bars fill orders."""
+        exchange.turn = self.waiting.keys()
 
     def at(self, now: int) -> None:
         """Be told the time, ms UTC; it never goes back. Raises DatabaseError when the database is gone."""
         super().at(now)
-        self.exchange.time = self.time
+        self.market.time = self.time
 
     def protect(self, move: Protection) -> None:
         """Move the stops and takes of the lots that a strategy holds of a symbol."""
-        self.exchange.model.protect(move)
+        self.market.model.protect(move)
 
     def follow(self, strategy: str, symbol: str, timeframe: str) -> None:
         """Be told that a strategy trades a symbol from now on: its turn is after those of the others."""
-        self.exchange.model.follow(strategy, symbol, timeframe)
+        self.market.model.follow(strategy, symbol, timeframe)
 
     def fill_at_most(self, volume_share: float | None) -> None:
         """Be told how much of a bar's volume an order gets, None for all."""
-        self.exchange.model.volume_share = volume_share
-
-    def on_bars(self, bars: Iterable[Bar]) -> list[DeskEvent]:
-        """Return what bars that closed at one time bring, booked."""
-        given = list(bars)
-        return self._moved(lambda: self.exchange.on_bars(given, self.waiting))
+        self.market.model.volume_share = volume_share
 
     def on_price(self, symbol: str, price: float) -> list[DeskEvent]:
         """Return what a price between two bars brings, booked."""
-        return self._moved(lambda: self.exchange.on_price(symbol, price, self.waiting))
+        return self.booked(self.market.on_price(symbol, price))
 
     def news(self) -> list[DeskEvent]:
         """Return what came since the last step without a bar or price."""
@@ -73,7 +69,7 @@ class PaperDesk(JournalledDesk):
         """
         waiting = [] if kept is None else kept.waiting
         totals = self.path.mirror.books.totals() or opening
-        self.exchange.begin(totals, _accepted(self.path, [one.intent.key for one in waiting]))
+        self.market.begin(totals, _accepted(self.path, [one.intent.key for one in waiting]))
         traded = tuple(symbols)
         # An order that was about to be sent has to be missed as often as the path wants; no more is to come.
         tries = 2 + self.path.policy.absences
@@ -88,12 +84,12 @@ class PaperDesk(JournalledDesk):
             if isinstance(event, Executed):
                 ahead.book(event.intent, event.fill)
         for slot in session.slots:
-            self.exchange.model.follow(slot.strategy, slot.symbol, slot.timeframe)
-        hold(self.exchange.model, ahead, {(one.strategy, one.symbol): one.timeframe for one in session.slots})
+            self.market.model.follow(slot.strategy, slot.symbol, slot.timeframe)
+        hold(self.market.model, ahead, {(one.strategy, one.symbol): one.timeframe for one in session.slots})
 
     def _differences(self) -> list[str]:
         here = self.path.balances()
-        there = {asset: one.total for asset, one in self.exchange.balances().items()}
+        there = {asset: one.total for asset, one in self.market.balances().items()}
         return [
             f"{asset}: {here.get(asset, ZERO):f} in the books, {there.get(asset, ZERO):f} at the exchange"
             for asset in sorted(here.keys() | there.keys())
@@ -104,25 +100,25 @@ class PaperDesk(JournalledDesk):
         """Return ten years: an exit that the model made in a life that was cut short is made again."""
         return 10 * 365 * DAY
 
-    def _moved(self, move: Callable[[], Sequence[DeskEvent]]) -> list[DeskEvent]:
+    def booked(self, brought: Sequence[DeskEvent]) -> list[DeskEvent]:
+        """Book what the paper exchange brought; return it as it is in the journal, after what was owed."""
         owed = self._told_late()
-        told = move()
-        if not (told or owed or self.waiting):
+        if not (brought or owed or self.waiting):
             return []
-        for event in told:
+        for event in brought:
             if isinstance(event, Executed):
                 self._book(event)
-        if told:
+        if brought:
             self._step()
         booked = {fill.id: fill for fill in self._take_fresh()}
-        events = [_confirmed(event, booked) for event in told]
+        events = [_confirmed(event, booked) for event in brought]
         for event in events:
             self._done(event)
         return [*owed, *events, *self._ended()]
 
     def _book(self, event: Executed) -> None:
         """Have one fill booked, so that the journal has them in the order in which they happened."""
-        if self.exchange.publish(event):
+        if self.market.publish(event):
             self._fresh += self.path.book(event.intent.symbol)
             return
         # What closed by itself is wanted now that it is known; what it closes may just have been entered.

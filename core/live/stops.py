@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
 from core.account.lots import LOT_LEG, Lot
 from core.account.money import NOTHING, decimal_of, minus
-from core.account.orders import Intent, Purpose, Side
-from core.domain import Reason
+from core.account.orders import Intent, News, Purpose, Side
+from core.domain import Bar, Reason
 from core.engine import Slot
 from core.portfolio import Portfolio
 
@@ -25,6 +25,26 @@ class Reached(NamedTuple):
     low: float
     high: float
     last: float
+
+
+class PriceRange:
+    """The prices that each symbol's bars reached since they were last taken."""
+
+    def __init__(self) -> None:
+        self._reached: dict[str, Reached] = {}
+
+    def on_bars(self, bars: Iterable[Bar]) -> Sequence[News]:
+        """Take bars that closed at one time; nothing is filled by them."""
+        for bar in bars:
+            before = self._reached.get(bar.symbol, Reached(bar.low, bar.high, bar.close))
+            reached = Reached(min(bar.low, before.low), max(bar.high, before.high), bar.close)
+            self._reached[bar.symbol] = reached
+        return ()
+
+    def taken(self) -> dict[str, Reached]:
+        """Return what was reached, by symbol, once."""
+        reached, self._reached = self._reached, {}
+        return reached
 
 
 def at(price: float) -> Reached:

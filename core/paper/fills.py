@@ -15,7 +15,17 @@ from decimal import Decimal
 from core import fills
 from core.account.lots import LOT_LEG, Lot, book_of, lot_id
 from core.account.money import decimal_of, float_of, is_on_step, minus, times, to_step
-from core.account.orders import Approved, Executed, Fill, Intent, Protection, Purpose, RefusalReason, Refused
+from core.account.orders import (
+    Approved,
+    Executed,
+    Fill,
+    Intent,
+    News,
+    Protection,
+    Purpose,
+    RefusalReason,
+    Refused,
+)
 from core.account.values import SeriesKey
 from core.domain import Bar, Costs, FloatArray, Reason
 from core.figures import money
@@ -135,6 +145,15 @@ class PaperFills:
             book.held_rows()[:, fills.STOP] = float_of(move.stop)
             book.held_rows()[:, fills.TAKE] = float_of(move.take)
             book.sum_up()
+
+    @property
+    def market(self) -> PaperFills:
+        """Itself: here bars and orders meet, and nothing is booked between them."""
+        return self
+
+    def booked(self, brought: Sequence[News]) -> Sequence[News]:
+        """Return it as it is."""
+        return brought
 
     def on_bars(self, bars: Iterable[Bar]) -> list[Executed | Refused]:
         """Return what bars that closed at one time fill, in the order it happened.

@@ -52,6 +52,8 @@ class PaperVenue:
         """Take the fill model, and what says which intent a client order id stands for."""
         self.model = model
         self.time = 0
+        self.turn: Iterable[str] = ()
+        """Keys of intents in the order in which their orders have their turn, wherever they arrived."""
         self._whose = whose
         self._orders: dict[str, _Order] = {}
         self._names: dict[str, str] = {}
@@ -66,20 +68,17 @@ class PaperVenue:
         for name, intent in orders:
             self._take(_Order(name, intent))
 
-    def on_bars(self, bars: Sequence[Bar], turn: Iterable[str]) -> list[PaperEvent]:
-        """Return what bars that closed at one time bring, in the order it happened.
-
-        `turn`: keys of intents in the order in which their orders have their turn, wherever they arrived.
-        """
+    def on_bars(self, bars: Sequence[Bar]) -> list[PaperEvent]:
+        """Return what bars that closed at one time bring, in the order it happened."""
         refused: list[PaperEvent] = []
         if self._orders:
             series = {(bar.symbol, bar.timeframe) for bar in bars}
-            refused = self._let_in(lambda intent: (intent.symbol, intent.timeframe) in series, turn)
+            refused = self._let_in(lambda intent: (intent.symbol, intent.timeframe) in series)
         return self._noted([*refused, *self.model.on_bars(bars)])
 
-    def on_price(self, symbol: str, price: float, turn: Iterable[str]) -> list[PaperEvent]:
+    def on_price(self, symbol: str, price: float) -> list[PaperEvent]:
         """Return what a price between two bars brings."""
-        refused = self._let_in(lambda intent: intent.symbol == symbol, turn) if self._orders else []
+        refused = self._let_in(lambda intent: intent.symbol == symbol) if self._orders else []
         return self._noted([*refused, *self.model.on_price(symbol, price, self.time)])
 
     def publish(self, fact: Executed) -> bool:
@@ -168,12 +167,12 @@ class PaperVenue:
         shown.append(execution)
         del shown[:-KEPT]
 
-    def _let_in(self, concerns: Callable[[Intent], bool], turn: Iterable[str]) -> list[PaperEvent]:
+    def _let_in(self, concerns: Callable[[Intent], bool]) -> list[PaperEvent]:
         """Hand what arrived to the model, and return what it refuses; forget what is over."""
         refused: list[PaperEvent] = []
         for name in [name for name, order in self._orders.items() if order.standing is not OrderNews.OPEN]:
             del self._names[self._orders.pop(name).intent.key]
-        rank = {key: number for number, key in enumerate(turn)}
+        rank = {key: number for number, key in enumerate(self.turn)}
         arrived, self._arrived = self._arrived, []
         for order in sorted(arrived, key=lambda one: rank.get(one.intent.key, len(rank))):
             if _is_protective(order.intent) and not order.is_tried:

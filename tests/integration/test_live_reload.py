@@ -164,10 +164,10 @@ def test_other_limits_hold_at_once(running: Running) -> None:
     running.change(("  # volume_pct: 10 ", "  volume_pct: 10 "), file="settings.yaml")
     risk, desk = running.loop.session.risk, running.loop.desk
     assert isinstance(desk, PaperDesk)
-    before = desk.exchange.model.volume_share
+    before = desk.market.model.volume_share
     running.reload()
     assert (risk.max_daily_loss_pct, risk.limits.max_positions) == (2.0, 1)
-    assert (before, desk.exchange.model.volume_share) == (None, 0.1)
+    assert (before, desk.market.model.volume_share) == (None, 0.1)
     for n in range(100):
         risk.closes.add("X/USDT", "1h", n, 1.0)
     assert np.isnan(risk.closes.at("X/USDT", range(100))).sum() == 100 - 41

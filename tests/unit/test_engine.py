@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from core.account.orders import Approved, Executed, Protection, RefusalReason, Refused
+from core.account.orders import Approved, Executed, News, Protection, RefusalReason, Refused
 from core.bookkeeper import KEPT
 from core.domain import Bar, Costs, Decision, PositionView, enter, flat
 from core.engine import Decided, LiveDecider, Session, Slot
@@ -56,6 +58,54 @@ def test_a_step_says_what_it_saw_filled_decided_and_ordered() -> None:
     assert [outcome.intent.side for outcome in third.outcomes] == ["sell"]
     assert [trade.reason for trade in fourth.trades] == ["rule"]
     assert fourth.bars == (bar(3),)
+
+
+class Told:
+    """A gateway and its market side, a decider and a follower that note in which order they are called."""
+
+    def __init__(self) -> None:
+        self.calls: list[object] = []
+        self.market = self
+
+    def on_bars(self, bars: Sequence[Bar]) -> Sequence[News]:
+        self.calls.append(("market", [one.ts for one in bars]))
+        return [Refused(intent(), RefusalReason.CASH, "brought")]
+
+    def booked(self, brought: Sequence[News]) -> Sequence[News]:
+        self.calls.append(("booked", [one.detail for one in brought if isinstance(one, Refused)]))
+        return [*brought, Refused(intent(), RefusalReason.EXCHANGE, "came meanwhile")]
+
+    def submit(self, approved: Approved) -> Refused | None:
+        self.calls.append(("order", approved.intent.side))
+        return None
+
+    def protect(self, move: Protection) -> None:
+        raise AssertionError(move)
+
+    def decide(self, bar: Bar, held: PositionView) -> Decided:
+        self.calls.append(("decide", held.side))
+        return Decided(enter(1.0, 90.0))
+
+
+def test_a_step_moves_the_market_then_books_then_decides_and_no_order_s_way_sees_a_bar() -> None:
+    told = Told()
+    made = Session(Executor(Portfolio(10_000), wide_open(FREE), told, FREE, live=True))
+    made.add("A", SYMBOL, PLAN, told)
+    made.follow(SYMBOL, "1h", lambda ts, close: told.calls.append(("followed", ts, close)))
+    step = made.on_bars([bar(0)])
+    assert told.calls == [
+        ("followed", START, 100.0),
+        ("market", [START]),
+        ("booked", ["brought"]),
+        ("decide", 0),
+        ("order", "buy"),
+    ]
+    assert [getattr(one, "detail", "ordered") for one in step.outcomes] == [
+        "brought",
+        "came meanwhile",
+        "ordered",
+    ]
+    assert (step.bars, step.time) == ((bar(0),), START + HOUR)
 
 
 def test_a_strategy_sees_its_own_position_counted_in_bars() -> None:

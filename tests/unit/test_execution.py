@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from core.account.counter import MarketSide
 from core.account.orders import Approved, Executed, News, Protection, Purpose, RefusalReason, Refused, Taken
-from core.domain import FLAT, Bar, Costs, Decision, PositionView, Reason, changes, enter, flat, hold
+from core.domain import FLAT, Costs, Decision, PositionView, Reason, changes, enter, flat, hold
 from core.errors import UsageError
 from core.execution import Executor, Moment, Plan
+from core.live.stops import PriceRange
 from core.multi_backtester import runner
 from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
@@ -42,7 +44,7 @@ def order(made: Executor, want: Decision, strategy: str = "A", moment: Moment = 
 
 def filled(made: Executor, number: int) -> None:
     """Let a quiet bar fill what was ordered, and book it."""
-    for event in made.gateway.on_bars([bar(number)]):
+    for event in made.gateway.market.on_bars([bar(number)]):
         if isinstance(event, Executed):
             made.portfolio.book(event.intent, event.fill, number)
         assert not isinstance(event, Taken)
@@ -356,5 +358,9 @@ class Elsewhere:
     def protect(self, move: Protection) -> None:
         return None
 
-    def on_bars(self, bars: Iterable[Bar]) -> Sequence[News]:
-        return ()
+    @property
+    def market(self) -> MarketSide:
+        return PriceRange()
+
+    def booked(self, brought: Sequence[News]) -> Sequence[News]:
+        return brought

@@ -164,7 +164,7 @@ def test_an_order_about_to_be_sent_by_a_process_that_died_is_sent_under_another_
     def killed(request: OrderRequest) -> None:
         raise KeyboardInterrupt
 
-    desk.exchange.place = killed  # type: ignore[method-assign, assignment]
+    desk.market.place = killed  # type: ignore[method-assign, assignment]
     with pytest.raises(KeyboardInterrupt):
         desk.send()
     assert world.states() == [("entry", "sending")]
@@ -191,7 +191,7 @@ def test_a_fill_that_the_journal_does_not_take_ends_everything() -> None:
     world = World()
     world.bar()
     world.bar(LONG)
-    world.account.desk.exchange.publish = lambda fact: True  # type: ignore[method-assign]
+    world.account.desk.market.publish = lambda fact: True  # type: ignore[method-assign]
     with pytest.raises(HotCryptoError, match="the journal did not take the fill"):
         world.bar()
 
@@ -225,7 +225,7 @@ def test_executions_are_read_on_from_the_newest_known_one() -> None:
     for number in range(3):
         known[str(number)] = intent(bar=START + number * HOUR)
         paper.place(OrderRequest(str(number), SYMBOL, "buy", D(1)))
-    for event in paper.on_bars([Bar(SYMBOL, "1h", START, START + HOUR, 100.0, 101.0, 99.0, 100.0, 1.0)], []):
+    for event in paper.on_bars([Bar(SYMBOL, "1h", START, START + HOUR, 100.0, 101.0, 99.0, 100.0, 1.0)]):
         assert isinstance(event, Executed)
         assert paper.publish(event)
     every = paper.fills(SYMBOL, None)
@@ -240,7 +240,7 @@ def test_what_the_model_refuses_is_rejected() -> None:
     paper, known = exchange()
     known["a"] = exit_of(intent())
     paper.place(OrderRequest("a", SYMBOL, "sell", D(1)))
-    (event,) = paper.on_price(SYMBOL, 100.0, [])
+    (event,) = paper.on_price(SYMBOL, 100.0)
     assert isinstance(event, Refused)
     report = paper.find(SYMBOL, "a")
     assert report is not None
@@ -268,7 +268,7 @@ def test_a_paper_exchange_that_never_agrees_with_its_journal_is_not_traded_on() 
     world = World()
     again = Account(world.journal, settle_ms=1)
     cash = iter(range(1, 100))
-    again.desk.exchange.balances = lambda: {"USDT": Balance(D(next(cash)), D(0))}  # type: ignore[method-assign]
+    again.desk.market.balances = lambda: {"USDT": Balance(D(next(cash)), D(0))}  # type: ignore[method-assign]
     with pytest.raises(
         HotCryptoError, match="the paper exchange and its journal differ: the exchange differ"
     ):

@@ -124,7 +124,7 @@ class Two:
     def next(self) -> list[Any]:
         """Let a bar fill what was ordered, and book it."""
         self.number += 1
-        events = list(self.made.gateway.on_bars([bar(self.number)]))
+        events = list(self.made.gateway.market.on_bars([bar(self.number)]))
         for event in events:
             if isinstance(event, Executed):
                 self.made.portfolio.book(event.intent, event.fill, self.number)
@@ -185,7 +185,7 @@ def test_an_open_that_makes_a_reversal_dearer_than_the_cash_refuses_its_entry_al
     two.next()
     two.want("A", 1.0)
     two.number += 1
-    events = list(two.made.gateway.on_bars([bar(two.number, (115.0, 116.0, 114.0, 115.0))]))
+    events = list(two.made.gateway.market.on_bars([bar(two.number, (115.0, 116.0, 114.0, 115.0))]))
     closed, refused = events
     assert isinstance(closed, Executed)
     assert isinstance(refused, Refused)
