@@ -198,7 +198,7 @@ class Market:
 
 
 class Line:
-    """The gateway of one process to the market, with faults on the way; it measures the market's time."""
+    """The way of one process to the market, with faults on the way; it measures the market's time."""
 
     exchange = "model"
 

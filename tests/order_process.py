@@ -82,7 +82,7 @@ def wanted(count: int) -> Iterator[tuple[Approved, Terms]]:
 
 
 class Deadly:
-    """A gateway or journal's way to the world: each step on it can be the last."""
+    """The way of a venue or journal to the world: each step on it can be the last."""
 
     def __init__(self, points: int) -> None:
         self.left = points
@@ -123,11 +123,11 @@ def live(address: str, database: str, clock: Clock, points: int, intents: int) -
         client._transport.send = deadly.around(client._transport.send)  # type: ignore[method-assign]
         while True:
             try:
-                gateway: Venue = ExchangeVenue(client)
+                venue: Venue = ExchangeVenue(client)
                 break
             except HotCryptoError:
                 time.sleep(0.01)
-        with trading(database, ACCOUNT, INSTANCE, gateway, clock) as path:
+        with trading(database, ACCOUNT, INSTANCE, venue, clock) as path:
             return work(path, list(wanted(intents)))
 
 

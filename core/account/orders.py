@@ -1,6 +1,6 @@
 """What is wanted of an account, what risk says to it, and what came of it: values that paper and live share.
 
-    Intent ──RiskManager──> Approved ──Executor──> order at a gateway ──> Fill ──> Portfolio
+    Intent ──RiskManager──> Approved ──Executor──> order at a venue ──> Fill ──> Portfolio
                        └──> Refused (stored and counted, never raised)
 
 All amounts are exact: base units and quote units as Decimal; times are ms UTC.
@@ -8,14 +8,19 @@ All amounts are exact: base units and quote units as Decimal; times are ms UTC.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from types import MappingProxyType
+from typing import Literal, NamedTuple, get_args
 
 Kind = Literal["market", "limit", "maker", "stop_limit", "take_limit"]
 """`maker` rests or is refused; `stop_limit` and `take_limit` wait for their stop price."""
 Side = Literal["buy", "sell"]
+KINDS: Mapping[str, Kind] = MappingProxyType({kind: kind for kind in get_args(Kind)})
+"""Each by its stored word."""
+SIDES: Mapping[str, Side] = MappingProxyType({side: side for side in get_args(Side)})
 
 
 class Purpose(StrEnum):
@@ -160,7 +165,7 @@ class Fill:
     fee_asset: str
     time: int
     reason: str = ""
-    """Why, where the gateway knows: stop, take, trail, end; else the intent's."""
+    """Why, where the venue knows: stop, take, trail, end; else the intent's."""
 
     def of(self, client_order_id: str) -> Fill:
         """Return it as the fill of this order."""

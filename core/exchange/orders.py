@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from core.account.messages import Balance, Execution, OrderNews, OrderReport, OrderRequest, Transfer
-from core.account.orders import Fill, Side
+from core.account.orders import SIDES, Fill
 from core.errors import ExchangeUnreachableError, UnsupportedError
 from core.exchange.calls import Caller
 from core.exchange.errors import Attempt, unusable_order_answer
@@ -35,7 +35,6 @@ _STANDINGS: Mapping[str, OrderNews] = MappingProxyType(
         "rejected": OrderNews.REJECTED,
     }
 )
-_SIDES: Mapping[str, Side] = MappingProxyType({"buy": "buy", "sell": "sell"})
 
 
 class Orders:
@@ -105,24 +104,20 @@ class Orders:
             action, lambda: [order_report(order) for order in self._exchange.fetch_open_orders(symbol)]
         )
 
-    def fills(
-        self, symbol: str, *, after_id: str | None = None, since: int | None = None, source: str = ""
-    ) -> list[Execution]:
-        """Return all executions after one of them, or from a time (ms UTC) on, or ever, oldest first.
+    def fills(self, symbol: str, *, after_id: str | None = None, source: str = "") -> list[Execution]:
+        """Return all executions after one of them, or ever, oldest first.
 
         `source` names where they were made, if that is not the exchange's own name.
         """
         self._require(f"read the fills of {symbol}", symbol)
-        params: dict[str, Any] = {} if after_id is None and since is not None else {"fromId": 0}
-        if after_id is not None:
-            params = {"fromId": int(after_id) + 1}
+        first = 0 if after_id is None else int(after_id) + 1
         found: list[Execution] = []
         while True:
-            page = self._fills_page(symbol, since if not params else None, params, source or self._name)
+            page = self._fills_page(symbol, first, source or self._name)
             found += page
             if len(page) < PAGE:
                 return found
-            params = {"fromId": int(page[-1].fill.id) + 1}
+            first = int(page[-1].fill.id) + 1
 
     def balances(self) -> dict[str, Balance]:
         """Return the balances of all assets the account has any of."""
@@ -167,11 +162,9 @@ class Orders:
             raise ExchangeUnreachableError(f"{self._name}: asked for {client_order_id}, got another order")
         return found
 
-    def _fills_page(
-        self, symbol: str, since: int | None, params: dict[str, Any], source: str
-    ) -> list[Execution]:
+    def _fills_page(self, symbol: str, first: int, source: str) -> list[Execution]:
         def ask() -> list[Execution]:
-            rows = self._exchange.fetch_my_trades(symbol, since, PAGE, dict(params))
+            rows = self._exchange.fetch_my_trades(symbol, None, PAGE, {"fromId": first})
             return sorted((execution(row, source) for row in rows), key=lambda one: int(one.fill.id))
 
         return self._call.read(f"read the fills of {symbol}", ask)
@@ -219,7 +212,7 @@ def execution(trade: Mapping[str, Any], source: str) -> Execution:
     numbers = [exact(trade.get("price")), exact(trade.get("amount")), fee]
     if None in (*texts, *numbers, fee_asset) or not str(trade["id"]).isdecimal():
         raise ExchangeUnreachableError("the answer holds a trade without id, order, numbers, fee or time")
-    if trade["side"] not in _SIDES:
+    if trade["side"] not in SIDES:
         raise ExchangeUnreachableError(
             f"trade {trade['id']}: it is neither bought nor sold but {trade['side']!r}"
         )
@@ -229,7 +222,7 @@ def execution(trade: Mapping[str, Any], source: str) -> Execution:
         symbol=trade["symbol"],
         id=str(trade["id"]),
         client_order_id="",
-        side=_SIDES[trade["side"]],
+        side=SIDES[trade["side"]],
         amount=amount,
         price=price,
         fee=cost,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.account.messages import OrderReport, OrderRequest, Terms
-from core.account.orders import Kind, Purpose, Side
+from core.account.orders import KINDS, SIDES, Purpose
 from core.errors import (
     ExchangeError,
     ExchangeUnreachableError,
@@ -22,15 +22,6 @@ from core.order_path.states import State
 from core.order_path.store import Store
 from core.order_path.venue import Venue
 from db.journal_rows import OrderRow
-
-_SIDES: dict[str, Side] = {"buy": "buy", "sell": "sell"}
-_KINDS: dict[str, Kind] = {
-    "market": "market",
-    "limit": "limit",
-    "maker": "maker",
-    "stop_limit": "stop_limit",
-    "take_limit": "take_limit",
-}
 
 
 class Sending:
@@ -139,5 +130,5 @@ class Sending:
 
 def request_of(order: OrderRow) -> OrderRequest:
     """Return what to send for an order."""
-    terms = Terms(_KINDS[order.kind], order.price, order.stop)
-    return OrderRequest(order.client_order_id, order.symbol, _SIDES[order.side], order.amount, terms)
+    terms = Terms(KINDS[order.kind], order.price, order.stop)
+    return OrderRequest(order.client_order_id, order.symbol, SIDES[order.side], order.amount, terms)
