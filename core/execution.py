@@ -182,7 +182,7 @@ class Executor:
         if enters(want, held, plan.is_ladder):
             entry = symbol, 1 if want.target > 0 else -1
             kept = self.risk.part_kept(entry, self.portfolio.sides(), plan.timeframe, moment.now)
-        sizing = at_close(self._sizing(plan), moment.volatility, moment.fit * kept)
+        sizing = at_close(self.sizing(plan), moment.volatility, moment.fit * kept)
         ask(book, want, held, moment.close, sizing, self.costs)
         self._move(strategy, symbol, book)
         wanted = _Wanted(strategy, symbol, plan.timeframe, want, moment, kept)
@@ -262,7 +262,7 @@ class Executor:
             raise UsageError(unknown_name("strategy", strategy, self.plans))
         return self.plans[strategy]
 
-    def _sizing(self, plan: Plan) -> Sizing:
+    def sizing(self, plan: Plan) -> Sizing:
         """Return the strategy's sizing, with no more at risk than the account allows."""
         most, sizing = self.risk.limits.max_risk_per_trade, plan.sizing
         if most is None:

@@ -34,7 +34,18 @@ from core.account.lots import (
 )
 from core.account.money import NOTHING, decimal_of, float_of, minus, part_of, plus, signed, times, total
 from core.account.orders import Approved, Fill, Intent, Protection, Purpose, Side
-from core.account.values import NO_RECORD, Held, Pending, Record, Result, Snapshot, counted, exposed
+from core.account.values import (
+    NO_RECORD,
+    Held,
+    Pending,
+    Record,
+    Result,
+    Snapshot,
+    committed,
+    counted,
+    exposed,
+    kept_cash,
+)
 from core.domain import FloatArray, PositionView
 from core.errors import RefusedError
 from core.sizing import multiple
@@ -152,26 +163,15 @@ class Portfolio:
         return profits
 
     def snapshot(self, entering: Held | None = None) -> Snapshot:
-        """Return the account at the last known prices, for the limits.
-
-        What the strategy and symbol `entering` are about to close counts as closed and paid for: its entry
-        comes after that. Of others it counts up to what they are about to enter, which only they may use.
-        """
-        symbols: defaultdict[str, Decimal] = defaultdict(Decimal)
-        strategies: defaultdict[str, Decimal] = defaultdict(Decimal)
-        free = self.cash
-        for held, one in exposed(self._held, self.pending.values(), self.marks).items():
-            after, kept = one.after(), one.kept(self._commission)
-            if held != entering:
-                after, kept = max(one.held, after), max(NOTHING, kept)
-            strategies[held[0]] = plus(strategies[held[0]], after)
-            symbols[held[1]] = plus(symbols[held[1]], after)
-            free = minus(free, total((kept, one.short, one.short)))
-        exposure = total(symbols.values())
+        """Return the account at the last known prices, for the limits; `entering` as in `committed`."""
+        some = exposed(self._held, self.pending.values(), self.marks)
+        now = committed(some, self.cash, self._commission, entering)
         positions = {held for held, holding in self._held.items() if holding.lots}
         positions |= {(p.intent.strategy, p.intent.symbol) for p in self.pending.values() if _is_entry(p)}
         equity = self.get_equity(self.marks)
-        return Snapshot(equity, free, exposure, symbols, strategies, frozenset(positions))
+        exposure = total(now.by_symbol.values())
+        given = now.free_cash, exposure, now.by_symbol, now.by_strategy
+        return Snapshot(equity, *given, frozenset(positions))
 
     def account_of(self, strategy: str, symbol: str) -> FloatArray:
         """Return a strategy's lots in a symbol with the account's cash, as core.fills lays out an account."""
@@ -259,11 +259,10 @@ class Portfolio:
         return self._held[strategy, symbol]
 
     def _kept(self) -> Decimal:
-        """Return the cash kept for entries asked for, beyond what closes before them at the same open."""
         if not self.pending:
             return NOTHING
         some = exposed(self._held, self.pending.values(), self.marks).values()
-        return total(max(NOTHING, one.kept(self._commission)) for one in some)
+        return kept_cash(some, self._commission)
 
     def _paid(self, intent: Intent, fill: Fill) -> tuple[Decimal, Decimal]:
         """Move the cash of a fill; return the base units that lots gain or lose, and the fee in quote."""

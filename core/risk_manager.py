@@ -173,20 +173,31 @@ class RiskManager:
             return self._exit(intent, market)
         notional = times(intent.amount, intent.price)
         price = present.prices.get(intent.symbol, mark)
-        rate = self._rates[intent.side]
-        entry = Entry(intent, notional, rate, account, price, market)
+        entry = Entry(intent, notional, self.rate(intent.side), account, price, market)
         objection = self._objection(entry, now, present)
         if objection:
             return Refused(intent, *objection)
+        outcome = self.within_limits(entry)
+        rated = self.limits.max_orders_per_minute is not None or self.limits.max_orders_per_day is not None
+        if rated and isinstance(outcome, Approved):
+            self.state = self.state._replace(orders=(*self.state.orders, now))
+        return outcome
+
+    def within_limits(self, entry: Entry) -> Approved | Refused:
+        """Return what the limits of money leave of an entry to which there is no other objection."""
         limit, amount = cut_of(entry, self.limits)
+        intent = entry.intent
         cut = None if limit is None else Cut(limit, intent.amount)
         left = intent if limit is None else replace(intent, amount=amount, bound=limit.value)
-        too_small = self._too_small(entry._replace(intent=left, notional=times(amount, intent.price)), cut)
+        notional = times(amount, intent.price)
+        too_small = self._too_small(entry._replace(intent=left, notional=notional), cut)
         if too_small:
             return Refused(intent, *too_small)
-        if self.limits.max_orders_per_minute is not None or self.limits.max_orders_per_day is not None:
-            self.state = self.state._replace(orders=(*self.state.orders, now))
-        return Approved(left, times(times(amount, intent.price), rate), cut)
+        return Approved(left, times(notional, entry.rate), cut)
+
+    def rate(self, side: Side) -> Decimal:
+        """Return what a quote unit of an order binds, costs included."""
+        return self._rates[side]
 
     def _too_small(self, left: Entry, cut: Cut | None) -> Objection | None:
         """Return what is against what is left of an entry once the limits have cut it."""

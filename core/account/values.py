@@ -84,6 +84,40 @@ class Snapshot(NamedTuple):
     positions: frozenset[Held]
 
 
+class Committed(NamedTuple):
+    """What an account has in markets and free, open and reserved orders counted as if they were filled."""
+
+    free_cash: Decimal
+    by_symbol: Mapping[str, Decimal]
+    by_strategy: Mapping[str, Decimal]
+
+
+def committed(
+    some: Mapping[Held, Exposed], cash: Decimal, commission: float, entering: Held | None = None
+) -> Committed:
+    """Return how an account stands with this cash.
+
+    What the strategy and symbol `entering` are about to close counts as closed and paid for: its entry
+    comes after that. Of others it counts up to what they are about to enter, which only they may use.
+    """
+    symbols: defaultdict[str, Decimal] = defaultdict(Decimal)
+    strategies: defaultdict[str, Decimal] = defaultdict(Decimal)
+    free = cash
+    for held, one in some.items():
+        after, kept = one.after(), one.kept(commission)
+        if held != entering:
+            after, kept = max(one.held, after), max(NOTHING, kept)
+        strategies[held[0]] = plus(strategies[held[0]], after)
+        symbols[held[1]] = plus(symbols[held[1]], after)
+        free = minus(free, total((kept, one.short, one.short)))
+    return Committed(free, symbols, strategies)
+
+
+def kept_cash(some: Iterable[Exposed], commission: float) -> Decimal:
+    """Return the cash kept for entries asked for, beyond what closes before them at the same open."""
+    return total(max(NOTHING, one.kept(commission)) for one in some)
+
+
 Record = tuple[float, float, float, float]
 """WINS to LOST of core.fills."""
 NO_RECORD: Record = (0.0, 0.0, 0.0, 0.0)

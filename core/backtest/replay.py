@@ -18,6 +18,7 @@ import numpy as np
 
 from core.account.lots import Trade
 from core.account.orders import Purpose, Refused
+from core.account.values import SeriesKey
 from core.domain import Bar, Bars, Costs, FloatArray, IntArray, PositionView
 from core.engine import Decided, Decider, LiveDecider, Session, Step
 from core.errors import UsageError
@@ -231,7 +232,17 @@ def plan_of(feed: ReplayFeed) -> Plan:
 
 def groups(feeds: Sequence[ReplayFeed]) -> Iterator[list[Bar]]:
     """Yield the bars of all series that close at one time, oldest first, each bar once. Raises UsageError."""
-    series: dict[tuple[str, str], Bars] = {}
+    streams = [_stream(*key, bars) for key, bars in series_of(feeds).items()]
+    if len(streams) == 1:
+        yield from ([bar] for bar in streams[0])
+        return
+    for _, group in groupby(merge(*streams, key=_end), key=_end):
+        yield list(group)
+
+
+def series_of(feeds: Sequence[ReplayFeed]) -> dict[SeriesKey, Bars]:
+    """Return the bars of each series. Raises UsageError for other bars than a strategy before has."""
+    series: dict[SeriesKey, Bars] = {}
     for feed in feeds:
         known = series.setdefault((feed.symbol, feed.timeframe), feed.bars)
         if not np.array_equal(known.ts, feed.bars.ts):
@@ -239,12 +250,7 @@ def groups(feeds: Sequence[ReplayFeed]) -> Iterator[list[Bar]]:
                 f"{feed.symbol} {feed.timeframe}: {feed.name} has other bars than a strategy before it: "
                 "give all of one series the same"
             )
-    streams = [_stream(symbol, timeframe, bars) for (symbol, timeframe), bars in series.items()]
-    if len(streams) == 1:
-        yield from ([bar] for bar in streams[0])
-        return
-    for _, group in groupby(merge(*streams, key=_end), key=_end):
-        yield list(group)
+    return series
 
 
 def _stream(symbol: str, timeframe: str, bars: Bars) -> Iterator[Bar]:

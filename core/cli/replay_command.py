@@ -11,8 +11,9 @@ import numpy as np
 
 from core import cli
 from core.account.money import total
+from core.backtest.account import FEW_BARS, run_account
 from core.backtest.plan import PlannedRun, check_params, partner_bars, plan_runs, split_names
-from core.backtest.replay import Replay, ReplayAccount, ReplayFeed, account_summary, plan_of, replay
+from core.backtest.replay import Replay, ReplayAccount, ReplayFeed, account_summary, plan_of
 from core.candles.oddities import odd_bars
 from core.domain import Series
 from core.engine import Step
@@ -46,7 +47,9 @@ def run(args: argparse.Namespace) -> int:
     account = ReplayAccount(cash, costs, risk_terms(settings).manager(costs), settings.paper.volume_share)
     for line in limits_of(feeds, account):
         print(line)
-    found = replay(feeds, account, paced(args.speed))
+    found, slow = run_account(feeds, account, paced(args.speed))
+    if slow and slow != FEW_BARS and args.speed == "max":
+        print(f"note: replayed step by step, which takes longer: {slow}")
     print()
     print_replay(found, cash)
     return 0

@@ -34,7 +34,12 @@ def with_names(function: Callable[..., Any], scope: Mapping[str, Any]) -> Callab
 
 
 def compile_copy(
-    function: Callable[..., Any], scope: Mapping[str, Any], *, inline: bool = True, from_python: bool = True
+    function: Callable[..., Any],
+    scope: Mapping[str, Any],
+    *,
+    inline: bool = True,
+    from_python: bool = True,
+    counts: bool = True,
 ) -> Callable[..., Any]:
     """Compile a copy of a function that finds what is in `scope` where the original finds plain functions.
 
@@ -49,5 +54,6 @@ def compile_copy(
         forceinline=inline,
         no_cpython_wrapper=not from_python,
         no_cfunc_wrapper=True,
+        _nrt=counts,
     )
     return fast

@@ -175,8 +175,11 @@ def compiled(decide: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @cache
-def fill_model() -> dict[str, Any]:
-    """Return the compiled functions by the names under which their source calls them."""
+def fill_model(*, inline: bool = True) -> dict[str, Any]:
+    """Return the compiled functions by the names under which their source calls them.
+
+    `inline`: made part of what calls them, which is faster and compiles longer.
+    """
     scope: dict[str, Any] = {"code": fills.code}
     for function in (
         *(domain.enter, domain.hold, domain.flat, domain.ladder),
@@ -189,7 +192,9 @@ def fill_model() -> dict[str, Any]:
         *(fills.ask_rungs, fills.ask, fills.ask_ladder),
         *(soundness.is_sound, soundness.is_sound_ladder, soundness.is_sound_stopless),
     ):
-        scope[function.__name__] = compile_copy(function, scope, from_python=False)
+        scope[function.__name__] = compile_copy(
+            function, scope, inline=inline, from_python=False, counts=inline
+        )
     return scope
 
 

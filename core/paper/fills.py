@@ -90,6 +90,11 @@ class PaperFills:
         book = self._books.get((strategy, symbol))
         return fills.make_trades(0) if book is None else book.trades[: int(book.rows[0, fills.TRADES])]
 
+    def take_trades(self, strategy: str, symbol: str, trades: FloatArray) -> None:
+        """Take a book's closed trades from whoever filled it."""
+        book = self._books[strategy, symbol]
+        book.trades, book.rows[0, fills.TRADES] = trades, trades.shape[0]
+
     def follow(self, strategy: str, symbol: str, timeframe: str) -> None:
         """Open a strategy's book of a symbol; on one bar, books have their turn in this order.
 

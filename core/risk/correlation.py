@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import repeat
+from typing import Protocol
 
 import numpy as np
 
@@ -13,6 +14,18 @@ from core.utils import timeframe_ms
 
 FEWEST = 30
 """Returns in common from which a correlation counts; with fewer it is unknown and cuts nothing."""
+
+
+class Closes(Protocol):
+    """Knows the newest closes of symbols."""
+
+    def times(self, timeframe: str, now: int) -> range:
+        """Return the close times of the newest bars of this timeframe, as many as are kept."""
+        ...
+
+    def at(self, symbol: str, times: range) -> FloatArray:
+        """Return a symbol's closes at these times, NaN where none is known."""
+        ...
 
 
 class NewestCloses:
@@ -74,7 +87,7 @@ def correlated(one: FloatArray, other: FloatArray) -> float:
 
 
 def part_kept(
-    closes: NewestCloses,
+    closes: Closes,
     cut: float,
     entry: tuple[str, int],
     held: Mapping[str, int],

@@ -1,0 +1,191 @@
+"""How a compiled account ends: what is open is closed, and its replay is what one step by step finds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core import fills
+from core.account.orders import RefusalReason
+from core.backtest.replay import Replay
+from core.domain import Bound, IntArray, Reason
+from core.execution import CORRELATION
+from core.fills import ASKED, EXIT, EXIT_BAR, EXITS, HELD, LOST, LOTS, TRADES, WINS
+from core.kernel import account_state as kernel
+from core.kernel.account_orders import count
+from core.risk.breakers import DAILY_LOSS, DAY, DRAWDOWN, UTC_DAY, RiskState, Trip, judged
+from core.risk.limits import BREAKERS
+
+if TYPE_CHECKING:
+    from core.backtest.compiled_account import CompiledAccount
+
+_REASONS = tuple(RefusalReason)
+_EXPIRED = _REASONS.index(RefusalReason.EXPIRED)
+_BOUNDS = [*(bound.name.lower() for bound in Bound), CORRELATION, *(reason.value for reason in RefusalReason)]
+"""By the numbers that the compiled account gives them."""
+
+
+def finished(run: CompiledAccount) -> Replay:
+    """Close what is open at the last closes, and return what the account found."""
+    closed = int(run.state.counters[kernel.CLOSED])
+    close_at_the_end(run)
+    run.book()
+    trips = remembered(run, closed)
+    _settle(run)
+    equity = run.state.logs.curve
+    equity[-1] = run.state.numbers[kernel.SETTLED]
+    trades = run.ledger.trades
+    return Replay(
+        trades={name: tuple(one for one in trades if one.strategy == name) for name in run.strategies},
+        times=run.state.times,
+        equity=equity,
+        refusals=_counted(run, kernel.REFUSALS),
+        bounds=_counted(run, kernel.BOUNDS),
+        cuts=_counted(run, kernel.CUTS),
+        trips=tuple(trips),
+        bars=sum(int(feed.bars.ts.size) for feed in run.feeds),
+        session=run.session,
+        gateway=run.gateway,
+    )
+
+
+def close_at_the_end(run: CompiledAccount) -> None:
+    """Drop what waits for a bar, close the rest at the last closes."""
+    books, counters, costs = run.state.books, run.state.counters, run.account.costs
+    for q in run.state.turns.by_book.tolist():
+        book = books.rows[q]
+        held = book[HELD : HELD + int(book[0, LOTS])]
+        exits = int((held[:, EXIT] != 0.0).sum()) if book[0, EXITS] > 0 else 0
+        dropped, whose = int(book[0, ASKED]) + exits, run.state.turns.strategies[q]
+        count(books, counters, kernel.REFUSALS, whose, _EXPIRED, dropped)
+        book[0, ASKED] = book[0, EXITS] = 0.0
+        held[:, EXIT] = 0.0
+        if book[0, LOTS] == 0:
+            continue
+        k = run.state.turns.series[q]
+        if counters[kernel.CLOSED] + 64 > run.state.logs.of_trade.size:
+            run.grow()
+        before = int(counters[kernel.CLOSED])
+        book[0, fills.CASH], book[0, TRADES] = run.state.numbers[kernel.SETTLED], before
+        price = float(books.closes[run.state.turns.symbols[q]])
+        fills.close_all(book, run.state.logs.trades, int(books.newest[k]), price, Reason.END, costs)
+        run.state.numbers[kernel.SETTLED] = book[0, fills.CASH]
+        counters[kernel.CLOSED] = int(book[0, TRADES])
+        run.state.logs.of_trade[before : counters[kernel.CLOSED]] = q
+
+
+def remembered(run: CompiledAccount, closed: int) -> list[tuple[str, Trip]]:
+    """Tell risk what it would remember, to the last bit, and return what tripped, in order.
+
+    `closed` trades were closed before the end, which is told as the bookkeeper tells it.
+    """
+    risk, now = run.risk, int(run.state.times[-1])
+    risk.state, trips = _before_the_end(run, closed)
+    known, worth = risk.state.trips, float(run.state.numbers[kernel.SETTLED])
+    risk.mark(now, worth)
+    for trade in run.ledger.trades[closed:]:
+        pnl = float(trade.pnl)
+        risk.register_trade_pnl(pnl, worth - pnl, trade.strategy)
+    return [*trips, *(trip for trip in risk.state.trips.items() if trip[0] not in known)]
+
+
+def _before_the_end(run: CompiledAccount, closed: int) -> tuple[RiskState, list[tuple[str, Trip]]]:
+    """Return the state after the last bar, and what had tripped."""
+    curve, days = run.state.logs.curve, run.state.times // DAY
+    first_of_day = np.searchsorted(days, days[-1])
+    trades = run.ledger.trades[:closed]
+    pnl = np.array([float(trade.pnl) for trade in trades])
+    at = _steps_of_trades(run, closed)
+    # What risk is told after each trade: the equity less its profit, and the profit again.
+    after = (curve[at] - pnl) + pnl
+    highest, higher = np.maximum.accumulate(curve), np.maximum.accumulate(after)
+    trips: list[tuple[str, Trip]] = []
+    for kind, t, told in run.state.logs.trips[: run.state.counters[kernel.TRIPPED]].tolist():
+        first = int(np.searchsorted(at, t))
+        worth = float(after[first + told - 1] if told else curve[t])
+        peak = max(float(highest[t]), float(higher[first + told - 1]) if first + told else -np.inf)
+        began = float(curve[np.searchsorted(days, days[t])])
+        state = RiskState(int(run.state.times[t]), worth, {}, {"day_equity": began, "peak": peak})
+        name, setting, limit = (
+            (DAILY_LOSS, "max_daily_loss_pct", run.risk.max_daily_loss_pct)
+            if kind == 0
+            else (DRAWDOWN, "max_drawdown_pct", run.risk.limits.max_drawdown_pct)
+        )
+        trips.append((name, judged(state, {setting: limit}, BREAKERS).trips[name]))
+    is_today = [name == DRAWDOWN or trip.time // DAY == days[-1] for name, trip in trips]
+    return (
+        RiskState(
+            *(
+                int(run.state.times[-1]),
+                float(after[-1] if closed and at[-1] == days.size - 1 else curve[-1]),
+            ),
+            {UTC_DAY.name: int(days[-1])},
+            {
+                "day_equity": float(curve[first_of_day]),
+                "peak": float(max(highest[-1], higher[-1]) if closed else highest[-1]),
+            },
+            {name: trip for (name, trip), lasts in zip(trips, is_today, strict=True) if lasts},
+            {
+                trade.strategy: int(run.state.times[t])
+                for trade, t, won in zip(trades, at, pnl, strict=True)
+                if won < 0
+            },
+            tuple(
+                int(run.state.times[t])
+                for t in run.state.logs.orders[: run.state.counters[kernel.ORDERED]].tolist()
+                if t >= first_of_day
+            ),
+        ),
+        trips,
+    )
+
+
+def _steps_of_trades(run: CompiledAccount, closed: int) -> IntArray:
+    """Return the step at which each trade was closed."""
+    slots = run.state.logs.of_trade[:closed]
+    starts = run.state.bars.starts[run.state.turns.series[slots]]
+    ends = run.state.bars.ends[starts + run.state.logs.trades[:closed, EXIT_BAR].astype(np.int64)]
+    return np.searchsorted(run.state.times, ends)
+
+
+def _settle(run: CompiledAccount) -> None:
+    """Let portfolio, venue and session stand as they would."""
+    session, gateway, ledger = run.session, run.gateway, run.ledger
+    portfolio, settled = session.portfolio, float(run.state.numbers[kernel.SETTLED])
+    portfolio.cash, portfolio.settled = ledger.cash, settled
+    portfolio.results.update(ledger.results)
+    gateway.cash = settled
+    counters = run.state.counters
+    closed = int(counters[kernel.CLOSED])
+    rows, whose = run.state.logs.trades[:closed], run.state.logs.of_trade[:closed]
+    for q in run.state.turns.by_held.tolist():
+        feed, book = run.turns[q], run.state.books.rows[q]
+        portfolio.view(feed.name, feed.symbol)
+        own = rows[whose == q]
+        if own.size:
+            portfolio.records[feed.name, feed.symbol] = tuple(book[0, WINS : LOST + 1].tolist())
+        gateway.take_trades(feed.name, feed.symbol, own)
+    counted = []
+    for k, ((symbol, timeframe), bars) in enumerate(run.series.items()):
+        newest = int(run.state.books.newest[k])
+        counted.append((symbol, timeframe, int(bars.ts[newest]), newest + 1))
+        price = float(run.state.books.marks[run.state.bars.symbols[k]])
+        portfolio.mark(symbol, price)
+        gateway.mark(symbol, price)
+    session.recount(counted)
+
+
+def _counted(run: CompiledAccount, kind: int) -> dict[str, Counter[str]]:
+    """Return the outcomes of a kind by strategy, which came first in time first."""
+    counts, seen = run.state.books.counts[kind], run.state.books.seen[kind]
+    words = _BOUNDS if kind == kernel.BOUNDS else [reason.value for reason in RefusalReason]
+    found: dict[str, Counter[str]] = {}
+    for whose in sorted(np.flatnonzero(seen).tolist(), key=lambda whose: int(seen[whose])):
+        own = found[run.strategies[whose]] = Counter()
+        for word, times in zip(words, counts[whose].tolist(), strict=False):
+            # Sizing and a limit may have one word for what binds.
+            if times:
+                own[word] += times
+    return found

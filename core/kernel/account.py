@@ -1,0 +1,300 @@
+"""One account over stored bars, compiled: core.fills on a book per strategy and symbol, all with one cash.
+
+What core.backtest.replay does step by step, in the order of its sums, so that sizes, fills and equity have
+its bits. No rule is in here: each says through its search (core.kernel.scan) on which bar it wants something
+else, and only there, at fills, and where something is held is anything computed.
+
+Money that must be exact is not decided here. What decimals alone can say (the cash kept for several orders,
+what a limit leaves of an entry, unless it is plain that it leaves all) is asked of the caller: `run` returns
+what it needs to know, and goes on where it was when it is called again with the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from core import domain
+from core.domain import Decision, FloatArray, IntArray
+from core.fills import (
+    ASKED,
+    BOUND,
+    CASH,
+    ENTRY_BAR,
+    ENTRY_PRICE,
+    EXIT_PRICE,
+    EXITS,
+    FEES,
+    HELD,
+    LOTS,
+    PNL,
+    PROFIT,
+    RUNG,
+    SIZE,
+    TRADES,
+    WANTED,
+    OneBar,
+    fill,
+)
+from core.fills import NO_CASH as UNPAID
+from core.kernel import account_orders as orders
+from core.kernel.account_orders import act, count, seen_by, sum_up
+from core.kernel.account_state import (
+    AT,
+    BOUNDS,
+    BY_LIMIT,
+    CLOSED,
+    CUTS,
+    DAY_ORDERS,
+    DAY_WORTH,
+    DONE,
+    ENTERED,
+    HAS_LOST,
+    MADE_BY,
+    NEAR,
+    NEEDS_ROOM,
+    NO_CASH,
+    NOBODY,
+    ORDERED,
+    PEAK,
+    REFUSALS,
+    RUINED,
+    SEARCHING,
+    SETTLED,
+    STAGE,
+    STEP_ORDERS,
+    TODAY,
+    TRIPPED,
+    TURN,
+    UNSOUND,
+    UNSURE,
+    WORTH,
+    BookArrays,
+    FillLogs,
+    FloatAccount,
+)
+from core.kernel.compiler import compile_copy
+from core.kernel.disk_cache import keep
+from core.kernel.loop import compiled_code, compiled_row, fill_model
+from core.kernel.scan import call_scan
+
+DAY = 86_400_000
+
+
+def run(a: FloatAccount) -> int:
+    """Run an account from where it is to the end, or to where the caller is needed; return why it stops."""
+    counters, series, due = a.counters, a.turns.series, a.books.due
+    fresh, newest = a.books.fresh, a.books.newest
+    while counters[AT] < a.times.size:
+        if counters[TURN] == NOBODY:
+            why = advance(a) if has_space(a.logs, counters, series.size) else NEEDS_ROOM
+            if why != DONE:
+                return why
+            counters[TURN] = 0
+        while counters[TURN] < series.size:
+            q = counters[TURN]
+            k = series[q]
+            if counters[STAGE] != SEARCHING or (fresh[k] == 1 and newest[k] >= due[q]):
+                why = look(a)
+                if why != DONE:
+                    return why
+            counters[TURN] += 1
+        counters[TURN] = NOBODY
+        counters[AT] += 1
+    return DONE
+
+
+def has_space(logs: FillLogs, counters: IntArray, turns: int) -> bool:
+    """Tell whether all that a step can bring finds room."""
+    most = 64 * turns
+    return bool(
+        counters[CLOSED] + 2 * most <= logs.of_trade.size
+        and counters[ENTERED] + most <= logs.entries.shape[0]
+        and counters[ORDERED] + most <= logs.orders.size
+    )
+
+
+def advance(a: FloatAccount) -> int:
+    """Take the bars that close now: fill, mark, tell the breakers."""
+    now, before, books, first = a.times[a.counters[AT]], a.counters[CLOSED], a.books, a.turns.first
+    # By names of their own: a tuple's array costs more at each use.
+    ends, lows, highs, closes = a.bars.ends, a.bars.low, a.bars.high, a.bars.close
+    starts, symbols, newest, fresh = a.bars.starts, a.bars.symbols, books.newest, books.fresh
+    marks, rows, lowest, highest = books.marks, books.rows, books.lowest, books.highest
+    for k in range(symbols.size):
+        at = starts[k] + newest[k] + 1
+        fresh[k] = 0
+        if at < starts[k + 1] and ends[at] == now:
+            newest[k] += 1
+            fresh[k] = 1
+            marks[symbols[k]] = closes[at]
+    for k in range(symbols.size):
+        if fresh[k] == 1:
+            at = starts[k] + newest[k]
+            books.closes[symbols[k]] = closes[at]
+            for q in range(first[k], first[k + 1]):
+                head = rows[q, 0]
+                is_near = lows[at] <= lowest[q] or highs[at] >= highest[q]
+                if head[ASKED] > 0 or head[EXITS] > 0 or (head[LOTS] > 0 and is_near):
+                    fill_book(a, q, at)
+    worth = a.numbers[SETTLED] + profit(books, books.closes, a.turns.symbols, a.turns.by_book)
+    a.numbers[WORTH] = a.numbers[SETTLED] + profit(books, marks, a.turns.symbols, a.turns.by_held)
+    if not (worth > 0 and a.numbers[WORTH] > 0):
+        return RUINED
+    a.logs.curve[a.counters[AT]] = a.numbers[WORTH]
+    a.counters[STEP_ORDERS] = 0
+    return DONE if judge(a, now, before) else UNSURE
+
+
+def fill_book(a: FloatAccount, q: int, at: int) -> None:
+    """Carry out what waits for the newest bar, and log what came of it."""
+    book, i, before = a.books.rows[q], a.books.newest[a.turns.series[q]], a.counters[CLOSED]
+    book[0, CASH], book[0, TRADES], book[0, UNPAID] = a.numbers[SETTLED], before, 0.0
+    if book[0, ASKED] > 0:
+        earned, bound = 0.0, 0.0
+        for other in a.turns.by_book:
+            if other != q and a.books.rows[other, 0, LOTS] > 0:
+                price = a.books.closes[a.turns.symbols[other]]
+                earned += price * a.books.size[other] - a.books.cost[other]
+                bound += price * a.books.bound[other]
+        book[0, PROFIT], book[0, BOUND] = earned, bound
+    bar = OneBar(a.bars.open[at], a.bars.high[at], a.bars.low[at], a.bars.close[at])
+    asked = int(book[0, ASKED])
+    fill(book, a.logs.trades, i, bar, a.costs)
+    a.numbers[SETTLED] = book[0, CASH]
+    a.counters[CLOSED] = int(book[0, TRADES])
+    for n in range(before, a.counters[CLOSED]):
+        a.logs.of_trade[n] = q
+        if a.logs.trades[n, ENTRY_BAR] == i:
+            log_entry(a, q, a.logs.trades[n], asked)
+    for k in range(HELD, HELD + int(book[0, LOTS])):
+        if book[k, ENTRY_BAR] == i:
+            log_entry(a, q, book[k], asked)
+    count(a.books, a.counters, REFUSALS, a.turns.strategies[q], NO_CASH, int(book[0, UNPAID]))
+    sum_up(a.books, q)
+    a.books.due[q] = min(a.books.due[q], i)
+
+
+def log_entry(a: FloatAccount, q: int, lot: FloatArray, asked: int) -> None:
+    """Note a lot that was opened now, one of so many asked for, and count what its size was bound by."""
+    n, logs, book, whose = a.counters[ENTERED], a.logs, a.books.rows[q], a.turns.strategies[q]
+    logs.entries[n, 0], logs.entries[n, 1], logs.entries[n, 2] = q, lot[ENTRY_BAR], lot[RUNG]
+    logs.entries[n, 3], logs.entries[n, 4] = lot[SIZE], lot[ENTRY_PRICE]
+    a.counters[ENTERED] += 1
+    for row in range(WANTED, WANTED + asked):
+        if book[row, RUNG] == lot[RUNG]:
+            bound = int(book[row, MADE_BY])
+            count(a.books, a.counters, BOUNDS, whose, bound, 1)
+            count(a.books, a.counters, CUTS, whose, bound - BY_LIMIT, 1 if bound >= BY_LIMIT else 0)
+
+
+def profit(books: BookArrays, prices: FloatArray, symbols: IntArray, order: IntArray) -> float:
+    """Return the open profit of all books, added up in this order."""
+    earned, rows, size, cost = 0.0, books.rows, books.size, books.cost
+    for q in order:
+        if rows[q, 0, LOTS] > 0:
+            earned += prices[symbols[q]] * size[q] - cost[q]
+    return earned
+
+
+def judge(a: FloatAccount, now: int, before: int) -> bool:
+    """Tell the breakers the equity, and what it was after each trade that closed; False when unsure."""
+    if now // DAY > a.counters[TODAY]:
+        a.counters[TODAY], a.numbers[DAY_WORTH] = now // DAY, a.numbers[WORTH]
+        a.counters[HAS_LOST] = 0
+        a.counters[DAY_ORDERS] = 0
+    is_sure = mark(a, a.numbers[WORTH], 0)
+    for n in range(before, a.counters[CLOSED]):
+        trade = a.logs.trades[n]
+        pnl = trade[PNL]
+        if pnl < 0:
+            a.books.lost[a.turns.strategies[a.logs.of_trade[n]]] = now
+        is_nothing = trade[FEES] == 0.0 and trade[EXIT_PRICE] == trade[ENTRY_PRICE]
+        is_plain = is_nothing or abs(pnl) > NEAR * abs(trade[SIZE] * trade[ENTRY_PRICE])
+        is_sure &= is_plain or a.limits.cool_down <= 0
+        is_sure &= mark(a, a.numbers[WORTH] - pnl + pnl, n - before + 1)
+    return is_sure
+
+
+def mark(a: FloatAccount, worth: float, after: int) -> bool:
+    """Trip what this equity trips; False when it is too near to tell."""
+    a.numbers[PEAK] = max(a.numbers[PEAK], worth)
+    for kind in range(2):
+        kept = a.limits.fall if kind == 1 else a.limits.loss
+        if kept >= 0 and a.counters[HAS_LOST + kind] == 0:
+            bound = (a.numbers[PEAK] if kind == 1 else a.numbers[DAY_WORTH]) * kept
+            if abs(worth - bound) <= NEAR * worth:
+                return False
+            if worth <= bound:
+                n = a.counters[TRIPPED]
+                a.logs.trips[n, 0], a.logs.trips[n, 1], a.logs.trips[n, 2] = kind, a.counters[AT], after
+                a.counters[TRIPPED] += 1
+                a.counters[HAS_LOST + kind] = 1
+    return True
+
+
+def look(a: FloatAccount) -> int:
+    """Let the one whose turn it is decide at the close of its newest bar, or go on with what it decided."""
+    q, turns, books = a.counters[TURN], a.turns, a.books
+    if a.counters[STAGE] == SEARCHING:
+        k = turns.series[q]
+        i, length = books.newest[k], a.bars.starts[k + 1] - a.bars.starts[k]
+        found = call_scan(
+            turns.scans[q],
+            turns.columns[q],
+            length,
+            turns.params[q],
+            turns.lows[q],
+            turns.highs[q],
+            i,
+            length,
+            turns.ladders[q],
+            seen_by(books.rows[q]),
+            books.lowest[q],
+            books.highest[q],
+            books.want.ctypes.data,
+        )
+        if found < 0:
+            return UNSOUND
+        books.due[q] = max(found, i + 1)
+        if found > i:
+            return DONE
+    want = Decision(books.want[0], books.want[1], books.want[2], int(books.want[3]), int(books.want[4]))
+    return act(a, want)
+
+
+@cache
+def account() -> Callable[[FloatAccount], int]:
+    """Return `run` compiled, or found on disk when first called."""
+    scope: dict[str, Any] = dict(fill_model(inline=False))
+    steps = (
+        *(domain.side_of, domain.same, domain.changes, domain.enters, orders.count, orders.sum_up),
+        *(orders.seen_by, orders.copy_rows, orders.leaving, orders.kept_for, orders.exposed),
+        *(orders.has_plain_room, orders.objection_of_account, orders.objection, orders.bound_by),
+        *(orders.approve, orders.tell_not_sized, orders.sizing_of, orders.order, orders.roughly_kept),
+        *(orders.is_entangled, orders.act, has_space, log_entry, profit, fill_book, mark, judge),
+        *(advance, look),
+    )
+    # The others are called in one place, and made part of it: to hand over so many arrays takes time.
+    several = (
+        orders.count,
+        orders.sum_up,
+        orders.seen_by,
+        orders.copy_rows,
+        orders.objection,
+        mark,
+        log_entry,
+    )
+    for step in steps:
+        scope[step.__name__] = compile_copy(
+            step, scope, inline=step not in several, from_python=False, counts=False
+        )
+    fast: Callable[[FloatAccount], int] = keep(
+        compile_copy(run, scope, inline=False, counts=False),
+        "account",
+        compiled_row,
+        compiled_code,
+        call_scan._defn,
+    )
+    return fast

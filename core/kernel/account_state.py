@@ -1,0 +1,178 @@
+"""What a compiled account is given, and what changes while it runs: named tuples of arrays and numbers."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from core.domain import Costs, FloatArray, IntArray, Refusal
+from core.fills import BY
+
+DONE, NEEDS_ROOM, NEEDS_KEPT, NEEDS_APPROVAL, RUINED, UNSURE, UNSOUND = range(7)
+"""Why it stops: at the end; its logs are full; to be told what cash and size an entry keeps, and whether the
+limits allow one; equity is gone; a number is too near to a limit for floats to tell; a decision is none."""
+MADE_BY = BY + 1
+"""Column of an entry asked for: what bound its size, a limit included."""
+NEAR = 1e-9
+"""What floats may be off, as a part of what they were added up from."""
+NOBODY = -1
+"""Whose turn it is before a step's bars are taken."""
+
+# Integers of the state: where the run is, how much is in the logs, what tripped.
+AT, TURN, STAGE, ROW, TOTAL, CLOSED, ENTERED, TRIPPED, ORDERED = range(9)
+TODAY, HAS_LOST, HAS_FALLEN, DAY_ORDERS, STEP_ORDERS, SEQUENCE = range(9, 15)
+COUNTERS = 15
+# Numbers of the state: cash as core.fills counts it, equity at the step, what breakers look at, answers.
+SETTLED, WORTH, PEAK, DAY_WORTH, KEPT_CASH, KEPT_PART, ANSWER, AMOUNT, WHY = range(9)
+NUMBERS = 9
+# Stages of a turn: nothing is decided yet; it is, and what others keep is told; entries wait for approval, or
+# for the caller's.
+SEARCHING, TOLD, APPROVING, ASKING = range(4)
+# What an answer to NEEDS_APPROVAL says.
+REFUSE, APPROVE, CUT = range(3)
+# Kinds of outcomes that are counted by strategy: refused by reason, entered by what bound it, cut by limit.
+REFUSALS, BOUNDS, CUTS = range(3)
+# Reasons that floats can tell, by their numbers in core.account.orders.RefusalReason.
+NO_BRACKET, NO_LOT, NO_CASH, NO_LOTS = range(4)
+BAND, SHORT, LOSS, FALL = range(5, 9)
+POSITIONS, COOL, RATE = 12, 14, 15
+# Why sizing refuses, as core.fills counts it.
+TOO_SMALL, WRONG_BRACKET, TOO_MANY = int(Refusal.LOT), int(Refusal.BRACKET), int(Refusal.LOTS)
+CORRELATED = 7
+"""Behind the numbers of core.domain.Bound: smaller because of what moves alike."""
+BY_LIMIT = 8
+"""From here on: cut by the limit whose reason's number is added."""
+
+
+class AllBars(NamedTuple):
+    """All series, one after the other."""
+
+    ends: IntArray
+    """Close times, ms UTC."""
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+    starts: IntArray
+    """Where each series begins, and where the last ends."""
+    symbols: IntArray
+    """The number of each series' symbol."""
+
+
+class Turns(NamedTuple):
+    """Who trades what: one strategy on one series each, in the order in which they fill and decide."""
+
+    first: IntArray
+    """Whose turns each series has: from here to before the next's."""
+    series: IntArray
+    symbols: IntArray
+    strategies: IntArray
+    ladders: IntArray
+    """1 for a ladder."""
+    scans: IntArray
+    """Addresses of the rules' searches, and of what they search in."""
+    columns: IntArray
+    params: IntArray
+    lows: IntArray
+    highs: IntArray
+    by_book: IntArray
+    """The order in which a paper venue adds up what its books hold …"""
+    by_held: IntArray
+    """… and in which a portfolio does."""
+    sizing: FloatArray
+    """(turns, 6): Sizing without the market's measures."""
+    measured: IntArray
+    """Where measures begin in `volatility` and `fit`; -1 where all are 1."""
+    volatility: FloatArray
+    fit: FloatArray
+    least: FloatArray
+    """The smallest entry, quote units; 0 for any."""
+
+
+class FloatLimits(NamedTuple):
+    """An account's limits as floats; what is below 0 is none."""
+
+    loss: float
+    """What is left of the day's first equity when the breaker trips, as a part."""
+    fall: float
+    """The same of the peak."""
+    exposure: float
+    """Percents of equity."""
+    of_symbol: float
+    of_strategy: float
+    reserve: float
+    positions: int
+    cool_down: float
+    """Milliseconds."""
+    per_minute: int
+    per_day: int
+    band: float
+    """Percent."""
+    allows_short: int
+    correlation: float
+
+
+class BookArrays(NamedTuple):
+    """What changes: a book of core.fills for each turn, its sums, the series' newest bars, the counts."""
+
+    rows: FloatArray
+    """(turns, …)."""
+    size: FloatArray
+    cost: FloatArray
+    bound: FloatArray
+    lowest: FloatArray
+    """A bar that stays between them reaches no stop and no take."""
+    highest: FloatArray
+    due: IntArray
+    """The bar at which a turn is to be looked at next."""
+    price: FloatArray
+    """The close at which what waits for a bar was decided on."""
+    newest: IntArray
+    """Number of each series' newest bar."""
+    fresh: IntArray
+    """1 where it closed at this step."""
+    marks: FloatArray
+    """Last close of each symbol, as the portfolio knows it …"""
+    closes: FloatArray
+    """… and as the venue does while it fills one series after the other."""
+    lost: IntArray
+    """When each strategy last lost, ms."""
+    want: FloatArray
+    """What was decided on last."""
+    spare: FloatArray
+    """A book to go back to."""
+    counts: IntArray
+    """(kinds of outcome, strategies, what)."""
+    seen: IntArray
+    """(kinds of outcome, strategies): which came first."""
+
+
+class FillLogs(NamedTuple):
+    """What happened, for the exact books."""
+
+    trades: FloatArray
+    """Rows of core.fills."""
+    of_trade: IntArray
+    """Whose each is."""
+    entries: FloatArray
+    """(entries, 5): whose, bar, rung, signed size, price."""
+    orders: IntArray
+    """Steps of approved entries."""
+    trips: IntArray
+    """(trips, 3): 0 for the day's loss, 1 for the drawdown; the step; after how many of its trades."""
+    curve: FloatArray
+    """Equity at each step."""
+
+
+class FloatAccount(NamedTuple):
+    """A compiled account."""
+
+    times: IntArray
+    """When anything closes, ms UTC."""
+    bars: AllBars
+    turns: Turns
+    limits: FloatLimits
+    costs: Costs
+    books: BookArrays
+    logs: FillLogs
+    counters: IntArray
+    numbers: FloatArray
