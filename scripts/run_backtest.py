@@ -16,6 +16,7 @@ EXAMPLES = """\
   run_backtest.py BTC/USDT 4h TREND_EMA --use-sql
   run_backtest.py --rerun 12
   run_backtest.py --verify --all --use-sql
+  run_backtest.py --portfolio --all --use-sql
   run_backtest.py --all --use-sql --strategies-file config/strategies_1m.yaml
 """
 
@@ -45,6 +46,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         options.allow_only(parser, args, "--list shows the strategies", allowed)
     if args.rerun is not None:
         options.allow_only(parser, args, "--rerun repeats a run as it was saved", {"rerun", "db_url", "wide"})
+    if args.portfolio:
+        ignored = {"engine", "persist", "json", "trades", "plot", "force", "jobs", "wide", "verify"}
+        options.allow_only(parser, args, "--portfolio runs one account", vars(args).keys() - ignored)
     if args.verify:
         ignored = {"engine", "persist", "json", "trades", "plot", "force", "jobs"}
         options.allow_only(parser, args, "--verify compares and keeps nothing", vars(args).keys() - ignored)
@@ -78,6 +82,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     options.add_strategies_file(what)
     add("--list", action="store_true", help="show the strategies; with --strategy its parameters")
     add("--engine", choices=("backtesting", "fast"), default="backtesting", help="fast: compiled")
+    add("--portfolio", action="store_true", help="all on one account, within the limits of settings.yaml")
     add("--verify", action="store_true", help="run each three ways, compiled and live too; compare every bit")
     add("--rerun", type=cli.positive, metavar="RUN_ID", help="repeat a saved run and compare the trades")
 

@@ -19,8 +19,10 @@ from core.backtest.plan import (
     plan_runs,
     split_names,
 )
+from core.backtest.replay import ReplayAccount, ReplayFeed
 from core.backtest_persistence import check_saving, save_result
 from core.cli.candles import EXCHANGE_LIMIT, source_of
+from core.cli.replay_command import risk_terms, show
 from core.data_source import DataSource
 from core.domain import Bars, Costs, Series
 from core.errors import NoDataError
@@ -51,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
         return show_strategies(args)
     if args.rerun is not None:
         return run_again(args)
+    if args.portfolio:
+        return portfolio(args)
     return verify(args) if args.verify else compare(args)
 
 
@@ -73,6 +77,29 @@ def compare(args: argparse.Namespace) -> int:
     results = best_first(results)
     report(args, jobs, results, [run_ids[id(result)] for result in results if run_ids])
     print_not_run(not_run, alone="-" in (args.json, args.trades, args.plot))
+    return 0
+
+
+def portfolio(args: argparse.Namespace) -> int:
+    """Run all on one account, within the limits of the settings, and print what came of it."""
+    settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
+    jobs, not_run = planned_jobs(args, settings)
+    first = jobs[0].spec
+    feeds = [
+        ReplayFeed(
+            job.spec.strategy,
+            bind(load_strategy(job.spec.strategy), job.partner),
+            job.spec.params,
+            job.spec.series.symbol,
+            job.spec.series.timeframe,
+            job.bars,
+        )
+        for job in jobs
+    ]
+    risk = risk_terms(settings).manager(first.costs)
+    account = ReplayAccount(first.cash, first.costs, risk, settings.paper.volume_share)
+    show(feeds, account, first.series.exchange)
+    print_not_run(not_run)
     return 0
 
 

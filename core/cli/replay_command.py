@@ -42,17 +42,26 @@ def run(args: argparse.Namespace) -> int:
     settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
     feeds = stored_feeds(args, settings)
     costs, cash = settings.backtest.costs, settings.backtest.default_cash
-    label = args.exchange or settings.exchange.name
-    print_feeds(feeds, label)
     account = ReplayAccount(cash, costs, risk_terms(settings).manager(costs), settings.paper.volume_share)
+    show(feeds, account, args.exchange or settings.exchange.name, paced(args.speed))
+    return 0
+
+
+def show(
+    feeds: Sequence[ReplayFeed],
+    account: ReplayAccount,
+    exchange: str,
+    on_step: Callable[[Step], object] | None = None,
+) -> None:
+    """Run one account and print what goes in and what comes of it."""
+    print_feeds(feeds, exchange)
     for line in limits_of(feeds, account):
         print(line)
-    found, slow = run_account(feeds, account, paced(args.speed))
-    if slow and slow != FEW_BARS and args.speed == "max":
+    found, slow = run_account(feeds, account, on_step)
+    if slow and slow != FEW_BARS and on_step is None:
         print(f"note: replayed step by step, which takes longer: {slow}")
     print()
-    print_replay(found, cash)
-    return 0
+    print_replay(found, account.cash)
 
 
 def print_feeds(feeds: Sequence[ReplayFeed], exchange: str) -> None:

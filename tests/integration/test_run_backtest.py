@@ -21,7 +21,7 @@ from core.paper.fills import PaperFills
 from core.results.runs import BacktestResult
 from db.candles import upsert_bars
 from db.init_db import init_db
-from scripts import run_backtest, show_runs
+from scripts import run_backtest, run_live, show_runs
 from tests.markets import random_bars
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,6 +67,34 @@ def test_all_compares_every_enabled_strategy_best_first(
     returns = [float(row[3].replace(",", "")) for row in rows]
     assert returns == sorted(returns, reverse=True)
     assert "SYNTHETIC" not in out
+
+
+def test_a_portfolio_is_all_on_one_account_as_a_replay_has_it(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    what = ["--strategy", "TREND_EMA", "--strategy", "MR_BB", "--symbol", "BTC/USDT", "--symbol", "ETH/USDT"]
+    assert call("--portfolio", *what, "--cash", "5000") == 0
+    said = capsys.readouterr().out
+    assert run_live.main(["--replay", *what, "--cash", "5000"]) == 0
+    assert said == capsys.readouterr().out
+    assert "account: 5,000.00 USDT to" in said
+    assert re.search(r"^MR_BB +\d", said, re.MULTILINE)
+
+
+def test_a_portfolio_says_why_it_takes_the_slower_way(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.backtest.account.FEW", 0)
+    monkeypatch.setenv("HOT_CRYPTO_PAPER_VOLUME_PCT", "10")
+    assert call("--portfolio", "--strategy", "TREND_EMA", "--symbol", "BTC/USDT") == 0
+    note = "note: replayed step by step, which takes longer: paper.volume_pct limits what a bar fills"
+    assert note in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["--persist", "--verify", "--wide"])
+def test_a_portfolio_takes_no_option_that_it_would_ignore(option: str) -> None:
+    with pytest.raises(SystemExit):
+        call("--portfolio", "--all", option)
 
 
 def test_one_run_prints_all_statistics(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
