@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from itertools import chain, repeat
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +26,8 @@ _CHUNK = 20_000
 """Rows made ready at once: bounds memory and lets an interrupt and a progress bar in."""
 _ROWS = 500
 """Rows of one statement: a third sooner than one row, and no driver allows 32,767 values or more."""
+_WIDTH = 9
+"""Values of a row."""
 
 _OF_SERIES = "exchange = ? AND symbol = ? AND timeframe = ?"
 _READ = f"""SELECT ts, open, high, low, close, volume FROM ohlcv
@@ -205,13 +207,13 @@ def _write(connection: Connection, series: Series, bars: Bars, progress: Callabl
     """Upsert the bars and return how many rows were inserted or changed."""
     written, total = 0, len(bars.ts)
     for start in range(0, total, _CHUNK):
-        rows = _rows(series, bars.since(start).until(_CHUNK))
-        for first in range(0, len(rows), _ROWS):
-            some = rows[first : first + _ROWS]
-            sql = _marked(_upsert(len(some)), connection)
-            written += connection.exec_driver_sql(sql, tuple(chain.from_iterable(some))).rowcount
+        cells = _cells(series, bars.since(start).until(_CHUNK))
+        for first in range(0, len(cells), _WIDTH * _ROWS):
+            some = tuple(cells[first : first + _WIDTH * _ROWS])
+            sql = _marked(_upsert(len(some) // _WIDTH), connection)
+            written += connection.exec_driver_sql(sql, some).rowcount
         if progress is not None:
-            progress(len(rows))
+            progress(len(cells) // _WIDTH)
     return written
 
 
@@ -221,9 +223,15 @@ def _upsert(rows: int) -> str:
     return _INSERT + ", ".join([_ROW] * rows) + _OR_UPDATE
 
 
-def _rows(series: Series, bars: Bars) -> list[tuple[str | int | float, ...]]:
-    columns = (column.tolist() for column in bars)
-    return list(zip(repeat(series[0]), repeat(series[1]), repeat(series[2]), *columns, strict=False))
+def _cells(series: Series, bars: Bars) -> list[str | int | float]:
+    """Return the cells of all rows, one row after the other: no tuple for each."""
+    count = len(bars.ts)
+    cells: list[Any] = [None] * (_WIDTH * count)
+    for place, name in enumerate(series):
+        cells[place::_WIDTH] = [name] * count
+    for place, column in enumerate(bars, len(series)):
+        cells[place::_WIDTH] = column.tolist()
+    return cells
 
 
 def _scalar(connection: Connection, sql: str, values: tuple[str | int, ...]) -> int:
