@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from core.account.lots import Trade
 from core.account.orders import Executed, News, Taken
-from core.account.values import SeriesKey
+from core.account.values import Held, SeriesKey
 from core.domain import Bar, Decision, PositionView, changes
 from core.errors import UsageError
 from core.execution import Executor, Moment, Outcome, Plan
@@ -130,6 +130,8 @@ class Session:
         self.portfolio, self.risk, self.gateway = executor.portfolio, executor.risk, executor.gateway
         self.slots: list[Slot] = []
         self.books = executor.books
+        self.to_close: set[Held] = set()
+        """Positions that a person wants closed and that are not yet."""
         self._of_series: dict[SeriesKey, list[Slot]] = {}
         self._followers: dict[SeriesKey, list[Callable[[int, float], object]]] = {}
 

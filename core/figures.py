@@ -52,6 +52,16 @@ def size(value: float | Decimal) -> str:
     return _fixed(value, _COIN_DIGITS - 1 - _magnitude(near) if is_small else 6, thousands="")
 
 
+def exact(value: Decimal, *, sign: bool = False) -> str:
+    """Return every digit that an amount has, without the zeros that end it: `1000.588`.
+
+    For what a person compares with what an exchange shows; with `sign` what is more than nothing has a plus.
+    """
+    text = f"{value:{'+' if sign and value > 0 else ''}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return text if text.strip("+-0") else "0"
+
+
 def _short(text: str) -> str:
     """Return a number without the zeros that end it, two decimals at least."""
     whole, _, decimals = text.partition(".")

@@ -10,6 +10,7 @@ from pathlib import Path
 from core.cli import outputs
 from core.cli.live_status import existing, newest_run, status_of_run
 from core.errors import DatabaseError, RefusedError, UsageError
+from core.figures import exact
 from core.order_path.lock import AccountLock
 from db.archive import copy_account, count_rows, delete_account
 from db.base import database_file
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     with suppress(DatabaseError):
         status = status_of_run(newest)
         for held in status.positions if status else ():
-            print(f"it held {held.strategy} {held.side} {held.amount:f} {held.symbol}")
+            print(f"it held {held.strategy} {held.side} {exact(held.amount)} {held.symbol}")
     print(f"its next start begins anew; candles, backtests and logs/{args.account}.jsonl stay as they are")
     return 0
 

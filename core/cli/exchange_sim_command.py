@@ -15,6 +15,7 @@ from core.exchange_sim.candles import CandleSource
 from core.exchange_sim.faults import Faults, parse_faults
 from core.exchange_sim.replay import replay_clock
 from core.exchange_sim.synthetic import SyntheticSource
+from core.figures import exact
 from core.utils import Clock, format_time, now_ms, parse_time
 
 
@@ -82,7 +83,7 @@ def stored(args: argparse.Namespace) -> Served:
 
 def banner(url: str, served: Served, account: AccountConfig) -> str:
     """Return what to print once requests are answered."""
-    owned = ", ".join(f"{amount:f} {asset}" for asset, amount in account.balances.items())
+    owned = ", ".join(f"{exact(amount)} {asset}" for asset, amount in account.balances.items())
     return (
         f"local exchange (Binance.US, Kraken) at {url}\n{served.words}\n"
         f"test account (Binance.US): {owned}\n"

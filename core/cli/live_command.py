@@ -80,7 +80,7 @@ def trade(args: argparse.Namespace, command: str | None = None) -> int:
         desk = loop.desk.status()
         say(f"the journal ends at entry {desk.journal:,}, head {desk.head}")
         book.beat(loop.status(loop.looked_at), now_ms())
-        show(loop.status(loop.looked_at))
+        show(loop.status(loop.looked_at), terms.name)
         outcome = None if command_id is None else live.outcome_of(engine, command_id)
     return 1 if outcome and outcome.startswith(REFUSED) else 0
 

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from core import cli
 from core.cli.replay_command import overrides
 from core.errors import DatabaseError, NoDatabaseError, NoDataError, UsageError, unknown_name
-from core.figures import amount, price
+from core.figures import amount, exact, price
 from core.live.standing import USUAL, command_of
 from core.live.status import AccountStatus, DeskStatus, from_document
 from core.order_path import damage
@@ -87,11 +87,11 @@ def show(status: AccountStatus | None, account: str = USUAL) -> None:
     for held in status.positions:
         prices = f"at {price(held.entry_price)}, now {price(held.price) or NONE}"
         print(
-            f"  {held.strategy} {held.side} {held.amount:f} {held.symbol} {prices}, "
+            f"  {held.strategy} {held.side} {exact(held.amount)} {held.symbol} {prices}, "
             f"open profit {_money(held.open_profit, currency)}"
         )
     for order in status.open_orders:
-        print(f"  waiting: {order.side} {order.amount:f} ({order.key})")
+        print(f"  waiting: {order.side} {exact(order.amount)} ({order.key})")
     show_standing(status, account)
     show_limits(status)
     for feed in status.feeds:
@@ -141,7 +141,11 @@ def show_command(newest: tuple[live.CommandRow, str | None] | None) -> None:
 
 def agreement(desk: DeskStatus) -> str:
     """Return whether account, journal and exchange are at one, in words."""
-    return f"books and exchange agree: {'; '.join(desk.disagreements) or 'yes'}"
+    if desk.agreed_at is None:
+        when = ""
+    else:
+        when = f"{', they did' if desk.disagreements else ','} as of {format_time(desk.agreed_at)} UTC"
+    return f"books and exchange agree: {'; '.join(desk.disagreements) or 'yes'}{when}"
 
 
 def _alive(beat_at: int) -> str:

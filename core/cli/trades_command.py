@@ -11,6 +11,7 @@ from typing import Any
 from core import cli
 from core.cli.account_tables import print_closed_trades, print_results
 from core.cli.live_status import existing, newest_run, status_of_run
+from core.figures import exact
 from core.live.status import PositionStatus
 from core.symbols import pair_of
 from db.live_history import ClosedTrade, PaidFee, closed_trades, paid_fees
@@ -48,7 +49,7 @@ def show(
         print_results(trades, fees)
     for held in positions:
         if _matches(held.strategy, held.symbol, args):
-            print(f"open: {held.strategy} {held.side} {held.amount:f} {held.symbol}")
+            print(f"open: {held.strategy} {held.side} {exact(held.amount)} {held.symbol}")
     if trades:
         print()
         print_closed_trades(trades[-args.limit :], wide=args.wide)

@@ -18,7 +18,7 @@ from core.engine import Session
 from core.errors import ExchangeUnreachableError, UsageError
 from core.exchange_client import ExchangeClient
 from core.execution import Executor
-from core.figures import amount
+from core.figures import amount, exact
 from core.live.exchange_desk import ExchangeDesk
 from core.live.feed import Feed
 from core.live.loop import Loop
@@ -158,7 +158,9 @@ def _at_exchange(given: Opening, risk: RiskManager) -> DeskOpening:
     there = desk.path.balances().get(quote, NOTHING)
     cash = Decimal(str(terms.cash)) if terms.is_cash_named else there
     if cash > there:
-        raise UsageError(f"--cash {cash:f} is more than the {there:f} {quote} at the exchange: give less")
+        raise UsageError(
+            f"--cash {exact(cash)} is more than the {exact(there)} {quote} at the exchange: give less"
+        )
     return DeskOpening(desk, cash, desk.open)
 
 

@@ -26,8 +26,10 @@ from core.account.orders import (
     Refused,
     Taken,
 )
+from core.account.values import Held
 from core.engine import Session
 from core.errors import HotCryptoError
+from core.figures import exact
 from core.live.snapshot import Restored
 from core.live.standing import command_of
 from core.live.status import DeskStatus, JournalOrder, Standing
@@ -92,9 +94,13 @@ class JournalledDesk(ABC):
         """
         if due := {key: one for key, one in self._unsent.items() if self._is_due(one.intent)}:
             self._unsent = {key: one for key, one in self._unsent.items() if key not in due}
-            self.path.submit_all([self._timely(one) for one in due.values()])
+            self.path.submit_all(self._fitted([self._timely(one) for one in due.values()]))
         if self.path.mirror.live:
             self._step()
+
+    def _fitted(self, due: list[Approved]) -> list[Approved]:
+        """Return what is sent of these orders: all of it, where nobody else trades."""
+        return due
 
     def _is_due(self, intent: Intent) -> bool:  # noqa: ARG002 - where exits fill first by themselves
         """Return whether an approved order may be stored and sent now."""
@@ -143,7 +149,7 @@ class JournalledDesk(ABC):
         for symbol in sorted(held):
             mine, theirs = portfolio.amount(symbol), self.path.position(symbol)
             if mine != theirs:
-                found.append(f"{symbol}: the account holds {mine:f}, the journal {theirs:f}")
+                found.append(f"{symbol}: the account holds {exact(mine)}, the journal {exact(theirs)}")
             for name in (
                 () if portfolio.amount(symbol, DUST) else {slot.strategy for slot in self.session.slots}
             ):
@@ -154,15 +160,19 @@ class JournalledDesk(ABC):
             spent = minus(spent, portfolio.taken)
             mine = minus(portfolio.deposits, portfolio.cash)
             if mine != spent:
-                found.append(f"{quote}: the account spent {mine:f}, the journal {spent:f}")
+                found.append(f"{quote}: the account spent {exact(mine)}, the journal {exact(spent)}")
         return found
 
     def standing(self) -> list[Standing]:
         """Return all that keeps orders back until a person says otherwise."""
         halt = self.path.halt()
-        found = [Standing("halt", "", halt, command_of(f"--release {HALT}", self.account))] if halt else []
+        found = [Standing("halt", "", halt, self._ending(f"--release {HALT}"))] if halt else []
         holds = self.path.holds().items()
-        return found + [Standing("hold", symbol, why, self._accepting(symbol)) for symbol, why in holds]
+        found += [Standing("hold", symbol, why, self._accepting(symbol)) for symbol, why in holds]
+        return found + [
+            Standing("flatten", symbol, f"{strategy} is to be closed, until it is", self._ending("--resume"))
+            for strategy, symbol in sorted(self.session.to_close)
+        ]
 
     @property
     def account(self) -> str:
@@ -170,11 +180,14 @@ class JournalledDesk(ABC):
         return self.path.journal.account
 
     def _accepting(self, symbol: str) -> str:
-        return command_of(f"--accept {symbol}", self.account)
+        return self._ending(f"--accept {symbol}")
+
+    def _ending(self, option: str) -> str:
+        return command_of(option, self.account)
 
     def accept(self, symbol: str) -> str:
         """Let entries in a symbol go on, for a person knows why; return what came of it."""
-        if symbol not in {one.ref for one in self.standing() if one.ends}:
+        if self._accepting(symbol) not in {one.ends for one in self.standing()}:
             return f"refused: nothing is held up in {symbol}"
         self.path.release(symbol)
         return f"{symbol} is accepted as it is: entries and exits go on"
@@ -189,6 +202,10 @@ class JournalledDesk(ABC):
     @abstractmethod
     def _differences(self) -> list[str]:
         """Return where journal and exchange differ."""
+
+    def backs_off(self, held: Held) -> bool:  # noqa: ARG002 - where exits are not refused
+        """Return whether exits of a position have to wait, for they were refused."""
+        return False
 
     def status(self) -> DeskStatus:
         """Return how the journal stands."""
@@ -280,6 +297,6 @@ class JournalledDesk(ABC):
 def _refused(intent: Intent, order: OrderRow) -> Refused:
     why = order.reason or f"the exchange says {order.state}"
     if order.filled:
-        why = f"{order.filled:f} of {order.amount:f} filled, then {order.state}"
+        why = f"{exact(order.filled)} of {exact(order.amount)} filled, then {order.state}"
     late = order.state in (State.EXPIRED, State.CANCELED) or "expired" in order.reason
     return Refused(intent, RefusalReason.EXPIRED if late else RefusalReason.EXCHANGE, why)

@@ -9,7 +9,7 @@ from core.account.lots import Trade
 from core.account.orders import Executed, Refused, Taken
 from core.engine import Step
 from core.execution import Outcome
-from core.figures import amount, price
+from core.figures import amount, exact, price
 from core.symbols import pair_of
 
 Event = dict[str, Any]
@@ -74,9 +74,9 @@ def _fill(executed: Executed) -> Event:
         "strategy": intent.strategy,
         "symbol": fill.symbol,
         "side": fill.side,
-        "amount": f"{fill.amount:f}",
-        "price": f"{fill.price:f}",
-        "fee": f"{fill.fee:f}",
+        "amount": exact(fill.amount),
+        "price": exact(fill.price),
+        "fee": exact(fill.fee),
         "fee_asset": fill.fee_asset,
         "reason": fill.reason or intent.reason,
         "key": intent.key,
@@ -90,7 +90,7 @@ def _trade(trade: Trade) -> Event:
         "strategy": trade.strategy,
         "symbol": trade.symbol,
         "side": "long" if trade.side > 0 else "short",
-        "amount": f"{trade.amount:f}",
+        "amount": exact(trade.amount),
         "pnl": float(trade.pnl),
         "reason": trade.reason,
     }
@@ -102,8 +102,8 @@ def _taken(taken: Taken, time: int) -> Event:
         "time": time,
         "strategy": taken.strategy or "account",
         "symbol": taken.symbol or "cash",
-        "amount": f"{taken.amount:f}",
-        "proceeds": f"{taken.proceeds:f}",
+        "amount": exact(taken.amount),
+        "proceeds": exact(taken.proceeds),
         "cause": taken.cause,
     }
 
@@ -117,8 +117,8 @@ def _order(outcome: Outcome, time: int) -> Event:
         "symbol": intent.symbol,
         "purpose": intent.purpose.value,
         "side": intent.side,
-        "amount": f"{intent.amount:f}",
-        "price": f"{intent.price:f}",
+        "amount": exact(intent.amount),
+        "price": exact(intent.price),
         "reason": intent.reason,
         "key": intent.key,
     }
@@ -127,5 +127,5 @@ def _order(outcome: Outcome, time: int) -> Event:
     if intent.bound:
         event["bound"] = intent.bound
     if outcome.cut is not None:
-        event |= {"event": "cut", "wanted": f"{outcome.cut.wanted:f}"}
+        event |= {"event": "cut", "wanted": exact(outcome.cut.wanted)}
     return event

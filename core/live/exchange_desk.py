@@ -10,14 +10,18 @@ sends a market order when one is reached. So they hold only while the process ru
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
 
-from core.account.money import NOTHING, minus, times
+from core.account.money import NOTHING, minus, times, to_step
 from core.account.orders import Approved, Intent, Protection, Purpose, RefusalReason, Refused, Taken
+from core.account.values import Held
 from core.engine import Session
 from core.errors import HotCryptoError
+from core.figures import exact
 from core.live.desk import DeskEvent, JournalledDesk
 from core.live.outside import Price, held_outside
-from core.live.refusals import Refusals
+from core.live.refusals import Refusals, Streak
 from core.live.snapshot import Restored
 from core.live.status import DeskStatus, Outside, Standing
 from core.live.stops import PriceRange, Reached, at, protective
@@ -28,9 +32,12 @@ from core.risk.limits import ANY_MARKET
 from core.utils import timeframe_ms
 
 AGAIN = 300_000
-"""Milliseconds between two comparisons with the exchange."""
+"""Milliseconds between two comparisons of everything with the exchange …"""
+GLANCE = 60_000
+"""… and of balances alone, which is one request: 10 of the 1,200 that Binance.US allows a minute."""
 SOON = 1_000
 """Milliseconds until the next one while they differ, at least."""
+LOCKING = "coins are kept for orders of somebody else"
 PATIENCE = 60_000
 """Milliseconds for which an exit is worth sending at least."""
 
@@ -47,6 +54,9 @@ class ExchangeDesk(JournalledDesk):
         self.market = PriceRange()
         """What bars are shown to: only prices come of them, for the exchange fills in its own time."""
         self._compare_at = 0
+        self._glance_at = 0
+        self._in_step_at: int | None = None
+        """When books and exchange were last found to agree, ms UTC."""
         self._difference = ""
         self._agreed_at: int | None = None
         """So many fills of others were booked when all agreed, None once cash was looked at since."""
@@ -57,6 +67,7 @@ class ExchangeDesk(JournalledDesk):
         if not self.path.ready:
             raise HotCryptoError("the books have not agreed with the exchange yet: reconcile first")
         self._compare_at, self._agreed_at = self.time + AGAIN, self.path.mirror.foreign
+        self._in_step()
         self.resume(session, kept)
         self._ask_prices()
         for order in self.path.orders():
@@ -88,6 +99,8 @@ class ExchangeDesk(JournalledDesk):
     def news(self) -> list[DeskEvent]:
         """Return what came since the last look."""
         cash = self._cash_taken()
+        if self.time >= self._glance_at and not self._glance():
+            self.look_again()
         if self.time >= self._compare_at:
             self._compare()
         elif self.path.mirror.live:
@@ -116,14 +129,22 @@ class ExchangeDesk(JournalledDesk):
 
     def standing(self) -> list[Standing]:
         """Return all that keeps orders back until a person says otherwise, and what is not clear yet."""
-        rows = self._refusals.rows().items()
         exits = [
-            Standing("exits", symbol, f"{strategy}: {row.words()}", self._accepting(symbol))
-            for (strategy, symbol), row in rows
+            Standing("exits", held[1], f"{held[0]}: {self._words(held, row)}", self._accepting(held[1]))
+            for held, row in self._refusals.rows().items()
         ]
         doubts = [Standing("hold", symbol, why, "") for symbol, why in self.path.doubts().items()]
         differing = [Standing("difference", "", line, "") for line in self._differences()]
         return [*super().standing(), *exits, *doubts, *differing]
+
+    def backs_off(self, held: Held) -> bool:
+        """Return whether exits of a position have to wait, for they were refused."""
+        return self._refusals.backs_off(held, self.time)
+
+    def _words(self, held: Held, row: Streak) -> str:
+        _, orders = self.path.kept_by_others(assets_of(held[1])[0])
+        kept = f"; {LOCKING}: {'; '.join(orders)}" if orders else ""
+        return row.words(is_wanted=held in self.session.to_close) + kept
 
     def _note(self, event: DeskEvent) -> None:
         row = self._refusals.note(event, self.time)
@@ -132,7 +153,8 @@ class ExchangeDesk(JournalledDesk):
             self.look_again()
         if row is not None and isinstance(event, Refused):
             symbol = event.intent.symbol
-            text = f"{symbol}, {event.intent.strategy}: {row.words()}; run_live.py {self._accepting(symbol)}"
+            words = self._words((event.intent.strategy, symbol), row)
+            text = f"{symbol}, {event.intent.strategy}: {words}; run_live.py {self._accepting(symbol)}"
             self.path.alert("exits", symbol, text)
 
     def _claims_taken(self) -> list[Taken]:
@@ -162,6 +184,38 @@ class ExchangeDesk(JournalledDesk):
             self._watch(symbol, prices)
         super().send()
 
+    def _fitted(self, due: list[Approved]) -> list[Approved]:
+        """Let exits sell no more than others' open orders leave free, as far as that is worth an order."""
+        free: dict[str, Decimal] = {}
+        fitted = []
+        for one in due:
+            intent, base = one.intent, assets_of(one.intent.symbol)[0]
+            if intent.side == "sell" and intent.purpose is not Purpose.ENTRY:
+                left = free.setdefault(base, self.path.free(base))
+                one = self._cut(one, left)
+                free[base] = minus(left, one.intent.amount)
+            fitted.append(one)
+        return fitted
+
+    def _cut(self, approved: Approved, free: Decimal) -> Approved:
+        intent, market = approved.intent, self.session.risk.markets.get(approved.intent.symbol, ANY_MARKET)
+        kept, orders = self.path.kept_by_others(assets_of(intent.symbol)[0])
+        amount = to_step(min(intent.amount, max(free, NOTHING)), market.step)
+        is_worth = amount >= (market.min_amount or NOTHING) and times(amount, intent.price) >= (
+            market.min_notional or NOTHING
+        )
+        if not (kept and NOTHING < amount < intent.amount and is_worth):
+            # What is too little for an order is refused by the exchange, which knows best.
+            return approved
+        self.look_again()
+        self.path.alert(
+            "exits",
+            intent.symbol,
+            f"{intent.symbol}, {intent.strategy}: {exact(amount)} of {exact(intent.amount)} are closed now, "
+            f"{LOCKING}: {'; '.join(orders)}",
+        )
+        return replace(approved, intent=replace(intent, amount=amount))
+
     def _is_due(self, intent: Intent) -> bool:
         """Let what makes a position smaller go at once, and an entry when that of its strategy is done."""
         return intent.purpose is not Purpose.ENTRY or not (
@@ -179,7 +233,8 @@ class ExchangeDesk(JournalledDesk):
             left = minus(order.amount, order.filled)
             closable = held if order.side == "sell" else held.copy_negate()
             if 0 < left <= closable:
-                return f"{left:f} of {order.amount:f} to be closed before it is still held: {order.state}"
+                part = f"{exact(left)} of {exact(order.amount)}"
+                return f"{part} to be closed before it is still held: {order.state}"
         return ""
 
     def _given_up(self) -> list[Refused]:
@@ -209,7 +264,11 @@ class ExchangeDesk(JournalledDesk):
         return (
             super()
             .status()
-            ._replace(foreign_orders=self.path.foreign_orders(), outside=tuple(self.outside()))
+            ._replace(
+                foreign_orders=self.path.foreign_orders(),
+                outside=tuple(self.outside()),
+                agreed_at=self._in_step_at,
+            )
         )
 
     @property
@@ -233,6 +292,21 @@ class ExchangeDesk(JournalledDesk):
         self._fresh += self.path.take_fills()
         self._ask_prices()
         self._difference = "; ".join(found.waiting)
+        self._glance_at = self.time + GLANCE
+        if found.done:
+            self._in_step()
+
+    def _glance(self) -> bool:
+        """Return whether the balances are those of the books; what else they can be takes more requests."""
+        self._glance_at = self.time + GLANCE
+        # While an order is out the two may differ for a moment.
+        is_equal = not self.path.mirror.live and not self._difference and self.path.balances_agree()
+        if is_equal:
+            self._in_step()
+        return is_equal
+
+    def _in_step(self) -> None:
+        self._in_step_at, self._glance_at = self.time, self.time + GLANCE
 
     def _differences(self) -> list[str]:
         return [self._difference] if self._difference else []

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple, Protocol
 
 from core.account.orders import Approved, News, Refused
 from core.domain import Bar, Series
-from core.engine import Choice, Session, Slot, Step
+from core.engine import Choice, Session, Step
 from core.errors import ExchangeError
-from core.execution import Moment, Outcome
+from core.execution import Outcome
+from core.live.closing import Closing, Patient
 from core.live.feed import Feed, Polled
 from core.live.outside import Price
 from core.live.standing import Holder, released, reset, resumed
@@ -25,7 +26,6 @@ from core.live.status import AccountStatus, DeskStatus
 from core.live.status_of import status_of
 from core.live.stops import believable
 from core.risk.present import Present
-from core.utils import on_grid, timeframe_ms
 
 LATEST = 60_000
 """Milliseconds after a bar's close from which on its entries are checked against the price of now."""
@@ -75,7 +75,7 @@ class Records(Protocol):
         ...
 
 
-class Desk(Holder, Protocol):
+class Desk(Holder, Patient, Protocol):
     """Where the session's orders go once a step is kept, and what comes of them between bars."""
 
     def at(self, now: int) -> None:
@@ -129,6 +129,7 @@ class Loop:
         `desk` is the session's gateway; without `price` what is held is looked at when a bar closes.
         """
         self.session, self.feed, self.desk = session, feed, desk
+        self.closing = Closing(session, desk)
         self._price, self._ticked = price, 0
         self._exchange, self._records, self._notify = exchange, records, notify
         self._beat = 0
@@ -211,7 +212,7 @@ class Loop:
 
     def _between(self, now: int) -> list[Step]:
         """Take what happened without a bar: fills in their own time, and prices of what is held."""
-        steps = [self._events(self.desk.news(), now)]
+        steps = [self._events(self.desk.news(), now), self._close_again(now)]
         if self._price is not None and now - self._ticked >= TICK:
             self._ticked = now
             portfolio = self.session.portfolio
@@ -222,6 +223,14 @@ class Loop:
                     portfolio.mark(symbol, price)
                     steps.append(self._events(self.desk.on_price(symbol, price), now))
         return [step for step in steps if step is not None]
+
+    def _close_again(self, now: int) -> Step | None:
+        outcomes = self.closing.again(now)
+        if not outcomes:
+            return None
+        step = Step(now, self.session.risk.state.equity, outcomes=tuple(outcomes))
+        self._keep(step, now)
+        return step
 
     def _events(self, events: Sequence[News], now: int) -> Step | None:
         if not events:
@@ -271,20 +280,8 @@ class Loop:
             return "refused: this loop's weights cannot be set"
         return self.set_weight(argument, now)
 
-    def close(self, slots: Iterable[Slot], now: int) -> tuple[int, list[Outcome]]:
-        """Order closed what these hold; return how many positions that is, and what became of the orders."""
-        session, count = self.session, 0
-        outcomes: list[Outcome] = []
-        for slot in slots:
-            if session.portfolio.lots(slot.strategy, slot.symbol):
-                step, close = timeframe_ms(slot.timeframe), session.portfolio.marks[slot.symbol]
-                moment = Moment(on_grid(now, step), close, now)
-                outcomes += session.executor.flatten(slot.strategy, slot.symbol, moment)
-                count += 1
-        return count, outcomes
-
     def _flatten(self, now: int) -> str:
-        count, outcomes = self.close(self.session.slots, now)
+        count, outcomes = self.closing.close(self.session.slots, now)
         self.session.risk.pause("flattened by command")
         refused = sum(isinstance(outcome, Refused) for outcome in outcomes)
         rest = f", {refused} orders refused" if refused else ""

@@ -10,6 +10,7 @@ from decimal import Decimal
 from core.account.orders import Approved, Executed, Fill, Intent, Protection
 from core.engine import Session
 from core.errors import HotCryptoError
+from core.figures import exact
 from core.live.desk import DeskEvent, JournalledDesk
 from core.live.snapshot import Restored
 from core.order_path.intents import intent_of
@@ -91,7 +92,8 @@ class PaperDesk(JournalledDesk):
         here = self.path.balances()
         there = {asset: one.total for asset, one in self.market.balances().items()}
         return [
-            f"{asset}: {here.get(asset, ZERO):f} in the books, {there.get(asset, ZERO):f} at the exchange"
+            f"{asset}: {exact(here.get(asset, ZERO))} in the books, "
+            f"{exact(there.get(asset, ZERO))} at the exchange"
             for asset in sorted(here.keys() | there.keys())
             if here.get(asset) != there.get(asset)
         ]

@@ -30,9 +30,10 @@ class Streak(NamedTuple):
         """Whether a person has to say that it goes on."""
         return self.times >= TRIES
 
-    def words(self) -> str:
-        """Return it as a person reads it."""
-        then = "not tried again" if self.is_over else f"tried again at {format_time(self.until)} UTC"
+    def words(self, *, is_wanted: bool = False) -> str:
+        """Return it as a person reads it; `is_wanted`: what was refused is tried again by itself."""
+        then = "tried again at" if is_wanted else "not tried again before"
+        then = "not tried again" if self.is_over else f"{then} {format_time(self.until)} UTC"
         return f"its exit was refused {self.times} times in a row ({self.why}), {then}"
 
 
@@ -63,15 +64,20 @@ class Refusals:
             return row if count == TRIES else None
         return None
 
+    def backs_off(self, held: Held, now: int) -> bool:
+        """Return whether exits of a position have to wait: for a time, or for a person."""
+        row = self._rows.get(held)
+        return row is not None and (row.is_over or now < row.until)
+
     def stands_in_the_way(self, intent: Intent, now: int) -> str:
         """Return why an order is not sent now, blank when it is; a person's own command always is.
 
         An entry waits as well: what is to be closed before it is still held.
         """
-        row = self._rows.get((intent.strategy, intent.symbol))
-        if row is None or intent.purpose is Purpose.FLATTEN or not (row.is_over or now < row.until):
+        held = intent.strategy, intent.symbol
+        if intent.purpose is Purpose.FLATTEN or not self.backs_off(held, now):
             return ""
-        return row.words()
+        return self._rows[held].words()
 
     def forget(self, symbol: str) -> None:
         """Let the exits of a symbol be tried again at once."""

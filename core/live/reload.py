@@ -143,7 +143,7 @@ class Reloading:
         if policy == "flatten":
             gone = change.swapped.keys() | change.dropped.keys()
             slots = [slot for slot in self._loop.session.slots if slot[:2] in gone]
-            closing, _ = self._loop.close(slots, now)
+            closing, _ = self._loop.closing.close(slots, now)
         self._apply(change, fresh, since, terms)
         self._members = {(one.strategy, one.symbol): one for one in wanted}
         return str(change), f"; closing {closing} positions at the next price" if closing else ""

@@ -54,6 +54,7 @@ def snapshot(session: Session, fills: int = 0, venue: str = "paper", claims: int
         ],
         "risk": session.risk.state.to_dict(BREAKERS),
         "bars": session.counted(),
+        "to_close": sorted(session.to_close),
     }
 
 
@@ -99,6 +100,7 @@ def restore(session: Session, plain: Mapping[str, Any], venue: str = "paper") ->
         portfolio.results[name] = Result(Decimal(result["gross"]), Decimal(result["fees"]), other)
     for held in plain["lots"]:
         _hold(session, held)
+    session.to_close.update((strategy, symbol) for strategy, symbol in plain.get("to_close", ()))
     session.risk.state = RiskState.from_dict(plain["risk"], BREAKERS)
     waiting = [Approved(_intent(one["intent"]), Decimal(one["reserve"])) for one in plain["waiting"]]
     for approved, one in zip(waiting, plain["waiting"], strict=True):

@@ -38,8 +38,10 @@ class Holder(Protocol):
 
 
 def resumed(session: Session, desk: Holder) -> str:
-    """End a pause; return what still keeps entries back."""
+    """End a pause, and what was to be closed stays; return what still keeps entries back."""
     session.risk.resume()
+    # A person who wants to trade again does not want to be flat any more.
+    session.to_close.clear()
     trips = (
         Standing("breaker", name, trip.detail, command_of(f"--reset-breaker {name}", desk.account))
         for name, trip in session.risk.state.trips.items()

@@ -61,7 +61,8 @@ class Standing(NamedTuple):
     """Something that keeps orders back."""
 
     kind: str
-    """halt: nothing is entered; hold: nothing in a symbol; exits: refused again and again; difference."""
+    """halt: nothing is entered; hold: nothing in a symbol; exits: refused again and again; flatten: what
+    a person wants closed; difference."""
     ref: str
     """The symbol, if it is about one."""
     why: str
@@ -112,6 +113,8 @@ class DeskStatus(NamedTuple):
     """Open orders of somebody else, a line each; None on paper, where there is nobody else."""
     outside: tuple[Outside, ...] | None = None
     """None on paper."""
+    agreed_at: int | None = None
+    """When books and exchange were last compared and found to agree, ms UTC; None on paper."""
 
 
 class AccountStatus(NamedTuple):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from core.account.messages import Transfer
 from core.account.money import minus, total
 from core.account.orders import Taken
+from core.figures import exact
 from core.order_path.alerts import Alert, OnAlert
 from core.order_path.barrier import Barrier
 from core.order_path.claiming import COUNTED, Claiming
@@ -19,7 +20,6 @@ from core.order_path.ledger import ZERO, Posting, adjustment_postings, assets_of
 from core.order_path.outbox import Outbox
 from core.order_path.store import Store
 from core.order_path.transfers import TRANSFERS, explaining, known, text_of, txn_of
-from db.journal_rows import money_text
 
 OPENED = "opened"
 
@@ -115,10 +115,10 @@ class Adjusting:
         if kind != "opening":
             self._alarm(differences, why)
         self._alarm_owners(why.takings)
-        told = tuple(f"{asset} {amount:+f}" for asset, amount in differences.items())
+        told = tuple(f"{asset} {exact(amount, sign=True)}" for asset, amount in differences.items())
         return (
             *told,
-            *(f"{one.symbol} of {one.strategy} -{money_text(one.amount)}" for one in why.takings),
+            *(f"{one.symbol} of {one.strategy} -{exact(one.amount)}" for one in why.takings),
         )
 
     def _alarm(self, differences: Mapping[str, Decimal], why: Reasons) -> None:
@@ -126,9 +126,9 @@ class Adjusting:
         taken = {assets_of(one.symbol)[0] for one in why.takings}
         for asset, amount in differences.items():
             named = why.of(asset)
-            text = f"{asset}: the exchange had {_signed(amount)} beside what the books said"
+            text = f"{asset}: the exchange had {exact(amount, sign=True)} beside what the books said"
             if named:
-                listed = ", ".join(f"{one.kind} {one.id} {_signed(one.amount)}" for one in named)
+                listed = ", ".join(f"{one.kind} {one.id} {exact(one.amount, sign=True)}" for one in named)
                 text += f" ({listed})"
             text += "; they follow it now"
             small = amount.copy_abs() <= self._dust.get(asset, ZERO)
@@ -163,11 +163,7 @@ def _cause(asset: str, difference: Decimal, transfers: Iterable[Transfer]) -> st
     return "withdrawal" if any(amount < 0 for amount in amounts) else "foreign"
 
 
-def _signed(amount: Decimal) -> str:
-    return f"{'+' if amount > 0 else ''}{money_text(amount)}"
-
-
 def _told(one: Taken) -> str:
-    brought = f", {money_text(one.proceeds)} {assets_of(one.symbol)[1]} of it came to cash"
-    what = f"others took {money_text(one.amount)} {one.symbol} of what {one.strategy} held ({one.cause})"
+    brought = f", {exact(one.proceeds)} {assets_of(one.symbol)[1]} of it came to cash"
+    what = f"others took {exact(one.amount)} {one.symbol} of what {one.strategy} held ({one.cause})"
     return what + (brought if one.proceeds else "")

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from core.account.money import minus, plus, total
 from core.account.orders import Fill, Purpose
 from core.errors import DatabaseError
+from core.figures import exact
 from core.order_path.claims import taken_of
 from core.order_path.client_ids import client_order_id
 from core.order_path.journal_view import CURSOR, id_of, txn_of
@@ -105,7 +106,7 @@ def _zero_sums(tables: _Tables) -> Iterator[str]:
         lines[row.txn].append(Posting(*row[1:]))
     for txn, rows in lines.items():
         for asset, amount in unbalanced(rows).items():
-            yield f"I1: {txn} is off by {amount:f} {asset}"
+            yield f"I1: {txn} is off by {exact(amount)} {asset}"
 
 
 def _lines_follow_from_fills(tables: _Tables) -> Iterator[str]:
@@ -139,7 +140,8 @@ def _filled_is_the_sum(tables: _Tables) -> Iterator[str]:
         sums[fill.client_order_id or ""] = plus(sums[fill.client_order_id or ""], fill.amount)
     for order in tables.orders:
         if order.filled != sums[order.client_order_id]:
-            yield f"I4: order {order.client_order_id} has {order.filled:f} of {sums[order.client_order_id]:f}"
+            whole = sums[order.client_order_id]
+            yield f"I4: order {order.client_order_id} has {exact(order.filled)} of {exact(whole)}"
     known = {order.client_order_id for order in tables.orders}
     for name in sums.keys() - known - {""}:
         yield f"I4: fills of order {name}, which is not there"
@@ -188,7 +190,7 @@ def _exits_fit(tables: _Tables) -> Iterator[str]:
     for (strategy, symbol, side), amount in closing.items():
         held_now = held[strategy, symbol]
         if amount > max(held_now if side == "sell" else held_now.copy_negate(), ZERO):
-            yield f"I9: {strategy} is about to {side} {amount:f} {symbol} and holds {held_now:f}"
+            yield f"I9: {strategy} is about to {side} {exact(amount)} {symbol} and holds {exact(held_now)}"
 
 
 def _journal_tells_the_tables(tables: _Tables) -> Iterator[str]:
@@ -283,10 +285,11 @@ def _at_exchange(tables: _Tables, exchange: AtExchange) -> Iterator[str]:
     for asset in sorted(totals.keys() | exchange.balances.keys()):
         here, there = totals.get(asset, ZERO), exchange.balances.get(asset, ZERO)
         if here != there or here < 0:
-            yield f"I5: {asset} is {here:f} in the books and {there:f} at the exchange"
+            yield f"I5: {asset} is {exact(here)} in the books and {exact(there)} at the exchange"
         claims = total(books.positions(asset).values())
         if claims > max(there, ZERO):
-            yield f"I16: strategies hold {claims:f} {asset} by the books, {there:f} is at the exchange"
+            hold = f"strategies hold {exact(claims)} {asset}"
+            yield f"I16: {hold} by the books, {exact(there)} is at the exchange"
 
 
 def _disagreement(order: OrderRow, exchange: AtExchange) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from core.account.messages import Execution
 from core.account.money import plus
 from core.account.orders import Fill
+from core.figures import exact
 from core.order_path.alerts import Alert, OnAlert
 from core.order_path.barrier import Barrier
 from core.order_path.journal_view import BASELINE, CURSOR, HALT, cursor_text, txn_of
@@ -194,9 +195,8 @@ class Booking:
         if after.unexpected:
             return f"{what} was executed although it was thought never to exist: check the account"
         if after.overfilled:
-            return (
-                f"{what} was executed for {order.filled:f}, more than the {order.amount:f} that were ordered"
-            )
+            most = exact(order.amount)
+            return f"{what} was executed for {exact(order.filled)}, more than the {most} that were ordered"
         return ""
 
     def _tell(self, fill: Fill, order: OrderRow | None, order_id: str, why: str) -> None:

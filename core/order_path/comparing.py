@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from core.account.money import minus, plus
+from core.figures import exact
 from core.order_path.adjusting import OPENED, Adjusting
 from core.order_path.alerts import OnAlert, Tolerant
 from core.order_path.barrier import Barrier
@@ -39,14 +40,16 @@ class Doubt(NamedTuple):
 
     def words(self) -> str:
         """Return it as a person reads it."""
-        amounts = ", ".join(f"{asset} {amount:+f}" for asset, amount in self.differences.items())
+        amounts = ", ".join(
+            f"{asset} {exact(amount, sign=True)}" for asset, amount in self.differences.items()
+        )
         told = (
             [f"the exchange differs from the books by {amounts or 'nothing'}"]
             if amounts or not self.missing
             else []
         )
         told += [
-            f"{amount:f} {asset} of what strategies hold is not there"
+            f"{exact(amount)} {asset} of what strategies hold is not there"
             for asset, amount in self.missing.items()
         ]
         return "; ".join(told)
@@ -79,18 +82,31 @@ class Comparing:
         self._notify = notify
         self._seen: Doubt | None = None
 
-    def compare(self) -> tuple[list[str], tuple[str, ...]]:
-        """Compare the balances with the books and return what to wait for and what was adjusted."""
-        before = self._store.journal.length()
-        balances = {asset: balance.total for asset, balance in self._venue.balances().items()}
-        if not self._booking.book_all() or self._store.journal.length() != before:
-            return ["the account is moving"], ()
+    def glance(self) -> bool:
+        """Return whether the balances are those of the books and enough for every claim."""
+        with Tolerant(self._notify):
+            return not self._differences(self._balances()) and not self._shortages({})
+        return False
+
+    def _balances(self) -> dict[str, Decimal]:
+        return {asset: balance.total for asset, balance in self._venue.balances().items()}
+
+    def _differences(self, balances: Mapping[str, Decimal]) -> dict[str, Decimal]:
+        """Return what these balances have more than the books, by asset."""
         books = self._store.mirror.books.totals()
         found = {
             asset: minus(balances.get(asset, ZERO), books.get(asset, ZERO))
             for asset in sorted(balances.keys() | books.keys())
         }
-        differences = {asset: amount for asset, amount in found.items() if amount}
+        return {asset: amount for asset, amount in found.items() if amount}
+
+    def compare(self) -> tuple[list[str], tuple[str, ...]]:
+        """Compare the balances with the books and return what to wait for and what was adjusted."""
+        before = self._store.journal.length()
+        balances = self._balances()
+        if not self._booking.book_all() or self._store.journal.length() != before:
+            return ["the account is moving"], ()
+        differences = self._differences(balances)
         missing = self._shortages(differences)
         is_open = OPENED in self._store.mirror.cursors
         if differences or missing or not is_open:

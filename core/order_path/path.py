@@ -33,7 +33,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from core.account.messages import MARKET, Terms
-from core.account.money import minus, part_of
+from core.account.money import minus, part_of, total
 from core.account.orders import Approved, Fill, Taken
 from core.errors import RefusedError
 from core.order_path.adjusting import Adjusting
@@ -45,12 +45,12 @@ from core.order_path.claiming import Claiming
 from core.order_path.claims import taken_of
 from core.order_path.comparing import Comparing
 from core.order_path.journal_view import Mirror
-from core.order_path.ledger import ZERO
+from core.order_path.ledger import ZERO, assets_of
 from core.order_path.listing import Listing
 from core.order_path.looking import Looking
 from core.order_path.outbox import Outbox
 from core.order_path.policy import Policy
-from core.order_path.reconciling import Reconciliation, Reconciling
+from core.order_path.reconciling import Reconciliation, Reconciling, text_of
 from core.order_path.resolving import Resolving
 from core.order_path.sending import Sending
 from core.order_path.store import Store, VenueClock
@@ -110,7 +110,7 @@ class OrderPath:
         listing = parts.listing(store, venue, how.lost_after)
         claiming = parts.claiming(store, outbox)
         self._adjusting = adjusting = Adjusting(store, outbox, barrier, claiming, how.dust, notify)
-        comparing = parts.comparing(
+        self._comparing = comparing = parts.comparing(
             store, venue, outbox, barrier, booking, listing, adjusting, how.settle_ms, notify
         )
         self._reconciling = Reconciling(
@@ -282,7 +282,29 @@ class OrderPath:
 
     def foreign_orders(self) -> tuple[str, ...]:
         """Return the open orders of others on the account, as they were seen last."""
-        return self._reconciling.foreign_orders()
+        return tuple(map(text_of, self._reconciling.foreign_orders()))
+
+    def kept_by_others(self, asset: str) -> tuple[Decimal, tuple[str, ...]]:
+        """Return how much of an asset others' open orders sell, as they were seen last, and those orders."""
+        selling = [
+            one
+            for one in self._reconciling.foreign_orders()
+            if one.side == "sell" and assets_of(one.symbol)[0] == asset
+        ]
+        return total(minus(one.amount, one.filled) for one in selling), tuple(map(text_of, selling))
+
+    def balances_agree(self) -> bool:
+        """Ask the exchange for its balances once, and return whether they are those of the books.
+
+        False also when it does not answer. What they differ by, and why, takes a reconciliation.
+        """
+        return self._comparing.glance()
+
+    def free(self, asset: str) -> Decimal:
+        """Return how much of an asset neither others' open orders nor our own sell, by the books."""
+        own = (one for one in self.mirror.live.values() if assets_of(one.symbol)[0] == asset)
+        selling = total(minus(one.amount, one.filled) for one in own if one.side == "sell")
+        return minus(minus(self.balances().get(asset, ZERO), selling), self.kept_by_others(asset)[0])
 
     def alert(self, kind: str, ref: str, text: str) -> None:
         """Tell a person something that waits for one."""

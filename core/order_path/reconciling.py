@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from core.account.messages import OrderReport
 from core.errors import ExchangeError
+from core.figures import exact
 from core.order_path.alerts import Alert, OnAlert
 from core.order_path.booking import Booking
 from core.order_path.comparing import Comparing
@@ -29,6 +31,11 @@ class Reconciliation(NamedTuple):
     """Open orders that this program did not send and leaves alone."""
     adjusted: tuple[str, ...] = ()
     """What the books were changed by, because the exchange says so."""
+
+
+def text_of(report: OrderReport) -> str:
+    """Return an open order as a person reads it."""
+    return f"{report.side} {exact(report.amount)} {report.symbol}, order {report.id}"
 
 
 class Reconciling:
@@ -59,14 +66,14 @@ class Reconciling:
         self._tail = tail
         self._notify = notify
         self._is_ready = False
-        self._foreign: tuple[str, ...] = ()
+        self._foreign: tuple[OrderReport, ...] = ()
 
     @property
     def ready(self) -> bool:
         """Whether the books agreed with the exchange once, so that orders may be sent."""
         return self._is_ready
 
-    def foreign_orders(self) -> tuple[str, ...]:
+    def foreign_orders(self) -> tuple[OrderReport, ...]:
         """Return the open orders of others on the account, as they were seen last."""
         return self._foreign
 
@@ -104,18 +111,18 @@ class Reconciling:
 
     def _sight_open_orders(self) -> tuple[str, ...]:
         """Take in the open orders of ours and return the others."""
-        foreign = []
+        foreign, known = [], {one.id for one in self._foreign}
         for report in self._venue.open_orders():
             order = self._store.journal.order(report.client_order_id)
             if order is None:
-                text = f"{report.side} {report.amount:f} {report.symbol}, order {report.id}"
-                foreign.append(text)
-                if text not in self._foreign:
-                    self._notify(Alert("foreign", report.symbol, f"open order of somebody else: {text}"))
+                foreign.append(report)
+                if report.id not in known:
+                    text = f"open order of somebody else: {text_of(report)}"
+                    self._notify(Alert("foreign", report.symbol, text))
             else:
                 self._resolving.adopt(self._revived(order), report)
         self._foreign = tuple(foreign)
-        return self._foreign
+        return tuple(map(text_of, foreign))
 
     def _revived(self, order: OrderRow) -> OrderRow:
         """Return an order that is open at the exchange, as living again if it was thought to be over."""

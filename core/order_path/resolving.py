@@ -6,6 +6,7 @@ from typing import Final
 
 from core.account.messages import OrderReport
 from core.errors import ExchangeUnreachableError
+from core.figures import exact
 from core.order_path.alerts import Alert, OnAlert
 from core.order_path.barrier import Barrier
 from core.order_path.booking import Booking, Sighting, is_replaced
@@ -80,7 +81,7 @@ class Resolving:
             return
         why = "cancelled at the exchange, and not by this program"
         self._store.keep(order, **changes, reason=why)
-        what = f"{order.side} {order.amount:f} {order.symbol}"
+        what = f"{order.side} {exact(order.amount)} {order.symbol}"
         self._barrier.others_did(
             "canceled", order.symbol, f"order {order.client_order_id} ({what}) was {why}"
         )

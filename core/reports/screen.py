@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from core.figures import amount, money, price
+from core.figures import amount, exact, money, price
 from core.live.status import AccountStatus, DeskStatus, FeedStatus, PositionStatus, WaitingStatus
 from core.results.runs import NONE
 from core.symbols import pair_of
@@ -80,7 +80,7 @@ def outside_lines(desk: DeskStatus | None) -> Iterator[str]:
     for one in (desk and desk.outside) or ():
         worth = "of unknown value" if one.value is None else f"worth {money(one.value)}"
         place = "missing at the exchange" if one.amount < 0 else "held outside the account"
-        yield f"{place}: {one.amount.copy_abs():f} {one.asset}, {worth}"
+        yield f"{place}: {exact(one.amount.copy_abs())} {one.asset}, {worth}"
 
 
 def _rows(console: Console, parts: Sequence[RenderableType]) -> int:
@@ -119,13 +119,13 @@ def _positions(positions: Sequence[PositionStatus]) -> Iterable[RenderableType]:
         profit = held.open_profit
         prices = map(price, (held.entry_price, held.price, held.stop, held.take))
         shown = Text(_signed(profit, pair_of(held.symbol).quote), style=_colour(profit or 0.0))
-        table.add_row(held.strategy, held.symbol, held.side, f"{held.amount:f}", *prices, shown)
+        table.add_row(held.strategy, held.symbol, held.side, exact(held.amount), *prices, shown)
     yield table
 
 
 def _waiting(orders: Sequence[WaitingStatus]) -> Iterable[RenderableType]:
     for order in orders:
-        yield Text(f"waiting: {order.side} {order.amount:f} ({order.key})", style="cyan")
+        yield Text(f"waiting: {order.side} {exact(order.amount)} ({order.key})", style="cyan")
 
 
 def _trouble(status: AccountStatus) -> Iterable[RenderableType]:

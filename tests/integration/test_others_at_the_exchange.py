@@ -5,22 +5,29 @@ All of it is noticed, booked under its own name, told once, and no strategy's pr
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from core.account.messages import Terms
 from core.account.money import total
+from core.cli.live_status import agreement
 from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET, AccountConfig
 from core.exchange_sim.orders import OwnTrade
 from core.exchange_sim.server import RunningSim, SimConfig, serve
+from core.figures import exact
+from core.live.feed import Polled
 from core.live.loop import Command, Loop
+from core.live.status import to_document
 from core.order_path.audit import AtExchange, check_books
 from core.order_path.exchange_venue import ExchangeVenue
 from core.order_path.venue import Venue
+from core.utils import format_time
 from db.journal import memory_journal
 from tests.exchange_help import FakeTime, bench
 from tests.integration.test_sim_ccxt import trader
@@ -230,7 +237,7 @@ def test_open_orders_of_others_are_named_told_once_and_left_alone(account: Accou
     theirs = account.person.create_order(BTC, "limit", "buy", 0.01, 30_000)
     for _ in range(2):
         account.settled()
-    text = f"buy 0.01000000 {BTC}, order {theirs['id']}"
+    text = f"buy 0.01 {BTC}, order {theirs['id']}"
     assert account.desk.status().foreign_orders == (text,)
     assert account.told("foreign") == [f"open order of somebody else: {text}"]
     # What their order keeps is still the account's: nothing differs, nothing is cancelled.
@@ -266,3 +273,142 @@ def test_a_cancel_by_hand_of_our_resting_order_is_somebody_elses_and_told_once(a
     assert account.holds() == []
     assert account.person.fetch_open_orders(BTC) == []
     assert account.wrong() == []
+
+
+def looping(account: Account) -> Loop:
+    """Return the loop of an account, to which no candle comes."""
+    records: Any = SimpleNamespace(commands=list, answer=nothing_said, keep=nothing_said, beat=nothing_said)
+    feed: Any = SimpleNamespace(poll=lambda _: Polled((), ()), lags=lambda _: ())
+    return Loop("x", account.session, feed, records, print, account.desk)
+
+
+def nothing_said(*_: object) -> None:
+    """Keep nothing."""
+
+
+def flatten(account: Account) -> Loop:
+    """Give the command and let the loop look; return the loop."""
+    loop = looping(account)
+    loop.carry_out(Command(1, "flatten", ""), account.exchange.now)
+    account.desk.send()
+    stepped(account, loop)
+    return loop
+
+
+def stepped(account: Account, loop: Loop, ms: int = 1000) -> None:
+    """Let the loop look twice, for what it orders at one look is told at the next."""
+    for wait in (ms, 1000):
+        account.exchange.advance(wait)
+        loop.step(account.exchange.now)
+
+
+def keeping(account: Account, amount: Decimal) -> str:
+    """Let the person sell at a price that nobody pays; return the order's id."""
+    order = account.person.create_order(BTC, "limit", "sell", float(on_step(amount)), PRICE * 2)
+    return str(order["id"])
+
+
+def on_step(amount: Decimal) -> Decimal:
+    return amount.quantize(D("0.00001"), "ROUND_DOWN")
+
+
+def sales(account: Account) -> list[tuple[str, Decimal]]:
+    return [(one.state, one.amount) for one in account.journal.orders() if one.side == "sell"]
+
+
+def test_a_refused_flatten_is_ordered_again_until_flat_also_after_a_restart(account: Account) -> None:
+    account.entered()
+    held = account.session.portfolio.amount(BTC)
+    theirs = keeping(account, held)
+    loop = flatten(account)
+    assert [state for state, _ in sales(account)] == ["rejected"]
+    until = format_time(account.exchange.now + MINUTE - 2000)
+    wish, refused = account.desk.status().standing
+    assert wish.words == (
+        f"flatten {BTC}: SCRIPTED is to be closed, until it is: run_live.py --account test --resume"
+    )
+    assert "its exit was refused 1 times in a row" in refused.why
+    assert f"tried again at {until} UTC" in refused.why
+    # It names the order that is in the way.
+    assert f"sell {exact(on_step(held))} {BTC}, order {theirs}" in refused.why
+    stepped(account, loop, 50_000)
+    assert len(sales(account)) == 1
+    stepped(account, loop, 10_000)
+    assert [state for state, _ in sales(account)] == ["rejected"] * 2
+    stepped(account, loop, MINUTE)
+    assert len(sales(account)) == 2
+    account.begin(account.journal, json.loads(json.dumps(account.kept())))
+    account.person.cancel_order(theirs, BTC)
+    loop = looping(account)
+    stepped(account, loop)
+    assert [state for state, _ in sales(account)] == ["rejected", "rejected", "filled"]
+    assert account.session.portfolio.lots("SCRIPTED", BTC) == ()
+    stepped(account, loop, MINUTE)
+    assert account.holds() == []
+    assert len(sales(account)) == 3
+    assert account.wrong() == []
+
+
+def test_a_person_who_resumes_wants_nothing_closed_any_more(account: Account) -> None:
+    account.entered()
+    keeping(account, account.session.portfolio.amount(BTC))
+    loop = flatten(account)
+    account.tell("resume")
+    assert [one.kind for one in account.desk.status().standing] == ["exits"]
+    assert "not tried again before" in account.desk.status().standing[0].why
+    for _ in range(3):
+        stepped(account, loop, MINUTE)
+    assert [state for state, _ in sales(account)] == ["rejected"]
+
+
+def test_an_exit_sells_what_others_orders_leave_free_and_says_which_order_keeps_the_rest(
+    account: Account,
+) -> None:
+    account.entered()
+    held = account.session.portfolio.amount(BTC)
+    theirs = keeping(account, D("0.02"))
+    account.settled()
+    loop = flatten(account)
+    left = held - on_step(held - D("0.02"))
+    assert sales(account) == [("filled", held - left)]
+    assert account.session.portfolio.amount(BTC) == account.path.position(BTC) == left
+    order = f"sell 0.02 {BTC}, order {theirs}"
+    assert account.told("exits") == [
+        f"{BTC}, SCRIPTED: {exact(held - left)} of {exact(on_step(held))} are "
+        f"closed now, coins are kept for orders of somebody else: {order}"
+    ]
+    # What is left is tried once more, and is not free: the exchange says so, the status says whose it is.
+    stepped(account, loop, MINUTE)
+    assert [state for state, _ in sales(account)] == ["filled", "rejected"]
+    assert any(order in one.why for one in account.desk.status().standing if one.kind == "exits")
+    account.person.cancel_order(theirs, BTC)
+    stepped(account, loop, MINUTE)
+    assert [state for state, _ in sales(account)] == ["filled", "rejected", "filled"]
+    assert account.session.portfolio.lots("SCRIPTED", BTC) == ()
+    assert account.wrong() == []
+
+
+def test_the_status_says_when_books_and_exchange_were_found_to_agree(account: Account) -> None:
+    account.entered()
+    account.settled()
+    seen = account.desk.status().agreed_at
+    assert seen is not None
+    account.look(30_000)
+    assert account.desk.status().agreed_at == seen
+    asked = len(account.sim.requests)
+    account.look(30_000)
+    now = account.exchange.now
+    assert account.desk.status().agreed_at == now
+    assert agreement(account.desk.status()) == f"books and exchange agree: yes, as of {format_time(now)} UTC"
+    paths = [one.path for one in account.sim.requests[asked:]]
+    assert [one for one in paths if not one.endswith("/time")] == ["/api/v3/account"]
+    account.sim.deposit("USDT", "5")
+    account.look(60_000)
+    assert agreement(account.desk.status()).endswith(f", they did as of {format_time(now)} UTC")
+    assert to_document_of(account)["agreed_at"] == now
+
+
+def to_document_of(account: Account) -> dict[str, Any]:
+    """Return the desk's status as it is stored."""
+    desk: dict[str, Any] = to_document(looping(account).status(account.exchange.now))["desk"]
+    return desk

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -65,6 +66,13 @@ def once(url: str, *more: str) -> int:
     return run_live.main(["--once", *TRADED, "--db-url", url, *more])
 
 
+def test_the_status_at_a_loops_end_names_commands_with_their_account(
+    sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert once(url, *LOCAL, "--pause") == 0
+    assert "paused by command: run_live.py --account local --resume\n" in capsys.readouterr().out
+
+
 def test_an_account_takes_over_what_the_exchange_has_and_agrees_with_it(
     sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -78,7 +86,7 @@ def test_an_account_takes_over_what_the_exchange_has_and_agrees_with_it(
     assert run_live.main(["--status", "--account", "local", "--db-url", url]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "run 2 (live)" in lines[0]
-    assert lines[-2].endswith("books and exchange agree: yes")
+    assert re.search(r"books and exchange agree: yes, as of \d{4}-\d\d-\d\d \d\d:\d\d UTC$", lines[-2])
     assert lines[-1].endswith("checked: unbroken")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.account.lots import Trade
-from core.account.orders import Approved, Cut, Executed, Fill, Intent, Purpose, RefusalReason, Refused
+from core.account.orders import Approved, Cut, Executed, Fill, Intent, Purpose, RefusalReason, Refused, Taken
 from core.domain import Bar
 from core.engine import Step
 from core.live.event_log import KEPT, EventLog
@@ -67,7 +67,7 @@ STEP = Step(
 
 def test_a_step_is_told_in_the_order_in_which_it_happened() -> None:
     assert [text_of(event) for event in events_of(STEP)] == [
-        "TREND_EMA buy 0.50 BTC/USDT at 101.5 (entry)",
+        "TREND_EMA buy 0.5 BTC/USDT at 101.5 (entry)",
         "TREND_EMA BTC/USDT closed: +4.90 USDT after fees (take)",
         "TREND_EMA BTC/USDT entry: buy 0.5 ordered (entry)",
         "TREND_EMA BTC/USDT entry refused, exposure: 60 % wanted, 50 % allowed",
@@ -99,7 +99,7 @@ def test_a_step_without_new_bars_says_nothing_of_equity() -> None:
 
 def test_every_event_is_json_as_it_is_and_keeps_amounts_to_the_digit() -> None:
     events = [json.loads(json.dumps(event)) for event in events_of(STEP)]
-    assert events[0]["amount"] == "0.50"
+    assert events[0]["amount"] == "0.5"
     assert all(isinstance(event["time"], int) for event in events)
 
 
@@ -181,3 +181,9 @@ def test_what_shows_positions_is_for_its_owner_alone(tmp_path: Path) -> None:
     log.close()
     assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
     assert len(list(tmp_path.iterdir())) > 1
+
+
+def test_what_others_took_is_told_without_zeros_at_its_end() -> None:
+    taken = Taken("", "", Decimal("1000.5880000000000000"), Decimal("0E-8"), "withdrawal")
+    (event,) = events_of(Step(0, 1.0, taken=(taken,)))
+    assert text_of(event) == "account cash: others took 1000.588 (withdrawal), 0 came to cash"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.figures import money, price, size
+from core.figures import exact, money, price, size
 
 
 @pytest.mark.parametrize(
@@ -81,3 +81,18 @@ def test_what_is_something_is_never_shown_as_nothing(value: float, currency: str
     for text in (money(value, currency), price(value)):
         assert abs(float(text.replace(",", "")) / value - 1) <= 0.51
         assert "e" not in text
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "signed"),
+    [
+        ("1000.5880000000000000", "1000.588", "+1000.588"),
+        ("-7.0000000", "-7", "-7"),
+        ("1E+3", "1000", "+1000"),
+        ("0.00000001", "0.00000001", "+0.00000001"),
+        ("-0.000", "0", "0"),
+        ("100", "100", "+100"),
+    ],
+)
+def test_an_exact_amount_has_every_digit_and_no_zeros_at_its_end(value: str, text: str, signed: str) -> None:
+    assert (exact(Decimal(value)), exact(Decimal(value), sign=True)) == (text, signed)

@@ -423,7 +423,7 @@ def test_the_same_difference_after_another_fill_is_another_one(bench: Bench) -> 
     found = bench.path.reconcile()
     assert (found.done, found.adjusted) == (False, ())
     bench.wait(6000)
-    assert bench.path.reconcile().adjusted == ("USDT +5.000",)
+    assert bench.path.reconcile().adjusted == ("USDT +5",)
 
 
 def test_others_orders_and_trades_are_told_and_left_alone(bench: Bench) -> None:

@@ -1,0 +1,55 @@
+"""Positions that a person wants closed: ordered closed until they are, or until a person takes it back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from core.account.values import Held
+from core.engine import Session, Slot
+from core.execution import Moment, Outcome
+
+PAUSE = 60_000
+"""Milliseconds between two orders for the same position, at least; the desk may want more."""
+
+
+class Patient(Protocol):
+    """What knows which exits are not worth trying yet."""
+
+    def backs_off(self, held: Held) -> bool:
+        """Return whether exits of a position have to wait, for they were refused."""
+        ...
+
+
+class Closing:
+    """Closes what a person wants closed; the wish is the session's, and is kept with it."""
+
+    def __init__(self, session: Session, desk: Patient) -> None:
+        """Take whose positions they are, and where their orders go."""
+        self._session, self._desk = session, desk
+        self._ordered: dict[Held, int] = {}
+        """When an order was last given, ms UTC."""
+
+    def close(self, slots: Iterable[Slot], now: int) -> tuple[int, list[Outcome]]:
+        """Order closed what these hold; return how many positions that is, and what became of the orders."""
+        held = [slot[:2] for slot in slots if self._session.portfolio.lots(*slot[:2])]
+        self._session.to_close.update(held)
+        return len(held), [outcome for one in held for outcome in self._order(one, now)]
+
+    def again(self, now: int) -> list[Outcome]:
+        """Order again what was refused, expired or filled in part; return what became of the orders."""
+        outcomes: list[Outcome] = []
+        for held in sorted(self._session.to_close):
+            if not self._session.portfolio.lots(*held):
+                self._session.to_close.discard(held)
+            elif now - self._ordered.get(held, now - PAUSE) >= PAUSE and not self._desk.backs_off(held):
+                outcomes += self._order(held, now)
+        return outcomes
+
+    def _order(self, held: Held, now: int) -> list[Outcome]:
+        # Of the moment and not of a bar, since an intent is sent once and a bar can see several tries.
+        moment = Moment(now, self._session.portfolio.marks[held[1]], now)
+        outcomes = self._session.executor.flatten(*held, moment)
+        if outcomes:
+            self._ordered[held] = now
+        return outcomes
