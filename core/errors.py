@@ -23,7 +23,11 @@ A message says what was wanted, what came, and what to do, in one line.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+import math
+from contextlib import suppress
+from decimal import Decimal
+from difflib import SequenceMatcher, get_close_matches
+from numbers import Real
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -125,6 +129,54 @@ def unknown_name(what: str, given: str, allowed: Iterable[str]) -> str:
     """Return the line for a name that does not exist, with the nearest one that does."""
     names = sorted(allowed)
     spellings = (given, given.upper(), given.lower())
-    near = next(filter(None, (get_close_matches(one, names, n=1, cutoff=0.5) for one in spellings)), [])
-    hint = f"did you mean {near[0]}? " if near else ""
+    matches = (one for text in spellings for one in get_close_matches(text, names, n=3, cutoff=0.5))
+    near = next((one for one in matches if any(_is_near(text, one) for text in spellings)), None)
+    hint = f"did you mean {near}? " if near else ""
     return f"unknown {what} {given!r}: {hint}known: {', '.join(names)}"
+
+
+def _is_near(given: str, name: str) -> bool:
+    """Tell whether names are alike in what they do not begin with alike: HOT_CRYPTO_RISK_ says nothing."""
+    pairs = enumerate(zip(given, name, strict=False))
+    alike = next((n for n, (one, other) in pairs if one != other), min(len(given), len(name)))
+    begun = max(given.rfind(mark, 0, alike) for mark in "_.") + 1
+    return SequenceMatcher(None, given[begun:], name[begun:]).ratio() >= 0.5
+
+
+def nearest(what: str, given: str, allowed: Iterable[str], holder: str) -> str:
+    """Return the line for a name that is not among many: the nearest ones and how many there are.
+
+    `holder` says who has them, as in `binanceus lists`.
+    """
+    names = {name.upper(): name for name in sorted(allowed)}
+    near = [names[match] for match in get_close_matches(given.upper(), names, n=3, cutoff=0.6)]
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return f"unknown {what} {given!r}: {hint}{holder} {len(names)}"
+
+
+def number(
+    what: str,
+    value: object,
+    least: float = -math.inf,
+    most: float = math.inf,
+    *,
+    above: float | None = None,
+    or_unknown: bool = False,
+) -> float:
+    """Return a finite number within bounds; with `or_unknown` also NaN and the infinite, whatever the bounds.
+
+    Raises UsageError that names `what`, which numbers were wanted, and what came.
+    """
+    is_number, found = isinstance(value, Real | Decimal) and not isinstance(value, bool), math.nan
+    with suppress(OverflowError, ValueError):
+        # Of a whole number too large for a float, and of a decimal that signals that it is none.
+        found = float(value) if is_number else math.nan  # type: ignore[arg-type]
+    if is_number and or_unknown and not math.isfinite(found):
+        return found
+    # Written so that NaN, which is neither more nor less, is refused.
+    if math.isfinite(found) and least <= found <= most and (above is None or found > above):
+        return found
+    low = f" above {above:g}" if above is not None else f" from {least:g}" if least > -math.inf else ""
+    high = "" if most == math.inf else f" {'and at most' if above is not None else 'to'} {most:g}"
+    up = " up" if low and not high and above is None else ""
+    raise UsageError(f"{what}: wanted a number{low}{high}{up}, got {value!r}")

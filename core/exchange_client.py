@@ -23,6 +23,7 @@ from core.errors import (
     OrderRefusedError,
     UnsupportedError,
     UsageError,
+    nearest,
 )
 from core.exchange.calls import Caller, Notify, RetryPolicy, clock_is_off, clock_moved, log_notice
 from core.exchange.candles import CandleReader
@@ -49,7 +50,6 @@ from core.exchange.transport import Transport
 from core.exchange.urls import is_below, is_host_of, parse_base
 from core.exchange.venues import venue_of
 from core.utils import Clock, as_ms, awake_or_asleep_ms, now_ms, steady_ms, timeframe_ms
-from core.words import nearest
 
 if TYPE_CHECKING:
     import pandas as pd

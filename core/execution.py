@@ -38,7 +38,8 @@ from core.risk.present import AT_THE_CLOSE, Present
 from core.risk_manager import RiskManager
 from core.sizing import Sizing, at_close
 from core.utils import timeframe_ms
-from strategies.signal_meaning import ACTIONS, check_action, contradicts, decision_of, sizing_of
+from strategies.signal_checks import ACTIONS, check_signal
+from strategies.signal_meaning import check_entry, contradicts, decision_of, sizing_of
 
 if TYPE_CHECKING:
     from strategies.base import StrategySignal
@@ -125,10 +126,11 @@ class Executor:
         OPEN what waits against it; what was taken back is returned as refused.
         A strategy that is not in `plans` risks the risk manager's default, or what the signal's extra says by
         the names of core.sizing.Sizing. `latest_candle` has `time` (ms UTC, or a time with a zone) and
-        `close`. Raises UsageError for a wrong action, an entry that nothing sizes, a strategy that is not in
-        `plans` if there are any, and where `on_candle` was left out.
+        `close`. Raises UsageError for a wrong action, an entry that nothing sizes, what a signal's extra or a
+        candle cannot be, a strategy that is not in `plans` if there are any, and where `on_candle` was left
+        out.
         """
-        check_action(signal)
+        check_signal(signal)
         if signal.symbol != symbol:
             raise UsageError(
                 f"a signal of {signal.symbol} was to be executed for {symbol}: hand over its own"
@@ -136,6 +138,7 @@ class Executor:
         is_waiting = any(one.intent.symbol == symbol for one in self.portfolio.pending.values())
         plan = self._planned(strategy_name, symbol, signal)
         opened, closed, close = self._candles.close(symbol, latest_candle, is_waiting=is_waiting)
+        check_entry(signal, close)
         self.portfolio.mark(symbol, close)
         self._take_over(symbol)
         taken_back = self._take_back(strategy_name, signal)

@@ -13,12 +13,12 @@ Netting is the exchange's view: `positions` adds up what the strategies hold of 
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from core import fills
+from core.account.by_hand import ByHand, closing, deposit_of, known_price, opening
 from core.account.lots import (
     LOT_LEG,
     Holding,
@@ -32,7 +32,7 @@ from core.account.lots import (
     protected,
     split,
 )
-from core.account.money import NOTHING, decimal_of, float_of, minus, part_of, plus, signed, times, total
+from core.account.money import NOTHING, float_of, minus, part_of, plus, signed, times, total
 from core.account.orders import Approved, Fill, Intent, Protection, Purpose, Side
 from core.account.values import (
     NO_RECORD,
@@ -47,8 +47,9 @@ from core.account.values import (
     kept_cash,
 )
 from core.domain import FloatArray, PositionView
-from core.errors import RefusedError
+from core.errors import RefusedError, number
 from core.sizing import multiple
+from core.symbols import pair_of
 
 DUST = "dust"
 """Who holds what is left of a lot and is too little for an order."""
@@ -73,7 +74,7 @@ class Portfolio:
 
         `commission` is the rate that half-Kelly counts trades with, the backtest's.
         """
-        self.deposits = Decimal(str(cash))
+        self.deposits = deposit_of(cash)
         self.cash = self.deposits
         self.settled = float(self.deposits)
         self.taken = NOTHING
@@ -84,7 +85,7 @@ class Portfolio:
         """Last known price by symbol."""
         self.records: defaultdict[Held, Record] = defaultdict(lambda: NO_RECORD)
         """Wins, losses and their sums, as half-Kelly sizes by them."""
-        self._commission = commission
+        self._commission = number("commission", commission, 0, 1)
         self.steps = dict(steps or {})
         self._held: dict[Held, Holding] = {}
         # The newest, oldest first: an exchange may tell a fill again soon, never after so many others.
@@ -140,14 +141,14 @@ class Portfolio:
 
     def mark(self, symbol: str, price: float) -> None:
         """Note the last known price of a symbol."""
-        self.marks[symbol] = price
+        self.marks[symbol] = known_price(symbol, {symbol: price})
 
     def get_equity(self, current_prices: Mapping[str, float]) -> float:
         """Return cash and positions at these prices, quote units; NaN when one held has no price."""
         profit = 0.0
         for (_, symbol), holding in self._held.items():
             if holding.lots:
-                profit += holding.profit(current_prices.get(symbol, math.nan))
+                profit += holding.profit(known_price(symbol, current_prices))
         return self.settled + profit
 
     def exact_equity(self, prices: Mapping[str, Decimal]) -> Decimal:
@@ -237,21 +238,21 @@ class Portfolio:
         self, symbol: str, size: float, price: float, stop: float | None = None, tp: float | None = None
     ) -> None:
         """Buy `size` base units at a price. Raises RefusedError when the free cash cannot pay it."""
-        self._open("buy", symbol, size, price, (stop, tp))
+        self._open("buy", opening("buy", symbol, size, price, (stop, tp)))
 
     def open_short(
         self, symbol: str, size: float, price: float, stop: float | None = None, tp: float | None = None
     ) -> None:
         """Sell short `size` base units at a price. Raises RefusedError when free cash does not cover it."""
-        self._open("sell", symbol, size, price, (stop, tp))
+        self._open("sell", opening("sell", symbol, size, price, (stop, tp)))
 
     def close_long(self, symbol: str, price: float, size: float | None = None) -> float:
         """Sell what `open_long` bought, or part of it; return the profit. Raises RefusedError for more."""
-        return self._close("sell", symbol, price, size)
+        return self._close("sell", closing(symbol, price, size))
 
     def close_short(self, symbol: str, price: float, size: float | None = None) -> float:
         """Buy back what `open_short` sold, or part of it; return the profit. Raises RefusedError for more."""
-        return self._close("buy", symbol, price, size)
+        return self._close("buy", closing(symbol, price, size))
 
     def _of(self, strategy: str, symbol: str) -> Holding:
         if (strategy, symbol) not in self._held:
@@ -347,40 +348,28 @@ class Portfolio:
             if not pending.left:
                 del self.pending[key]
 
-    def _open(
-        self, side: Side, symbol: str, size: float, price: float, bracket: tuple[float | None, float | None]
-    ) -> None:
-        self.mark(symbol, price)
-        free, wanted = self.snapshot().free_cash, times(decimal_of(size), decimal_of(price))
-        if wanted > free:
-            raise RefusedError(f"{symbol}: {wanted:f} wanted, {free:f} free: open a smaller position")
-        stop, take = (None if price is None else decimal_of(price) for price in bracket)
-        self._fill(Purpose.ENTRY, side, symbol, decimal_of(size), price, (stop, take))
+    def _open(self, side: Side, wanted: ByHand) -> None:
+        self.mark(wanted.symbol, wanted.price)
+        free, cost = self.snapshot().free_cash, times(wanted.size or NOTHING, wanted.at)
+        if cost > free:
+            raise RefusedError(f"{wanted.symbol}: {cost:f} wanted, {free:f} free: open a smaller position")
+        self._fill(Purpose.ENTRY, side, wanted, wanted.size or NOTHING)
 
-    def _close(self, side: Side, symbol: str, price: float, size: float | None) -> float:
-        held = signed(1 if side == "sell" else -1, self.amount(symbol, MANUAL))
-        amount = held if size is None else decimal_of(size)
+    def _close(self, side: Side, wanted: ByHand) -> float:
+        held = signed(1 if side == "sell" else -1, self.amount(wanted.symbol, MANUAL))
+        amount = held if wanted.size is None else wanted.size
         if not 0 < amount <= held:
-            raise RefusedError(f"{symbol}: {amount:f} to close, {held:f} held: close what is held")
-        self.mark(symbol, price)
-        trades = self._fill(Purpose.EXIT, side, symbol, amount, price, (None, None))
-        return float(total(trade.pnl for trade in trades))
+            raise RefusedError(f"{wanted.symbol}: {amount:f} to close, {held:f} held: close what is held")
+        self.mark(wanted.symbol, wanted.price)
+        return float(total(trade.pnl for trade in self._fill(Purpose.EXIT, side, wanted, amount)))
 
-    def _fill(
-        self,
-        purpose: Purpose,
-        side: Side,
-        symbol: str,
-        amount: Decimal,
-        price: float,
-        bracket: tuple[Decimal | None, Decimal | None],
-    ) -> tuple[Trade, ...]:
-        count, at = self._bookings, decimal_of(price)
-        intent = Intent(
-            *(MANUAL, symbol, "", count, purpose, "main", side, amount, at, MANUAL, 0, 0, *bracket)
+    def _fill(self, purpose: Purpose, side: Side, wanted: ByHand, amount: Decimal) -> tuple[Trade, ...]:
+        symbol, at, count = wanted.symbol, wanted.at, self._bookings
+        named = MANUAL, symbol, "", count, purpose, "main", side, amount, at, MANUAL, 0, 0
+        intent = Intent(*named, *wanted.bracket)
+        fill = Fill(
+            MANUAL, symbol, str(count), intent.key, side, amount, at, NOTHING, pair_of(symbol).quote, 0
         )
-        quote = symbol.split("/")[1]
-        fill = Fill(MANUAL, symbol, str(count), intent.key, side, amount, at, NOTHING, quote, 0)
         return self.book(intent, fill)
 
 

@@ -15,7 +15,7 @@ from core.account.money import NOTHING, decimal_of, minus, plus, times, to_step
 from core.account.orders import Approved, Cut, Intent, Purpose, RefusalReason, Refused, Side
 from core.account.values import Snapshot
 from core.domain import Bar, Bars, Costs
-from core.errors import UsageError, unknown_name
+from core.errors import UsageError, number, unknown_name
 from core.risk import breakers
 from core.risk.breakers import MINUTE, RISK_UNKNOWN, RiskState
 from core.risk.correlation import NewestCloses, part_kept
@@ -54,12 +54,18 @@ class RiskManager:
         """Take the risk per trade as a fraction of equity, the daily loss in percent, None for no limit.
 
         `costs` are what an order binds besides its notional; `state` is what a former run remembered. Warns
-        (PercentWarning) of a percentage that looks like a fraction.
+        (PercentWarning) of a percentage that looks like a fraction, raises UsageError for what is no number,
+        a risk that is not above 0 and at most 1, and a limit below 0.
         """
-        self.default_risk_per_trade = default_risk_per_trade
+        self.default_risk_per_trade = number(
+            "default_risk_per_trade", default_risk_per_trade, most=1, above=0
+        )
         self.max_daily_loss_pct = max_daily_loss_pct
         self.limits = limits or Limits()
         self._settings = {"max_daily_loss_pct": max_daily_loss_pct, **asdict(self.limits)}
+        for name, value in self._settings.items():
+            if value is not None and not isinstance(value, bool | str):
+                number(name, value, 0)
         for line in percent_notes(self._settings):
             warnings.warn(line, PercentWarning, stacklevel=2)
         self.state = state or RiskState()
@@ -83,8 +89,9 @@ class RiskManager:
     ) -> int:
         """Return the whole units that lose `risk_r` times the risk per trade at a stop that many ATRs away.
 
-        0 when any of the numbers is not positive and finite.
+        0 when any of the numbers is not positive and finite. Raises UsageError for what is no number.
         """
+        _check(equity=equity, atr_value=atr_value, atr_stop_mult=atr_stop_mult, risk_r=risk_r)
         risk, distance = equity * self.default_risk_per_trade * risk_r, atr_value * atr_stop_mult
         return int(round_down(risk / distance, 1.0)) if risk > 0 and distance > 0 else 0
 
@@ -93,12 +100,20 @@ class RiskManager:
         return uses(self.limits, self._settings, self.state, account, now)
 
     def can_open_new_trade(self, equity: float) -> bool:
-        """Tell whether this equity, open profit in it, is still above the day's and the drawdown's limit."""
+        """Tell whether this equity, open profit in it, is still above the day's and the drawdown's limit.
+
+        Raises UsageError for what is no number.
+        """
+        _check(equity=equity)
         self.mark(self.state.time, equity)
         return self._objection_of_account() is None
 
     def register_trade_pnl(self, pnl: float, equity_before: float, strategy: str = "") -> None:
-        """Note a closed trade's profit after fees and the equity before it; a loss begins a cool-down."""
+        """Note a closed trade's profit after fees and the equity before it; a loss begins a cool-down.
+
+        A profit or an equity that is not finite stops entries. Raises UsageError for what is no number.
+        """
+        _check(pnl=pnl, equity_before=equity_before)
         if not math.isfinite(pnl):
             why = f"a trade of {strategy or 'the account'} has the profit {pnl}"
             self.state = breakers.tripped(self.state, RISK_UNKNOWN, why)
@@ -281,6 +296,12 @@ def _objection_of_price(intent: Intent, present: Present) -> Objection | None:
     if (low is None or float(low) < price) and (high is None or price < float(high)):
         return None
     return RefusalReason.BRACKET, f"the price is {price:g} by now, beyond the stop or the take"
+
+
+def _check(**given: object) -> None:
+    """Raise UsageError unless all are numbers; NaN is one that is not known, which refuses by itself."""
+    for name, value in given.items():
+        number(name, value, or_unknown=True)
 
 
 def _with(known: Mapping[str, str], name: str, why: str | None) -> dict[str, str]:

@@ -46,6 +46,14 @@ def symbol_name(text: str) -> str:
     return "/".join(map(_usual, match.groups()))
 
 
+def check_written(symbol: str) -> None:
+    """Raise UsageError unless a symbol is in this program's spelling, such as BTC/USDT."""
+    if not isinstance(symbol, str):
+        raise UsageError(f"wanted a symbol such as BTC/USDT, got {symbol!r}")
+    if (name := symbol_name(symbol)) != symbol:
+        raise UsageError(f"wanted a symbol such as BTC/USDT, got {symbol!r}: write {name}")
+
+
 def pair_of(symbol: str) -> Pair:
     """Return base and quote of a symbol in this program's spelling."""
     base, _, quote = symbol.partition("/")

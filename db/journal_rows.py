@@ -168,6 +168,9 @@ def _money(kind: type[Row], kept: list[Any], place: int) -> Decimal:
         amount = Decimal("NaN")
     if not amount.is_finite():
         raise _unreadable(kind, kept, f"its {kind._fields[place]} is {kept[place]!r}, not an amount")
+    # Every amount has one text: another one of equal value was written by somebody else.
+    if (text := money_text(amount)) != kept[place]:
+        raise _unreadable(kind, kept, f"its {kind._fields[place]} is {kept[place]!r}, stored was {text}")
     return amount
 
 

@@ -41,7 +41,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--exchange", required=True, type=cli.exchange_label, help="whose candles these are: binance, …")
     add("--symbol", type=cli.symbol, help="such as BTC/USDT (default: as each file's name says)")
     add("--timeframe", required=True, type=cli.timeframe, help="length of one candle: 1m … 1w")
-    add("--timezone", type=cli.zone, metavar="ZONE", help="of times that name none: UTC, Europe/Berlin")
+    add("--timezone", type=cli.zone, metavar="ZONE", help="of times that name none (a day alone: UTC)")
     add(
         "--volume",
         choices=("auto", "base", "quote"),

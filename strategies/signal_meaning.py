@@ -8,7 +8,7 @@
 
 OPEN_SHORT and CLOSE_SHORT alike. `target` (0 to 1 of the strategy's allocation) sizes an entry instead, and
 then needs no stop; `add` is a target beside what is held. On a ladder `level` names the rung, or `levels` all
-that are wanted as {1: True, 2: False, …}.
+that are wanted as {1: True, 2: False, …}. strategies.signal_checks has the names and ranges of all of them.
 """
 
 from __future__ import annotations
@@ -19,14 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 from core.account.orders import Intent, Purpose
 from core.domain import NAN, Decision, PositionView, Reason, hold
-from core.errors import UsageError, unknown_name
+from core.errors import UsageError
 from core.sizing import Sizing
+from strategies.signal_checks import ACTIONS, check_prices, check_signal
 
 if TYPE_CHECKING:
     from strategies.base import StrategySignal
-
-ACTIONS = {"OPEN_LONG": 1, "CLOSE_LONG": 1, "OPEN_SHORT": -1, "CLOSE_SHORT": -1, "HOLD": 0}
-"""What a signal may say, and the side it speaks of."""
 
 ATR_STOP_MULT = 1.5
 """ATRs between the close and the stop, the specification's example."""
@@ -35,13 +33,14 @@ ATR_STOP_MULT = 1.5
 def decision_of(signals: Sequence[StrategySignal], held: PositionView, close: float) -> Decision:
     """Return the decision that signals of one bar, at its close, stand for together.
 
-    Raises UsageError for an action that is none, an entry that nothing sizes, a price that is no number.
+    Raises UsageError for an action that is none, an entry that nothing sizes, a name in extra that is none,
+    and a number or a price that cannot be.
     """
     want = hold(held)
     for signal in signals:
-        check_action(signal)
+        check_signal(signal)
         if signal.action == "HOLD":
-            want = _held(signal, want)
+            want = _held(signal, want, close)
         elif signal.action.startswith("OPEN"):
             want = _opened(signal, want, held, close)
         else:
@@ -49,10 +48,11 @@ def decision_of(signals: Sequence[StrategySignal], held: PositionView, close: fl
     return want
 
 
-def check_action(signal: StrategySignal) -> None:
-    """Raise UsageError unless a signal's action is one of the specification's."""
-    if signal.action not in ACTIONS:
-        raise UsageError(unknown_name("action", str(signal.action), ACTIONS))
+def check_entry(signal: StrategySignal, close: float) -> None:
+    """Raise UsageError for an entry whose stop or take is on the wrong side of this close."""
+    if signal.action.startswith("OPEN"):
+        stop = _stop(signal, close)
+        check_prices(signal, ACTIONS[signal.action], close, stop, _entry_take(signal, close, stop))
 
 
 def contradicts(signal: StrategySignal, waiting: Intent) -> bool:
@@ -86,15 +86,20 @@ def sizing_of(extra: Mapping[str, Any] | None, sizing: Sizing) -> Sizing:
     return sizing._replace(**own)
 
 
-def _held(signal: StrategySignal, want: Decision) -> Decision:
+def _held(signal: StrategySignal, want: Decision, close: float) -> Decision:
     extra = signal.extra or {}
     stop, take = _price(signal, "stop", want.stop), _take(signal, want.take)
+    side = (want.target > 0) - (want.target < 0)
+    # What was set before may be passed by now: only what this signal moves is looked at.
+    moved = (level if level != before else NAN for level, before in ((stop, want.stop), (take, want.take)))
+    check_prices(signal, side, close, *moved)
     return want._replace(target=float(extra.get("target", want.target)), stop=stop, take=take)
 
 
 def _opened(signal: StrategySignal, want: Decision, held: PositionView, close: float) -> Decision:
     extra, side = signal.extra or {}, ACTIONS[signal.action]
     rungs = _rungs(extra, want.rungs, opens=True)
+    check_entry(signal, close)
     if want.target * side > 0 and "add" not in extra and not rungs & ~held.rungs:
         return want
     stop = _stop(signal, close)
@@ -106,8 +111,7 @@ def _opened(signal: StrategySignal, want: Decision, held: PositionView, close: f
         target = side * (max(0.0, side * want.target) + float(extra["add"]))
     else:
         target = side * _risk(signal) * max(1, rungs.bit_count())
-    away = float(extra.get("rr_ratio", NAN)) * (close - stop)
-    return Decision(target, stop, _take(signal, close + away), _reason(extra, Reason.ENTRY), rungs)
+    return Decision(target, stop, _entry_take(signal, close, stop), _reason(extra, Reason.ENTRY), rungs)
 
 
 def _closed(signal: StrategySignal, want: Decision) -> Decision:
@@ -139,6 +143,11 @@ def _stop(signal: StrategySignal, close: float) -> float:
         multiple = float(extra.get("atr_stop_mult", ATR_STOP_MULT))
         return close - ACTIONS[signal.action] * multiple * _price(signal, "atr", NAN)
     return _price(signal, "stop", NAN)
+
+
+def _entry_take(signal: StrategySignal, close: float, stop: float) -> float:
+    away = float((signal.extra or {}).get("rr_ratio", NAN)) * (close - stop)
+    return _take(signal, close + away)
 
 
 def _take(signal: StrategySignal, otherwise: float) -> float:

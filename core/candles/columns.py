@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, tzinfo
@@ -37,6 +38,7 @@ _BLOCK = 1 << 20
 _LONGEST_LINE = 1 << 16
 """Characters: what is longer is no line of a candle file, and must not fill the memory."""
 
+_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
 _NUMBERS = np.dtype([("time", np.int64), *((name, np.float64) for name in COLUMNS)])
 
 Cells = Sequence[str]
@@ -294,9 +296,7 @@ def _row_part(numbers: list[int], rows: list[Cells], layout: Layout, options: Op
         filled = [row for row, cells in enumerate(rows) if not _is_blank(cells, layout)]
         numbers, rows = [numbers[row] for row in filled], [rows[row] for row in filled]
     odd = {
-        row: f"has {len(cells)} fields instead of {layout.width}"
-        for row, cells in enumerate(rows)
-        if len(cells) != layout.width
+        row: _misfit(len(cells), layout.width) for row, cells in enumerate(rows) if len(cells) != layout.width
     }
     for row in odd:
         rows[row] = [""] * layout.width
@@ -306,13 +306,23 @@ def _row_part(numbers: list[int], rows: list[Cells], layout: Layout, options: Op
         says = check_symbols((cell for cell in named if cell.strip()), options.symbol)
     columns = [[row[place] for row in rows] for place in layout.places]
     if layout.dialect.thousands:
-        columns[1:] = [[cell.replace(",", "") for cell in column] for column in columns[1:]]
+        columns[1:] = [[_ungrouped(cell) for cell in column] for column in columns[1:]]
     times, reasons = read_times(columns[0], layout.zone)
     values = [read_numbers(name, column) for name, column in zip(COLUMNS, columns[1:], strict=True)]
     for _, more in values:
         reasons = more | reasons
     lines = np.array(numbers, np.int64)
     return Part(lines, times, tuple(column for column, _ in values), reasons | odd, whole - len(rows), says)
+
+
+def _misfit(fields: int, width: int) -> str:
+    why = ": are there decimal commas? write 1.5, not 1,5" if width < fields <= 2 * width else ""
+    return f"has {fields} fields instead of {width}{why}"
+
+
+def _ungrouped(cell: str) -> str:
+    """Return a number without the commas between its thousands; 1,5 is none that has any."""
+    return cell.replace(",", "") if _THOUSANDS.fullmatch(cell.strip()) else cell
 
 
 def _is_blank(cells: Cells, layout: Layout) -> bool:

@@ -8,6 +8,7 @@ zone that the file's kind or the user says, and refused if neither does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple
@@ -30,6 +31,7 @@ NO_WHOLE_MS = "is not a whole millisecond"
 NO_ZONE = "names no time zone: give timezone='UTC', or the zone that it is in"
 _OTHER_FORMS = ("%Y-%m-%d %I-%p", "%b %d, %Y", "%B %d, %Y")
 """Besides ISO 8601: 2019-10-17 09-AM as CryptoDataDownload writes, Apr 28, 2013 as CoinMarketCap does."""
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:[eE][+-]?[0-9]+)?")
 _ZONES = (" UTC", " GMT", " Z")
 
 
@@ -76,8 +78,16 @@ def read_numbers(name: str, cells: Sequence[str]) -> tuple[FloatArray, dict[int,
         try:
             values[row] = float("" if _underscored(cell) else cell)
         except ValueError:
-            reasons[row] = f"{name} {_shown(cell)} is not a number" if cell.strip() else f"{name} is empty"
+            reasons[row] = _no_number(name, cell)
     return values, reasons
+
+
+def _no_number(name: str, cell: str) -> str:
+    if not cell.strip():
+        return f"{name} is empty"
+    has_comma = _DECIMAL_COMMA.fullmatch(cell.strip()) is not None
+    why = f", but one with a decimal comma: write {cell.strip().replace(',', '.')}" if has_comma else ""
+    return f"{name} {_shown(cell)} is not a number{why}"
 
 
 def read_times(cells: Sequence[str], zone: tzinfo | None = None) -> tuple[Times, dict[int, str]]:

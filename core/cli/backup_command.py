@@ -54,6 +54,8 @@ def copy(file: Path, target: Path) -> int:
 
 def restore(backup: Path, file: Path, aside: Path) -> int:
     """Put a copy in the database's place if it is sound and no loop runs; keep what was there."""
+    if not backup.exists():
+        raise DatabaseError(f"there is no backup {backup}: name a file that backup_database.py made")
     if damage := damage_of(backup):
         raise DatabaseError(f"{backup} is damaged itself: {damage[0]}; restore another one")
     with ExitStack() as locks:

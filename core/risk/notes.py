@@ -16,14 +16,24 @@ def notes(
     equity: float,
     quote: str = "USDT",
 ) -> list[str]:
-    """Return which limits cut which strategies' entries, and which leave no room for any at this equity.
+    """Return which limits cut which strategies' entries, and which hold nobody or leave no room for any.
 
     `quote` is the currency that the account counts in.
     """
     counts = is_same_money(quote, limits.min_notional_currency)
     least = [float(market.min_notional or 0) for market in markets.values()]
     smallest = max([limits.min_notional or 0.0 if counts else 0.0, *least])
-    return [*_risk(limits, sizings), *_cuts(limits, sizings), *_never(limits, smallest, equity)]
+    idle = [] if counts or limits.min_notional is None else [_idle(limits, quote)]
+    cuts = [*_risk(limits, sizings), *_cuts(limits, sizings)]
+    return [*idle, *cuts, *_never(limits, smallest, equity)]
+
+
+def _idle(limits: Limits, quote: str) -> str:
+    currency = limits.min_notional_currency
+    return (
+        f"risk.min_notional counts in {currency}, nothing is priced in it here: it limits no entry; for one "
+        f"that does set risk.min_notional_currency to {quote}, and risk.min_notional to an amount of it"
+    )
 
 
 def _risk(limits: Limits, sizings: Mapping[str, Sizing]) -> Iterator[str]:

@@ -129,8 +129,9 @@ def test_nothing_is_replaced_that_is_used_or_by_what_is_damaged(database: Path) 
     run_sql(backup, "INSERT INTO live_state VALUES ('paper', 'session', '{}', 1, 'x')")
     with pytest.raises(DatabaseError, match=r"is damaged itself: the state session of account paper"):
         run(database, "--restore", str(backup))
-    with pytest.raises(DatabaseError, match="there is no database"):
+    with pytest.raises(DatabaseError, match=r"there is no backup .*none\.db: name a file that") as missing:
         run(database, "--restore", "none.db")
+    assert "init_db" not in str(missing.value)
     with pytest.raises(UsageError, match="pg_dump"):
         backup_database.main(["--db-url", "sqlite://"])
     assert {path.name for path in database.parent.iterdir()} == {

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from core.order_path.damage import damage_of, examine
 from core.order_path.journal_view import Mirror
 from core.order_path.lock import AccountLock, lock_file, mark_of, marked_accounts
 from db.journal import Journal, open_journal, read_journal
+from db.journal_rows import MONEY
 from scripts import db_status, run_live
 from tests.desk_help import Account
 from tests.stored import run_sql, url_of
@@ -290,6 +292,63 @@ def test_every_flipped_bit_that_changes_a_row_is_noticed(database: Path) -> None
         back()
     assert noticed > harmless / 10
     assert damage_of(url_of(database), PAPER) == []
+
+
+SAME_VALUE = ("{0} || '0'", "{0} || '.0'", "'+' || {0}", "'0' || {0}", "{0} || ' '", "{0} || 'E0'")
+"""Other texts of a decimal, which are often of equal value."""
+
+
+def changes_of(connection: sqlite3.Connection) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Yield changes of one value in one row, for every column of the tables that count."""
+    for table in TABLES:
+        columns = [(row[1], row[2]) for row in connection.execute(f"PRAGMA table_info({table})")]
+        this = " AND ".join(f"{name} IS ?" for name, _ in columns)
+        for name, kind in columns:
+            for form in ("{0} + 1000003",) if kind in ("INTEGER", "BIGINT") else SAME_VALUE:
+                changed = form.format(name)
+                rows = connection.execute(f"SELECT * FROM {table} WHERE {changed} IS NOT {name} LIMIT 1")
+                if (row := rows.fetchone()) is not None:
+                    yield f"UPDATE {table} SET {name} = {changed} WHERE {this}", row
+
+
+def missed(database: Path, changes: Iterable[tuple[str, tuple[Any, ...]]]) -> tuple[int, list[str]]:
+    """Return how many changes changed what is read, and which of these nobody noticed."""
+    tried, unnoticed, before = 0, [], rows_of(database)
+    for change, row in changes:
+        copy = Path(shutil.copy(database, database.with_name("copy.db")))
+        run_with(copy, change, row)
+        if rows_of(copy) != before:
+            tried += 1
+            unnoticed += [] if looked_at(copy)[0] else [change]
+    return tried, unnoticed
+
+
+def test_an_amount_that_another_text_stands_for_is_noticed(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        changes = [
+            (change, row)
+            for change, row in changes_of(connection)
+            if re.search(rf" SET ({'|'.join(MONEY)}) = \1 \|\| '0' ", change)
+        ]
+    assert {change.split()[1] for change, _ in changes} == {"order_intents", "orders", "fills", "postings"}
+    tried, unnoticed = missed(database, changes)
+    assert unnoticed == []
+    assert tried == len(changes) >= 10
+
+
+@statistics
+def test_every_value_that_has_another_text_is_noticed_though_it_counts_the_same(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        changes = list(changes_of(connection))
+    tried, unnoticed = missed(database, changes)
+    assert unnoticed == []
+    assert tried > 200
+
+
+def run_with(database: Path, statement: str, values: tuple[Any, ...]) -> None:
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        assert connection.execute(statement, values).rowcount == 1
 
 
 def test_books_that_lack_an_intent_are_compared_to_the_end(database: Path) -> None:

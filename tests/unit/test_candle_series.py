@@ -61,7 +61,15 @@ def test_candles_come_oldest_first_and_before_their_signals() -> None:
     series.close(SYMBOL, candle(3), is_waiting=True)
 
 
-@pytest.mark.parametrize("wrong", [{"low": 100.5}, {"high": 99.5}, {"close": float("nan")}, {"low": -1.0}])
-def test_a_candle_that_is_none_is_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(UsageError, match="is none: wanted low <= open, close <= high"):
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"low": 100.5}, "is none: wanted low <= open, close <= high"),
+        ({"high": 99.5}, "is none: wanted low <= open, close <= high"),
+        ({"close": float("nan")}, f"close of candle {START} of BTC/USDT: wanted a number above 0, got nan"),
+        ({"low": -1.0}, f"low of candle {START} of BTC/USDT: wanted a number above 0, got -1.0"),
+    ],
+)
+def test_a_candle_that_is_none_is_refused(wrong: dict[str, float], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
         CandleSeries().bar(SYMBOL, candle(0, **wrong))

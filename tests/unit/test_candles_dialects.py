@@ -476,3 +476,31 @@ def test_rows_without_end_that_cannot_be_read_are_refused_at_once(
     monkeypatch.setattr("core.candles.files._MANY", 3)
     said = refused(tmp_path, HEAD + "x,1,1,1,1,1\n" * 9, Options())
     assert "9 rows cannot be read (from line 2 on: time 'x' is not a time" in said
+
+
+def test_decimal_commas_are_named_and_never_taken_for_thousands(tmp_path: Path) -> None:
+    semicolons = tmp_path / "semicolons.csv"
+    rows = [f"{FIRST + n * DAY};1,5;2,5;1,25;2,0;3,0" for n in range(3)]
+    semicolons.write_text(lines("time;open;high;low;close;volume", *rows))
+    refused = read_candle_file(semicolons, "1d", NOW, options=BTC_USD).refused
+    assert [one.line for one in refused] == [2, 3, 4]
+    assert all("with a decimal comma: write " in one.reason for one in refused)
+    commas = tmp_path / "commas.csv"
+    commas.write_text(lines("time,open,high,low,close,volume", *(row.replace(";", ",") for row in rows)))
+    refused = read_candle_file(commas, "1d", NOW, options=BTC_USD).refused
+    assert {one.reason for one in refused} == {
+        "has 11 fields instead of 6: are there decimal commas? write 1.5, not 1,5"
+    }
+    coins = tmp_path / "coins.csv"
+    coins.write_text(
+        lines(
+            "Date,Open*,High,Low,Close**,Volume,Market Cap",
+            '"Oct 16, 2019","8,162.44","8,171.59","7,908.86","7,993.54","8,123,720","1,000,000"',
+            '"Oct 17, 2019","1,5","8,070.00","7,937.01","8,034.32","8,123,720","1,000,000"',
+        )
+    )
+    read = read_candle_file(coins, "1d", NOW, options=Options("BTC/USD", volume="base"))
+    assert read.good.open.tolist() == [8162.44]
+    assert [one.reason for one in read.refused] == [
+        "open '1,5' is not a number, but one with a decimal comma: write 1.5"
+    ]

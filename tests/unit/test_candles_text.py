@@ -39,7 +39,9 @@ def test_numbers_are_read_exactly_in_any_notation() -> None:
     ("cell", "reason"),
     [
         ("abc", "close 'abc' is not a number"),
-        ("1,5", "close '1,5' is not a number"),
+        ("1,5", "close '1,5' is not a number, but one with a decimal comma: write 1.5"),
+        (" -1234,56", "close '-1234,56' is not a number, but one with a decimal comma: write -1234.56"),
+        ("1,234,5", "close '1,234,5' is not a number"),
         ("1_000", "close '1_000' is not a number"),
         ("0x10", "close '0x10' is not a number"),
         ("None", "close 'None' is not a number"),

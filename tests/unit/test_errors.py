@@ -68,5 +68,18 @@ def test_an_unknown_name_is_told_with_the_nearest_one_and_all_known(given: str, 
     assert line == f"unknown strategy {given!r}: {hint}known: MR_BB, TREND_EMA"
 
 
+def test_a_beginning_that_many_names_share_makes_none_the_nearest() -> None:
+    names = ["HOT_CRYPTO_RISK_MAX_POSITIONS", "HOT_CRYPTO_RISK_ALLOW_SHORT", "HOT_CRYPTO_DB_URL"]
+    for given, hint in (
+        ("HOT_CRYPTO_RISK_TYPO", ""),
+        ("HOT_CRYPTO_TYPO", ""),
+        ("HOT_CRYPTO_RISK_MAX_POSITION", "did you mean HOT_CRYPTO_RISK_MAX_POSITIONS? "),
+        ("HOT_CRYPTO_RISK_ALOW_SHORT", "did you mean HOT_CRYPTO_RISK_ALLOW_SHORT? "),
+        ("hot_crypto_db_ulr", "did you mean HOT_CRYPTO_DB_URL? "),
+    ):
+        line = unknown_name("environment variable", given, names)
+        assert line == f"unknown environment variable {given!r}: {hint}known: {', '.join(sorted(names))}"
+
+
 def test_an_unknown_name_stays_on_one_line() -> None:
     assert "\n" not in unknown_name("symbol", "BTC\nUSDT", ["BTC/USDT"])

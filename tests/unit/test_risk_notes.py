@@ -49,5 +49,18 @@ def test_what_can_never_be_met_is_said() -> None:
 
 def test_a_smallest_order_in_another_currency_is_not_compared() -> None:
     limits = Limits(min_notional=10, min_notional_currency="USD")
-    assert notes(limits, {}, {}, 0.5, "BTC") == []
-    assert notes(limits, {}, {}, 0.5, "USDT") != []
+    [idle] = notes(limits, {}, {}, 0.5, "BTC")
+    assert idle.startswith(
+        "risk.min_notional counts in USD, nothing is priced in it here: it limits no entry"
+    )
+    assert "nothing can be entered" in notes(limits, {}, {}, 0.5, "USDT")[0]
+    assert notes(Limits(min_notional_currency="USD"), {}, {}, 0.5, "BTC") == []
+
+
+def test_a_mistyped_currency_of_a_limit_is_said_and_not_silently_no_limit() -> None:
+    limits = Limits(min_notional=10, min_notional_currency="USTD")
+    for quote in ("USDT", "EUR"):
+        assert notes(limits, {}, {}, 10_000.0, quote) == [
+            "risk.min_notional counts in USTD, nothing is priced in it here: it limits no entry; for one "
+            f"that does set risk.min_notional_currency to {quote}, and risk.min_notional to an amount of it"
+        ]
