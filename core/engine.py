@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from core.account.lots import Trade
 from core.account.orders import Executed, News, Taken
 from core.account.values import Held, SeriesKey
+from core.bookkeeper import Booked
 from core.domain import Bar, Decision, PositionView, changes
 from core.errors import UsageError
 from core.execution import Executor, Moment, Outcome, Plan
@@ -192,14 +193,11 @@ class Session:
             time = max((bar.end for bar in late), default=self.risk.state.time)
             return Step(time, self.risk.state.equity, late=late)
         brought = self._advance(new)
-        came = self.on_events(self.gateway.booked(brought), new[0].end)
+        came = self._book(brought, new[0].end)
         made = self._decide(new, present)
-        return came._replace(
-            bars=new,
-            late=late,
-            choices=tuple(made.choices),
-            outcomes=(*came.outcomes, *made.outcomes),
-            quarantined=tuple(made.failed),
+        told = tuple(made.choices), (*came.refused, *made.outcomes), tuple(made.failed)
+        return Step(
+            new[0].end, came.equity, new, late, came.fills, came.trades, *told, came.tripped, came.taken
         )
 
     def on_events(self, events: Iterable[News], time: int) -> Step:
@@ -227,6 +225,10 @@ class Session:
             for take in self._followers.get((bar.symbol, bar.timeframe), ()):
                 take(bar.ts, bar.close)
         return self.gateway.market.on_bars(bars)
+
+    def _book(self, brought: Sequence[News], time: int) -> Booked:
+        """Have the gateway book what the market brought, and take it into the account."""
+        return self.books.take(self.gateway.booked(brought), time)
 
     def _decide(self, bars: Iterable[Bar], present: Present) -> _Made:
         """Let every strategy of these bars' series decide, in turn, and order what it wants."""

@@ -9,9 +9,8 @@ restart in the same window finds everything as it was.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from functools import cache
 from typing import Any, NamedTuple
 
 from core.account.orders import RefusalReason
@@ -131,12 +130,8 @@ def marked(state: RiskState, time: int, equity: float, rows: Rows) -> RiskState:
     time = max(time, state.time)
     if not math.isfinite(equity):
         return state._replace(time=time, equity=math.nan)
-    begun = _begun(state, time, rows)
-    bases = dict(state.bases)
-    for _, name, kept, window, _ in _losses(rows):
-        base = bases.get(name, equity)
-        is_new = math.isnan(base) or (begun and window is not None and window.name in begun)
-        bases[name] = equity if is_new else kept(base, equity)
+    begun = _begun(state.windows, time, rows)
+    bases = _kept(state.bases, equity, begun, rows)
     if not begun:
         return state._replace(time=time, equity=equity, bases=bases)
     ended = {name for name, _, loss in rows if loss and loss.window and loss.window.name in begun}
@@ -191,20 +186,37 @@ def names_of(rows: Rows) -> tuple[str, ...]:
     return tuple(row.name for row in rows)
 
 
-@cache
-def _losses(rows: Rows) -> tuple[Loss, ...]:
-    return tuple(row.loss for row in rows if row.loss is not None)
+def _losses(rows: Rows) -> Iterator[Loss]:
+    return (row.loss for row in rows if row.loss is not None)
 
 
-@cache
-def _windows(rows: Rows) -> tuple[Window, ...]:
-    return tuple({loss.window: None for loss in _losses(rows) if loss.window is not None})
-
-
-def _begun(state: RiskState, time: int, rows: Rows) -> dict[str, int]:
+# Both are run at every bar of a replay: no generators, and no new mapping where nothing is new.
+def _begun(windows: Mapping[str, int], time: int, rows: Rows) -> dict[str, int]:
     """Return the windows that begin with this time, by name, with their numbers."""
-    numbers = ((name, number(time)) for name, number in _windows(rows))
-    return {name: number for name, number in numbers if number > state.windows.get(name, -1)}
+    begun = {}
+    for _, _, loss in rows:
+        if loss is not None and loss.window is not None:
+            name, number_of = loss.window
+            number = number_of(time)
+            if number > windows.get(name, -1):
+                begun[name] = number
+    return begun
+
+
+def _kept(
+    bases: Mapping[str, float], equity: float, begun: Mapping[str, int], rows: Rows
+) -> Mapping[str, float]:
+    """Return what losses are measured from once this equity is known."""
+    for _, _, loss in rows:
+        if loss is None:
+            continue
+        _, name, kept, window, _ = loss
+        base = bases.get(name, math.nan)
+        is_new = math.isnan(base) or (window is not None and window.name in begun)
+        after = equity if is_new else kept(base, equity)
+        if after != base:
+            bases = {**bases, name: after}
+    return bases
 
 
 def _or_none(number: float) -> float | None:
