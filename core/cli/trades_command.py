@@ -11,10 +11,11 @@ from typing import Any
 from core import cli
 from core.cli.account_tables import print_closed_trades, print_results
 from core.cli.live_status import existing, newest_run, status_of_run
+from core.cli.round_trips import round_trips
 from core.figures import exact
 from core.live.status import PositionStatus
 from core.symbols import pair_of
-from db.live_history import ClosedTrade, PaidFee, closed_trades, paid_fees
+from db.live_history import ClosedTrade, PaidFee, paid_fees
 
 
 def run(args: argparse.Namespace) -> int:
@@ -22,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     cli.check_free(args.json, force=args.force)
     engine = existing(args)
     newest = newest_run(engine, args.account)
-    trades = [one for one in closed_trades(engine, args.account) if _is_wanted(one, args)]
+    trades = [one for one in round_trips(engine, args.account) if _is_wanted(one, args)]
     fees = [one for one in paid_fees(engine, args.account) if _is_wanted(one, args)]
     status = status_of_run(newest)
     engine.dispose()

@@ -6,26 +6,35 @@ import json
 import re
 import sqlite3
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from core.account.messages import OrderNews, OrderRequest
+from core.account.money import total
 from core.cli import archive_command
 from core.cli.account_tables import print_closed_trades, print_results
+from core.cli.round_trips import merged
+from core.engine import Step
 from core.errors import DatabaseError, NoDataError, RefusedError, UsageError
+from core.live.records import RunBook
 from core.order_path.audit import check_books
 from core.order_path.lock import AccountLock
 from db import live
 from db.archive import copy_account, count_rows
 from db.base import open_engine
 from db.init_db import init_db
-from db.journal import read_journal
-from db.live_history import ClosedTrade, PaidFee, closed_trades
+from db.journal import open_journal, read_journal
+from db.live_history import ClosedTrade, OrderedFill, PaidFee, closed_trades
 from scripts import archive_account, run_live, show_trades
 from tests.account_help import D
 from tests.markets import START
+from tests.order_model import PRICES, Placed
+from tests.status_help import CALM
 from tests.stored import url_of
 from tests.traded import trade
+from tests.unit.test_exchange_desk import BTC, FLAT, LONG, World
 
 
 @pytest.fixture(scope="module")
@@ -220,3 +229,92 @@ def test_results_of_several_strategies_are_added_up_and_times_have_their_unit(
     assert [re.split(r"  +", line)[2] for line in lines[1:]] == ["LONG", "SHORT", "LONG"]
     assert [re.split(r"  +", line)[4] for line in lines[1:]] == ["30 min", "1.5 h", "3 d"]
     assert [float(re.split(r"  +", line)[6]) for line in lines[1:]] == [0.5, 0.5, 0.5]
+
+
+class Recorded(World):
+    """A session at an exchange that keeps its steps in a database."""
+
+    def recorded(self, url: str) -> None:
+        """Begin anew with everything on the disk."""
+        engine = init_db(url)
+        self.journal = open_journal(url, "test")
+        self.begin(self.journal)
+        run = live.start_run(engine, "test", "live", pid=1, code_version="x", settings={}, now=1)
+        self.book = RunBook(engine, "test", run, self.kept)
+
+    def keep(self, step: Step) -> None:
+        self.book.keep([], step, CALM, self.exchange.now)
+
+
+def in_three_parts(world: Recorded, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Decimal, Decimal]]:
+    """Close the position by one order: two parts at once, the third later; return prices and amounts."""
+    parts: list[tuple[Decimal, Decimal]] = []
+
+    def execute(order: Placed, price: str, amount: Decimal) -> None:
+        monkeypatch.setitem(PRICES, BTC, D(price))
+        world.exchange.execute(order, amount)
+        parts.append((D(price), amount))
+
+    def place(request: OrderRequest, stamp: int) -> Placed:
+        order = Placed("2", request, stamp)
+        world.exchange.orders.append(order)
+        execute(order, "40100.5", D("0.3"))
+        execute(order, "40050.25", D("0.2"))
+        return order
+
+    world.exchange.place = place  # type: ignore[method-assign]
+    world.keep(world.bar(FLAT))
+    world.keep(world.look())
+    order = world.exchange.orders[-1]
+    assert order.standing is OrderNews.OPEN
+    execute(order, "40200", order.request.amount - order.filled)
+    world.keep(world.look())
+    return parts
+
+
+def test_a_position_that_one_order_closed_in_three_parts_is_one_trade(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url, world = url_of(tmp_path / "hot.db"), Recorded()
+    world.recorded(url)
+    for step in (world.bar(), world.bar(LONG), world.look()):
+        world.keep(step)
+    parts = in_three_parts(world, monkeypatch)
+    world.journal.close()
+    assert show_trades.main(["--account", "test", "--db-url", url, "--json", "-"]) == 0
+    (trade_,) = json.loads(capsys.readouterr().out)["trades"]
+    sold = total(amount for _, amount in parts)
+    value = total(price * amount for price, amount in parts)
+    assert D(trade_["amount"]) == sold
+    assert trade_["exit_price"] == pytest.approx(float(value / sold), rel=1e-15)
+    assert float(D(trade_["gross"])) == pytest.approx(float(value - sold * D("40000.01")), rel=1e-12)
+    # A thousandth at both ends: the entry's was in coins, of which a little more was bought than sold.
+    assert float(trade_["fees"]) == pytest.approx(0.001 * float(value + sold * D("40000.01")), rel=0.002)
+    assert show_trades.main(["--account", "test", "--db-url", url]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("account test: 1 closed trades, 4 fills")
+    assert lines[3].split()[:4] == ["SCRIPTED", "4", "1", "100.00"]
+
+
+def test_two_orders_make_two_trades_and_one_order_for_two_entries_too() -> None:
+    def part(entry: int, amount: str, exit_ts: int = 9) -> ClosedTrade:
+        prices = (100.0, 101.0)
+        sums = D(amount), D("0.1")
+        return ClosedTrade("A", BTC, "LONG", D(amount), entry, exit_ts, *prices, *sums, "rule")
+
+    def fill(amount: str, order: str, ts: int = 9) -> OrderedFill:
+        return OrderedFill("A", BTC, "sell", ts, 101.0, D(amount), order)
+
+    # Half of an entry now, half by another order at the same moment and price.
+    assert len(merged([part(1, "1"), part(1, "1")], [fill("1", "x"), fill("1", "y")])) == 2
+    assert [one.amount for one in merged([part(1, "1"), part(1, "2")], [fill("1", "x"), fill("2", "x")])] == [
+        D(3)
+    ]
+    # One fill that closes two entries, and a second one of the same order.
+    found = merged([part(1, "1"), part(2, "1"), part(2, "1", 10)], [fill("2", "x"), fill("1", "x", 10)])
+    assert [(one.entry_ts, one.amount, one.fees) for one in found] == [
+        (1, D(1), D("0.1")),
+        (2, D(2), D("0.2")),
+    ]
+    # Of orders that the journal does not know each part stays what it was.
+    assert len(merged([part(1, "1"), part(1, "1")], [])) == 2
