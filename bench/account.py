@@ -22,7 +22,8 @@ from core.risk_manager import RiskManager
 from core.settings import load_settings
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators import sma
-from strategies.registry import Strategy
+from strategies.pairing import bind
+from strategies.registry import REGISTRY, Strategy, load_strategy
 from strategies.rule import StrategyRule, T
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,6 +32,8 @@ COSTS = Costs(0.001)
 MILLION = 1_000_000.0
 FASTER, FASTER_SHIPPED = 1 / 25, 1 / 8
 """Of the replay's time per bar, at most; alone on a machine it is less."""
+FEW, EACH = 2, 10e-6
+"""Symbols for each strategy, and seconds a bar; its columns are most of it."""
 
 
 class Params(NamedTuple):
@@ -92,27 +95,51 @@ SMA_LONG = Strategy(RULE, SmaLongBacktest, SmaLongLive)
 
 
 def cases(folder: Path) -> list[Case]:  # noqa: ARG001
-    """Return the account with five positions, and with the shipped limits, per bar and symbol."""
-    units = (SYMBOLS * BARS, BARS)
+    """Return the account with five positions, with the shipped limits, and with each strategy, a bar."""
+    large = (("5 positions", False, FASTER), ("shipped limits", True, FASTER_SHIPPED))
     return [
-        Case(
-            f"account of {SYMBOLS} symbols x {BARS:,} bars, {name}, a bar",
-            partial(fast, is_shipped),
-            partial(slow, is_shipped),
-            target,
-            3,
-            units=units,
-        )
-        for name, is_shipped, target in (
-            ("5 positions", False, FASTER),
-            ("shipped limits", True, FASTER_SHIPPED),
-        )
+        *(
+            Case(
+                f"account of {SYMBOLS} symbols x {BARS:,} bars, {name}, a bar",
+                partial(fast, is_shipped),
+                partial(slow, is_shipped),
+                target,
+                3,
+                units=(SYMBOLS * BARS, BARS),
+            )
+            for name, is_shipped, target in large
+        ),
+        *(
+            Case(
+                f"account of {FEW} symbols x {BARS:,} bars, {name}, a bar",
+                partial(of_rule, name),
+                None,
+                EACH,
+                3,
+                units=(FEW * BARS, 1),
+            )
+            for name in REGISTRY
+        ),
     ]
+
+
+def of_rule(name: str) -> Replay:
+    """Run a strategy of the registry on a few symbols, within the shipped limits."""
+    strategy = load_strategy(name)
+    partner = walk(FEW) if strategy.rule.partner is not None else None
+    bound = bind(strategy, partner)
+    some = [ReplayFeed(name, bound, {}, f"S{k:02}/USDT", "5m", walk(k)) for k in range(FEW)]
+    return compiled(some, account(is_shipped=True))
 
 
 def fast(is_shipped: bool) -> Replay:  # noqa: FBT001
     """Run all symbols on one compiled account."""
-    run = run_account(feeds(SYMBOLS, is_shipped), account(is_shipped))
+    return compiled(feeds(SYMBOLS, is_shipped), account(is_shipped))
+
+
+def compiled(some: list[ReplayFeed], on: ReplayAccount) -> Replay:
+    """Run feeds on a compiled account. Raises RuntimeError when they take the slow way."""
+    run = run_account(some, on)
     if run.slow:
         raise RuntimeError(f"not compiled: {run.slow}")
     return run.replay
