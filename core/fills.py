@@ -47,7 +47,7 @@ from core.sizing import Capital, Sizing, multiple, round_down, size_entry
 # then come the lots held, oldest first, then the entries asked for. PROFIT and BOUND are what the account's
 # other books hold: their open profit, and the cash that is not free because of them; 0 where there are none.
 # From REFUSED on entries refused are counted, by why; from BOUND_BY on those made, by what binds them.
-# WINS to LOST are the closed trades' record that half-Kelly sizes by (core.sizing.Account).
+# WINS to LOST are the closed trades' record that half-Kelly sizes by (core.sizing.Capital).
 CASH, LOTS, ASKED, EXITS, TRADES, PROFIT, BOUND, WINS, LOSSES, GAINED, LOST, REFUSED = range(12)
 BOUND_BY = REFUSED + len(Refusal)
 WIDTH = BOUND_BY + len(Bound)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 import shlex
+import tokenize
+from functools import cache
 from importlib import import_module
+from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +18,7 @@ import pytest
 
 from core import cli
 from core.domain import Series
+from core.settings.models import env_names
 from db.candles import upsert_bars
 from db.init_db import init_db
 from tests.markets import random_bars
@@ -55,6 +60,7 @@ def paths_in(text: str) -> list[str]:
     return [whole.rstrip("./") for path in named if "<" not in path for whole in spelled_out(path)]
 
 
+@cache
 def is_there(path: str) -> bool:
     """Tell whether a path leads to something; a decision may be named by its number."""
     return any(next(cli.ROOT.glob(one), None) for one in (path, f"{path}-*.md"))
@@ -106,6 +112,65 @@ def test_every_command_reads_candles_that_were_loaded_before(page: Path) -> None
             assert named in loaded
 
 
+def names_in(text: str) -> list[str]:
+    """Return the dotted names of this project that a text has, such as core.sizing.Capital."""
+    return re.findall(rf"(?<![\w./-])((?:{ROOMS})(?:\.[A-Za-z_]\w*)+)", text)
+
+
+@cache
+def is_named(name: str) -> bool:
+    """Tell whether a dotted name is a module, something that its module has, or a setting."""
+    parts = name.split(".")
+    if tuple(parts) in env_names().values() or parts[-1] in ("py", "md", "yaml"):
+        return True
+    for n in range(len(parts), 0, -1):
+        place = cli.ROOT.joinpath(*parts[:n])
+        file = place.with_suffix(".py") if place.with_suffix(".py").exists() else place / "__init__.py"
+        if n == len(parts) and (file.exists() or place.is_dir()):
+            return True
+        if file.exists():
+            return re.search(rf"\b{parts[n]}\b", file.read_text(encoding="utf-8")) is not None
+    return False
+
+
+def dead_names(text: str) -> set[str]:
+    """Return the paths and dotted names in a text that lead nowhere."""
+    paths = {path for path in paths_in(text) if not is_there(path)}
+    return paths | {name for name in names_in(text) if not is_named(name)}
+
+
+def prose_of(source: str) -> str:
+    """Return docstrings and comments of a program."""
+    nodes = (node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Expr))
+    said = [one.value for one in nodes if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+    tokens = tokenize.generate_tokens(StringIO(source).readline)
+    return "\n".join([*said, *(token.string for token in tokens if token.type == tokenize.COMMENT)])
+
+
+@pytest.mark.parametrize("room", ROOMS.split("|"))
+def test_every_path_and_name_in_docstrings_comments_and_documents_leads_somewhere(room: str) -> None:
+    dead: dict[str, set[str]] = {}
+    for file in (cli.ROOT / room).rglob("*.*"):
+        if file.suffix not in (".py", ".json", ".yaml", ".md", ".toml"):
+            continue
+        text = file.read_text(encoding="utf-8")
+        # A page's links start at the page; the test below follows them.
+        text = re.sub(LINK, "", text) if file.suffix == ".md" else text
+        # Most files name nothing dead at all, and taking one apart takes long.
+        if (found := dead_names(text)) and file.suffix == ".py":
+            found = dead_names(prose_of(text))
+        if found:
+            dead[str(file.relative_to(cli.ROOT))] = found
+    assert dead == {}
+
+
+def test_a_dotted_name_is_dead_when_its_module_has_no_such_thing() -> None:
+    text = "core.sizing.Capital, core.sizing.Account; core.measures, db.url, core/measures.py, core.live"
+    assert dead_names(text) == {"core.sizing.Account", "core.measures", "core/measures.py"}
+    source = '"""See core.gone."""\nplace = "core.lost"  # core/{fills,away}.py\n"""And core.left."""\n'
+    assert dead_names(prose_of(source)) == {"core.gone", "core/away.py", "core.left"}
+
+
 @in_every_text
 def test_every_path_that_a_text_names_leads_somewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
@@ -131,7 +196,7 @@ def test_the_sweep_of_the_page_on_backtests_runs_as_printed(
     [example] = [block for block in blocks(page, "python") if "sweep(" in block]
     engine = init_db(url_of(tmp_path / "hot.db"))
     bars = random_bars(1, 800, price=100.0)
-    bars = bars._replace(ts=bars.ts[0] // 14_400_000 * 14_400_000 + 14_400_000 * np.arange(800))
+    bars = bars._replace(ts=bars.ts[0] // 14_400_000 * 14_400_000 + 14_400_000 * np.arange(bars.ts.size))
     upsert_bars(engine, Series(SYNTHETIC, "BTC/USDT", "4h"), bars, source="made up")
     engine.dispose()
     monkeypatch.setenv("HOT_CRYPTO_DB_URL", url_of(tmp_path / "hot.db"))

@@ -37,7 +37,7 @@ from tests.markets import HOUR, START, make_bars, random_bars
 DAY = 24 * HOUR
 INF = math.inf
 
-# From empyrical-reloaded's tests (tests/test_stats.py and conftest.py at efe60664, Apache-2.0), whose year
+# From empyrical-reloaded's tests (test_stats.py and conftest.py at efe60664, Apache-2.0), whose year
 # has 252 days: its ratios and volatility are here times the root of 365/252.
 MIXED = (0.01, 0.1, -0.04, 0.02, 0.03, 0.02, 0.01, -0.1)
 NEGATIVE = (0.0, -0.06, -0.07, -0.01, -0.09, -0.02, -0.06, -0.08, -0.05)
