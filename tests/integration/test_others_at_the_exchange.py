@@ -412,3 +412,24 @@ def to_document_of(account: Account) -> dict[str, Any]:
     """Return the desk's status as it is stored."""
     desk: dict[str, Any] = to_document(looping(account).status(account.exchange.now))["desk"]
     return desk
+
+
+def test_a_flatten_that_is_refused_eight_times_is_for_a_person_and_goes_on_once_accepted(
+    account: Account,
+) -> None:
+    account.entered()
+    theirs = keeping(account, account.session.portfolio.amount(BTC))
+    loop = flatten(account)
+    for minutes in (1, 2, 4, 8, 16, 32, 60):
+        assert account.told("exits") == []
+        stepped(account, loop, minutes * MINUTE)
+    (asked,) = account.told("exits")
+    assert "its exit was refused 8 times in a row" in asked
+    assert asked.endswith(f"order {theirs}; run_live.py --account test --accept {BTC}")
+    account.person.cancel_order(theirs, BTC)
+    stepped(account, loop, 60 * MINUTE)
+    assert [state for state, _ in sales(account)] == ["rejected"] * 8
+    assert account.tell("accept", BTC).startswith(f"{BTC} is accepted")
+    stepped(account, loop)
+    assert [state for state, _ in sales(account)] == [*["rejected"] * 8, "filled"]
+    assert account.session.portfolio.lots("SCRIPTED", BTC) == ()
