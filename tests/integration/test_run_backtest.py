@@ -91,6 +91,18 @@ def test_a_portfolio_says_why_it_takes_the_slower_way(
     assert note in capsys.readouterr().out
 
 
+def test_a_limit_in_a_currency_that_nothing_is_priced_in_is_said_by_portfolio_and_replay(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    what = ["--strategy", "TREND_EMA", "--symbol", "BTC/USDT"]
+    for currency, is_idle in (("USTD", True), ("USDT", False)):
+        monkeypatch.setenv("HOT_CRYPTO_RISK_MIN_NOTIONAL_CURRENCY", currency)
+        assert call("--portfolio", *what) == 0
+        assert run_live.main(["--replay", *what]) == 0
+        said = capsys.readouterr().out
+        assert said.count(f"risk.min_notional counts in {currency}, nothing is priced in it") == 2 * is_idle
+
+
 @pytest.mark.parametrize("option", ["--persist", "--verify", "--wide"])
 def test_a_portfolio_takes_no_option_that_it_would_ignore(option: str) -> None:
     with pytest.raises(SystemExit):
