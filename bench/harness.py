@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Sequence
-from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import NamedTuple
 
 
@@ -29,10 +28,12 @@ class Case(NamedTuple):
     """Units of work that ours and the reference do; times are per unit."""
     tells: bool = False
     """Whether ours returns the seconds itself, such as a median of its own."""
+    is_cpu: bool = False
+    """Time the processor's work of this process, which others do not slow; not for threads or processes."""
 
 
 class Measured(NamedTuple):
-    """Medians of a case, in seconds per unit of work."""
+    """The least of a case's times, in seconds per unit of work: what else runs can only add to it."""
 
     case: Case
     ours: float
@@ -56,9 +57,9 @@ def measure(case: Case) -> Measured:
     for turn in range(case.repeat):
         for which in range(len(sides)) if turn % 2 else reversed(range(len(sides))):
             case.prepare()
-            taken, told = _seconds(sides[which])
+            taken, told = _seconds(sides[which], process_time if case.is_cpu else perf_counter)
             times[which].append(told if case.tells and isinstance(told, float) else taken)
-    per_unit = [median(some) / units for some, units in zip(times, case.units, strict=False)]
+    per_unit = [min(some) / units for some, units in zip(times, case.units, strict=False)]
     return Measured(case, per_unit[0], per_unit[1] if len(sides) > 1 else None)
 
 
@@ -87,13 +88,13 @@ def _ratio(value: float) -> str:
     return f"1/{1 / value:.0f}" if value < 0.1 else f"{value:.2f}"
 
 
-def _seconds(run: Callable[[], object]) -> tuple[float, object]:
+def _seconds(run: Callable[[], object], clock: Callable[[], float]) -> tuple[float, object]:
     """Return how long a run took, and what it returned."""
     gc.collect()
     gc.disable()
     try:
-        start = perf_counter()
+        start = clock()
         returned = run()
-        return perf_counter() - start, returned
+        return clock() - start, returned
     finally:
         gc.enable()

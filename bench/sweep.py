@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,7 +18,7 @@ from backtesting.lib import FractionalBacktest
 
 from bench.backtests import CASH, COMMISSION, PlainTrendEma, four_years
 from bench.harness import Case
-from bench.kernel import one_year
+from bench.kernel import HAND, hand_loop, one_year
 from core.backtester import prepare_ohlcv_for_backtesting
 from core.candles.frames import frame_from_bars
 from core.domain import LOT, Bars, Costs, Series
@@ -29,17 +30,16 @@ from core.utils import parse_time, timeframe_ms
 from strategies.indicators import atr, ema
 from strategies.trend_ema import RULE
 
-SETS = grid(
-    RULE,
-    {
-        "ema_fast": list(range(5, 25, 2)),
-        "ema_slow": list(range(30, 130, 10)),
-        "rr_ratio": [1.0 + k / 4 for k in range(10)],
-    },
-)
+AVERAGES = {"ema_fast": list(range(5, 25, 2)), "ema_slow": list(range(30, 130, 10))}
+TIMES = [1.0 + k / 4 for k in range(10)]
+FEWER = grid(RULE, AVERAGES)
+SETS = grid(RULE, {**AVERAGES, "rr_ratio": TIMES})
+MORE = grid(RULE, {**AVERAGES, "rr_ratio": TIMES, "atr_stop_mult": TIMES})
+KINDS = (("six figures", True), ("all statistics", False))
 THEIRS: dict[str, Any] = {"fast_span": [5, 11, 17, 23], "slow_span": [30, 60, 90, 120]}
 FEW = 16
-PER_BAR = 50e-9
+PER_BAR = (4e-9, 10e-9)
+"""Seconds, of six figures and of all statistics."""
 
 
 class TunedTrendEma(PlainTrendEma):
@@ -57,37 +57,74 @@ class TunedTrendEma(PlainTrendEma):
 
 
 def cases(folder: Path) -> list[Case]:  # noqa: ARG001
-    """Return the sweep against `optimize`, and its time per bar and set."""
-    hours = four_years("BTC/USDT")
+    """Return the sweep against `optimize`, and against the loop written by hand for one set."""
+    hours, year = four_years("BTC/USDT"), one_year()
     data = prepare_ohlcv_for_backtesting(frame_from_bars(hours))
     theirs = FractionalBacktest(data, TunedTrendEma, cash=CASH, commission=COMMISSION, fractional_unit=LOT)
-    lengths = {"4h": two_years_of_4h(), "1h": hours, "1m": one_year()}
-    return [
+    hand = partial(hand_loop, year, RULE.columns(year, RULE.params()))
+    against = [
         Case(
-            f"sweep of {len(SETS):,} sets over {hours.close.size:,} bars, per set",
-            partial(ours, "1h", hours, SETS),
+            f"sweep of {len(SETS):,} sets over {hours.close.size:,} bars, {kind}, per set",
+            partial(ours, "1h", hours, SETS, brief=brief),
             partial(_optimize, theirs),
-            1 / 300,
+            1 / 1000,
             3,
             units=(len(SETS), FEW),
-        ),
-        *(
-            Case(
-                f"sweep over {bars.close.size:,} bars, per bar and set",
-                partial(ours, timeframe, bars, SETS[::step]),
-                None,
-                PER_BAR,
-                3,
-                units=(bars.close.size * len(SETS[::step]), 1),
-            )
-            for (timeframe, bars), step in zip(lengths.items(), (1, 2, 25), strict=True)
-        ),
+        )
+        for kind, brief in KINDS
     ]
+    return [*against, *_whole(year, hand), *_per_bar(hours, year, hand)]
 
 
-def ours(timeframe: str, bars: Bars, sets: list[dict[str, float]]) -> object:
-    """Sweep TREND_EMA on all cores."""
-    return sweep({Series("bench", "BTC/USDT", timeframe): bars}, RULE.name, sets, Costs(COMMISSION), CASH)
+def _whole(year: Bars, hand: Callable[[], object]) -> Iterator[Case]:
+    """Yield whole sweeps on all cores, in wall time, against the hand-written loop on one."""
+    months = two_years_of_4h()
+    for timeframe, bars, sets, targets in (
+        ("1m", year, FEWER, (150, 300)),
+        ("4h", months, FEWER, (3, 6)),
+        ("4h", months, MORE, (200, 500)),
+    ):
+        for (kind, brief), target in zip(KINDS, targets, strict=True):
+            yield Case(
+                f"sweep of {len(sets):,} x {bars.close.size:,}, {kind}, all cores, against one loop by hand",
+                partial(ours, timeframe, bars, sets, brief=brief),
+                hand,
+                target / HAND,
+                3 if len(sets) == len(MORE) else 7,
+            )
+
+
+def _per_bar(hours: Bars, year: Bars, hand: Callable[[], object]) -> Iterator[Case]:
+    """Yield the processor's time per bar and set, against that of the hand-written loop per bar."""
+    per_bar = HAND / 1e3 / year.close.size
+    for timeframe, bars, sets in (
+        ("4h", two_years_of_4h(), SETS),
+        ("1h", hours, SETS[::4]),
+        ("1m", year, SETS[::40]),
+    ):
+        for (kind, brief), target in zip(KINDS, PER_BAR, strict=True):
+            yield Case(
+                f"sweep over {bars.close.size:,} bars, {kind}, per bar and set",
+                partial(ours, timeframe, bars, sets, brief=brief, threads=1),
+                hand,
+                target / per_bar,
+                3,
+                units=(bars.close.size * len(sets), year.close.size),
+                is_cpu=True,
+            )
+
+
+def ours(
+    timeframe: str,
+    bars: Bars,
+    sets: list[dict[str, float]],
+    *,
+    brief: bool = False,
+    threads: int | None = None,
+) -> object:
+    """Sweep TREND_EMA, on all cores unless told otherwise."""
+    markets = {Series("bench", "BTC/USDT", timeframe): bars}
+    return sweep(markets, RULE.name, sets, Costs(COMMISSION), CASH, threads, brief=brief)
 
 
 def two_years_of_4h() -> Bars:

@@ -47,8 +47,10 @@ from core.sizing import Capital, Sizing, multiple, round_down, size_entry
 # then come the lots held, oldest first, then the entries asked for. PROFIT and BOUND are what the account's
 # other books hold: their open profit, and the cash that is not free because of them; 0 where there are none.
 # From REFUSED on entries refused are counted, by why; from BOUND_BY on those made, by what binds them.
-# WINS to LOST are the closed trades' record that half-Kelly sizes by (core.sizing.Capital).
-CASH, LOTS, ASKED, EXITS, TRADES, PROFIT, BOUND, WINS, LOSSES, GAINED, LOST, REFUSED = range(12)
+# WINS to LOST are the closed trades' record that half-Kelly sizes by (core.sizing.Capital), PEAK to DEEPEST
+# the kernel's alone (core.kernel.equity).
+CASH, LOTS, ASKED, EXITS, TRADES, PROFIT, BOUND, WINS, LOSSES, GAINED, LOST = range(11)
+PEAK, LOW, DEEPEST, REFUSED = range(11, 15)
 BOUND_BY = REFUSED + len(Refusal)
 WIDTH = BOUND_BY + len(Bound)
 NO_CASH = REFUSED + int(Refusal.CASH)
@@ -75,9 +77,9 @@ class OneBar(NamedTuple):
 
 
 def open_book(cash: float) -> FloatArray:
-    """Return an account on one symbol with nothing but cash; shape (129, 24), changed in place."""
+    """Return an account on one symbol with nothing but cash; shape (129, 26), changed in place."""
     book = np.zeros((WANTED + MOST_LOTS, WIDTH))
-    book[0, CASH] = cash
+    book[0, [CASH, PEAK, LOW]] = cash
     return book
 
 
@@ -94,9 +96,7 @@ def has_room(book: FloatArray, trades: FloatArray) -> bool:
 def grown(book: FloatArray, trades: FloatArray) -> FloatArray:
     """Return the trades in an array of twice the size."""
     used = int(book[0, TRADES])
-    more = make_trades(2 * trades.shape[0] + 2 * MOST_LOTS)
-    more[:used] = trades[:used]
-    return more
+    return np.concatenate([trades[:used], make_trades(2 * trades.shape[0] + 2 * MOST_LOTS - used)])
 
 
 def code(member: int) -> int:

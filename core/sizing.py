@@ -79,7 +79,7 @@ change again."""
 
 
 class Gauges(NamedTuple):
-    """What sizing looks at in the market, at each close; arrays as long as the bars."""
+    """What sizing looks at in the market, at each close; as long as the bars, or one value for all."""
 
     volatility: FloatArray
     fit: FloatArray
@@ -144,6 +144,14 @@ def size_entry(want: Decision, close: float, account: Capital, sizing: Sizing, c
     return Sized(units, Refusal.NONE, bound) if units > 0 else Sized(0.0, Refusal.LOT, Bound.NONE)
 
 
+def dear_from(account: Capital, sizing: Sizing, costs: Costs) -> float:
+    """Return a close above which no entry of a whole allocation or less is worth a lot, by 1 % at least.
+
+    There `size_entry` refuses what brackets its price for LOT: that much sooner can a loop know it.
+    """
+    return 1.01 * sizing.max_exposure * account.equity / (sizing.lot * (1 - costs.spread))
+
+
 def steadied(units: float, whole: float, sizing: Sizing) -> float:
     """Return at most the part of `whole` units whose volatility is the target; 0 while it is unknown.
 
@@ -199,6 +207,13 @@ def at_close(sizing: Sizing, volatility: float, fit: float) -> Sizing:
         volatility,
         fit,
     )
+
+
+def at_bar(sizing: Sizing, measured: Gauges, i: int) -> Sizing:
+    """Return the sizing with the market's measures at the close of bar i."""
+    volatility, fit = measured
+    known, suited = min(i, volatility.size - 1), min(i, fit.size - 1)
+    return at_close(sizing, volatility[known], fit[suited])
 
 
 def brackets(want: Decision, side: float, fill: float) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import platform
 import re
 import sys
@@ -151,3 +152,10 @@ def configure_logging(level: int = logging.WARNING) -> None:
     """Send log lines to stderr; ccxt's own DEBUG lines, which show keys, are never let through."""
     logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("ccxt").setLevel(logging.WARNING)
+
+
+def over(something: float, other: float) -> float:
+    """Return a ratio; infinite for something over nothing, NaN for nothing over nothing."""
+    if other:
+        return something / other
+    return math.copysign(math.inf, something) if something else math.nan

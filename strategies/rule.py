@@ -88,7 +88,7 @@ class StrategyRule:
     def check_params(self, given: Mapping[str, object]) -> list[str]:
         """Return one line per problem: unknown name, not a number, out of bounds, wrong order."""
         problems = [line for name, value in given.items() for line in self.check_value(name, value)]
-        return problems or self._order_problems(self._built(given))
+        return problems or self.order_problems(self._built(given))
 
     def check_value(self, name: str, value: object) -> list[str]:
         """Return what is wrong with one parameter's value, whatever the others are."""
@@ -144,7 +144,8 @@ class StrategyRule:
             return self.history(params)
         return max(MEMORY * self.longest(params), WILDER * getattr(params, "atr_period", 0))
 
-    def _order_problems(self, params: Any) -> list[str]:
+    def order_problems(self, params: Any) -> list[str]:
+        """Return one line per pair of parameters in the wrong order."""
         return [
             f"{self.name}: wanted {small} < {large}, got {low} and {high}"
             for small, large in self.orders

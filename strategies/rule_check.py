@@ -10,6 +10,7 @@ before, `check_decision` and its compiled like look at while the rule runs.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -114,7 +115,7 @@ def checked_columns(rule: StrategyRule, bars: Bars, params: Any) -> Any:
 
 def check_computed(rule: StrategyRule, params: Any, bars: Bars, columns: Any) -> list[Finding]:
     """Return what is wrong with columns that are at hand, and with what is decided on them."""
-    return _of_columns(rule, params, bars, columns) or _of_decisions(rule, params, bars, columns)
+    return check_values(rule, params, bars, columns) or _of_decisions(rule, params, bars, columns)
 
 
 def check_columns(
@@ -183,7 +184,8 @@ def _are_findings(columns: Any) -> bool:
     return isinstance(columns, list)
 
 
-def _of_columns(rule: StrategyRule, params: Any, bars: Bars, columns: Any) -> list[Finding]:
+def check_values(rule: StrategyRule, params: Any, bars: Bars, columns: Any) -> list[Finding]:
+    """Return what is wrong with columns that are at hand: their kind, their length, a gap in them."""
     if not isinstance(columns, tuple) or not getattr(columns, "_fields", ()):
         what = f"returns a {type(columns).__name__}"
         return [Finding(rule.name, "columns", what, "return Columns(...), a NamedTuple of arrays")]
@@ -212,7 +214,11 @@ def _shape(column: Any, length: int) -> tuple[str, str] | None:
 def _gap(
     rule: StrategyRule, params: Any, bars: Bars, columns: Any, column: np.ndarray[Any, Any]
 ) -> tuple[str, str] | None:
-    first, missing = warm_up(columns), np.isnan(column)
+    first = warm_up(columns)
+    # The least of some numbers is one of them, unless one is missing.
+    if first < column.size and not math.isnan(column[first:].min()):
+        return None
+    missing = np.isnan(column)
     if missing.all() and column.size > rule.memory(params):
         return f"has no value on any of {column.size:,} bars", "look for a NaN that is carried on"
     if first < column.size and missing[first:].any():
@@ -225,8 +231,8 @@ def _gap(
 def _of_decisions(rule: StrategyRule, params: Any, bars: Bars, columns: Any) -> list[Finding]:
     first, length = warm_up(columns) + 1, bars.close.size
     count = min(SAMPLED, length - first)
-    for i in np.unique(np.linspace(first, length - 1, count).astype(np.int64)).tolist() if count > 0 else ():
-        now, prev = row(columns, i), row(columns, i - 1)
+    places = np.unique(np.linspace(first, length - 1, count).astype(np.int64)) if count > 0 else np.arange(0)
+    for i, now, prev in zip(places.tolist(), _rows(columns, places), _rows(columns, places - 1), strict=True):
         for held in _positions(float(bars.close[i])):
             try:
                 line = _decision(rule, rule.decide(now, prev, held, params), held)
@@ -235,6 +241,11 @@ def _of_decisions(rule: StrategyRule, params: Any, bars: Bars, columns: Any) -> 
             if line:
                 return [Finding(rule.name, _at(int(bars.ts[i])), *line)]
     return []
+
+
+def _rows(columns: Any, places: np.ndarray[Any, Any]) -> list[Any]:
+    """Return the same as `row` at each of these bars, in a third of the time."""
+    return [type(columns)(*values) for values in zip(*(c[places].tolist() for c in columns), strict=True)]
 
 
 def _at(time: int) -> str:

@@ -10,9 +10,8 @@ from core.domain import Bars, Bound, FloatArray, Refusal
 from core.fills import BOUND_BY, PNL, REFUSED
 from core.kernel.compiler import COMPILER
 from core.kernel.loop import simulate
-from core.results.calendar import describe_market
 from core.results.runs import BacktestResult, DataRange, RunSpec, describe_data, partnered, summary_of
-from core.results.statistics import as_series, compute
+from core.results.statistics import as_series, compute, prepared
 from core.results.trades import trades_table
 from strategies.pairing import bind
 from strategies.registry import Strategy, load_strategy
@@ -42,7 +41,8 @@ def simulate_fast(
     check_enough_bars(bars, rule, params, first)
     choices = rule.make_choices(spec.params)
     run = simulate(bars, rule, params, spec.cash, spec.costs, columns, choices)
-    stats = as_series(compute(describe_market(bars), run.trades, run.curve, first))
+    market, scratch = prepared(bars)
+    stats = as_series(compute(market, run.trades, run.curve, first, scratch))
     return BacktestResult(
         spec=replace(spec, params=rule.complete(spec.params)),
         data=data or describe_data(bars, spec.series),

@@ -16,13 +16,13 @@ from numba import types
 from numba.extending import overload
 
 from core import domain, fills, sizing, soundness
-from core.domain import Bars, Costs, Decision, FloatArray, PositionView, Reason
+from core.domain import Bars, Costs, Decision, FloatArray, PositionView
 from core.fills import (
-    CASH,
+    ASKED,
+    LOTS,
     TRADES,
     OneBar,
     ask,
-    close_all,
     equity,
     fill,
     grown,
@@ -31,10 +31,15 @@ from core.fills import (
     open_book,
     view,
 )
+from core.kernel import equity as kernel_equity
+from core.kernel import quiet
+from core.kernel.borrowing import borrowed
 from core.kernel.compiler import compile_copy, compiling, with_names
 from core.kernel.disk_cache import keep
-from core.regime.conditions import gauges
-from core.sizing import PLAIN, Choices, Gauges, Sizing, at_close
+from core.kernel.equity import finish, note, ruin
+from core.kernel.quiet import pass_quiet
+from core.regime.conditions import short_gauges
+from core.sizing import PLAIN, Choices, Gauges, Sizing, at_bar
 from core.soundness import is_sound
 from strategies.rule import StrategyRule, first_decision, row
 from strategies.rule_check import check_decision, soundness_of
@@ -68,7 +73,7 @@ def simulate(
     """
     columns = rule.columns(bars, params) if columns is None else columns
     run = kernel(rule)
-    sizes, measured = rule.sizing(params, choices), gauges(bars, choices)
+    sizes, measured = rule.sizing(params, choices), short_gauges(bars, choices)
     book, trades = open_book(cash), make_trades(FIRST_TRADES)
     curve = np.full(bars.close.size, cash)
     i = first_decision(columns)
@@ -77,13 +82,13 @@ def simulate(
         with compiling():
             i = run(bars, columns, params, i, bars.close.size, book, trades, curve, sizes, costs, measured)
         if i < 0:
-            _refuse(rule, bars, columns, params, book, -1 - i)
+            refuse(rule, bars, columns, params, book, -1 - i)
         if not has_room(book, trades):
             trades = grown(book, trades)
     return Simulated(book, trades[: int(book[0, TRADES])], curve)
 
 
-def _refuse(rule: StrategyRule, bars: Bars, columns: Any, params: Any, book: FloatArray, i: int) -> None:
+def refuse(rule: StrategyRule, bars: Bars, columns: Any, params: Any, book: FloatArray, i: int) -> None:
     """Raise UsageError for what the rule decides at bar i, where the compiled loop stopped."""
     held = steps_of(rule)["view"](book, i)
     check_decision(
@@ -112,30 +117,35 @@ def run_bars(
     """Run a rule's steps over the bars from `start` to before `stop`; return the first bar not run.
 
     That is before `stop` when `trades` is full; below 0, it is -1 less the bar whose decision is none. What
-    is open after the last bar of all is closed.
+    is open after the last bar of all is closed. `curve` gets equity at each close, unless it is empty.
     """
+    bars, columns, measured = borrowed(bars), borrowed(columns), borrowed(measured)
+    book, trades, curve = borrowed(book), borrowed(trades), borrowed(curve)
     length = bars.close.size
-    for i in range(start, stop):
+    # What cannot be negative is not looked at from behind: the compiler leaves that out.
+    i = max(start, 1)
+    while i < stop:
+        i = pass_quiet(bars, columns, params, i, stop, book, curve, sizes, costs, measured)
+        if i >= stop:
+            break
         if not has_room(book, trades):
             return i
-        bar = OneBar(bars.open[i], bars.high[i], bars.low[i], bars.close[i])
-        fill(book, trades, i, bar, costs)
-        worth = equity(book, bar.close)
+        close = bars.close[i]
+        if book[0, LOTS] + book[0, ASKED] > 0.0:
+            fill(book, trades, i, OneBar(bars.open[i], bars.high[i], bars.low[i], close), costs)
+        worth = equity(book, close)
         if worth <= 0:
-            close_all(book, trades, i, bar.close, Reason.RUIN, costs)
-            for rest in range(i, length):
-                curve[rest] = 0.0
+            ruin(book, trades, curve, i, close, costs)
             return int(length)
-        curve[i] = worth
+        note(book, curve, i, worth, length)
         held = view(book, i)
         want = decide(row(columns, i), row(columns, i - 1), held, params)
         if not is_sound(want, held):
             return -1 - i
-        now = at_close(sizes, measured.volatility[i], measured.fit[i])
-        ask(book, want, held, bar.close, now, costs)
+        ask(book, want, held, close, at_bar(sizes, measured, i), costs)
+        i += 1
     if stop == length:
-        close_all(book, trades, length - 1, bars.close[length - 1], Reason.END, costs)
-        curve[length - 1] = book[0, CASH]
+        finish(book, trades, curve, length, bars.close[length - 1], costs)
     return stop
 
 
@@ -145,12 +155,14 @@ def loop_of(rule: StrategyRule) -> Callable[..., int]:
     return loop
 
 
-def steps_of(rule: StrategyRule) -> dict[str, Callable[..., Any]]:
-    """Return what the loop calls at each close, by the names it has there."""
-    steps: dict[str, Callable[..., Any]] = {"decide": rule.decide, "is_sound": soundness_of(rule)}
-    if rule.is_ladder:
-        return {**steps, "view": fills.view_ladder, "ask": fills.ask_ladder}
-    return {**steps, "view": fills.view, "ask": fills.ask}
+def steps_of(rule: StrategyRule) -> dict[str, Any]:
+    """Return a rule's own steps in plain Python, by the names that the loop has for them."""
+    ladder = {"view": fills.view_ladder, "ask": fills.ask_ladder} if rule.is_ladder else {}
+    own = {"decide": rule.decide, "is_sound": soundness_of(rule), "IS_LADDER": rule.is_ladder}
+    steps = {"view": fills.view, "ask": fills.ask, **ladder, **own}
+    for function in (*kernel_equity.STEPS, *quiet.STEPS):
+        steps[function.__name__] = with_names(function, dict(steps))
+    return steps
 
 
 def kernel(rule: StrategyRule) -> Callable[..., int]:
@@ -161,11 +173,20 @@ def kernel(rule: StrategyRule) -> Callable[..., int]:
 
 @cache
 def _kernel(decide: Callable[..., Any], name: str, is_ladder: bool, sound: str) -> Callable[..., int]:  # noqa: FBT001
-    scope = fill_model()
-    steps = {"view": scope["view_ladder"], "ask": scope["ask_ladder"]} if is_ladder else {}
-    run = compile_copy(run_bars, {**scope, **steps, "is_sound": scope[sound], "decide": compiled(decide)})
+    run = compile_copy(run_bars, compiled_steps(decide, sound, is_ladder=is_ladder))
     kept: Callable[..., int] = keep(run, name, compiled_row, compiled_code)
     return kept
+
+
+def compiled_steps(decide: Callable[..., Any], sound: str, *, is_ladder: bool) -> dict[str, Any]:
+    """Return the fill model and a rule's own steps, compiled; `sound` names what tells a sound decision."""
+    scope = fill_model()
+    ladder = {"view": scope["view_ladder"], "ask": scope["ask_ladder"]} if is_ladder else {}
+    own = {"decide": compiled(decide), "is_sound": scope[sound], "IS_LADDER": is_ladder}
+    steps = {**scope, **ladder, **own}
+    for function in (*kernel_equity.STEPS, *quiet.STEPS):
+        steps[function.__name__] = compile_copy(function, dict(steps), from_python=False)
+    return steps
 
 
 @cache
@@ -184,11 +205,25 @@ def fill_model(*, inline: bool = True) -> dict[str, Any]:
     for function in (
         *(domain.enter, domain.hold, domain.flat, domain.ladder),
         *(sizing.round_down, sizing.brackets, sizing.steadied, sizing.is_kelly, sizing.risk_of),
-        *(sizing.multiple, sizing.at_close, sizing.size_entry, fills.count_trade),
-        *(fills.has_room, fills.equity, fills.free_cash, fills.after_exits, fills.view, fills.view_ladder),
+        *(
+            sizing.multiple,
+            sizing.dear_from,
+            sizing.at_close,
+            sizing.at_bar,
+            sizing.size_entry,
+            fills.count_trade,
+        ),
+        *(fills.has_room, fills.equity, fills.free_cash),
+        *(fills.after_exits, fills.view, fills.view_ladder),
         *(fills.close_lot, fills.close_part, fills.drop_closed, fills.exit_asked, fills.stop_reason),
         *(fills.protect, fills.open_lot, fills.fill, fills.close_all),
-        *(fills.exit_reason, fills.ask_exit, fills.ask_exits, fills.ask_less, fills.ask_entry),
+        *(
+            fills.exit_reason,
+            fills.ask_exit,
+            fills.ask_exits,
+            fills.ask_less,
+            fills.ask_entry,
+        ),
         *(fills.ask_rungs, fills.ask, fills.ask_ladder),
         *(soundness.is_sound, soundness.is_sound_ladder, soundness.is_sound_stopless),
     ):

@@ -4,9 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import product
+from typing import Any, NamedTuple
 
 from core.errors import UsageError
+from core.sizing import PLAIN, Choices
 from strategies.rule import StrategyRule
+
+
+class ParamSet(NamedTuple):
+    """A rule's own parameters, and how its entries are sized."""
+
+    own: Any
+    choices: Choices
+
+
+def parse(rule: StrategyRule, sets: Sequence[Mapping[str, float]]) -> list[ParamSet]:
+    """Return the sets with defaults filled in; a value that many have is looked at once.
+
+    Raises UsageError naming what is wrong with the first that is.
+    """
+    fields, defaults = rule.params._fields, rule.params._field_defaults
+    places = {name: (place, type(defaults[name])) for place, name in enumerate(fields)}
+    plain, found = list(rule.params()), []
+    right: set[tuple[str, type, float]] = set()
+    for given in sets:
+        items = [(name, type(value), value) for name, value in given.items()]
+        if not right.issuperset(items):
+            rule.make_params(given)
+            right.update(items)
+        own = plain.copy()
+        for name, value in given.items():
+            if name in places:
+                place, kind = places[name]
+                own[place] = kind(value)
+        params = rule.params._make(own)
+        if rule.order_problems(params):
+            rule.make_params(given)
+        is_plain = all(name in places for name in given)
+        found.append(ParamSet(params, PLAIN if is_plain else rule.make_choices(given)))
+    return found
 
 
 def grid(rule: StrategyRule, values: Mapping[str, Sequence[float]]) -> list[dict[str, float]]:

@@ -1,13 +1,13 @@
-"""Many parameter sets over many series on all cores, with every statistic of every run.
+"""Many parameter sets over many series on all cores, with every statistic of every run or six figures of it.
 
-Each run is that of `--engine fast`. What makes many of them cheap: an indicator that several sets need is
-computed once, threads share the bars (compiled code holds no lock), memory to compute in is reused, and long
-series are run in tiles, so that the bars of a tile stay in the processor's cache while one set after the
-other runs over them.
+Each run is that of `--engine fast`. What makes many of them cheap: sets run in blocks, each in one compiled
+call that holds no lock; an indicator or a column that several sets need is computed once; threads share the
+bars; and memory to compute in is reused.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,64 +18,70 @@ import numpy as np
 import pandas as pd
 
 from core.domain import Bars, Costs, FloatArray, Refusal, Series
-from core.fills import CASH, PNL, REFUSED, TRADES, grown, has_room, make_trades, open_book
-from core.kernel.loop import FIRST_TRADES, kernel
-from core.regime.conditions import gauges
+from core.fills import REFUSED
+from core.kernel.sets import BRIEF, SIZED_BY, Group, Ran, SetRunner, SetTable
+from core.optimise.column_groups import ColumnGroups
+from core.optimise.param_sets import ParamSet, parse
+from core.regime.conditions import short_gauges
 from core.results.calendar import MarketCalendar, describe_market
-from core.results.measures import RunTime, Summary, buy_and_hold, measure, span_of
+from core.results.measures import RunTime, Summary, buy_and_hold, fields, risk_of_all, span_of
 from core.results.runs import STATISTICS
-from core.results.statistics import Scratch, compute, make_scratch
-from core.sizing import PLAIN, Choices, Gauges, Sizing
-from core.utils import timeframe_ms
+from core.results.statistics import COUNT, LOST, WINS, WON, Computed, Scratch, compute_all, make_scratch
+from core.sizing import PLAIN, Choices
+from core.utils import over, timeframe_ms
 from strategies.memo import Memo, keeping
 from strategies.pairing import bind
 from strategies.registry import load_strategy
-from strategies.rule import StrategyRule, can_trade, warm_up
-from strategies.rule_check import check_computed, require
+from strategies.rule import StrategyRule, can_trade
+from strategies.rule_check import check_values, require
 
-TILE = 65_536
-"""Bars that every set of a batch runs over before the next tile."""
-
-BATCH_BYTES = 32 * 2**20
-"""Equity curves that a thread keeps at a time."""
+BLOCK_BYTES = 2**20
+"""Equity curves of the sets that run in one call, so that they stay in the processor's cache."""
+COLUMN_BYTES = 32 * 2**20
+"""Columns of the sets that run in one call, if no two have the same."""
+COLUMNS = 8
+"""Columns that a rule is taken to have."""
 
 MEMO_BYTES = 256 * 2**20
 """Indicator results that all threads keep together."""
 
-
 REFUSALS = "Refused"
 FIGURES = (*Summary._fields, *STATISTICS, REFUSALS)
 """What a run comes to, in the order in which it is kept."""
+BRIEF_FIGURES = (*BRIEF, REFUSALS)
+"""What it comes to when nothing else is asked for."""
 _DRAWDOWN, _EXPOSURE = STATISTICS.index("Max. Drawdown [%]"), STATISTICS.index("Exposure Time [%]")
-
-
-class ParamSet(NamedTuple):
-    """A rule's own parameters, and how its entries are sized."""
-
-    own: Any
-    choices: Choices
 
 
 class Swept(NamedTuple):
     """What all runs of a sweep have in common."""
 
-    rule: StrategyRule
+    params: Sequence[ParamSet]
     costs: Costs
     cash: float
+    is_brief: bool
 
 
-class Task(NamedTuple):
-    """Parameter sets that one thread runs together, tile by tile, over one series."""
+class Market(NamedTuple):
+    """One series, and what its statistics need to know about it."""
 
     bars: Bars
-    market: MarketCalendar
+    rule: StrategyRule
+    calendar: MarketCalendar
     span: RunTime
     hold: float
     """What buying and holding brings, a fraction."""
-    rule: StrategyRule
+
+
+class Task(NamedTuple):
+    """Parameter sets that one thread runs together over one series."""
+
+    market: Market
     first_row: int
     """Row of the results that the first of them fills."""
-    params: Sequence[ParamSet]
+    start: int
+    stop: int
+    """The sets."""
 
 
 def sweep(
@@ -86,47 +92,51 @@ def sweep(
     cash: float = 10_000.0,
     threads: int | None = None,
     partners: Mapping[Series, Bars] | None = None,
+    *,
+    brief: bool = False,
 ) -> pd.DataFrame:
     """Run every parameter set over every series; return one row per run, in the order given.
 
     Columns: exchange, symbol, timeframe, every parameter, the figures of core.results.measures.Summary (NaN
     for none), Backtesting.py's statistics under their own names (durations as Timedelta), and `Refused`, the
     entries that were wanted and not made. A series that ends before a set has warmed up has none of them:
-    NaN, no trades. `threads` None: as many as cores.
+    NaN, no trades. `brief`: only the six of Summary that need no equity curve (core.kernel.sets.BRIEF), and
+    `Refused`. `threads` None: as many as cores.
     `partners` holds the second symbol's candles, by the series traded, for a strategy that looks at two.
     Raises UsageError for a bad parameter or nothing to run.
     """
     chosen = load_strategy(strategy)
     rule = chosen.rule
-    params = [ParamSet(rule.make_params(given), rule.make_choices(given)) for given in param_sets]
-    swept = Swept(rule, costs or Costs(), cash)
-    found = np.full((len(markets) * len(params), len(FIGURES)), np.nan)
+    swept = Swept(parse(rule, param_sets), costs or Costs(), cash, brief)
+    names = BRIEF_FIGURES if brief else FIGURES
+    found = np.full((len(markets) * len(swept.params), len(names)), np.nan)
+    workers = threads or os.cpu_count() or 1
     rules = {series: bind(chosen, (partners or {}).get(series)).rule for series in markets}
-    tasks = _tasks(markets, rules, params, swept.costs)
-    _work_off(tasks, swept, found, threads or os.cpu_count() or 1)
-    return _table(markets, rule, params, found)
+    _work_off(_tasks(markets, rules, swept, workers), rule, swept, found, workers)
+    return _table(markets, rule, swept.params, names, found)
 
 
 def _tasks(
-    markets: Mapping[Series, Bars],
-    rules: Mapping[Series, StrategyRule],
-    params: Sequence[ParamSet],
-    costs: Costs,
+    markets: Mapping[Series, Bars], rules: Mapping[Series, StrategyRule], swept: Swept, workers: int
 ) -> Iterator[Task]:
-    row = 0
+    count, row = len(swept.params), 0
     for series, bars in markets.items():
-        length = bars.close.size
-        # A short series is one tile: several sets at a time would only need more memory.
-        batch = 1 if length <= TILE else max(1, BATCH_BYTES // (8 * length))
-        market, hold = describe_market(bars), buy_and_hold(bars, costs)
+        length = 8 * bars.close.size
+        most = COLUMN_BYTES // (length * COLUMNS)
+        if not swept.is_brief:
+            most = min(most, BLOCK_BYTES // length)
+        # No thread is to wait for the other's last block.
+        block = max(1, min(most, math.ceil(count / (2 * workers))))
         span = span_of(bars.ts + timeframe_ms(series.timeframe))
-        for start in range(0, len(params), batch):
-            chosen = params[start : start + batch]
-            yield Task(bars, market, span, hold, rules[series], row, chosen)
-            row += len(chosen)
+        market = Market(bars, rules[series], describe_market(bars), span, buy_and_hold(bars, swept.costs))
+        for start in range(0, count, block):
+            yield Task(market, row + start, start, min(start + block, count))
+        row += count
 
 
-def _work_off(tasks: Iterable[Task], swept: Swept, found: FloatArray, threads: int) -> None:
+def _work_off(
+    tasks: Iterable[Task], rule: StrategyRule, swept: Swept, found: FloatArray, threads: int
+) -> None:
     """Let threads take one task after the other; stop them all when one fails or is interrupted."""
     waiting, lock, stopped, memo = iter(tasks), Lock(), Event(), Memo(MEMO_BYTES)
 
@@ -135,7 +145,7 @@ def _work_off(tasks: Iterable[Task], swept: Swept, found: FloatArray, threads: i
             return None if stopped.is_set() else next(waiting, None)
 
     def work() -> None:
-        bench = Workbench(swept)
+        bench = Workbench(rule, swept)
         try:
             with keeping(memo):
                 while (task := take()) is not None:
@@ -153,94 +163,128 @@ def _work_off(tasks: Iterable[Task], swept: Swept, found: FloatArray, threads: i
 
 
 def _table(
-    markets: Iterable[Series], rule: StrategyRule, params: Sequence[ParamSet], found: FloatArray
+    markets: Iterable[Series],
+    rule: StrategyRule,
+    params: Sequence[ParamSet],
+    names: Sequence[str],
+    found: FloatArray,
 ) -> pd.DataFrame:
-    # A rule's own parameter may be called as one of the choices, and is the one that counts.
-    extra = [name for name in Choices._fields if name not in rule.params._fields]
-    varied = [
-        name for name in extra if any(getattr(one.choices, name) != getattr(PLAIN, name) for one in params)
-    ]
-    chosen = [(*one.own, *(getattr(one.choices, name) for name in varied)) for one in params]
-    keys = [(*series, *given) for series in markets for given in chosen]
-    table = pd.DataFrame(keys, columns=[*Series._fields, *rule.params._fields, *varied])
-    for name, values in zip(FIGURES, found.T, strict=True):
-        if "Duration" in name:
-            # Below two milliseconds it is no duration but Backtesting.py's depth of a drawdown without one.
-            table[name] = pd.to_timedelta(np.where(values >= 2, values, np.nan), "ms")
-        elif name in ("Start", "End"):
-            table[name] = pd.to_datetime(values, unit="ms")
-        else:
-            table[name] = values
-    counts = ["trades_count", "# Trades", REFUSALS]
-    table[counts] = table[counts].fillna(0).astype(np.int64)
-    return table
+    series, count = list(markets), len(params)
+    columns: dict[str, Any] = {
+        name: np.repeat(np.array([one[place] for one in series], object), count)
+        for place, name in enumerate(Series._fields)
+    }
+    for place, name in enumerate(rule.params._fields):
+        columns[name] = np.tile(np.array([one.own[place] for one in params]), len(series))
+    if any(one.choices is not PLAIN for one in params):
+        # A rule's own parameter may be called as one of the choices, and is the one that counts.
+        for name in Choices._fields:
+            values = [getattr(one.choices, name) for one in params]
+            if name not in columns and any(value != getattr(PLAIN, name) for value in values):
+                columns[name] = np.tile(np.array(values), len(series))
+    columns.update((name, _typed(name, values)) for name, values in zip(names, found.T, strict=True))
+    return pd.DataFrame(columns, copy=False)
 
 
-class SetRun:
-    """One parameter set on its way through the bars."""
+def _typed(name: str, values: FloatArray) -> Any:
+    if "Duration" in name:
+        # Below two milliseconds it is no duration but Backtesting.py's depth of a drawdown without one.
+        return _moments(np.where(values >= 2, values, np.nan), "timedelta64[ns]")
+    if name in ("Start", "End"):
+        return _moments(values, "datetime64[ns]")
+    if name in ("trades_count", "# Trades", REFUSALS):
+        return np.nan_to_num(values).astype(np.int64)
+    return values
 
-    def __init__(self, rule: StrategyRule, bars: Bars, given: ParamSet, plain: Gauges) -> None:
-        self.columns, self.params = rule.columns(bars, given.own), given.own
-        self.sizing: Sizing = rule.sizing(given.own, given.choices)
-        self.measured = plain if given.choices == PLAIN else gauges(bars, given.choices)
-        self.first = warm_up(self.columns)
-        self.next = self.first + 1
-        self.book = open_book(0.0)
+
+def _moments(ms: FloatArray, kind: str) -> Any:
+    known = ~np.isnan(ms)
+    found = np.full(ms.size, np.iinfo(np.int64).min)
+    found[known] = ms[known].astype(np.int64) * 1_000_000
+    return found.view(kind)
 
 
 class Workbench:
     """The memory of one thread, and the runs made in it."""
 
-    def __init__(self, swept: Swept) -> None:
-        self._swept = swept
-        self._run = kernel(swept.rule)
-        self._market: MarketCalendar | None = None
-        self._trades: list[FloatArray] = []
+    def __init__(self, rule: StrategyRule, swept: Swept) -> None:
+        self._swept, self._runner = swept, SetRunner(rule, swept.costs, swept.cash)
+        self._market: Market | None = None
         self._curves: FloatArray = np.empty((0, 0))
         self._scratch: Scratch
-        self._plain: Gauges
+        self._sizings: dict[Any, list[float]] = {}
 
     def run(self, task: Task, found: FloatArray) -> None:
         """Run the task's parameter sets and fill their rows of the results."""
-        self._make_room(task)
-        length = task.bars.close.size
-        runs = [SetRun(task.rule, task.bars, params, self._plain) for params in task.params]
-        # The first of them: a rule that is wrong is so with any set.
-        require(check_computed(task.rule, runs[0].params, task.bars, runs[0].columns))
-        for run, curve in zip(runs, self._curves, strict=False):
-            run.book[0, CASH] = self._swept.cash
-            curve[: run.next] = self._swept.cash
-        for start in range(0, length, TILE):
-            for number, run in enumerate(runs):
-                self._advance(task.bars, run, number, min(start + TILE, length))
-        for number, run in enumerate(runs):
-            row = found[task.first_row + number]
-            row[-1] = sum(run.book[0, REFUSED + refusal] for refusal in Refusal)
-            if can_trade(length, run.first):
-                row[:-1] = self._figures(task, run, number)
+        market, swept = task.market, self._swept
+        params = swept.params[task.start : task.stop]
+        groups, sets = self._table_of(market, params)
+        if task.start == 0:
+            # The first set: a rule that is wrong is so with any. Decisions are looked at as they are made.
+            require(check_values(market.rule, params[0].own, market.bars, groups[0].columns))
+        ran, trades = self._runner.run(market.bars, groups, sets, self._room(market, len(params)))
+        rows = found[task.first_row : task.first_row + len(params)]
+        rows[:, -1] = ran.heads[:, REFUSED : REFUSED + len(Refusal)].sum(axis=1)
+        if swept.is_brief:
+            rows[:, :-1] = ran.brief
+        else:
+            self._fill(market, ran, trades, rows)
 
-    def _figures(self, task: Task, run: SetRun, number: int) -> FloatArray:
-        """Return what a run that is over has come to."""
-        trades, curve = self._trades[number][: int(run.book[0, TRADES])], self._curves[number]
-        stats = compute(task.market, trades, curve, run.first, self._scratch)
-        shares = -stats[_DRAWDOWN], stats[_EXPOSURE]
-        return np.concatenate([measure(task.span, curve, trades[:, PNL], task.hold, *shares), stats])
+    def _table_of(self, market: Market, params: Sequence[ParamSet]) -> tuple[list[Group], SetTable]:
+        """Return the sets as the compiled loop takes them, and what they look at."""
+        rule, bars = market.rule, market.bars
+        made = ColumnGroups(lambda own: rule.columns(bars, own))
+        measured = {PLAIN: short_gauges(bars, PLAIN)}
+        groups: list[Group] = []
+        numbers: dict[Any, int] = {}
+        of_set, sizings = [], []
+        for own, choices in params:
+            if choices not in measured:
+                measured[choices] = short_gauges(bars, choices)
+            columns = made.find(own)
+            key = id(columns), choices
+            if key not in numbers:
+                numbers[key] = len(groups)
+                groups.append(Group(columns, measured[choices]))
+            of_set.append(numbers[key])
+            sizings.append(self._sizing(rule, own, choices))
+        values = np.array([own for own, _ in params], np.float64)
+        return groups, SetTable(np.array(of_set), values, np.array(sizings))
 
-    def _advance(self, bars: Bars, run: SetRun, number: int, stop: int) -> None:
-        while run.next < stop:
-            given = (bars, run.columns, run.params, run.next, stop, run.book, self._trades[number])
-            curve, swept = self._curves[number], self._swept
-            run.next = self._run(*given, curve, run.sizing, swept.costs, run.measured)
-            if not has_room(run.book, self._trades[number]):
-                self._trades[number] = grown(run.book, self._trades[number])
+    def _sizing(self, rule: StrategyRule, own: Any, choices: Choices) -> list[float]:
+        key = choices, *(getattr(own, name) for name in SIZED_BY if name in own._fields)
+        if key not in self._sizings:
+            sizing = rule.sizing(own, choices)
+            self._sizings[key] = [float(getattr(sizing, name)) for name in SIZED_BY]
+        return self._sizings[key]
 
-    def _make_room(self, task: Task) -> None:
-        """Have a table of trades and a curve for each set, and memory for this market's statistics."""
-        count, length = len(task.params), task.bars.close.size
-        while len(self._trades) < count:
-            self._trades.append(make_trades(FIRST_TRADES))
+    def _room(self, market: Market, count: int) -> FloatArray:
+        """Return a curve for each set, if any is wanted, and have memory for this market's statistics."""
+        length = market.bars.close.size
+        if self._swept.is_brief:
+            return self._curves
         if self._curves.shape[0] < count or self._curves.shape[1] != length:
             self._curves = np.empty((count, length))
-        if self._market is not task.market:
-            self._market, self._scratch = task.market, make_scratch(task.market)
-            self._plain = gauges(task.bars, PLAIN)
+        if self._market is not market:
+            self._market, self._scratch = market, make_scratch(market.calendar)
+        return self._curves[:count]
+
+    def _fill(self, market: Market, ran: Ran, trades: FloatArray, rows: FloatArray) -> None:
+        """Fill in what the runs have come to; those that never warmed up stay as they are."""
+        curves, length = self._curves[: len(rows)], market.bars.close.size
+        done = compute_all(market.calendar, trades, ran.ends, curves, ran.firsts, self._scratch)
+        for row, values in enumerate(_summaries(market, curves, done)):
+            if can_trade(length, int(ran.firsts[row])):
+                rows[row, : len(values)] = values
+                rows[row, len(values) : -1] = done.stats[row]
+
+
+def _summaries(market: Market, curves: FloatArray, done: Computed) -> Iterator[tuple[float, ...]]:
+    """Yield the fields of Summary of each run."""
+    falls, exposed = (-done.stats[:, _DRAWDOWN]).tolist(), done.stats[:, _EXPOSURE].tolist()
+    risks = risk_of_all(market.span, curves, [fall / 100 for fall in falls])
+    ends = zip(curves[:, 0].tolist(), curves[:, -1].tolist(), falls, exposed, risks, strict=True)
+    sums = done.sums[:, [COUNT, WINS, WON, LOST]].tolist()
+    for (first, final, fall, share, risk), (count, wins, won, lost) in zip(ends, sums, strict=True):
+        trades = wins / count if count else math.nan, over(won, -lost), int(count)
+        yield fields(first, final, market.hold, (fall, share), trades, risk)

@@ -20,7 +20,14 @@ _UNFIT = {Regime.RANGE: 0.5, Regime.TREND_UP: 0.0, Regime.TREND_DOWN: 0.0, Regim
 
 def gauges(bars: Bars, choices: Choices) -> Gauges:
     """Return both measures at each close; what is not asked for is 1 everywhere."""
-    plain = np.ones(bars.close.size)
+    length = bars.close.size
+    found = short_gauges(bars, choices)
+    return Gauges(*(one if one.size == length else np.full(length, one[0]) for one in found))
+
+
+def short_gauges(bars: Bars, choices: Choices) -> Gauges:
+    """Return the same, where what is not asked for has one value for all bars (core.sizing.at_bar)."""
+    plain = np.ones(1)
     volatility = annual_volatility(bars, choices.vol_period) if choices.vol_target > 0 else plain
     return Gauges(volatility, _fit(bars, choices.regime_cut) if choices.regime_cut > 0 else plain)
 

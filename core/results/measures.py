@@ -33,6 +33,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from core.domain import Bars, Costs, FloatArray, IntArray
+from core.utils import over
 
 DAY = 86_400_000
 """Milliseconds."""
@@ -103,33 +104,50 @@ def span_of(closes: IntArray) -> RunTime:
 
 def risk_of_equity(span: RunTime, equity: FloatArray, drawdown: float) -> Risk:
     """Return the annual figures of equity at each close, as fractions; `drawdown` is positive."""
-    days = equity[span.day_ends]
-    count = days.size - 1
+    return risk_of_all(span, equity[None, :], [drawdown])[0]
+
+
+def risk_of_all(span: RunTime, curves: FloatArray, drawdowns: Iterable[float]) -> list[Risk]:
+    """Return the annual figures of several runs, whose equity are the rows of `curves`."""
+    # Row by row in memory, or sums would add up in another order.
+    days = np.take(curves, span.day_ends, axis=1)
+    count = days.shape[1] - 1
     if count < FEWEST:
-        return NO_RISK._replace(daily_returns=count)
-    if days.min() <= 0:
-        return NO_RISK._replace(annual_return=-1.0, daily_returns=count)
-    volatility, sharpe, sortino = ratios(days[1:] / days[:-1] - 1)
-    annual = (float(equity[-1]) / float(equity[0])) ** (1 / span.years) - 1
-    return Risk(annual, volatility, sharpe, sortino, over(annual, drawdown), count)
+        return [NO_RISK._replace(daily_returns=count)] * days.shape[0]
+    with np.errstate(all="ignore"):
+        returns = days[:, 1:] / days[:, :-1] - 1
+        found = zip(days.min(axis=1).tolist(), *_deviations(returns), drawdowns, strict=True)
+    growth = zip(curves[:, 0].tolist(), curves[:, -1].tolist(), strict=True)
+    return [
+        NO_RISK._replace(annual_return=-1.0, daily_returns=count)
+        if lowest <= 0
+        else _risk((final / first) ** (1 / span.years) - 1, _ratios(*sums), drawdown, count)
+        for (lowest, *sums, drawdown), (first, final) in zip(found, growth, strict=True)
+    ]
+
+
+def _risk(annual: float, daily: tuple[float, float, float], drawdown: float, count: int) -> Risk:
+    return Risk(annual, *daily, over(annual, drawdown), count)
 
 
 def ratios(returns: FloatArray) -> tuple[float, float, float]:
     """Return volatility, Sharpe and Sortino ratio, a year's, of two daily returns or more."""
-    count = returns.size
-    mean = float(returns.sum()) / count
-    deviation = math.sqrt(float(((returns - mean) ** 2).sum()) / (count - 1))
-    downside = math.sqrt(float((np.minimum(returns, 0.0) ** 2).sum()) / count)
+    return _ratios(*next(zip(*_deviations(returns[None, :]), strict=True)))
+
+
+def _deviations(returns: FloatArray) -> tuple[list[float], list[float], list[float]]:
+    """Return mean, sample deviation and downside deviation of each row."""
+    count = returns.shape[1]
+    mean = returns.sum(axis=1) / count
+    deviation = np.sqrt(((returns - mean[:, None]) ** 2).sum(axis=1) / (count - 1))
+    downside = np.sqrt((np.minimum(returns, 0.0) ** 2).sum(axis=1) / count)
+    return mean.tolist(), deviation.tolist(), downside.tolist()
+
+
+def _ratios(mean: float, deviation: float, downside: float) -> tuple[float, float, float]:
     varies = deviation > CONSTANT * abs(mean)
     year = math.sqrt(YEAR)
     return deviation * year, over(mean, deviation if varies else 0.0) * year, over(mean, downside) * year
-
-
-def over(something: float, other: float) -> float:
-    """Return a ratio; infinite for something over nothing, NaN for nothing over nothing."""
-    if other:
-        return something / other
-    return math.copysign(math.inf, something) if something else math.nan
 
 
 def max_drawdown(equity: FloatArray) -> float:
@@ -171,22 +189,36 @@ def measure(
     `equity` at each close, `pnl` of each closed trade after fees, `hold` as `buy_and_hold`; the two
     percentages are positive.
     """
+    trades = win_rate(pnl), profit_factor(pnl), pnl.size
     risk = risk_of_equity(span, equity, drawdown_pct / 100)
-    first, final = float(equity[0]), float(equity[-1])
+    return fields(float(equity[0]), float(equity[-1]), hold, (drawdown_pct, exposure_pct), trades, risk)
+
+
+def fields(
+    first: float,
+    final: float,
+    hold: float,
+    shares: tuple[float, float],
+    trades: tuple[float, float, int],
+    risk: Risk,
+) -> tuple[float, ...]:
+    """Return the fields of Summary: `shares` are drawdown and exposure in percent, `trades` the part of them
+    that won, their profit factor and their number.
+    """
     return (
         final,
         (final - first) / first * 100,
         hold * 100,
         risk.annual_return * 100,
         risk.volatility * 100,
-        drawdown_pct,
+        shares[0],
         risk.sharpe,
         risk.sortino,
         risk.calmar,
-        win_rate(pnl) * 100,
-        profit_factor(pnl),
-        exposure_pct,
-        pnl.size,
+        trades[0] * 100,
+        trades[1],
+        shares[1],
+        trades[2],
         risk.daily_returns,
     )
 

@@ -13,16 +13,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from threading import local
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from core.domain import FloatArray, IntArray
+from core.domain import Bars, FloatArray, IntArray
 from core.fills import ENTRY_BAR, EXIT_BAR, FEES, PNL, RETURN
 from core.kernel.compiler import compile_copy
 from core.kernel.disk_cache import keep
-from core.results.calendar import MarketCalendar
+from core.kernel.pairwise import block_sum, pairwise_sum
+from core.results.calendar import MarketCalendar, describe_market
 from core.results.runs import STATISTICS
 
 NAN = np.float64(np.nan)
@@ -30,6 +32,12 @@ NAN = np.float64(np.nan)
 _TIMES = ("Start", "End")
 _DURATIONS = ("Duration", "Max. Trade Duration", "Avg. Trade Duration")
 _DRAWDOWN_DURATIONS = ("Max. Drawdown Duration", "Avg. Drawdown Duration")
+
+# What is added up of each run, by place: first of its drawdowns, then of its trades.
+PEAK, DEEPEST, DEPTHS, FALLS, FALLING, LONGEST_FALL = range(6)
+COUNT, WINS, LOSSES, PNL_SUM, SQUARES, WON, LOST, BEST, WORST = range(6, 15)
+RETURNS, RETURNS_WON, RETURNS_LOST, LONGEST, LENGTHS, EXPOSED = range(15, 21)
+SUMS = 21
 
 
 class Scratch(NamedTuple):
@@ -41,6 +49,15 @@ class Scratch(NamedTuple):
     """Per bar: the depth of the drawdown that ends here, else 0."""
 
 
+class Computed(NamedTuple):
+    """What several runs come to, a row for each."""
+
+    stats: FloatArray
+    """The values of STATISTICS."""
+    sums: FloatArray
+    """What was added up (PEAK and the following)."""
+
+
 def make_scratch(market: MarketCalendar) -> Scratch:
     """Return memory for `compute` on this market; each thread needs its own."""
     returns = np.empty((2, market.returns.size))
@@ -48,34 +65,78 @@ def make_scratch(market: MarketCalendar) -> Scratch:
     return Scratch(returns, np.empty(market.close.size))
 
 
+class Prepared(NamedTuple):
+    """What the statistics of any run on a series start from."""
+
+    market: MarketCalendar
+    scratch: Scratch
+
+
+_last = local()
+"""What each thread prepared last."""
+
+
+def prepared(bars: Bars) -> Prepared:
+    """Return what statistics on these bars start from, made once for the same arrays if none can change."""
+    kept: tuple[Bars, Prepared] | None = getattr(_last, "kept", None)
+    if kept and kept[0].ts is bars.ts and kept[0].close is bars.close:
+        return kept[1]
+    market = describe_market(bars)
+    made = Prepared(market, make_scratch(market))
+    if not (bars.ts.flags.writeable or bars.close.flags.writeable):
+        _last.kept = bars, made
+    return made
+
+
 def compute(
     market: MarketCalendar, trades: FloatArray, curve: FloatArray, first: int, scratch: Scratch | None = None
 ) -> FloatArray:
-    """Return the values of core.results.runs.STATISTICS for one run, as numbers.
+    """Return the values of core.results.runs.STATISTICS for one run, as `compute_all` does."""
+    ends, firsts = np.array([len(trades)]), np.array([first])
+    found = compute_all(market, trades, ends, curve[None, :], firsts, scratch or make_scratch(market))
+    one: FloatArray = found.stats[0]
+    return one
+
+
+def compute_all(
+    market: MarketCalendar,
+    trades: FloatArray,
+    ends: IntArray,
+    curves: FloatArray,
+    firsts: IntArray,
+    scratch: Scratch,
+) -> Computed:
+    """Return the values of core.results.runs.STATISTICS for several runs, as numbers, a row for each.
 
     Times are ms UTC, durations ms, `Commissions [$]` is 0 when none was paid (Backtesting.py then leaves it
     out), and what cannot be computed is NaN.
 
-    `trades` are laid out as in core.fills, in the order they were closed; `curve` is equity at each close,
-    positive at the start; `first` is the first bar on which all columns have a value.
+    `trades` are laid out as in core.fills, in the order they were closed, those of a run before its entry in
+    `ends`; `curves` are equity at each close, shape (runs, bars), positive at the start; `firsts` the first
+    bars on which all columns have a value.
     """
-    memory = scratch or make_scratch(market)
+    count, length = curves.shape
+    sums, factors = np.empty((count, SUMS)), np.empty(ends[-1])
+    _compiled_sums()(curves, trades, ends, market.stamps, scratch.depths, sums, factors)
     with np.errstate(all="ignore"):
-        drawdowns = _drawdowns(market, curve, memory.depths)
-        final, start = curve[-1], curve[0]
+        final, start = curves[:, -1], curves[:, 0]
         total = (final - start) / start * 100
-        hold = (market.close[-1] - market.close[first]) / market.close[first] * 100
-        beta = _beta(curve, memory.returns)
-        span = int(market.stamps[-1] - market.stamps[0])
+        at_first = market.close[np.minimum(firsts, length - 1)]
+        hold = (market.close[-1] - at_first) / at_first * 100
+        beta = _betas(curves, scratch.returns)
+        span = market.stamps[-1] - market.stamps[0]
         values = (
-            *(market.stamps[0], market.stamps[-1], span, _exposure(trades, curve.size) * 100),
-            *(final, drawdowns.peak, sum(trades[:, FEES].tolist()), total, hold),
-            *_annual(market, curve, drawdowns.deepest),
+            *(market.stamps[0], market.stamps[-1], span, sums[:, EXPOSED] / length * 100),
+            *(final, sums[:, PEAK], _fees(trades, ends), total, hold),
+            *_annual(market, curves, sums[:, DEEPEST]),
             *(total - beta * hold, beta),
-            *(-drawdowns.deepest * 100, -drawdowns.mean * 100, drawdowns.longest, drawdowns.mean_length),
-            *_of_trades(market, trades),
+            *_of_drawdowns(market, sums),
+            *_of_trades(market, sums, ends, factors),
         )
-    return np.array(values, np.float64)
+        stats = np.empty((count, len(STATISTICS)))
+        for column, value in enumerate(values):
+            stats[:, column] = value
+    return Computed(stats, sums)
 
 
 def as_series(values: FloatArray) -> pd.Series:
@@ -97,24 +158,6 @@ def as_series(values: FloatArray) -> pd.Series:
 
 def _timedelta(ms: float) -> Any:
     return pd.NaT if np.isnan(ms) else pd.Timedelta(np.timedelta64(int(ms), "ms"))
-
-
-class _Drawdowns(NamedTuple):
-    peak: float
-    deepest: np.float64
-    mean: np.float64
-    longest: float
-    mean_length: float
-
-
-def _drawdowns(market: MarketCalendar, curve: FloatArray, depths: FloatArray) -> _Drawdowns:
-    peak, deepest, count, total, longest = _compiled_scan()(curve, market.stamps, depths)
-    if count:
-        mean = depths.sum() / count
-        length = float(_rounded_up(total / count, market.resolution))
-        return _Drawdowns(peak, np.float64(deepest), mean, _rounded_up(longest, market.resolution), length)
-    alone = np.float64(deepest) if deepest else NAN
-    return _Drawdowns(peak, np.float64(deepest), alone, alone, alone)
 
 
 def scan_drawdowns(
@@ -148,102 +191,208 @@ def scan_drawdowns(
     return peak, deepest, count, total, longest
 
 
+def add_up(
+    curves: FloatArray,
+    trades: FloatArray,
+    ends: IntArray,
+    stamps: IntArray,
+    depths: FloatArray,
+    sums: FloatArray,
+    factors: FloatArray,
+) -> None:
+    """Fill in the sums of each run, and 1 plus the return of each trade. Plain Python or compiled."""
+    begin = 0
+    for run in range(curves.shape[0]):
+        peak, deepest, falls, falling, longest = scan_drawdowns(curves[run], stamps, depths)
+        sums[run, PEAK] = peak
+        sums[run, DEEPEST] = deepest
+        sums[run, DEPTHS] = pairwise_sum(depths, 0, depths.size) if falls else 0.0
+        sums[run, FALLS] = falls
+        sums[run, FALLING] = falling
+        sums[run, LONGEST_FALL] = longest
+        add_up_trades(trades, begin, ends[run], stamps, sums[run], factors)
+        begin = ends[run]
+
+
+def add_up_trades(
+    trades: FloatArray, begin: int, end: int, stamps: IntArray, sums: FloatArray, factors: FloatArray
+) -> None:
+    """Fill in the sums of one run's trades, as numpy adds up, and 1 plus the return of each."""
+    some, others = np.empty(end - begin), np.empty(end - begin)
+    for k in range(begin, end):
+        some[k - begin] = trades[k, PNL]
+    count, pnl = end - begin, pairwise_sum(some, 0, end - begin)
+    mean = pnl / count if count else 0.0
+    for k in range(count):
+        others[k] = (mean - some[k]) * (mean - some[k])
+    sums[COUNT] = count
+    sums[PNL_SUM] = pnl
+    sums[SQUARES] = pairwise_sum(others, 0, count)
+    wins, losses, sums[WON], sums[LOST] = parted(trades, PNL, begin, end, some, others)
+    sums[WINS] = wins
+    sums[LOSSES] = losses
+    _, _, sums[RETURNS_WON], sums[RETURNS_LOST] = parted(trades, RETURN, begin, end, some, others)
+    best, worst, longest, lengths, exposed, earliest = -np.inf, np.inf, 0, 0, 0.0, float(stamps.size)
+    # From the last exit backwards: what a trade adds to the bars on which any was open, those of its entry
+    # and exit included, ends before the earliest entry seen so far.
+    for k in range(end - 1, begin - 1, -1):
+        entry, leave, result = trades[k, ENTRY_BAR], trades[k, EXIT_BAR], trades[k, RETURN]
+        exposed += max(min(leave + 1, earliest) - entry, 0.0)
+        earliest = min(earliest, entry)
+        length = stamps[int(leave)] - stamps[int(entry)]
+        lengths += length
+        longest = max(longest, length)
+        best, worst = max(best, result), min(worst, result)
+        factors[k] = result + 1
+        some[k - begin] = result
+    sums[RETURNS] = pairwise_sum(some, 0, count)
+    sums[BEST] = best
+    sums[WORST] = worst
+    sums[LONGEST] = longest
+    sums[LENGTHS] = lengths
+    sums[EXPOSED] = exposed
+
+
+def parted(
+    trades: FloatArray, column: int, begin: int, end: int, some: FloatArray, others: FloatArray
+) -> tuple[int, int, float, float]:
+    """Return how many values of a column are positive, how many negative, and the sums of both."""
+    more, less = 0, 0
+    for k in range(begin, end):
+        value = trades[k, column]
+        if value > 0:
+            some[more] = value
+            more += 1
+        elif value < 0:
+            others[less] = value
+            less += 1
+    return more, less, pairwise_sum(some, 0, more), pairwise_sum(others, 0, less)
+
+
 @cache
-def _compiled_scan() -> Callable[..., tuple[float, float, int, int, int]]:
-    scan: Callable[..., tuple[float, float, int, int, int]] = keep(
-        compile_copy(scan_drawdowns, {}), scan_drawdowns.__name__
-    )
-    return scan
+def _compiled_sums() -> Callable[..., None]:
+    scope: dict[str, Any] = {}
+    for function in (block_sum, pairwise_sum, scan_drawdowns, parted, add_up_trades):
+        scope[function.__name__] = compile_copy(function, dict(scope), inline=False, from_python=False)
+    add: Callable[..., None] = keep(compile_copy(add_up, scope), add_up.__name__)
+    return add
 
 
-def _exposure(trades: FloatArray, length: int) -> float:
-    """Return the part of the bars on which any trade was open, entry and exit bars included."""
-    # From the last exit backwards: what a trade adds ends before the earliest entry seen so far.
-    entries, exits = trades[::-1, ENTRY_BAR], trades[::-1, EXIT_BAR]
-    covered = np.append(float(length), np.minimum.accumulate(entries))[: len(trades)]
-    added = np.minimum(exits + 1, covered) - entries
-    return float(np.maximum(added, 0.0).sum()) / length
+def _of_drawdowns(market: MarketCalendar, sums: FloatArray) -> tuple[FloatArray, ...]:
+    """Return deepest and mean drawdown in percent, longest and mean duration in ms."""
+    deepest, falls = sums[:, DEEPEST], sums[:, FALLS]
+    # A fall of the last bar alone is no drawdown, but its depth stands where theirs belong.
+    alone = np.where(deepest > 0, deepest, np.nan)
+    mean = np.where(falls > 0, sums[:, DEPTHS] / falls, alone)
+    longest = np.where(falls > 0, _rounded_up(sums[:, LONGEST_FALL], market.resolution), alone)
+    length = np.where(falls > 0, _rounded_up(sums[:, FALLING] / falls, market.resolution), alone)
+    return -deepest * 100, -mean * 100, longest, length
 
 
-def _annual(market: MarketCalendar, curve: FloatArray, deepest: np.float64) -> tuple[float, ...]:
+def _fees(trades: FloatArray, ends: IntArray) -> list[float]:
+    """Return the commission of each run, added up as Python does it, which is Backtesting.py's way."""
+    fees, begins = trades[: ends[-1], FEES].tolist(), [0, *ends[:-1].tolist()]
+    return [sum(fees[begin:end]) for begin, end in zip(begins, ends.tolist(), strict=True)]
+
+
+def _annual(market: MarketCalendar, curves: FloatArray, deepest: FloatArray) -> tuple[Any, ...]:
     """Return annual return, volatility, CAGR (percent), and Sharpe, Sortino and Calmar ratio."""
-    at_ends = curve[market.period_ends]
-    returns = at_ends[1:] / at_ends[:-1] - 1
-    returns = returns[~np.isnan(returns)]
-    count, year = returns.size, market.periods_per_year
-    growth = 1 + _geometric_mean(returns)
-    annual = growth**year - 1
-    mean = returns.sum() / np.float64(count)
-    variance = ((mean - returns) ** 2).sum() / np.float64(count - 1) if count > 1 else NAN
-    volatility = np.sqrt((variance + growth**2) ** year - growth ** (2 * year)) * 100
-    downside = np.sqrt((np.minimum(returns, 0) ** 2).sum() / np.float64(count))
-    cagr = ((curve[-1] / curve[0]) ** (1 / market.years) - 1) * 100 if market.years else NAN
+    # Row by row in memory, or sums would add up in another order.
+    at_ends = np.take(curves, market.period_ends, axis=1)
+    returns = at_ends[:, 1:] / at_ends[:, :-1] - 1
+    year, years = market.periods_per_year, market.years
+    known = ~np.isnan(returns)
+    if known.all():
+        growth, variance, downside = _periods(returns)
+    else:
+        # Nothing over nothing after a ruin is no return: such a run has fewer of them than others.
+        each = [_periods(row[some][None, :]) for row, some in zip(returns, known, strict=True)]
+        growth, variance, downside = (np.concatenate(parts) for parts in zip(*each, strict=True))
+    # Powers one by one: numpy's of whole arrays differ in the last bit.
+    annual = _powers(growth, year) - 1
+    volatility = np.sqrt(_powers(variance + _powers(growth, 2), year) - _powers(growth, 2 * year)) * 100
+    cagr = (_powers(curves[:, -1] / curves[:, 0], 1 / years) - 1) * 100 if years else NAN
     return (
         annual * 100,
         volatility,
         cagr,
-        annual * 100 / (volatility or NAN),
+        annual * 100 / _or_nan(volatility),
         annual / (downside * np.sqrt(year)),
-        annual / (deepest or NAN),
+        annual / _or_nan(deepest),
     )
 
 
-def _beta(curve: FloatArray, returns: FloatArray) -> np.float64:
+def _periods(returns: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return growth per period, variance and downside deviation of each row of returns."""
+    count = returns.shape[1]
+    factors = returns + 1
+    growth = 1 + _geometric_mean(np.log(factors).sum(axis=1), count, (factors <= 0).any(axis=1))
+    mean = returns.sum(axis=1) / np.float64(count)
+    squares = ((mean[:, None] - returns) ** 2).sum(axis=1)
+    variance = squares / np.float64(count - 1) if count > 1 else np.full(mean.size, np.nan)
+    downside = np.sqrt((np.minimum(returns, 0) ** 2).sum(axis=1) / np.float64(count))
+    return growth, variance, downside
+
+
+def _powers(bases: FloatArray, exponent: float) -> FloatArray:
+    return np.array([base**exponent for base in bases])
+
+
+def _or_nan(values: FloatArray) -> FloatArray:
+    return np.where(values == 0, np.nan, values)
+
+
+def _betas(curves: FloatArray, returns: FloatArray) -> FloatArray:
     """Return the covariance with the market over the market's variance, as numpy.cov computes both."""
-    own = returns[0]
-    if own.size < 2:
-        return NAN
-    np.divide(curve[1:], curve[:-1], out=own)
+    count, size = curves.shape[0], returns.shape[1]
+    if size < 2:
+        return np.full(count, np.nan)
+    own = np.empty((count, size)) if count > 1 else returns[:1]
+    np.divide(curves[:, 1:], curves[:, :-1], out=own)
     np.log(own, out=own)
-    own -= own.sum() / own.size
-    # A product of the matrix with itself: BLAS adds up in another order than for two vectors.
-    products = np.dot(returns, returns.T) * np.true_divide(1, own.size - 1)
-    beta: np.float64 = products[0, 1] / products[1, 1]
+    means, scale = own.sum(axis=1) / size, np.true_divide(1, size - 1)
+    products = np.empty((count, 2))
+    for row in range(count):
+        np.subtract(own[row], means[row], out=returns[0])
+        # A product of the matrix with itself: BLAS adds up in another order than for two vectors.
+        products[row] = np.dot(returns, returns.T)[:, 1]
+    products *= scale
+    beta: FloatArray = products[:, 0] / products[:, 1]
     return beta
 
 
-def _of_trades(market: MarketCalendar, trades: FloatArray) -> tuple[float, ...]:
+def _of_trades(
+    market: MarketCalendar, sums: FloatArray, ends: IntArray, factors: FloatArray
+) -> tuple[FloatArray, ...]:
     """Return what comes after the drawdowns' durations in STATISTICS."""
-    count = np.float64(len(trades))
-    if not count:
-        return (0.0, *[np.nan] * 10)
-    pnl, returns = trades[:, PNL].copy(), trades[:, RETURN].copy()
-    wins, losses = pnl[pnl > 0], pnl[pnl < 0]
-    win_rate = wins.size / count
-    mean = pnl.sum() / count
-    deviation = np.sqrt(((mean - pnl) ** 2).sum() / (count - 1)) if count > 1 else NAN
-    odds = _mean(wins) / -_mean(losses)
-    lengths = market.stamps[trades[:, EXIT_BAR].astype(np.int64)]
-    lengths -= market.stamps[trades[:, ENTRY_BAR].astype(np.int64)]
-    return (
-        count,
+    count = sums[:, COUNT]
+    logs, begins = np.log(factors), [0, *ends[:-1].tolist()]
+    products = np.array([logs[begin:end].sum() for begin, end in zip(begins, ends.tolist(), strict=True)])
+    mean_return = _geometric_mean(products, count, sums[:, WORST] + 1 <= 0)
+    win_rate, mean = sums[:, WINS] / count, sums[:, PNL_SUM] / count
+    deviation = np.where(count > 1, np.sqrt(sums[:, SQUARES] / (count - 1)), np.nan)
+    odds = sums[:, WON] / sums[:, WINS] / -(sums[:, LOST] / sums[:, LOSSES])
+    found = (
         win_rate * 100,
-        returns.max() * 100,
-        returns.min() * 100,
-        _geometric_mean(returns) * 100,
-        _rounded_up(lengths.max(), market.resolution),
-        _rounded_up(lengths.sum() / count, market.resolution),
-        returns[returns > 0].sum() / (abs(returns[returns < 0].sum()) or NAN),
-        returns.sum() / count * 100,
-        np.sqrt(count) * mean / (deviation or NAN),
+        sums[:, BEST] * 100,
+        sums[:, WORST] * 100,
+        mean_return * 100,
+        _rounded_up(sums[:, LONGEST], market.resolution),
+        _rounded_up(sums[:, LENGTHS] / count, market.resolution),
+        sums[:, RETURNS_WON] / _or_nan(abs(sums[:, RETURNS_LOST])),
+        sums[:, RETURNS] / count * 100,
+        np.sqrt(count) * mean / _or_nan(deviation),
         win_rate - (1 - win_rate) / odds,
     )
+    return (count, *(np.where(count > 0, values, np.nan) for values in found))
 
 
-def _geometric_mean(returns: FloatArray) -> np.float64:
-    factors = returns + 1
-    if (factors <= 0).any():
-        return np.float64(0)
-    mean: np.float64 = np.exp(np.log(factors).sum() / (factors.size or NAN)) - 1
-    return mean
+def _geometric_mean(logs: FloatArray, count: Any, is_lost: Any) -> FloatArray:
+    """Return the mean that compounds to the same, from the sum of logarithms; 0 where all was lost."""
+    return np.where(is_lost, 0.0, np.exp(logs / np.where(count == 0, np.nan, count)) - 1)
 
 
-def _mean(values: FloatArray) -> np.float64:
-    # Nothing over nothing is NaN.
-    mean: np.float64 = values.sum() / np.float64(values.size)
-    return mean
-
-
-def _rounded_up(ms: float, resolution: int) -> float:
+def _rounded_up(ms: FloatArray, resolution: int) -> FloatArray:
     # Whole milliseconds first, as pandas keeps them.
-    return -(-int(ms) // resolution) * resolution
+    whole = np.trunc(ms)
+    return -(-whole // resolution) * resolution

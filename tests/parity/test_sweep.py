@@ -11,6 +11,7 @@ import pytest
 from core.backtest.fast_backtester import run_fast
 from core.domain import Bars, Costs, Series
 from core.errors import UsageError
+from core.kernel import sets as set_runs
 from core.optimise import sweep as sweeps
 from core.optimise.param_sets import grid
 from core.optimise.sweep import sweep
@@ -53,21 +54,18 @@ def test_how_entries_are_sized_can_be_swept() -> None:
     assert table["Equity Final [$]"].nunique() == 4
 
 
-TILES = ((10**9, 1), (128, 3 * 900 * 8))
-"""All bars at once, a set at a time; and blocks of bars, a few sets at a time."""
+BLOCKS = (1, 3 * 900 * 8)
+"""A set at a time; and a few."""
 
 
 @statistics
 @pytest.mark.parametrize(
-    ("name", "tile", "batch_bytes"),
-    [(name, *TILES[n]) for i, name in enumerate(REGISTRY) for n in (range(2) if WHOLE else [i % 2])],
+    ("name", "block_bytes"),
+    [(name, BLOCKS[n]) for i, name in enumerate(REGISTRY) for n in (range(2) if WHOLE else [i % 2])],
 )
-def test_every_row_is_the_single_run_s(
-    name: str, tile: int, batch_bytes: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sweeps, "TILE", tile)
-    monkeypatch.setattr(sweeps, "BATCH_BYTES", batch_bytes)
-    monkeypatch.setattr(sweeps, "FIRST_TRADES", 130)
+def test_every_row_is_the_single_run_s(name: str, block_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeps, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(set_runs, "FIRST_TRADES", 130)
     others = {series: partner(bars) for series, bars in markets().items()}
     table = sweep(markets(), name, sets_of(name), COSTS, threads=2, partners=others)
     keys = [(series, given) for series in markets() for given in sets_of(name)]
@@ -84,6 +82,9 @@ def test_every_row_is_the_single_run_s(
             assert same(found[figure], value), figure
         assert found["Refused"] == sum(alone.refusals.values())
     assert table["# Trades"].sum() > 10
+    brief = sweep(markets(), name, sets_of(name), COSTS, threads=2, partners=others, brief=True)
+    assert list(brief) == [name for name in table if name in brief]
+    pd.testing.assert_frame_equal(brief, table[list(brief)], check_exact=True)
 
 
 def test_the_number_of_threads_changes_nothing() -> None:

@@ -30,10 +30,13 @@ def test_both_sides_run_as_often_and_take_turns_going_first() -> None:
     assert found.reference is not None
 
 
-def test_the_median_counts_and_preparing_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter([0.0, 9.0, 10.0, 11.0, 20.0, 22.0])
-    monkeypatch.setattr(harness, "perf_counter", lambda: next(clock))
-    found = measure(Case("x", lambda: None, target=2.0, repeat=3))
+@pytest.mark.parametrize(("clock", "is_cpu"), [("perf_counter", False), ("process_time", True)])
+def test_the_least_time_counts_and_preparing_is_not_timed(
+    clock: str, is_cpu: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter([0.0, 9.0, 10.0, 12.0, 20.0, 23.0])
+    monkeypatch.setattr(harness, clock, lambda: next(times))
+    found = measure(Case("x", lambda: None, target=2.0, repeat=3, is_cpu=is_cpu))
     assert (found.ours, found.reference, found.value) == (2.0, None, 2.0)
     assert found.met
 

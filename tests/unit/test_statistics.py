@@ -12,9 +12,9 @@ from core.domain import Bars, FloatArray
 from core.fills import ENTRY_BAR, EXIT_BAR, FEES, PNL, RETURN, TRADE_COLUMNS
 from core.results.calendar import describe_market
 from core.results.runs import STATISTICS
-from core.results.statistics import _compiled_scan, as_series, compute, make_scratch, scan_drawdowns
+from core.results.statistics import SUMS, _compiled_sums, add_up, as_series, compute, make_scratch
 from tests.markets import HOUR, START
-from tests.reference import random_curve
+from tests.reference import random_curve, random_trades
 
 DAY = 24 * HOUR
 MONDAY = 1_704_067_200_000
@@ -163,10 +163,16 @@ def test_durations_are_rounded_to_the_largest_unit_that_divides_a_bar(step: int,
 
 
 @pytest.mark.parametrize("kind", range(7))
-def test_the_scan_run_as_plain_python_gives_what_the_compiled_one_gives(kind: int) -> None:
+def test_the_sums_made_in_plain_python_are_those_of_the_compiled_ones(kind: int) -> None:
     rng = np.random.default_rng(kind)
-    curve = random_curve(rng, 300, kind)
+    curves = np.array([random_curve(rng, 300, kind) for _ in range(3)])
+    each = [random_trades(rng, 300) for _ in range(3)]
+    trades, ends = np.concatenate(each), np.cumsum([len(one) for one in each])
     stamps = HOUR * np.arange(300)
-    plain, fast = np.full(300, 7.0), np.full(300, 7.0)
-    assert scan_drawdowns(curve, stamps, plain) == _compiled_scan()(curve, stamps, fast)
-    assert np.array_equal(plain, fast)
+    found = []
+    for add in (add_up, _compiled_sums()):
+        depths, sums, factors = np.full(300, 7.0), np.full((3, SUMS), 7.0), np.full(len(trades), 7.0)
+        add(curves, trades, ends, stamps, depths, sums, factors)
+        found.append((depths, sums, factors))
+    for plain, fast in zip(*found, strict=True):
+        assert np.array_equal(plain, fast)

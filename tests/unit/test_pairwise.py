@@ -1,0 +1,16 @@
+"""Sums are numpy's to the last bit, however many numbers there are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.kernel.pairwise import pairwise_sum
+
+
+@pytest.mark.parametrize("count", [*range(18), 63, 64, 127, 128, 129, 135, 136, 137, 256, 257, 1000, 4379])
+def test_a_sum_is_numpy_s(count: int) -> None:
+    rng = np.random.default_rng(count)
+    numbers = rng.normal(0, 1, count + 5) * 10.0 ** rng.normal(0, 4, count + 5)
+    assert pairwise_sum(numbers, 5, count) == numbers[5:].sum()
+    assert pairwise_sum(numbers, 0, count) == numbers[:count].sum()
