@@ -46,12 +46,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         options.allow_only(parser, args, "--list shows the strategies", allowed)
     if args.rerun is not None:
         options.allow_only(parser, args, "--rerun repeats a run as it was saved", {"rerun", "db_url", "wide"})
+    rest = vars(args).keys() - {"engine", "persist", "json", "trades", "plot", "force", "jobs"}
     if args.portfolio:
-        ignored = {"engine", "persist", "json", "trades", "plot", "force", "jobs", "wide", "verify"}
-        options.allow_only(parser, args, "--portfolio runs one account", vars(args).keys() - ignored)
+        options.allow_only(parser, args, "--portfolio runs one account", rest - {"wide", "verify"})
     if args.verify:
-        ignored = {"engine", "persist", "json", "trades", "plot", "force", "jobs"}
-        options.allow_only(parser, args, "--verify compares and keeps nothing", vars(args).keys() - ignored)
+        options.allow_only(parser, args, "--verify compares and keeps nothing", rest)
     return args
 
 
@@ -90,12 +89,8 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
 def _add_candles(parser: argparse.ArgumentParser) -> None:
     data = parser.add_argument_group("on which candles")
     add = data.add_argument
-    add(
-        "--symbol",
-        action="append",
-        default=[],
-        help="one or more (default: BTC/USDT and ETH/USDT for --all, else as in strategies.yaml)",
-    )
+    default = "one or more (default: BTC/USDT and ETH/USDT for --all, else as in strategies.yaml)"
+    add("--symbol", action="append", default=[], help=default)
     add("--timeframe", help="1m … 1w (default: the strategy's own in strategies.yaml)")
     options.add_exchange(data)
     add("--use-sql", action="store_true", help="stored candles instead of asking the exchange")
