@@ -32,7 +32,7 @@ class Case(NamedTuple):
     """Time the processor's work of this process, which others do not slow; not for threads or processes."""
 
 
-class Measured(NamedTuple):
+class CaseTime(NamedTuple):
     """The least of a case's times, in seconds per unit of work: what else runs can only add to it."""
 
     case: Case
@@ -50,7 +50,7 @@ class Measured(NamedTuple):
         return self.value <= self.case.target
 
 
-def measure(case: Case) -> Measured:
+def measure(case: Case) -> CaseTime:
     """Run a case; who goes first alternates, and garbage is collected between, not during."""
     sides = [case.ours] if case.reference is None else [case.ours, case.reference]
     times: list[list[float]] = [[] for _ in sides]
@@ -60,17 +60,17 @@ def measure(case: Case) -> Measured:
             taken, told = _seconds(sides[which], process_time if case.is_cpu else perf_counter)
             times[which].append(told if case.tells and isinstance(told, float) else taken)
     per_unit = [min(some) / units for some, units in zip(times, case.units, strict=False)]
-    return Measured(case, per_unit[0], per_unit[1] if len(sides) > 1 else None)
+    return CaseTime(case, per_unit[0], per_unit[1] if len(sides) > 1 else None)
 
 
-def format_rows(results: Sequence[Measured]) -> list[str]:
+def format_rows(results: Sequence[CaseTime]) -> list[str]:
     """Return the table, heading first."""
     width = max((len(found.case.name) for found in results), default=4)
     heading = f"{'name':<{width}}  {'ours s':>9}  {'reference s':>11}  {'ratio':>6}  {'target':>7}"
     return [heading, *(_row(found, width) for found in results)]
 
 
-def _row(found: Measured, width: int) -> str:
+def _row(found: CaseTime, width: int) -> str:
     reference = f"{_time(found.reference):>11}" if found.reference else " " * 11
     ratio = f"{_ratio(found.value):>6}" if found.reference else " " * 6
     target = _ratio(found.case.target) if found.reference else f"{found.case.target:.3g} s"

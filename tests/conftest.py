@@ -39,7 +39,7 @@ def pytest_report_header() -> list[str]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no process works on alone at the end.
 
-    Proofs by whole runs are not measured for coverage, which doubles their time; others reach the same lines.
+    Proofs by whole runs are not measured for coverage: it doubles their time, and does not see compiled code.
     """
     items.sort(key=lambda item: "[ENSEMBLE]" not in item.nodeid)
     for item in items:

@@ -10,7 +10,7 @@ import pytest
 
 from bench import __main__ as command
 from bench import database, harness, peers, start_up
-from bench.harness import Case, Measured, format_rows, measure
+from bench.harness import Case, CaseTime, format_rows, measure
 from core import sql_data_source
 
 
@@ -43,7 +43,7 @@ def test_the_least_time_counts_and_preparing_is_not_timed(
 
 def test_a_missed_target_is_marked() -> None:
     case = Case("reading", print, target=1.5)
-    rows = format_rows([Measured(case, 3.0, 2.0), Measured(case, 3.2, 2.0), Measured(case, 1.4, None)])
+    rows = format_rows([CaseTime(case, 3.0, 2.0), CaseTime(case, 3.2, 2.0), CaseTime(case, 1.4, None)])
     assert [row.split() for row in rows[1:]] == [
         ["reading", "3.0000", "2.0000", "1.50", "1.50"],
         ["reading", "3.2000", "2.0000", "1.60", "1.50", "MISSED"],
@@ -52,7 +52,7 @@ def test_a_missed_target_is_marked() -> None:
 
 
 def test_small_ratios_are_shown_as_fractions() -> None:
-    (row,) = format_rows([Measured(Case("run", print, target=1 / 150), 0.02, 5.0)])[1:]
+    (row,) = format_rows([CaseTime(Case("run", print, target=1 / 150), 0.02, 5.0)])[1:]
     assert row.split() == ["run", "0.0200", "5.0000", "1/250", "1/150"]
 
 

@@ -32,7 +32,7 @@ def homes(texts: dict[str, str]) -> dict[str, list[str]]:
 
 
 def test_no_two_classes_or_aliases_share_a_name() -> None:
-    tops = ("core", "db", "llm", "scripts", "strategies")
+    tops = ("core", "db", "llm", "scripts", "strategies", "bench")
     files = [path for top in tops for path in (ROOT / top).rglob("*.py")]
     assert len(files) > 200
     assert homes({str(path.relative_to(ROOT)): path.read_text("utf-8") for path in files}) == {}
