@@ -21,6 +21,8 @@ EXAMPLES = """\
   run_live.py --reload                                 strategies.yaml has changed; positions stay
   run_live.py --once --flatten                         a command without a running loop
   run_live.py --accept-restore                         after backup_database.py --restore
+
+The loop ends after its step, state saved: with Ctrl-C (exit code 130), SIGTERM or SIGHUP (0), --stop (0).
 """
 
 

@@ -238,14 +238,14 @@ def edges(sent: list[Sent]) -> Sequence[tuple[Any, str, Any]]:
         sent.append(Sent(str(urlsplit(request.url or "").hostname), is_signed))
         raise BrokenConnection("there is no network")
 
-    live = import_module("core.cli.live_command")
+    live, ending = (import_module(f"core.cli.live_{name}") for name in ("command", "ending"))
     return (
         (import_module("requests.adapters").HTTPAdapter, "send", send),
         (import_module("core.exchange.calls").RetryPolicy, "pause", lambda *_: 0.0),
         (import_module("core.live.account"), "now_ms", lambda: NOW),
         (import_module("core.live.world"), "now_ms", lambda: NOW),
-        (live, "listen", import_module("core.cli.live_ending").Asked),
-        (live, "follow", lambda *_, **__: "the sandbox ends it"),
+        (live, "listen", ending.Asked),
+        (live, "follow", lambda *_, **__: ending.Ended("the sandbox ends it")),
         (import_module("core.exchange_sim.server"), "serve", served),
         (import_module("core.cli.backtest_command"), "verify", planned_only),
         (import_module("core.cli.docs_command"), "chart", lambda *_: "<svg/>"),

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from sqlalchemy import Engine
 
 from core.cli import outputs
-from core.cli.live_ending import Ending, listen, silent_end
+from core.cli.live_ending import Asked, Ended, Ending, listen, silent_end
 from core.cli.live_output import Show, say, shown, tell_step
 from core.cli.live_status import existing, newest_run, show
 from core.cli.live_terms import client_of, read_settings, terms_of, world_of
@@ -46,12 +46,24 @@ REFUSED = "refused"
 
 
 def trade(args: argparse.Namespace, command: str | None = None) -> int:
-    """Follow the market until a command or a signal ends it, after this command; return the exit code."""
+    """Follow the market until a command or a signal ends it, after this command; return the exit code.
+
+    Raises KeyboardInterrupt when Ctrl-C ended it before it traded.
+    """
+    wish_to_end = listen()
+    try:
+        return _trade(args, command, wish_to_end)
+    except KeyboardInterrupt:
+        if wish_to_end.code(once=args.once):
+            raise
+        return 0
+
+
+def _trade(args: argparse.Namespace, command: str | None, wish_to_end: Asked) -> int:
     settings = read_settings(args)
     terms = terms_of(args, settings)
     if args.log_file is not None:
         outputs.check_appended(args.log_file)
-    wish_to_end = listen()
     with ExitStack() as stack:
         stack.callback(signal.setitimer, signal.ITIMER_REAL, 0)
         client = client_of(args, settings, stack)
@@ -76,16 +88,17 @@ def trade(args: argparse.Namespace, command: str | None = None) -> int:
         loop.reload, loop.set_weight = reloading, reloading.set_weight
         command_id = None if command is None else store(engine, args, command)
         ending.record = lambda why: live.end_run(engine, book.run_id, why, now_ms())
-        ending.why = follow(loop, world, ending, show_now, once=args.once)
+        ended = follow(loop, world, ending, show_now, once=args.once)
+        ending.why = ended.why
         desk = loop.desk.status()
         say(f"the journal ends at entry {desk.journal:,}, head {desk.head}")
         book.beat(loop.status(loop.looked_at), now_ms())
         show(loop.status(loop.looked_at), terms.name)
         outcome = None if command_id is None else live.outcome_of(engine, command_id)
-    return 1 if outcome and outcome.startswith(REFUSED) else 0
+    return ended.code or (1 if outcome and outcome.startswith(REFUSED) else 0)
 
 
-def follow(loop: Loop, world: World, ending: Ending, show_now: Show, *, once: bool) -> str:
+def follow(loop: Loop, world: World, ending: Ending, show_now: Show, *, once: bool) -> Ended:
     """Step until a command, a signal or `once` ends it; return why it ended."""
     asked = ending.asked
     dog = Watchdog(HANGS, ending.hung, time.monotonic)
@@ -96,13 +109,14 @@ def follow(loop: Loop, world: World, ending: Ending, show_now: Show, *, once: bo
             show_now(loop.status(loop.looked_at))
             dog.alive()
             if loop.is_stopped:
-                return "told to stop"
+                return Ended("told to stop")
             if once:
-                return "one look was asked for"
+                return Ended("one look was asked for")
             if asked.wait(POLL):
-                return f"interrupted by {asked.by}"
+                return Ended(f"interrupted by {asked.by}", asked.code(once=once))
     except KeyboardInterrupt:
-        return f"interrupted by {asked.by} while the exchange did not answer"
+        why = f"interrupted by {asked.by} while the exchange did not answer"
+        return Ended(why, asked.code(once=once))
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         dog.end()

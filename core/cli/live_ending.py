@@ -11,8 +11,9 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
+from core.cli import INTERRUPTED
 from core.cli.live_output import note, say
 from core.errors import HotCryptoError
 from db.live import RunState
@@ -24,6 +25,8 @@ PATIENCE = 5.0
 LAST_WORDS = 2.0
 """Seconds that a process which hangs has to say so: what it hangs on may be the log itself."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDS_IN_ORDER = ("SIGTERM", "SIGHUP")
+"""What systemd and Docker end a loop with: any code but 0 they would call a failure, and start it again."""
 
 
 class Asked(threading.Event):
@@ -31,6 +34,18 @@ class Asked(threading.Event):
 
     by = ""
     """The signal that asked."""
+
+    def code(self, *, once: bool) -> int:
+        """Return the exit code of a loop that was interrupted, or of one look that was cut short."""
+        return 0 if self.by in ENDS_IN_ORDER and not once else INTERRUPTED
+
+
+class Ended(NamedTuple):
+    """How a loop ended."""
+
+    why: str
+    code: int = 0
+    """The exit code that follows from it."""
 
 
 def listen() -> Asked:

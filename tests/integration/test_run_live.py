@@ -21,6 +21,7 @@ import pytest
 from core import cli
 from core.candles.frames import empty_bars
 from core.cli import live_command, live_status, live_terms
+from core.cli.live_ending import Asked
 from core.cli.replay_command import paced
 from core.domain import Bars, Series
 from core.engine import Step
@@ -447,6 +448,45 @@ def test_a_killed_loop_goes_on_and_one_that_is_told_to_ends_at_once(
     assert run is not None
     assert (run.id, run.ending) == (2, "interrupted by SIGTERM")
     assert equity_times(url) == [NOON]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 0)])
+def test_ctrl_c_ends_a_loop_with_130_and_its_state_saved_a_service_manager_with_0(
+    number: signal.Signals, code: int, sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loop = start(url, sim)
+    wait_for(loop, "equity 10,000.00")
+    loop.send_signal(number)
+    assert wait_for(loop, "ended").endswith(f"ended: interrupted by {number.name}\n")
+    assert loop.wait(10) == code
+    assert loop.stderr is not None
+    loop.stderr.close()
+    assert once(url) == 0
+    said = capsys.readouterr().err
+    assert "said no word" not in said
+    assert "begins with" not in said
+    assert equity_times(url) == [NOON]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("more", [[], ["--once"]])
+def test_before_it_traded_ctrl_c_and_one_look_cut_short_are_interrupted_too(
+    number: signal.Signals, more: list[str], url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Asked()
+    asked.by = number.name
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(live_command, "listen", lambda: asked)
+    monkeypatch.setattr(live_command, "open_account", interrupt)
+    words = [*TRADED, *KEPT, "--db-url", url, *more]
+    if number is signal.SIGTERM and not more:
+        assert run_live.main(words) == 0
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            run_live.main(words)
 
 
 def test_run_paper_is_run_live(capsys: pytest.CaptureFixture[str]) -> None:
