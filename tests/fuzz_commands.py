@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
-import shutil
+import os
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from random import Random
@@ -23,8 +26,12 @@ from unittest.mock import patch
 from core.settings.models import env_names
 from tests.command_sandbox import Call, Outcome, Sandbox, make_template
 
-HANGS = 120
+HANGS = 300
 """Seconds after which a call is a hang: the whole run ends with a traceback of it."""
+HANGING = "hanging"
+"""The file that names the call at hand, and where it is when it hangs."""
+PART = 100
+"""Calls that a process takes at once."""
 BLANK = ("", " ", ",", " , ,")
 PLAIN = """
 0 -1 1 2 1.5 -0.0 1e-308 1e308 1e400 nan inf -inf 1_000 ٣ 0x10 true null max 1024 2147483647 2147483648
@@ -206,6 +213,11 @@ class Tally:
         self.codes[outcome.code] += 1
         self.wrong += [f"{what[:300]}: {problem}" for problem in outcome.problems]
 
+    def more(self, other: Tally) -> None:
+        """Add what another process counted."""
+        self.codes += other.codes
+        self.wrong += other.wrong
+
     def line(self, what: str) -> str:
         """Return the counts in words."""
         codes = ", ".join(f"{count} x {code}" for code, count in sorted(self.codes.items(), key=str))
@@ -216,8 +228,20 @@ def fuzz_calls(sandbox: Sandbox, calls: Iterable[Call]) -> Tally:
     """Run command lines."""
     tally = Tally()
     for call in calls:
-        tally.add(repr(call), sandbox.call(call))
+        tally.add(repr(call), timed(sandbox, call))
     return tally
+
+
+def timed(sandbox: Sandbox, call: Call, env: Mapping[str, str] | None = None) -> Outcome:
+    """Run one command line; if it hangs, its process ends with a note of where."""
+    with (sandbox.folder.parent / HANGING).open("w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(f"{call!r:.2000} {env}\n")
+        file.flush()
+        faulthandler.dump_traceback_later(HANGS, exit=True, file=file)
+        try:
+            return sandbox.call(call, env)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
 
 
 def fuzz_settings(sandbox: Sandbox, count: int, seed: int) -> Tally:
@@ -231,13 +255,70 @@ def fuzz_settings(sandbox: Sandbox, count: int, seed: int) -> Tally:
             raw = text.encode("utf-8", "surrogatepass")
             path.write_bytes(raw)
             sandbox.reset()
-            tally.add(f"{name}: {text[:200]!r}", sandbox.call(rng.choice(looks)))
+            tally.add(f"{name}: {text[:200]!r}", timed(sandbox, rng.choice(looks)))
         path.write_text(whole, "utf-8")
     sandbox.reset()
     named = [(name, value) for name in env_names() for value in VALUES if "\0" not in value]
     for name, value in rng.sample(named, min(count // 2, len(named))):
-        tally.add(f"{name}={value[:80]!r}", sandbox.call(rng.choice(looks), {name: value}))
+        tally.add(f"{name}={value[:80]!r}", timed(sandbox, rng.choice(looks), {name: value}))
     return tally
+
+
+class Part(NamedTuple):
+    """Some of the calls of one kind, for one process."""
+
+    what: str
+    calls: tuple[Call, ...] = ()
+    settings: int = 0
+    """So many spoiled settings instead."""
+    seed: int = 0
+
+
+def parts_of(names: Sequence[str], count: int, settings: int, seed: int) -> list[Part]:
+    """Return everything there is to try in small parts, mixed, so that each kind is met early."""
+    parts = []
+    for script in names:
+        calls = [*calls_of(script), *pairs(script, count, seed)]
+        parts += [Part(script, tuple(calls[at : at + PART])) for at in range(0, len(calls), PART)]
+    parts += [Part("settings", (), PART, seed * 1_000 + at) for at in range(0, settings, PART)]
+    Random(seed).shuffle(parts)
+    return parts
+
+
+def run_part(part: Part) -> tuple[Part, Tally]:
+    """Run some calls in a folder of this process's own."""
+    sandbox = own_sandbox()
+    if part.settings:
+        return part, fuzz_settings(sandbox, part.settings, part.seed)
+    return part, fuzz_calls(sandbox, part.calls)
+
+
+@cache
+def own_sandbox() -> Sandbox:
+    """Return the sandbox of this process, in the folder that all of them share and the main one removes."""
+    folder = Path(tempfile.mkdtemp(prefix="part-"))
+    return Sandbox(make_template(folder / "template"), folder / "work")
+
+
+def run_parts(parts: Sequence[Part], until: float) -> tuple[dict[str, Tally], int]:
+    """Run all parts on all processors until a time; return the tallies and how many calls were not tried."""
+    tallies = {part.what: Tally() for part in parts}
+    untried = 0
+    with ProcessPoolExecutor() as pool:
+        waiting = deque(parts)
+        running: set[Future[tuple[Part, Tally]]] = set()
+        while waiting or running:
+            while waiting and len(running) < 2 * (os.cpu_count() or 1):
+                part = waiting.popleft()
+                if time.monotonic() < until:
+                    running.add(pool.submit(run_part, part))
+                else:
+                    untried += len(part.calls) or part.settings
+            over, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in over:
+                part, tally = future.result()
+                tallies[part.what].more(tally)
+    return tallies, untried
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -247,26 +328,32 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--settings", type=int, default=3000, help="spoiled files and variables")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--script", help="of this one alone")
+    parser.add_argument("--minutes", type=float, default=90.0, help="what did not begin by then is not tried")
     args = parser.parse_args(argv)
-    folder, began, is_right = Path(tempfile.mkdtemp(prefix="commands-")), time.monotonic(), True
-    try:
-        sandbox = Sandbox(make_template(folder / "template"), folder / "work")
-        names = [args.script] if args.script else scripts()
-        options = 0
-        for script in names:
-            faulthandler.dump_traceback_later(HANGS * 10, exit=True)
-            options += len(options_of(script))
-            tally = fuzz_calls(sandbox, [*calls_of(script), *pairs(script, args.pairs, args.seed)])
-            print(tally.line(script), *tally.wrong, sep="\n", flush=True)
-            is_right = is_right and not tally.wrong
-        faulthandler.dump_traceback_later(HANGS * 10, exit=True)
-        tally = fuzz_settings(sandbox, args.settings, args.seed)
-        print(tally.line("settings"), *tally.wrong, sep="\n")
-        print(f"{len(names)} scripts, {options} options, {time.monotonic() - began:.0f} s")
-    finally:
-        faulthandler.cancel_dump_traceback_later()
-        shutil.rmtree(folder, ignore_errors=True)
-    return 0 if is_right and not tally.wrong else 1
+    began = time.monotonic()
+    names = [args.script] if args.script else scripts()
+    parts = parts_of(names, args.pairs, args.settings, args.seed)
+    # All that the processes make lies in it, also what one that hung leaves behind.
+    with tempfile.TemporaryDirectory(prefix="commands-") as folder, patch.dict(os.environ, TMPDIR=folder):
+        try:
+            tallies, untried = run_parts(parts, began + args.minutes * 60)
+        except BrokenProcessPool:
+            print(*hung_in(Path(folder)), "a call hung, or ended its process", sep="\n")
+            return 1
+    for what, tally in sorted(tallies.items()):
+        print(tally.line(what), *tally.wrong, sep="\n")
+    tried = sum(sum(tally.codes.values()) for tally in tallies.values())
+    wrong = sum(len(tally.wrong) for tally in tallies.values())
+    options = sum(len(options_of(script)) for script in names)
+    told = f"{len(names)} scripts, {options} options: {tried} calls, {untried} not tried for want of time"
+    print(f"{told}, {wrong} wrong, {time.monotonic() - began:.0f} s")
+    return 1 if wrong or untried else 0
+
+
+def hung_in(folder: Path) -> list[str]:
+    """Return which calls hung, and where."""
+    notes = (path.read_text("utf-8", "replace") for path in sorted(folder.glob(f"**/{HANGING}")))
+    return [text for text in notes if "Timeout" in text]
 
 
 if __name__ == "__main__":
