@@ -48,7 +48,9 @@ _RANGES: Mapping[str, Range] = {
 }
 PRICES = ("stop", "take", "tp", "atr")
 """What may be None, which stands for none."""
-KNOWN = frozenset((*PRICES, *_RANGES, *Sizing._fields, "level", "levels", "reason"))
+NOTES = "notes"
+"""Where a strategy keeps what is its own: whatever it is, nobody else reads it."""
+KNOWN = frozenset((*PRICES, *_RANGES, *Sizing._fields, "level", "levels", "reason", NOTES))
 """All that a signal's extra may name."""
 
 
@@ -63,7 +65,8 @@ def check_signal(signal: StrategySignal) -> None:
         raise UsageError(f"{whose}: extra: wanted a mapping or None, got {extra!r}")
     for name in extra:
         if name not in KNOWN:
-            raise UsageError(f"{whose}: extra: {unknown_name('name', str(name), KNOWN)}")
+            line = unknown_name("name", str(name), KNOWN)
+            raise UsageError(f"{whose}: extra: {line}; what is your own goes into extra[{NOTES!r}]")
         if name in _RANGES:
             given = _RANGES[name]
             what = f"{whose}: extra[{name!r}]"

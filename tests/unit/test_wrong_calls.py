@@ -242,8 +242,20 @@ def test_a_misspelt_name_in_extra_is_answered_with_the_nearest_and_all_known(
     signal = StrategySignal(SYMBOL, "OPEN_LONG", 1.0, {"stop": 97.0, name: 2.0})
     line = said(lambda: executor().execute_signal(SYMBOL, signal, CANDLE, "MINE"))
     assert line.startswith(f"{WHOSE}extra: unknown name '{name}': ")
-    assert line.endswith(f"known: {', '.join(sorted(KNOWN))}")
+    assert line.endswith(f"known: {', '.join(sorted(KNOWN))}; what is your own goes into extra['notes']")
     assert re.findall(r"did you mean (\S+)\?", line) == ([] if near is None else [near])
+
+
+def test_what_a_strategy_notes_for_itself_changes_no_order() -> None:
+    notes = {"typo_rr": 2.0, "why": ["breakout", object()], "stop": -1, "target": "text"}
+    orders = []
+    for extra in ({"stop": 97.0}, {"stop": 97.0, "notes": notes}, {"stop": 97.0, "notes": "a word"}):
+        (order,) = executor().execute_signal(
+            SYMBOL, StrategySignal(SYMBOL, "OPEN_LONG", 1.0, extra), CANDLE, "MINE"
+        )
+        orders.append(order)
+    assert orders[1] == orders[0]
+    assert orders[2] == orders[0]
 
 
 def test_a_hold_moves_a_stop_only_to_where_it_loses() -> None:
