@@ -15,9 +15,10 @@ from core.errors import NoDataError
 from core.symbols import symbol_name
 from core.utils import format_time, timeframe_ms, timeframe_name
 from db.base import database_file, open_engine
-from db.candle_revisions import current_revision, issue_revision
-from db.candles import SeriesRange, first_ts, last_ts, read_bars, stored_ranges
+from db.candle_revisions import issued_revision
+from db.candles import first_ts, last_ts, read_bars
 from db.init_db import get_db_url
+from db.stored_series import SeriesRange, stored_ranges
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,15 +111,13 @@ class SQLDataSource(DataSource):
             return found
         bars = read_bars(self.engine, series)
         # A revision is given once and ends with the first change: bars read while it stood are its bars.
-        if current_revision(self.engine, series) == revision and self._cache.save(series, revision, bars):
+        if self._revision(series) == revision and self._cache.save(series, revision, bars):
             return self._cache.load(series, revision) or bars
         return bars
 
     def _revision(self, series: Series) -> str | None:
-        if (revision := current_revision(self.engine, series)) is not None:
-            return revision
-        issue_revision(self.engine, series)
-        return current_revision(self.engine, series)
+        revision = issued_revision(self.engine, series)
+        return None if revision is None else f"{revision.name}-{revision.cookie}"
 
 
 def _part(bars: Bars, start: int | None, end: int | None, limit: int | None) -> Bars:

@@ -18,7 +18,7 @@ from db.candle_revisions import create_triggers
 from db.faults import database_error, database_name, init_command
 from db.patience import patience_of
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raised by one with every change to the tables; a database with a higher one is refused."""
 ADDED_TO = 1
 """From this version on only tables and columns were added, so init_db brings an older database up to date."""
@@ -71,6 +71,11 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
         yield connection
+
+
+def marked(sql: str, connection: Connection) -> str:
+    """Return SQL with the driver's own placeholder."""
+    return sql if connection.dialect.paramstyle == "qmark" else sql.replace("?", "%s")
 
 
 def database_file(engine: Engine) -> Path | None:

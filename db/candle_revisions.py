@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 from contextlib import closing, suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine
 
@@ -43,7 +43,17 @@ TRIGGERS = {
 """SQL by name; sqlite_master repeats it to the letter."""
 
 _REVISION = "SELECT revision FROM candle_revisions WHERE exchange = ? AND symbol = ? AND timeframe = ?"
-_ISSUE = "INSERT INTO candle_revisions VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_ISSUE = """INSERT INTO candle_revisions (exchange, symbol, timeframe, revision) VALUES (?, ?, ?, ?)
+ ON CONFLICT DO NOTHING"""
+
+
+class Revision(NamedTuple):
+    """What stands for the rows of a series as they are."""
+
+    name: str
+    """Random, given once."""
+    cookie: int
+    """Counts changes of the schema, so that a trigger that was away for a while is noticed."""
 
 
 def create_triggers(connection: Connection) -> None:
@@ -53,25 +63,47 @@ def create_triggers(connection: Connection) -> None:
             connection.exec_driver_sql(sql.replace("TRIGGER", "TRIGGER IF NOT EXISTS", 1))
 
 
-def current_revision(engine: Engine, series: Series) -> str | None:
+def current_revision(engine: Engine, series: Series) -> Revision | None:
     """Return what stands for the rows of a series as they are now.
 
     None when no revision was issued since they last changed, or when a trigger is not what it should be.
     """
     with engine.connect() as connection:
-        revision: str | None = connection.exec_driver_sql(_REVISION, tuple(series)).scalar()
-        found = set(
-            connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE type = 'trigger'").scalars()
-        )
-        # Counts changes of the schema, so that a trigger that was away for a while is noticed.
-        cookie = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
-    if revision is None or not found.issuperset(TRIGGERS.values()):
+        name: str | None = connection.exec_driver_sql(_REVISION, tuple(series)).scalar()
+        cookie = schema_cookie(connection)
+    return None if name is None or cookie is None else Revision(name, cookie)
+
+
+def issued_revision(engine: Engine, series: Series) -> Revision | None:
+    """Return the revision of a series, issued now if it has none; None where there can be none."""
+    if (found := current_revision(engine, series)) is not None:
+        return found
+    issue_revision(engine, series)
+    return current_revision(engine, series)
+
+
+def schema_cookie(connection: Connection) -> int | None:
+    """Return the number of the schema as it is, None when a trigger is not what it should be, or a server."""
+    if connection.dialect.name != "sqlite":
         return None
-    return f"{revision}-{cookie}"
+    found = set(connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE type = 'trigger'").scalars())
+    if not found.issuperset(TRIGGERS.values()):
+        return None
+    return int(connection.exec_driver_sql("PRAGMA schema_version").scalar_one())
+
+
+def new_name() -> str:
+    """Return a name that no revision had before."""
+    return secrets.token_hex(16)
 
 
 def issue_revision(engine: Engine, series: Series) -> None:
     """Give the rows of a series a revision if they have none and the database can be written right now."""
+    write_now(engine, _ISSUE, (*series, new_name()))
+
+
+def write_now(engine: Engine, sql: str, values: tuple[Any, ...]) -> None:
+    """Write what can be found out again, if the SQLite database can be written right now."""
     fault = engine.dialect.loaded_dbapi.Error
     with closing(engine.raw_connection()) as connection, closing(connection.cursor()) as cursor:
         wait = _busy_timeout(cursor)
@@ -79,7 +111,7 @@ def issue_revision(engine: Engine, series: Series) -> None:
         cursor.execute("PRAGMA busy_timeout = 0")
         try:
             with suppress(fault):
-                cursor.execute(_ISSUE, (*series, secrets.token_hex(16)))
+                cursor.execute(sql, values)
         finally:
             cursor.execute(f"PRAGMA busy_timeout = {wait}")
 

@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from sqlalchemy import Connection, Engine
 
-from core.candles.frames import Gaps, empty_bars
+from core.candles.frames import empty_bars
 from core.domain import Bars, Series
 from core.errors import RefusedError, UsageError
-from core.utils import TIMEFRAMES, Clock, now_ms, timeframe_ms
-from db.base import writing
+from core.utils import Clock, now_ms, timeframe_ms
+from db.base import marked, writing
 from db.faults import driver_errors
+from db.stored_series import begin_count, keep_count
 
 _FIRST, _LAST = -(2**62), 2**62
 _CHUNK = 20_000
@@ -35,13 +36,6 @@ _READ = f"""SELECT ts, open, high, low, close, volume FROM ohlcv
 _COUNT = f"SELECT count(*) FROM ohlcv WHERE {_OF_SERIES} AND ts >= ? AND ts <= ?"  # noqa: S608
 _LATEST = f"SELECT max(ts) FROM ohlcv WHERE {_OF_SERIES}"  # noqa: S608
 _EARLIEST = f"SELECT min(ts) FROM ohlcv WHERE {_OF_SERIES}"  # noqa: S608
-_HOLES = f"""SELECT count(*), sum(step / ? - 1) FROM
- (SELECT ts - lag(ts) OVER (ORDER BY ts) AS step FROM ohlcv WHERE {_OF_SERIES}) AS steps
- WHERE step > ?"""  # noqa: S608
-_RANGES = """SELECT exchange, symbol, timeframe, count(*), min(ts), max(ts) FROM ohlcv{where}
- GROUP BY exchange, symbol, timeframe ORDER BY exchange, symbol, timeframe"""
-_OF_MARKET = " WHERE exchange = ? AND symbol = ?"
-_LOADS = "SELECT exchange, symbol, timeframe, updated_at, checked_at, source FROM candle_series"
 # A stored row that is the same is not written again: no work for the disk, and it is not counted.
 _INSERT = "INSERT INTO ohlcv (exchange, symbol, timeframe, ts, open, high, low, close, volume) VALUES "
 _ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -66,34 +60,6 @@ class Upserted(NamedTuple):
     """Stored before with the same values; not written again."""
 
 
-class SeriesRange(NamedTuple):
-    """How much of a series is stored."""
-
-    series: Series
-    rows: int
-    first: int
-    last: int
-    """Open times of the first and the last bar, ms UTC."""
-
-
-class StoredSeries(NamedTuple):
-    """A stored series, its holes and its last load."""
-
-    series: Series
-    rows: int
-    first: int
-    last: int
-    """Open times of the first and the last bar, ms UTC."""
-    gaps: Gaps | None
-    """None when the timeframe is not one this program knows."""
-    updated_at: int | None
-    """When a load last inserted or changed a bar, ms UTC; None when no load said so."""
-    checked_at: int | None
-    """When a load last happened."""
-    source: str
-    """What the last load read."""
-
-
 def read_bars(
     engine: Engine,
     series: Series,
@@ -112,7 +78,7 @@ def read_bars(
     if limit is not None:
         sql, values = sql + " DESC LIMIT ?", [*values, limit]
     with engine.connect() as connection, driver_errors(engine):
-        cursor: Any = connection.exec_driver_sql(_marked(sql, connection), tuple(values)).cursor
+        cursor: Any = connection.exec_driver_sql(marked(sql, connection), tuple(values)).cursor
         flat = np.fromiter(chain.from_iterable(cursor), np.float64)
     if not flat.size:
         return empty_bars()
@@ -144,12 +110,15 @@ def upsert_bars(
         raise RefusedError(f"bars of {series} must be stored oldest first and once each: sort and check them")
     span = (*series, int(bars.ts[0]), int(bars.ts[-1]))
     with writing(engine) as connection:
+        counted = begin_count(connection, series, bars.ts)
         stored = _scalar(connection, _COUNT, span)
         written = _write(connection, series, bars, progress)
         inserted = _scalar(connection, _COUNT, span) - stored
+        if written and counted is not None:
+            keep_count(connection, series, counted)
         now = clock()
         connection.exec_driver_sql(
-            _marked(_LOADED, connection), (*series, now if written else None, now, source)
+            marked(_LOADED, connection), (*series, now if written else None, now, source)
         )
     return Upserted(inserted, written - inserted, total - written)
 
@@ -157,50 +126,15 @@ def upsert_bars(
 def last_ts(engine: Engine, series: Series) -> int | None:
     """Return the open time of the newest stored bar, ms UTC, None when nothing is stored."""
     with engine.connect() as connection:
-        found: int | None = connection.exec_driver_sql(_marked(_LATEST, connection), tuple(series)).scalar()
+        found: int | None = connection.exec_driver_sql(marked(_LATEST, connection), tuple(series)).scalar()
     return found
 
 
 def first_ts(engine: Engine, series: Series) -> int | None:
     """Return the open time of the oldest stored bar, ms UTC, None when nothing is stored."""
     with engine.connect() as connection:
-        found: int | None = connection.exec_driver_sql(_marked(_EARLIEST, connection), tuple(series)).scalar()
+        found: int | None = connection.exec_driver_sql(marked(_EARLIEST, connection), tuple(series)).scalar()
     return found
-
-
-def stored_ranges(engine: Engine, market: tuple[str, str] | None = None) -> list[SeriesRange]:
-    """Return what is stored, by exchange, symbol and timeframe; quicker than `list_series`.
-
-    Of one market (exchange, symbol), if given: that reads its rows alone.
-    """
-    sql = _RANGES.format(where=_OF_MARKET if market else "")
-    with engine.connect() as connection:
-        rows = connection.exec_driver_sql(_marked(sql, connection), market or ()).all()
-    return [SeriesRange(Series(*row[:3]), *row[3:]) for row in rows]
-
-
-def list_series(engine: Engine, only: Series | None = None) -> list[StoredSeries]:
-    """Return what is stored (of one series, if given), its gaps and its last load, by name."""
-    market = None if only is None else (only.exchange, only.symbol)
-    ranges = [found for found in stored_ranges(engine, market) if only in (None, found.series)]
-    with engine.connect() as connection:
-        loads = {Series(*row[:3]): tuple(row[3:]) for row in connection.exec_driver_sql(_LOADS)}
-        return [
-            StoredSeries(*found, _gaps(connection, found), *loads.get(found.series, (None, None, "")))
-            for found in ranges
-        ]
-
-
-def _gaps(connection: Connection, found: SeriesRange) -> Gaps | None:
-    step = TIMEFRAMES.get(found.series.timeframe)
-    if step is None:
-        return None
-    if found.rows == (found.last - found.first) // step + 1:
-        return Gaps(0, 0)
-    count, missing = connection.exec_driver_sql(
-        _marked(_HOLES, connection), (step, *found.series, step)
-    ).one()
-    return Gaps(int(count), int(missing or 0))
 
 
 def _write(connection: Connection, series: Series, bars: Bars, progress: Callable[[int], None] | None) -> int:
@@ -210,7 +144,7 @@ def _write(connection: Connection, series: Series, bars: Bars, progress: Callabl
         cells = _cells(series, bars.since(start).until(_CHUNK))
         for first in range(0, len(cells), _WIDTH * _ROWS):
             some = tuple(cells[first : first + _WIDTH * _ROWS])
-            sql = _marked(_upsert(len(some) // _WIDTH), connection)
+            sql = marked(_upsert(len(some) // _WIDTH), connection)
             written += connection.exec_driver_sql(sql, some).rowcount
         if progress is not None:
             progress(len(cells) // _WIDTH)
@@ -235,9 +169,4 @@ def _cells(series: Series, bars: Bars) -> list[str | int | float]:
 
 
 def _scalar(connection: Connection, sql: str, values: tuple[str | int, ...]) -> int:
-    return int(connection.exec_driver_sql(_marked(sql, connection), values).scalar_one())
-
-
-def _marked(sql: str, connection: Connection) -> str:
-    """Return the SQL with the driver's own placeholder."""
-    return sql if connection.dialect.paramstyle == "qmark" else sql.replace("?", "%s")
+    return int(connection.exec_driver_sql(marked(sql, connection), values).scalar_one())

@@ -12,6 +12,10 @@ def add_columns(connection: Connection) -> None:
     # The first databases of version 2 had no orders yet: nothing wrote any.
     if _lacks(connection, "order_intents", "share"):
         connection.execute(text("ALTER TABLE order_intents ADD COLUMN share TEXT NOT NULL DEFAULT '0'"))
+    whole = "INTEGER" if connection.dialect.name == "sqlite" else "BIGINT"
+    for column in ("rows", "holes", "missing", "cookie"):
+        if _lacks(connection, "candle_revisions", column):
+            connection.execute(text(f"ALTER TABLE candle_revisions ADD COLUMN {column} {whole}"))
     if not _lacks(connection, "live_state", "checksum"):
         return
     connection.execute(text("ALTER TABLE live_state ADD COLUMN checksum TEXT NOT NULL DEFAULT ''"))

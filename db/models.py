@@ -98,6 +98,12 @@ class CandleRevision(Base):
     timeframe: Mapped[str] = mapped_column(Name, primary_key=True)
     revision: Mapped[str] = mapped_column(Name)
     """Random, so that it is never given twice."""
+    rows: Mapped[int | None] = mapped_column(Int64)
+    """How many candles there are, with their holes, if they were counted: see db/candle_counts.py."""
+    holes: Mapped[int | None] = mapped_column(Int64)
+    missing: Mapped[int | None] = mapped_column(Int64)
+    cookie: Mapped[int | None] = mapped_column(Int64)
+    """The number of the schema when they were counted."""
 
 
 class BacktestRun(Base):

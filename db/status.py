@@ -9,8 +9,8 @@ from sqlalchemy import Engine, text
 
 from core.domain import Series
 from db.base import database_file, schema_version
-from db.candles import StoredSeries, list_series
 from db.faults import database_name
+from db.stored_series import StoredSeries, list_series
 
 SYNTHETIC = "-synthetic"
 """How the label of generated candles ends, so that nobody takes them for a market's."""

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
-from typing import NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from core.domain import Bars, FloatArray
 from core.errors import UsageError
 from core.utils import as_ms
 
-COLUMNS = ["open", "high", "low", "close", "volume"]
+if TYPE_CHECKING:
+    import pandas as pd
 
-_NAMES = pd.Index(COLUMNS)
+COLUMNS = ["open", "high", "low", "close", "volume"]
 
 
 class Gaps(NamedTuple):
@@ -37,6 +38,8 @@ def bars_from_frame(frame: pd.DataFrame) -> Bars:
 
     Raises KeyError when one of open, high, low, close, volume is missing.
     """
+    import pandas as pd
+
     index = pd.DatetimeIndex(frame.index)
     stamps = index.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[ms]").astype(np.int64)
     return Bars(stamps, *(_float_column(frame, name) for name in COLUMNS))
@@ -44,9 +47,19 @@ def bars_from_frame(frame: pd.DataFrame) -> Bars:
 
 def frame_from_bars(bars: Bars) -> pd.DataFrame:
     """Return a frame with columns open … volume on a tz-aware UTC index named `timestamp`."""
+    # Here: what runs compiled never makes a frame, and importing pandas takes as long as a year of minutes.
+    import pandas as pd
+
     index = pd.DatetimeIndex(bars.ts.astype("datetime64[ms]"), tz="UTC", name="timestamp")
     # One table, and no index of names made anew: a fifth of the time, and live trading makes one per candle.
-    return pd.DataFrame(np.array(bars[1:]).T, index=index, columns=_NAMES.view(), copy=False)
+    return pd.DataFrame(np.array(bars[1:]).T, index=index, columns=_names().view(), copy=False)
+
+
+@cache
+def _names() -> pd.Index:
+    import pandas as pd
+
+    return pd.Index(COLUMNS)
 
 
 def candle_ms(time: object) -> int:

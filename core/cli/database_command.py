@@ -9,12 +9,9 @@ import sys
 from sqlalchemy import Engine
 
 from core import cli
-from core.order_path.damage import damage_of
-from core.order_path.lock import mark_of, marked_accounts
 from core.reports.table import print_table
 from core.utils import format_time
 from db.base import database_file, open_engine
-from db.candles import StoredSeries
 from db.init_db import get_db_url
 from db.status import (
     SYNTHETIC_NOTE,
@@ -24,6 +21,7 @@ from db.status import (
     is_synthetic,
     order_accounts,
 )
+from db.stored_series import StoredSeries
 
 NEXT_STEP = """\
 no candles yet; load some:
@@ -50,6 +48,10 @@ def run(args: argparse.Namespace) -> int:
 
 def books_damage(engine: Engine) -> list[str]:
     """Return what is wrong with the books of all accounts, a line each."""
+    # Here: the books' code takes longer to import than the rest of a status to make.
+    from core.order_path.damage import damage_of
+    from core.order_path.lock import mark_of, marked_accounts
+
     if (file := database_file(engine)) is None:
         return []
     known = {account: mark_of(file, account) for account in marked_accounts(file)}

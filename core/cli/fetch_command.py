@@ -20,9 +20,10 @@ from core.reports.table import omitted_columns
 from core.settings import Settings
 from core.symbols import symbol_name
 from core.utils import format_time, grid_start, on_grid, parse_time, timeframe_ms, timeframe_name
-from db.candles import StoredSeries, Upserted, last_ts, list_series, upsert_bars
+from db.candles import Upserted, last_ts, upsert_bars
 from db.init_db import init_db
 from db.status import SYNTHETIC_NOTE, is_synthetic
+from db.stored_series import StoredSeries, list_series
 
 DEFAULT_LIMIT = 1000
 """Candles loaded when none is stored and nothing is said; a page of Binance.US."""

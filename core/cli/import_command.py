@@ -17,8 +17,9 @@ from core.candles.whose import market_of_file
 from core.domain import Series
 from core.errors import NoDataError
 from core.utils import format_time, now_ms, timeframe_ms
-from db.candles import list_series, read_bars, stored_ranges, upsert_bars
+from db.candles import read_bars, upsert_bars
 from db.init_db import init_db
+from db.stored_series import list_series, stored_ranges
 
 
 def run(args: argparse.Namespace) -> int:

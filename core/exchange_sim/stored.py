@@ -20,7 +20,8 @@ from core.exchange_sim.markets import SimMarket, market_for
 from core.symbols import symbol_name
 from core.utils import TIMEFRAMES, timeframe_name
 from db.base import open_engine
-from db.candles import read_bars, stored_ranges
+from db.candles import read_bars
+from db.stored_series import stored_ranges
 
 
 class StoredSpan(NamedTuple):

@@ -13,7 +13,7 @@ from core.errors import UsageError
 from core.exchange_sim.server import RunningSim, SimConfig, serve
 from db import live
 from db.base import open_engine
-from db.candles import stored_ranges
+from db.stored_series import stored_ranges
 from scripts import run_live
 from tests.exchange_help import NOON, FakeTime
 from tests.stored import url_of

@@ -15,14 +15,18 @@ from hypothesis import strategies as st
 
 from core import sql_data_source
 from core.candles.column_cache import ColumnCache, shared
+from core.candles.frames import count_gaps
 from core.domain import Series
 from core.errors import NoDataError
 from core.sql_data_source import SQLDataSource
 from db.candles import read_bars, upsert_bars
+from db.stored_series import list_series, stored_ranges
 from tests.stored import HOUR, START, bars_at, make_database, same_bars, url_of
 
 PAIR = (Series("binanceus", "BTC/USDT", "1h"), Series("binanceus", "ETH/USDT", "1h"))
 NAMES = "exchange, symbol, timeframe, ts, open, high, low, close, volume"
+RANGES = """SELECT exchange, symbol, timeframe, count(*), min(ts), max(ts) FROM ohlcv
+ GROUP BY exchange, symbol, timeframe ORDER BY exchange, symbol, timeframe"""
 which, hours, ids = st.integers(0, 1), st.integers(0, 5), st.integers(1, 12)
 prices = st.sampled_from([10.0, 20.0])
 conflict = st.sampled_from(["", "OR IGNORE", "OR REPLACE", "OR FAIL"])
@@ -87,7 +91,17 @@ def every_read_is_worth_caching() -> Iterator[None]:
         yield
 
 
+def ranges_read(source: SQLDataSource) -> list[tuple[object, ...]]:
+    """Return what is stored, each row read."""
+    with source.engine.connect() as connection:
+        found = connection.exec_driver_sql(RANGES).all()
+    return [(Series(*row[:3]), *row[3:]) for row in found]
+
+
 def check(source: SQLDataSource) -> None:
+    assert [tuple(found) for found in stored_ranges(source.engine)] == ranges_read(source)
+    for found in list_series(source.engine):
+        assert found.gaps == count_gaps(read_bars(source.engine, found.series), HOUR)
     for series in PAIR:
         wanted = read_bars(source.engine, series)
         with suppress(NoDataError):

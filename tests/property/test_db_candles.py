@@ -12,7 +12,8 @@ from sqlalchemy import Engine
 from core.candles.frames import count_gaps
 from core.domain import Bars, Series
 from db.base import open_engine, writing
-from db.candles import last_ts, list_series, read_bars, upsert_bars
+from db.candles import last_ts, read_bars, upsert_bars
+from db.stored_series import list_series
 from tests.stored import HOUR, START
 
 SERIES = Series("binanceus", "BTC/USDT", "1h")

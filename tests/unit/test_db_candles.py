@@ -16,8 +16,10 @@ from core.candles.frames import Gaps
 from core.domain import Bars, Series
 from core.errors import DatabaseError, RefusedError, UsageError
 from db import candles
-from db.candles import SeriesRange, last_ts, list_series, read_bars, stored_ranges, upsert_bars
+from db.base import marked
+from db.candles import last_ts, read_bars, upsert_bars
 from db.models import OHLCV
+from db.stored_series import SeriesRange, list_series, stored_ranges
 from tests.stored import HOUR, NOW, SERIES, START, bars_at, make_database, opened, run_sql, same_bars
 
 OTHER = Series("kraken", "ETH/USD", "1h")
@@ -262,4 +264,4 @@ def test_the_sql_takes_the_drivers_own_placeholder() -> None:
         class dialect:  # noqa: N801
             paramstyle = "pyformat"
 
-    assert candles._marked("ts >= ? AND ts < ?", Format) == "ts >= %s AND ts < %s"  # type: ignore[arg-type]
+    assert marked("ts >= ? AND ts < ?", Format) == "ts >= %s AND ts < %s"  # type: ignore[arg-type]

@@ -11,7 +11,8 @@ from core.candles.files import CandleFile
 from core.candles.whose import market_of_file
 from core.errors import DatabaseError, UsageError
 from db import candles
-from db.candles import list_series, read_bars
+from db.candles import read_bars
+from db.stored_series import list_series
 from scripts.import_ohlcv_to_db import main
 from tests.stored import HOUR, SERIES, START, bars_at, make_database, opened, run_sql, same_bars, url_of
 
