@@ -86,6 +86,7 @@ BASES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "scripts.run_paper": (("--status",),),
     "scripts.show_ensemble": (STORED,),
     "scripts.show_regime": (STORED,),
+    "scripts.run_sweep": (("--strategy", "SMA_CROSS", "--param", "sma_fast=5,10", *STORED),),
     "scripts.import_ohlcv_to_db": (
         ("candles.csv", "--exchange", "binance", "--symbol", "BTC/USDT", "--timeframe", "4h"),
     ),

@@ -183,6 +183,14 @@ def rate(text: str) -> float:
     return number
 
 
+def share(text: str) -> float:
+    """Return a percentage from 0 to 90; an argparse type."""
+    number = _number(text.removesuffix("%"))
+    if not 0 <= number <= 90:
+        raise argparse.ArgumentTypeError(f"wanted percent from 0 to 90, such as 30, got {text!r}")
+    return number
+
+
 def speed(text: str) -> float | str:
     """Return a factor above 0, or `max`; an argparse type."""
     if text == "max":

@@ -45,22 +45,39 @@ def parse(rule: StrategyRule, sets: Sequence[Mapping[str, float]]) -> list[Param
     return found
 
 
+def require_values(rule: StrategyRule, values: Mapping[str, Sequence[float]]) -> None:
+    """Raise UsageError unless each value is one that the rule may have, whatever the others are.
+
+    Names the first wrong value of each parameter: the thousandth is wrong for the same reason.
+    """
+    wrong = {
+        name: [line for value in given for line in rule.check_value(name, value)]
+        for name, given in values.items()
+    }
+    wrong |= {
+        name: [f"{rule.name}.{name}: wanted a value or more, got none"] for name in values if not values[name]
+    }
+    if problems := [lines[0] for lines in wrong.values() if lines]:
+        raise UsageError("; ".join(problems))
+
+
+def none_allowed(rule: StrategyRule, values: Mapping[str, Sequence[float]]) -> UsageError:
+    """Return the error for values of which no combination keeps the rule's order."""
+    orders = ", ".join(f"{small} < {large}" for small, large in rule.orders)
+    return UsageError(
+        f"{rule.name}: no combination of the values of {', '.join(values)} is allowed: wanted {orders}"
+    )
+
+
 def grid(rule: StrategyRule, values: Mapping[str, Sequence[float]]) -> list[dict[str, float]]:
     """Return every combination of the values that the rule allows; parameters not named keep their default.
 
     Combinations in the wrong order, such as a fast average slower than the slow one, are left out.
     Raises UsageError for an unknown parameter, a value out of its bounds, or when nothing is left.
     """
-    problems = [
-        line
-        for name, choices in values.items()
-        for value in choices
-        for line in rule.check_value(name, value)
-    ]
-    if problems:
-        raise UsageError("; ".join(problems))
+    require_values(rule, values)
     sets = [dict(zip(values, chosen, strict=True)) for chosen in product(*values.values())]
     allowed = [params for params in sets if not rule.check_params(params)]
     if not allowed:
-        raise UsageError(f"{rule.name}: no combination of these values is allowed: {dict(values)}")
+        raise none_allowed(rule, values)
     return allowed

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Lock
 from typing import Any, NamedTuple
@@ -84,6 +84,10 @@ class Task(NamedTuple):
     """The sets."""
 
 
+def ignore(runs: int) -> None:
+    """Take no notice of runs that have ended."""
+
+
 def sweep(
     markets: Mapping[Series, Bars],
     strategy: str,
@@ -94,6 +98,7 @@ def sweep(
     partners: Mapping[Series, Bars] | None = None,
     *,
     brief: bool = False,
+    advance: Callable[[int], object] = ignore,
 ) -> pd.DataFrame:
     """Run every parameter set over every series; return one row per run, in the order given.
 
@@ -102,6 +107,7 @@ def sweep(
     entries that were wanted and not made. A series that ends before a set has warmed up has none of them:
     NaN, no trades. `brief`: only the six of Summary that need no equity curve (core.kernel.sets.BRIEF), and
     `Refused`. `threads` None: as many as cores.
+    `advance` is told of runs as they end, from any thread.
     `partners` holds the second symbol's candles, by the series traded, for a strategy that looks at two.
     Raises UsageError for a bad parameter or nothing to run.
     """
@@ -112,7 +118,8 @@ def sweep(
     found = np.full((len(markets) * len(swept.params), len(names)), np.nan)
     workers = threads or os.cpu_count() or 1
     rules = {series: bind(chosen, (partners or {}).get(series)).rule for series in markets}
-    _work_off(_tasks(markets, rules, swept, workers), rule, swept, found, workers)
+    tasks = _tasks(markets, rules, swept, workers)
+    _work_off(tasks, lambda: Workbench(rule, swept), found, workers, advance)
     return _table(markets, rule, swept.params, names, found)
 
 
@@ -135,7 +142,11 @@ def _tasks(
 
 
 def _work_off(
-    tasks: Iterable[Task], rule: StrategyRule, swept: Swept, found: FloatArray, threads: int
+    tasks: Iterable[Task],
+    make_bench: Callable[[], Workbench],
+    found: FloatArray,
+    threads: int,
+    advance: Callable[[int], object],
 ) -> None:
     """Let threads take one task after the other; stop them all when one fails or is interrupted."""
     waiting, lock, stopped, memo = iter(tasks), Lock(), Event(), Memo(MEMO_BYTES)
@@ -145,11 +156,12 @@ def _work_off(
             return None if stopped.is_set() else next(waiting, None)
 
     def work() -> None:
-        bench = Workbench(rule, swept)
+        bench = make_bench()
         try:
             with keeping(memo):
                 while (task := take()) is not None:
                     bench.run(task, found)
+                    advance(task.stop - task.start)
         except BaseException:
             stopped.set()
             raise

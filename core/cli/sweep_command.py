@@ -1,0 +1,237 @@
+"""What run_sweep.py does once its arguments are parsed; imports everything it needs."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from core import cli
+from core.backtest.plan import PlannedRun, check_params, partner_bars, plan_runs, split_names
+from core.cli.backtest_command import costs, overrides
+from core.cli.candles import EXCHANGE_LIMIT, source_of
+from core.domain import Bars, Series
+from core.optimise.held_out import lucky_best
+from core.optimise.search import Found, Question, by_set, figure_of, search, summary_at
+from core.optimise.space import choose_sets, parse_space
+from core.reports.document import as_json
+from core.reports.table import HEADINGS, number, print_table, room
+from core.results.measures import summary_json
+from core.settings import Settings
+from core.utils import format_time
+from db.status import SYNTHETIC_NOTE, is_synthetic
+from strategies.registry import load_strategy
+
+SHOWN = ("return_pct", "max_drawdown_pct", "sharpe_ratio", "trades_count")
+"""Figures in the table, of the older bars and of the unseen ones."""
+SPARE = ("unseen max dd %", "max dd %", "unseen trades", "trades")
+"""Columns that are left out where there is no room, the first one first."""
+
+
+class SweepPlan(NamedTuple):
+    """What is searched, on what."""
+
+    asked: Question
+    searched: tuple[str, ...]
+    """Parameters that have more than one value."""
+    markets: Mapping[Series, Bars]
+    partners: Mapping[Series, Bars]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Plan, load, search, print, write."""
+    cli.check_free(args.json, args.csv, force=args.force)
+    settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
+    plan = planned(args, settings)
+    runs = len(plan.markets) * (len(plan.asked.sets) + min(args.best, len(plan.asked.sets)))
+    with cli.progress("runs", runs) as advance:
+        found = search(plan.markets, plan.asked, plan.partners, args.jobs, advance)
+    if "-" not in (args.json, args.csv):
+        report(args, plan, found)
+    if args.json:
+        cli.write_output(args.json, as_json(document(plan, found)))
+    if args.csv:
+        cli.write_output(args.csv, found.seen.to_csv(index=False, lineterminator="\n"))
+    return 0
+
+
+def planned(args: argparse.Namespace, settings: Settings) -> SweepPlan:
+    """Return the sets and the candles to try them on. Raises UsageError, NoDataError."""
+    space = parse_space(args.param)
+    plans = plan_runs(
+        settings, strategies=[args.strategy], symbols=split_names(args.symbol), timeframe=args.timeframe
+    )
+    rule = load_strategy(plans[0].strategy).rule
+    # Parameters that are not searched stay as strategies.yaml has them.
+    fixed = {name: [value] for name, value in plans[0].params.items()}
+    sets = choose_sets(rule, {**fixed, **space}, args.sets, args.seed)
+    money = costs(args, settings), settings.backtest.default_cash
+    asked = Question(
+        plans[0].strategy, sets, *money, args.sort, args.min_trades, args.unseen / 100, args.best
+    )
+    searched = tuple(name for name, values in space.items() if len(values) > 1)
+    return SweepPlan(asked, searched or tuple(space), *load(args, settings, plans))
+
+
+def load(
+    args: argparse.Namespace, settings: Settings, plans: Sequence[PlannedRun]
+) -> tuple[Mapping[Series, Bars], Mapping[Series, Bars]]:
+    """Return the candles of each series, and of the second symbol where the strategy looks at one."""
+    source = source_of(args, settings)
+    start, end = cli.span(args)
+    limit = args.limit or (None if args.use_sql or args.start else EXCHANGE_LIMIT)
+    markets, partners = {}, {}
+    for plan in plans:
+        series = Series(source.exchange, plan.symbol, plan.timeframe)
+        bars = source.get_bars(series.symbol, series.timeframe, limit, start=start, end=end)
+        markets[series] = bars
+        if (partner := partner_bars(source, plan.strategy, series, bars)) is not None:
+            partners[series] = partner
+    return markets, partners
+
+
+def report(args: argparse.Namespace, plan: SweepPlan, found: Found) -> None:
+    """Print what was looked at, the best sets, and what to think of them."""
+    print_split(found)
+    print_best(plan, found, wide=args.wide)
+    for line in verdict(plan, found):
+        print(textwrap.fill(line, room(), subsequent_indent="  ", break_on_hyphens=False))
+    if found.ranked:
+        print(f"\nthe first one again:\n  {command(args, plan, found)}")
+
+
+def print_split(found: Found) -> None:
+    """Print one line per series: which bars sets were chosen on, and which they never saw."""
+    for series, (older, newer) in found.splits.items():
+        line = f"{series}: chosen on {_span(older)}"
+        line += f"; unseen {_span(newer)}" if newer.ts.size else "; every bar is seen"
+        print(textwrap.fill(line, room(), subsequent_indent="  "))
+    if any(map(is_synthetic, found.splits)):
+        print(SYNTHETIC_NOTE)
+    print()
+
+
+def print_best(plan: SweepPlan, found: Found, *, wide: bool = False) -> None:
+    """Print a row for each of the best sets, and each series where there are several."""
+    many, best = len(found.splits) > 1, found.ranked[: plan.asked.best]
+    shown = list(dict.fromkeys((*SHOWN, plan.asked.figure)))
+    unseen = [f"unseen {HEADINGS[name]}" for name in shown] if len(found.unseen) else []
+    headings = [*plan.searched, *(["symbol"] if many else []), *(HEADINGS[name] for name in shown), *unseen]
+    rows = []
+    for rank, place in enumerate(best):
+        for order, series in enumerate(found.splits):
+            seen = found.seen.iloc[order * len(plan.asked.sets) + place]
+            cells = [f"{plan.asked.sets[place][name]:g}" for name in plan.searched]
+            cells += [series.symbol] if many else []
+            cells += _figures(seen, shown)
+            if unseen:
+                cells += _figures(found.unseen.iloc[order * len(best) + rank], shown)
+            rows.append(cells)
+    if rows:
+        print_table(headings, rows, left=0, spare=SPARE, wide=wide)
+        print()
+
+
+def verdict(plan: SweepPlan, found: Found) -> list[str]:
+    """Return lines that say how far the best stand out."""
+    asked, heading = plan.asked, HEADINGS[plan.asked.figure]
+    count, left_out = len(asked.sets), len(asked.sets) - len(found.ranked)
+    known = found.scores[~np.isnan(found.scores)]
+    lines = []
+    if known.size:
+        lines.append(
+            f"{count:,} sets of {asked.strategy}: {heading} {number(float(known.min()))} to "
+            f"{number(float(known.max()))}, the middle one {number(float(np.median(known)))}"
+        )
+    if left_out:
+        lines.append(
+            f"{left_out:,} of {count:,} are not ranked: fewer than {asked.fewest_trades:,} trades "
+            f"(--min-trades) or no {heading}"
+        )
+    lines += _luck(found)
+    for order, (series, parts) in enumerate(found.splits.items()):
+        held = [number(float(by_set(found.seen, "buy_hold_return_pct", len(found.splits))[order, 0]))]
+        if len(found.unseen):
+            later = by_set(found.unseen, "buy_hold_return_pct", len(found.splits))[order, 0]
+            held.append(f"{number(float(later))} % on the unseen ones")
+        where = "the bars chosen on" if parts.unseen.ts.size else "these bars"
+        lines.append(f"buying and holding {series.symbol}: {held[0]} % on {', '.join([where, *held[1:]])}")
+    return lines
+
+
+def _luck(found: Found) -> list[str]:
+    sharpes = figure_of(found.seen, "sharpe_ratio", len(found.splits))
+    lucky = lucky_best(sharpes)
+    if np.isnan(lucky):
+        return []
+    return [
+        f"by luck alone the best Sharpe of {np.isfinite(sharpes).sum():,} such sets would be about "
+        f"{number(lucky)}: one that is not well above it, or is gone on unseen bars, is no edge"
+    ]
+
+
+def command(args: argparse.Namespace, plan: SweepPlan, found: Found) -> str:
+    """Return what runs the best set alone, on the unseen bars too."""
+    chosen, first = plan.asked.sets[found.ranked[0]], next(iter(found.splits))
+    symbols = ",".join(series.symbol for series in found.splits)
+    words = ["--strategy", plan.asked.strategy, "--symbol", symbols, "--timeframe", first.timeframe]
+    words += ["--use-sql"] if args.use_sql else []
+    named = ("exchange", "start", "end", "limit", "db_url", "strategies_file", "cash", "commission", "spread")
+    for name in named:
+        value = getattr(args, name)
+        # An address with a password is for nobody's screen.
+        if value is not None and not (name == "db_url" and "@" in value):
+            words += [f"--{name.replace('_', '-')}", f"{value}"]
+    for name in plan.searched:
+        words += ["--param", f"{name}={chosen[name]:.12g}"]
+    return shlex.join(["run_backtest.py", *words])
+
+
+def document(plan: SweepPlan, found: Found) -> dict[str, Any]:
+    """Return everything as JSON can hold it: each set on each series, the ranked ones with their rank."""
+    asked, ranks = plan.asked, {place: rank for rank, place in enumerate(found.ranked)}
+    sets = [
+        {
+            "params": dict(params),
+            "rank": ranks[place] + 1 if place in ranks else None,
+            "chosen_on": _by_series(found, found.seen, place, len(asked.sets)),
+            "unseen": _by_series(found, found.unseen, ranks[place], len(found.ranked[: asked.best]))
+            if len(found.unseen) and ranks.get(place, asked.best) < asked.best
+            else None,
+        }
+        for place, params in enumerate(asked.sets)
+    ]
+    series = [
+        {**series._asdict(), "chosen_on": _bounds(part.chosen_on), "unseen": _bounds(part.unseen)}
+        for series, part in found.splits.items()
+    ]
+    return {
+        "strategy": asked.strategy,
+        "ranked_by": asked.figure,
+        "min_trades": asked.fewest_trades,
+        "costs": asked.costs._asdict(),
+        "cash": asked.cash,
+        "series": series,
+        "sets": sets,
+    }
+
+
+def _by_series(found: Found, table: pd.DataFrame, place: int, count: int) -> list[dict[str, Any]]:
+    return [summary_json(summary_at(table, order * count + place)) for order in range(len(found.splits))]
+
+
+def _bounds(bars: Bars) -> dict[str, int] | None:
+    return {"start": int(bars.ts[0]), "end": int(bars.ts[-1]), "bars": bars.ts.size} if bars.ts.size else None
+
+
+def _span(bars: Bars) -> str:
+    return f"{bars.ts.size:,} bars, {format_time(int(bars.ts[0]))} to {format_time(int(bars.ts[-1]))} UTC"
+
+
+def _figures(row: pd.Series, names: Sequence[str]) -> list[str]:
+    return [number(int(row[name]) if name == "trades_count" else float(row[name])) for name in names]

@@ -1,0 +1,105 @@
+"""What sets are chosen on is not what they are judged on."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from core.domain import Bars, Costs, Series
+from core.errors import NoDataError
+from core.optimise.held_out import lucky_best, split
+from core.optimise.search import Question, search, summary_at
+from core.optimise.sweep import sweep
+from core.results.measures import Summary
+from tests.markets import random_bars
+
+BTC, ETH = Series("binanceus", "BTC/USDT", "1h"), Series("binanceus", "ETH/USDT", "1h")
+SETS = [{"ema_fast": fast, "ema_slow": slow} for fast in (5.0, 10.0, 20.0) for slow in (30.0, 60.0)]
+ASKED = Question("TREND_EMA", SETS, Costs(0.001, 0.0), 10_000.0, fewest_trades=1, best=2)
+BARS = random_bars(5, 3300).until(3000)
+
+
+def poisoned(bars: Bars, start: int) -> Bars:
+    """Return the bars with other prices from row `start` on."""
+    later = random_bars(99, 3300).until(bars.ts.size).since(start)
+    return Bars(
+        bars.ts, *(np.concatenate([old[:start], new]) for old, new in zip(bars[1:], later[1:], strict=True))
+    )
+
+
+def test_the_newest_share_is_cut_off_and_no_bar_is_in_both_parts() -> None:
+    older, newer = split(BARS, 0.3)
+    assert (older.ts.size, newer.ts.size) == (2100, 900)
+    assert np.concatenate([older.close, newer.close]).tolist() == BARS.close.tolist()
+    assert split(BARS, 0.0).unseen.ts.size == 0
+
+
+def test_too_few_bars_to_cut_are_said() -> None:
+    with pytest.raises(NoDataError, match="3 bars are too few to keep 10% of them unseen"):
+        split(BARS.until(3), 0.1)
+
+
+def test_what_comes_later_changes_nothing_of_the_choice() -> None:
+    plain, other = (search({BTC: bars}, ASKED) for bars in (BARS, poisoned(BARS, 2100)))
+    assert plain.ranked == other.ranked
+    assert plain.seen.equals(other.seen)
+    assert not plain.unseen["return_pct"].equals(other.unseen["return_pct"])
+
+
+def test_figures_are_those_of_a_sweep_of_each_part() -> None:
+    found = search({BTC: BARS}, ASKED)
+    older, newer = split(BARS, 0.3)
+    assert found.seen.equals(sweep({BTC: older}, "TREND_EMA", SETS, ASKED.costs))
+    best = [SETS[place] for place in found.ranked[:2]]
+    assert found.unseen.equals(sweep({BTC: newer}, "TREND_EMA", best, ASKED.costs))
+    assert isinstance(summary_at(found.seen, 0), Summary)
+
+
+@pytest.mark.parametrize(("figure", "sign"), [("return_pct", -1), ("max_drawdown_pct", 1)])
+def test_the_best_is_the_highest_and_of_drawdowns_the_lowest(figure: str, sign: int) -> None:
+    found = search({BTC: BARS}, ASKED._replace(figure=figure))
+    assert found.ranked == sorted(range(len(SETS)), key=lambda place: sign * found.scores[place])
+
+
+def test_several_series_are_ranked_by_the_mean_over_them() -> None:
+    other = random_bars(8, 3300).until(3000)
+    found = search({BTC: BARS, ETH: other}, ASKED)
+    alone = [search({series: bars}, ASKED).scores for series, bars in ((BTC, BARS), (ETH, other))]
+    assert found.scores.tolist() == ((alone[0] + alone[1]) / 2).tolist()
+    assert len(found.unseen) == 4
+
+
+def test_a_set_with_too_few_trades_is_not_ranked() -> None:
+    trades = search({BTC: BARS}, ASKED).seen["trades_count"]
+    limit = int(trades.max())
+    found = search({BTC: BARS}, ASKED._replace(fewest_trades=limit))
+    assert found.ranked == [place for place in range(len(SETS)) if trades[place] >= limit]
+    none = search({BTC: BARS}, ASKED._replace(fewest_trades=limit + 1))
+    assert (none.ranked, len(none.unseen)) == ([], 0)
+
+
+def test_without_unseen_bars_nothing_is_judged() -> None:
+    assert len(search({BTC: BARS}, ASKED._replace(unseen_share=0.0)).unseen) == 0
+
+
+def test_every_run_is_counted_once() -> None:
+    counted: list[int] = []
+    search({BTC: BARS, ETH: BARS}, ASKED, advance=counted.append)
+    assert sum(counted) == 2 * (len(SETS) + 2)
+
+
+@pytest.mark.parametrize(("count", "exact"), [(10, 1.53875), (100, 2.50759), (1000, 3.24144)])
+def test_the_best_by_luck_is_near_the_mean_maximum_of_normal_draws(count: int, exact: float) -> None:
+    # Expected maxima of standard normal samples are tabulated (Harter, Biometrika 1961).
+    values = np.random.default_rng(1).standard_normal(count)
+    values = (values - values.mean()) / values.std(ddof=1)
+    assert lucky_best(values) == pytest.approx(exact, rel=0.03)
+    assert lucky_best(2 * values) == pytest.approx(2 * lucky_best(values))
+
+
+def test_luck_needs_two_sets_and_leaves_out_those_without_a_figure() -> None:
+    assert math.isnan(lucky_best(np.array([1.0])))
+    assert math.isnan(lucky_best(np.array([1.0, math.nan])))
+    assert lucky_best(np.array([1.0, 2.0, math.nan])) == lucky_best(np.array([1.0, 2.0]))
