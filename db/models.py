@@ -99,7 +99,7 @@ class CandleRevision(Base):
     revision: Mapped[str] = mapped_column(Name)
     """Random, so that it is never given twice."""
     rows: Mapped[int | None] = mapped_column(Int64)
-    """How many candles there are, with their holes, if they were counted: see db/candle_counts.py."""
+    """How many candles there are, with their holes, if they were counted: see db/stored_series.py."""
     holes: Mapped[int | None] = mapped_column(Int64)
     missing: Mapped[int | None] = mapped_column(Int64)
     cookie: Mapped[int | None] = mapped_column(Int64)
