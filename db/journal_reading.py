@@ -90,6 +90,30 @@ class JournalReading:
         )
         return self._rows(OrderRow, where, self.account, strategy, symbol, bar)
 
+    def closing_orders(self, strategy: str, symbol: str, since: int) -> list[OrderRow]:
+        """Return the orders sent since then (ms UTC) that were to make a strategy's position smaller."""
+        where = (
+            "AND coalesce(sent_at, due_at) >= ? AND intent_key IN (SELECT key FROM order_intents "
+            "WHERE account = ? AND strategy = ? AND symbol = ? AND purpose <> 'entry') "
+            "ORDER BY intent_key, attempt"
+        )
+        return self._rows(OrderRow, where, since, self.account, strategy, symbol)
+
+    def closed_at(self, strategy: str, symbol: str) -> int:
+        """Return when an order last made a strategy's position smaller, ms UTC, 0 for never."""
+        statement = (
+            "SELECT max(time) FROM fills WHERE account = ? AND client_order_id IN "
+            "(SELECT client_order_id FROM orders WHERE account = ? AND intent_key IN (SELECT key FROM "
+            "order_intents WHERE account = ? AND strategy = ? AND symbol = ? AND purpose <> 'entry'))"
+        )
+        row = self._one(statement, *[self.account] * 3, strategy, symbol)
+        return int(row[0] or 0) if row else 0
+
+    def time_of(self, number: int) -> int:
+        """Return when an entry was stored, ms UTC, 0 for one that there is not."""
+        row = self._one("SELECT ts FROM journal WHERE account = ? AND seq = ?", self.account, number)
+        return int(row[0]) if row else 0
+
     def order(self, client_order_id: str) -> OrderRow | None:
         """Return one order."""
         return next(iter(self._rows(OrderRow, "AND client_order_id = ?", client_order_id)), None)

@@ -22,7 +22,6 @@ from core.account.orders import (
     News,
     Protection,
     Purpose,
-    RefusalReason,
     Refused,
     Taken,
 )
@@ -30,6 +29,7 @@ from core.account.values import Held
 from core.engine import Session
 from core.errors import HotCryptoError
 from core.figures import exact
+from core.live.refusals import refusal_of
 from core.live.snapshot import Restored
 from core.live.standing import command_of
 from core.live.status import DeskStatus, JournalOrder, Standing
@@ -37,7 +37,7 @@ from core.order_path.audit import fill_of_row
 from core.order_path.intents import intent_of
 from core.order_path.journal_view import HALT
 from core.order_path.path import OrderPath
-from core.order_path.states import TERMINAL, State
+from core.order_path.states import TERMINAL
 from core.portfolio import DUST
 from db.journal_rows import OrderRow
 
@@ -290,13 +290,5 @@ class JournalledDesk(ABC):
         for key in [key for key in self.waiting if key not in live and key not in self._unsent]:
             order = self.path.order(key)
             if order is not None and order.state in TERMINAL:
-                events.append(_refused(self.waiting.pop(key).intent, order))
+                events.append(Refused(self.waiting.pop(key).intent, *refusal_of(order)))
         return events
-
-
-def _refused(intent: Intent, order: OrderRow) -> Refused:
-    why = order.reason or f"the exchange says {order.state}"
-    if order.filled:
-        why = f"{exact(order.filled)} of {exact(order.amount)} filled, then {order.state}"
-    late = order.state in (State.EXPIRED, State.CANCELED) or "expired" in order.reason
-    return Refused(intent, RefusalReason.EXPIRED if late else RefusalReason.EXCHANGE, why)

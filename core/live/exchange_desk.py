@@ -60,7 +60,7 @@ class ExchangeDesk(JournalledDesk):
         self._difference = ""
         self._agreed_at: int | None = None
         """So many fills of others were booked when all agreed, None once cash was looked at since."""
-        self._refusals = Refusals()
+        self._refusals = Refusals(path)
 
     def open(self, session: Session, kept: Restored | None) -> None:
         """Take an account up whose path agreed with the exchange; `kept`: what a former process left."""
@@ -68,6 +68,7 @@ class ExchangeDesk(JournalledDesk):
             raise HotCryptoError("the books have not agreed with the exchange yet: reconcile first")
         self._compare_at, self._agreed_at = self.time + AGAIN, self.path.mirror.foreign
         self._in_step()
+        self._refusals.open()
         self.resume(session, kept)
         self._ask_prices()
         for order in self.path.orders():
@@ -124,7 +125,7 @@ class ExchangeDesk(JournalledDesk):
     def accept(self, symbol: str) -> str:
         """Let entries in a symbol go on, and its exits be tried again; return what came of it."""
         outcome = super().accept(symbol)
-        self._refusals.forget(symbol)
+        self._refusals.forget(symbol, self.time)
         return outcome
 
     def standing(self) -> list[Standing]:
@@ -147,7 +148,7 @@ class ExchangeDesk(JournalledDesk):
         return row.words(is_wanted=held in self.session.to_close) + kept
 
     def _note(self, event: DeskEvent) -> None:
-        row = self._refusals.note(event, self.time)
+        row = self._refusals.note(event)
         if isinstance(event, Refused) and event.intent.purpose is not Purpose.ENTRY:
             # What it was to sell may not be there any more.
             self.look_again()

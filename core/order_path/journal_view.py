@@ -18,6 +18,8 @@ from db.journal_rows import FillRow, IntentRow, OrderRow
 
 HALT = "halt"
 HOLD = "hold:"
+ACCEPTED = "accepted:"
+"""When a person last let the exits of a symbol be tried again: ms UTC, the first at which one counts."""
 CURSOR = "fills:"
 BASELINE = "baseline:"
 KEPT = 100

@@ -44,7 +44,7 @@ from core.order_path.canceling import Canceling
 from core.order_path.claiming import Claiming
 from core.order_path.claims import taken_of
 from core.order_path.comparing import Comparing
-from core.order_path.journal_view import Mirror
+from core.order_path.journal_view import ACCEPTED, Mirror
 from core.order_path.ledger import ZERO, assets_of
 from core.order_path.listing import Listing
 from core.order_path.looking import Looking
@@ -211,6 +211,24 @@ class OrderPath:
         """Return the exits that a strategy's decision on a bar wanted, the newest attempt at each."""
         found = self.journal.exits(strategy, symbol, bar)
         return list({order.intent_key: order for order in found}.values())
+
+    def closing_orders(self, strategy: str, symbol: str) -> list[OrderRow]:
+        """Return the exits of a position since one filled, others took of it or a person accepted the symbol.
+
+        Of each the newest attempt.
+        """
+        taken = [one.seq for one in self.taken() if (one.strategy, one.symbol) == (strategy, symbol)]
+        since = max(
+            self.journal.closed_at(strategy, symbol),
+            self.journal.time_of(taken[-1]) + 1 if taken else 0,
+            int(self.mirror.cursors.get(ACCEPTED + symbol, "0")),
+        )
+        found = self.journal.closing_orders(strategy, symbol, since)
+        return list({order.intent_key: order for order in found}.values())
+
+    def accept(self, symbol: str, now: int) -> None:
+        """Commit that a person lets the exits of a symbol be tried again, at a time in ms UTC."""
+        self._store.flag(ACCEPTED + symbol, str(now + 1))
 
     def history(self) -> Iterator[tuple[FillRow, IntentRow | None]]:
         """Yield every fill ever booked, in order, with what it was for: None for a foreign one."""

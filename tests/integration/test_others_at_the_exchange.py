@@ -340,7 +340,10 @@ def test_a_refused_flatten_is_ordered_again_until_flat_also_after_a_restart(acco
     account.begin(account.journal, json.loads(json.dumps(account.kept())))
     account.person.cancel_order(theirs, BTC)
     loop = looping(account)
+    # The second refusal's two minutes go on where they were.
     stepped(account, loop)
+    assert len(sales(account)) == 2
+    stepped(account, loop, MINUTE)
     assert [state for state, _ in sales(account)] == ["rejected", "rejected", "filled"]
     assert account.session.portfolio.lots("SCRIPTED", BTC) == ()
     stepped(account, loop, MINUTE)

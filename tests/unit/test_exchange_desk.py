@@ -15,8 +15,10 @@ from core.engine import LiveDecider, Session, Step
 from core.errors import DatabaseError, HotCryptoError
 from core.execution import Executor, Plan
 from core.live.exchange_desk import AGAIN, ExchangeDesk
+from core.live.refusals import MOST
 from core.live.snapshot import restore, snapshot
 from core.order_path.alerts import Alert
+from core.order_path.intents import intent_of
 from core.order_path.path import OrderPath
 from core.order_path.venue import Venue
 from core.portfolio import DUST, Portfolio
@@ -437,3 +439,100 @@ def test_an_open_order_that_the_snapshot_knows_binds_its_cash_once_after_a_resta
     assert event.is_done
     assert world.session.portfolio.reserved == 0
     assert world.desk.disagreements() == []
+
+
+def refuse(world: World, times: int) -> list[str]:
+    """Let the exit of a position be refused so many times in a row; return what a person was told of it."""
+    fair, world.exchange.rng.random = world.exchange.rng.random, lambda: 0.01  # type: ignore[method-assign]
+    for _ in range(times):
+        stop_reached(world)
+    world.exchange.rng.random = fair  # type: ignore[method-assign]
+    return [alert.text for alert in world.events if alert.kind == "exits"]
+
+
+def stop_reached(world: World) -> None:
+    """After the longest pause see a price below the stop."""
+    world.exchange.advance(MOST)
+    world.desk.at(world.exchange.now)
+    world.session.on_events(world.desk.on_price(BTC, PRICE - 500), world.exchange.now)
+
+
+def in_a_row(world: World) -> list[int]:
+    return [
+        int(one.why.split("was refused ")[1].split()[0])
+        for one in world.desk.standing()
+        if one.kind == "exits"
+    ]
+
+
+def restart(world: World, kept: dict[str, Any] | None = None) -> None:
+    world.begin(world.path.journal, kept or world.kept())
+
+
+def test_a_restart_counts_an_exit_s_refusals_on() -> None:
+    world = World()
+    world.entered()
+    assert refuse(world, 7) == []
+    assert in_a_row(world) == [7]
+    before = world.desk.standing()
+    restart(world)
+    assert world.desk.standing() == before
+    # Until the pause is over nothing is sent, as before the restart.
+    orders = len(world.exchange.orders)
+    assert world.desk.on_price(BTC, PRICE - 500) == []
+    assert len(world.exchange.orders) == orders
+    (asked,) = refuse(world, 1)
+    assert "its exit was refused 8 times in a row (a filter says no), not tried again" in asked
+    restart(world)
+    assert in_a_row(world) == [8]
+    assert refuse(world, 3) == []
+
+
+def test_a_refusal_that_is_told_again_after_a_restart_counts_once() -> None:
+    world = World()
+    world.entered()
+    kept = world.kept()
+    refuse(world, 1)
+    (key,) = (one.intent_key for one in world.path.journal.orders() if one.state == "rejected")
+    kept["waiting"] = [
+        {"intent": waiting_of(world, key), "reserve": "0", "left": "0"},
+    ]
+    restart(world, kept)
+    assert in_a_row(world) == [1]
+    (refused,) = world.look(0).outcomes
+    assert isinstance(refused, Refused)
+    assert in_a_row(world) == [1]
+
+
+def waiting_of(world: World, key: str) -> dict[str, Any]:
+    """Return what was wanted under a key as a snapshot keeps it."""
+    intent = intent_of(world.path.journal.intent(key))
+    plain = {name: getattr(intent, name) for name in intent.__dataclass_fields__ if name != "key"}
+    return {name: str(value) if isinstance(value, Decimal) else value for name, value in plain.items()}
+
+
+def test_a_row_of_refusals_ends_with_a_fill_a_taking_or_a_person_over_restarts_too() -> None:
+    world = World()
+    world.entered()
+    refuse(world, 3)
+    assert world.desk.accept(BTC).endswith("is accepted as it is: entries and exits go on")
+    assert in_a_row(world) == []
+    restart(world)
+    assert in_a_row(world) == []
+    refuse(world, 2)
+    assert in_a_row(world) == [2]
+    world.exchange.totals["BTC"] -= D("0.2")
+    held = world.path.position(BTC)
+    while world.path.position(BTC) == held:
+        world.look(AGAIN)
+    assert in_a_row(world) == []
+    restart(world)
+    assert in_a_row(world) == []
+    world.desk.accept(BTC)
+    refuse(world, 1)
+    assert in_a_row(world) == [1]
+    stop_reached(world)
+    assert world.session.portfolio.lots("SCRIPTED", BTC) == ()
+    assert in_a_row(world) == []
+    restart(world)
+    assert in_a_row(world) == []
