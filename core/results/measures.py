@@ -5,6 +5,7 @@ last bar closed by its end: a day without a bar carries the day before's. A dail
 over the day before's, less 1; the first day has none before it, the last counts as it stands. Markets that
 never close have 365 days a year. There is no risk-free rate to take off.
 
+- final equity: equity at the last bar's close, in the account's currency.
 - return: final over first equity, less 1.
 - annual return: (final over first equity) ^ (365 days / time from the first to the last close), less 1, the
   compound annual growth rate.
@@ -15,7 +16,10 @@ never close have 365 days a year. There is no risk-free rate to take off.
   (Sortino and Price, "Performance Measurement in a Downside Risk Framework", Journal of Investing, 1994).
 - maximum drawdown: deepest fall of equity below an earlier peak, as a share of the peak.
 - Calmar ratio: annual return over maximum drawdown (Young, "Calmar Ratio", Futures, 1991).
-- profit factor: money won over money lost, of closed trades, after fees. Win rate: trades that made money.
+- profit factor: money won over money lost, of closed trades, after fees.
+- win rate: share of closed trades that made money after fees.
+- trades: closed round trips; what is open at the end is closed at the last close.
+- days: daily returns that there were to compute from.
 - buy and hold: all cash into the first bar's open, out at the last bar's close, spread and commission paid.
 - exposure: share of bars on which a trade was open.
 
@@ -27,6 +31,7 @@ otherwise.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -48,6 +53,25 @@ NO_TRADES = "no trades"
 
 ANNUAL = ("annual_return_pct", "volatility_pct", "sharpe_ratio", "sortino_ratio", "calmar_ratio")
 """The figures that need `FEWEST` daily returns."""
+
+
+DEFINED = {
+    "final_equity": "final equity",
+    "return_pct": "return",
+    "buy_hold_return_pct": "buy and hold",
+    "annual_return_pct": "annual return",
+    "volatility_pct": "volatility",
+    "max_drawdown_pct": "maximum drawdown",
+    "sharpe_ratio": "Sharpe ratio",
+    "sortino_ratio": "Sortino ratio",
+    "calmar_ratio": "Calmar ratio",
+    "win_rate_pct": "win rate",
+    "profit_factor": "profit factor",
+    "exposure_pct": "exposure",
+    "trades_count": "trades",
+    "daily_returns": "days",
+}
+"""Under which name each figure of Summary is defined above."""
 
 
 class Summary(NamedTuple):
@@ -132,7 +156,19 @@ def _risk(annual: float, daily: tuple[float, float, float], drawdown: float, cou
 
 def ratios(returns: FloatArray) -> tuple[float, float, float]:
     """Return volatility, Sharpe and Sortino ratio, a year's, of two daily returns or more."""
-    return _ratios(*next(zip(*_deviations(returns[None, :]), strict=True)))
+    return ratios_of_all(returns[None, :])[0]
+
+
+def ratios_of_all(returns: FloatArray) -> list[tuple[float, float, float]]:
+    """Return what `ratios` returns of each row."""
+    return [_ratios(*sums) for sums in zip(*_deviations(returns), strict=True)]
+
+
+def definitions() -> dict[str, str]:
+    """Return what each figure of Summary means, by its field's name, from this module's docstring."""
+    listed = re.findall(r"^- ([^:]+): (.*(?:\n  .*)*)", __doc__ or "", re.MULTILINE)
+    texts = {name: " ".join(text.split()) for name, text in listed}
+    return {field: texts[name] for field, name in DEFINED.items() if name in texts}
 
 
 def _deviations(returns: FloatArray) -> tuple[list[float], list[float], list[float]]:
