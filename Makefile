@@ -3,6 +3,7 @@ BIN := .venv/bin
 RUN := .venv/run.stamp
 DEV := .venv/dev.stamp
 PARQUET := .venv/parquet.stamp
+BROWSER := .venv/browser.stamp
 ifeq ($(OS),Windows_NT)
 $(error HOT-Crypto runs on Linux and macOS; on Windows install WSL (wsl --install) and work inside it)
 endif
@@ -26,11 +27,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # A script keeps the compiled form of what it imports, or the next would start two seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-smoke test-critical test-statistics lint format docs bench fuzz soak bench-peers parquet lock clean
+.PHONY: help demo test test-browser test-smoke test-critical test-statistics lint format docs bench fuzz soak bench-peers parquet lock clean
 help:
 	@sed -n 's/^## //p' Makefile
 
-## make demo    set up, load candles, compare four strategies, draw a chart
+## make demo    set up, load candles, compare four strategies, write a report
 demo: $(RUN)
 	@$(BIN)/python scripts/demo.py
 
@@ -39,6 +40,10 @@ PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
 ## make test    set up and run the test suite, with coverage
 test: $(DEV)
 	@$(PYTEST) --cov --cov-report=term:skip-covered
+
+## make test-browser  the pages in a real browser, Chromium (seconds)
+test-browser: $(BROWSER)
+	@$(BIN)/python -m pytest tests/browser
 
 ## make test-smoke  a few tests of each part (seconds)
 test-smoke: $(DEV)
@@ -106,6 +111,7 @@ lock: $(DEV)
 	@sed -n 's/ \\$$//; /^[a-z0-9-]*==/p' requirements.lock > constraints.txt
 	@$(COMPILE) --excludes requirements-left-out.txt requirements-parquet.txt -o requirements-parquet.lock
 	@$(COMPILE) --excludes requirements-left-out.txt requirements-dev.txt -o requirements-dev.lock
+	@$(COMPILE) --excludes requirements-left-out.txt requirements-browser.txt -o requirements-browser.lock
 	@$(COMPILE) requirements-peers.txt -o requirements-peers.lock
 
 ## make clean   remove the virtual environment and tool caches (never your data)
@@ -130,6 +136,11 @@ $(DEV): requirements-dev.lock | $(BIN)/python
 	@echo "installing the pinned packages, test and lint tools"
 	$(INSTALL)
 	@touch $(RUN) $(PARQUET) $@
+
+$(BROWSER): requirements-browser.lock | $(BIN)/python
+	@echo "installing what drives a browser"
+	$(INSTALL)
+	@touch $(RUN) $(PARQUET) $(DEV) $@
 
 $(PARQUET): requirements-parquet.lock | $(RUN)
 	$(INSTALL)

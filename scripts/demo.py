@@ -1,4 +1,4 @@
-"""Show the whole way on generated candles: local exchange, real ccxt, database, backtests, chart.
+"""Show the whole way on generated candles: local exchange, real ccxt, database, backtests, report.
 
 Needs no network and no key, and touches nothing outside data/demo/. Everything it runs is printed as the
 command you could type. `make demo` calls it.
@@ -15,7 +15,7 @@ from core import cli
 
 EXAMPLES = """\
   demo.py                    a few seconds
-  demo.py --folder /tmp/hot  keep its database and chart somewhere else
+  demo.py --folder /tmp/hot  keep its database and report somewhere else
 """
 SYMBOLS = "BTC/USDT,ETH/USDT"
 LABEL = "binanceus-synthetic"
@@ -25,9 +25,9 @@ SINCE, UNTIL = "2023-01-01", "2026-01-01"
 def main(argv: list[str] | None = None) -> int:
     """Parse, then run the steps; each is a script's own main."""
     parser = cli.parser(__doc__ or "", EXAMPLES)
-    parser.add_argument("--folder", default="data/demo", help="where its database and chart go")
+    parser.add_argument("--folder", default="data/demo", help="where its database and report go")
     folder = cli.ROOT / parser.parse_args(argv).folder
-    db_url, chart = f"sqlite:///{_shown(folder / 'demo.db')}", _shown(folder / "backtests.html")
+    db_url, report = f"sqlite:///{_shown(folder / 'demo.db')}", _shown(folder / "report.html")
 
     from core.exchange_sim.server import SimConfig, serve
     from core.exchange_sim.synthetic import DEMO_SEED
@@ -43,14 +43,14 @@ def main(argv: list[str] | None = None) -> int:
         options = ["--symbol", SYMBOLS, "--timeframe", "4h", *span, "--base-url", exchange.url]
         _run("scripts/fetch_ohlcv_to_db.py", fetch_ohlcv_to_db.main, *options, "--db-url", db_url)
     _run("scripts/db_status.py", db_status.main, "--db-url", db_url)
-    compared = ["--all", "--use-sql", "--exchange", LABEL, "--persist", "--plot", chart, "--force"]
+    compared = ["--all", "--use-sql", "--exchange", LABEL, "--persist", "--report", report, "--force"]
     _run("scripts/run_backtest.py", run_backtest.main, *compared, "--db-url", db_url)
     proved = ["--verify", "--all", "--symbol", "BTC/USDT", "--limit", "1000"]
     stored = ["--use-sql", "--exchange", LABEL, "--db-url", db_url]
     _run("scripts/run_backtest.py", run_backtest.main, *proved, *stored)
     _run("scripts/show_runs.py", show_runs.main, "1", "--trades", "5", "--db-url", db_url)
     print(
-        f"\n# done. Look at the chart: open {chart} in a browser\n"
+        f"\n# done. Look at the report: open {report} in a browser\n"
         "# one strategy:    .venv/bin/python scripts/run_backtest.py --strategy TREND_EMA "
         f"--param ema_fast=10 --use-sql --exchange {LABEL} --db-url {db_url}\n"
         f"# the same again:  .venv/bin/python scripts/run_backtest.py --rerun 1 --db-url {db_url}\n"

@@ -12,7 +12,7 @@ from core.cli import options
 EXAMPLES = """\
   run_backtest.py --all --use-sql --persist
   run_backtest.py --strategy TREND_EMA --symbol BTC/USDT --timeframe 4h --use-sql --param ema_fast=10
-  run_backtest.py --all --use-sql --start 2023-01-01 --end 2024-01-01 --json runs.json --plot runs.html
+  run_backtest.py --all --use-sql --start 2023-01-01 --end 2024-01-01 --json runs.json --report runs.html
   run_backtest.py BTC/USDT 4h TREND_EMA --use-sql
   run_backtest.py --rerun 12
   run_backtest.py --verify --all --use-sql
@@ -46,9 +46,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         options.allow_only(parser, args, "--list shows the strategies", allowed)
     if args.rerun is not None:
         options.allow_only(parser, args, "--rerun repeats a run as it was saved", {"rerun", "db_url", "wide"})
-    rest = vars(args).keys() - {"engine", "persist", "json", "trades", "plot", "force", "jobs"}
+    rest = vars(args).keys() - {"engine", "persist", "json", "trades", "report", "force", "jobs"}
     if args.portfolio:
-        options.allow_only(parser, args, "--portfolio runs one account", rest - {"wide", "verify"})
+        own = (rest | {"report", "force"}) - {"wide", "verify"}
+        options.allow_only(parser, args, "--portfolio runs one account", own)
     if args.verify:
         options.allow_only(parser, args, "--verify compares and keeps nothing", rest)
     return args
@@ -107,7 +108,7 @@ def _add_money_and_output(parser: argparse.ArgumentParser) -> None:
     add("--persist", action="store_true", help="save runs and trades in the database")
     add("--json", metavar="PATH", help="write the JSON document; - for stdout, alone")
     add("--trades", metavar="PATH", help="write all trades as CSV; - for stdout, alone")
-    add("--plot", metavar="PATH", help="write a chart, one HTML page that needs no network")
+    options.add_report(output, "--plot")
     options.add_force(output, "these files if they exist")
     options.add_wide(output)
     add("--jobs", type=cli.processes, help="processes (default: all cores when it pays)")

@@ -14,6 +14,7 @@ EXAMPLES = """\
   show_runs.py --strategy TREND_EMA --limit 10
   show_runs.py 12 --trades 20
   show_runs.py 12 --json run12.json
+  show_runs.py 12 --report run12.html
 """
 
 
@@ -40,12 +41,13 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--json", metavar="PATH", help="write the run as a JSON document; - for stdout, alone"
     )
+    options.add_report(parser)
     options.add_wide(parser)
-    options.add_force(parser, "that file if it exists")
+    options.add_force(parser, "these files if they exist")
     options.add_db_url(parser)
     args = parser.parse_args(argv)
-    if args.run_id is None and (args.json or args.trades):
-        parser.error("--json and --trades show one run: name its RUN_ID")
+    if args.run_id is None and (args.json or args.trades or args.report):
+        parser.error("--json, --report and --trades show one run: name its RUN_ID")
     if args.run_id is not None and (args.limit or args.symbol or args.strategy):
         parser.error("--limit, --symbol and --strategy choose from the list: leave them or RUN_ID out")
     return args

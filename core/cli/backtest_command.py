@@ -7,7 +7,6 @@ import sys
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 
 from core import cli
 from core.backtest.plan import (
@@ -60,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
 def compare(args: argparse.Namespace) -> int:
     """Plan, load, run, save, print."""
-    cli.check_free(args.json, args.trades, args.plot, force=args.force)
+    cli.check_free(args.json, args.trades, args.report, force=args.force)
     settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
     jobs, not_run = planned_jobs(args, settings)
     if args.persist:
@@ -75,13 +74,15 @@ def compare(args: argparse.Namespace) -> int:
             results.append(result)
             advance()
     results = best_first(results)
-    report(args, jobs, results, [run_ids[id(result)] for result in results if run_ids])
-    print_not_run(not_run, alone="-" in (args.json, args.trades, args.plot))
+    stored = source_of(args, settings) if args.use_sql else None
+    report(args, jobs, results, [run_ids[id(result)] for result in results if run_ids], stored)
+    print_not_run(not_run, alone="-" in (args.json, args.trades, args.report))
     return 0
 
 
 def portfolio(args: argparse.Namespace) -> int:
     """Run all on one account, within the limits of the settings, and print what came of it."""
+    cli.check_free(args.report, force=args.force)
     settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
     jobs, not_run = planned_jobs(args, settings)
     first = jobs[0].spec
@@ -98,7 +99,8 @@ def portfolio(args: argparse.Namespace) -> int:
     ]
     risk = risk_terms(settings).manager(first.costs)
     account = ReplayAccount(first.cash, first.costs, risk, settings.paper.volume_share)
-    show(feeds, account, first.series.exchange)
+    stored = source_of(args, settings) if args.use_sql else None
+    show(feeds, account, first.series.exchange, report=args.report, source=stored)
     print_not_run(not_run)
     return 0
 
@@ -187,10 +189,14 @@ def costs(args: argparse.Namespace, settings: Settings) -> Costs:
 
 
 def report(
-    args: argparse.Namespace, jobs: Sequence[Job], results: Sequence[BacktestResult], run_ids: Sequence[int]
+    args: argparse.Namespace,
+    jobs: Sequence[Job],
+    results: Sequence[BacktestResult],
+    run_ids: Sequence[int],
+    source: DataSource | None,
 ) -> None:
-    """Print the table and write the files that were asked for."""
-    if "-" not in (args.json, args.trades, args.plot):
+    """Print the table and write the files that were asked for; `source` has candles to compare with."""
+    if "-" not in (args.json, args.trades, args.report):
         print_data(jobs)
         print_comparison(results, run_ids, wide=args.wide)
         print_endings(results, wide=args.wide)
@@ -205,18 +211,11 @@ def report(
         cli.write_output(args.json, as_json(run_document(results)))
     if args.trades:
         cli.write_output(args.trades, trades_csv(results))
-    if args.plot:
-        from core.reports.chart import Charted, chart_html
+    if args.report:
+        from core.cli.report_command import write_report
 
         candles = {job.spec.series: job.bars for job in jobs}
-        by_series = sorted(results, key=lambda r: r.spec.series)
-        charts = [
-            Charted(series, candles[series], best_first(group))
-            for series, group in groupby(by_series, key=lambda r: r.spec.series)
-        ]
-        cli.write_output(args.plot, chart_html(charts, note=", ".join({origin(job) for job in jobs} - {""})))
-        if args.plot != "-":
-            print(f"chart: {args.plot} (open it in a browser)", file=sys.stderr)
+        write_report(args.report, results, candles, source)
 
 
 def print_data(jobs: Sequence[Job]) -> None:

@@ -22,14 +22,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """End with wrong usage when options were given that do not go together."""
-    if (args.start or args.end) and not args.replay:
-        parser.error("--start and --end choose stored candles: they need --replay")
-    if args.speed != "max" and not args.replay:
-        parser.error("--speed is of --replay; the market has its own")
+    _check_replay(parser, args)
     if args.refresh_from_ccxt and not args.use_sql:
         parser.error("--refresh-from-ccxt keeps candles in the database: it needs --use-sql")
-    if args.replay and (args.once or args.use_sql):
-        parser.error("--replay reads stored candles and ends by itself: leave --once and --use-sql out")
     if args.orders == "exchange" and args.use_sql and not args.refresh_from_ccxt:
         parser.error("--orders exchange follows that exchange: --use-sql needs --refresh-from-ccxt with it")
     if args.json and not args.status:
@@ -41,6 +36,18 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     if args.replay:
         own = vars(args).keys() - {"account", "orders", "log_file", "plain", "accept_restore"}
         options.allow_only(parser, args, "--replay begins an account of its own", own)
+
+
+def _check_replay(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """End with wrong usage when what is of a replay was given without one, or the other way round."""
+    if (args.start or args.end) and not args.replay:
+        parser.error("--start and --end choose stored candles: they need --replay")
+    if args.speed != "max" and not args.replay:
+        parser.error("--speed is of --replay; the market has its own")
+    if (args.report or args.force) and not args.replay:
+        parser.error("--report and --force are of --replay")
+    if args.replay and (args.once or args.use_sql):
+        parser.error("--replay reads stored candles and ends by itself: leave --once and --use-sql out")
 
 
 def command_of(args: argparse.Namespace) -> str | None:
@@ -93,6 +100,8 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     add("--refresh-from-ccxt", action="store_true", help="and load new ones into it first")
     add("--start", metavar="TIME", help="replay: first bar's open time, UTC")
     add("--end", metavar="TIME", help="replay: bars that open before this time")
+    options.add_report(what)
+    options.add_force(what, "that file if it exists")
     add("--speed", type=cli.speed, default="max", help="replay: times the market's own (default: max)")
 
 

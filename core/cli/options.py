@@ -20,9 +20,19 @@ def add_exchange(options: argparse._ActionsContainer) -> None:
     )
 
 
+def add_report(options: argparse._ActionsContainer, *others: str) -> None:
+    """Add the option that writes a page to look at, under its name and `others`."""
+    options.add_argument(
+        "--report",
+        *others,
+        metavar="PATH",
+        help="write a page to look at, one HTML file that needs no network",
+    )
+
+
 def add_force(options: argparse._ActionsContainer, files: str) -> None:
     """Add the option that lets these files be replaced."""
-    options.add_argument("--force", action="store_true", help=f"overwrite {files} exist")
+    options.add_argument("--force", action="store_true", help=f"overwrite {files}")
 
 
 def add_strategies_file(options: argparse._ActionsContainer) -> None:

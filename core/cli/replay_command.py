@@ -15,6 +15,7 @@ from core.backtest.account import FEW_BARS, run_account
 from core.backtest.plan import PlannedRun, check_params, partner_bars, plan_runs, split_names
 from core.backtest.replay import Replay, ReplayAccount, ReplayFeed, account_summary, plan_of
 from core.candles.oddities import odd_bars
+from core.data_source import DataSource
 from core.domain import Series
 from core.engine import Step
 from core.errors import NoDataError
@@ -39,11 +40,14 @@ MOST_TRIPS = 10
 
 def run(args: argparse.Namespace) -> int:
     """Load, replay, print."""
+    cli.check_free(args.report, force=args.force)
     settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
     feeds = stored_feeds(args, settings)
     costs, cash = settings.backtest.costs, settings.backtest.default_cash
     account = ReplayAccount(cash, costs, risk_terms(settings).manager(costs), settings.paper.volume_share)
-    show(feeds, account, args.exchange or settings.exchange.name, paced(args.speed))
+    exchange = args.exchange or settings.exchange.name
+    source = SQLDataSource(settings.db.url, exchange)
+    show(feeds, account, exchange, paced(args.speed), report=args.report, source=source)
     return 0
 
 
@@ -52,8 +56,11 @@ def show(
     account: ReplayAccount,
     exchange: str,
     on_step: Callable[[Step], object] | None = None,
+    *,
+    report: str | None = None,
+    source: DataSource | None = None,
 ) -> None:
-    """Run one account and print what goes in and what comes of it."""
+    """Run one account and print what goes in and what comes of it; write its page, if one is named."""
     print_feeds(feeds, exchange)
     for line in limits_of(feeds, account):
         print(line)
@@ -62,6 +69,10 @@ def show(
         print(f"note: replayed step by step, which takes longer: {slow}")
     print()
     print_replay(found, account.cash)
+    if report:
+        from core.cli.report_command import write_replay
+
+        write_replay(report, found, feeds, account, exchange, source)
 
 
 def print_feeds(feeds: Sequence[ReplayFeed], exchange: str) -> None:

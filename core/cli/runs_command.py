@@ -6,8 +6,10 @@ import argparse
 
 from core import cli
 from core.backtest_persistence import list_runs, load_run
+from core.errors import RefusedError
 from core.reports.document import as_json, stored_document
 from core.reports.table import print_runs, print_stored_run
+from core.sql_data_source import SQLDataSource
 from strategies.registry import canonical_name
 
 NEWEST = 50
@@ -18,7 +20,7 @@ FIRST_TRADES = 20
 
 def run(args: argparse.Namespace) -> int:
     """Load, print."""
-    cli.check_free(args.json, force=args.force)
+    cli.check_free(args.json, args.report, force=args.force)
     db_url = cli.load_settings({"db.url": args.db_url}).db.url
     return show_one(args, db_url) if args.run_id is not None else show_all(args, db_url)
 
@@ -41,6 +43,26 @@ def show_one(args: argparse.Namespace, db_url: str | None) -> int:
     run = load_run(args.run_id, db_url)
     if args.json:
         cli.write_output(args.json, as_json(stored_document(run)))
-    if args.json != "-":
+    if args.report:
+        write_page(run.run_id, args.report, db_url)
+    if "-" not in (args.json, args.report):
         print_stored_run(run, args.trades or FIRST_TRADES, wide=args.wide)
     return 0
+
+
+def write_page(run_id: int, path: str, db_url: str | None) -> None:
+    """Write the page of a saved run, which is repeated for it: every bar's equity is not stored.
+
+    Raises RefusedError when it does not come out as it was saved.
+    """
+    from core.cli.report_command import write_report
+    from core.proof.rerun import rerun
+
+    again = rerun(run_id, db_url)
+    if again.difference is not None:
+        raise RefusedError(
+            f"run {run_id} comes out otherwise now ({again.difference}), so a page would show another run: "
+            f"run_backtest.py --rerun {run_id} tells more"
+        )
+    series = again.stored.series
+    write_report(path, [again.again], {series: again.bars}, SQLDataSource(db_url, series.exchange))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from core.backtest.own import ENGINE as OWN
 from core.backtest.plan import partner_bars
 from core.backtest_persistence import StoredRun, load_run
+from core.domain import Bars
 from core.errors import NoDataError, UsageError
 from core.multi_backtester import runner
 from core.results.runs import BacktestResult, TradeRecord, describe_data
@@ -19,6 +20,7 @@ class Rerun(NamedTuple):
 
     stored: StoredRun
     again: BacktestResult
+    bars: Bars
     same_candles: bool
     same_code: bool | None
     """None when the run was saved with a hash of other files, by an earlier version, or with none."""
@@ -47,6 +49,7 @@ def rerun(run_id: int, db_url: str | None = None) -> Rerun:
     return Rerun(
         stored=stored,
         again=again,
+        bars=bars,
         same_candles=describe_data(bars, stored.series).sha256 == stored.data.sha256,
         same_code=same_code(code_version(again.made_by), stored.code_version),
         difference=first_difference(stored, again),

@@ -26,7 +26,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_demo_goes_from_the_exchange_to_the_chart_and_can_be_run_again(
+def test_the_demo_goes_from_the_exchange_to_the_report_and_can_be_run_again(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demo, "SINCE", "2025-07-01")
@@ -35,7 +35,7 @@ def test_the_demo_goes_from_the_exchange_to_the_chart_and_can_be_run_again(
     first = capsys.readouterr().out
     assert "SYNTHETIC" in first
     assert "ETH/USDT  4h  GRID_LR" in first
-    assert "SYNTHETIC" in (folder / "backtests.html").read_text()
+    assert "SYNTHETIC" in (folder / "report.html").read_text()
     assert demo.main(["--folder", str(folder)]) == 0
     assert "0          0          0      1,104" in capsys.readouterr().out
     assert show_runs.main(["--db-url", f"sqlite:///{folder / 'demo.db'}"]) == 0
@@ -49,7 +49,7 @@ def test_the_demo_stops_at_the_first_step_that_fails(home: Path, monkeypatch: py
     with pytest.raises(SystemExit) as caught:
         demo.main(["--folder", str(home / "demo")])
     assert caught.value.code == 3
-    assert not (home / "demo" / "backtests.html").exists()
+    assert not (home / "demo" / "report.html").exists()
 
 
 def test_a_backtest_can_take_its_candles_straight_from_the_exchange(

@@ -146,17 +146,17 @@ def test_money_and_range_come_from_the_command_line(home: Path, capsys: pytest.C
 
 
 def test_files_are_written_and_never_overwritten_unless_told(home: Path) -> None:
-    files = {name: str(home / "out" / name) for name in ("runs.json", "trades.csv", "chart.html")}
+    files = {name: str(home / "out" / name) for name in ("runs.json", "trades.csv", "report.html")}
     options = ["--all", "--symbol", "BTC/USDT", "--json", files["runs.json"]]
-    options += ["--trades", files["trades.csv"], "--plot", files["chart.html"]]
+    options += ["--trades", files["trades.csv"], "--report", files["report.html"]]
     assert call(*options) == 0
     runs = json.loads(Path(files["runs.json"]).read_text())["runs"]
     with Path(files["trades.csv"]).open() as handle:
         assert len(list(csv.DictReader(handle))) == sum(run["trades_count"] for run in runs)
-    assert "GRID_LR" in Path(files["chart.html"]).read_text()
-    for option in ("runs.json", "trades.csv", "chart.html"):
+    assert "GRID_LR" in Path(files["report.html"]).read_text()
+    for option in ("runs.json", "trades.csv", "report.html"):
         with pytest.raises(UsageError, match="add --force"):
-            call(*options[:3], "--json" if "json" in option else "--plot", files[option])
+            call(*options[:3], "--json" if "json" in option else "--report", files[option])
     Path(files["runs.json"]).write_text("mine")
     with pytest.raises(UsageError):
         call(*options)
@@ -177,11 +177,13 @@ def test_trades_can_go_to_stdout(home: Path, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out.startswith("exchange,symbol,")
 
 
-def test_a_chart_can_go_to_stdout_alone(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_report_can_go_to_stdout_alone_by_its_older_name_too(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert call("--strategy", "MR_BB", "--symbol", "BTC/USDT", "--plot", "-") == 0
     out, err = capsys.readouterr()
     assert out.lstrip().startswith("<!DOCTYPE html>")
-    assert "chart:" not in err
+    assert "report:" not in err
 
 
 def test_an_exchange_is_found_in_any_case(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -321,14 +323,14 @@ def test_an_empty_list_says_how_to_fill_it(home: Path, capsys: pytest.CaptureFix
     assert "no saved runs of MR_BB on SOL/USDT: " in capsys.readouterr().out
 
 
-def test_generated_candles_are_called_synthetic_in_table_and_chart(
+def test_generated_candles_are_called_synthetic_in_table_and_report(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    chart = home / "chart.html"
+    report = home / "report.html"
     options = ["--strategy", "MR_BB", "--symbol", "BTC/USDT", "--exchange", "binanceus-synthetic"]
-    assert call(*options, "--plot", str(chart)) == 0
+    assert call(*options, "--plot", str(report)) == 0
     assert "SYNTHETIC" in capsys.readouterr().out
-    assert "SYNTHETIC" in chart.read_text()
+    assert "SYNTHETIC" in report.read_text()
 
 
 def test_strategies_are_listed_with_what_they_are_set_to(

@@ -57,7 +57,7 @@ def test_the_page_stands_alone_and_overwrites_nothing(url: str, tmp_path: Path) 
     assert main(told) == 0
     text = page.read_text()
     assert "Hurst exponent" in text
-    assert "BoxAnnotation" in text
+    assert "TREND_UP" in text
     assert "<script src" not in text
     with pytest.raises(UsageError, match="left as it is"):
         main(told)

@@ -13,11 +13,12 @@ import pytest
 
 from core.backtest_persistence import StoredRun
 from core.backtester import run_backtest
-from core.domain import Bars, Costs, Series
+from core.domain import Costs, Series
 from core.errors import NoDataError
-from core.reports.chart import MAX_POINTS, Charted, chart_html
 from core.reports.document import as_json, run_document, stored_document, trades_csv
 from core.reports.regime_chart import regime_html
+from core.reports.report import report_html
+from core.reports.run_report import reported
 from core.reports.svg import trades_svg
 from core.reports.table import (
     HEADINGS,
@@ -31,7 +32,7 @@ from core.reports.table import (
 )
 from core.results.measures import Summary
 from core.results.runs import DIFFERENCES, STATISTICS, BacktestResult, RunSpec, stats_text, summary_of_stats
-from tests.markets import make_bars, random_bars
+from tests.markets import random_bars
 from tests.unit.test_backtester import Q, run
 
 SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "run-document.schema.json"
@@ -218,22 +219,6 @@ def test_a_run_saved_without_its_inputs_is_shown_without_them(result: BacktestRe
     assert "more trades" not in out.getvalue()
 
 
-def test_the_chart_is_one_page_that_loads_nothing(result: BacktestResult) -> None:
-    page = chart_html([Charted(SERIES, BARS, [result])], note="SYNTHETIC")
-    assert "SYNTHETIC" in page
-    assert "MR_BB" in page
-    # Bokeh's own script mentions addresses; what a browser would load is a tag that names one.
-    tags = re.sub(r"(<script\b[^>]*>).*?</script>", r"\1", page, flags=re.DOTALL)
-    assert re.findall(r"<[^>]*\b(?:src|href)\s*=", tags) == []
-
-
-def test_long_series_are_drawn_in_groups() -> None:
-    rows = [Q] * (MAX_POINTS + 1)
-    bars: Bars = make_bars(*rows)
-    page = chart_html([Charted(SERIES, bars, [run(rows, {})])])
-    assert "drawn in groups of 2 bars" in page
-
-
 def test_a_table_is_plain_in_a_pipe_and_bold_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -258,15 +243,14 @@ def named(result: BacktestResult, name: str) -> BacktestResult:
 def test_names_are_text_on_a_page_and_never_markup(result: BacktestResult) -> None:
     odd = named(result, MARKUP)
     pages = (
-        chart_html([Charted(odd.spec.series, BARS, [odd])], note=MARKUP),
+        report_html([reported(odd, BARS, {})], {odd.spec.series: BARS}, title=MARKUP, note=MARKUP),
         regime_html(odd.spec.series, BARS, [(0, 9, "RANGE")], {}, note=MARKUP),
         trades_svg(BARS, odd.records, MARKUP),
     )
     for page in pages:
         assert "onload=hostile()" in page
+        assert "</script><b" not in page
         assert "<b onload" not in page
-    # Bokeh writes what is marked as safe into the page as it is.
-    assert "{safe}" not in pages[0]
 
 
 @pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)"])

@@ -25,7 +25,7 @@ from core import cli
 from tests.tiers import statistics, tries
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ("requirements", "requirements-setup", "requirements-parquet", "requirements-dev")
+LOCKS = tuple(f"requirements{kind}" for kind in ("", "-setup", "-parquet", "-dev", "-browser"))
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 
@@ -229,7 +229,7 @@ def test_the_supported_pythons_are_the_same_wherever_they_are_named() -> None:
 def test_what_the_readme_writes_is_not_offered_to_git() -> None:
     pages = [ROOT / "README.md", *cli.ROOT.glob("docs/*.md"), *cli.ROOT.glob("scripts/*.py")]
     texts = [page.read_text() for page in pages]
-    names = set(re.findall(r"--(?:plot|out|json|trades) ([\w./-]+\.\w+)", "\n".join(texts)))
+    names = set(re.findall(r"--(?:report|out|json|trades) ([\w./-]+\.\w+)", "\n".join(texts)))
     assert "compare.html" in names
     git = shutil.which("git")
     if not (git and (ROOT / ".git").exists()):

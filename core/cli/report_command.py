@@ -1,0 +1,66 @@
+"""What `--report` writes: finished runs, or an account's replay, as one page."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from core import cli
+from core.backtest.replay import Replay, ReplayAccount, ReplayFeed
+from core.data_source import DataSource
+from core.domain import Bars, Series
+from core.errors import NoDataError
+from core.reports.report import report_html
+from core.reports.run_report import compared, reported, reported_replay
+from core.results.runs import BacktestResult
+from db.status import SYNTHETIC_NOTE, is_synthetic
+
+
+def write_report(
+    path: str, results: Sequence[BacktestResult], candles: Mapping[Series, Bars], source: DataSource | None
+) -> None:
+    """Write the page of backtests; coins to compare with are read from `source`, None for no others."""
+    everything = {**candles, **others(candles, source)}
+    runs = [reported(result, candles[result.spec.series], everything) for result in results]
+    title = "HOT-Crypto backtests" if len(runs) > 1 else f"{runs[0].name} on {results[0].spec.series}"
+    _write(path, report_html(runs, candles, title=title, note=note_of(candles)))
+
+
+def write_replay(
+    path: str,
+    found: Replay,
+    feeds: Sequence[ReplayFeed],
+    account: ReplayAccount,
+    exchange: str,
+    source: DataSource | None,
+) -> None:
+    """Write the page of one account over stored candles."""
+    candles = {Series(exchange, feed.symbol, feed.timeframe): feed.bars for feed in feeds}
+    run = reported_replay(found, candles, {**candles, **others(candles, source)}, account)
+    title = f"HOT-Crypto account on {exchange}"
+    _write(path, report_html([run], candles, title=title, note=note_of(candles)))
+
+
+def others(candles: Mapping[Series, Bars], source: DataSource | None) -> dict[Series, Bars]:
+    """Return the stored candles of the coins that runs on these are compared with, those there are."""
+    found: dict[Series, Bars] = {}
+    if source is None:
+        return found
+    for series in compared(candles):
+        bars = next(bars for one, bars in candles.items() if one.timeframe == series.timeframe)
+        with suppress(NoDataError):
+            start, end = int(bars.ts[0]), int(bars.ts[-1]) + 1
+            found[series] = source.get_bars(series.symbol, series.timeframe, None, start=start, end=end)
+    return found
+
+
+def note_of(candles: Mapping[Series, Bars]) -> str:
+    """Return the warning that belongs to candles that no market made, or nothing."""
+    return SYNTHETIC_NOTE if any(map(is_synthetic, candles)) else ""
+
+
+def _write(path: str, text: str) -> None:
+    cli.write_output(path, text)
+    if path != "-":
+        print(f"report: {path} (open it in a browser)", file=sys.stderr)

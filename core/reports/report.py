@@ -1,0 +1,162 @@
+"""Runs as one HTML page that needs no network: figures, equity, drawdowns, months, trades, candles.
+
+The figures are those of the JSON document (core.reports.document), written as the tables on a terminal write
+them; report.js draws the rest from the packed columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from core.domain import Bars, FloatArray, IntArray, Series
+from core.reports.html import page
+from core.reports.packing import packed, packed_bars, packed_json, packed_times
+from core.reports.table import HEADINGS, summary_cells
+from core.results.curves import WINDOW, drawdowns, monthly_returns, rolling
+from core.results.measures import Summary, definitions
+from core.symbols import pair_of
+from core.utils import timeframe_ms
+
+POINTS = 20_000
+"""Points of a curve at most; a longer one is drawn in groups of bars."""
+WORST = 5
+"""Drawdowns that are named."""
+TRADE_COLUMNS = (
+    *("strategy", "symbol", "side", "size", "entry_ts", "exit_ts", "entry_price", "exit_price"),
+    *("pnl", "pnl_pct", "fees", "max_dd_pct", "reason", "stop", "take"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HoldCurve:
+    """What holding brought over the same time, costs paid; the cash is 1."""
+
+    name: str
+    times: IntArray
+    """ms UTC."""
+    worth: FloatArray
+    """At each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """One run, or one account."""
+
+    name: str
+    entry: Mapping[str, Any]
+    """Its element of the JSON document's `runs`, without the trades."""
+    summary: Summary
+    times: IntArray
+    """Closes at which equity is known, ms UTC."""
+    equity: FloatArray
+    cash: float
+    trades: Sequence[Mapping[str, Any]]
+    """With the names of TRADE_COLUMNS; what is not known is None or left out."""
+    series: Sequence[Series]
+    """Whose candles it traded."""
+    held: Sequence[HoldCurve] = ()
+    notes: Sequence[str] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What else is said of it, a name and a text each."""
+
+
+def report_html(
+    runs: Sequence[Reported], candles: Mapping[Series, Bars], *, title: str, note: str = ""
+) -> str:
+    """Return the page; `note` stands above all (SYNTHETIC, say)."""
+    names = [str(series) for series in candles]
+    document = {
+        "title": title,
+        "note": note,
+        "window": WINDOW,
+        "figures": [
+            {"name": name, "heading": heading, "meaning": definitions()[name]}
+            for name, heading in HEADINGS.items()
+        ],
+        "candles": [
+            {
+                "name": str(series),
+                "symbol": series.symbol,
+                "step": timeframe_ms(series.timeframe),
+                **packed_bars(bars),
+            }
+            for series, bars in candles.items()
+        ],
+        "runs": [_run(run, names) for run in runs],
+    }
+    return page(title, document, styles=("report.css",), programs=("candles.js", "trades.js", "report.js"))
+
+
+def _run(run: Reported, candles: Sequence[str]) -> dict[str, Any]:
+    entry = {name: value for name, value in run.entry.items() if name != "trades"}
+    quote = pair_of(run.series[0].symbol).quote
+    deepest = [one._asdict() for one in drawdowns(run.times, run.equity, WORST)]
+    moved = rolling(run.times, run.equity)
+    return {
+        "name": run.name,
+        "quote": quote,
+        "cash": run.cash,
+        "entry": entry,
+        "cells": summary_cells(run.summary),
+        "candles": [candles.index(str(series)) for series in run.series],
+        "curve": _curve(run.times, run.equity, run.cash),
+        "held": [{"name": one.name, **_curve(one.times, one.worth, 1.0)} for one in run.held],
+        "drawdowns": deepest,
+        "months": monthly_returns(run.times, run.equity),
+        "rolling": {
+            "times": packed_times(moved.times) if moved.times.size else [],
+            "sharpe": _known(moved.sharpe),
+            "volatility": _known(moved.volatility),
+        },
+        "trades": {"count": len(run.trades), "columns": packed_json(_columns(run.trades))},
+        "shares": _shares(run.trades),
+        "notes": list(run.notes),
+        "facts": dict(run.facts),
+    }
+
+
+def _curve(times: IntArray, values: FloatArray, first: float) -> dict[str, Any]:
+    """Return values at the ends of groups of bars, as shares of `first`, and the deepest drawdowns."""
+    group = -(-times.size // POINTS)
+    starts = np.arange(0, times.size, group)
+    last = np.append(starts[1:], times.size) - 1
+    depths = 1 - values / np.maximum.accumulate(values)
+    return {
+        "group": group,
+        "times": packed_times(times[last]),
+        "worth": packed(values[last] / first, 6),
+        "depth": packed(np.maximum.reduceat(depths, starts), 5),
+    }
+
+
+def _known(values: FloatArray) -> list[float | None]:
+    return [round(value, 4) if isfinite(value) else None for value in values.tolist()]
+
+
+def _columns(trades: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    # By entry, so that those of a window of time are found without looking at all.
+    ordered = sorted(trades, key=lambda trade: trade["entry_ts"])
+    return {name: [_plain(trade.get(name)) for trade in ordered] for name in TRADE_COLUMNS}
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def _shares(trades: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return what each strategy brought in each symbol, best first."""
+    sums: dict[tuple[str, str], dict[str, Any]] = {}
+    for trade in trades:
+        key = trade["strategy"], trade["symbol"]
+        start = {"strategy": key[0], "symbol": key[1], "trades": 0, "won": 0, "pnl": 0.0, "fees": 0.0}
+        one = sums.setdefault(key, start)
+        one["trades"] += 1
+        one["won"] += trade["pnl"] > 0
+        one["pnl"] += trade["pnl"]
+        one["fees"] += trade["fees"]
+    return sorted(sums.values(), key=lambda one: -one["pnl"])
