@@ -72,6 +72,8 @@ def run_backtest(
     if strategy is not None:
         return run_own(bars, spec, strategy, data)
     loaded = load_strategy(spec.strategy)
+    if loaded.backtest is None:
+        return run_own(bars, replace(spec, params=loaded.rule.complete(spec.params)), loaded.live, data)
     result = simulate(bars, spec, bind(loaded, partner), data)
     return partnered(result, loaded.rule.partner, bars, partner)
 

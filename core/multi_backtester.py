@@ -21,6 +21,8 @@ from core.candles.column_cache import SharedBars, shared
 from core.domain import Bars, Costs, Series
 from core.errors import NoDataError, UsageError, unknown_name
 from core.results.runs import BacktestResult, DataRange, RunSpec, describe_data
+from strategies.folder import place_of, settings_file
+from strategies.registry import folder_in_use, use_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 WORTH_A_POOL = 400_000
@@ -95,7 +97,9 @@ def _attempts(
         yield from ((job, partial(run, *job)) for job in jobs)
         return
     before = set(multiprocessing.active_children())
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+    # A worker knows the same strategies: those of one's own are in no list that it could import.
+    spawned = multiprocessing.get_context("spawn"), use_folder, (folder_in_use(),)
+    with ProcessPoolExecutor(workers, *spawned) as pool:
         try:
             with _interrupts_held_back():
                 futures = {
@@ -151,9 +155,12 @@ def run_multi_backtest(
     strategy has enough, UsageError for an unknown name, SettingsError for a file that cannot be used.
     """
     # Here: it takes a third of a second to import, which workers need not pay.
-    from core.settings import environment, load_settings
+    from core.settings import OWN_FOLDER, environment, load_settings
 
-    settings = load_settings(ROOT / "config", environment(ROOT), check_params)
+    env = environment(ROOT)
+    folder = place_of(env.get(OWN_FOLDER) or None, ROOT)
+    use_folder(folder)
+    settings = load_settings(ROOT / "config", env, check_params, own_file=settings_file(folder))
     plans = plan_runs(settings, strategies=strategies, symbols=symbols, timeframe=timeframe)
     source = open_source(exchange, use_sql=use_sql, db_url=db_url)
     jobs = []

@@ -26,9 +26,13 @@ NO_NUMBERS = (
     *("core.errors", "core.version", "core.data_source", "core.sql_data_source", "core.ccxt_data_source"),
     *("core.exchange_client", "core.exchange", "core.candles.column_cache", "core.backtest_persistence"),
     *("strategies.registry", "strategies.rule_check", "strategies.rule_source", "db"),
+    *("strategies.folder", "strategies.own"),
 )
 """Modules, and packages, that fetch candles, keep results, word errors, name and check strategies. The
 candles of a run have a hash of their own."""
+
+OWN = "user_strategies"
+"""The package whose files are in a folder of one's own, wherever that is."""
 
 DISTRIBUTIONS = {"talib": "TA-Lib"}
 """Libraries that are not called as they are imported."""
@@ -39,13 +43,17 @@ class _Source(NamedTuple):
     imports: frozenset[str]
 
 
+_Roots = tuple[Path, Path | None]
+"""The folder of the project, and the one of a person's own strategies."""
+
+
 def code_version(modules: Iterable[str], root: Path = ROOT) -> str:
     """Return the version and 12 hex digits of the SHA-256 over what these modules are made of.
 
     Two checkouts with the same sources agree, whether or not they are under version control.
     """
     digest = hashlib.sha256()
-    for line in _covered(tuple(sorted(set(modules))), root):
+    for line in _covered(tuple(sorted(set(modules))), (root, _own_folder())):
         digest.update(line.encode() + b"\n")
     return f"{KIND}{digest.hexdigest()[:12]}"
 
@@ -58,12 +66,16 @@ def same_code(one: str | None, other: str | None) -> bool | None:
 
 
 def sources(modules: Iterable[str], root: Path = ROOT) -> dict[str, Path]:
-    """Return the project's modules that these are made of, themselves included, with their files."""
+    """Return the project's modules, and a person's own, that these are made of, with their files."""
+    return _sources(modules, (root, _own_folder()))
+
+
+def _sources(modules: Iterable[str], roots: _Roots) -> dict[str, Path]:
     known: dict[str, Path] = {}
     left = list(modules)
     while left:
         name = left.pop()
-        path = None if name in known or _is_left_out(name) else _file(name, root)
+        path = None if name in known or _is_left_out(name) else _file(name, roots)
         if path is not None:
             known[name] = path
             left += [*_source(path, name).imports, *_parents(name)]
@@ -72,11 +84,11 @@ def sources(modules: Iterable[str], root: Path = ROOT) -> dict[str, Path]:
 
 # A process does not see its own sources change: it runs what it has loaded.
 @cache
-def _covered(modules: tuple[str, ...], root: Path) -> tuple[str, ...]:
-    files = sources(modules, root)
+def _covered(modules: tuple[str, ...], roots: _Roots) -> tuple[str, ...]:
+    files = _sources(modules, roots)
     read = {name: _source(path, name) for name, path in files.items()}
     imports = {name for source in read.values() for name in source.imports}
-    foreign = {name.partition(".")[0] for name in imports if _file(name.partition(".")[0], root) is None}
+    foreign = {name.partition(".")[0] for name in imports if not _is_ours(name, roots)}
     libraries = {name: _version(name) for name in foreign - sys.stdlib_module_names}
     return (
         *(f"{name} {read[name].sha256}" for name in sorted(read)),
@@ -108,9 +120,28 @@ def _imports(node: ast.AST, package: str) -> Iterator[str]:
             yield from _imports(child, package)
 
 
+def _own_folder() -> Path | None:
+    """Return the folder of a person's own strategies, if one is open."""
+    package = sys.modules.get(OWN)
+    return None if package is None else Path(package.__path__[0])
+
+
+def _is_ours(name: str, roots: _Roots) -> bool:
+    top = name.partition(".")[0]
+    return top == OWN or _file(top, roots) is not None
+
+
 @cache
-def _file(name: str, root: Path) -> Path | None:
-    folder = root.joinpath(*name.split("."))
+def _file(name: str, roots: _Roots) -> Path | None:
+    top, *rest = name.split(".")
+    root, own = roots
+    if top == OWN:
+        # Its folder is no package: it has files alone.
+        return None if own is None or not rest else _python_file(own.joinpath(*rest))
+    return _python_file(root.joinpath(top, *rest))
+
+
+def _python_file(folder: Path) -> Path | None:
     candidates = folder.with_suffix(".py"), folder / "__init__.py"
     return next((path for path in candidates if path.is_file()), None)
 

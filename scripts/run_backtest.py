@@ -42,10 +42,15 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     if args.all and args.strategy:
         parser.error("--all runs every enabled strategy: give either --all or --strategy")
     if args.list:
-        allowed = {"list", "strategies_file", "strategy", "wide"}
+        allowed = {"list", "strategies_dir", "strategies_file", "strategy", "wide"}
         options.allow_only(parser, args, "--list shows the strategies", allowed)
     if args.rerun is not None:
-        options.allow_only(parser, args, "--rerun repeats a run as it was saved", {"rerun", "db_url", "wide"})
+        options.allow_only(
+            parser,
+            args,
+            "--rerun repeats a run as it was saved",
+            {"rerun", "db_url", "strategies_dir", "wide"},
+        )
     rest = vars(args).keys() - {"engine", "persist", "json", "trades", "report", "force", "jobs"}
     if args.portfolio:
         own = (rest | {"report", "force"}) - {"wide", "verify"}

@@ -42,14 +42,16 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "--json", metavar="PATH", help="write the run as a JSON document; - for stdout, alone"
     )
     options.add_report(parser)
+    options.add_strategies_dir(parser)
     options.add_wide(parser)
     options.add_force(parser, "these files if they exist")
     options.add_db_url(parser)
     args = parser.parse_args(argv)
     if args.run_id is None and (args.json or args.trades or args.report):
         parser.error("--json, --report and --trades show one run: name its RUN_ID")
-    if args.run_id is not None and (args.limit or args.symbol or args.strategy):
-        parser.error("--limit, --symbol and --strategy choose from the list: leave them or RUN_ID out")
+    if args.run_id is not None and (args.limit or args.symbol or args.strategy or args.strategies_dir):
+        what = "--limit, --symbol, --strategy and --strategies-dir"
+        parser.error(f"{what} choose from the list: leave them or RUN_ID out")
     return args
 
 

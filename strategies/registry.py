@@ -1,4 +1,4 @@
-"""The strategies by name. A new one is one file and one line here."""
+"""The strategies by name: the project's, a file and a line here each, and those of a folder of one's own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.errors import UsageError, unknown_name
+from strategies import folder
+from strategies.folder import OwnFile
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -38,26 +40,86 @@ REGISTRY = {
 """Name in tables and the database -> module in this package, which is also its key in strategies.yaml."""
 
 
+UNPROVABLE = "has an on_bar of its own: there is one way to run it, so it cannot be proven three ways"
+"""What is said of a class of one's own that is asked for more."""
+_own: list[OwnFile] = []
+"""The files of the folder that is open."""
+_open: list[str | None] = [None]
+"""That folder."""
+
+
 class Strategy(NamedTuple):
     """A loaded strategy: the rule and its two classes."""
 
     rule: StrategyRule
     backtest: Any
+    """None for a class with an on_bar of its own: `live` is all there is, and `rule` only names it."""
     live: Any
 
     @property
     def modules(self) -> tuple[str, ...]:
         """Return the modules that its rule is in, and those of the strategies that it follows."""
-        followed = (f"strategies.{REGISTRY[name]}" for name in self.rule.follows)
-        return self.rule.decide.__module__, *followed
+        home = self.live.__module__ if self.backtest is None else self.rule.decide.__module__
+        return home, *map(module_of, self.rule.follows)
+
+    @property
+    def runner(self) -> Any:
+        """Return what an account runs: the strategy, or the class that has an on_bar of its own."""
+        return self.live if self.backtest is None else self
+
+
+def use_folder(place: str | None) -> tuple[str, ...]:
+    """Know the strategies of a folder of one's own, and of no other; return what is wrong there, a line each.
+
+    Nothing in it is run. None: of no folder. Raises UsageError when there is no such folder.
+    """
+    found = () if place is None else folder.read_folder(place, REGISTRY)
+    folder.open_package(place)
+    _own[:] = found
+    _open[:] = [place]
+    return tuple(file.problem for file in found if file.problem and not file.is_helper)
+
+
+def folder_in_use() -> str | None:
+    """Return the folder of one's own strategies that is open, for a process that is to open it too."""
+    return _open[0]
+
+
+def known() -> dict[str, str]:
+    """Return all strategies by name, the project's first, each with its key in strategies.yaml."""
+    return REGISTRY | {file.name: file.key for file in _own if not file.problem}
+
+
+def own_names() -> set[str]:
+    """Return the names of the strategies that are not the project's."""
+    return set(known()) - set(REGISTRY)
+
+
+def file_of(name: str) -> str:
+    """Return the file of a strategy."""
+    return next((file.path for file in _own if file.name == name and not file.problem), f"{known()[name]}.py")
+
+
+def broken_keys() -> dict[str, str]:
+    """Return the folder's files that are no strategies, by their key in strategies.yaml, with the reason."""
+    return {file.key: file.problem for file in _own if file.problem}
+
+
+def module_of(name: str) -> str:
+    """Return the module that a strategy is in."""
+    return f"{'strategies' if name in REGISTRY else folder.PACKAGE}.{known()[name]}"
 
 
 def canonical_name(name: str) -> str:
     """Return the registry's spelling of `TREND_EMA`, `trend_ema` or a module name. Raises UsageError."""
-    modules = {module: key for key, module in REGISTRY.items()}
-    found = name.upper() if name.upper() in REGISTRY else modules.get(name.lower())
+    names = known()
+    modules = {module: key for key, module in names.items()}
+    found = name.upper() if name.upper() in names else modules.get(name.lower())
     if found is None:
-        raise UsageError(unknown_name("strategy", name, REGISTRY))
+        for file in _own:
+            if name.upper() == file.name or name.lower() == file.key.lower():
+                raise UsageError(file.problem)
+        raise UsageError(unknown_name("strategy", name, names))
     return found
 
 
@@ -66,8 +128,12 @@ def load_strategy(name: str) -> Strategy:
 
     Raises UsageError for an unknown name, and for a file in which something is wrong (strategies.rule_check).
     """
-    known = canonical_name(name)
-    return strategy_of(import_module(f"strategies.{REGISTRY[known]}"), known)
+    known_as = canonical_name(name)
+    if known_as in REGISTRY:
+        return strategy_of(import_module(f"strategies.{REGISTRY[known_as]}"), known_as)
+    from strategies.own import own_strategy
+
+    return own_strategy(next(file for file in _own if file.name == known_as and not file.problem))
 
 
 def strategy_of(module: ModuleType, name: str | None = None) -> Strategy:

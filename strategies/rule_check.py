@@ -72,20 +72,31 @@ def check_rule(
 
 def check_module(module: ModuleType, name: str | None = None) -> tuple[Finding, ...]:
     """Return what is wrong with a strategy's file, before anything is run; `name` is what it is known as."""
+    if found := _of_name(module, name):
+        return found
+    label, missing = name or module.RULE.name, []
+    for ending, base in (("Backtest", "BacktestStrategy"), ("Live", "BaseStrategy")):
+        if class_of(module, ending) is None:
+            what = f"no class of RULE has a name that ends in {ending}"
+            missing.append(
+                Finding(label, "classes", what, f"add class My{ending}({base}) with rule = RULE in it")
+            )
+    return (*missing, *check_rule_source(module.RULE))
+
+
+def check_rule_file(module: ModuleType, name: str) -> tuple[Finding, ...]:
+    """Return what is wrong with a file of a person's own, whose classes are made where it has none."""
+    return _of_name(module, name) or check_rule_source(module.RULE)
+
+
+def _of_name(module: ModuleType, name: str | None) -> tuple[Finding, ...]:
     label = name or module.__name__.rpartition(".")[2]
     rule = getattr(module, "RULE", None)
     if not isinstance(rule, StrategyRule):
         return (Finding(label, "file", "has no RULE", "end it with RULE = StrategyRule(...)"),)
-    found = []
     if name is not None and rule.name != name:
-        found.append(Finding(label, "RULE", f"is named {rule.name!r}", f"give it name={name!r}"))
-    for ending, base in (("Backtest", "BacktestStrategy"), ("Live", "BaseStrategy")):
-        if class_of(module, ending) is None:
-            what = f"no class of RULE has a name that ends in {ending}"
-            found.append(
-                Finding(label, "classes", what, f"add class My{ending}({base}) with rule = RULE in it")
-            )
-    return (*found, *check_rule_source(rule))
+        return (Finding(label, "RULE", f"is named {rule.name!r}", f"give it name={name!r}"),)
+    return ()
 
 
 def class_of(module: ModuleType, ending: str) -> Any:

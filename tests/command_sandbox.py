@@ -274,7 +274,9 @@ def served(config: Any) -> NoReturn:
 def planned_only(args: Any) -> int:
     """Plan a verification and leave out the minutes it takes."""
     command: ModuleType = import_module("core.cli.backtest_command")
-    settings = cli.load_settings(command.overrides(args), command.check_params, args.strategies_file)
+    settings = cli.load_settings(
+        command.overrides(args), command.check_params, args.strategies_file, args.strategies_dir
+    )
     command.planned_jobs(args, settings)
     return 0
 

@@ -7,6 +7,7 @@ from enum import IntEnum
 from functools import partial
 
 from core.domain import Bars, Bound, FloatArray, Refusal
+from core.errors import UsageError
 from core.fills import BOUND_BY, PNL, REFUSED
 from core.kernel.compiler import COMPILER
 from core.kernel.loop import simulate
@@ -14,7 +15,7 @@ from core.results.runs import BacktestResult, DataRange, RunSpec, describe_data,
 from core.results.statistics import as_series, compute, prepared
 from core.results.trades import trades_table
 from strategies.pairing import bind
-from strategies.registry import Strategy, load_strategy
+from strategies.registry import UNPROVABLE, Strategy, load_strategy
 from strategies.rule import check_enough_bars, warm_up
 from strategies.rule_check import checked_columns
 
@@ -26,6 +27,8 @@ def run_fast(
 ) -> BacktestResult:
     """Run one strategy compiled; otherwise as core.backtester.run_backtest."""
     strategy = load_strategy(spec.strategy)
+    if strategy.backtest is None:
+        raise UsageError(f"{spec.strategy} {UNPROVABLE}: leave --engine fast out")
     result = simulate_fast(bars, spec, bind(strategy, partner), data)
     return partnered(result, strategy.rule.partner, bars, partner)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from core.errors import UsageError, unknown_name
 from core.sizing import NAMED_CHOICES
 from core.symbols import symbol_name
 from core.utils import timeframe_name
-from strategies.registry import REGISTRY, canonical_name, load_strategy
+from strategies.registry import broken_keys, canonical_name, known, load_strategy, own_names
 
 if TYPE_CHECKING:
     from core.data_source import DataSource
@@ -36,19 +36,21 @@ def plan_runs(
     symbols: Sequence[str] = (),
     timeframe: str | None = None,
     params: Mapping[str, float] | None = None,
+    on_broken: Callable[[str], object] | None = None,
 ) -> list[PlannedRun]:
     """Return the runs: the named strategies, or all enabled ones, on each symbol.
 
     What is not given comes from strategies.yaml; all enabled ones together are compared on the same two
     symbols. A parameter must belong to one of the strategies and is
-    handed to those that have it. Raises UsageError for an unknown name or a value out of bounds.
+    handed to those that have it. Raises UsageError for an unknown name or a value out of bounds, and for an
+    enabled file of one's own in which something is wrong; `on_broken`, if given, is told of it instead.
     """
-    names = _chosen(settings, strategies)
+    names = _chosen(settings, strategies, on_broken)
     given, wanted = params or {}, list(dict.fromkeys(map(symbol_name, symbols)))
     _check_known(given, names)
     runs = []
     for name in names:
-        entry = settings.strategies.get(REGISTRY[name])
+        entry = settings.strategies.get(known()[name])
         frame = timeframe_name(timeframe) if timeframe else entry.timeframe if entry else "4h"
         chosen = _params(name, entry, given)
         own = entry.symbols if entry and strategies else DEFAULT_SYMBOLS
@@ -104,19 +106,49 @@ def split_names(texts: Iterable[str]) -> list[str]:
 def check_params(module: str, params: Mapping[str, object]) -> list[str]:
     """Return the problems of one entry of strategies.yaml; the settings' hook."""
     # Under another name, such as TREND_EMA, the entry would be read and never found again.
-    if module not in REGISTRY.values():
-        return [unknown_name("strategy", module, REGISTRY.values())]
-    return load_strategy(module).rule.check_params(params)
+    if module in broken_keys():
+        # It is told of by whoever asks for it: what else is in the file can run.
+        return []
+    if module not in known().values():
+        return [unknown_name("strategy", module, known().values())]
+    try:
+        rule = load_strategy(module).rule
+    except UsageError:
+        if canonical_name(module) in own_names():
+            return []
+        raise
+    return rule.check_params(params)
 
 
-def _chosen(settings: Settings, strategies: Sequence[str]) -> list[str]:
+def enabled_names(settings: Settings, on_broken: Callable[[str], object] | None = None) -> list[str]:
+    """Return the strategies that strategies.yaml enables.
+
+    Raises UsageError for a file of one's own in which something is wrong; `on_broken`, if given, is told of
+    it instead, unless it was told of when the folder was read.
+    """
+    wanted = {key for key, entry in settings.strategies.items() if entry.enabled}
+    if on_broken is None:
+        for key, problem in broken_keys().items():
+            if key in wanted:
+                raise UsageError(problem)
+    enabled = [name for name, key in known().items() if key in wanted]
+    for name in own_names().intersection(enabled):
+        try:
+            load_strategy(name)
+        except UsageError as error:
+            if on_broken is None:
+                raise
+            on_broken(str(error))
+            enabled.remove(name)
+    return enabled
+
+
+def _chosen(
+    settings: Settings, strategies: Sequence[str], on_broken: Callable[[str], object] | None
+) -> list[str]:
     if strategies:
         return list(dict.fromkeys(canonical_name(name) for name in strategies))
-    enabled = [
-        name
-        for name, module in REGISTRY.items()
-        if module in settings.strategies and settings.strategies[module].enabled
-    ]
+    enabled = enabled_names(settings, on_broken)
     if not enabled:
         raise UsageError("config/strategies.yaml enables no strategy: set enabled: true, or name a strategy")
     return enabled

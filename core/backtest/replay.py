@@ -207,11 +207,7 @@ class _Record:
 def add(session: Session, feed: ReplayFeed, *, as_live: bool = False) -> None:
     """Let a feed's strategy trade in a session. Raises UsageError when it trades that symbol already."""
     if isinstance(feed.strategy, type):
-        config = {"symbols": [feed.symbol], "timeframe": feed.timeframe, "params": dict(feed.params)}
-        own = feed.strategy(config)
-        is_ladder = hasattr(own, "rule") and own.rule.is_ladder
-        plan = Plan(feed.timeframe, own.sizing, is_ladder)
-        session.add(feed.name, feed.symbol, plan, LiveDecider(feed.symbol, own))
+        session.add(feed.name, feed.symbol, plan_of(feed), LiveDecider(feed.symbol, _own(feed)))
         return
     rule = feed.strategy.rule
     params, choices = rule.make_params(feed.params), rule.make_choices(feed.params)
@@ -225,9 +221,21 @@ def add(session: Session, feed: ReplayFeed, *, as_live: bool = False) -> None:
 
 def plan_of(feed: ReplayFeed) -> Plan:
     """Return how a feed's strategy trades."""
+    if isinstance(feed.strategy, type):
+        own = _own(feed)
+        return Plan(feed.timeframe, own.sizing, hasattr(own, "rule") and own.rule.is_ladder)
     rule = feed.strategy.rule
     sizing = rule.sizing(rule.make_params(feed.params), rule.make_choices(feed.params))
     return Plan(feed.timeframe, sizing, rule.is_ladder)
+
+
+def _own(feed: ReplayFeed) -> BaseStrategy:
+    """Return a class of a person's own, with the entry of strategies.yaml that it would have."""
+    kind: Any = feed.strategy
+    made: BaseStrategy = kind(
+        {"symbols": [feed.symbol], "timeframe": feed.timeframe, "params": dict(feed.params)}
+    )
+    return made
 
 
 def groups(feeds: Sequence[ReplayFeed]) -> Iterator[list[Bar]]:

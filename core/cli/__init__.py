@@ -120,18 +120,26 @@ def load_settings(
     overrides: dict[str, object] | None = None,
     check: ParamCheck | None = None,
     strategies_file: str | None = None,
+    strategies_dir: str | None = None,
 ) -> Settings:
     """Return the settings: command line over environment and .env over config/*.yaml.
 
     `overrides` maps `section.key` to a value, None for not given; `strategies_file` stands in for
-    config/strategies.yaml. What looks like a mistake is said on stderr. Raises SettingsError.
+    config/strategies.yaml and that of the folder of one's own strategies, which `strategies_dir` names and
+    which is open from then on. What looks like a mistake is said on stderr. Raises SettingsError.
     """
     from core import settings
+    from strategies.folder import place_of, settings_file
+    from strategies.registry import use_folder
 
+    env = settings.environment(ROOT)
+    folder = place_of(strategies_dir or env.get(settings.OWN_FOLDER) or None, ROOT)
+    broken = use_folder(folder)
     entries = None if strategies_file is None else Path(strategies_file)
-    loaded = settings.load_settings(ROOT / "config", settings.environment(ROOT), check, entries)
+    own = settings_file(folder) if entries is None else None
+    loaded = settings.load_settings(ROOT / "config", env, check, entries, own)
     wanted = settings.with_overrides(loaded, overrides or {}, TYPED)
-    for line in settings.notes(wanted):
+    for line in (*settings.notes(wanted), *(f"left out: {line}" for line in broken if check is not None)):
         print(f"note: {line}", file=sys.stderr)
     return wanted
 

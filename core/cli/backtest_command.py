@@ -6,7 +6,7 @@ import argparse
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from core import cli
 from core.backtest.plan import (
@@ -24,7 +24,7 @@ from core.cli.candles import EXCHANGE_LIMIT, source_of
 from core.cli.replay_command import risk_terms, show
 from core.data_source import DataSource
 from core.domain import Bars, Costs, Series
-from core.errors import NoDataError
+from core.errors import NoDataError, UsageError
 from core.multi_backtester import Job, NotRun, best_first, run_jobs
 from core.reports.document import as_json, run_document, trades_csv
 from core.reports.table import print_comparison, print_table, room
@@ -36,7 +36,7 @@ from core.symbols import pair_of
 from core.utils import format_time
 from db.status import SYNTHETIC_NOTE, is_synthetic
 from strategies.pairing import bind
-from strategies.registry import REGISTRY, canonical_name, load_strategy
+from strategies.registry import UNPROVABLE, canonical_name, file_of, known, load_strategy, own_names
 
 CODE = {
     True: "identical",
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 def compare(args: argparse.Namespace) -> int:
     """Plan, load, run, save, print."""
     cli.check_free(args.json, args.trades, args.report, force=args.force)
-    settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
+    settings = cli.load_settings(overrides(args), check_params, args.strategies_file, args.strategies_dir)
     jobs, not_run = planned_jobs(args, settings)
     if args.persist:
         check_saving(settings.db.url)
@@ -83,13 +83,13 @@ def compare(args: argparse.Namespace) -> int:
 def portfolio(args: argparse.Namespace) -> int:
     """Run all on one account, within the limits of the settings, and print what came of it."""
     cli.check_free(args.report, force=args.force)
-    settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
+    settings = cli.load_settings(overrides(args), check_params, args.strategies_file, args.strategies_dir)
     jobs, not_run = planned_jobs(args, settings)
     first = jobs[0].spec
     feeds = [
         ReplayFeed(
             job.spec.strategy,
-            bind(load_strategy(job.spec.strategy), job.partner),
+            bind(load_strategy(job.spec.strategy), job.partner).runner,
             job.spec.params,
             job.spec.series.symbol,
             job.spec.series.timeframe,
@@ -110,7 +110,7 @@ def verify(args: argparse.Namespace) -> int:
     from core.proof.verify import verify as verify_one
     from core.reports.verdict import print_verdicts
 
-    settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
+    settings = cli.load_settings(overrides(args), check_params, args.strategies_file, args.strategies_dir)
     jobs, not_run = planned_jobs(args, settings)
     verdicts = []
     with cli.progress("verifications", len(jobs)) as advance:
@@ -139,8 +139,17 @@ def planned_jobs(args: argparse.Namespace, settings: Settings) -> tuple[list[Job
         symbols=split_names(args.symbol),
         timeframe=args.timeframe,
         params={**named_sizing(split_names(args.sizing)), **parse_params(args.param)},
+        on_broken=lambda line: print(f"note: left out: {line}", file=sys.stderr),
     )
     return load_jobs(plans, source_of(args, settings), settings, args)
+
+
+def cannot(args: argparse.Namespace, plans: Sequence[PlannedRun]) -> set[str]:
+    """Return the strategies that cannot be run as was asked for, if others can."""
+    needs_rule = getattr(args, "verify", False) or getattr(args, "engine", "") == "fast"
+    names = {plan.strategy for plan in plans}
+    one_way = {name for name in names if load_strategy(name).backtest is None}
+    return one_way if needs_rule and one_way != names else set()
 
 
 def overrides(args: argparse.Namespace) -> dict[str, object]:
@@ -167,9 +176,13 @@ def load_jobs(
             advance()
     jobs: list[Job] = []
     not_run: list[NotRun] = []
+    left_out = cannot(args, plans)
     for series, plan in zip(wanted, plans, strict=True):
         bars, data = candles[series]
         spec = RunSpec(series, plan.strategy, plan.params, *money)
+        if plan.strategy in left_out:
+            not_run.append(NotRun(spec, f"{plan.strategy} {UNPROVABLE}"))
+            continue
         try:
             jobs.append(Job(bars, spec, data, partner_bars(source, plan.strategy, series, bars)))
         except NoDataError as error:
@@ -282,22 +295,38 @@ def counted(counts: Mapping[str, int]) -> str:
 
 def show_strategies(args: argparse.Namespace) -> int:
     """Print the registry, a row per strategy; those named, or all with --wide, with bounds of parameters."""
-    settings = cli.load_settings(check=check_params, strategies_file=args.strategies_file)
+    settings = cli.load_settings(None, check_params, args.strategies_file, args.strategies_dir)
     named = [canonical_name(name) for name in split_names(args.strategy)]
     if named or args.wide:
-        for name in named or REGISTRY:
-            show_parameters(name, settings.strategies.get(REGISTRY[name]))
+        for name in named or listed():
+            show_parameters(name, settings.strategies.get(known()[name]))
         show_choices()
         return 0
     rows = []
-    for name, module in REGISTRY.items():
-        entry = settings.strategies.get(module)
-        params = load_strategy(name).rule.make_params(entry.params if entry else {})._asdict()
+    for name in listed():
+        entry = settings.strategies.get(known()[name])
+        loaded = load_strategy(name)
+        params = loaded.rule.make_params(entry.params if entry else {})._asdict()
         shown = ", ".join(f"{param} {value:g}" for param, value in params.items())
-        rows.append([name, f"{module}.py", state_of(entry), shown])
+        if loaded.backtest is None:
+            shown = f"(an on_bar of its own: not provable three ways) {shown}"
+        rows.append([name, file_of(name), state_of(entry), shown])
     print_table(["strategy", "file", "enabled", "set to"], rows, left=4, wraps=("set to",))
     print("\n--list --strategy NAME shows the defaults and bounds of one, --list --wide of all")
     return 0
+
+
+def listed() -> Iterator[str]:
+    """Yield the strategies that can be loaded; what is wrong with the others is said on stderr."""
+    for name in known():
+        try:
+            load_strategy(name)
+        except UsageError as error:
+            if name not in own_names():
+                raise
+            print(f"note: left out: {error}", file=sys.stderr)
+        else:
+            yield name
 
 
 def state_of(entry: StrategySettings | None) -> str:
@@ -309,7 +338,7 @@ def show_parameters(name: str, entry: StrategySettings | None) -> None:
     """Print a strategy's parameters with defaults and bounds."""
     rule = load_strategy(name).rule
     enabled = state_of(entry)
-    print(f"{name} ({REGISTRY[name]}; {'not enabled' if enabled == 'no' else f'enabled, {enabled}'})")
+    print(f"{name} ({known()[name]}; {'not enabled' if enabled == 'no' else f'enabled, {enabled}'})")
     rows = []
     for param, value in rule.make_params(entry.params if entry else {})._asdict().items():
         low, high = rule.bounds_of(param)
@@ -333,7 +362,7 @@ def run_again(args: argparse.Namespace) -> int:
     """Repeat a saved run; exit code 1 when anything differs."""
     from core.proof.rerun import rerun
 
-    settings = cli.load_settings(overrides(args))
+    settings = cli.load_settings(overrides(args), strategies_dir=args.strategies_dir)
     again = rerun(args.rerun, settings.db.url)
     print_comparison([again.again], wide=args.wide)
     then = f"saved {format_time(again.stored.created_at)} UTC by {again.stored.engine}"

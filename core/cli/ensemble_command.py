@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     """Load, run, print."""
     args.strategy, args.sizing = ["ENSEMBLE"], []
     overrides = backtest_command.overrides(args)
-    settings = cli.load_settings(overrides, check_params, args.strategies_file)
+    settings = cli.load_settings(overrides, check_params, args.strategies_file, args.strategies_dir)
     jobs, _ = backtest_command.planned_jobs(args, settings)
     for job in jobs:
         show(job)

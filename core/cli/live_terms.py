@@ -26,7 +26,7 @@ SILENCE = 20.0
 
 def read_settings(args: argparse.Namespace) -> Settings:
     """Return the settings as the files, the environment and the command line say now."""
-    return cli.load_settings(overrides(args), check_params, args.strategies_file)
+    return cli.load_settings(overrides(args), check_params, args.strategies_file, args.strategies_dir)
 
 
 def terms_of(args: argparse.Namespace, settings: Settings) -> AccountTerms:

@@ -42,6 +42,16 @@ def add_strategies_file(options: argparse._ActionsContainer) -> None:
         metavar="PATH",
         help="instead of config/strategies.yaml, such as config/strategies_1m.yaml",
     )
+    add_strategies_dir(options)
+
+
+def add_strategies_dir(options: argparse._ActionsContainer) -> None:
+    """Add the option that names the folder of one's own strategies."""
+    options.add_argument(
+        "--strategies-dir",
+        metavar="FOLDER",
+        help="of your own strategies (default: HOT_CRYPTO_STRATEGIES, then user_strategies)",
+    )
 
 
 def add_wide(options: argparse._ActionsContainer) -> None:

@@ -12,7 +12,14 @@ import numpy as np
 from core import cli
 from core.account.money import total
 from core.backtest.account import FEW_BARS, run_account
-from core.backtest.plan import PlannedRun, check_params, partner_bars, plan_runs, split_names
+from core.backtest.plan import (
+    PlannedRun,
+    check_params,
+    enabled_names,
+    partner_bars,
+    plan_runs,
+    split_names,
+)
 from core.backtest.replay import Replay, ReplayAccount, ReplayFeed, account_summary, plan_of
 from core.candles.oddities import odd_bars
 from core.data_source import DataSource
@@ -30,7 +37,7 @@ from core.symbols import pair_of
 from core.utils import format_time, timeframe_ms
 from db.status import SYNTHETIC_NOTE, is_synthetic
 from strategies.pairing import bind
-from strategies.registry import REGISTRY, load_strategy
+from strategies.registry import load_strategy
 
 LONGEST_WAIT = 1e8
 """Seconds between two steps of a replay, three years."""
@@ -41,7 +48,7 @@ MOST_TRIPS = 10
 def run(args: argparse.Namespace) -> int:
     """Load, replay, print."""
     cli.check_free(args.report, force=args.force)
-    settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
+    settings = cli.load_settings(overrides(args), check_params, args.strategies_file, args.strategies_dir)
     feeds = stored_feeds(args, settings)
     costs, cash = settings.backtest.costs, settings.backtest.default_cash
     account = ReplayAccount(cash, costs, risk_terms(settings).manager(costs), settings.paper.volume_share)
@@ -107,10 +114,9 @@ def overrides(args: argparse.Namespace) -> dict[str, object]:
 
 def members(args: argparse.Namespace, settings: Settings) -> list[PlannedRun]:
     """Return which strategy trades what: those named, else all enabled, each on its own symbols."""
-    enabled = [name for name, module in REGISTRY.items() if _is_enabled(settings, module)]
     return plan_runs(
         settings,
-        strategies=split_names(args.strategy) or enabled,
+        strategies=split_names(args.strategy) or enabled_names(settings),
         symbols=split_names(args.symbol),
         timeframe=args.timeframe,
     )
@@ -131,7 +137,7 @@ def stored_feeds(args: argparse.Namespace, settings: Settings) -> list[ReplayFee
         bars = source.get_bars(member.symbol, member.timeframe, None, start=start, end=end)
         series = Series(source.exchange, member.symbol, member.timeframe)
         partner = partner_bars(source, member.strategy, series, bars)
-        strategy = bind(load_strategy(member.strategy), partner)
+        strategy = bind(load_strategy(member.strategy), partner).runner
         feeds.append(
             ReplayFeed(member.strategy, strategy, member.params, member.symbol, member.timeframe, bars)
         )
@@ -203,7 +209,3 @@ def _row(name: str, found: Replay) -> Sequence[str]:
 
 def _counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.items()))
-
-
-def _is_enabled(settings: Settings, module: str) -> bool:
-    return module in settings.strategies and settings.strategies[module].enabled

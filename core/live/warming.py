@@ -41,17 +41,15 @@ def warmed_up(
         known = decided.get((member.symbol, member.timeframe))
         end = on_grid(now, step) - step if known is None else known + step
         bars = world.read(series, end - deciding.window * step, end)
-        if bars.close.size <= strategy.rule.longest(deciding.params):
-            need = strategy.rule.longest(deciding.params) + 1
+        need = strategy.rule.longest(deciding.params) + 1
+        if bars.close.size < need:
             raise NoDataError(
                 f"{member.strategy} needs {need} closed {series} candles to begin, there are "
                 f"{bars.close.size}: load them with scripts/fetch_ohlcv_to_db.py or --refresh-from-ccxt"
             )
         deciding.set_position(member.symbol, FLAT)
         deciding.state[member.symbol]["df"] = frame_from_bars(bars)
-        plan = Plan(
-            member.timeframe, strategy.rule.sizing(deciding.params, deciding.choices), strategy.rule.is_ladder
-        )
+        plan = Plan(member.timeframe, deciding.sizing, strategy.rule.is_ladder)
         session.add(member.strategy, member.symbol, plan, LiveDecider(member.symbol, deciding))
         session.portfolio.mark(member.symbol, float(bars.close[-1]))
         session.risk.remember(member.symbol, member.timeframe, bars)
@@ -61,7 +59,8 @@ def warmed_up(
             newest = max(end, decided.get((other.symbol, other.timeframe), 0) + step)
             seen = world.read(other, end - deciding.window * step, newest)
             since.setdefault(other, _follow(session, partner, other, seen))
-        checked_columns(strategy.rule, bars, deciding.params)
+        if strategy.backtest is not None:
+            checked_columns(strategy.rule, bars, deciding.params)
         say(f"{member.strategy} on {series}: warmed up with {bars.close.size:,} candles")
     return since
 

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from core.domain import Bars, Costs, FloatArray, Refusal, Series
+from core.errors import UsageError
 from core.fills import REFUSED
 from core.kernel.sets import BRIEF, SIZED_BY, Group, Ran, SetRunner, SetTable
 from core.optimise.column_groups import ColumnGroups
@@ -31,7 +32,7 @@ from core.sizing import PLAIN, Choices
 from core.utils import over, timeframe_ms
 from strategies.memo import Memo, keeping
 from strategies.pairing import bind
-from strategies.registry import load_strategy
+from strategies.registry import UNPROVABLE, load_strategy
 from strategies.rule import StrategyRule, can_trade
 from strategies.rule_check import check_values, require
 
@@ -112,6 +113,8 @@ def sweep(
     Raises UsageError for a bad parameter or nothing to run.
     """
     chosen = load_strategy(strategy)
+    if chosen.backtest is None:
+        raise UsageError(f"{strategy} {UNPROVABLE}, and not swept")
     rule = chosen.rule
     swept = Swept(parse(rule, param_sets), costs or Costs(), cash, brief)
     names = BRIEF_FIGURES if brief else FIGURES

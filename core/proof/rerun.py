@@ -13,6 +13,7 @@ from core.multi_backtester import runner
 from core.results.runs import BacktestResult, TradeRecord, describe_data
 from core.sql_data_source import SQLDataSource
 from core.version import code_version, same_code
+from strategies.registry import own_names
 
 
 class Rerun(NamedTuple):
@@ -36,16 +37,17 @@ def rerun(run_id: int, db_url: str | None = None) -> Rerun:
     stored = load_run(run_id, db_url)
     if stored.spec is None or stored.data is None:
         raise NoDataError(f"run {run_id} was saved without what it takes to repeat it (parameters, candles)")
-    if stored.engine == OWN:
+    if stored.engine == OWN and stored.strategy not in own_names():
         raise UsageError(
             f"run {run_id} is of {stored.strategy}, a class of your own, which is not stored: run it again "
-            "from Python"
+            "from Python, or name its folder with --strategies-dir"
         )
     symbol, timeframe = stored.series.symbol, stored.series.timeframe
     source = SQLDataSource(db_url, stored.series.exchange)
     bars = source.get_bars(symbol, timeframe, start=stored.data.start, end=stored.data.end + 1)
     partner = partner_bars(source, stored.spec.strategy, stored.series, bars)
-    again = runner(stored.engine or "backtesting")(bars, stored.spec, partner=partner)
+    engine = "backtesting" if stored.engine in (OWN, None) else stored.engine
+    again = runner(engine)(bars, stored.spec, partner=partner)
     return Rerun(
         stored=stored,
         again=again,

@@ -23,7 +23,7 @@ from core.results.runs import DataRange, RunSpec, TradeRecord, describe_data, tr
 from core.results.trades import trades_table
 from core.sizing import PLAIN, Choices
 from strategies.base import BaseStrategy
-from strategies.registry import Strategy, load_strategy
+from strategies.registry import UNPROVABLE, Strategy, load_strategy
 from strategies.rule import StrategyRule, first_decision, row
 
 SAMPLED = 200
@@ -92,12 +92,11 @@ def verify(
     Raises NoDataError, UsageError.
     """
     meter = Meter(advance)
-    if isinstance(strategy, type):
-        raise UsageError(
-            f"{spec.strategy} has an on_bar of its own: there is one way to run it, so it cannot be proven "
-            "three ways; write it as a rule (strategies/sma_cross.py is a short one)"
-        )
     chosen = strategy or load_strategy(spec.strategy)
+    if isinstance(chosen, type) or chosen.backtest is None:
+        raise UsageError(
+            f"{spec.strategy} {UNPROVABLE}; write it as a rule (strategies/sma_cross.py is a short one)"
+        )
     data = data or describe_data(bars, spec.series)
     # Compiled before anything is timed.
     simulate_fast(bars, spec, chosen, data)

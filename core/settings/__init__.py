@@ -54,6 +54,8 @@ ParamCheck = Callable[[str, Mapping[str, object]], Iterable[str]]
 """(strategy's name in strategies.yaml, its params) -> one line per problem; may raise UsageError instead."""
 
 SECRETS = ("EXCHANGE_API_KEY", "EXCHANGE_API_SECRET")
+OWN_FOLDER = "HOT_CRYPTO_STRATEGIES"
+"""Names the folder of one's own strategies, which is no setting: it may have settings in it."""
 COMMAND_LINE = "command line"
 
 
@@ -62,10 +64,11 @@ def load_settings(
     env: Mapping[str, str],
     check_params: ParamCheck | None = None,
     strategies_file: Path | None = None,
+    own_file: Path | None = None,
 ) -> Settings:
     """Return the settings of the three files in `config_dir` with the environment laid over them.
 
-    `strategies_file` stands in for strategies.yaml.
+    `strategies_file` stands in for strategies.yaml; the entries of `own_file` are laid over those in it.
     Raises SettingsError that lists every problem of every file and variable, one line each.
     """
     problems = _unknown_variables(env)
@@ -73,6 +76,8 @@ def load_settings(
     sections = _sections(_overlay(main, _from_env(env, problems)), problems) if main else {}
     entries = strategies_file or config_dir / "strategies.yaml"
     strategies = _strategies(_read(entries, problems), check_params, problems)
+    if own_file is not None:
+        strategies |= _strategies(_read(own_file, problems), check_params, problems)
     markets = _markets(_read(config_dir / "markets.yaml", problems), problems)
     _raise_if(problems)
     return Settings.model_validate({**sections, "strategies": strategies, "markets": markets})
@@ -222,7 +227,7 @@ def _typed(path: tuple[str, str], value: object) -> object:
 
 def _unknown_variables(env: Mapping[str, str]) -> list[str]:
     """A misnamed variable that is silently ignored trades with the wrong settings."""
-    known = [*env_names(), *SECRETS]
+    known = [*env_names(), *SECRETS, OWN_FOLDER]
     return [
         unknown_name("environment variable", name, known)
         for name in sorted(env)

@@ -41,6 +41,7 @@ from db.command_names import COMMANDS
 from db.init_db import init_db
 from scripts import run_live
 from tests.exchange_help import NOON, FakeTime
+from tests.own_files import ON_BAR, RULE, written
 from tests.status_help import DESK, FEED, HELD, HOLD, STATUS
 from tests.stored import url_of
 
@@ -126,6 +127,19 @@ def test_a_strategy_that_looks_at_two_symbols_follows_both(
     run_live.main(["--status", "--db-url", url])
     lines = capsys.readouterr().out.splitlines()
     assert "  binanceus-synthetic BTC/USDT 1h: newest candle 2024-01-01 17:00 UTC" in lines
+
+
+def test_strategies_of_one_s_own_trade_on_paper_too(
+    sim: RunningSim, time: FakeTime, url: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(project / "user_strategies", {"cross.py": RULE, "mine.py": ON_BAR})
+    own = ["--symbol", "BTC/USDT", "--strategy", "MY_CROSS,MINE", "--timeframe", "1h"]
+    for _ in range(2):
+        assert run_live.main(["--once", *own, *KEPT, "--db-url", url]) == 0
+        time.now += 6 * HOUR
+    said = capsys.readouterr()
+    assert "failed" not in said.err + said.out
+    assert {"MY_CROSS", "MINE"} <= {line.split()[0] for line in said.out.splitlines() if line.strip()}
 
 
 def test_the_status_is_that_of_the_newest_run_and_also_a_document(
