@@ -45,12 +45,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         allowed = {"list", "strategies_dir", "strategies_file", "strategy", "wide"}
         options.allow_only(parser, args, "--list shows the strategies", allowed)
     if args.rerun is not None:
-        options.allow_only(
-            parser,
-            args,
-            "--rerun repeats a run as it was saved",
-            {"rerun", "db_url", "strategies_dir", "wide"},
-        )
+        allowed = {"rerun", "db_url", "strategies_dir", "wide"}
+        options.allow_only(parser, args, "--rerun repeats a run as it was saved", allowed)
     rest = vars(args).keys() - {"engine", "persist", "json", "trades", "report", "force", "jobs"}
     if args.portfolio:
         own = (rest | {"report", "force"}) - {"wide", "verify"}
