@@ -46,7 +46,7 @@ class SweepPlan(NamedTuple):
 def run(args: argparse.Namespace) -> int:
     """Plan, load, search, print, write."""
     cli.check_free(args.json, args.csv, force=args.force)
-    settings = cli.load_settings(overrides(args), check_params, args.strategies_file)
+    settings = cli.load_settings(overrides(args), check_params, args.strategies_file, args.strategies_dir)
     plan = planned(args, settings)
     runs = len(plan.markets) * (len(plan.asked.sets) + min(args.best, len(plan.asked.sets)))
     with cli.progress("runs", runs) as advance:
