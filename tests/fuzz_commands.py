@@ -26,8 +26,9 @@ from unittest.mock import patch
 from core.settings.models import env_names
 from tests.command_sandbox import Call, Outcome, Sandbox, make_template
 
-HANGS = 300
-"""Seconds after which a call is a hang: the whole run ends with a traceback of it."""
+HANGS = 1800
+"""Seconds after which a call is a hang, and the whole run ends with where it is: more than what a busy machine
+takes to compile all rules."""
 HANGING = "hanging"
 """The file that names the call at hand, and where it is when it hangs."""
 PART = 100
@@ -286,22 +287,22 @@ def parts_of(names: Sequence[str], count: int, settings: int, seed: int) -> list
     return parts
 
 
-def run_part(part: Part) -> tuple[Part, Tally]:
-    """Run some calls in a folder of this process's own."""
-    sandbox = own_sandbox()
+def run_part(part: Part, folder: Path) -> tuple[Part, Tally]:
+    """Run some calls in this process's own part of a folder."""
+    sandbox = own_sandbox(folder)
     if part.settings:
         return part, fuzz_settings(sandbox, part.settings, part.seed)
     return part, fuzz_calls(sandbox, part.calls)
 
 
 @cache
-def own_sandbox() -> Sandbox:
-    """Return the sandbox of this process, in the folder that all of them share and the main one removes."""
-    folder = Path(tempfile.mkdtemp(prefix="part-"))
-    return Sandbox(make_template(folder / "template"), folder / "work")
+def own_sandbox(folder: Path) -> Sandbox:
+    """Return the sandbox of this process, in a folder that all of them share."""
+    own = Path(tempfile.mkdtemp(dir=folder))
+    return Sandbox(make_template(own / "template"), own / "work")
 
 
-def run_parts(parts: Sequence[Part], until: float) -> tuple[dict[str, Tally], int]:
+def run_parts(parts: Sequence[Part], folder: Path, until: float) -> tuple[dict[str, Tally], int]:
     """Run all parts on all processors until a time; return the tallies and how many calls were not tried."""
     tallies = {part.what: Tally() for part in parts}
     untried = 0
@@ -312,13 +313,14 @@ def run_parts(parts: Sequence[Part], until: float) -> tuple[dict[str, Tally], in
             while waiting and len(running) < 2 * (os.cpu_count() or 1):
                 part = waiting.popleft()
                 if time.monotonic() < until:
-                    running.add(pool.submit(run_part, part))
+                    running.add(pool.submit(run_part, part, folder))
                 else:
                     untried += len(part.calls) or part.settings
             over, running = wait(running, return_when=FIRST_COMPLETED)
             for future in over:
                 part, tally = future.result()
                 tallies[part.what].more(tally)
+            print(f"{len(waiting) + len(running)} of {len(parts)} parts to go", file=sys.stderr, flush=True)
     return tallies, untried
 
 
@@ -335,9 +337,9 @@ def main(argv: list[str] | None = None) -> int:
     names = [args.script] if args.script else scripts()
     parts = parts_of(names, args.pairs, args.settings, args.seed)
     # All that the processes make lies in it, also what one that hung leaves behind.
-    with tempfile.TemporaryDirectory(prefix="commands-") as folder, patch.dict(os.environ, TMPDIR=folder):
+    with tempfile.TemporaryDirectory(prefix="commands-") as folder:
         try:
-            tallies, untried = run_parts(parts, began + args.minutes * 60)
+            tallies, untried = run_parts(parts, Path(folder), began + args.minutes * 60)
         except BrokenProcessPool:
             print(*hung_in(Path(folder)), "a call hung, or ended its process", sep="\n")
             return 1
