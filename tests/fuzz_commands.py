@@ -27,8 +27,8 @@ from core.settings.models import env_names
 from tests.command_sandbox import Call, Outcome, Sandbox, make_template
 
 HANGS = 1800
-"""Seconds after which a call is a hang, and the whole run ends with where it is: more than what a busy machine
-takes to compile all rules."""
+"""Seconds after which a call is a hang, and the whole run ends with where it is: a busy machine takes minutes
+to compile all rules."""
 HANGING = "hanging"
 """The file that names the call at hand, and where it is when it hangs."""
 PART = 100

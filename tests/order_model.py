@@ -19,6 +19,7 @@ from core.account.messages import (
     OrderRequest,
     Terms,
     Transfer,
+    TransferKind,
 )
 from core.account.orders import Fill
 from core.errors import (
@@ -195,6 +196,14 @@ class Market:
             self.totals[asset] += amount
             kind: Literal["deposit", "withdrawal"] = "deposit" if amount > 0 else "withdrawal"
             self.transfers.append(Transfer(kind, str(len(self.transfers)), asset, amount, self.now))
+
+    def convert(self, kind: TransferKind, gone: tuple[str, Decimal], came: tuple[str, Decimal]) -> None:
+        """Let a person turn what no order keeps of a coin into another."""
+        if self.free(gone[0]) >= gone[1]:
+            name = str(len(self.transfers))
+            for asset, amount in ((gone[0], -gone[1]), came):
+                self.totals[asset] += amount
+                self.transfers.append(Transfer(kind, name, asset, amount, self.now))
 
 
 class Line:

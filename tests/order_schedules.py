@@ -11,13 +11,13 @@ from decimal import ROUND_DOWN, Decimal
 from sqlite3 import Cursor
 from typing import NamedTuple
 
-from core.account.messages import MARKET, OrderNews, Terms
+from core.account.messages import MARKET, OrderNews, Terms, TransferKind
 from core.account.orders import Approved, Intent, Purpose, Side
 from core.order_path.alerts import Alert
 from core.order_path.audit import AtExchange, check_books
 from core.order_path.client_ids import client_order_id
 from core.order_path.path import OrderPath
-from core.order_path.transfers import TRANSFERS
+from core.order_path.transfers import CONVERSIONS, KINDS, TRANSFERS
 from db.journal import Journal, memory_journal
 from tests.order_model import PRICES, START, SYMBOLS, Crash, Line, Market
 
@@ -278,10 +278,11 @@ class Schedule:
         """Return the assets of which other deposits and withdrawals are booked than there were."""
         booked: defaultdict[str, Decimal] = defaultdict(Decimal)
         for row in journal.postings():
-            if row.name.startswith(("deposit:", "withdrawal:")):
+            if row.name.partition(":")[0] in KINDS:
                 booked[row.asset] -= row.amount
         # What was there at the opening is part of it.
-        before = json.loads(journal.cursors().get(TRANSFERS, "{}"))
+        cursors = journal.cursors()
+        before = {name for one in (TRANSFERS, CONVERSIONS) for name in json.loads(cursors.get(one, "{}"))}
         for one in self.market.transfers:
             if f"{one.kind}|{one.asset}|{one.id}" not in before:
                 booked[one.asset] -= one.amount
@@ -292,7 +293,7 @@ def meddle(market: Market, rng: random.Random) -> None:
     """Do what a person does on the account by hand."""
     symbol, share = rng.choice(SYMBOLS), D(rng.choice((10, 50, 100))) / 100
     base, price = symbol.partition("/")[0], PRICES[symbol]
-    kind = rng.choice(("sell", "buy", "limit", "cancel", "deposit", "withdraw"))
+    kind = rng.choice(("sell", "buy", "limit", "cancel", "deposit", "withdraw", "convert", "dust"))
     part = (market.free(base) * share).quantize(D("0.00001"), ROUND_DOWN)
     if kind == "cancel":
         for order in market.orders:
@@ -302,6 +303,9 @@ def meddle(market: Market, rng: random.Random) -> None:
         market.transfer(rng.choice((*BALANCES, "DOGE")), D(rng.randint(1, 99_999)) / 100_000)
     elif part > 0 and kind == "withdraw":
         market.transfer(base, -part)
+    elif part > 0 and kind in ("convert", "dust"):
+        what: TransferKind = "dust" if kind == "dust" else "convert"
+        market.convert(what, (base, part), (rng.choice(("USDT", "DOGE")), part))
     elif part > 0:
         side: Side = "buy" if kind == "buy" else "sell"
         away = Terms("limit", price + rng.choice((0, 1)) * D("0.0001"))

@@ -90,11 +90,14 @@ class Balance(NamedTuple):
         return plus(self.free, self.locked)
 
 
-TransferKind = Literal["deposit", "withdrawal"]
+TransferKind = Literal["deposit", "withdrawal", "convert", "dust"]
 
 
 class Transfer(NamedTuple):
-    """A deposit or a withdrawal, as far as the account's balance knows of it."""
+    """A deposit, a withdrawal, or one asset's part of a conversion, as far as the account's balance knows.
+
+    `dust`: small amounts that were swept into one coin.
+    """
 
     kind: TransferKind
     id: str

@@ -198,7 +198,7 @@ class Taken:
     proceeds: Decimal
     """Quote units that came to cash for them."""
     cause: str
-    """foreign: sold by others; withdrawal, or adjust: nobody knows."""
+    """foreign: sold by others; withdrawal, convert, dust, or adjust: nobody knows."""
     seq: int = 0
     """Number of the journal's entry that says so, 0 where it follows from the others."""
 

@@ -131,7 +131,7 @@ class Orders:
         return {asset: balance for asset, balance in kept.items() if balance.total}
 
     def transfers(self) -> list[Transfer]:
-        """Return the account's deposits and withdrawals of about the last 90 days, oldest first."""
+        """Return deposits, withdrawals and conversions of about the last 90 days, oldest first."""
         action = "read deposits and withdrawals"
         self._require(action)
         return self._call.read(action, lambda: read_transfers(self._exchange))

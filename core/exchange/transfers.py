@@ -1,4 +1,4 @@
-"""Deposits and withdrawals as a venue lists them through ccxt, in exact numbers."""
+"""Deposits, withdrawals and conversions as a venue lists them through ccxt, in exact numbers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from core.account.messages import Transfer, TransferKind
 from core.account.money import plus
 from core.errors import ExchangeUnreachableError
+from core.exchange.conversions import read_conversions
 from core.exchange.order_rules import exact
 
 PAGE = 1000
@@ -24,6 +25,7 @@ def read_transfers(exchange: Any) -> list[Transfer]:
     found = [
         *(_report("deposit", row) for row in _pages(exchange.fetch_deposits)),
         *(_report("withdrawal", row) for row in _pages(exchange.fetch_withdrawals)),
+        *read_conversions(exchange),
     ]
     return sorted(found, key=lambda one: one.time)
 

@@ -137,6 +137,13 @@ class RunningSim:
         with self.lock:
             self.account.by_hand("fail", self.now(), id=str(withdrawal))
 
+    def convert(self, gone: tuple[str, str], came: tuple[str, str], *, dust: bool = False) -> None:
+        """Turn an amount of a coin into another, or sweep it as dust: what a person does without an order."""
+        (coin, amount), (into, brings) = gone, came
+        told = {"coin": coin, "amount": amount, "into": into, "brings": brings, "dust": str(dust).lower()}
+        with self.lock:
+            self.account.by_hand("convert", self.now(), **told)
+
     def log(self, request: SimRequest) -> None:
         """Remember a request; of very many only the newest."""
         self.requests.append(Logged(*request[:3]))

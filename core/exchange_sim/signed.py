@@ -1,4 +1,4 @@
-"""Binance.US REST below a key: account, orders, pairs of orders, trades, deposits and withdrawals."""
+"""Binance.US REST below a key: account, orders, pairs of orders, trades, transfers and conversions."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from core.exchange_sim import order_wire as wire
 from core.exchange_sim.accounts import check_signature
 from core.exchange_sim.binanceus_params import Params
 from core.exchange_sim.candles import DAY
+from core.exchange_sim.conversions import OTC, SPAN, Conversions
 from core.exchange_sim.feed import LATEST
 from core.exchange_sim.markets import SimMarket
 from core.exchange_sim.orders import LIMIT, MARKET, NO_LIST, OrderList, OwnTrade, SimOrder
@@ -21,6 +22,7 @@ from core.exchange_sim.venue import Json, RequestRefused, SimRequest
 
 API = "/api/v3/"
 ASSETS = "/sapi/v1/asset/"
+OTC_ORDERS = "/sapi/v1/otc/orders"
 BY_HAND = "BY HAND"
 """The method of what happens to the account without a request: no client can send it."""
 NAMED = ("symbol", "orderId", "origClientOrderId")
@@ -45,6 +47,7 @@ class Signed:
         self._trading = trading
         self._matching = trading.matching
         self._transfers = Transfers(trading.matching.wallet)
+        self._conversions = Conversions(trading.matching.wallet)
         self._markets: Mapping[str, SimMarket] = {market.id: market for market in markets}
         self._remember: Remember | None = None
         self._routes = self._order_routes() | self._account_routes() | self._transfer_routes()
@@ -64,7 +67,7 @@ class Signed:
         return self._done(request.method, request.path, params, now)
 
     def by_hand(self, what: str, now: int, **params: str) -> Any:
-        """Do what no request asks for: `deposit`, `credit` or `fail`; see transfers.py."""
+        """Do what no request asks for: `deposit`, `credit`, `fail` or `convert`; see transfers.py."""
         return self._done(BY_HAND, what, params, now)
 
     def _done(self, method: str, path: str, params: dict[str, str], now: int) -> Any:
@@ -118,6 +121,9 @@ class Signed:
             (BY_HAND, "deposit"): SignedRoute(transfers.make_deposit),
             (BY_HAND, "credit"): SignedRoute(transfers.credit),
             (BY_HAND, "fail"): SignedRoute(transfers.fail),
+            (BY_HAND, "convert"): SignedRoute(self._conversions.convert),
+            ("GET", ASSETS + "query/dust-logs"): SignedRoute(self._conversions.list_dust, SPAN),
+            ("GET", OTC_ORDERS): SignedRoute(self._conversions.list_orders, OTC),
         }
 
     def _account(self, params: Params, now: int) -> object:

@@ -19,7 +19,7 @@ from core.order_path.claims import claim_postings, claim_txn
 from core.order_path.ledger import ZERO, Posting, adjustment_postings, assets_of
 from core.order_path.outbox import Outbox
 from core.order_path.store import Store
-from core.order_path.transfers import TRANSFERS, explaining, known, text_of, txn_of
+from core.order_path.transfers import beginnings, counted, explaining, known, txn_of
 
 OPENED = "opened"
 
@@ -28,11 +28,11 @@ class Reasons(NamedTuple):
     """What a difference is made of."""
 
     transfers: Sequence[Transfer]
-    """What of it deposits and withdrawals explain."""
+    """What of it the exchange's lists explain."""
     takings: Sequence[Taken]
     """What claims lose of what is missing."""
-    before: str | None
-    """For the first time: what transfers had done to the balances by then; None when that is known."""
+    before: Mapping[str, str]
+    """For the first time, by cursor: what transfers had done to the balances by then."""
 
     def of(self, asset: str) -> list[Transfer]:
         """Return the transfers of one asset."""
@@ -79,11 +79,11 @@ class Adjusting:
         listed: Sequence[Transfer] | None,
     ) -> Reasons:
         """Return what differences are made of, by lists of transfers and by the claims on what is missing."""
-        before = self._store.mirror.cursors.get(TRANSFERS)
+        cursors, rows = self._store.mirror.cursors, listed or ()
         transfers: list[Transfer] = []
-        if listed is not None and before is not None:
-            transfers = explaining(listed, known(before, self._store.journal.postings()), differences)
-        first = text_of(listed) if listed is not None and before is None else None
+        if new := counted(rows, cursors):
+            transfers = explaining(new, known(cursors, self._store.journal.postings()), differences)
+        first = {} if listed is None else beginnings(rows, cursors)
         causes = {asset: _cause(asset, amount, transfers) for asset, amount in differences.items()}
         return Reasons(transfers, self._claiming.takings(missing, causes), first)
 
@@ -106,8 +106,8 @@ class Adjusting:
                 self._outbox.note(new)
             if why.takings:
                 tx.cursor(COUNTED, str(seq))
-            if why.before is not None:
-                tx.cursor(TRANSFERS, why.before)
+            for name, text in why.before.items():
+                tx.cursor(name, text)
             if kind == "opening":
                 tx.cursor(OPENED, json.dumps({asset: f"{amount:f}" for asset, amount in differences.items()}))
         self._store.forget()
@@ -157,10 +157,12 @@ class Adjusting:
 
 def _cause(asset: str, difference: Decimal, transfers: Iterable[Transfer]) -> str:
     """Return in a word why an asset is less than the books said."""
-    amounts = [one.amount for one in transfers if one.asset == asset]
-    if minus(difference, total(amounts)) < 0:
+    own = [one for one in transfers if one.asset == asset]
+    if minus(difference, total(one.amount for one in own)) < 0:
         return "adjust"
-    return "withdrawal" if any(amount < 0 for amount in amounts) else "foreign"
+    kind = next((one.kind for one in own if one.amount < 0), "foreign")
+    # A deposit that was taken back has left the account, too.
+    return "withdrawal" if kind == "deposit" else kind
 
 
 def _told(one: Taken) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
+from core.account.messages import TransferKind
 from core.account.money import minus, plus, total
 from core.account.orders import Fill, Purpose
 from core.errors import DatabaseError
@@ -28,7 +29,14 @@ from db.journal_rows import (
     to_sql,
 )
 
-_WITHOUT_A_FILL = ("adjust:", "deposit:", "withdrawal:", "cash:", "pos:", "claim:", "foreign:")
+_WITHOUT_A_FILL = (
+    "adjust:",
+    *(f"{kind}:" for kind in get_args(TransferKind)),
+    "cash:",
+    "pos:",
+    "claim:",
+    "foreign:",
+)
 """What a transaction can have lines of that no fill made."""
 
 

@@ -71,7 +71,7 @@ class ExchangeVenue:
         return self._orders.balances()
 
     def transfers(self) -> Sequence[Transfer] | None:
-        """Return deposits and withdrawals; None where the venue lists none, or not to this key."""
+        """Return deposits, withdrawals and conversions; None where none are listed, or not to this key."""
         try:
             return self._orders.transfers()
         except (ExchangeUnreachableError, RateLimitedError):

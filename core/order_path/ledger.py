@@ -7,6 +7,8 @@ fee:BTC        what we paid to the exchange
 foreign:BTC    the other side of what others traded on the account, their fees too
 deposit:BTC    what came and
 withdrawal:BTC what went, where the exchange lists it
+convert:BTC    what was turned into another coin or came of it, and
+dust:BTC       the same of small amounts swept together, where the exchange lists it
 adjust:BTC     what came or went and nobody says why: the opening balance, corrections
 claim:USDT     what came to us of others' sales of what strategies held
 """

@@ -1,4 +1,4 @@
-"""The exchange's lists of deposits and withdrawals, as far as there are any."""
+"""The exchange's lists of deposits, withdrawals and conversions, as far as there are any."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from core.account.messages import Transfer
 from core.errors import ExchangeError
 from core.order_path.store import Store
-from core.order_path.transfers import TRANSFERS, text_of
+from core.order_path.transfers import CONVERSIONS, TRANSFERS, beginnings
 from core.order_path.venue import Venue
 
 
@@ -25,10 +25,10 @@ class Listing:
 
     def is_unknown(self) -> bool:
         """Return whether it can and should be read what transfers had done before any was booked."""
-        return TRANSFERS not in self._store.mirror.cursors and not self._is_none
+        return not {TRANSFERS, CONVERSIONS} <= self._store.mirror.cursors.keys() and not self._is_none
 
     def transfers(self) -> Sequence[Transfer] | None:
-        """Return deposits and withdrawals, None where none can be read. Raises ExchangeError a few times."""
+        """Return what they say, None where none can be read. Raises ExchangeError a few times."""
         if self._is_none:
             return None
         try:
@@ -45,4 +45,5 @@ class Listing:
         """Store what transfers did to balances that agree with the books. Raises ExchangeError."""
         listed = self.transfers()
         if listed is not None:
-            self._store.flag(TRANSFERS, text_of(listed))
+            for name, text in beginnings(listed, self._store.mirror.cursors).items():
+                self._store.flag(name, text)

@@ -1,20 +1,27 @@
-"""Deposits and withdrawals that explain a difference of balances: booked once each, under their own name."""
+"""What explains a difference of balances without a fill: booked once each, under its own name.
+
+Deposits and withdrawals; conversions and dust swept together, each asset's part of them for itself.
+"""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 
-from core.account.messages import Transfer
+from core.account.messages import Transfer, TransferKind
 from core.account.money import minus, plus, total
 from core.order_path.ledger import ZERO
 from db.journal_rows import PostingRow, money_text
 
-TRANSFERS = "transfers"
-"""The cursor that names what the balances had in them before any was booked."""
-KINDS = ("deposit|", "withdrawal|")
+TRANSFERS, CONVERSIONS = "transfers", "conversions"
+"""The cursors that name what the balances had in them before any was booked."""
+KINDS: Mapping[TransferKind, str] = MappingProxyType(
+    {"deposit": TRANSFERS, "withdrawal": TRANSFERS, "convert": CONVERSIONS, "dust": CONVERSIONS}
+)
+"""By kind the cursor that it belongs to: journals of before 2026-12 know nothing of conversions."""
 
 
 def txn_of(one: Transfer, seq: int) -> str:
@@ -22,18 +29,33 @@ def txn_of(one: Transfer, seq: int) -> str:
     return f"{one.kind}|{seq}|{one.asset}|{one.id}"
 
 
-def text_of(before: Iterable[Transfer]) -> str:
-    """Return as text what transfers have done to the balances so far."""
-    return json.dumps({name: money_text(amount) for name, amount in _effects(before).items()})
+def beginnings(listed: Sequence[Transfer], cursors: Mapping[str, str]) -> dict[str, str]:
+    """Return the cursors that are missing, each with what its kinds have done to the balances so far."""
+
+    def of_it(cursor: str) -> Iterator[Transfer]:
+        return (one for one in listed if KINDS[one.kind] == cursor)
+
+    return {
+        cursor: json.dumps({name: money_text(amount) for name, amount in _effects(of_it(cursor)).items()})
+        for cursor in (TRANSFERS, CONVERSIONS)
+        if cursor not in cursors
+    }
 
 
-def known(text: str, postings: Iterable[PostingRow]) -> dict[str, Decimal]:
-    """Return what is booked of each transfer, or was in the balances before: of text_of, and of all lines."""
-    found = defaultdict(Decimal, {name: Decimal(amount) for name, amount in json.loads(text).items()})
+def counted(listed: Iterable[Transfer], cursors: Mapping[str, str]) -> list[Transfer]:
+    """Return those of which it is known what the balances had in them before any was booked."""
+    return [one for one in listed if KINDS[one.kind] in cursors]
+
+
+def known(cursors: Mapping[str, str], postings: Iterable[PostingRow]) -> dict[str, Decimal]:
+    """Return what is booked of each transfer, or was in the balances before, by the cursors and all lines."""
+    found: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for cursor in (TRANSFERS, CONVERSIONS):
+        found |= {name: Decimal(amount) for name, amount in json.loads(cursors.get(cursor, "{}")).items()}
     for row in postings:
-        if row.txn.startswith(KINDS) and row.name.startswith("cash:"):
-            kind, _, rest = row.txn.split("|", 2)
-            name = f"{kind}|{rest}"
+        kind, _, rest = row.txn.partition("|")
+        if kind in KINDS and row.name.startswith("cash:"):
+            name = f"{kind}|{rest.partition('|')[2]}"
             found[name] = plus(found[name], row.amount)
     return found
 

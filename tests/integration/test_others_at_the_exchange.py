@@ -188,6 +188,31 @@ def test_coins_withdrawn_reduce_the_claim_and_come_back_as_nobodys_when_it_fails
     assert account.wrong() == []
 
 
+def test_conversions_and_dust_swept_together_are_booked_under_their_names(account: Account) -> None:
+    account.sim.deposit("SOL", "0.003")
+    account.entered()
+    account.settled()
+    account.events.clear()
+    held, cash = account.path.position(BTC), account.session.portfolio.cash
+    account.sim.convert(("BTC", "0.01"), ("USDT", "701.5"))
+    account.sim.convert(("SOL", "0.002"), ("BNB", "0.0004"), dust=True)
+    account.sim.convert(("SOL", "0.001"), ("BNB", "0.0002"), dust=True)
+    account.settled()
+    assert (account.sum("convert:BTC"), account.sum("convert:USDT")) == (D("0.01"), D("-701.5"))
+    assert (account.sum("dust:SOL"), account.sum("dust:BNB")) == (D("0.003"), D("-0.0006"))
+    assert [account.sum(f"adjust:{asset}") for asset in ("BTC", "BNB")] == [0, 0]
+    # What the coins of a claim became is nobody's, as it is with a withdrawal.
+    assert account.path.position(BTC) == account.session.portfolio.amount(BTC) == held - D("0.01")
+    assert account.session.portfolio.cash == cash
+    assert account.told("taken") == ["others took 0.01 BTC/USDT of what SCRIPTED held (convert)"]
+    assert (
+        "USDT: the exchange had +701.5 beside what the books said (convert local-otc-1 +701.5)"
+        in " ".join(account.told("adjusted"))
+    )
+    assert account.holds() == [(BTC, f"--account test --accept {BTC}")]
+    assert account.wrong() == []
+
+
 def test_a_sale_by_hand_takes_the_claim_is_told_once_and_holds_entries_until_accepted(
     account: Account,
 ) -> None:

@@ -485,3 +485,22 @@ def test_an_account_of_before_lists_were_read_begins_to_know_them_when_its_books
     world.desk.look_again()
     settled(world)
     assert (listed(world, "adjust"), listed(world, "deposit")) == ([("USDT", D(7))], [("USDT", D(1000))])
+
+
+def test_conversions_of_before_they_were_listed_are_not_booked_again() -> None:
+    world = World()
+    world.exchange.convert("convert", ("USDT", D(50)), ("DOGE", D(200)))
+    world.desk.look_again()
+    settled(world)
+    assert listed(world, "convert") == [("DOGE", D(200)), ("USDT", D(-50))]
+    # A journal of before knows of deposits and withdrawals alone.
+    world.journal._run("DELETE FROM order_cursors WHERE name = 'conversions'")
+    kept = world.kept()
+    world.exchange.convert("dust", ("DOGE", D(9)), ("BNB", D("0.01")))
+    world.begin(world.journal, kept)
+    assert listed(world, "dust") == []
+    assert listed(world, "adjust") == [("BNB", D("0.01")), ("DOGE", D(-9))]
+    world.exchange.convert("dust", ("DOGE", D(4)), ("BNB", D("0.005")))
+    world.desk.look_again()
+    settled(world)
+    assert listed(world, "dust") == [("BNB", D("0.005")), ("DOGE", D(-4))]
