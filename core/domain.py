@@ -28,6 +28,9 @@ MOST_LOTS = 64
 SAME_TARGET = 1e-9
 """Targets that differ by no more are one: shares of lots add up with rounding."""
 
+NEVER = 2**31 - 1
+"""Bars since the last exit where there was none: more than any wait."""
+
 
 class Bars(NamedTuple):
     """Closed bars of one series, oldest first; six arrays of one length."""
@@ -159,6 +162,16 @@ class PositionView(NamedTuple):
     """Ladders only: bit i is set while rung i (1, 2, …) is held."""
     target: float = 0.0
     """Signed part of the allocation that the lots held were asked for."""
+    newest_price: float = NAN
+    """Entry price of the newest lot."""
+    since_exit: int = NEVER
+    """Bars since a lot was last closed, in whole or in part: 0 at the close of that bar, NEVER before the
+    first time."""
+    last_result: float = NAN
+    """What that made after the commission of both sides, as a fraction of its entry price (0.01 is 1 %); NaN
+    before the first time."""
+    note: float = NAN
+    """The number that the decision gave the position to remember; NaN for none, and while flat."""
 
 
 FLAT = PositionView()
@@ -178,26 +191,77 @@ class Decision(NamedTuple):
     reason: int = Reason.NONE
     rungs: int = 0
     """Ladders only: the rungs wanted, as in PositionView."""
+    note: float = NAN
+    """A number that the position is to remember, NaN for none: as `stop`."""
+    limit: float = NAN
+    """Price that an entry waits for, at it or better; NaN enters at the open. Not carried out yet."""
+    trigger: float = NAN
+    """Price that an entry waits for, at it or worse; NaN enters at the open. Not carried out yet."""
+    valid_bars: int = 1
+    """Bars that an entry at a price waits for."""
 
 
-def enter(target: float, stop: float = NAN, take: float = NAN) -> Decision:
-    """Want a position of this size and side, with these protective prices."""
-    return Decision(float(target), float(stop), float(take), Reason.ENTRY, 0)
+def enter(target: float, stop: float = NAN, take: float = NAN, note: float = NAN) -> Decision:
+    """Want a position of this size and side, with these protective prices, that remembers this number."""
+    return Decision(float(target), float(stop), float(take), Reason.ENTRY, 0, float(note), NAN, NAN, 1)
 
 
 def hold(held: PositionView) -> Decision:
-    """Want what is already held, protective prices unchanged."""
-    return Decision(float(held.target), held.stop, held.take, Reason.HOLD, held.rungs)
+    """Want what is already held, protective prices and what it remembers unchanged."""
+    return Decision(float(held.target), held.stop, held.take, Reason.HOLD, held.rungs, held.note, NAN, NAN, 1)
+
+
+def move(
+    held: PositionView,
+    stop: float | None = None,
+    take: float | None = None,
+    target: float | None = None,
+    note: float | None = None,
+) -> Decision:
+    """Want what is already held, but for what is named: its stop, its take, its size, what it remembers.
+
+    A stop or take of NaN is none. Not for ladders, whose rungs keep what they began with.
+    """
+    return Decision(
+        float(held.target) if target is None else float(target),
+        held.stop if stop is None else float(stop),
+        held.take if take is None else float(take),
+        Reason.HOLD if target is None else Reason.ENTRY,
+        held.rungs,
+        held.note if note is None else float(note),
+        NAN,
+        NAN,
+        1,
+    )
 
 
 def flat(reason: int = Reason.NONE) -> Decision:
     """Want no position."""
-    return Decision(0.0, NAN, NAN, reason, 0)
+    return Decision(0.0, NAN, NAN, reason, 0, NAN, NAN, NAN, 1)
 
 
 def ladder(rungs: int, share: float, take: float) -> Decision:
     """Want these rungs; `share` is the wanted fraction k/N, `take` the new rungs' take-profit."""
-    return Decision(share, NAN, take, Reason.ENTRY, rungs)
+    return Decision(share, NAN, take, Reason.ENTRY, rungs, NAN, NAN, NAN, 1)
+
+
+def decision(
+    target: float,
+    stop: float = NAN,
+    take: float = NAN,
+    reason: int | None = None,
+    rungs: int = 0,
+    note: float = NAN,
+    limit: float = NAN,
+    trigger: float = NAN,
+    valid_bars: int = 1,
+) -> Decision:
+    """Return Decision(...) of the same arguments: compiled code knows no tuple with fields left out."""
+    why = Reason.NONE if reason is None else reason
+    prices = float(stop), float(take), float(note), float(limit), float(trigger)
+    return Decision(
+        float(target), prices[0], prices[1], why, int(rungs), prices[2], prices[3], prices[4], int(valid_bars)
+    )
 
 
 def side_of(target: float) -> int:
@@ -218,7 +282,10 @@ def changes(want: Decision, held: PositionView, is_ladder: bool) -> bool:  # noq
     if side != held.side:
         return True
     return side != 0 and not (
-        want.target == held.target and same(want.stop, held.stop) and same(want.take, held.take)
+        want.target == held.target
+        and same(want.stop, held.stop)
+        and same(want.take, held.take)
+        and same(want.note, held.note)
     )
 
 

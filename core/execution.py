@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from math import isnan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core import fills
@@ -276,16 +277,17 @@ class Executor:
 
     def _move(self, strategy: str, symbol: str, book: FloatArray) -> None:
         lots = self.portfolio.lots(strategy, symbol)
-        moved = (
-            not (same(row[fills.STOP], lot.stop) and same(row[fills.TAKE], lot.take))
-            for row, lot in zip(book[fills.HELD :], lots, strict=False)
+        pairs = list(zip(book[fills.HELD :], lots, strict=False))
+        is_moved = not all(
+            same(row[fills.STOP], lot.stop) and same(row[fills.TAKE], lot.take) for row, lot in pairs
         )
-        if any(moved):
+        if is_moved or not all(same(row[fills.NOTE], lot.note) for row, lot in pairs):
             row = book[fills.HELD]
             stop, take = price_of(float(row[fills.STOP])), price_of(float(row[fills.TAKE]))
-            move = Protection(strategy, symbol, stop, take)
+            move = Protection(strategy, symbol, stop, take, _note(row))
             self.portfolio.protect(move)
-            self.gateway.protect(move)
+            if is_moved:
+                self.gateway.protect(move)
 
     def _exit(self, wanted: _Wanted, row: FloatArray, lot: Lot) -> Outcome | None:
         if row[fills.EXIT] == 0.0:
@@ -343,12 +345,13 @@ class _Wanted(NamedTuple):
         bracket: tuple[Decimal | None, Decimal | None] = (None, None),
         share: float = 1.0,
         bound: str = "",
+        note: float | None = None,
     ) -> Intent:
         """Return one order that it leads to; it is valid until the next bar closes."""
         price, now = decimal_of(self.moment.close), self.moment.now
         valid_until = now + timeframe_ms(self.timeframe)
         named = self.strategy, self.symbol, self.timeframe, self.moment.bar, purpose, leg
-        return Intent(*named, side, amount, price, reason, now, valid_until, *bracket, share, bound)
+        return Intent(*named, side, amount, price, reason, now, valid_until, *bracket, share, bound, note)
 
 
 def _entry(wanted: _Wanted, row: FloatArray, *, is_ladder: bool) -> Intent:
@@ -357,8 +360,13 @@ def _entry(wanted: _Wanted, row: FloatArray, *, is_ladder: bool) -> Intent:
     # A float's own value: what is left of a lot after a part of it is then the same in both.
     bracket = price_of(float(row[fills.STOP])), price_of(float(row[fills.TAKE]))
     reason, share = _WORDS[int(wanted.want.reason)], float(row[fills.SHARE])
-    bound = wanted.bound(Bound(int(row[fills.BY])))
-    return wanted.intent(Purpose.ENTRY, leg, side, Decimal(abs(size)), reason, bracket, share, bound)
+    kept = wanted.bound(Bound(int(row[fills.BY]))), _note(row)
+    return wanted.intent(Purpose.ENTRY, leg, side, Decimal(abs(size)), reason, bracket, share, *kept)
+
+
+def _note(row: FloatArray) -> float | None:
+    note = float(row[fills.NOTE])
+    return None if isnan(note) else note
 
 
 def _closing(

@@ -32,6 +32,7 @@ import numpy as np
 
 from core.domain import (
     MOST_LOTS,
+    NEVER,
     SAME_TARGET,
     Bound,
     Costs,
@@ -41,25 +42,27 @@ from core.domain import (
     Reason,
     Refusal,
 )
-from core.sizing import Capital, Sizing, multiple, round_down, size_entry
+from core.sizing import Capital, Sizing, gain, multiple, round_down, size_entry
 
 # A book is one array, since compiled code pays for every array it is handed. Its first row is the head,
 # then come the lots held, oldest first, then the entries asked for. PROFIT and BOUND are what the account's
 # other books hold: their open profit, and the cash that is not free because of them; 0 where there are none.
 # From REFUSED on entries refused are counted, by why; from BOUND_BY on those made, by what binds them.
 # WINS to LOST are the closed trades' record that half-Kelly sizes by (core.sizing.Capital), PEAK to DEEPEST
-# the kernel's alone (core.kernel.equity).
+# the kernel's alone (core.kernel.equity). LEFT_BAR is the bar on which a lot was closed last, LEFT_WITH what
+# that made (core.sizing.gain), both NaN before the first time.
 CASH, LOTS, ASKED, EXITS, TRADES, PROFIT, BOUND, WINS, LOSSES, GAINED, LOST = range(11)
-PEAK, LOW, DEEPEST, REFUSED = range(11, 15)
+PEAK, LOW, DEEPEST, LEFT_BAR, LEFT_WITH, REFUSED = range(11, 17)
 BOUND_BY = REFUSED + len(Refusal)
 WIDTH = BOUND_BY + len(Bound)
 NO_CASH = REFUSED + int(Refusal.CASH)
 HELD = 1
 WANTED = HELD + MOST_LOTS
 # Columns of a lot. SIZE is signed. EXIT is the reason of an exit asked for, else 0; EXIT_SIZE its unsigned
-# size. SHARE is the unsigned part of the target that the lot stands for, FIRST_STOP the stop it began with.
-SIZE, ENTRY_PRICE, ENTRY_BAR, STOP, TAKE, RUNG, EXIT, EXIT_SIZE, SHARE, FIRST_STOP = range(10)
-LOT_COLUMNS = 10
+# size. SHARE is the unsigned part of the target that the lot stands for, FIRST_STOP the stop it began with,
+# NOTE what the rule wants remembered.
+SIZE, ENTRY_PRICE, ENTRY_BAR, STOP, TAKE, RUNG, EXIT, EXIT_SIZE, SHARE, FIRST_STOP, NOTE = range(11)
+LOT_COLUMNS = 11
 # Of an entry asked for, besides: what its size is bound by.
 BY = LOT_COLUMNS
 # Columns of a trade. The first six are its lot's.
@@ -77,9 +80,10 @@ class OneBar(NamedTuple):
 
 
 def open_book(cash: float) -> FloatArray:
-    """Return an account on one symbol with nothing but cash; shape (129, 26), changed in place."""
+    """Return an account on one symbol with nothing but cash; shape (129, 29), changed in place."""
     book = np.zeros((WANTED + MOST_LOTS, WIDTH))
     book[0, [CASH, PEAK, LOW]] = cash
+    book[0, [LEFT_BAR, LEFT_WITH]] = np.nan
     return book
 
 
@@ -135,19 +139,29 @@ def after_exits(book: FloatArray, close: float, costs: Costs) -> Capital:
 
 def view(book: FloatArray, i: int) -> PositionView:
     """Return the position as a decision may see it at the close of bar i, without rungs."""
-    if book[0, LOTS] == 0.0:
-        return PositionView(0, np.nan, np.nan, np.nan, 0, 0, 0.0)
+    since, result, lots = since_exit(book, i), float(book[0, LEFT_WITH]), int(book[0, LOTS])
+    if lots == 0:
+        return PositionView(0, np.nan, np.nan, np.nan, 0, 0, 0.0, np.nan, since, result, np.nan)
     side = 1 if book[HELD, SIZE] > 0 else -1
-    entry, share = book[HELD, ENTRY_PRICE], book[HELD, SHARE]
-    if book[0, LOTS] > 1.0:
+    entry, share, newest = book[HELD, ENTRY_PRICE], book[HELD, SHARE], book[HELD + lots - 1, ENTRY_PRICE]
+    if lots > 1:
         size, cost, share = 0.0, 0.0, 0.0
-        for k in range(HELD, HELD + int(book[0, LOTS])):
+        for k in range(HELD, HELD + lots):
             size += book[k, SIZE]
             cost += book[k, SIZE] * book[k, ENTRY_PRICE]
             share += book[k, SHARE]
         entry = cost / size
     stop, take, first = float(book[HELD, STOP]), float(book[HELD, TAKE]), int(book[HELD, ENTRY_BAR])
-    return PositionView(side, float(entry), stop, take, i - first, 0, float(side * share))
+    target, kept = float(side * share), float(book[HELD, NOTE])
+    return PositionView(
+        side, float(entry), stop, take, i - first, 0, target, float(newest), since, result, kept
+    )
+
+
+def since_exit(book: FloatArray, i: int) -> int:
+    """Return the bars since a lot was closed last, at the close of bar i; NEVER before the first time."""
+    left = book[0, LEFT_BAR]
+    return i - int(left) if left == left else NEVER  # noqa: PLR0124 - NaN alone is not itself
 
 
 def view_ladder(book: FloatArray, i: int) -> PositionView:
@@ -156,7 +170,24 @@ def view_ladder(book: FloatArray, i: int) -> PositionView:
     rungs = 0
     for k in range(HELD, HELD + int(book[0, LOTS])):
         rungs |= 1 << int(book[k, RUNG])
-    return PositionView(held.side, held.entry_price, held.stop, held.take, held.bars_held, rungs, held.target)
+    return with_rungs(held, rungs)
+
+
+def with_rungs(held: PositionView, rungs: int) -> PositionView:
+    """Return the position with these rungs."""
+    return PositionView(
+        held.side,
+        held.entry_price,
+        held.stop,
+        held.take,
+        held.bars_held,
+        rungs,
+        held.target,
+        held.newest_price,
+        held.since_exit,
+        held.last_result,
+        held.note,
+    )
 
 
 def fill(book: FloatArray, trades: FloatArray, i: int, bar: OneBar, costs: Costs) -> None:
@@ -252,6 +283,8 @@ def close_lot(
     trades[n, RETURN] = side * (price / entry - 1) - fees / (abs(size) * entry)
     trades[n, REASON] = reason
     count_trade(book, multiple(side, entry, price, book[k, FIRST_STOP], costs.commission))
+    book[0, LEFT_BAR] = i
+    book[0, LEFT_WITH] = gain(side, entry, price, costs.commission)
     book[0, TRADES] += 1
     book[k, SIZE] = 0.0
 
@@ -309,12 +342,28 @@ def ask(
         for k in range(HELD, HELD + int(book[0, LOTS])):
             book[k, STOP] = want.stop
             book[k, TAKE] = want.take
+            book[k, NOTE] = want.note
         more = abs(want.target) - abs(held.target)
         if more > SAME_TARGET:
-            part = Decision(side * more, want.stop, want.take, want.reason, 0)
+            part = part_of(want, side * more, 0)
             ask_entry(book, part, 0, close, after_exits(book, close, costs), sizing, costs)
         elif more < -SAME_TARGET:
             ask_less(book, -more, sizing)
+
+
+def part_of(want: Decision, target: float, rungs: int) -> Decision:
+    """Return a decision for another target and these rungs."""
+    return Decision(
+        target,
+        want.stop,
+        want.take,
+        want.reason,
+        rungs,
+        want.note,
+        want.limit,
+        want.trigger,
+        want.valid_bars,
+    )
 
 
 def ask_ladder(
@@ -373,7 +422,7 @@ def ask_rungs(
     left = after_exits(book, close, costs)
     for rung in range(MOST_LOTS - 1):
         if (opening >> rung) & 1:
-            share = Decision(want.target / wanted, want.stop, want.take, want.reason, want.rungs)
+            share = part_of(want, want.target / wanted, want.rungs)
             cost = ask_entry(book, share, rung, close, left, sizing, costs) * close
             left = Capital(left.equity, left.cash - cost, left.wins, left.losses, left.gained, left.lost)
 
@@ -395,6 +444,7 @@ def ask_entry(
     book[k, TAKE] = want.take
     book[k, RUNG] = rung
     book[k, SHARE] = abs(want.target)
+    book[k, NOTE] = want.note
     book[k, BY] = code(bound)
     book[0, ASKED] += 1
     return units

@@ -28,15 +28,18 @@ from core.account.lots import (
     lot_id,
     merged,
     netted,
+    number_of,
     opened,
     protected,
     split,
+    standing_for,
 )
 from core.account.money import NOTHING, float_of, minus, part_of, plus, signed, times, total
 from core.account.orders import Approved, Fill, Intent, Protection, Purpose, Side
 from core.account.values import (
     NO_RECORD,
     Held,
+    LastExit,
     Pending,
     Record,
     Result,
@@ -48,7 +51,7 @@ from core.account.values import (
 )
 from core.domain import FloatArray, PositionView
 from core.errors import RefusedError, number
-from core.sizing import multiple
+from core.sizing import gain, multiple
 from core.symbols import pair_of
 
 DUST = "dust"
@@ -72,7 +75,7 @@ class Portfolio:
     ) -> None:
         """Start with a deposit in quote units; `steps`: the smallest amount of each symbol, if known.
 
-        `commission` is the rate that half-Kelly counts trades with, the backtest's.
+        `commission` is the rate that half-Kelly and `last_result` count trades with, the backtest's.
         """
         self.deposits = deposit_of(cash)
         self.cash = self.deposits
@@ -85,6 +88,7 @@ class Portfolio:
         """Last known price by symbol."""
         self.records: defaultdict[Held, Record] = defaultdict(lambda: NO_RECORD)
         """Wins, losses and their sums, as half-Kelly sizes by them."""
+        self.exits: dict[Held, LastExit] = {}
         self._commission = number("commission", commission, 0, 1)
         self.steps = dict(steps or {})
         self._held: dict[Held, Holding] = {}
@@ -131,7 +135,9 @@ class Portfolio:
 
     def view(self, strategy: str, symbol: str, bar: int = 0) -> PositionView:
         """Return a position as its strategy sees it at the close of this bar."""
-        return self._of(strategy, symbol).view(bar)
+        seen = self._of(strategy, symbol).view(bar)
+        last = self.exits.get((strategy, symbol))
+        return seen if last is None else seen._replace(since_exit=bar - last.bar, last_result=last.result)
 
     def closing(self, strategy: str, symbol: str, lot: Lot) -> Decimal:
         """Return how much of a lot is for sale already, base units."""
@@ -229,10 +235,10 @@ class Portfolio:
         self._of(strategy, symbol).set(list(lots))
 
     def protect(self, move: Protection) -> None:
-        """Move stop and take of every lot that a strategy holds of a symbol."""
+        """Move stop, take and note of every lot that a strategy holds of a symbol."""
         holding = self._of(move.strategy, move.symbol)
         stop, take = float_of(move.stop), float_of(move.take)
-        holding.set([protected(lot, stop, take, lot.share) for lot in holding.lots])
+        holding.set([protected(lot, stop, take, number_of(move.note)) for lot in holding.lots])
 
     def open_long(
         self, symbol: str, size: float, price: float, stop: float | None = None, tp: float | None = None
@@ -308,7 +314,7 @@ class Portfolio:
             if rest is not None and not self._is_dust(intent.symbol, rest):
                 is_meant = lot.id == named and intent.purpose is Purpose.EXIT
                 target = intent.share if is_meant else rest.share
-                kept[lot.id] = protected(rest, rest.stop, rest.take, target)
+                kept[lot.id] = standing_for(rest, target)
         order = [lot.id for lot in holding.lots]
         holding.set([kept[name] for name in order if name in kept])
         if left:
@@ -324,6 +330,7 @@ class Portfolio:
         prices = part.entry_price, exit_price, part.first_stop
         record, risked = (intent.strategy, intent.symbol), multiple(part.side, *prices, self._commission)
         self.records[record] = counted(self.records[record], risked)
+        self.exits[record] = LastExit(bar, gain(part.side, *prices[:2], self._commission))
         when = (part.entry_time, fill.time, part.entry_bar, bar)
         return Trade(
             *(intent.strategy, intent.symbol, part.side, part.amount, *when),

@@ -195,6 +195,11 @@ def multiple(side: float, entry: float, leave: float, stop: float, commission: f
     return (side * (leave - entry) - commission * (leave + entry)) / risked
 
 
+def gain(side: float, entry: float, leave: float, commission: float) -> float:
+    """Return a trade's result after the commission of both sides, as a fraction of its entry price."""
+    return (side * (leave - entry) - commission * (leave + entry)) / entry
+
+
 def at_close(sizing: Sizing, volatility: float, fit: float) -> Sizing:
     """Return the sizing with the market's measures at a close."""
     return Sizing(

@@ -45,6 +45,11 @@ _MONTHS = re.compile(r"\d+M|\d*(mo|mon|month)s?", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def float_text(value: float) -> str:
+    """Return the shortest digits that are exactly this float; `float` of them is it, also of nan and inf."""
+    return repr(float(value))
+
+
 def timeframe_ms(timeframe: str) -> int:
     """Return the length of one bar in ms. Raises UsageError for an unknown timeframe."""
     try:

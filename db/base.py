@@ -18,7 +18,7 @@ from db.candle_revisions import create_triggers
 from db.faults import database_error, database_name, init_command
 from db.patience import patience_of
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Raised by one with every change to the tables; a database with a higher one is refused."""
 ADDED_TO = 1
 """From this version on only tables and columns were added, so init_db brings an older database up to date."""

@@ -13,7 +13,10 @@ import orjson
 
 from core.errors import DatabaseError
 
-MONEY = frozenset({"amount", "price", "stop", "take", "reserve", "filled", "fee", "share"})
+MONEY = frozenset({"amount", "price", "stop", "take", "reserve", "filled", "fee", "share"}) | {
+    "entry_limit",
+    "entry_trigger",
+}
 _KEPT_AS = {Decimal: str}
 BEGINNING = "0" * 64
 """What stands before the first entry of a journal."""
@@ -39,6 +42,9 @@ class IntentRow(NamedTuple):
     valid_until: int
     share: Decimal
     reserve: Decimal
+    note: str | None = None
+    entry_limit: Decimal | None = None
+    entry_trigger: Decimal | None = None
 
 
 class OrderRow(NamedTuple):

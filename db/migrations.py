@@ -16,6 +16,9 @@ def add_columns(connection: Connection) -> None:
     for column in ("rows", "holes", "missing", "cookie"):
         if _lacks(connection, "candle_revisions", column):
             connection.execute(text(f"ALTER TABLE candle_revisions ADD COLUMN {column} {whole}"))
+    if _lacks(connection, "order_intents", "note"):
+        for column in ("note", "entry_limit", "entry_trigger"):
+            connection.execute(text(f"ALTER TABLE order_intents ADD COLUMN {column} TEXT"))
     if not _lacks(connection, "live_state", "checksum"):
         return
     connection.execute(text("ALTER TABLE live_state ADD COLUMN checksum TEXT NOT NULL DEFAULT ''"))

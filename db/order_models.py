@@ -82,6 +82,12 @@ class OrderIntent(Base):
     """Unsigned part of the strategy's allocation that its lot stands for once this is done."""
     reserve: Mapped[str] = mapped_column(Text)
     """Quote units kept until the order is filled or dead."""
+    note: Mapped[str | None] = mapped_column(Text)
+    """Of an entry: the float that its lot is to remember, in digits that are exactly it."""
+    entry_limit: Mapped[str | None] = mapped_column(Text)
+    """Of an entry: the price it waits for, at it or better."""
+    entry_trigger: Mapped[str | None] = mapped_column(Text)
+    """The same, at it or worse."""
 
 
 class StoredOrder(Base):

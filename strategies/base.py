@@ -20,6 +20,7 @@ from core.domain import (
     FLAT,
     MOST_LOTS,
     NAN,
+    NEVER,
     SAME_TARGET,
     Bars,
     Bound,
@@ -33,7 +34,7 @@ from core.errors import UsageError
 from core.fills import exit_reason
 from core.regime.conditions import gauges
 from core.regime.conditions import history as gauges_history
-from core.sizing import PLAIN, Capital, Sizing, at_close, multiple, round_down, size_entry
+from core.sizing import PLAIN, Capital, Sizing, at_close, gain, multiple, round_down, size_entry
 from strategies.open_trades import EntryTag, OpenTrades
 from strategies.rule import StrategyRule, first_decision, is_ready, row
 from strategies.rule_check import check_decision, check_rule_source, checked_columns, require, soundness_of
@@ -42,6 +43,7 @@ from strategies.signals import (
     adjusted,
     protection,
     reason_word,
+    remembered,
     rungs_of,
     side_name,
     signal_risk,
@@ -63,7 +65,7 @@ class StrategySignal:
     risk_r: float = 1.0
     """Multiple of the strategy's risk per trade."""
     extra: dict[str, Any] | None = None
-    """stop, take, rr_ratio, reason, target (-1 … 1 of the allocation, once this is done); `level` on a
+    """stop, take, rr_ratio, reason, target (-1 … 1 of the allocation, once this is done), note; `level` on a
     ladder; `portion` (0 … 1) of the position where a CLOSE is of a part, `add` where an OPEN adds to one."""
 
 
@@ -186,7 +188,7 @@ class BaseStrategy:
             return [adjusted(held, want) if side else ("HOLD", {})]
         why = {"reason": reason_word(want.reason), "target": want.target}
         close = [(f"CLOSE_{side_name(held.side)}", why)] if held.side else []
-        entry = protection(want) | why
+        entry = protection(want) | remembered(NAN, want) | why
         if hasattr(self.params, "rr_ratio"):
             entry["rr_ratio"] = self.params.rr_ratio
         return close + ([(f"OPEN_{side_name(side)}", entry)] if side else [])
@@ -244,6 +246,7 @@ class BacktestStrategy(Strategy):
         self.exits: dict[tuple[EntryTag, int], Reason] = {}
         self.first_stops: dict[EntryTag, float] = {}
         self._shares: dict[EntryTag, float] = {}
+        self._notes: dict[EntryTag, float] = {}
         self._record = fills.open_book(0.0)
         self._counted = 0
 
@@ -274,9 +277,9 @@ class BacktestStrategy(Strategy):
         return Bars(stamps, opens, highs, lows, closes, np.asarray(data.Volume) * unit)
 
     def _held(self, i: int) -> PositionView:
-        trades = self.trades
+        trades, (since, result) = self.trades, self._last_exit(i)
         if not trades:
-            return FLAT
+            return FLAT if since == NEVER else PositionView(since_exit=since, last_result=result)
         first, unit, rungs = trades[0], self.unit, 0
         side = 1 if first.size > 0 else -1
         entry, share = first.entry_price, self._shares[first.tag]
@@ -292,7 +295,18 @@ class BacktestStrategy(Strategy):
             for trade in trades:
                 rungs |= 1 << trade.tag.rung
         stop, take = (NAN if price is None else price / unit for price in (first.sl, first.tp))
-        return PositionView(side, float(entry / unit), stop, take, i - first.entry_bar, rungs, side * share)
+        held = side, float(entry / unit), stop, take, i - first.entry_bar, rungs, side * share
+        return PositionView(*held, trades[-1].entry_price / unit, since, result, self._notes[first.tag])
+
+    def _last_exit(self, i: int) -> tuple[int, float]:
+        """Return bars since a trade was last closed, and what it made: LEFT_BAR, LEFT_WITH of core.fills."""
+        # Not `closed_trades`, which makes a tuple of all of them.
+        closed: list[Any] = self._broker.closed_trades
+        if not closed:
+            return NEVER, NAN
+        last, unit = closed[-1], self.unit
+        side = 1.0 if last.size > 0 else -1.0
+        return i - last.exit_bar, gain(side, last.entry_price / unit, last.exit_price / unit, self.commission)
 
     def _follow_ladder(self, i: int, held: PositionView, want: Decision) -> None:
         if closing := held.rungs & ~want.rungs:
@@ -326,6 +340,7 @@ class BacktestStrategy(Strategy):
             self.bounds[lot] = bound
             self.asked.add(lot)
             self.first_stops[lot], self._shares[lot] = want.stop, abs(want.target)
+            self._notes[lot] = want.note
             order(size=units / self.unit, sl=self._scaled(want.stop), tp=self._scaled(want.take), tag=lot)
             cash -= units * close
             lots += 1
@@ -371,6 +386,8 @@ class BacktestStrategy(Strategy):
 
     def _protect(self, want: Decision) -> None:
         stop, take = self._scaled(want.stop), self._scaled(want.take)
+        for trade in self.trades:
+            self._notes[trade.tag] = want.note
         # All or none, so that the queue keeps its order: stops newest lot first, takes oldest first.
         if any(trade.sl != stop for trade in self.trades):
             for trade in self.trades:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Generic, NamedTuple
 
-from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold
+from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold, move
 from core.ensemble.ensemble import BOUNDS, KINDS, Params, combine, history_of, longest
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators import atr
@@ -44,7 +44,7 @@ def decide(now: Columns[float], prev: Columns[float], held: PositionView, p: Par
     if now.agreement < p.agree_ratio or abs(now.target - held.target) < p.change_ratio:
         return hold(held)
     if held.side != 0:
-        return Decision(now.target, held.stop, held.take, Reason.ENTRY, 0)
+        return move(held, target=now.target)
     side = (now.target > 0) - (now.target < 0)
     return enter(now.target, now.close - side * p.atr_stop_mult * now.atr)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from core.domain import Decision, PositionView
 from strategies.base import BaseStrategy
-from strategies.signals import levels_of, protection, reason_word, rungs_of, side_name
+from strategies.signals import levels_of, protection, reason_word, remembered, rungs_of, side_name
 
 
 class LadderStrategy(BaseStrategy):
@@ -25,8 +25,9 @@ class LadderStrategy(BaseStrategy):
         actions: list[tuple[str, dict[str, Any]]] = [
             (f"CLOSE_{side_name(held.side)}", {"level": level} | why) for level in closing
         ]
+        entry = protection(want) | remembered(held.note, want) | why
         opened = f"OPEN_{side_name(1 if want.target > 0 else -1)}"
-        actions += [(opened, {"level": level} | protection(want) | why) for level in opening]
+        actions += [(opened, {"level": level} | entry) for level in opening]
         return actions or [("HOLD", {})]
 
     def _of(self, symbol: str) -> dict[str, Any]:

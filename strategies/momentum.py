@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold
+from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold, move
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators_momentum import Columns, young_trend
 from strategies.rule import MEMORY, WILDER, StrategyRule
@@ -53,7 +53,7 @@ def decide(now: Columns[float], prev: Columns[float], held: PositionView, p: Par
         return flat(Reason.TIME)
     away = (1.2 - 0.2 * (gain > 2 * risk) - 0.2 * (gain > 3 * risk)) * now.atr
     if gain > risk and held.side * (now.close - held.stop) > away:
-        return Decision(held.target, now.close - held.side * away, held.take, Reason.HOLD, 0)
+        return move(held, stop=now.close - held.side * away)
     return hold(held)
 
 

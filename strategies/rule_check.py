@@ -267,8 +267,9 @@ def _at(time: int) -> str:
 def _positions(price: float) -> tuple[PositionView, ...]:
     return (
         FLAT,
-        PositionView(1, price, 0.9 * price, 1.1 * price, 3, 0b10, 1.0),
-        PositionView(-1, price, 1.1 * price, 0.9 * price, 3, 0b10, -1.0),
+        FLAT._replace(since_exit=2, last_result=-0.01),
+        PositionView(1, price, 0.9 * price, 1.1 * price, 3, 0b10, 1.0, price, 5, 0.01, price),
+        PositionView(-1, price, 1.1 * price, 0.9 * price, 3, 0b10, -1.0, price, 5, -0.01, price),
     )
 
 

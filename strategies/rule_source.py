@@ -17,7 +17,7 @@ import numpy as np
 
 from strategies.rule import StrategyRule
 
-CALLS = frozenset({"Decision", "enter", "hold", "flat", "ladder", "abs", "min", "max", "range"})
+CALLS = frozenset({"Decision", "enter", "hold", "move", "flat", "ladder", "abs", "min", "max", "range"})
 """What `decide` may call; everything else belongs into a column."""
 EXPRESSIONS = (
     *(ast.BinOp, ast.BoolOp, ast.UnaryOp, ast.Compare, ast.IfExp, ast.Tuple, ast.Subscript),

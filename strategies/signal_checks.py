@@ -50,7 +50,7 @@ PRICES = ("stop", "take", "tp", "atr")
 """What may be None, which stands for none."""
 NOTES = "notes"
 """Where a strategy keeps what is its own: whatever it is, nobody else reads it."""
-KNOWN = frozenset((*PRICES, *_RANGES, *Sizing._fields, "level", "levels", "reason", NOTES))
+KNOWN = frozenset((*PRICES, *_RANGES, *Sizing._fields, "level", "levels", "reason", "note", NOTES))
 """All that a signal's extra may name."""
 
 
@@ -71,6 +71,8 @@ def check_signal(signal: StrategySignal) -> None:
             given = _RANGES[name]
             what = f"{whose}: extra[{name!r}]"
             number(what, extra[name], *given[1:3], above=given.above, or_unknown=given.or_unknown)
+    if extra.get("note") is not None:
+        number(f"{whose}: extra['note']", extra["note"], or_unknown=True)
     _check_rungs(whose, extra)
     if "target" in extra and signal.action.startswith("OPEN"):
         # A short's own target is negative, as a rule says it; a long's never.

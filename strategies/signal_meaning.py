@@ -7,8 +7,9 @@
     HOLD       nothing; with `stop` or `tp` these are moved.
 
 OPEN_SHORT and CLOSE_SHORT alike. `target` (0 to 1 of the strategy's allocation) sizes an entry instead, and
-then needs no stop; `add` is a target beside what is held. On a ladder `level` names the rung, or `levels` all
-that are wanted as {1: True, 2: False, …}. strategies.signal_checks has the names and ranges of all of them.
+then needs no stop; `add` is a target beside what is held. `note` is a number that the position remembers. On
+a ladder `level` names the rung, or `levels` all that are wanted as {1: True, 2: False, …}.
+strategies.signal_checks has the names and ranges of all of them.
 """
 
 from __future__ import annotations
@@ -93,7 +94,8 @@ def _held(signal: StrategySignal, want: Decision, close: float) -> Decision:
     # What was set before may be passed by now: only what this signal moves is looked at.
     moved = (level if level != before else NAN for level, before in ((stop, want.stop), (take, want.take)))
     check_prices(signal, side, close, *moved)
-    return want._replace(target=float(extra.get("target", want.target)), stop=stop, take=take)
+    target, kept = float(extra.get("target", want.target)), note_of(extra, want.note)
+    return want._replace(target=target, stop=stop, take=take, note=kept)
 
 
 def _opened(signal: StrategySignal, want: Decision, held: PositionView, close: float) -> Decision:
@@ -111,7 +113,8 @@ def _opened(signal: StrategySignal, want: Decision, held: PositionView, close: f
         target = side * (max(0.0, side * want.target) + float(extra["add"]))
     else:
         target = side * _risk(signal) * max(1, rungs.bit_count())
-    return Decision(target, stop, _entry_take(signal, close, stop), _reason(extra, Reason.ENTRY), rungs)
+    kept = note_of(extra, want.note if want.target * side > 0 else NAN)
+    return Decision(target, stop, _entry_take(signal, close, stop), _reason(extra, Reason.ENTRY), rungs, kept)
 
 
 def _closed(signal: StrategySignal, want: Decision) -> Decision:
@@ -125,7 +128,8 @@ def _closed(signal: StrategySignal, want: Decision) -> Decision:
     if target * side <= 0:
         return Decision(0.0, NAN, NAN, _reason(extra, Reason.RULE), 0)
     stop, take = _price(signal, "stop", want.stop), _take(signal, want.take)
-    return Decision(target, stop, take, _reason(extra, Reason.REDUCE), want.rungs)
+    kept = note_of(extra, want.note)
+    return Decision(target, stop, take, _reason(extra, Reason.REDUCE), want.rungs, kept)
 
 
 def _rung_closed(signal: StrategySignal, want: Decision) -> Decision:
@@ -134,7 +138,14 @@ def _rung_closed(signal: StrategySignal, want: Decision) -> Decision:
     if rungs == before:
         return want
     left = want.target * rungs.bit_count() / max(1, before.bit_count())
-    return Decision(float(extra.get("target", left)), NAN, NAN, _reason(extra, Reason.RULE), rungs)
+    left = float(extra.get("target", left))
+    return Decision(left, NAN, NAN, _reason(extra, Reason.RULE), rungs, want.note)
+
+
+def note_of(extra: Mapping[str, Any], otherwise: float) -> float:
+    """Return the number that a position is to remember: None stands for none, left out for `otherwise`."""
+    kept = extra.get("note", otherwise)
+    return NAN if kept is None else float(kept)
 
 
 def _stop(signal: StrategySignal, close: float) -> float:

@@ -13,9 +13,10 @@ from core.sizing import Sizing
 def adjusted(held: PositionView, want: Decision) -> tuple[str, dict[str, Any]]:
     """Return the action for a position whose side stays: more of it, less of it, or the same."""
     more = abs(want.target) - abs(held.target)
+    kept = protection(want) | remembered(held.note, want)
     if abs(more) <= SAME_TARGET:
-        return "HOLD", protection(want)
-    why = protection(want) | {"reason": reason_word(want.reason)}
+        return "HOLD", kept
+    why = kept | {"reason": reason_word(want.reason)}
     if more > 0:
         return f"OPEN_{side_name(held.side)}", why | {"add": more}
     why["reason"] = reason_word(Reason.REDUCE)
@@ -38,6 +39,11 @@ def sizing_words(sizing: Sizing, chosen: Set[str]) -> dict[str, float]:
 def protection(want: Decision) -> dict[str, Any]:
     """Return a decision's prices and target, None for no price."""
     return {"stop": _or_none(want.stop), "take": _or_none(want.take), "target": want.target}
+
+
+def remembered(before: float, want: Decision) -> dict[str, Any]:
+    """Return what a position is to remember, where it does or did remember a number; None for nothing."""
+    return {} if isnan(before) and isnan(want.note) else {"note": _or_none(want.note)}
 
 
 def side_name(side: int) -> str:

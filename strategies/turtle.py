@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Generic, NamedTuple
 
-from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter, hold
+from core.domain import Bars, Decision, FloatArray, PositionView, enter, hold, move
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators import atr, highest, lowest
 from strategies.indicators_more import donchian
@@ -48,9 +48,9 @@ def columns(bars: Bars, p: Params) -> Columns[FloatArray]:
 def decide(now: Columns[float], prev: Columns[float], held: PositionView, p: Params) -> Decision:
     """Return the position wanted from the next open on."""
     if held.side > 0 and now.trail_low > held.stop:
-        return Decision(held.target, now.trail_low, held.take, Reason.HOLD, 0)
+        return move(held, stop=now.trail_low)
     if held.side < 0 and now.trail_high < held.stop:
-        return Decision(held.target, now.trail_high, held.take, Reason.HOLD, 0)
+        return move(held, stop=now.trail_high)
     if held.side == 0 and now.close > now.upper:
         return enter(1.0, now.close - p.atr_stop_mult * now.atr)
     if held.side == 0 and now.close < now.lower:

@@ -13,10 +13,22 @@ from core.risk.limits import Limits
 from core.risk_manager import RiskManager
 from tests.lively import LIVELY, strategy_for
 from tests.markets import random_bars
+from tests.remembering import RECALLING, REMEMBERING
 from tests.scripted import SCRIPTED, TURNING
 
 COSTS = (Costs(0.0, 0.0), Costs(0.001, 0.0), Costs(0.0007, 0.0004))
-RULES = ("SCRIPTED", "TURNING", "TREND_EMA", "GRID_LR", "MR_BB", "SMA_CROSS", "TURTLE")
+RULES = (
+    "SCRIPTED",
+    "TURNING",
+    "TREND_EMA",
+    "GRID_LR",
+    "MR_BB",
+    "SMA_CROSS",
+    "TURTLE",
+    "REMEMBERING",
+    "RECALLING",
+)
+REMEMBER = {"REMEMBERING": REMEMBERING, "RECALLING": RECALLING}
 ORDERS = [0.36, 0.1, 0.08, 0.08, 0.03, 0.1, 0.08, 0.05, 0.05, 0.03, 0.02, 0.02]
 """How often each order of tests.scripted comes."""
 RUNGS = [0, 0, 0, 0, 1, 2, 4, 6, 14, 16, 48, 112]
@@ -61,6 +73,7 @@ def facts(run: Replay) -> dict[str, Any]:
         "cash": (portfolio.cash, portfolio.settled, run.gateway.cash),
         "results": list(portfolio.results.items()),
         "records": {held: one for held, one in portfolio.records.items() if any(one)},
+        "exits": portfolio.exits,
         "marks": portfolio.marks,
         "held": portfolio.held(),
         "counted": sorted(run.session.counted()),
@@ -111,7 +124,8 @@ def _feed(rng: np.random.Generator, name: str, symbol: str, timeframe: str, bars
     if name == "TURNING":
         bars = bars._replace(volume=rng.choice(RUNGS, bars.ts.size).astype(float))
         return ReplayFeed(name, TURNING, {"max_exposure": 0.5}, symbol, timeframe, bars)
-    return ReplayFeed(name, strategy_for(name, bars), LIVELY.get(name, {}), symbol, timeframe, bars)
+    strategy = REMEMBER.get(name) or strategy_for(name, bars)
+    return ReplayFeed(name, strategy, LIVELY.get(name, {}), symbol, timeframe, bars)
 
 
 def _fits(feed: ReplayFeed, feeds: list[ReplayFeed]) -> bool:

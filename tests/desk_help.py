@@ -49,7 +49,9 @@ class Account:
             ),
             self.model,
         )
-        self.session = Session(Executor(Portfolio(CASH), risk, self.desk, self.costs))
+        self.session = Session(
+            Executor(Portfolio(CASH, commission=self.costs.commission), risk, self.desk, self.costs)
+        )
 
     def open(self, kept: Mapping[str, Any] | None = None, now: int = START) -> Restored | None:
         """Take the account up once its session has its strategies."""

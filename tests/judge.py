@@ -45,6 +45,8 @@ class Lot:
     """Why it is to be closed at the next open, if it is."""
     leaving: float = 0.0
     """How much of it, unsigned."""
+    note: float = NONE
+    """What the rule wants remembered."""
 
 
 class Trade(NamedTuple):
@@ -68,6 +70,7 @@ class Want(NamedTuple):
     reason: str = ""
     rungs: tuple[int, ...] | None = None
     """Of a ladder."""
+    note: float = NONE
 
 
 class View(NamedTuple):
@@ -80,6 +83,13 @@ class View(NamedTuple):
     bars: int = 0
     rungs: tuple[int, ...] = ()
     target: float = 0.0
+    newest: float = NONE
+    """Entry price of the newest lot."""
+    since: float = math.inf
+    """Bars since anything was closed."""
+    result: float = NONE
+    """What that made, both commissions paid, as a part of its entry price."""
+    note: float = NONE
 
 
 class Terms(NamedTuple):
@@ -111,6 +121,8 @@ class Judge:
     asked: list[Lot] = field(default_factory=list)
     trades: list[Trade] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    last: Trade | None = None
+    """What was closed last."""
 
     def run(self, decide: Rule, first: int) -> float:
         """Trade from the close of bar `first` on; return the money at the end, with everything closed."""
@@ -137,14 +149,20 @@ class Judge:
 
     def view(self, i: int) -> View:
         """Return the position at the close of bar i."""
+        since, result = math.inf, NONE
+        if self.last:
+            since, side = i - self.last.exit_bar, 1 if self.last.side == "LONG" else -1
+            paid, got = self.last.entry_price, self.last.exit_price
+            result = side * (got / paid - 1) - self.terms.commission * (1 + got / paid)
         if not self.lots:
-            return View()
+            return View(since=since, result=result)
         oldest, size = self.lots[0], math.fsum(lot.size for lot in self.lots)
         side = 1 if size > 0 else -1
         price = math.fsum(lot.size * lot.price for lot in self.lots) / size
         rungs = tuple(lot.rung for lot in self.lots)
         share = math.fsum(lot.share for lot in self.lots)
-        return View(side, price, oldest.stop, oldest.take, i - oldest.bar, rungs, side * share)
+        known = side, price, oldest.stop, oldest.take, i - oldest.bar, rungs, side * share
+        return View(*known, self.lots[-1].price, since, result, oldest.note)
 
     def fill(self, i: int) -> None:
         """Carry out at the open of bar i what was asked for, and inside it what stops and takes demand."""
@@ -188,7 +206,8 @@ class Judge:
         amount = whole if amount is None else min(amount, whole)
         self.money += side * amount * (price - lot.price) - amount * price * self.terms.commission
         name = "LONG" if side > 0 else "SHORT"
-        self.trades.append(Trade(lot.bar, i, name, amount, lot.price, price, reason))
+        self.last = Trade(lot.bar, i, name, amount, lot.price, price, reason)
+        self.trades.append(self.last)
         lot.size -= side * amount
         lot.leaves, lot.leaving = "", 0.0
         if not lot.size:
@@ -214,7 +233,7 @@ class Judge:
                 self.ask(i, want.target, want, 0)
         elif side:
             for lot in self.lots:
-                lot.stop, lot.take = want.stop, want.take
+                lot.stop, lot.take, lot.note = want.stop, want.take, want.note
             more = abs(want.target) - abs(held.target)
             if more > SAME:
                 self.ask(i, side * more, want, 0)
@@ -250,7 +269,7 @@ class Judge:
             self.refused.append(size)
         else:
             signed = size if target > 0 else -size
-            lot = Lot(signed, NONE, -1, want.stop, want.take, abs(target), rung, want.stop)
+            lot = Lot(signed, NONE, -1, want.stop, want.take, abs(target), rung, want.stop, note=want.note)
             self.asked.append(lot)
 
     def sized(self, i: int, target: float, want: Want) -> float | str:

@@ -27,14 +27,16 @@ from core.regime.conditions import gauges
 from core.results.runs import RunSpec
 from strategies.registry import Strategy
 from strategies.rule import first_decision
-from tests import judge_rules
+from tests import judge_memory, judge_rules
 from tests.judge import Judge, Market, Terms, Trade, differences
 from tests.lively import LIVELY, partner, strategy_for
 from tests.markets import random_bars
+from tests.remembering import RECALLING, REMEMBERING
 from tests.scripted import SCRIPTED, TURNING
 
-OWN = {"SCRIPTED": SCRIPTED, "TURNING": TURNING}
-NAMES = (*judge_rules.RULES, "PAIRS", "DUAL_THRUST")
+OWN = {"SCRIPTED": SCRIPTED, "TURNING": TURNING, "REMEMBERING": REMEMBERING, "RECALLING": RECALLING}
+RULES = judge_rules.RULES | judge_memory.RULES
+NAMES = (*RULES, "PAIRS", "DUAL_THRUST")
 SERIES = ("made up, 1", "made up, 2", "GOOG", "EURUSD")
 COSTS = dict(zip(SERIES, (Costs(0.0), Costs(0.0007, 0.0004), Costs(0.002), Costs(0.0001)), strict=True))
 PARAMS: dict[str, dict[str, float]] = {
@@ -78,7 +80,7 @@ def bars_of(series: str) -> Bars:
 def candles_for(name: str, series: str) -> Bars:
     """Return what a rule runs on; for the scripted ones the volume is what they are to do."""
     bars = bars_of(series)
-    if name not in OWN:
+    if name not in ("SCRIPTED", "TURNING"):
         return bars
     draw = np.random.default_rng(len(series))
     orders = range(12) if name == "SCRIPTED" else (1, 2, 6, 14, 16, 48, 112)
@@ -112,8 +114,8 @@ def judged(name: str, series: str, spec: RunSpec) -> Outcome:
     elif name == "DUAL_THRUST":
         rule = judge_rules.dual_thrust(market, params, bars.ts.tolist())
     else:
-        rule = judge_rules.RULES[name](market, params)
-    judge = Judge(market, terms, ladder=name in ("GRID_LR", "TURNING"))
+        rule = RULES[name](market, params)
+    judge = Judge(market, terms, ladder=name in ("GRID_LR", "TURNING", "RECALLING"))
     money = judge.run(rule.decide, rule.first)
     return judge.trades, money
 

@@ -12,7 +12,7 @@ import numpy as np
 from core import fills
 from core.account.money import NOTHING, minus, part_of, plus, quotient, signed, times, total
 from core.account.orders import Intent
-from core.domain import FLAT, MOST_LOTS, FloatArray, PositionView
+from core.domain import FLAT, MOST_LOTS, NAN, NEVER, FloatArray, PositionView
 
 LOT_LEG = "lot-"
 """How the leg of an exit begins that closes one lot; the lot's id follows."""
@@ -39,6 +39,8 @@ class Lot:
     share: float
     """Unsigned part of the strategy's allocation that it stands for."""
     first_stop: float
+    note: float = math.nan
+    """What its strategy wants remembered; NaN for none."""
     size: float = field(init=False)
     """Signed base units, and the price they were entered at, as decisions see them."""
     entry_price: float = field(init=False)
@@ -112,11 +114,12 @@ class Holding:
         self._seen = view_of(self.book) if lots else FLAT
 
     def view(self, bar: int) -> PositionView:
-        """Return the position as a decision may see it at the close of this bar."""
+        """Return the position as a decision may see it at the close of this bar, but for exits before it."""
         if not self.lots:
             return FLAT
-        side, entry, stop, take, first, rungs, target = self._seen
-        return PositionView(side, entry, stop, take, bar + first, rungs, target)
+        seen = self._seen
+        held = seen.side, seen.entry_price, seen.stop, seen.take, bar + seen.bars_held
+        return PositionView(*held, seen.rungs, seen.target, seen.newest_price, NEVER, NAN, seen.note)
 
     def profit(self, price: float) -> float:
         """Return the open profit at a price, in the order of core.fills.equity."""
@@ -142,7 +145,7 @@ def book_of(lots: list[Lot]) -> FloatArray:
     for row, lot in zip(book[fills.HELD : fills.WANTED], lots, strict=False):
         row[: fills.LOT_COLUMNS] = (
             *(lot.size, lot.entry_price, lot.entry_bar, lot.stop, lot.take, lot.rung),
-            *(0.0, 0.0, lot.share, lot.first_stop),
+            *(0.0, 0.0, lot.share, lot.first_stop, lot.note),
         )
     return book
 
@@ -171,7 +174,8 @@ def opened(intent: Intent, fill_time: int, bar: int, amount: Decimal, cost: Deci
     stop = np.nan if intent.stop is None else float(intent.stop)
     take = np.nan if intent.take is None else float(intent.take)
     side = 1 if intent.side == "buy" else -1
-    return Lot(lot_id(intent), side, amount, cost, fees, fill_time, bar, stop, take, intent.share, stop)
+    given = fill_time, bar, stop, take, intent.share, stop, number_of(intent.note)
+    return Lot(lot_id(intent), side, amount, cost, fees, *given)
 
 
 def split(lot: Lot, amount: Decimal) -> tuple[Lot, Lot | None]:
@@ -213,12 +217,23 @@ def netted(lots: list[Lot]) -> Position:
     return Position(side, size, cost / held, stop, take)
 
 
-def protected(lot: Lot, stop: float, take: float, share: float) -> Lot:
-    """Return a lot with another stop, take and share."""
+def number_of(note: float | None) -> float:
+    """Return what a lot is to remember as decisions see it: NaN for none."""
+    return math.nan if note is None else note
+
+
+def protected(lot: Lot, stop: float, take: float, note: float) -> Lot:
+    """Return a lot with another stop, take and note."""
     given = (lot.amount, lot.cost, lot.fees, lot.entry_time, lot.entry_bar)
-    return Lot(lot.id, lot.side, *given, stop, take, share, lot.first_stop)
+    return Lot(lot.id, lot.side, *given, stop, take, lot.share, lot.first_stop, note)
+
+
+def standing_for(lot: Lot, share: float) -> Lot:
+    """Return a lot that stands for another part of the allocation."""
+    given = (lot.amount, lot.cost, lot.fees, lot.entry_time, lot.entry_bar)
+    return Lot(lot.id, lot.side, *given, lot.stop, lot.take, share, lot.first_stop, lot.note)
 
 
 def _sized(lot: Lot, amount: Decimal, cost: Decimal, fees: Decimal) -> Lot:
-    given = (lot.entry_time, lot.entry_bar, lot.stop, lot.take, lot.share, lot.first_stop)
+    given = (lot.entry_time, lot.entry_bar, lot.stop, lot.take, lot.share, lot.first_stop, lot.note)
     return Lot(lot.id, lot.side, amount, cost, fees, *given)

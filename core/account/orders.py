@@ -102,6 +102,12 @@ class Intent:
     """Unsigned part of the strategy's allocation that its lot stands for once this is done."""
     bound: str = ""
     """Of an entry: what kept its size from being larger, such as risk or exposure."""
+    note: float | None = None
+    """Of an entry: the number that its lot is to remember."""
+    limit: Decimal | None = None
+    """Of an entry: the price it waits for, at it or better; None at the open."""
+    trigger: Decimal | None = None
+    """Of an entry: the price it waits for, at it or worse; None at the open."""
 
     @property
     def key(self) -> str:
@@ -115,7 +121,8 @@ class Intent:
         return Intent(
             *(self.strategy, self.symbol, self.timeframe, self.bar, self.purpose, self.leg, self.side),
             *(self.amount, self.price, self.reason, created_at, valid_until),
-            *(self.stop, self.take, self.share, self.bound),
+            *(self.stop, self.take, self.share, self.bound, self.note),
+            *(self.limit, self.trigger),
         )
 
 
@@ -209,9 +216,11 @@ News = Executed | Refused | Taken
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """New stop and take of every lot that a strategy holds of a symbol; None for none."""
+    """New stop, take and note of every lot that a strategy holds of a symbol; None for none."""
 
     strategy: str
     symbol: str
     stop: Decimal | None
     take: Decimal | None
+    note: float | None = None
+    """What each remembers from now on."""

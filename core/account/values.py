@@ -123,6 +123,15 @@ Record = tuple[float, float, float, float]
 NO_RECORD: Record = (0.0, 0.0, 0.0, 0.0)
 
 
+class LastExit(NamedTuple):
+    """When a strategy last closed anything of a symbol, and what came of that."""
+
+    bar: int
+    """Number of the bar that it happened in."""
+    result: float
+    """core.sizing.gain of it."""
+
+
 def counted(record: Record, result: float) -> Record:
     """Return a record with one more trade in it, as core.fills.count_trade."""
     book = fills.open_book(0.0)

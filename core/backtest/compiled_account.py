@@ -22,7 +22,7 @@ from core.kernel import account_state as kernel
 from core.kernel.account import DAY, account
 from core.kernel.account_state import AllBars, BookArrays, FillLogs, FloatAccount, FloatLimits, Turns
 from core.kernel.compiler import compiling
-from core.kernel.scan import as_numbers, scan_of
+from core.kernel.scan import WANT_FIELDS, as_numbers, scan_of
 from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.regime.conditions import gauges
@@ -194,7 +194,7 @@ class CompiledAccount:
             *(np.full(series, -1), np.zeros(series, np.int64)),
             *(np.full(len(self.symbols), np.nan), np.full(len(self.symbols), np.nan)),
             np.full(whose, NEVER),
-            np.zeros(5),
+            np.zeros(WANT_FIELDS),
             fills.open_book(0.0),
             np.zeros((3, whose, kernel.BY_LIMIT + len(RefusalReason)), np.int64),
             np.zeros((3, whose), np.int64),

@@ -9,10 +9,23 @@ import numpy as np
 
 from core import fills
 from core.account.orders import RefusalReason
+from core.account.values import LastExit
 from core.backtest.replay import Replay
 from core.domain import Bound, IntArray, Reason
 from core.execution import CORRELATION
-from core.fills import ASKED, EXIT, EXIT_BAR, EXITS, HELD, LOST, LOTS, TRADES, WINS
+from core.fills import (
+    ASKED,
+    EXIT,
+    EXIT_BAR,
+    EXITS,
+    HELD,
+    LEFT_BAR,
+    LEFT_WITH,
+    LOST,
+    LOTS,
+    TRADES,
+    WINS,
+)
 from core.kernel import account_state as kernel
 from core.kernel.account_orders import count
 from core.risk.breakers import DAILY_LOSS, DAY, DRAWDOWN, UTC_DAY, RiskState, Trip, judged
@@ -166,6 +179,8 @@ def _settle(run: CompiledAccount) -> None:
         own = rows[whose == q]
         if own.size:
             portfolio.records[feed.name, feed.symbol] = tuple(book[0, WINS : LOST + 1].tolist())
+            left = int(book[0, LEFT_BAR]), float(book[0, LEFT_WITH])
+            portfolio.exits[feed.name, feed.symbol] = LastExit(*left)
         gateway.take_trades(feed.name, feed.symbol, own)
     counted = []
     for k, ((symbol, timeframe), bars) in enumerate(run.series.items()):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.domain import FLAT, MOST_LOTS, Bars, Costs, Decision, FloatArray, IntArray, PositionView
-from core.fills import CASH, TRADES, OneBar, ask, fill, make_trades, open_book, view
+from core.fills import CASH, LEFT_BAR, LEFT_WITH, TRADES, OneBar, ask, fill, make_trades, open_book, view
 from core.sizing import Sizing
 from core.soundness import MOST
 from strategies.indicators_more import stretches
@@ -89,6 +89,7 @@ def follow_bars(
             for column in range(book.shape[1]):
                 book[line, column] = 0.0
         book[0, CASH] = cash
+        book[0, LEFT_BAR] = book[0, LEFT_WITH] = np.nan
         for i in range(begins[k], stops[k]):
             # Nobody asks what was closed: there is always room for more.
             book[0, TRADES] = 0.0

@@ -260,8 +260,22 @@ def look(a: FloatAccount) -> int:
         books.due[q] = max(found, i + 1)
         if found > i:
             return DONE
-    want = Decision(books.want[0], books.want[1], books.want[2], int(books.want[3]), int(books.want[4]))
-    return act(a, want)
+    return act(a, wanted(books.want))
+
+
+def wanted(numbers: FloatArray) -> Decision:
+    """Return the decision that a search wrote."""
+    return Decision(
+        numbers[0],
+        numbers[1],
+        numbers[2],
+        int(numbers[3]),
+        int(numbers[4]),
+        numbers[5],
+        numbers[6],
+        numbers[7],
+        int(numbers[8]),
+    )
 
 
 @cache
@@ -274,7 +288,7 @@ def account() -> Callable[[FloatAccount], int]:
         *(orders.has_plain_room, orders.objection_of_account, orders.objection, orders.bound_by),
         *(orders.approve, orders.tell_not_sized, orders.sizing_of, orders.order, orders.roughly_kept),
         *(orders.is_entangled, orders.act, has_space, log_entry, profit, fill_book, mark, judge),
-        *(advance, look),
+        *(advance, wanted, look),
     )
     # The others are called in one place, and made part of it: to hand over so many arrays takes time.
     several = (

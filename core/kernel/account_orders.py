@@ -28,6 +28,7 @@ from core.fills import (
     ask,
     ask_ladder,
     view_ladder,
+    with_rungs,
 )
 from core.fills import ENTRY_PRICE as PRICE
 from core.kernel.account_state import AMOUNT as CUT_TO
@@ -120,8 +121,7 @@ def act(a: FloatAccount, want: Decision) -> int:
 def seen_by(book: FloatArray) -> PositionView:
     """Return a position at bar 0 as a strategy on an account sees it: rung 0 belongs to no ladder."""
     seen = view_ladder(book, 0)
-    rungs = seen.rungs & ~1
-    return PositionView(seen.side, seen.entry_price, seen.stop, seen.take, seen.bars_held, rungs, seen.target)
+    return with_rungs(seen, seen.rungs & ~1)
 
 
 def is_entangled(a: FloatAccount, q: int) -> bool:

@@ -6,8 +6,10 @@ drawdown before that peak, as a fraction of its own.
 
 from __future__ import annotations
 
+import math
+
 from core.domain import Costs, FloatArray, Reason
-from core.fills import CASH, DEEPEST, LOW, PEAK, WIDTH, close_all
+from core.fills import CASH, DEEPEST, LEFT_BAR, LEFT_WITH, LOW, PEAK, WIDTH, close_all
 
 
 def reopen(book: FloatArray, cash: float) -> None:
@@ -17,6 +19,8 @@ def reopen(book: FloatArray, cash: float) -> None:
     book[0, CASH] = cash
     book[0, PEAK] = cash
     book[0, LOW] = cash
+    book[0, LEFT_BAR] = math.nan
+    book[0, LEFT_WITH] = math.nan
 
 
 def mark(book: FloatArray, worth: float) -> None:

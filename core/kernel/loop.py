@@ -192,7 +192,8 @@ def compiled_steps(decide: Callable[..., Any], sound: str, *, is_ladder: bool) -
 @cache
 def compiled(decide: Callable[..., Any]) -> Callable[..., Any]:
     """Return a rule's `decide` compiled, once per process."""
-    return compile_copy(decide, fill_model())
+    scope = fill_model()
+    return compile_copy(decide, {**scope, "Decision": scope["decision"]})
 
 
 @cache
@@ -203,10 +204,11 @@ def fill_model(*, inline: bool = True) -> dict[str, Any]:
     """
     scope: dict[str, Any] = {"code": fills.code}
     for function in (
-        *(domain.enter, domain.hold, domain.flat, domain.ladder),
+        *(domain.enter, domain.hold, domain.move, domain.flat, domain.ladder, domain.decision),
         *(sizing.round_down, sizing.brackets, sizing.steadied, sizing.is_kelly, sizing.risk_of),
         *(
             sizing.multiple,
+            sizing.gain,
             sizing.dear_from,
             sizing.at_close,
             sizing.at_bar,
@@ -214,13 +216,14 @@ def fill_model(*, inline: bool = True) -> dict[str, Any]:
             fills.count_trade,
         ),
         *(fills.has_room, fills.equity, fills.free_cash),
-        *(fills.after_exits, fills.view, fills.view_ladder),
+        *(fills.after_exits, fills.since_exit, fills.view, fills.with_rungs, fills.view_ladder),
         *(fills.close_lot, fills.close_part, fills.drop_closed, fills.exit_asked, fills.stop_reason),
         *(fills.protect, fills.open_lot, fills.fill, fills.close_all),
         *(
             fills.exit_reason,
             fills.ask_exit,
             fills.ask_exits,
+            fills.part_of,
             fills.ask_less,
             fills.ask_entry,
         ),

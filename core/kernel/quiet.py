@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.domain import SAME_TARGET, Bars, Costs, Decision, FloatArray, PositionView, Refusal
+from core.domain import NEVER, SAME_TARGET, Bars, Costs, Decision, FloatArray, PositionView, Refusal
 from core.fills import (
     ASKED,
     CASH,
@@ -20,8 +20,10 @@ from core.fills import (
     ENTRY_PRICE,
     EXITS,
     HELD,
+    LEFT_WITH,
     LOTS,
     LOW,
+    NOTE,
     PEAK,
     PROFIT,
     REFUSED,
@@ -31,6 +33,7 @@ from core.fills import (
     after_exits,
     ask_entry,
     code,
+    since_exit,
     view,
 )
 from core.kernel.equity import mark
@@ -89,9 +92,11 @@ def pass_flat(
     worth = book[0, CASH] + book[0, PROFIT]
     if not worth > 0:
         return start
-    held, account = PositionView(0, np.nan, np.nan, np.nan, 0, 0, 0.0), after_exits(book, 0.0, costs)
+    result, account = float(book[0, LEFT_WITH]), after_exits(book, 0.0, costs)
     dear, i = dear_from(account, sizes, costs), start
     while i < stop:
+        since = since_exit(book, i)
+        held = PositionView(0, np.nan, np.nan, np.nan, 0, 0, 0.0, np.nan, since, result, np.nan)
         want = decide(row(columns, i), row(columns, i - 1), held, params)
         if not keeps(want, held):
             if IS_LADDER or not is_sound(want, held):
@@ -157,10 +162,10 @@ def moved(fence: Fence, want: Decision, size: float) -> Fence:
 
 
 def move_stops(book: FloatArray, held: PositionView) -> None:
-    """Give all lots the stop and take that the rule wanted last, unless it is a ladder."""
+    """Give all lots the stop, take and note that the rule wanted last, unless it is a ladder."""
     if not IS_LADDER:
         for k in range(HELD, HELD + int(book[0, LOTS])):
-            book[k, STOP], book[k, TAKE] = held.stop, held.take
+            book[k, STOP], book[k, TAKE], book[k, NOTE] = held.stop, held.take, held.note
 
 
 def is_reached(fence: Fence, low: float, high: float) -> bool:
@@ -171,7 +176,19 @@ def is_reached(fence: Fence, low: float, high: float) -> bool:
 def after_bar(held: PositionView, want: Decision) -> PositionView:
     """Return the position at the next close."""
     stop, take = (held.stop, held.take) if IS_LADDER else (want.stop, want.take)
-    return PositionView(held.side, held.entry_price, stop, take, held.bars_held + 1, held.rungs, held.target)
+    return PositionView(
+        held.side,
+        held.entry_price,
+        stop,
+        take,
+        held.bars_held + 1,
+        held.rungs,
+        held.target,
+        held.newest_price,
+        held.since_exit + 1 if held.since_exit < NEVER else NEVER,
+        held.last_result,
+        held.note if IS_LADDER else want.note,
+    )
 
 
 def fence_of(book: FloatArray) -> Fence:

@@ -17,7 +17,7 @@ from numba.core.ccallback import CFunc
 from numba.extending import intrinsic
 
 from core import domain, fills, soundness
-from core.domain import FloatArray, PositionView
+from core.domain import NEVER, Decision, FloatArray, PositionView
 from core.kernel.compiler import compile_copy, with_names
 from core.kernel.disk_cache import keep
 from core.kernel.loop import compiled, compiled_code, compiled_row
@@ -28,11 +28,12 @@ _FLOATS = types.CPointer(types.float64)
 _INTEGER, _FLOAT = types.int64, types.float64
 _GIVEN = (
     *(_FLOATS, _INTEGER, _FLOATS, _FLOATS, _FLOATS, _INTEGER, _INTEGER, _INTEGER),
-    *(_INTEGER, _FLOAT, _FLOAT, _FLOAT, _INTEGER, _INTEGER, _FLOAT),  # a PositionView, at bar 0
+    # A PositionView, at bar 0.
+    *(_INTEGER, _FLOAT, _FLOAT, _FLOAT, _INTEGER, _INTEGER, _FLOAT, _FLOAT, _INTEGER, _FLOAT, _FLOAT),
     *(_FLOAT, _FLOAT, _FLOATS),
 )
 """What `search` is given, in its order."""
-WANT_FIELDS = 5
+WANT_FIELDS = len(Decision._fields)
 """Numbers of a Decision, as `search` writes them."""
 
 
@@ -71,6 +72,10 @@ def search(  # noqa: PLR0913, PLR0917 - it is called as C code is
     age: int,
     rungs: int,
     target: float,
+    newest_price: float,
+    since: int,
+    result: float,
+    note: float,
     lowest: float,
     highest: float,
     want_at: Any,
@@ -81,17 +86,31 @@ def search(  # noqa: PLR0913, PLR0917 - it is called as C code is
     bar at `start` is filled already; a later one that reaches a stop or a take is to be filled first.
     """
     columns, params = carray(columns_at, (COLUMNS, length)), params_of(carray(params_at, (PARAMS,)))
-    lows, highs, want = carray(lows_at, (length,)), carray(highs_at, (length,)), carray(want_at, (5,))
+    lows, highs = carray(lows_at, (length,)), carray(highs_at, (length,))
+    want = carray(want_at, (WANT_FIELDS,))
     for i in range(start, stop):
         if side != 0 and i > start and (lows[i] <= lowest or highs[i] >= highest):
             return i
-        held = PositionView(side, entry_price, below, take, i + age if side != 0 else 0, rungs, target)
+        held = PositionView(
+            side,
+            entry_price,
+            below,
+            take,
+            i + age if side != 0 else 0,
+            rungs,
+            target,
+            newest_price,
+            i + since if since != NEVER else NEVER,
+            result,
+            note,
+        )
         found = decide(row_at(columns, i), row_at(columns, i - 1), held, params)
         if not is_sound(found, held):
             return -1
         if changes(found, held, is_ladder != 0):
             want[0], want[1], want[2] = found.target, found.stop, found.take
-            want[3], want[4] = number(found.reason), found.rungs
+            want[3], want[4], want[5] = number(found.reason), found.rungs, found.note
+            want[6], want[7], want[8] = found.limit, found.trigger, found.valid_bars
             return i
     return stop
 
@@ -169,7 +188,7 @@ def call_scan(  # type: ignore[no-untyped-def] # noqa: PLR0913, PLR0917 - as `se
     floats = ir.DoubleType().as_pointer()
 
     def generate(context, builder, signature, args):  # type: ignore[no-untyped-def] # noqa: ARG001
-        fields = [builder.extract_value(args[9], k) for k in range(7)]
+        fields = [builder.extract_value(args[9], k) for k in range(len(PositionView._fields))]
         given = [*args[1:9], *fields, *args[10:]]
         kinds = [
             floats if kind == _FLOATS else ir.DoubleType() if kind == _FLOAT else ir.IntType(64)

@@ -8,14 +8,15 @@ from dataclasses import fields
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from core.account.lots import Lot
+from core.account.lots import Lot, number_of
 from core.account.orders import Approved, Intent, Purpose
-from core.account.values import Result
+from core.account.values import LastExit, Result
 from core.engine import Session
 from core.errors import UsageError
 from core.portfolio import DUST
 from core.risk.breakers import RiskState
 from core.risk.limits import BREAKERS
+from core.utils import float_text
 
 FORMAT = 2
 """Raised when what is kept changes its meaning."""
@@ -39,6 +40,7 @@ def snapshot(session: Session, fills: int = 0, venue: str = "paper", claims: int
         "marks": dict(portfolio.marks),
         "results": {name: _result(result) for name, result in portfolio.results.items()},
         "records": [[*held, *record] for held, record in portfolio.records.items()],
+        "exits": [[*held, last.bar, float_text(last.result)] for held, last in portfolio.exits.items()],
         "lots": [
             # Those of none too, since sums in float64 depend on the order of what is added up.
             {
@@ -95,6 +97,9 @@ def restore(session: Session, plain: Mapping[str, Any], venue: str = "paper") ->
     portfolio.marks.update(plain["marks"])
     for strategy, symbol, *record in plain["records"]:
         portfolio.records[strategy, symbol] = (record[0], record[1], record[2], record[3])
+    # One of before then has closed nothing that it remembers.
+    for strategy, symbol, bar, made in plain.get("exits", ()):
+        portfolio.exits[strategy, symbol] = LastExit(bar, float(made))
     for name, result in plain["results"].items():
         other = {asset: Decimal(fee) for asset, fee in result["other_fees"].items()}
         portfolio.results[name] = Result(Decimal(result["gross"]), Decimal(result["fees"]), other)
@@ -139,18 +144,30 @@ def _plain(record: Lot | Intent) -> dict[str, Any]:
 def _value(value: Any) -> Any:
     if isinstance(value, Decimal):
         return str(value)
-    return None if isinstance(value, float) and math.isnan(value) else value
+    if not isinstance(value, float) or math.isfinite(value):
+        return value
+    # What a rule remembers may be infinite, which JSON does not know.
+    return None if math.isnan(value) else float_text(value)
 
 
 def _lot(plain: Mapping[str, Any]) -> Lot:
     exact = {name: Decimal(plain[name]) for name in ("amount", "cost", "fees")}
     prices = {
-        name: math.nan if plain[name] is None else plain[name] for name in ("stop", "take", "first_stop")
+        name: math.nan if plain[name] is None else float(plain[name])
+        for name in ("stop", "take", "first_stop")
     }
-    return Lot(**{**plain, **exact, **prices})
+    return Lot(**{**plain, **exact, **prices, "note": number_of(_note(plain))})
 
 
 def _intent(plain: Mapping[str, Any]) -> Intent:
     exact = {name: Decimal(plain[name]) for name in ("amount", "price")}
-    protective = {name: None if plain[name] is None else Decimal(plain[name]) for name in ("stop", "take")}
-    return Intent(**{**plain, **exact, **protective, "purpose": Purpose(plain["purpose"])})
+    named = ("stop", "take", "limit", "trigger")
+    protective = {name: None if plain.get(name) is None else Decimal(plain[name]) for name in named}
+    others = {"purpose": Purpose(plain["purpose"]), "note": _note(plain)}
+    return Intent(**{**plain, **exact, **protective, **others})
+
+
+def _note(plain: Mapping[str, Any]) -> float | None:
+    """Return what is to be remembered; one of before 2026-12 remembers nothing."""
+    note = plain.get("note")
+    return None if note is None else float(note)

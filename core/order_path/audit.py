@@ -29,6 +29,8 @@ from db.journal_rows import (
     to_sql,
 )
 
+_LATER = {"note": None, "entry_limit": None, "entry_trigger": None}
+"""What an intent has that those of before 2026-12 had not."""
 _WITHOUT_A_FILL = (
     "adjust:",
     *(f"{kind}:" for kind in get_args(TransferKind)),
@@ -206,7 +208,7 @@ def _journal_tells_the_tables(tables: _Tables) -> Iterator[str]:
     told: defaultdict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
     for entry in tables.entries:
         for kind, ref, fields in facts_of(entry):
-            told[kind, ref] |= fields
+            told[kind, ref] |= fields if told[kind, ref] or kind != "intent" else _LATER | fields
     for (kind, _), body in told.items():
         if kind == "adjustment":
             body["lines"] = sorted(body["lines"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.account.money import decimal_of
 from core.account.orders import Approved, Intent, Purpose
+from core.utils import float_text
 from db.journal_rows import IntentRow
 
 
@@ -25,6 +26,9 @@ def intent_of(row: IntentRow) -> Intent:
         stop=row.stop,
         take=row.take,
         share=float(row.share),
+        note=None if row.note is None else float(row.note),
+        limit=row.entry_limit,
+        trigger=row.entry_trigger,
     )
 
 
@@ -49,4 +53,7 @@ def intent_row(approved: Approved) -> IntentRow:
         valid_until=intent.valid_until,
         share=decimal_of(intent.share),
         reserve=approved.reserve,
+        note=None if intent.note is None else float_text(intent.note),
+        entry_limit=intent.limit,
+        entry_trigger=intent.trigger,
     )

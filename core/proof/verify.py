@@ -15,7 +15,7 @@ import numpy as np
 from core.backtest.fast_backtester import simulate_fast
 from core.backtest.replay import ReplayAccount, ReplayFeed, replay
 from core.backtester import simulate
-from core.domain import FLAT, Bars, FloatArray, PositionView
+from core.domain import FLAT, NAN, Bars, FloatArray, PositionView
 from core.engine import Step
 from core.errors import UsageError
 from core.regime.conditions import gauges, history
@@ -194,7 +194,8 @@ def _bars_to_check(
 
 def _positions(bars: Bars, i: int) -> tuple[PositionView, ...]:
     price = float(bars.close[i])
-    return FLAT, PositionView(1, price, 0.9 * price, 1.1 * price, 3, 0b10, 1.0)
+    held = PositionView(1, price, 0.9 * price, 1.1 * price, 3, 0b10, 1.0, price, 5, 0.01, price)
+    return FLAT, FLAT._replace(since_exit=2, last_result=-0.01), held, held._replace(note=NAN)
 
 
 def _plain(result: Any) -> tuple[tuple[TradeRecord, ...], FloatArray]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sqlite3
 import subprocess
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import orjson
 import pytest
 from sqlalchemy import Engine, event
 
@@ -25,6 +27,8 @@ from db.base import SCHEMA_VERSION, open_engine, schema_version
 from db.candles import read_bars, upsert_bars
 from db.init_db import init_db
 from db.journal import open_journal
+from db.journal_rows import BEGINNING, hash_of
+from db.state_rows import as_text, opened, sealed
 from scripts import run_live
 from tests.stored import NOW, SERIES, bars_at, url_of
 from tests.tiers import statistics, tries
@@ -32,7 +36,7 @@ from tests.traded import trade
 
 FORMER = cli.ROOT / "tests" / "golden" / "schemas"
 VERSIONS = sorted(path.stem for path in FORMER.glob("*.sql"))
-ORDERS = ("2", "2-shares")
+ORDERS = ("2", "2-shares", "3", "4")
 """Those in which an account could trade."""
 PAPER = "paper"
 Rows = dict[str, list[tuple[object, ...]]]
@@ -70,7 +74,7 @@ def former(version: str, today: Path, folder: Path) -> Path:
         for table in tables(connection):
             here = names(connection, f"main.{table}")
             # A row that had no share yet can be none: nobody had sent an order then.
-            if here == names(connection, f"today.{table}") or table in ("live_state", "backtest_runs"):
+            if table != "order_intents" or "share" in here:
                 columns = ", ".join(here)
                 connection.execute(
                     f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM today.{table}"
@@ -78,10 +82,36 @@ def former(version: str, today: Path, folder: Path) -> Path:
         if version not in ORDERS and version.startswith("2"):
             for table in ("postings", "fills", "orders", "journal", "order_cursors", "trading_accounts"):
                 connection.execute(f"DELETE FROM main.{table}")
+        others = told_less(connection) if version in ORDERS else {}
         connection.execute("COMMIT")
     if version in ORDERS:
-        lock_file(path, PAPER).write_bytes(lock_file(today, PAPER).read_bytes())
+        marked = lock_file(today, PAPER).read_text("utf-8")
+        lock_file(path, PAPER).write_text(renamed(marked, others), "utf-8")
     return path
+
+
+def told_less(connection: sqlite3.Connection) -> dict[str, str]:
+    """Let the journal tell of intents what it told before they had a note; return new hashes by the old."""
+    others, before = {BEGINNING: BEGINNING}, BEGINNING
+    rows = connection.execute("SELECT account, seq, ts, kind, ref, body, hash FROM journal ORDER BY seq")
+    for account, seq, ts, kind, ref, body, hashed in rows.fetchall():
+        facts = json.loads(body)
+        for what, _, fields in facts:
+            for name in ("note", "entry_limit", "entry_trigger") if what == "intent" else ():
+                del fields[name]
+        less = orjson.dumps(facts).decode()
+        before = others[hashed] = hash_of(before, account, seq, ts, kind, ref, less)
+        connection.execute("UPDATE journal SET body = ?, hash = ? WHERE seq = ?", (less, before, seq))
+    for number, status in connection.execute("SELECT id, status_json FROM live_runs").fetchall():
+        told = as_text(sealed(json.loads(renamed(as_text(opened(status)), others))))
+        connection.execute("UPDATE live_runs SET status_json = ? WHERE id = ?", (told, number))
+    return others
+
+
+def renamed(text: str, others: dict[str, str]) -> str:
+    for old, new in others.items():
+        text = text.replace(old, new)
+    return text
 
 
 def tables(connection: sqlite3.Connection) -> list[str]:
@@ -113,6 +143,8 @@ def schema_of(path: Path) -> list[tuple[object, ...]]:
 def check_whole(path: Path, before: Path, version: str) -> None:
     """Assert that a database is of today's version, sound, and has all that it had."""
     assert rows_of(path, before) == rows_of(before)
+    with closing(open_journal(url_of(path), PAPER)) as journal:
+        assert {intent.note for intent in journal.intents()} == ({None} if version in ORDERS else set())
     engine = open_engine(url_of(path))
     assert schema_version(engine) == SCHEMA_VERSION
     assert len(read_bars(engine, SERIES).ts) == 3

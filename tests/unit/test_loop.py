@@ -370,7 +370,7 @@ def test_a_journal_changes_nothing(seed: int) -> None:
     account = account_of(None, [BTC, ETH])
     account.open()
     costs, risk = Costs(0.001), wide_open()
-    portfolio = Portfolio(10_000.0)
+    portfolio = Portfolio(10_000.0, commission=costs.commission)
     paper = PaperFills(portfolio.settled, costs, risk.markets)
     session = Session(Executor(portfolio, risk, paper, costs))
     for slot in account_of(None, [BTC, ETH]).session.slots:

@@ -123,10 +123,10 @@ def test_rungs_open_and_close_one_by_one_or_all_at_once() -> None:
     assert meaning("CLOSE_LONG", rungs, level=3) == hold(rungs)
     assert meaning("CLOSE_LONG", rungs).rungs == 0
     both: dict[str, Any] = {"levels": {1: False, 2: True, 3: True}, "target": 0.5}
-    assert meaning("OPEN_LONG", rungs, level=3, take=101.0, **both)[2:] == (101.0, Reason.ENTRY, 0b1100)
+    assert meaning("OPEN_LONG", rungs, level=3, take=101.0, **both)[2:5] == (101.0, Reason.ENTRY, 0b1100)
     assert meaning("CLOSE_LONG", rungs, level=1, **both).rungs == 0b100
     pair = [StrategySignal("X", f"{word}_LONG", 1.0, {"take": 101.0, **both}) for word in ("CLOSE", "OPEN")]
-    assert decision_of(pair, rungs, 100.0)[2:] == (101.0, Reason.ENTRY, 0b1100)
+    assert decision_of(pair, rungs, 100.0)[2:5] == (101.0, Reason.ENTRY, 0b1100)
 
 
 def test_extra_may_size_an_entry_by_the_names_of_sizing() -> None:
