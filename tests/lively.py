@@ -4,29 +4,17 @@ how its trades end, and a partner's candles for one that looks at two symbols.
 
 from __future__ import annotations
 
-import numpy as np
-
 from core.domain import Bars
+from core.proof.markets import companion
 from strategies.pairing import bind
 from strategies.registry import Strategy, load_strategy
 
-
-def partner(bars: Bars) -> Bars:
-    """Return candles of a symbol that costs about twice as much, by a factor that wanders and comes back.
-
-    Whole numbers and one division: the same on every machine.
-    """
-    state, away, factors = 12_345, 0, []
-    for _ in range(bars.ts.size):
-        state = 48271 * state % 0x7FFFFFFF
-        away = away * 7 // 8 + (state >> 15) % 81 - 40
-        factors.append(2 + away / 2048)
-    return bars._replace(close=bars.close * np.array(factors))
+partner = companion
 
 
 def strategy_for(name: str, bars: Bars) -> Strategy:
     """Return a strategy that can run on these bars, or on any part of them."""
-    return bind(load_strategy(name), partner(bars))
+    return bind(load_strategy(name), companion(bars))
 
 
 LIVELY: dict[str, dict[str, float]] = {

@@ -6,7 +6,7 @@ looks ahead, and a live window of `memory` bars is long enough.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -174,12 +174,36 @@ def check_columns(
                 break
             rows = (row(whole, i), row(whole, i - 1)), (row(columns, -1), row(columns, -2))
             if not all(_same(a, b) for a, b in zip(*rows, strict=True)):
-                yield f"{rule.name} {what}, its columns at bar {i} differ"
+                why = "mend it" if what.startswith("looks") else _remedy(bars, rule, params, memory)
+                names = ", ".join(_differing(columns, *rows))
+                yield f"{rule.name} {what}, its columns at bar {i} differ ({names}): {why}"
                 break
             wanted = [[rule.decide(*pair, held, params) for held in _positions(bars, i)] for pair in rows]
             if not all(_same(a, b) for a, b in zip(*wanted, strict=True)):
                 yield f"{rule.name} {what}, its decision at bar {i} differs"
                 break
+
+
+def _differing(columns: Any, *rows: Sequence[Any]) -> Iterator[str]:
+    """Yield the columns whose newest values, or those before, differ in two pairs of rows."""
+    for place, name in enumerate(columns._fields):
+        if not _same(*([row[place] for row in pair] for pair in rows)):
+            yield name
+
+
+def _remedy(bars: Bars, rule: StrategyRule, params: Any, memory: int) -> str:
+    """Return what to do about a live window that is too short: how long is enough, if anything is."""
+    whole, size, have = row(rule.columns(bars, params), -1), 2 * memory, bars.close.size
+    while size < have:
+        if _same(whole, row(rule.columns(bars.since(have - size), params), -1)):
+            return f"give the rule history=lambda p: {size}, or fewer if that is enough"
+        size *= 2
+    if not _same(whole, row(rule.columns(bars.since(1), params), -1)):
+        return (
+            "without the very first candle it is another one, so its past has no bounds: compute it from a "
+            "window of its own (sma, std, highest, lowest in strategies.indicators)"
+        )
+    return f"give the rule history=lambda p: {have}, or fewer if that is enough"
 
 
 def _bars_to_check(

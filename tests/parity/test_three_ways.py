@@ -12,9 +12,10 @@ import pytest
 
 from core import backtester, engine, execution, fills, sizing
 from core.backtest import fast_backtester
-from core.domain import FLAT, MOST_LOTS, Bars, Costs, Decision, PositionView, Series
+from core.domain import MOST_LOTS, Bars, Costs, Decision, PositionView, Series
 from core.kernel import loop as kernel_module
-from core.kernel.loop import compiled
+from core.proof import inherited
+from core.proof.inherited import parted
 from core.proof.verify import STEPS, DriverRun, check_columns, compare_runs, run_live, verify
 from core.regime.conditions import gauges
 from core.results.runs import RunSpec
@@ -181,19 +182,17 @@ def test_statistics_of_the_fast_engine_are_backtesting_py_s(name: str) -> None:
 @pytest.mark.parametrize("name", REGISTRY)
 def test_decide_compiled_equals_decide_plain_on_random_rows_nan_and_signed_zero_included(name: str) -> None:
     rule = strategy_for(name, random_bars(1, 60)).rule
-    rng = np.random.default_rng(5)
     kind = type(rule.columns(random_bars(1, 60), rule.params()))
-    odd = np.array([0.0, -0.0, np.nan, np.inf, 1.0])
-    fast = compiled(rule.decide)
-    for _ in range(400):
-        values = np.where(rng.random((2, len(kind._fields))) < 0.2, rng.choice(odd, 1), rng.normal(100, 3, 1))
-        values += rng.normal(0, 0.5, values.shape)
-        now, prev = (kind(*map(float, row)) for row in values)
-        held = FLAT if rng.random() < 0.5 else PositionView(1, 100.0, 90.0, 110.0, 3, 0b110, 1.0)
-        plain = rule.decide(now, prev, held, rule.params())
-        assert np.array_equal(
-            np.array(plain, float), np.array(fast(now, prev, held, rule.params()), float), equal_nan=True
-        )
+    assert parted(rule, rule.params(), kind) is None
+
+
+def test_a_decision_that_is_another_one_compiled_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = SCRIPTED.rule
+    kind = type(rule.columns(random_bars(1, 60), rule.params()))
+    monkeypatch.setattr(
+        inherited, "compiled", lambda _: lambda *given: rule.decide(*given)._replace(stop=1.5)
+    )
+    assert "plain and" in str(parted(rule, rule.params(), kind))
 
 
 # Each mutation changes one line of the source that kernel and paper account share, in plain Python; the live

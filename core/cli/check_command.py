@@ -1,0 +1,190 @@
+"""What check_strategy.py does: the proofs that a strategy inherits, run on one file, a line each."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from core import cli
+from core.backtest.own import run_own
+from core.backtest.plan import PlannedRun, check_params, partner_bars, plan_runs
+from core.domain import Bars, Costs, Series
+from core.errors import DatabaseError, NoDataError, UsageError
+from core.proof.inherited import ROWS, parted, plant, sample_of, uncausal
+from core.proof.markets import companion, random_bars
+from core.proof.verify import check_columns, verify
+from core.reports.table import room
+from core.results.runs import RunSpec
+from core.sql_data_source import SQLDataSource
+from strategies.pairing import bind
+from strategies.registry import REGISTRY, Strategy, canonical_name, load_strategy
+from strategies.rule import first_decision
+from strategies.rule_check import check_rule
+
+MARKETS = 3
+"""Made-up markets that it trades on three ways …"""
+LENGTH = 1000
+"""… with so many bars past its warm-up."""
+STORED = 2000
+"""Newest stored bars that it trades on."""
+CUTS = 40
+"""Bars at which columns are computed again from a cut history."""
+LONG = 6000
+"""Made-up bars at least, so that a past without bounds is told from a long one."""
+MOST_BARS = 60_000
+"""Made-up bars at most: a rule that looks back further is told so."""
+WORDS = {True: "ok", False: "WRONG"}
+
+
+class Checked(NamedTuple):
+    """What came of one check."""
+
+    name: str
+    problems: tuple[str, ...]
+    what: str
+    """What was looked at, in words."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Load the file, check it, print; exit code 1 when something is wrong."""
+    start = perf_counter()
+    name = opened(args)
+    settings = cli.load_settings({"db.url": args.db_url}, check_params, args.strategies_file, folder_of(args))
+    strategy = load_strategy(name)
+    plan = plan_runs(settings, strategies=[name])[0]
+    print(f"{name} ({args.file})")
+    if strategy.backtest is None:
+        return of_class(strategy, plan)
+    wrong = 0
+    source = SQLDataSource(settings.db.url, args.exchange or settings.exchange.name)
+    for check in checks(strategy, plan, source):
+        show(check.name, WORDS[not check.problems], check.what)
+        for problem in check.problems:
+            show("", "", problem)
+        wrong += bool(check.problems)
+    seconds = perf_counter() - start
+    print(f"{f'{wrong} of these are wrong' if wrong else 'nothing is wrong'} ({seconds:.0f} s)")
+    return 1 if wrong else 0
+
+
+def show(name: str, word: str, what: str) -> None:
+    """Print one check, or one thing that is wrong."""
+    head = f"  {name:<11} {word:<6} "
+    print(
+        textwrap.fill(head + what, room(), subsequent_indent=" " * len(head), break_on_hyphens=False),
+        flush=True,
+    )
+
+
+def folder_of(args: argparse.Namespace) -> str | None:
+    """Return the folder that the file is in, None for the project's own strategies."""
+    folder = Path(args.file).resolve().parent
+    return None if folder == cli.ROOT / "strategies" else str(Path(args.file).parent)
+
+
+def opened(args: argparse.Namespace) -> str:
+    """Return the name that the file is asked for by. Raises UsageError when it is not there."""
+    file = Path(args.file)
+    if not file.is_file() or file.suffix != ".py":
+        raise UsageError(f"{args.file}: wanted a strategy's file, such as user_strategies/my_rule.py")
+    names = {module: name for name, module in REGISTRY.items()}
+    if folder_of(args) is None:
+        return canonical_name(names.get(file.stem, file.stem))
+    from strategies.registry import known, use_folder
+
+    use_folder(str(file.parent))
+    return next(
+        (name for name, key in known().items() if key == file.stem and name not in REGISTRY), file.stem
+    )
+
+
+def checks(strategy: Strategy, plan: PlannedRun, source: SQLDataSource) -> Iterator[Checked]:
+    """Yield one check after the other; the first that finds something ends those of the rule itself."""
+    rule = strategy.rule
+    params = rule.make_params(plan.params)
+    found = tuple(map(str, check_rule(strategy, params=params)))
+    yield Checked("rule", found, "parameters, bounds, the source of decide, columns, decisions, twice alike")
+    if found:
+        return
+    memory = rule.memory(params)
+    bars = random_bars(3, min(max(2 * memory, LONG) + LENGTH, MOST_BARS))
+    bound = bind(strategy, companion(bars)).rule
+    first = first_decision(bound.columns(bars, params))
+    sample = sample_of(bars, first, CUTS)
+    lines = tuple(
+        f"{rule.name}: column {name} looks ahead: with later bars cut off at bar {cut} it is another one"
+        for cut in sample[:: CUTS // 4]
+        for name in uncausal(bound, params, bars, cut)
+    )[:1]
+    yield Checked(
+        "causal", lines, f"columns with later bars cut off, {len(sample[:: CUTS // 4])} times, bit for bit"
+    )
+    late = [i for i in sample if i > memory] or sample[-1:]
+    lines = () if lines else tuple(check_columns(bars, bound, params, late))
+    yield Checked("live window", lines, f"columns and decisions of {len(late)} windows of {memory:,} bars")
+    difference = parted(bound, params, type(bound.columns(bars, params)))
+    what = f"decide on {ROWS} rows: NaN, endless, 0 and -0 among them"
+    yield Checked("compiled", () if difference is None else (difference,), what)
+    if lines or difference:
+        return
+    yield three_ways(strategy, plan, first)
+    yield stored(strategy, plan, source)
+    planted = list(plant(bound, params, bars))
+    missed = tuple(f"not noticed: {one.mistake}" for one in planted if not one.is_noticed)
+    what = f"{len(planted) - len(missed)} of {len(planted)} mistakes put into it are noticed"
+    yield Checked("bites", missed, f"{what}: {', '.join(one.mistake for one in planted)}")
+
+
+def three_ways(strategy: Strategy, plan: PlannedRun, first: int) -> Checked:
+    """Compare Backtesting.py, compiled and live on made-up markets, calm and wild ones."""
+    problems: list[str] = []
+    trades = 0
+    for seed in range(MARKETS):
+        bars = random_bars(seed, first + LENGTH, (0.003, 0.01, 0.03)[seed])
+        found = _compared(bind(strategy, companion(bars)), plan, Series("made-up", "BTC/USDT", "1h"), bars)
+        problems += [f"market {seed}: {line}" for line in found.differences]
+        trades += len(found.runs[0].trades)
+    what = f"{trades:,} trades on {MARKETS} made-up markets: Backtesting.py, compiled and live, every bit"
+    return Checked("three ways", tuple(problems), what if trades else f"{what}; it never traded there")
+
+
+def stored(strategy: Strategy, plan: PlannedRun, source: SQLDataSource) -> Checked:
+    """Compare the three on stored candles, if there are any of what it trades."""
+    series = Series(source.exchange, plan.symbol, plan.timeframe)
+    try:
+        bars = source.get_bars(plan.symbol, plan.timeframe, STORED)
+        other = partner_bars(source, plan.strategy, series, bars)
+        found = _compared(bind(strategy, other), plan, series, bars)
+    except (NoDataError, DatabaseError) as error:
+        return Checked("stored", (), f"left out: {error}")
+    trades = len(found.runs[0].trades)
+    return Checked(
+        "stored", found.differences, f"{trades:,} trades on {series}, the newest {bars.ts.size:,} bars"
+    )
+
+
+def _compared(strategy: Strategy, plan: PlannedRun, series: Series, bars: Bars) -> Any:
+    spec = RunSpec(series, plan.strategy, plan.params, Costs(), 10_000.0)
+    return verify(bars, spec, strategy, sampled=CUTS)
+
+
+def of_class(strategy: Strategy, plan: PlannedRun) -> int:
+    """Run a class with an on_bar of its own once: there is nothing to compare it with."""
+    bars = random_bars(1, LENGTH)
+    spec = RunSpec(Series("made-up", "BTC/USDT", "1h"), plan.strategy, plan.params, Costs(), 10_000.0)
+    again = [run_own(bars, spec, strategy.live) for _ in range(2)]
+    show("runs", WORDS[True], f"{len(again[0].records):,} trades on {bars.ts.size:,} made-up bars")
+    if not np.array_equal(again[0].equity, again[1].equity):
+        show("repeatable", WORDS[False], "the same candles gave other trades: it looks at more than them")
+        return 1
+    show("repeatable", WORDS[True], "the same candles, the same trades")
+    print(
+        "It has an on_bar of its own: that it does not look ahead, and trades live alike, cannot be proven."
+    )
+    return 0

@@ -1,0 +1,205 @@
+"""new_strategy.py and check_strategy.py: a file that runs, every mistake named with its place and remedy."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core import cli
+from core.cli import check_command
+from core.domain import Series
+from core.errors import UsageError
+from db.candles import upsert_bars
+from db.init_db import init_db
+from scripts import check_strategy, new_strategy, run_backtest
+from strategies.registry import use_folder
+from tests.markets import random_bars
+from tests.own_files import ON_BAR, RULE, written
+
+ROOT = Path(__file__).resolve().parents[2]
+ENTRY = "cross: {enabled: true, symbols: [BTC/USDT], timeframe: 1h}\n"
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A project with the shipped settings and no strategies of one's own; checks that take less long."""
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    monkeypatch.setattr(cli, "ROOT", tmp_path)
+    monkeypatch.setenv("HOT_CRYPTO_DB_URL", f"sqlite:///{tmp_path / 'candles.db'}")
+    monkeypatch.chdir(tmp_path)
+    for name, value in (("LENGTH", 120), ("MARKETS", 2), ("CUTS", 12), ("STORED", 300)):
+        monkeypatch.setattr(check_command, name, value)
+    yield tmp_path
+    use_folder(None)
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    """Return what was printed, in one line."""
+    return " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("kind", new_strategy.KINDS)
+def test_a_new_file_runs_and_nothing_is_wrong_with_it(
+    kind: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert new_strategy.main(["my_rule", "--like", kind]) == 0
+    assert "python scripts/check_strategy.py user_strategies/my_rule.py" in capsys.readouterr().out
+    text = (project / "user_strategies" / "my_rule.py").read_text()
+    assert 'name="MY_RULE"' in text
+    assert kind.upper() not in text
+    assert check_strategy.main(["user_strategies/my_rule.py"]) == 0
+    printed = said(capsys)
+    assert "5 of 5 mistakes put into it are noticed" in printed
+    assert "nothing is wrong" in printed
+    assert not re.search(r" 0 trades on", printed)
+
+
+def test_nothing_is_overwritten_and_no_name_is_taken_twice(project: Path) -> None:
+    new_strategy.main(["MINE"])
+    (project / "user_strategies" / "mine.py").write_text("# hours of work\n")
+    with pytest.raises(UsageError, match=r"user_strategies/mine.py is there already, and is not overwritten"):
+        new_strategy.main(["MINE"])
+    assert (project / "user_strategies" / "mine.py").read_text() == "# hours of work\n"
+    with pytest.raises(UsageError, match="TREND_EMA is one of the project's strategies"):
+        new_strategy.main(["trend_ema"])
+    with pytest.raises(UsageError, match="'2nd' is no name for a strategy: wanted capital letters"):
+        new_strategy.main(["2nd"])
+
+
+CHANGES = {
+    "twice the size": ("enter(1.0,", "enter(2.0,", r"decide at .* UTC: wants the target 2: from -1 to 1"),
+    "no stop": (
+        "enter(1.0, now.close - p.atr_stop_mult * now.atr)",
+        "enter(1.0)",
+        r"decide at .* UTC: enters with the stop nan: give enter\(\) a price, or the rule stop=NO_STOP",
+    ),
+    "a division by nothing": (
+        "now.fast > now.slow:",
+        "1 / (now.fast - now.slow) > 0:",
+        r"decide, line 29: divides by now.fast - now.slow, which may be 0: divide in a column, or multiply",
+    ),
+    "a power": (
+        "now.fast > now.slow:",
+        "now.fast ** 2 > now.slow:",
+        r"decide, line 29: uses \*\*: compute it in",
+    ),
+    "a short column": (
+        "Columns(bars.close,",
+        "Columns(bars.close[1:],",
+        "column close: has the shape .* return one",
+    ),
+    "no value ever": (
+        "Columns(bars.close,",
+        "Columns(bars.close * float('nan'),",
+        "column close: has no value on any",
+    ),
+    "whole numbers": (
+        "Columns(bars.close,",
+        "Columns(bars.close.astype(int),",
+        r"holds int64: add .astype\(float\)",
+    ),
+    "a pandas series": (
+        "Columns(bars.close,",
+        "Columns(__import__('pandas').Series(bars.close),",
+        r"column close: is a pandas Series: add .to_numpy\(\)",
+    ),
+    "a parameter without bounds": (
+        "atr_stop_mult",
+        "away",
+        "parameter away: has no bounds: say the smallest and",
+    ),
+    "a default that is not allowed": (
+        "ema_fast: int = 5",
+        "ema_fast: int = 1",
+        "parameter ema_fast: its default 1 is",
+    ),
+    "something it remembers": (
+        "    if held.side == 0 and",
+        "    SEEN.append(now.close)\n    if held.side == 0 and",
+        "decide, line 32: calls SEEN.append: write it out, or compute it in a column",
+    ),
+    "a look at the next bar": (
+        "Columns(bars.close,",
+        "Columns(__import__('numpy').roll(bars.close, -1),",
+        "looks ahead",
+    ),
+    "a sum since the first candle": (
+        "Columns(bars.close,",
+        "Columns(bars.close + bars.volume.cumsum(),",
+        r"needs more history .* differ \(close\): without the very first candle it is another one, so "
+        r"its past has no bounds: compute it from a window of its own \(sma, std",
+    ),
+    "too short a memory": (
+        "longest=lambda p: p.ema_slow",
+        "longest=lambda p: p.ema_slow, history=lambda p: 40",
+        r"live window of 40 bars.*: give the rule history=lambda p: (160|320|640), or fewer",
+    ),
+    "a name that is taken": (
+        'name="MY_CROSS"',
+        'name="TREND_EMA"',
+        "is the project's strategies/trend_ema.py",
+    ),
+    "a word too few": (
+        "def decide(now, prev, held, p):",
+        "def decide(now, prev, held, p)",
+        "cross.py:28: expected ':'",
+    ),
+    "a library that is not there": (
+        "from typing",
+        "import pandas_ta\nfrom typing",
+        "cross.py:2: ModuleNotFoundError",
+    ),
+}
+"""One line of a right rule changed: what is printed, or raised where the file cannot be used at all."""
+
+
+@pytest.mark.parametrize("mistake", CHANGES)
+def test_each_mistake_is_told_with_its_place_and_what_to_do(
+    mistake: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new, says = CHANGES[mistake]
+    assert old in RULE
+    text = RULE.replace("class Params", "SEEN = []\n\n\nclass Params" if "SEEN" in new else "class Params")
+    written(project / "user_strategies", {"cross.py": text.replace(old, new), "strategies.yaml": ENTRY})
+    try:
+        code = check_strategy.main(["user_strategies/cross.py"])
+        printed = said(capsys)
+    except UsageError as error:
+        code, printed = 1, str(error)
+        assert "\n" not in printed
+    assert code == 1
+    assert re.search(says, printed), printed
+
+
+def test_a_right_rule_is_compared_on_stored_candles_too(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(project / "user_strategies", {"cross.py": RULE, "strategies.yaml": ENTRY, "mine.py": ON_BAR})
+    assert check_strategy.main(["user_strategies/cross.py"]) == 0
+    assert "stored ok left out: there is no database" in said(capsys)
+    engine = init_db(f"sqlite:///{project / 'candles.db'}")
+    upsert_bars(engine, Series("binanceus", "BTC/USDT", "1h"), random_bars(1, 400))
+    engine.dispose()
+    assert check_strategy.main(["user_strategies/cross.py"]) == 0
+    assert re.search(r"stored ok \d+ trades on binanceus BTC/USDT 1h, the newest 300 bars", said(capsys))
+    assert check_strategy.main(["user_strategies/mine.py"]) == 0
+    assert "It has an on_bar of its own: that it does not look ahead" in said(capsys)
+    text = ON_BAR.replace("class Mine", "CALLS = []\n\n\nclass Mine").replace(
+        "if candle", "CALLS.append(1)\n        if len(CALLS) > 150 and candle"
+    )
+    written(project / "user_strategies", {"other.py": text})
+    assert check_strategy.main(["user_strategies/other.py"]) == 1
+    assert "the same candles gave other trades" in said(capsys)
+    with pytest.raises(UsageError, match=r"wanted a strategy's file, such as user_strategies/my_rule.py"):
+        check_strategy.main(["user_strategies"])
+
+
+def test_a_strategy_of_the_project_is_checked_by_its_file(capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(ROOT / "strategies", cli.ROOT / "strategies")
+    assert check_strategy.main(["strategies/sma_cross.py"]) == 0
+    assert "SMA_CROSS (strategies/sma_cross.py)" in said(capsys)
+    assert run_backtest.main(["--list", "--strategy", "SMA_CROSS"]) == 0
