@@ -42,7 +42,7 @@ MOST_BARS = 60_000
 WORDS = {True: "ok", False: "WRONG"}
 
 
-class Checked(NamedTuple):
+class ProofLine(NamedTuple):
     """What came of one check."""
 
     name: str
@@ -104,12 +104,14 @@ def opened(args: argparse.Namespace) -> str:
     )
 
 
-def checks(strategy: Strategy, plan: PlannedRun, source: SQLDataSource) -> Iterator[Checked]:
+def checks(strategy: Strategy, plan: PlannedRun, source: SQLDataSource) -> Iterator[ProofLine]:
     """Yield one check after the other; the first that finds something ends those of the rule itself."""
     rule = strategy.rule
     params = rule.make_params(plan.params)
     found = tuple(map(str, check_rule(strategy, params=params)))
-    yield Checked("rule", found, "parameters, bounds, the source of decide, columns, decisions, twice alike")
+    yield ProofLine(
+        "rule", found, "parameters, bounds, the source of decide, columns, decisions, twice alike"
+    )
     if found:
         return
     memory = rule.memory(params)
@@ -122,15 +124,15 @@ def checks(strategy: Strategy, plan: PlannedRun, source: SQLDataSource) -> Itera
         for cut in sample[:: CUTS // 4]
         for name in uncausal(bound, params, bars, cut)
     )[:1]
-    yield Checked(
+    yield ProofLine(
         "causal", lines, f"columns with later bars cut off, {len(sample[:: CUTS // 4])} times, bit for bit"
     )
     late = [i for i in sample if i > memory] or sample[-1:]
     lines = () if lines else tuple(check_columns(bars, bound, params, late))
-    yield Checked("live window", lines, f"columns and decisions of {len(late)} windows of {memory:,} bars")
+    yield ProofLine("live window", lines, f"columns and decisions of {len(late)} windows of {memory:,} bars")
     difference = parted(bound, params, type(bound.columns(bars, params)))
     what = f"decide on {ROWS} rows: NaN, endless, 0 and -0 among them"
-    yield Checked("compiled", () if difference is None else (difference,), what)
+    yield ProofLine("compiled", () if difference is None else (difference,), what)
     if lines or difference:
         return
     yield three_ways(strategy, plan, first)
@@ -138,10 +140,10 @@ def checks(strategy: Strategy, plan: PlannedRun, source: SQLDataSource) -> Itera
     planted = list(plant(bound, params, bars))
     missed = tuple(f"not noticed: {one.mistake}" for one in planted if not one.is_noticed)
     what = f"{len(planted) - len(missed)} of {len(planted)} mistakes put into it are noticed"
-    yield Checked("bites", missed, f"{what}: {', '.join(one.mistake for one in planted)}")
+    yield ProofLine("bites", missed, f"{what}: {', '.join(one.mistake for one in planted)}")
 
 
-def three_ways(strategy: Strategy, plan: PlannedRun, first: int) -> Checked:
+def three_ways(strategy: Strategy, plan: PlannedRun, first: int) -> ProofLine:
     """Compare Backtesting.py, compiled and live on made-up markets, calm and wild ones."""
     problems: list[str] = []
     trades = 0
@@ -151,10 +153,10 @@ def three_ways(strategy: Strategy, plan: PlannedRun, first: int) -> Checked:
         problems += [f"market {seed}: {line}" for line in found.differences]
         trades += len(found.runs[0].trades)
     what = f"{trades:,} trades on {MARKETS} made-up markets: Backtesting.py, compiled and live, every bit"
-    return Checked("three ways", tuple(problems), what if trades else f"{what}; it never traded there")
+    return ProofLine("three ways", tuple(problems), what if trades else f"{what}; it never traded there")
 
 
-def stored(strategy: Strategy, plan: PlannedRun, source: SQLDataSource) -> Checked:
+def stored(strategy: Strategy, plan: PlannedRun, source: SQLDataSource) -> ProofLine:
     """Compare the three on stored candles, if there are any of what it trades."""
     series = Series(source.exchange, plan.symbol, plan.timeframe)
     try:
@@ -162,9 +164,9 @@ def stored(strategy: Strategy, plan: PlannedRun, source: SQLDataSource) -> Check
         other = partner_bars(source, plan.strategy, series, bars)
         found = _compared(bind(strategy, other), plan, series, bars)
     except (NoDataError, DatabaseError) as error:
-        return Checked("stored", (), f"left out: {error}")
+        return ProofLine("stored", (), f"left out: {error}")
     trades = len(found.runs[0].trades)
-    return Checked(
+    return ProofLine(
         "stored", found.differences, f"{trades:,} trades on {series}, the newest {bars.ts.size:,} bars"
     )
 
