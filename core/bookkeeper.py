@@ -24,7 +24,7 @@ KEPT = 5_000
 
 
 class Booked(NamedTuple):
-    """What a gateway's news brought."""
+    """What a desk's news brought."""
 
     equity: float
     """At the last known prices, open profit included."""
@@ -106,7 +106,7 @@ class Bookkeeper:
         return tuple(new), tuple(late)
 
     def take(self, events: Iterable[News], time: int) -> Booked:
-        """Book what a gateway reports: fills, refusals, what others took; tell risk what that leaves."""
+        """Book what a desk reports: fills, refusals, what others took; tell risk what that leaves."""
         taken: list[Taken] = []
         fills: list[Executed] = []
         trades: list[Trade] = []

@@ -1,6 +1,6 @@
 """One account trading: closed bars in; fills, decisions, orders and refusals out, one audit value a step.
 
-The same for paper, live and replay, which differ in the gateway, in where bars come from and in where a
+The same for paper, live and replay, which differ in the desk, in where bars come from and in where a
 strategy's decision comes from. Synchronous: no I/O, no clock, no chance; the same bars give the same steps.
 """
 
@@ -105,7 +105,7 @@ class Step(NamedTuple):
     choices: tuple[Choice, ...] = ()
     """Those that change something, or say something."""
     outcomes: tuple[Outcome, ...] = ()
-    """Orders approved, and refused with the reason, at the gateway too."""
+    """Orders approved, and refused with the reason, at the desk too."""
     quarantined: tuple[str, ...] = ()
     """Strategies that failed at this step."""
     tripped: tuple[tuple[str, Trip], ...] = ()
@@ -128,7 +128,7 @@ class Session:
 
     def __init__(self, executor: Executor) -> None:
         self.executor = executor
-        self.portfolio, self.risk, self.gateway = executor.portfolio, executor.risk, executor.gateway
+        self.portfolio, self.risk, self.desk = executor.portfolio, executor.risk, executor.desk
         self.slots: list[Slot] = []
         self.books = executor.books
         self.to_close: set[Held] = set()
@@ -224,11 +224,11 @@ class Session:
         for bar in bars:
             for take in self._followers.get((bar.symbol, bar.timeframe), ()):
                 take(bar.ts, bar.close)
-        return self.gateway.market.on_bars(bars)
+        return self.desk.market.on_bars(bars)
 
     def _book(self, brought: Sequence[News], time: int) -> Booked:
-        """Have the gateway book what the market brought, and take it into the account."""
-        return self.books.take(self.gateway.booked(brought), time)
+        """Have the desk book what the market brought, and take it into the account."""
+        return self.books.take(self.desk.booked(brought), time)
 
     def _decide(self, bars: Iterable[Bar], present: Present) -> _Made:
         """Let every strategy of these bars' series decide, in turn, and order what it wants."""

@@ -1,4 +1,4 @@
-"""From what a strategy wants to orders that may be sent: signal, intent, approval, gateway.
+"""From what a strategy wants to orders that may be sent: signal, intent, approval, desk.
 
 What a decision means for the lots held, which of them close, in which order, how large an entry is, is
 core.fills.ask, the backtest's own, run on the account as it stands. Each row it asks for becomes an intent
@@ -13,7 +13,7 @@ from math import isnan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core import fills
-from core.account.counter import Counter
+from core.account.desk import OrderDesk
 from core.account.lots import LOT_LEG, Lot
 from core.account.money import NOTHING, decimal_of, minus, price_of
 from core.account.orders import Approved, Intent, Protection, Purpose, RefusalReason, Refused, Side
@@ -81,31 +81,31 @@ class Moment(NamedTuple):
 
 
 class Executor:
-    """Turns signals and decisions into orders at a gateway. No I/O, no clock."""
+    """Turns signals and decisions into orders at a desk. No I/O, no clock."""
 
     def __init__(
         self,
         portfolio: Portfolio,
         risk_manager: RiskManager,
-        gateway: Counter | None = None,
+        desk: OrderDesk | None = None,
         costs: Costs | None = None,
         plans: Mapping[str, Plan] | None = None,
         *,
         live: bool = False,
     ) -> None:
-        """Trade for strategies by name in `plans`; without a gateway, on paper.
+        """Trade for strategies by name in `plans`; without a desk, on paper.
 
         `live` says that orders are to leave for somewhere: raises UsageError where they would be filled on
-        paper. It changes nothing else, for what becomes of an order is the gateway's.
+        paper. It changes nothing else, for what becomes of an order is the desk's.
         """
         self.portfolio, self.risk = portfolio, risk_manager
         self.costs = costs or Costs()
-        self.gateway: Counter = gateway or PaperFills(portfolio.settled, self.costs, risk_manager.markets)
-        self._paper = self.gateway if isinstance(self.gateway, PaperFills) else None
+        self.desk: OrderDesk = desk or PaperFills(portfolio.settled, self.costs, risk_manager.markets)
+        self._paper = self.desk if isinstance(self.desk, PaperFills) else None
         """What fills on paper by itself, and can take back what waits; None where orders leave."""
         if live and self._paper is not None:
             raise UsageError(
-                "live trading was wanted, but orders would be filled on paper: hand over a gateway that "
+                "live trading was wanted, but orders would be filled on paper: hand over a desk that "
                 "takes them to where they go, or leave live out"
             )
         self.plans = dict(plans or {})
@@ -166,7 +166,7 @@ class Executor:
         self._take_over(symbol)
         new, _ = self.books.sorted_out([bar])
         self.books.see(new)
-        return self.books.take(self.gateway.booked(self.gateway.market.on_bars(new)), bar.end)
+        return self.books.take(self.desk.booked(self.desk.market.on_bars(new)), bar.end)
 
     def position(self, strategy_name: str, symbol: str) -> PositionView:
         """Return what a strategy holds of a symbol at the newest candle, for BaseStrategy.set_position."""
@@ -287,7 +287,7 @@ class Executor:
             move = Protection(strategy, symbol, stop, take, _note(row))
             self.portfolio.protect(move)
             if is_moved:
-                self.gateway.protect(move)
+                self.desk.protect(move)
 
     def _exit(self, wanted: _Wanted, row: FloatArray, lot: Lot) -> Outcome | None:
         if row[fills.EXIT] == 0.0:
@@ -313,7 +313,7 @@ class Executor:
         outcome = self.risk.approve(intent, account, mark, intent.created_at, present)
         if isinstance(outcome, Approved):
             self.portfolio.reserve(outcome)
-            refused = self.gateway.submit(outcome)
+            refused = self.desk.submit(outcome)
             if refused:
                 self.portfolio.release(intent.key)
                 return [refused]

@@ -70,7 +70,7 @@ def facts(run: Replay) -> dict[str, Any]:
         "trips": run.trips,
         "bars": run.bars,
         "state": state,
-        "cash": (portfolio.cash, portfolio.settled, run.gateway.cash),
+        "cash": (portfolio.cash, portfolio.settled, run.desk.cash),
         "results": list(portfolio.results.items()),
         "records": {held: one for held, one in portfolio.records.items() if any(one)},
         "exits": portfolio.exits,
@@ -78,7 +78,7 @@ def facts(run: Replay) -> dict[str, Any]:
         "held": portfolio.held(),
         "counted": sorted(run.session.counted()),
         "rows": [
-            repr(run.gateway.trades(one.strategy, one.symbol).tolist())
+            repr(run.desk.trades(one.strategy, one.symbol).tolist())
             for one in sorted(run.session.slots, key=lambda slot: slot[:2])
         ],
     }

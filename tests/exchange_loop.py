@@ -109,7 +109,7 @@ class Process:
         self.client, self.ends = client, time.monotonic() + 20
         self.engine = open_engine(database)
         opened.callback(self.engine.dispose)
-        path = opened.enter_context(trading(database, ACCOUNT, "kills", self.patiently(self._gateway), clock))
+        path = opened.enter_context(trading(database, ACCOUNT, "kills", self.patiently(self._venue), clock))
         while not path.reconcile(SYMBOLS).done:
             time.sleep(0.005)
         risk = RiskManager(0.01, None, Limits(), Costs(0.001), self.patiently(self._markets))
@@ -178,7 +178,7 @@ class Process:
             time.sleep(0.01)
         time.sleep(0.01)
 
-    def _gateway(self) -> ExchangeVenue:
+    def _venue(self) -> ExchangeVenue:
         return ExchangeVenue(self.client)
 
     def _markets(self) -> dict[str, MarketDemands]:

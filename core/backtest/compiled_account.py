@@ -64,12 +64,12 @@ class CompiledAccount:
         self.feeds, self.account = feeds, account
         portfolio = Portfolio(account.cash, commission=account.costs.commission)
         self.risk = account.risk or wide_open(account.costs)
-        self.gateway = PaperFills(portfolio.settled, account.costs, self.risk.markets)
-        self.session = Session(Executor(portfolio, self.risk, self.gateway, account.costs))
+        self.desk = PaperFills(portfolio.settled, account.costs, self.risk.markets)
+        self.session = Session(Executor(portfolio, self.risk, self.desk, account.costs))
         self.series = series_of(feeds)
         for feed in feeds:
             self.session.add(feed.name, feed.symbol, plan_of(feed), _Decides())
-            self.gateway.follow(feed.name, feed.symbol, feed.timeframe)
+            self.desk.follow(feed.name, feed.symbol, feed.timeframe)
         self.turns = [feed for key in self.series for feed in feeds if _key(feed) == key]
         self.symbols = list(dict.fromkeys(symbol for symbol, _ in self.series))
         self.strategies = list(dict.fromkeys(feed.name for feed in feeds))

@@ -60,7 +60,7 @@ def finished(run: CompiledAccount) -> Replay:
         trips=tuple(trips),
         bars=sum(int(feed.bars.ts.size) for feed in run.feeds),
         session=run.session,
-        gateway=run.gateway,
+        desk=run.desk,
     )
 
 
@@ -165,11 +165,11 @@ def _steps_of_trades(run: CompiledAccount, closed: int) -> IntArray:
 
 def _settle(run: CompiledAccount) -> None:
     """Let portfolio, venue and session stand as they would."""
-    session, gateway, ledger = run.session, run.gateway, run.ledger
+    session, desk, ledger = run.session, run.desk, run.ledger
     portfolio, settled = session.portfolio, float(run.state.numbers[kernel.SETTLED])
     portfolio.cash, portfolio.settled = ledger.cash, settled
     portfolio.results.update(ledger.results)
-    gateway.cash = settled
+    desk.cash = settled
     counters = run.state.counters
     closed = int(counters[kernel.CLOSED])
     rows, whose = run.state.logs.trades[:closed], run.state.logs.of_trade[:closed]
@@ -181,14 +181,14 @@ def _settle(run: CompiledAccount) -> None:
             portfolio.records[feed.name, feed.symbol] = tuple(book[0, WINS : LOST + 1].tolist())
             left = int(book[0, LEFT_BAR]), float(book[0, LEFT_WITH])
             portfolio.exits[feed.name, feed.symbol] = LastExit(*left)
-        gateway.take_trades(feed.name, feed.symbol, own)
+        desk.take_trades(feed.name, feed.symbol, own)
     counted = []
     for k, ((symbol, timeframe), bars) in enumerate(run.series.items()):
         newest = int(run.state.books.newest[k])
         counted.append((symbol, timeframe, int(bars.ts[newest]), newest + 1))
         price = float(run.state.books.marks[run.state.bars.symbols[k]])
         portfolio.mark(symbol, price)
-        gateway.mark(symbol, price)
+        desk.mark(symbol, price)
     session.recount(counted)
 
 

@@ -40,7 +40,7 @@ def run_own(
     run = replay([feed], ReplayAccount(spec.cash, spec.costs))
     if failure := run.session.risk.state.quarantined.get(spec.strategy):
         raise UsageError(f"{spec.strategy}.on_bar failed: {failure}")
-    trades = run.gateway.trades(spec.strategy, symbol)
+    trades = run.desk.trades(spec.strategy, symbol)
     stats = as_series(compute(describe_market(bars), trades, run.equity, 0))
     return BacktestResult(
         spec=spec,

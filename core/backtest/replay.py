@@ -86,7 +86,7 @@ class Replay(NamedTuple):
     """Of all feeds together."""
     session: Session
     """As it stands at the end, with portfolio and risk manager."""
-    gateway: PaperFills
+    desk: PaperFills
 
 
 class ColumnsDecider:
@@ -130,16 +130,16 @@ def replay(
     """
     portfolio = Portfolio(account.cash, commission=account.costs.commission)
     risk = account.risk or wide_open(account.costs)
-    gateway = PaperFills(portfolio.settled, account.costs, risk.markets, account.volume_share)
-    session = Session(Executor(portfolio, risk, gateway, account.costs))
+    desk = PaperFills(portfolio.settled, account.costs, risk.markets, account.volume_share)
+    session = Session(Executor(portfolio, risk, desk, account.costs))
     for feed in feeds:
         add(session, feed, as_live=as_live)
-        gateway.follow(feed.name, feed.symbol, feed.timeframe)
+        desk.follow(feed.name, feed.symbol, feed.timeframe)
     record = _Record(on_step)
     for group in groups(feeds):
-        record.add(session.on_bars(group), is_ruined=gateway.is_ruined)
-    if record.times and not gateway.is_ruined:
-        record.end(session.on_events(gateway.close_at_the_end(), record.times[-1]))
+        record.add(session.on_bars(group), is_ruined=desk.is_ruined)
+    if record.times and not desk.is_ruined:
+        record.end(session.on_events(desk.close_at_the_end(), record.times[-1]))
     names = dict.fromkeys(feed.name for feed in feeds)
     return Replay(
         trades={name: tuple(trade for trade in record.trades if trade.strategy == name) for name in names},
@@ -151,7 +151,7 @@ def replay(
         trips=tuple(record.trips),
         bars=sum(int(feed.bars.ts.size) for feed in feeds),
         session=session,
-        gateway=gateway,
+        desk=desk,
     )
 
 

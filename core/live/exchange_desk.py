@@ -43,7 +43,7 @@ PATIENCE = 60_000
 
 
 class ExchangeDesk(JournalledDesk):
-    """A session's gateway at an exchange."""
+    """A session's desk at an exchange."""
 
     def __init__(self, path: OrderPath, price: Price | None = None) -> None:
         """Take an order path to the exchange, and what knows the price of coins that are not traded."""

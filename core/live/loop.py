@@ -126,7 +126,7 @@ class Loop:
     ) -> None:
         """Take the exchange's label; `notify` takes lines that a person should read.
 
-        `desk` is the session's gateway; without `price` what is held is looked at when a bar closes.
+        `desk` is the session's own; without `price` what is held is looked at when a bar closes.
         """
         self.session, self.feed, self.desk = session, feed, desk
         self.closing = Closing(session, desk)

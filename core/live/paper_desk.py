@@ -26,7 +26,7 @@ _ACCEPTED = (State.OPEN, State.PARTIAL, State.CANCELING, State.CANCEL_UNKNOWN)
 
 
 class PaperDesk(JournalledDesk):
-    """A session's gateway on paper."""
+    """A session's desk on paper."""
 
     def __init__(self, path: OrderPath, exchange: PaperVenue) -> None:
         """Take an order path on this paper exchange."""

@@ -174,7 +174,7 @@ class Reloading:
         known = {(symbol, timeframe): newest for symbol, timeframe, newest, _ in session.counted()}
         if world.client is not None:
             take_rules(world.client, sorted({symbol for _, symbol in wanted}), session.risk)
-        aside = Session(Executor(Portfolio(1), session.risk, session.gateway, session.executor.costs))
+        aside = Session(Executor(Portfolio(1), session.risk, session.desk, session.executor.costs))
         since = warmed_up(aside, wanted.values(), world, known, self._given.say)
         for slot in aside.slots:
             try_out(slot)

@@ -123,7 +123,7 @@ def run_live(
     symbol, timeframe = spec.series.symbol, spec.series.timeframe
     feed = ReplayFeed(spec.strategy, strategy, spec.params, symbol, timeframe, bars)
     run = replay([feed], ReplayAccount(spec.cash, spec.costs), on_step, as_live=True)
-    trades = run.gateway.trades(spec.strategy, symbol)
+    trades = run.desk.trades(spec.strategy, symbol)
     return trade_records(trades_table(trades, bars)), run.equity
 
 

@@ -51,14 +51,14 @@ def sim(time: FakeTime) -> Iterator[RunningSim]:
 
 
 @pytest.fixture
-def gateway(sim: RunningSim, time: FakeTime) -> Iterator[ExchangeVenue]:
+def venue(sim: RunningSim, time: FakeTime) -> Iterator[ExchangeVenue]:
     with bench(sim.url, time=time, api_key=TEST_KEY, api_secret=TEST_SECRET) as one:
         yield ExchangeVenue(one.client)
 
 
-def buy(database: Path, gateway: ExchangeVenue, time: FakeTime, number: int, **given: Any) -> None:
+def buy(database: Path, venue: ExchangeVenue, time: FakeTime, number: int, **given: Any) -> None:
     """Let a process begin, buy once, and end."""
-    with trading(url_of(database), ACCOUNT, "first", gateway, time.clock, **given) as path:
+    with trading(url_of(database), ACCOUNT, "first", venue, time.clock, **given) as path:
         while not path.reconcile(["BTC/USDT"]).done:
             time.now += 6000
         path.submit(intent(number, amount=D("0.5"), at=time.now))
@@ -71,16 +71,16 @@ def run(database: Path, *options: str) -> int:
 
 def test_a_restored_backup_lies_behind_its_mark_and_is_compared_with_the_exchange_first(
     database: Path,
-    gateway: ExchangeVenue,
+    venue: ExchangeVenue,
     time: FakeTime,
     sim: RunningSim,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    buy(database, gateway, time, 1)
+    buy(database, venue, time, 1)
     backup = database.with_name("backup.db")
     assert run(database, "--to", str(backup)) == 0
     assert "checked: no damage found" in capsys.readouterr().out
-    buy(database, gateway, time, 2)
+    buy(database, venue, time, 2)
     mark = mark_of(database, ACCOUNT)
     assert mark is not None
     assert run(database, "--restore", str(backup)) == 0
@@ -88,10 +88,10 @@ def test_a_restored_backup_lies_behind_its_mark_and_is_compared_with_the_exchang
     assert f"but {mark.entries} were written" in said
     assert f"run_live.py --account {ACCOUNT} --accept-restore" in said
     with pytest.raises(DatabaseError, match="the last ones are gone, or a backup was restored"):
-        buy(database, gateway, time, 3)
-    buy(database, gateway, time, 3, accept_restore=True)
-    buy(database, gateway, time, 4)
-    with trading(url_of(database), ACCOUNT, "first", gateway, time.clock) as path:
+        buy(database, venue, time, 3)
+    buy(database, venue, time, 3, accept_restore=True)
+    buy(database, venue, time, 4)
+    with trading(url_of(database), ACCOUNT, "first", venue, time.clock) as path:
         assert path.reconcile().done
         assert path.balances() == {asset: one.free for asset, one in sim.books().wallet.all().items()}
         assert check_books(path.journal) == []

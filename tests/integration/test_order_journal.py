@@ -55,13 +55,13 @@ def sim(time: FakeTime) -> Iterator[RunningSim]:
 
 
 @pytest.fixture
-def gateway(sim: RunningSim, time: FakeTime) -> Iterator[ExchangeVenue]:
+def venue(sim: RunningSim, time: FakeTime) -> Iterator[ExchangeVenue]:
     with bench(sim.url, time=time, api_key=TEST_KEY, api_secret=TEST_SECRET) as one:
         yield ExchangeVenue(one.client)
 
 
-def opened(path: Path, gateway: ExchangeVenue, time: FakeTime) -> Any:
-    return trading(url_of(path), ACCOUNT, "first", gateway, time.clock)
+def opened(path: Path, venue: ExchangeVenue, time: FakeTime) -> Any:
+    return trading(url_of(path), ACCOUNT, "first", venue, time.clock)
 
 
 def ready(path: OrderPath, time: FakeTime) -> OrderPath:
@@ -71,18 +71,18 @@ def ready(path: OrderPath, time: FakeTime) -> OrderPath:
 
 
 def test_orders_go_over_the_wire_and_end_in_the_file(
-    database: Path, gateway: ExchangeVenue, time: FakeTime, sim: RunningSim
+    database: Path, venue: ExchangeVenue, time: FakeTime, sim: RunningSim
 ) -> None:
     approved = intent(1, amount=D("0.5"), at=time.now)
     resting = intent(2, amount=D("0.25"), at=time.now)
-    with opened(database, gateway, time) as path:
+    with opened(database, venue, time) as path:
         ready(path, time)
         path.submit(approved)
         path.submit(resting, Terms("limit", D(90)))
         assert [fill.amount for fill in path.step()] == [D("0.5")]
         assert path.cancel(resting.intent.key).state == "canceled"
-        assert gateway.exchange == "binanceus-replay"
-    with opened(database, gateway, time) as path:
+        assert venue.exchange == "binanceus-replay"
+    with opened(database, venue, time) as path:
         assert not path.ready
         assert path.reconcile().done
         assert path.position("BTC/USDT", "trend") == D("0.4995")
@@ -100,22 +100,22 @@ def test_the_file_is_written_to_the_disk_at_every_commit(database: Path) -> None
 
 
 def test_a_second_process_is_turned_away_and_told_by_whom(
-    database: Path, gateway: ExchangeVenue, time: FakeTime
+    database: Path, venue: ExchangeVenue, time: FakeTime
 ) -> None:
     with (
-        opened(database, gateway, time),
+        opened(database, venue, time),
         pytest.raises(DatabaseError, match=rf"another process \(pid {os.getpid()}\) trades this account"),
-        opened(database, gateway, time),
+        opened(database, venue, time),
     ):
         pass
-    with opened(database, gateway, time):
+    with opened(database, venue, time):
         pass
 
 
 def test_a_lost_database_is_not_taken_for_a_new_account(
-    database: Path, gateway: ExchangeVenue, time: FakeTime
+    database: Path, venue: ExchangeVenue, time: FakeTime
 ) -> None:
-    with opened(database, gateway, time):
+    with opened(database, venue, time):
         pass
     for file in database.parent.glob("orders.db*"):
         if file.suffix != ".lock":
@@ -123,7 +123,7 @@ def test_a_lost_database_is_not_taken_for_a_new_account(
     init_db(url_of(database)).dispose()
     with (
         pytest.raises(DatabaseError, match="does not know what instance first did"),
-        opened(database, gateway, time),
+        opened(database, venue, time),
     ):
         pass
 
@@ -263,9 +263,9 @@ def test_a_database_that_takes_no_setting_is_refused(tmp_path: Path, setting: st
 
 
 def test_the_database_itself_forbids_two_orders_of_one_intent_and_money_that_is_none(
-    database: Path, gateway: ExchangeVenue, time: FakeTime
+    database: Path, venue: ExchangeVenue, time: FakeTime
 ) -> None:
-    with opened(database, gateway, time) as path:
+    with opened(database, venue, time) as path:
         ready(path, time)
         order = path.submit(intent(1, at=time.now))
         journal = path.journal
@@ -279,13 +279,13 @@ def test_the_database_itself_forbids_two_orders_of_one_intent_and_money_that_is_
                 journal._run("UPDATE orders SET amount = ?", bad)
 
 
-def test_an_answer_without_a_status_says_nothing(gateway: ExchangeVenue, monkeypatch: Any) -> None:
-    monkeypatch.setattr(gateway._orders, "_create", lambda *_: {"id": "1"})
+def test_an_answer_without_a_status_says_nothing(venue: ExchangeVenue, monkeypatch: Any) -> None:
+    monkeypatch.setattr(venue._orders, "_create", lambda *_: {"id": "1"})
     with pytest.raises(OrderUnknownError, match="status '' means; look again; it may exist"):
-        gateway.place(OrderRequest("c", "BTC/USDT", "buy", D(1)))
-    assert gateway.find("BTC/USDT", "nobodys") is None
-    assert gateway.open_orders() == []
-    assert gateway.absence_is_final_at(5) == 16_005
+        venue.place(OrderRequest("c", "BTC/USDT", "buy", D(1)))
+    assert venue.find("BTC/USDT", "nobodys") is None
+    assert venue.open_orders() == []
+    assert venue.absence_is_final_at(5) == 16_005
 
 
 def test_lines_of_the_books_that_cannot_be_stored_take_everything_back(database: Path) -> None:
@@ -308,24 +308,24 @@ DEPOSITS = "/sapi/v1/capital/deposit/hisrec"
 
 
 def test_deposits_are_read_page_by_page(
-    gateway: ExchangeVenue, sim: RunningSim, monkeypatch: pytest.MonkeyPatch
+    venue: ExchangeVenue, sim: RunningSim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.exchange.transfers.PAGE", 2)
     for amount in ("1", "2", "3"):
         sim.deposit("USDT", amount)
-    found = gateway.transfers()
+    found = venue.transfers()
     assert found is not None
     assert sorted(one.amount for one in found) == [1, 2, 3]
 
 
 def test_lists_that_a_key_may_not_read_are_none_and_those_that_do_not_answer_are_trouble() -> None:
     with tiny_exchange() as exchange, bench(exchange.url) as one:
-        gateway = ExchangeVenue(one.client)
+        venue = ExchangeVenue(one.client)
         exchange.standing[DEPOSITS] = said(
             {"code": -2015, "msg": "Invalid API-key, IP, or permissions."}, 401
         )
-        assert gateway.transfers() is None
+        assert venue.transfers() is None
         for reply in (Reply(fate="reset"), said([{"coin": "USDT", "amount": "1", "status": 1}])):
             exchange.standing[DEPOSITS] = reply
             with pytest.raises(ExchangeUnreachableError):
-                gateway.transfers()
+                venue.transfers()

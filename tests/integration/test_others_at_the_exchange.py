@@ -65,7 +65,7 @@ class Account(World):
         self.begin(self.journal)
         self.events.clear()
 
-    def gateway(self) -> Venue:
+    def venue(self) -> Venue:
         return ExchangeVenue(self.client)
 
     def settled(self) -> None:

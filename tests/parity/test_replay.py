@@ -163,7 +163,7 @@ def test_strategies_on_one_account_add_up_to_it_to_the_last_digit() -> None:
         by_trades = {name: total(trade.pnl for trade in trades) for name, trades in run.trades.items()}
         assert {name: profits.get(name, Decimal(0)) for name in by_trades} == by_trades
         assert portfolio.cash == total((portfolio.deposits, *profits.values()))
-        assert portfolio.settled == run.gateway.cash == run.equity[-1]
+        assert portfolio.settled == run.desk.cash == run.equity[-1]
         assert portfolio.settled == pytest.approx(float(portfolio.cash), rel=1e-12)
         assert portfolio.reserved == 0
         assert sum(map(len, run.trades.values())) > 100

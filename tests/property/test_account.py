@@ -76,8 +76,8 @@ class Account(RuleBasedStateMachine):
         risk = RiskManager(0.05, 20.0, replace(limits, allow_short=allow_short), costs, markets)
         steps = dict.fromkeys(SYMBOLS, self.market.step) if self.market.step else {}
         portfolio = Portfolio(1_000.0, steps)
-        self.gateway = PaperFills(portfolio.settled, costs, markets, share)
-        self.session = Session(Executor(portfolio, risk, self.gateway, costs))
+        self.desk = PaperFills(portfolio.settled, costs, markets, share)
+        self.session = Session(Executor(portfolio, risk, self.desk, costs))
         for name in STRATEGIES:
             for symbol in SYMBOLS:
                 plan = Plan("1h", Sizing(0.05, 0.95, lot), is_ladder=name == "LADDER")
@@ -196,7 +196,7 @@ class Account(RuleBasedStateMachine):
 
     @invariant()
     def the_exchange_and_the_books_agree(self) -> None:
-        assert self.portfolio.settled == self.gateway.cash
+        assert self.portfolio.settled == self.desk.cash
 
 
 Account.TestCase.settings = settings(

@@ -61,7 +61,7 @@ def test_a_step_says_what_it_saw_filled_decided_and_ordered() -> None:
 
 
 class Told:
-    """A gateway and its market side, a decider and a follower that note in which order they are called."""
+    """A desk and its market side, a decider and a follower that note in which order they are called."""
 
     def __init__(self) -> None:
         self.calls: list[object] = []
@@ -190,7 +190,7 @@ def test_a_loss_is_told_to_risk() -> None:
     assert made.risk.state.losses == {"A": START + 2 * HOUR}
 
 
-def test_what_a_gateway_refuses_frees_its_cash_and_is_told() -> None:
+def test_what_a_desk_refuses_frees_its_cash_and_is_told() -> None:
     made = session()
     made.portfolio.reserve(Approved(intent(), D(101)))
     refused = Refused(intent(), RefusalReason.CASH, "none")

@@ -53,7 +53,7 @@ class World:
     def begin(self, journal: Journal, kept: dict[str, Any] | None = None) -> None:
         """Be a new process."""
         self.events: list[Alert] = []
-        self.path = OrderPath(journal, self.gateway(), "test-1", notify=self.events.append)
+        self.path = OrderPath(journal, self.venue(), "test-1", notify=self.events.append)
         while not self.path.reconcile([BTC]).done:
             self.exchange.advance(6000)
         markets = {BTC: MarketDemands(D("0.00001"), D("0.00001"), D(10))}
@@ -69,7 +69,7 @@ class World:
         self.desk.at(self.exchange.now)
         self.desk.open(self.session, None if kept is None else restore(self.session, kept, "exchange"))
 
-    def gateway(self) -> Venue:
+    def venue(self) -> Venue:
         """Return a new way to the exchange."""
         self.wire = Wire(self.exchange, random.Random(2))
         return self.wire

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from core.account.counter import MarketSide
+from core.account.desk import MarketSide
 from core.account.orders import Approved, Executed, News, Protection, Purpose, RefusalReason, Refused, Taken
 from core.domain import FLAT, Costs, Decision, PositionView, Reason, changes, enter, flat, hold
 from core.errors import UsageError
@@ -44,7 +44,7 @@ def order(made: Executor, want: Decision, strategy: str = "A", moment: Moment = 
 
 def filled(made: Executor, number: int) -> None:
     """Let a quiet bar fill what was ordered, and book it."""
-    for event in made.gateway.market.on_bars([bar(number)]):
+    for event in made.desk.market.on_bars([bar(number)]):
         if isinstance(event, Executed):
             made.portfolio.book(event.intent, event.fill, number)
         assert not isinstance(event, Taken)
@@ -104,12 +104,12 @@ def test_what_is_held_already_orders_nothing() -> None:
     assert order(made, hold(made.portfolio.view("A", SYMBOL))) == []
 
 
-def test_moved_stops_reach_portfolio_and_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_moved_stops_reach_portfolio_and_desk(monkeypatch: pytest.MonkeyPatch) -> None:
     made = executor()
     order(made, enter(1.0, 90.0))
     filled(made, 0)
     moves: list[Protection] = []
-    monkeypatch.setattr(made.gateway, "protect", moves.append)
+    monkeypatch.setattr(made.desk, "protect", moves.append)
     assert order(made, Decision(1.0, 95.0)) == []
     assert moves == [Protection("A", SYMBOL, D("95.0"), None)]
     assert made.portfolio.view("A", SYMBOL).stop == 95.0
@@ -186,7 +186,7 @@ def test_what_risk_refuses_is_not_handed_over() -> None:
     assert made.portfolio.pending == {}
 
 
-def test_what_the_gateway_refuses_frees_its_cash() -> None:
+def test_what_the_desk_refuses_frees_its_cash() -> None:
     portfolio = Portfolio(10_000)
     strict = PaperFills(10_000.0, FREE, {SYMBOL: MarketDemands(min_notional=D(10**9))})
     made = Executor(portfolio, wide_open(FREE), strict, FREE, PLANS)
@@ -218,16 +218,16 @@ def test_a_signal_of_the_specification_is_executed_at_its_candle() -> None:
         made.flatten("Z", SYMBOL, MOMENT)
 
 
-@pytest.mark.parametrize("gateway", [None, PaperFills(1.0, FREE)])
-def test_what_is_to_be_live_is_not_filled_on_paper(gateway: PaperFills | None) -> None:
-    with pytest.raises(UsageError, match="hand over a gateway"):
-        executor(live=True, gateway=gateway)
+@pytest.mark.parametrize("desk", [None, PaperFills(1.0, FREE)])
+def test_what_is_to_be_live_is_not_filled_on_paper(desk: PaperFills | None) -> None:
+    with pytest.raises(UsageError, match="hand over a desk"):
+        executor(live=True, desk=desk)
 
 
-def test_a_live_executor_sends_its_orders_to_its_gateway() -> None:
+def test_a_live_executor_sends_its_orders_to_its_desk() -> None:
     sent: list[Approved] = []
-    gateway = SimpleNamespace(submit=sent.append)
-    made = executor(live=True, gateway=gateway)
+    desk = SimpleNamespace(submit=sent.append)
+    made = executor(live=True, desk=desk)
     signal = StrategySignal(SYMBOL, "OPEN_LONG", 1.0, {"target": 1.0, "stop": 90.0, "reason": "entry"})
     outcomes = made.execute_signal(SYMBOL, signal, {"time": START, "close": 101.0}, "A")
     assert sent == outcomes != []
@@ -343,14 +343,14 @@ def test_a_part_of_what_only_waits_cannot_be_closed() -> None:
         told(executor(), 0, OPEN_LONG, ("CLOSE_LONG", {"portion": 0.5}))
 
 
-def test_an_order_on_its_way_to_another_gateway_is_not_taken_back() -> None:
-    made = executor(gateway=Elsewhere())
+def test_an_order_on_its_way_to_another_desk_is_not_taken_back() -> None:
+    made = executor(desk=Elsewhere())
     with pytest.raises(UsageError, match="an order of A is on its way there"):
         told(made, 0, OPEN_LONG, CLOSE_LONG)
 
 
 class Elsewhere:
-    """A gateway that takes orders and says nothing of them."""
+    """A desk that takes orders and says nothing of them."""
 
     def submit(self, approved: Approved) -> Refused | None:
         return None

@@ -661,7 +661,7 @@ def test_what_is_no_longer_remembered_is_known_by_the_journal(
     assert bench.path.mirror.order(name) == bench.journal.order(name)
 
 
-def test_a_gateway_that_names_the_order_of_a_fill_is_believed(
+def test_a_venue_that_names_the_order_of_a_fill_is_believed(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.want(terms=NEAR)

@@ -150,7 +150,7 @@ def test_a_position_opened_by_hand_is_watched_and_closed_by_a_signal() -> None:
     made.portfolio.open_short(SYMBOL, 5, 100.0, stop=110.0)
     (stopped,) = made.on_candle(SYMBOL, candle(2, (103.0, 111.0, 102.0, 103.0))).trades
     assert (stopped.pnl, stopped.reason) == (D(-50), "stop")
-    assert made.portfolio.cash == 9_980 == made.gateway.cash  # type: ignore[attr-defined]
+    assert made.portfolio.cash == 9_980 == made.desk.cash  # type: ignore[attr-defined]
 
 
 def test_what_is_opened_and_closed_by_hand_meanwhile_is_known_at_the_next_candle() -> None:

@@ -192,15 +192,15 @@ def test_a_session_that_sees_both_close_trades_as_its_backtest_does() -> None:
     growing = Growing(900)
     live = bind(load_strategy("PAIRS"), growing)
     portfolio, risk = Portfolio(10_000.0), wide_open(costs)
-    gateway = PaperFills(portfolio.settled, costs, risk.markets)
-    session = Session(Executor(portfolio, risk, gateway, costs))
+    desk = PaperFills(portfolio.settled, costs, risk.markets)
+    session = Session(Executor(portfolio, risk, desk, costs))
     plan = Plan("1h", live.rule.sizing(live.rule.make_params(params)), is_ladder=False)
     session.add("PAIRS", "ETH/USDT", plan, LiveDecider("ETH/USDT", live.live({"params": params})))
     session.follow("BTC/USDT", "1h", growing.take)
     trades: list[Trade] = []
     for own, its in zip(rows("ETH/USDT", bars), rows("BTC/USDT", other), strict=True):
         trades += session.on_bars([own, its]).trades
-    trades += session.on_events(gateway.close_at_the_end(), int(bars.ts[-1]) + HOUR).trades
+    trades += session.on_events(desk.close_at_the_end(), int(bars.ts[-1]) + HOUR).trades
     assert len(trades) > 20
     assert tuple(trades) == wanted.trades["PAIRS"]
 

@@ -18,7 +18,7 @@ from tests.markets import HOUR, START
 FREE = Costs(0.0, 0.0)
 
 
-def gateway(cash: float = 10_000.0, costs: Costs = FREE, **given: object) -> PaperFills:
+def desk(cash: float = 10_000.0, costs: Costs = FREE, **given: object) -> PaperFills:
     return PaperFills(cash, costs, **given)  # type: ignore[arg-type]
 
 
@@ -40,7 +40,7 @@ def held(paper: PaperFills, wanted: Intent | None = None) -> Intent:
 
 
 def test_an_entry_fills_at_the_next_open_with_spread_and_fee() -> None:
-    paper = gateway(costs=Costs(0.001, 0.01))
+    paper = desk(costs=Costs(0.001, 0.01))
     paper.on_bars([bar(0)])
     paper.submit(Approved(intent(amount=D(2))))
     (event,) = paper.on_bars([bar(1)])
@@ -58,7 +58,7 @@ def test_stops_takes_and_trails_fill_by_themselves_and_say_so() -> None:
         ((100.0, 125.0, 99.0, 100.0), None, ("take", 120, START + 3 * HOUR - 1)),
         ((100.0, 101.0, 94.0, 100.0), D(95), ("trail", 95, START + 3 * HOUR - 1)),
     ):
-        paper = gateway()
+        paper = desk()
         held(paper, intent(stop=D(90), take=D(120)))
         if stop:
             paper.protect(Protection("A", SYMBOL, stop, None))
@@ -73,7 +73,7 @@ def test_stops_takes_and_trails_fill_by_themselves_and_say_so() -> None:
 
 
 def test_what_is_not_held_is_protected_and_listed_without_effect() -> None:
-    paper = gateway()
+    paper = desk()
     paper.protect(Protection("A", SYMBOL, D(95), None))
     assert len(paper.trades("A", SYMBOL)) == 0
     held(paper)
@@ -82,14 +82,14 @@ def test_what_is_not_held_is_protected_and_listed_without_effect() -> None:
 
 
 def test_a_lot_entered_and_stopped_in_one_bar_is_told_in_that_order() -> None:
-    paper = gateway()
+    paper = desk()
     paper.on_bars([bar(0)])
     paper.submit(Approved(intent(stop=D("99.5"))))
     assert [told(event)[0] for event in paper.on_bars([bar(1)])] == ["entry", "stop"]
 
 
 def test_an_exit_closes_the_lot_it_names_whole_or_in_part() -> None:
-    paper = gateway()
+    paper = desk()
     entry = held(paper, intent(amount=D(3)))
     part = exit_of(entry, amount=D(1), reason="reduce", share=0.5)
     assert paper.submit(Approved(part)) is None
@@ -107,7 +107,7 @@ def test_an_exit_closes_the_lot_it_names_whole_or_in_part() -> None:
 
 
 def test_a_reduced_lot_can_be_stopped_on_the_same_bar() -> None:
-    paper = gateway()
+    paper = desk()
     entry = held(paper, intent(amount=D(3), stop=D(90)))
     paper.submit(Approved(exit_of(entry, amount=D(1), reason="reduce")))
     events = paper.on_bars([bar(2, (100.0, 100.0, 80.0, 85.0))])
@@ -116,7 +116,7 @@ def test_a_reduced_lot_can_be_stopped_on_the_same_bar() -> None:
 
 
 def test_one_cash_pays_for_all_books() -> None:
-    paper = gateway(1_000.0)
+    paper = desk(1_000.0)
     paper.on_bars([bar(0), bar(0, symbol=OTHER)])
     for strategy, symbol, amount in (("A", SYMBOL, 6), ("B", OTHER, 3), ("C", SYMBOL, 2)):
         paper.submit(Approved(intent(strategy=strategy, symbol=symbol, amount=D(amount))))
@@ -131,7 +131,7 @@ def test_one_cash_pays_for_all_books() -> None:
 
 
 def test_an_exchange_refuses_what_its_filters_forbid() -> None:
-    paper = gateway(markets={SYMBOL: MarketDemands(D("0.1"), None, D(20))})
+    paper = desk(markets={SYMBOL: MarketDemands(D("0.1"), None, D(20))})
     for amount, reason in (("0.15", "lot"), ("0", "lot"), ("0.1", "min_notional")):
         refused = paper.submit(Approved(intent(amount=D(amount))))
         assert isinstance(refused, Refused)
@@ -140,7 +140,7 @@ def test_an_exchange_refuses_what_its_filters_forbid() -> None:
 
 
 def test_as_many_lots_as_an_account_keeps() -> None:
-    paper = gateway()
+    paper = desk()
     for n in range(fills.WANTED - fills.HELD):
         assert paper.submit(Approved(intent(bar=n, leg=f"rung-{n}", amount=D("0.1")))) is None
     refused = paper.submit(Approved(intent(bar=99)))
@@ -149,7 +149,7 @@ def test_as_many_lots_as_an_account_keeps() -> None:
 
 
 def test_ruin_closes_everything_and_ends_the_account() -> None:
-    paper = gateway(100.0)
+    paper = desk(100.0)
     held(paper, intent(side="sell"))
     (event,) = paper.on_bars([bar(2, (100.0, 250.0, 100.0, 250.0))])
     assert told(event)[0] == "ruin"
@@ -159,7 +159,7 @@ def test_ruin_closes_everything_and_ends_the_account() -> None:
 
 
 def test_the_end_closes_everything_and_drops_what_was_asked() -> None:
-    paper = gateway()
+    paper = desk()
     entry = held(paper)
     paper.submit(Approved(exit_of(entry)))
     paper.submit(Approved(intent(bar=7)))
@@ -171,7 +171,7 @@ def test_the_end_closes_everything_and_drops_what_was_asked() -> None:
 
 
 def test_a_bars_volume_fills_its_share_and_the_rest_is_cancelled() -> None:
-    paper = gateway(volume_share=0.1)
+    paper = desk(volume_share=0.1)
     paper.on_bars([bar(0)])
     paper.submit(Approved(intent(amount=D(3))))
     paper.submit(Approved(intent(strategy="B", side="sell", amount=D("0.5"))))
@@ -186,7 +186,7 @@ def test_a_bars_volume_fills_its_share_and_the_rest_is_cancelled() -> None:
 
 
 def test_no_volume_fills_nothing() -> None:
-    paper = gateway(volume_share=0.1)
+    paper = desk(volume_share=0.1)
     entry = held(paper)
     paper.submit(Approved(exit_of(entry)))
     paper.submit(Approved(intent(bar=9)))
@@ -200,7 +200,7 @@ def test_no_volume_fills_nothing() -> None:
 
 
 def test_a_price_between_bars_closes_what_it_reaches_and_enters_nothing() -> None:
-    paper = gateway()
+    paper = desk()
     entry = held(paper, intent(stop=D(90)))
     paper.on_bars([bar(1, symbol=OTHER)])
     assert paper.on_price(SYMBOL, 95.0, START + 2 * HOUR + 5) == []
@@ -213,7 +213,7 @@ def test_a_price_between_bars_closes_what_it_reaches_and_enters_nothing() -> Non
 
 
 def test_a_lot_that_leaves_at_the_open_is_not_stopped_by_a_later_price() -> None:
-    paper = gateway()
+    paper = desk()
     entry = held(paper, intent(stop=D(90)))
     second = replace(entry, bar=START + HOUR, stop=D(85))
     paper.submit(Approved(second))
@@ -226,7 +226,7 @@ def test_a_lot_that_leaves_at_the_open_is_not_stopped_by_a_later_price() -> None
 
 
 def test_what_a_person_wants_closed_closes_at_the_next_price() -> None:
-    paper = gateway()
+    paper = desk()
     entry = held(paper)
     paper.submit(Approved(exit_of(entry, purpose=Purpose.FLATTEN, reason="flatten")))
     (event,) = paper.on_price(SYMBOL, 97.0, START + 2 * HOUR + 5)
@@ -234,13 +234,13 @@ def test_what_a_person_wants_closed_closes_at_the_next_price() -> None:
 
 
 def test_a_price_protects_before_the_first_bar_after_a_restart() -> None:
-    paper, portfolio = gateway(), Portfolio(10_000)
+    paper, portfolio = desk(), Portfolio(10_000)
     paper.on_bars([bar(0)])
     paper.submit(Approved(intent(stop=D(90))))
     for event in paper.on_bars([bar(1)]):
         assert isinstance(event, Executed)
         portfolio.book(event.intent, event.fill, bar=1)
-    again = gateway(portfolio.settled, keep_trades=False)
+    again = desk(portfolio.settled, keep_trades=False)
     again.restore("1h", ("A", SYMBOL), portfolio.lots("A", SYMBOL))
     (event,) = again.on_price(SYMBOL, 88.0, START + 2 * HOUR + 5)
     assert told(event)[:5] == ("stop", f"lot-{START}-0", "sell", 1, 88)
@@ -250,7 +250,7 @@ def test_a_price_protects_before_the_first_bar_after_a_restart() -> None:
 
 
 def test_closed_trades_need_not_be_kept() -> None:
-    paper = gateway(keep_trades=False)
+    paper = desk(keep_trades=False)
     paper.on_bars([bar(0)])
     for n in range(1, 300):
         paper.submit(Approved(intent(bar=n, stop=D("99.5"))))
@@ -259,14 +259,14 @@ def test_closed_trades_need_not_be_kept() -> None:
 
 
 def test_a_restart_holds_what_the_portfolio_holds() -> None:
-    paper, portfolio = gateway(), Portfolio(10_000)
+    paper, portfolio = desk(), Portfolio(10_000)
     paper.on_bars([bar(0)])
     entry = intent(stop=D(90))
     paper.submit(Approved(entry))
     for event in paper.on_bars([bar(1)]):
         assert isinstance(event, Executed)
         portfolio.book(event.intent, event.fill, bar=1)
-    again = gateway(portfolio.settled)
+    again = desk(portfolio.settled)
     again.mark(SYMBOL, 100.0)
     again.restore("1h", ("A", SYMBOL), portfolio.lots("A", SYMBOL))
     prices = (100.0, 101.0, 80.0, 85.0)
@@ -275,7 +275,7 @@ def test_a_restart_holds_what_the_portfolio_holds() -> None:
 
 
 def test_books_with_many_trades_grow() -> None:
-    paper = gateway()
+    paper = desk()
     paper.on_bars([bar(0)])
     for n in range(1, 300):
         paper.submit(Approved(intent(bar=n, stop=D("99.5"))))
@@ -285,7 +285,7 @@ def test_books_with_many_trades_grow() -> None:
 
 
 def test_a_price_of_one_symbol_closes_nothing_of_another() -> None:
-    paper = gateway()
+    paper = desk()
     held(paper, intent(stop=D(90)))
     paper.on_bars([bar(1, symbol=OTHER)])
     paper.submit(Approved(intent(symbol=OTHER, bar=START + HOUR, stop=D(90))))

@@ -124,7 +124,7 @@ class Two:
     def next(self) -> list[Any]:
         """Let a bar fill what was ordered, and book it."""
         self.number += 1
-        events = list(self.made.gateway.market.on_bars([bar(self.number)]))
+        events = list(self.made.desk.market.on_bars([bar(self.number)]))
         for event in events:
             if isinstance(event, Executed):
                 self.made.portfolio.book(event.intent, event.fill, self.number)
@@ -185,7 +185,7 @@ def test_an_open_that_makes_a_reversal_dearer_than_the_cash_refuses_its_entry_al
     two.next()
     two.want("A", 1.0)
     two.number += 1
-    events = list(two.made.gateway.market.on_bars([bar(two.number, (115.0, 116.0, 114.0, 115.0))]))
+    events = list(two.made.desk.market.on_bars([bar(two.number, (115.0, 116.0, 114.0, 115.0))]))
     closed, refused = events
     assert isinstance(closed, Executed)
     assert isinstance(refused, Refused)
@@ -194,14 +194,14 @@ def test_an_open_that_makes_a_reversal_dearer_than_the_cash_refuses_its_entry_al
 
 def test_where_volume_closes_a_part_only_nothing_is_opened_the_other_way() -> None:
     two = Two()
-    gateway = two.made.gateway
-    assert isinstance(gateway, PaperFills)
+    desk = two.made.desk
+    assert isinstance(desk, PaperFills)
     two.want("A", 0.5)
     two.next()
     two.want("A", -0.5)
-    gateway.volume_share = 0.01
+    desk.volume_share = 0.01
     two.number += 1
-    events = list(gateway.on_bars([bar(two.number, volume=1_000.0)]))
+    events = list(desk.on_bars([bar(two.number, volume=1_000.0)]))
     (refused, closed) = events
     assert isinstance(closed, Executed)
     assert closed.fill.amount == 10

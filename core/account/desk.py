@@ -17,7 +17,7 @@ class MarketSide(Protocol):
         ...
 
 
-class Counter(Protocol):
+class OrderDesk(Protocol):
     """Where approved orders go, and what of the market's doing was booked; it is shown no bars."""
 
     @property
