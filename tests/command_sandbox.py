@@ -10,7 +10,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -241,6 +241,7 @@ def edges(sent: list[Sent]) -> Sequence[tuple[Any, str, Any]]:
         sent.append(Sent(str(urlsplit(request.url or "").hostname), is_signed))
         raise BrokenConnection("there is no network")
 
+    replay: Any = import_module("core.cli.replay_command")
     live, ending = (import_module(f"core.cli.live_{name}") for name in ("command", "ending"))
     return (
         (import_module("requests.adapters").HTTPAdapter, "send", send),
@@ -252,6 +253,8 @@ def edges(sent: list[Sent]) -> Sequence[tuple[Any, str, Any]]:
         (live, "follow", lambda *_, **__: ending.Ended("the sandbox ends it")),
         (import_module("core.exchange_sim.server"), "serve", served),
         (import_module("core.cli.backtest_command"), "verify", planned_only),
+        # At the market's own pace a replay takes as long as its candles did.
+        (replay, "paced", partial(replay.paced, sleep=lambda _: None)),
         (import_module("core.cli.docs_command"), "chart", lambda *_: "<svg/>"),
     )
 

@@ -320,7 +320,10 @@ def run_parts(parts: Sequence[Part], folder: Path, until: float) -> tuple[dict[s
             for future in over:
                 part, tally = future.result()
                 tallies[part.what].more(tally)
-            print(f"{len(waiting) + len(running)} of {len(parts)} parts to go", file=sys.stderr, flush=True)
+                print(*tally.wrong, sep="\n", end="\n" * bool(tally.wrong), file=sys.stderr)
+            done = sum(sum(tally.codes.values()) for tally in tallies.values())
+            left = len(waiting) + len(running)
+            print(f"{done} calls, {left} of {len(parts)} parts to go", file=sys.stderr, flush=True)
     return tallies, untried
 
 

@@ -64,6 +64,11 @@ def test_the_sandbox_notices_what_it_is_for(sandbox: Sandbox, monkeypatch: pytes
     assert (sandbox.folder / "keep.json").read_text() == "mine\n"
 
 
+def test_a_replay_at_the_market_s_own_pace_takes_no_years_in_the_sandbox(sandbox: Sandbox) -> None:
+    words = ("--replay", "--strategy", "SMA_CROSS", "--symbol", "BTC/USDT", "--timeframe", "4h")
+    assert sandbox.call(Call("scripts.run_live", (*words, "--speed", "1"))).code == 0
+
+
 @pytest.mark.parametrize("name", ["9" * 4000, "a\0b", "main.db", "candles.csv"])
 def test_a_log_that_is_none_explains_nothing_and_breaks_nothing(sandbox: Sandbox, name: str) -> None:
     (sandbox.folder / "candles.csv").write_bytes(b"\xf1 ended: no")
