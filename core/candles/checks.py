@@ -8,6 +8,7 @@ all refused, because nothing says which is right. So the result does not depend 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from core.candles.frames import COLUMNS
 from core.domain import Bars, IntArray
+from core.errors import NoDataError
 from core.utils import format_time, grid_start
 
 BoolArray = NDArray[np.bool_]
@@ -23,6 +25,8 @@ EARLIEST = 1_230_940_800_000
 """2009-01-03 UTC, bitcoin's first block: an older stamp is not a candle's time in ms."""
 
 DAY = 86_400_000
+MOST_REFUSED = 1_000_000
+"""Refused rows after which a file is none of candles: each has a reason of its own, which takes memory."""
 
 
 class RefusedRow(NamedTuple):
@@ -62,12 +66,15 @@ def check_candles(bars: Bars, timeframe_ms: int, now: int) -> Checked:
     reasons: dict[int, str] = {}
     for check in (*_stamp_checks(bars.ts, timeframe_ms, now), *_value_checks(bars)):
         found = np.flatnonzero(check.broken & ~broken)
+        require_few(len(reasons) + len(found), partial(_first, check, found))
         reasons.update((row, check.reason(row)) for row in found.tolist())
         broken |= check.broken
     rows = np.flatnonzero(~broken)
     rows = rows[np.argsort(bars.ts[rows], kind="stable")]
     same, disputed = _duplicates(bars, rows)
-    reasons.update((row, _disputed(bars, row)) for row in rows[disputed].tolist())
+    alike = rows[disputed]
+    require_few(len(reasons) + len(alike), lambda: _disputed(bars, int(alike[0])))
+    reasons.update((row, _disputed(bars, row)) for row in alike.tolist())
     kept = rows[~same & ~disputed]
     refused = tuple(RefusedRow(row, reasons[row]) for row in sorted(reasons))
     return Checked(
@@ -76,6 +83,16 @@ def check_candles(bars: Bars, timeframe_ms: int, now: int) -> Checked:
         repeated=len(rows) - len(kept) - int(disputed.sum()),
         out_of_order=int((bars.ts[1:] < bars.ts[:-1]).sum()),
     )
+
+
+def _first(check: _Check, rows: IntArray) -> str:
+    return check.reason(int(rows[0]))
+
+
+def require_few(count: int, reason: Callable[[], str]) -> None:
+    """Raise NoDataError when so many rows are refused that this is something else than candles."""
+    if count > MOST_REFUSED:
+        raise NoDataError(f"{count:,} rows cannot be candles ({reason()}); is it another file?")
 
 
 def is_plausible(ts: IntArray, now: int) -> BoolArray:

@@ -25,7 +25,7 @@ from typing import IO, NamedTuple, TextIO
 import numpy as np
 
 from core.candles.arrow import feather_parts, parquet_parts
-from core.candles.checks import check_candles, usual_step
+from core.candles.checks import MOST_REFUSED, check_candles, usual_step
 from core.candles.columns import Layout, Options, Part, join, json_parts, text_parts
 from core.candles.text import NO_ZONE, decide_times, in_milliseconds
 from core.candles.volumes import change_of_unit, implausible_turnover, in_base
@@ -38,9 +38,10 @@ from core.utils import TIMEFRAMES, format_time, grid_start, timeframe_ms
 SUFFIXES = (".csv", ".csv.gz", ".json", ".json.gz", ".parquet", ".feather", ".zip")
 """What a candle file's name may end in."""
 
-_MOST_REFUSED = 1_000_000
-"""Refused rows after which a file is none of candles."""
-
+MOST_ROWS = 10_000_000
+"""Rows of one file: all minutes since 2009 are 9.4 million. Reading takes up to 200 bytes for each."""
+_SHORTEST = len("0,0,0,0,0,0\n")
+"""Characters of a row with a time and five numbers."""
 _MANY = 1000
 """Rows after which a file is none of candles when not one of them can be read."""
 
@@ -118,6 +119,7 @@ def read_candle_file(
     """
     suffix = check_path(path)
     with _file_errors(path), path.open("rb") as raw:
+        _check_count(path, suffix)
         with _parts(raw, suffix, options) as (layout, parts):
             part = _joined(parts, raw, progress)
         found = _checked(part, layout, timeframe, now, options)
@@ -125,6 +127,27 @@ def read_candle_file(
     if not said or part.says:
         return found
     return found._replace(notes=(*found.notes, said_otherwise(said, options.symbol)))
+
+
+def _check_count(path: Path, suffix: str) -> None:
+    """Refuse a text file of too many rows before they fill the memory.
+
+    Raises UsageError for one.
+    """
+    is_short = suffix in (".csv", ".json") and path.stat().st_size < _SHORTEST * MOST_ROWS
+    if is_short or suffix in _ARROW:
+        return
+    with path.open("rb") as raw, _text(raw, suffix) as (stream, name):
+        marks = (b"]", b"}") if name.endswith(".json") else (b"\n",)
+        counts = dict.fromkeys(marks, 0)
+        while piece := stream.buffer.read(1 << 20):
+            for mark in marks:
+                counts[mark] += piece.count(mark)
+    if (count := max(counts.values())) > MOST_ROWS:
+        raise UsageError(
+            f"{count:,} rows are more than the {MOST_ROWS:,} that one file may have (all minutes since 2009 "
+            "are 9.4 million): split it, into a file for each year say"
+        )
 
 
 @contextmanager
@@ -142,7 +165,7 @@ def _joined(parts: Iterator[Part], raw: IO[bytes], progress: Progress) -> Part:
     for part in parts:
         whole.append(part)
         refused += len(part.reasons)
-        if refused > _MOST_REFUSED or len(part.reasons) == len(part.lines) > _MANY:
+        if refused > MOST_REFUSED or len(part.reasons) == len(part.lines) > _MANY:
             line, reason = int(part.lines[0]), next(iter(part.reasons.values()))
             raise NoDataError(
                 f"{refused} rows cannot be read (from line {line} on: {reason}); is it another file?"

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from core.candles.checks import is_plausible
+from core.candles.checks import is_plausible, require_few
 from core.domain import NAN, FloatArray, IntArray
 from core.errors import NoDataError, UsageError
 
@@ -143,11 +143,11 @@ def decide_times(times: Times, readable: NDArray[np.bool_], now: int) -> ReadTim
         raise NoDataError(
             f"{counts[form]} rows give the time in {form} and as many in {rivals[0]}: split the file in two"
         )
-    reasons = {row: _misfit(times, row, form) for row in np.flatnonzero(readable & ~fits[form]).tolist()}
-    split = fits[form] & (_from_ms(milliseconds[form], form) != times.values)
-    reasons |= {
-        row: f"time {times.values[row]} ({form}) {NO_WHOLE_MS}" for row in np.flatnonzero(split).tolist()
-    }
+    misfits = np.flatnonzero(readable & ~fits[form])
+    split = np.flatnonzero(fits[form] & (_from_ms(milliseconds[form], form) != times.values))
+    require_few(len(misfits) + len(split), lambda: f"time {times.values[[*misfits[:1], *split[:1]][0]]}")
+    reasons = {row: _misfit(times, row, form) for row in misfits.tolist()}
+    reasons |= {row: f"time {times.values[row]} ({form}) {NO_WHOLE_MS}" for row in split.tolist()}
     return ReadTimes(milliseconds[form], form, reasons)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zipfile
 from datetime import UTC
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -468,6 +470,46 @@ def test_json_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_one_endless_line_is_refused_before_it_fills_the_memory(tmp_path: Path, name: str) -> None:
     said = refused(tmp_path, "[" * 2_200_000 if name == "a.json" else "1" * 200_000, Options(), name)
     assert "this is no " in said
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.json", "a.json.gz", "a.zip"])
+def test_a_file_of_more_rows_than_any_market_has_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    rows = [[FIRST + n * DAY, 1, 2, 1, 2, 5] for n in range(9)]
+    text = json.dumps(rows) if "json" in name else HEAD + "".join(f"{str(row)[1:-1]}\n" for row in rows)
+    path = tmp_path / name
+    if name == "a.zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.csv", text)
+    else:
+        path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    assert read_candle_file(path, "1d", NOW).good.ts.size == 9
+    monkeypatch.setattr("core.candles.files.MOST_ROWS", 7)
+    monkeypatch.setattr("core.candles.files._parts", lambda *_: pytest.fail("it was read"))
+    with pytest.raises(
+        UsageError, match=r"(9|10) rows are more than the 7 that one file may have .*: split it"
+    ):
+        read_candle_file(path, "1d", NOW)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("1,1,1,1,1,1", "time 1"),
+        (f"{FIRST},-1,1,1,1,1", "open -1 is not a positive price"),
+        (f"{FIRST},1,1,1,1,{{n}}", "is given more than once with different values"),
+    ],
+)
+def test_a_file_of_rows_that_are_no_candles_is_refused_before_each_gets_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: str, said: str
+) -> None:
+    monkeypatch.setattr("core.candles.checks.MOST_REFUSED", 4)
+    text = HEAD + "".join(row.format(n=n) + "\n" for n in range(5))
+    line = refused(tmp_path, text, Options())
+    assert "5 rows cannot be candles (" in line
+    assert said in line
+    assert line.endswith("is it another file?")
 
 
 def test_rows_without_end_that_cannot_be_read_are_refused_at_once(
