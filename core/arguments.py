@@ -6,6 +6,7 @@ import argparse
 import sys
 import unicodedata
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any, NoReturn
 
 LONGEST = 4096
@@ -30,9 +31,22 @@ class Parser(argparse.ArgumentParser):
             self._check_not_empty(name, value, typed)
         return parsed, rest
 
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, and refuse what no option takes, naming the one that was probably meant."""
+        parsed, rest = self.parse_known_args(args, namespace)
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}{self._meant(rest)}")
+        return parsed
+
     def error(self, message: str) -> NoReturn:
         """Say in one line what is wrong and where more is told, and end with 2."""
         self.exit(2, f"error: {' '.join(message.split())}; see {self.prog} --help\n")
+
+    def _meant(self, rest: Sequence[str]) -> str:
+        typed = (text.split("=", 1)[0] for text in rest if text.startswith("-"))
+        near = (get_close_matches(name, self._option_string_actions, 1) for name in typed)
+        found = next((names[0] for names in near if names), None)
+        return f" (did you mean {found}?)" if found else ""
 
     def _check_not_empty(self, name: str, value: object, typed: Sequence[str]) -> None:
         values = value if isinstance(value, list) else [value]

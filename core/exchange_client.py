@@ -122,7 +122,7 @@ class ExchangeClient:
         if self._key and self.permission.addresses:
             exchange.apiKey, exchange.secret = keys
         self._exchange = exchange
-        attempt = Attempt(exchange_name, "", keys)
+        attempt = Attempt(exchange_name, "", keys, self._base)
         self._call = Caller(attempt, self._transport, limiter, self._clock, retries, sleep, notify)
         self._pacer = Pacer(self._ticks, sleep)
         self._candles = CandleReader(self._exchange, self._call, self._clock, self._venue.keeps, notify)

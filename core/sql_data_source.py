@@ -12,7 +12,7 @@ from core.candles.frames import frame_from_bars
 from core.data_source import DataSource
 from core.domain import Bars, Series
 from core.errors import NoDataError
-from core.symbols import symbol_name
+from core.symbols import pair_of, symbol_name
 from core.utils import format_time, timeframe_ms, timeframe_name
 from db.base import database_file, open_engine
 from db.candle_revisions import issued_revision
@@ -147,6 +147,12 @@ def _advice(series: Series, nearest: list[SeriesRange]) -> str:
         f"--timeframe {series.timeframe}{local}` or scripts/import_ohlcv_to_db.py FILE"
     )
     alike = [one.series for one in nearest if one.series[1:] == series[1:]]
+    base = pair_of(series.symbol).base
+    own = [one.series.symbol for one in nearest if one.series == series._replace(symbol=one.series.symbol)]
+    priced = [symbol for symbol in own if pair_of(symbol).base == base]
+    if priced and series.symbol not in priced:
+        # The same coin in another currency, as BTC/USD on Kraken, is nearer than another exchange's candles.
+        return f"take its {priced[0]} with symbol={priced[0]!r}, or {load}"
     if series in alike:
         return f"ask for times that are stored, or {load}"
     if alike:

@@ -127,8 +127,9 @@ def _find_file(url: URL, *, create: bool) -> None:
         return
     if not create:
         raise NoDatabaseError(
-            f"there is no database {path}: make it with `{init_command(str(path))}`, or name "
-            f"another with db_url='sqlite:///PATH' or HOT_CRYPTO_DB_URL",
+            f"there is no database {path} yet: scripts/fetch_ohlcv_to_db.py and import_ohlcv_to_db.py make "
+            f"one of what they load, `{init_command(str(path))}` an empty one; or name another with "
+            "db_url='sqlite:///PATH' or HOT_CRYPTO_DB_URL",
             str(path),
         )
     sqlite.make_file(path, _fill)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 from core.arguments import Parser
@@ -57,7 +58,8 @@ def _report(engine: Engine) -> None:
 
     print(f"database  {database_name(engine.url)}")
     print(f"schema    version {schema_version(engine)}")
-    print(f"tables    {', '.join(sorted(inspect(engine).get_table_names()))}")
+    tables = ", ".join(sorted(inspect(engine).get_table_names()))
+    print(textwrap.fill(f"tables    {tables}", 100, subsequent_indent=" " * 10))
     engine.dispose()
 
 

@@ -83,7 +83,7 @@ def store(path: Path, series: Series, engine: Engine, found: CandleFile) -> str:
 def show_refused(path: Path, found: CandleFile, most: int) -> None:
     """Print the first refused rows and how many more there are."""
     for line, reason in found.refused[:most]:
-        print(f"{path}:{line}: {reason}", file=sys.stderr)
+        print(f"{path}:{line}: {cli.as_typed(reason)}", file=sys.stderr)
     if len(found.refused) > most:
         print(f"{path}: and {len(found.refused) - most} more refused rows", file=sys.stderr)
 

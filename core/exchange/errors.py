@@ -61,6 +61,8 @@ class Attempt(NamedTuple):
     """As in `read BTC/USDT 1h candles`."""
     secrets: tuple[str, ...] = ()
     """Texts that must not appear."""
+    base_url: str | None = None
+    """Where the venue is asked instead of at its own address."""
 
 
 class Cause(Enum):
@@ -100,7 +102,7 @@ _TRANSIENT_WORDS = ("EService:", "EGeneral:Internal error")
 _BROKEN = {"SSLError", "ChunkedEncodingError", "ContentDecodingError"}
 _PLACES = {
     403: "its firewall turns this address away: wait some minutes and ask less often",
-    404: "there is nothing at this address: check the base URL",
+    404: "there is nothing at this address",
     451: "it does not serve this country",
 }
 
@@ -146,7 +148,8 @@ def translate_read(error: Exception, attempt: Attempt, answer: LastAnswer, *, se
     """Return this project's error for a failed read, and the remedy to try first."""
     case = _case(error, answer, sent=sent)
     cause = _cause(case)
-    sentence = f"{_wanted(attempt)}{_sentence(cause, case)}{_words(error, case, attempt)}"
+    said = f"{_sentence(cause, case)}{_where(cause, case, attempt)}"
+    sentence = f"{_wanted(attempt)}{said}{_words(error, case, attempt)}"
     if cause is Cause.RATE:
         return Failure(RateLimitedError(sentence, answer.retry_after), Remedy.SILENCE)
     kind, remedy = _READ_ERRORS.get(cause, (ExchangeError, Remedy.NOTHING))
@@ -220,6 +223,17 @@ def _trouble(case: _Case) -> str:
     if status is not None or "BaseError" not in case.kinds:
         return "the answer was cut off or makes no sense"
     return "no connection, or it broke off"
+
+
+def _where(cause: Cause, case: _Case, attempt: Attempt) -> str:
+    """Return the address that was asked, where the user has named it and it may be the wrong one."""
+    status = case.answer.status
+    is_doubtful = status == 404 or (cause is Cause.TROUBLE and status is None)
+    if attempt.base_url is None or not is_doubtful:
+        return ""
+    return (
+        f"; it was asked at {attempt.base_url} (EXCHANGE_BASE_URL, --base-url): is an exchange running there?"
+    )
 
 
 def _service(case: _Case) -> str:

@@ -1,6 +1,6 @@
 """The specification's paper loop in small: stored candles, one symbol, two strategies on one account.
 
-    python docs/examples/paper_loop.py BTC/USDT 4h
+    python docs/examples/paper_loop.py BTC/USDT 4h binanceus
 
 Every candle goes to the executor first: it fills at the open what the last candle asked for, watches stops
 and takes, books the trades and tells the risk manager. Then each strategy looks at the candle. With one
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from core import cli
 from core.account.lots import Trade
 from core.execution import Executor
 from core.portfolio import Portfolio
@@ -46,9 +47,9 @@ def run(
     return trades
 
 
-def main(symbol: str = "BTC/USDT", timeframe: str = "4h") -> None:
-    """Trade the newest 1,000 stored candles and print what came of it."""
-    df = SQLDataSource().get_ohlcv(symbol, timeframe, limit=1000)
+def main(symbol: str = "BTC/USDT", timeframe: str = "4h", exchange: str = "binanceus") -> None:
+    """Trade the newest 1,000 stored candles of an exchange and print what came of it."""
+    df = SQLDataSource(exchange=exchange).get_ohlcv(symbol, timeframe, limit=1000)
     portfolio = Portfolio(cash=10_000)
     risk_manager = RiskManager(default_risk_per_trade=0.01, max_daily_loss_pct=3.0)
     executor = Executor(portfolio, risk_manager, live=False)
@@ -61,4 +62,4 @@ def main(symbol: str = "BTC/USDT", timeframe: str = "4h") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    cli.run(lambda: main(*sys.argv[1:]))

@@ -166,6 +166,20 @@ def test_the_parser_shows_examples_and_takes_no_abbreviations(capsys: pytest.Cap
     assert left.value.code == 2
 
 
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [("--symbl=BTC/USDT", " (did you mean --symbol?)"), ("--colour", ""), ("BTC/USDT", "")],
+)
+def test_a_misspelt_option_is_named_with_the_nearest_one(
+    typed: str, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = cli.parser("Do a thing.", "  scripts/thing.py --symbol BTC/USDT")
+    parser.add_argument("--symbol")
+    with pytest.raises(SystemExit):
+        parser.parse_args([typed])
+    assert f"error: unrecognized arguments: {typed}{hint}; see" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "", "x", "1e3"])
 def test_a_count_is_a_whole_number_from_1(text: str) -> None:
     assert cli.positive("12") == 12

@@ -28,6 +28,25 @@ def body(code: int, message: str, status: int = 400) -> LastAnswer:
     return LastAnswer(status, f'{{"code":{code},"msg":"{message}"}}')
 
 
+@pytest.mark.parametrize(
+    ("raised", "answer", "is_named"),
+    [
+        (ccxt.NetworkError, LastAnswer(), True),
+        (ccxt.ExchangeNotAvailable, LastAnswer(404), True),
+        (ccxt.ExchangeNotAvailable, LastAnswer(502), False),
+        (ccxt.BadSymbol, LastAnswer(), False),
+    ],
+)
+def test_an_address_that_the_user_gave_is_named_where_it_may_be_the_wrong_one(
+    raised: type[Exception], answer: LastAnswer, is_named: bool
+) -> None:
+    attempt = ATTEMPT._replace(base_url="http://127.0.0.1:8090")
+    said = str(translate_read(raised("x"), attempt, answer).error)
+    hint = "; it was asked at http://127.0.0.1:8090 (EXCHANGE_BASE_URL, --base-url): is an exchange running"
+    assert (hint in said) == is_named
+    assert "asked at" not in str(translate_read(raised("x"), ATTEMPT, answer).error)
+
+
 @pytest.mark.parametrize("kind", ALL)
 def test_every_ccxt_error_is_translated_for_reads_and_for_orders(kind: type[Exception]) -> None:
     failure = translate_read(kind("binanceus GET " + URL), ATTEMPT, LastAnswer())

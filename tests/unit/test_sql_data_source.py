@@ -92,6 +92,14 @@ def test_the_same_market_under_another_label_is_offered_before_a_load(tmp_path: 
         SQLDataSource(url_of(path), "kraken").get_bars("BTC/USDT", "4h", start=START + 900 * HOUR)
 
 
+def test_the_same_coin_in_another_currency_is_offered_before_another_exchange(tmp_path: Path) -> None:
+    engine = opened(path := make_database(tmp_path))
+    for series in (Series("kraken", "BTC/USD", "4h"), Series("binanceus-synthetic", "BTC/USDT", "4h")):
+        upsert_bars(engine, series, bars_at(0))
+    with pytest.raises(NoDataError, match="; take its BTC/USD with symbol='BTC/USD', or load them with"):
+        SQLDataSource(url_of(path), "kraken").get_bars("BTC/USDT", "4h")
+
+
 def test_symbol_and_timeframe_may_be_spelled_in_the_usual_ways(source: SQLDataSource) -> None:
     assert len(source.get_bars("xbt-usdt", "60m").ts) == len(source.get_bars("BTC/USDT", "1h").ts)
 
