@@ -210,4 +210,4 @@ def _plain(value: object) -> float | int | str | None:
         return value
     if isinstance(value, float):
         return finite_or_none(value)
-    return None if value is None or value is pd.NaT else str(value)
+    return None if value is None or value != value else str(value)  # noqa: PLR0124 - NaT is not itself

@@ -12,16 +12,10 @@ import sys
 import warnings
 from collections import Counter
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-from backtesting import __version__ as backtesting_version
-from backtesting._stats import compute_stats
-from backtesting.lib import FractionalBacktest
 
-from core.backtest.own import run_own
-from core.backtest_persistence import save_result
 from core.candles.frames import frame_from_bars
 from core.data_source import DataSource
 from core.domain import LOT, Bars, Costs, Reason, Refusal, Series
@@ -39,16 +33,22 @@ from core.results.trades import completed, protective_exit
 from core.sql_data_source import SQLDataSource
 from core.symbols import pair_of
 from strategies.base import BaseStrategy
+from strategies.lean_backtesting import VERSION, FractionalBacktest
 from strategies.pairing import bind
 from strategies.registry import Strategy, canonical_name, load_strategy
 from strategies.rule import check_enough_bars, warm_up
 from strategies.rule_check import checked_columns
 
-ENGINE = f"backtesting.py {backtesting_version}"
+if TYPE_CHECKING:
+    import pandas as pd
+
+ENGINE = f"backtesting.py {VERSION}"
 
 
 def prepare_ohlcv_for_backtesting(df: pd.DataFrame) -> pd.DataFrame:
     """Return the candles as Backtesting.py wants them: Open … Volume on a UTC index without a zone."""
+    import pandas as pd
+
     prepared = df.rename(columns=str.capitalize)[["Open", "High", "Low", "Close", "Volume"]]
     index = pd.DatetimeIndex(prepared.index)
     return prepared.set_axis(index.tz_convert("UTC").tz_localize(None) if index.tz else index)
@@ -70,6 +70,8 @@ def run_backtest(
     UsageError for a bad parameter.
     """
     if strategy is not None:
+        from core.backtest.own import run_own
+
         return run_own(bars, spec, strategy, data)
     loaded = load_strategy(spec.strategy)
     if loaded.backtest is None:
@@ -100,15 +102,16 @@ def simulate(bars: Bars, spec: RunSpec, strategy: Strategy, data: DataRange | No
     stats = close_at_the_end(stats, candles, spec)
     equity = stats["_equity_curve"]["Equity"].to_numpy()
     trades = complete_trades(stats["_trades"], runner, bars, is_ruined=equity[-1] <= 0)
-    shown = stats[[name for name in STATISTICS if name in stats.index]]
+    figures = {name: stats[name] for name in STATISTICS if name in stats.index}
     return BacktestResult(
         spec=replace(spec, params=given),
         data=data or describe_data(bars, spec.series),
         engine=ENGINE,
-        stats=shown,
-        summary=summary_of(bars, spec, equity, trades["PnL"].to_numpy(dtype=np.float64), shown),
+        figures=figures,
+        summary=summary_of(bars, spec, equity, trades["PnL"].to_numpy(dtype=np.float64), figures),
         make_trades=lambda: trades,
         equity=equity,
+        endings=dict(Counter(trades["Reason"])),
         refusals=count_refusals(runner),
         bounds=dict(Counter(runner.bounds[lot].name.lower() for lot in lots_made(runner))),
         made_by=(__name__, *strategy.modules),
@@ -137,6 +140,8 @@ def run_trend_ema_backtest(
     result = run_backtest(bars, RunSpec(series, canonical_name(strategy_name), {}, Costs(commission), cash))
     sys.stdout.write(f"{stats_text(result.stats, pair_of(symbol).quote)}\n")
     if persist:
+        from core.backtest_persistence import save_result
+
         save_result(result, db_url)
     return result
 
@@ -165,6 +170,10 @@ def close_at_the_end(stats: pd.Series, data: pd.DataFrame, spec: RunSpec) -> pd.
     runner = stats["_strategy"]
     if not runner.trades:
         return stats
+    # Here: what runs compiled comes by this file and needs neither.
+    import pandas as pd
+    from backtesting._stats import compute_stats
+
     last = [_closed_at(trade, data, spec) for trade in runner.trades]
     closed_before = [stats["_trades"]] if len(stats["_trades"]) else []
     trades = pd.concat([*closed_before, pd.DataFrame(last)], ignore_index=True)

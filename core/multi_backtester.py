@@ -10,12 +10,9 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol
-
-import pandas as pd
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from core.backtest.plan import check_params, partner_bars, plan_runs
-from core.backtest_persistence import save_result
 from core.backtester import open_source, run_backtest
 from core.candles.column_cache import SharedBars, shared
 from core.domain import Bars, Costs, Series
@@ -23,6 +20,9 @@ from core.errors import NoDataError, UsageError, unknown_name
 from core.results.runs import BacktestResult, DataRange, RunSpec, describe_data
 from strategies.folder import place_of, settings_file
 from strategies.registry import folder_in_use, use_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ROOT = Path(__file__).resolve().parents[1]
 WORTH_A_POOL = 400_000
@@ -154,7 +154,8 @@ def run_multi_backtest(
     none of a second symbol that it looks at, is left out. Raises NoDataError when a symbol has none or no
     strategy has enough, UsageError for an unknown name, SettingsError for a file that cannot be used.
     """
-    # Here: it takes a third of a second to import, which workers need not pay.
+    # Here: they take a third of a second to import, which workers need not pay.
+    from core.backtest_persistence import save_result
     from core.settings import OWN_FOLDER, environment, load_settings
 
     env = environment(ROOT)
@@ -182,6 +183,8 @@ def compare(results: Iterable[BacktestResult]) -> pd.DataFrame:
     """Return one row per run, best return first: symbol, strategy, final_equity, max_drawdown (positive
     percent), sharpe (NaN for none), trades_count.
     """
+    import pandas as pd
+
     rows = [
         (
             result.spec.series.symbol,

@@ -25,6 +25,32 @@ ADDED_TO = 1
 ALL_TABLES = 2
 """From this version on a database has all tables: one that is missing was lost, and is never made anew."""
 
+TABLES = frozenset(
+    {
+        "backtest_runs",
+        "backtest_trades",
+        "candle_revisions",
+        "candle_series",
+        "fills",
+        "journal",
+        "live_commands",
+        "live_decisions",
+        "live_equity",
+        "live_fills",
+        "live_runs",
+        "live_state",
+        "live_trades",
+        "ohlcv",
+        "order_cursors",
+        "order_intents",
+        "orders",
+        "postings",
+        "schema_info",
+        "trading_accounts",
+    }
+)
+"""By name, so that opening a database imports none of their models; a test compares them."""
+
 
 class Base(DeclarativeBase):
     """Base of all models; constraints get predictable names, which migrations need."""
@@ -194,13 +220,13 @@ def _check_schema(engine: Engine, *, create: bool) -> None:
     if "schema_info" in present:
         version = schema_version(engine)
         old = _is_old(version, name)
-        _check_lost(_tables() - present, version or 0, name)
+        _check_lost(TABLES - present, version or 0, name)
     elif present and engine.dialect.name == "sqlite":
         raise DatabaseError(
             f"database {name} belongs to another program (it has the table {min(present)!r}) and was left "
             f"alone: name another file"
         )
-    if _tables().issubset(present) and not old:
+    if TABLES.issubset(present) and not old:
         return
     if not create:
         # A server's address may hold a password, so it is not repeated as a command.
@@ -211,7 +237,7 @@ def _check_schema(engine: Engine, *, create: bool) -> None:
     _create_tables(engine)
 
 
-def _check_lost(missing: set[str], version: int, name: str) -> None:
+def _check_lost(missing: frozenset[str], version: int, name: str) -> None:
     """Raise DatabaseError for tables that a database of this version had."""
     if missing and version >= ALL_TABLES:
         raise DatabaseError(
@@ -231,16 +257,10 @@ def _is_old(version: int | None, name: str) -> bool:
     )
 
 
-def _tables() -> set[str]:
-    # Not at the top: the models derive from Base above. Those of orders and of runs import all others.
-    from db.live_models import LiveRun
-    from db.order_models import StoredOrder
-
-    return {*LiveRun.metadata.tables, *StoredOrder.metadata.tables}
-
-
 def _create_tables(engine: Engine) -> None:
-    _tables()
+    # Not at the top: the models derive from Base above. These import all others.
+    from db import live_models, order_models  # noqa: F401
+
     with writing(engine) as connection:
         Base.metadata.create_all(connection)
         migrations.add_columns(connection)

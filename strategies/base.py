@@ -11,8 +11,6 @@ from math import isnan
 from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
-from backtesting import Strategy
 
 from core import fills
 from core.candles.frames import empty_bars, frame_from_bars
@@ -35,6 +33,7 @@ from core.fills import exit_reason
 from core.regime.conditions import gauges
 from core.regime.conditions import history as gauges_history
 from core.sizing import PLAIN, Capital, Sizing, at_close, gain, multiple, round_down, size_entry
+from strategies.lean_backtesting import Strategy
 from strategies.open_trades import EntryTag, OpenTrades
 from strategies.rule import StrategyRule, first_decision, is_ready, row
 from strategies.rule_check import check_decision, check_rule_source, checked_columns, require, soundness_of
@@ -269,6 +268,8 @@ class BacktestStrategy(Strategy):
             self._resize(i, held, want)
 
     def _bars(self) -> Bars:
+        import pandas as pd
+
         data, unit = self.data, self.unit
         opens, highs, lows, closes = (
             np.asarray(column) / unit for column in (data.Open, data.High, data.Low, data.Close)

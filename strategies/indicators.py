@@ -8,10 +8,10 @@ the window alone (docs/decisions/0003). All take and return float64 arrays of on
 from __future__ import annotations
 
 import numpy as np
-import talib
 
 from core.domain import FloatArray
 from strategies.memo import remembered
+from strategies.ta_lib import talib
 
 TIE = 1e-12
 """Two values that differ by no more than this part of what they are measured in are one: what is left of a

@@ -136,6 +136,17 @@ def load_strategy(name: str) -> Strategy:
     return own_strategy(next(file for file in _own if file.name == known_as and not file.problem))
 
 
+def rule_of(name: str) -> StrategyRule:
+    """Import a strategy by name and return its rule, which is checked by whoever runs it.
+
+    Raises UsageError for an unknown name and for a file without a rule.
+    """
+    known = canonical_name(name)
+    module = import_module(f"strategies.{REGISTRY[known]}")
+    rule: StrategyRule = module.RULE if hasattr(module, "RULE") else load_strategy(known).rule
+    return rule
+
+
 def strategy_of(module: ModuleType, name: str | None = None) -> Strategy:
     """Return the strategy that a module holds. Raises UsageError when something is wrong with it."""
     from strategies.rule_check import check_module, class_of, require

@@ -12,6 +12,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -105,6 +106,7 @@ def class_of(module: ModuleType, ending: str) -> Any:
     return next((kind for kind in classes if kind.__name__.endswith(ending)), None)
 
 
+@cache
 def check_rule_source(rule: StrategyRule) -> tuple[Finding, ...]:
     """Return what is wrong with a rule's parameters, the source of `decide`, and the names that it reads."""
     # The columns of a rule that is bound to a partner are made in strategies.pairing.

@@ -12,8 +12,8 @@ from core.fills import BOUND_BY, PNL, REFUSED
 from core.kernel.compiler import COMPILER
 from core.kernel.loop import simulate
 from core.results.runs import BacktestResult, DataRange, RunSpec, describe_data, partnered, summary_of
-from core.results.statistics import as_series, compute, prepared
-from core.results.trades import trades_table
+from core.results.statistics import compute, named, prepared
+from core.results.trades import count_endings, trades_table
 from strategies.pairing import bind
 from strategies.registry import UNPROVABLE, Strategy, load_strategy
 from strategies.rule import check_enough_bars, warm_up
@@ -45,15 +45,16 @@ def simulate_fast(
     choices = rule.make_choices(spec.params)
     run = simulate(bars, rule, params, spec.cash, spec.costs, columns, choices)
     market, scratch = prepared(bars)
-    stats = as_series(compute(market, run.trades, run.curve, first, scratch))
+    figures = named(compute(market, run.trades, run.curve, first, scratch))
     return BacktestResult(
         spec=replace(spec, params=rule.complete(spec.params)),
         data=data or describe_data(bars, spec.series),
         engine=ENGINE,
-        stats=stats,
-        summary=summary_of(bars, spec, run.curve, run.trades[:, PNL], stats),
+        figures=figures,
+        summary=summary_of(bars, spec, run.curve, run.trades[:, PNL], figures),
         make_trades=partial(trades_table, run.trades, bars),
         equity=run.curve,
+        endings=count_endings(run.trades),
         refusals=_counted(run.book, REFUSED, Refusal),
         bounds=_counted(run.book, BOUND_BY, Bound),
         made_by=(__name__, *strategy.modules),

@@ -15,8 +15,8 @@ from core.errors import NoDataError, UsageError
 from core.fills import PNL
 from core.results.calendar import describe_market
 from core.results.runs import BacktestResult, DataRange, RunSpec, describe_data, summary_of
-from core.results.statistics import as_series, compute
-from core.results.trades import trades_table
+from core.results.statistics import compute, named
+from core.results.trades import count_endings, trades_table
 
 if TYPE_CHECKING:
     from strategies.base import BaseStrategy
@@ -41,15 +41,16 @@ def run_own(
     if failure := run.session.risk.state.quarantined.get(spec.strategy):
         raise UsageError(f"{spec.strategy}.on_bar failed: {failure}")
     trades = run.desk.trades(spec.strategy, symbol)
-    stats = as_series(compute(describe_market(bars), trades, run.equity, 0))
+    figures = named(compute(describe_market(bars), trades, run.equity, 0))
     return BacktestResult(
         spec=spec,
         data=data or describe_data(bars, spec.series),
         engine=ENGINE,
-        stats=stats,
-        summary=summary_of(bars, spec, run.equity, trades[:, PNL], stats),
+        figures=figures,
+        summary=summary_of(bars, spec, run.equity, trades[:, PNL], figures),
         make_trades=partial(trades_table, trades, bars),
         equity=run.equity,
+        endings=count_endings(trades),
         made_by=(__name__, strategy.__module__),
         refusals=dict(run.refusals.get(spec.strategy, {})),
     )

@@ -9,7 +9,15 @@ from core.errors import UsageError, unknown_name
 from core.sizing import NAMED_CHOICES
 from core.symbols import symbol_name
 from core.utils import timeframe_name
-from strategies.registry import broken_keys, canonical_name, known, load_strategy, own_names
+from strategies.registry import (
+    REGISTRY,
+    broken_keys,
+    canonical_name,
+    known,
+    load_strategy,
+    own_names,
+    rule_of,
+)
 
 if TYPE_CHECKING:
     from core.data_source import DataSource
@@ -111,6 +119,9 @@ def check_params(module: str, params: Mapping[str, object]) -> list[str]:
         return []
     if module not in known().values():
         return [unknown_name("strategy", module, known().values())]
+    if module in REGISTRY.values():
+        # All of a file's entries are read at each start: only what runs is looked into further.
+        return rule_of(module).check_params(params)
     try:
         rule = load_strategy(module).rule
     except UsageError:

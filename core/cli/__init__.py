@@ -50,6 +50,8 @@ def start_sooner() -> None:
     # Importing and compiling make millions of objects that stay: looking for garbage among them every 700
     # costs a sixth of a script's start.
     gc.set_threshold(100_000, 20, 20)
+    # The compiler would import it, where it is installed, to ask whether somebody measures.
+    sys.modules.setdefault("coverage", None)  # type: ignore[arg-type]
     os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / "data" / "cache" / "kernels"))
 
 

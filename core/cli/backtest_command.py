@@ -6,7 +6,8 @@ import argparse
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 from core import cli
 from core.backtest.plan import (
@@ -18,10 +19,7 @@ from core.backtest.plan import (
     plan_runs,
     split_names,
 )
-from core.backtest.replay import ReplayAccount, ReplayFeed
-from core.backtest_persistence import check_saving, save_result
 from core.cli.candles import EXCHANGE_LIMIT, source_of
-from core.cli.replay_command import risk_terms, show
 from core.data_source import DataSource
 from core.domain import Bars, Costs, Series
 from core.errors import NoDataError, UsageError
@@ -62,15 +60,14 @@ def compare(args: argparse.Namespace) -> int:
     cli.check_free(args.json, args.trades, args.report, force=args.force)
     settings = cli.load_settings(overrides(args), check_params, args.strategies_file, args.strategies_dir)
     jobs, not_run = planned_jobs(args, settings)
-    if args.persist:
-        check_saving(settings.db.url)
+    save = saving(settings.db.url) if args.persist else None
     run_ids: dict[int, int] = {}
     results = []
     with cli.progress("backtests", len(jobs)) as advance:
         for result in run_jobs(jobs, args.jobs, args.engine, on_failure=not_run.append):
             # One by one, as they come: an interrupt keeps what was finished.
-            if args.persist:
-                run_ids[id(result)] = save_result(result, settings.db.url)
+            if save is not None:
+                run_ids[id(result)] = save(result)
             results.append(result)
             advance()
     results = best_first(results)
@@ -80,8 +77,20 @@ def compare(args: argparse.Namespace) -> int:
     return 0
 
 
+def saving(db_url: str | None) -> Callable[[BacktestResult], int]:
+    """Return what saves a result and returns its id. Raises DatabaseError now if it could not be saved."""
+    # Here as below: what only some commands need takes longer to import than a compiled run.
+    from core.backtest_persistence import check_saving, save_result
+
+    check_saving(db_url)
+    return partial(save_result, db_url=db_url)
+
+
 def portfolio(args: argparse.Namespace) -> int:
     """Run all on one account, within the limits of the settings, and print what came of it."""
+    from core.backtest.replay import ReplayAccount, ReplayFeed
+    from core.cli.replay_command import risk_terms, show
+
     cli.check_free(args.report, force=args.force)
     settings = cli.load_settings(overrides(args), check_params, args.strategies_file, args.strategies_dir)
     jobs, not_run = planned_jobs(args, settings)
@@ -214,7 +223,7 @@ def report(
         print_comparison(results, run_ids, wide=args.wide)
         print_endings(results, wide=args.wide)
         if len(results) == 1:
-            print(f"\n{stats_text(results[0].stats, pair_of(results[0].spec.series.symbol).quote)}")
+            print(f"\n{stats_text(results[0].figures, pair_of(results[0].spec.series.symbol).quote)}")
     if run_ids:
         print(
             "runs are saved: show_runs.py RUN_ID shows one, run_backtest.py --rerun RUN_ID repeats it",
@@ -280,7 +289,7 @@ def print_endings(results: Sequence[BacktestResult], *, wide: bool = False) -> N
     rows = [
         [
             *(r.spec.series.symbol, r.spec.strategy),
-            *map(counted, (Counter(r.trades["Reason"]), r.bounds, r.refusals)),
+            *map(counted, (r.endings, r.bounds, r.refusals)),
         ]
         for r in results
     ]

@@ -6,12 +6,14 @@ import csv
 import io
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from core.backtest_persistence import StoredRun
 from core.errors import NoDataError
 from core.results.measures import Summary, reasons, summary_json
 from core.results.runs import BacktestResult, DataRange, RunSpec, TradeRecord
+
+if TYPE_CHECKING:
+    from core.backtest_persistence import StoredRun
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How text begins that spreadsheets compute."""

@@ -10,18 +10,20 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Container, Iterable, Mapping, Sequence
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 
-from core.backtest_persistence import StoredRun
 from core.figures import amount, money, price, size
 from core.results.measures import ANNUAL, NO_TRADES, Summary, reasons
 from core.results.runs import NONE, BacktestResult, TradeRecord
 from core.symbols import pair_of
 from core.utils import format_time
+
+if TYPE_CHECKING:
+    from core.backtest_persistence import StoredRun
 
 WIDTH = 100
 """Characters that a table takes at most; COLUMNS in the environment sets another number."""

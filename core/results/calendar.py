@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from core.domain import Bars, FloatArray, IntArray
 
@@ -64,6 +63,8 @@ def _period_ends(stamps: IntArray, day_ends: IntArray, bar_days: int) -> IntArra
     frequency = {7: "W", 31: "ME", 365: "YE"}.get(bar_days)
     if frequency is None:
         return day_ends
+    import pandas as pd
+
     index = pd.DatetimeIndex(stamps.astype("datetime64[ms]"))
     last = pd.Series(np.arange(stamps.size), index).resample(frequency).last()
     return last.dropna().to_numpy().astype(np.int64)

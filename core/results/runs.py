@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from core.candles.frames import bars_sha256, count_gaps
 from core.candles.oddities import odd_bars
 from core.domain import Bars, Costs, FloatArray, Series
 from core.results.measures import Summary, as_summary, buy_and_hold, measure, span_of
 from core.utils import timeframe_ms
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STATISTICS = (
     *("Start", "End", "Duration", "Exposure Time [%]"),
@@ -114,8 +117,8 @@ class BacktestResult:
     spec: RunSpec
     data: DataRange
     engine: str
-    stats: pd.Series
-    """Backtesting.py's statistics under their own names, scalars only."""
+    figures: Mapping[str, Any]
+    """Backtesting.py's statistics under their own names: numbers, times, durations (None for none)."""
     summary: Summary
     """The figures that a person reads."""
     make_trades: Callable[[], pd.DataFrame]
@@ -124,12 +127,19 @@ class BacktestResult:
     """Equity at each bar's close."""
     refusals: Mapping[str, int] = field(default_factory=dict)
     """Entries that were wanted and not made, counted by reason."""
+    endings: Mapping[str, int] = field(default_factory=dict)
+    """Trades, counted by why they ended, in the order of the first of each."""
     bounds: Mapping[str, int] = field(default_factory=dict)
     """Entries ordered, counted by what their size was bound by (core.domain.Bound)."""
     made_by: tuple[str, ...] = ()
     """The modules whose code made it: the engine's and the strategy's (core.version)."""
     partner: Partner | None = None
     """None for a strategy that looks at one symbol."""
+
+    @cached_property
+    def stats(self) -> pd.Series:
+        """Backtesting.py's statistics as it presents them, scalars only."""
+        return presented(self.figures)
 
     @cached_property
     def trades(self) -> pd.DataFrame:
@@ -156,11 +166,30 @@ class BacktestResult:
         return {"entries": entries, "partner": {"symbol": symbol, **span, "covered": covered}}
 
 
+def presented(figures: Mapping[str, Any]) -> pd.Series:
+    """Return figures of a run as Backtesting.py presents its statistics."""
+    import pandas as pd
+
+    return pd.Series({name: _in_pandas(value) for name, value in figures.items()}, dtype=object)
+
+
+def _in_pandas(value: object) -> object:
+    import pandas as pd
+
+    if isinstance(value, datetime):
+        return pd.Timestamp(value)
+    if isinstance(value, timedelta):
+        return pd.Timedelta(value)
+    return pd.NaT if value is None else value
+
+
 def _itself(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def summary_of(bars: Bars, spec: RunSpec, equity: FloatArray, pnl: FloatArray, stats: pd.Series) -> Summary:
+def summary_of(
+    bars: Bars, spec: RunSpec, equity: FloatArray, pnl: FloatArray, stats: Mapping[str, Any]
+) -> Summary:
     """Return the figures of a run that a person reads.
 
     `equity` at each close, `pnl` of each closed trade; `stats` are Backtesting.py's, whose drawdown and
@@ -238,7 +267,7 @@ def describe_data(bars: Bars, series: Series) -> DataRange:
     )
 
 
-def stats_text(stats: pd.Series, currency: str) -> str:
+def stats_text(stats: pd.Series | Mapping[str, Any], currency: str) -> str:
     """Return Backtesting.py's statistics, one a line, with what differs from the figures of the same kind.
 
     `none` stands where there is nothing to compute from; its `[$]` is the currency of the account.
@@ -254,7 +283,16 @@ def stats_text(stats: pd.Series, currency: str) -> str:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, timedelta):
+        return duration_text(value)
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def duration_text(duration: timedelta) -> str:
+    """Return `3 days 04:05:06`, as pandas writes it."""
+    minutes, seconds = divmod(duration.seconds, 60)
+    rest = f".{duration.microseconds:06}" if duration.microseconds else ""
+    return f"{duration.days} days {minutes // 60:02}:{minutes % 60:02}:{seconds:02}{rest}"
 
 
 def trade_records(trades: pd.DataFrame) -> tuple[TradeRecord, ...]:
@@ -285,10 +323,11 @@ def finite_or_none(value: object) -> float | None:
 
 
 def _is_nothing(value: object) -> bool:
-    return value is None or value is pd.NaT or (isinstance(value, float) and not math.isfinite(value))
+    # NaN and pandas' NaT are not equal to themselves.
+    return value is None or value != value or (isinstance(value, float) and math.isinf(value))  # noqa: PLR0124
 
 
 def _milliseconds(times: pd.Series) -> list[int]:
-    if isinstance(times.dtype, pd.DatetimeTZDtype):
+    if getattr(times.dtype, "tz", None) is not None:
         times = times.dt.tz_convert("UTC").dt.tz_localize(None)
     return [int(ms) for ms in times.to_numpy().astype("datetime64[ms]").astype("int64")]

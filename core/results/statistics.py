@@ -12,12 +12,12 @@ the covariance is the one BLAS call that numpy.cov makes. Its peculiarities are 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import cache
 from threading import local
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from core.domain import Bars, FloatArray, IntArray
 from core.fills import ENTRY_BAR, EXIT_BAR, FEES, PNL, RETURN
@@ -28,6 +28,7 @@ from core.results.calendar import MarketCalendar, describe_market
 from core.results.runs import STATISTICS
 
 NAN = np.float64(np.nan)
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - as Backtesting.py's index, which has no zone
 
 _TIMES = ("Start", "End")
 _DURATIONS = ("Duration", "Max. Trade Duration", "Avg. Trade Duration")
@@ -139,25 +140,25 @@ def compute_all(
     return Computed(stats, sums)
 
 
-def as_series(values: FloatArray) -> pd.Series:
-    """Return the values of STATISTICS as Backtesting.py presents them."""
-    named: dict[str, Any] = dict(zip(STATISTICS, values.tolist(), strict=True))
+def named(values: FloatArray) -> dict[str, Any]:
+    """Return the values of STATISTICS by name, as Backtesting.py presents them: BacktestResult.figures."""
+    found: dict[str, Any] = dict(zip(STATISTICS, values.tolist(), strict=True))
     for name in _TIMES:
-        named[name] = pd.Timestamp(np.datetime64(int(named[name]), "ms"))
+        found[name] = EPOCH + timedelta(milliseconds=int(found[name]))
     for name in _DURATIONS:
-        named[name] = _timedelta(named[name])
+        found[name] = _duration(found[name])
     for name in _DRAWDOWN_DURATIONS:
         # Two bars are two milliseconds apart at least; anything less is no duration (see above), nor is NaN.
-        if named[name] >= 2:
-            named[name] = _timedelta(named[name])
-    named["# Trades"] = int(named["# Trades"])
-    if not named["Commissions [$]"]:
-        del named["Commissions [$]"]
-    return pd.Series(named, dtype=object)
+        if found[name] >= 2:
+            found[name] = _duration(found[name])
+    found["# Trades"] = int(found["# Trades"])
+    if not found["Commissions [$]"]:
+        del found["Commissions [$]"]
+    return found
 
 
-def _timedelta(ms: float) -> Any:
-    return pd.NaT if np.isnan(ms) else pd.Timedelta(np.timedelta64(int(ms), "ms"))
+def _duration(ms: float) -> timedelta | None:
+    return None if np.isnan(ms) else timedelta(milliseconds=int(ms))
 
 
 def scan_drawdowns(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from core.domain import Bars, FloatArray, IntArray, Reason
 from core.errors import UsageError
@@ -25,11 +24,17 @@ from core.fills import (
     TAKE,
 )
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _WORDS = {int(reason): reason.name.lower() for reason in Reason}
 
 
 def trades_table(trades: FloatArray, bars: Bars) -> pd.DataFrame:
     """Return trades laid out as in core.fills as Backtesting.py's table, complete (core.results.runs)."""
+    # Here: who only wants the figures of a run needs no table, nor the time to import pandas.
+    import pandas as pd
+
     entries, exits = trades[:, ENTRY_BAR].astype(np.int64), trades[:, EXIT_BAR].astype(np.int64)
     times = bars.ts.astype("datetime64[ms]")
     table = pd.DataFrame(
@@ -54,6 +59,12 @@ def trades_table(trades: FloatArray, bars: Bars) -> pd.DataFrame:
     return completed(table, trades[:, REASON].astype(np.int64), bars)
 
 
+def count_endings(trades: FloatArray) -> dict[str, int]:
+    """Count trades laid out as in core.fills by why they ended, in the order of the first of each."""
+    codes, firsts, counts = np.unique(trades[:, REASON], return_index=True, return_counts=True)
+    return {_WORDS[int(codes[k])]: int(counts[k]) for k in firsts.argsort()}
+
+
 def completed(table: pd.DataFrame, reasons: IntArray, bars: Bars) -> pd.DataFrame:
     """Return Backtesting.py's trades table with `MaxDrawdownPct` and `Reason` added."""
     drawdowns = max_drawdowns_pct(table, reasons, bars)
@@ -65,6 +76,8 @@ def completed_by_hand(table: pd.DataFrame, stats: pd.Series) -> pd.DataFrame:
 
     Without them a trade is as deep under water as its exit. Raises UsageError when trades have no times.
     """
+    import pandas as pd
+
     if {"MaxDrawdownPct", "Reason", "Commission"} <= set(table):
         return table
     if len(table) and not pd.api.types.is_datetime64_any_dtype(table["EntryTime"]):

@@ -17,8 +17,8 @@ from core.backtest import fast_backtester
 from core.domain import Bars, Costs, Series
 from core.results import calendar, statistics
 from core.results.calendar import describe_market
-from core.results.runs import STATISTICS, RunSpec
-from core.results.statistics import as_series, compute, make_scratch
+from core.results.runs import STATISTICS, RunSpec, presented
+from core.results.statistics import compute, make_scratch, named
 from strategies.registry import REGISTRY
 from tests.lively import LIVELY, partner
 from tests.markets import random_bars
@@ -28,7 +28,7 @@ from tests.tiers import tries
 
 
 def found(run: Outcome) -> pd.Series:
-    return as_series(compute(describe_market(run.bars), run.trades, run.curve, run.first))
+    return presented(named(compute(describe_market(run.bars), run.trades, run.curve, run.first)))
 
 
 @many
@@ -74,7 +74,9 @@ def test_scratch_that_was_used_before_changes_nothing() -> None:
     again = random_run(2)._replace(curve=run.curve[::-1].copy())
     for one in (run, again, run):
         assert (
-            differences(expected(one), as_series(compute(facts, one.trades, one.curve, one.first, scratch)))
+            differences(
+                expected(one), presented(named(compute(facts, one.trades, one.curve, one.first, scratch)))
+            )
             == []
         )
 
@@ -159,6 +161,8 @@ def test_a_planted_fault_is_noticed(number: int, monkeypatch: pytest.MonkeyPatch
     made = scope[name] if name == "describe_market" else describe_market
     runs = (random_run(seed) for seed in range(600))
     assert any(
-        differences(expected(run), as_series(compute(made(run.bars), run.trades, run.curve, run.first)))
+        differences(
+            expected(run), presented(named(compute(made(run.bars), run.trades, run.curve, run.first)))
+        )
         for run in runs
     )

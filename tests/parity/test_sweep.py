@@ -17,6 +17,7 @@ from core.optimise.param_sets import grid
 from core.optimise.sweep import sweep
 from core.results.runs import RunSpec
 from strategies.registry import REGISTRY, load_strategy
+from strategies.ta_lib import talib
 from tests.lively import LIVELY, partner
 from tests.markets import random_bars
 from tests.tiers import WHOLE, statistics
@@ -129,8 +130,6 @@ def test_a_strategy_that_fails_in_a_thread_fails_the_sweep(monkeypatch: pytest.M
 
 
 def test_an_indicator_that_several_sets_need_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    import talib
-
     calls: list[int] = []
     real = talib.EMA
 

@@ -110,15 +110,15 @@ def test_a_result_makes_its_table_once_and_when_asked_and_takes_it_along_to_anot
 
     spec = RunSpec(Series("binanceus", "BTC/USDT", "1h"), "TREND_EMA", {}, Costs(), 1000.0)
     data = DataRange(0, 2, 3, 0, "")
-    stats, summary = pd.Series(dtype=object), summary_from_json({})
-    result = BacktestResult(spec, data, "fast", stats, summary, make, bars.close)
+    summary = summary_from_json({})
+    result = BacktestResult(spec, data, "fast", {}, summary, make, bars.close)
     assert made == []
     assert result.trades is result.trades
     assert made == [1]
     sent = pickle.loads(pickle.dumps(result))
     assert sent.records == result.records
     assert sent.make_trades().equals(result.trades)
-    lazy = BacktestResult(spec, data, "fast", stats, summary, partial(_never), bars.close)
+    lazy = BacktestResult(spec, data, "fast", {}, summary, partial(_never), bars.close)
     with pytest.raises(ZeroDivisionError):
         pickle.dumps(lazy)
 

@@ -11,8 +11,8 @@ import pytest
 from core.domain import Bars, FloatArray
 from core.fills import ENTRY_BAR, EXIT_BAR, FEES, PNL, RETURN, TRADE_COLUMNS
 from core.results.calendar import describe_market
-from core.results.runs import STATISTICS
-from core.results.statistics import SUMS, _compiled_sums, add_up, as_series, compute, make_scratch
+from core.results.runs import STATISTICS, presented
+from core.results.statistics import SUMS, _compiled_sums, add_up, compute, make_scratch, named
 from tests.markets import HOUR, START
 from tests.reference import random_curve, random_trades
 
@@ -35,7 +35,7 @@ def trades_of(*rows: tuple[int, int, float, float, float]) -> FloatArray:
 
 
 def stats_of(bars: Bars, curve: list[float], *trades: tuple[int, int, float, float, float]) -> pd.Series:
-    return as_series(compute(describe_market(bars), trades_of(*trades), np.array(curve), 0))
+    return presented(named(compute(describe_market(bars), trades_of(*trades), np.array(curve), 0)))
 
 
 FLAT_BARS = bars_of(*[100.0] * 6)
@@ -127,7 +127,7 @@ def test_buy_and_hold_starts_where_the_columns_do() -> None:
     bars = bars_of(50.0, 100.0, 150.0)
     facts = describe_market(bars)
     values = compute(facts, trades_of(), np.full(3, 10.0), 1, make_scratch(facts))
-    assert as_series(values)["Buy & Hold Return [%]"] == 50.0
+    assert named(values)["Buy & Hold Return [%]"] == 50.0
 
 
 @pytest.mark.parametrize(
