@@ -1,1 +1,1 @@
-"""Speed, printed as ratios that one run measures. Never asserted."""
+"""Speed, printed as ratios that one run measures, and compared with targets. Never part of the tests."""

@@ -115,7 +115,8 @@ def cases(folder: Path) -> list[Case]:  # noqa: ARG001
                 partial(of_rule, name),
                 None,
                 EACH,
-                3,
+                1,
+                partial(of_rule, name),
                 units=(FEW * BARS, 1),
             )
             for name in REGISTRY

@@ -1,11 +1,34 @@
-"""Time ours and a reference alternately in one run, so that a busy machine slows both alike."""
+"""Time ours and a yardstick alternately in one run, so that a busy or slow machine slows both alike.
+
+The yardstick is a peer or plain code that does the same; where there is none, a loop in plain Python, whose
+time on the machine that the targets in seconds are of is known.
+"""
 
 from __future__ import annotations
 
 import gc
+import resource
 from collections.abc import Callable, Sequence
-from time import perf_counter, process_time
+from time import perf_counter
 from typing import NamedTuple
+
+TURNS = 1_000_000
+LOOP_SECONDS = 0.033
+"""What `calibrate` takes on the machine that targets in seconds are of."""
+
+
+def calibrate() -> int:
+    """Add up numbers in plain Python."""
+    total = 0
+    for number in range(TURNS):
+        total += number & 3
+    return total
+
+
+def cpu_seconds() -> float:
+    """Return the processor's time of this process and of those that it started and that ended, in seconds."""
+    spent = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(used.ru_utime + used.ru_stime for used in spent)
 
 
 def _nothing() -> None:
@@ -18,9 +41,9 @@ class Case(NamedTuple):
     name: str
     ours: Callable[[], object]
     reference: Callable[[], object] | None = None
-    """The yardstick; without one the target is in seconds."""
+    """The yardstick; without one it is `calibrate`."""
     target: float = 1.0
-    """At most this many times the reference, or this many seconds."""
+    """At most this many times the reference; without one, seconds where `calibrate` takes LOOP_SECONDS."""
     repeat: int = 5
     prepare: Callable[[], object] = _nothing
     """Called before each timing, not timed."""
@@ -28,8 +51,8 @@ class Case(NamedTuple):
     """Units of work that ours and the reference do; times are per unit."""
     tells: bool = False
     """Whether ours returns the seconds itself, such as a median of its own."""
-    is_cpu: bool = False
-    """Time the processor's work of this process, which others do not slow; not for threads or processes."""
+    is_wall: bool = False
+    """Time the clock on the wall, where threads share the work; else the processor's time."""
 
 
 class CaseTime(NamedTuple):
@@ -37,45 +60,53 @@ class CaseTime(NamedTuple):
 
     case: Case
     ours: float
-    reference: float | None
+    reference: float
 
     @property
-    def value(self) -> float:
-        """What the target limits: the ratio, or the seconds where there is no reference."""
-        return self.ours / self.reference if self.reference else self.ours
+    def ratio(self) -> float:
+        """Ours over the yardstick's time."""
+        return self.ours / self.reference
+
+    @property
+    def target(self) -> float:
+        """The largest ratio that keeps the target."""
+        return self.case.target / (1.0 if self.case.reference else LOOP_SECONDS)
 
     @property
     def met(self) -> bool:
         """Whether the target is kept."""
-        return self.value <= self.case.target
+        return self.ratio <= self.target
 
 
 def measure(case: Case) -> CaseTime:
     """Run a case; who goes first alternates, and garbage is collected between, not during."""
-    sides = [case.ours] if case.reference is None else [case.ours, case.reference]
-    times: list[list[float]] = [[] for _ in sides]
+    sides = case.ours, case.reference or calibrate
+    clock = perf_counter if case.is_wall else cpu_seconds
+    times: list[list[float]] = [[], []]
     for turn in range(case.repeat):
-        for which in range(len(sides)) if turn % 2 else reversed(range(len(sides))):
+        for which in (0, 1) if turn % 2 else (1, 0):
             case.prepare()
-            taken, told = _seconds(sides[which], process_time if case.is_cpu else perf_counter)
+            taken, told = _seconds(sides[which], clock)
             times[which].append(told if case.tells and isinstance(told, float) else taken)
-    per_unit = [min(some) / units for some, units in zip(times, case.units, strict=False)]
-    return CaseTime(case, per_unit[0], per_unit[1] if len(sides) > 1 else None)
+    ours, theirs = (min(some) / units for some, units in zip(times, case.units, strict=True))
+    return CaseTime(case, ours, theirs)
 
 
 def format_rows(results: Sequence[CaseTime]) -> list[str]:
-    """Return the table, heading first."""
+    """Return the table, heading first: the time, the target's time on this machine, and both as ratios."""
     width = max((len(found.case.name) for found in results), default=4)
-    heading = f"{'name':<{width}}  {'ours s':>9}  {'reference s':>11}  {'ratio':>6}  {'target':>7}"
+    heading = _line("name", width, "ours s", "target s", "yardstick", "ratio", "target")
     return [heading, *(_row(found, width) for found in results)]
 
 
 def _row(found: CaseTime, width: int) -> str:
-    reference = f"{_time(found.reference):>11}" if found.reference else " " * 11
-    ratio = f"{_ratio(found.value):>6}" if found.reference else " " * 6
-    target = _ratio(found.case.target) if found.reference else f"{found.case.target:.3g} s"
-    verdict = "" if found.met else "  MISSED"
-    return f"{found.case.name:<{width}}  {_time(found.ours):>9}  {reference}  {ratio}  {target:>7}{verdict}"
+    times = [_time(one) for one in (found.ours, found.target * found.reference, found.reference)]
+    line = _line(found.case.name, width, *times, _ratio(found.ratio), _ratio(found.target))
+    return line + ("" if found.met else "  MISSED")
+
+
+def _line(name: str, width: int, *cells: str) -> str:
+    return "  ".join([f"{name:<{width}}", *(f"{cell:>9}" for cell in cells)])
 
 
 def _time(seconds: float) -> str:
@@ -84,8 +115,10 @@ def _time(seconds: float) -> str:
 
 
 def _ratio(value: float) -> str:
-    """Return `1.85`, and `1/150` for what is much less than 1."""
-    return f"1/{1 / value:.0f}" if value < 0.1 else f"{value:.2f}"
+    """Return `1.85`, `430`, and `1/150` for what is much less than 1."""
+    if 0 < value < 0.1:
+        return f"1/{1 / value:,.0f}"
+    return f"{value:.2f}" if value < 100 else f"{value:,.0f}"
 
 
 def _seconds(run: Callable[[], object], clock: Callable[[], float]) -> tuple[float, object]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
+from collections.abc import Iterator
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +15,15 @@ import numpy as np
 from bench.account import BARS, walk
 from bench.harness import Case
 from core.candles.files import read_candle_file
+from core.candles.frames import frame_from_bars
 from core.domain import Bars
 from scripts.import_ohlcv_to_db import main
 
 FILES = 5
 READ, WHOLE = 2.0, 5.0
 """Of the time in which Python splits the lines and makes floats of their cells."""
+PARQUET = 8.0 / 20
+"""Seconds a file of a year of 5m."""
 NOW = 1_800_000_000_000
 
 
@@ -37,7 +43,25 @@ def cases(folder: Path) -> list[Case]:
             ready,
             units=(FILES, 1),
         ),
+        *parquet_cases(many, database),
     ]
+
+
+def parquet_cases(many: list[Path], database: Path) -> Iterator[Case]:
+    """Yield the same of Parquet files, where what reads them is installed (make parquet)."""
+    if find_spec("pyarrow") is None:
+        print("skipped: Parquet files, pyarrow is not installed (make parquet)", file=sys.stderr)
+        return
+    files = [path.with_suffix(".parquet") for path in many]
+    yield Case(
+        f"import {FILES} Parquet files of {BARS:,} bars with one command, a file",
+        partial(load, files, database),
+        None,
+        PARQUET,
+        3,
+        partial(prepare, files, database),
+        units=(FILES, 1),
+    )
 
 
 def prepare(files: list[Path], database: Path) -> None:
@@ -50,7 +74,10 @@ def prepare(files: list[Path], database: Path) -> None:
 
 
 def write(path: Path, bars: Bars) -> None:
-    """Write bars as a CSV file."""
+    """Write bars as a CSV file, or as a Parquet file if its name ends so."""
+    if path.suffix == ".parquet":
+        frame_from_bars(bars).reset_index().to_parquet(path)
+        return
     table, formats = np.column_stack([bars.ts, *bars[1:]]), ["%d", *["%.4f"] * 5]
     header = "timestamp,open,high,low,close,volume"
     np.savetxt(path, table, formats, ",", header=header, comments="")

@@ -58,7 +58,6 @@ def cases(folder: Path) -> list[Case]:  # noqa: ARG001
             partial(hand_loop, bars, columns),
             2.0,
             9,
-            is_cpu=True,
         ),
         Case(
             "first fast run on a series, 1 year of 1m, against the hand-written loop",
@@ -67,7 +66,6 @@ def cases(folder: Path) -> list[Case]:  # noqa: ARG001
             FIRST_RUN,
             9,
             forget,
-            is_cpu=True,
         ),
         Case(
             "second fast run on a series, 1 year of 1m, against the hand-written loop",
@@ -75,7 +73,6 @@ def cases(folder: Path) -> list[Case]:  # noqa: ARG001
             partial(hand_loop, bars, columns),
             SECOND_RUN,
             9,
-            is_cpu=True,
         ),
         Case(
             "whole fast run TREND_EMA, 1 year of 1m",

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from bench.harness import Case
+from bench.harness import Case, cpu_seconds
 from bench.kernel import CASH, COSTS, one_year
 from core.backtest.replay import ReplayFeed, add, groups
 from core.domain import Bar, Bars, Series
@@ -34,7 +34,7 @@ from strategies.registry import load_strategy
 NAME = "TREND_EMA"
 BARS = 20_000
 ON_DISK = 2_000
-IN_MEMORY_TARGET, ON_DISK_TARGET = 1 / 20_000, 0.002
+IN_MEMORY_TARGET, ON_DISK_TARGET = 1 / 20_000, 0.000_5
 """Seconds a bar."""
 
 
@@ -126,6 +126,7 @@ def reader(bars: Bars) -> Callable[[Series, int, int], Bars]:
 
 
 def _timed(loop: Loop, group: list[Bar]) -> float:
-    began = perf_counter()
+    # What the disk takes to be sure is the disk's.
+    began = cpu_seconds()
     loop.step(group[0].end)
-    return perf_counter() - began
+    return cpu_seconds() - began

@@ -64,6 +64,7 @@ def _against(peer: Peer) -> Iterator[Case]:
             1.0,
             3,
             units=(len(sets), len(sets)),
+            is_wall=True,
         )
 
 

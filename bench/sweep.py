@@ -70,6 +70,7 @@ def cases(folder: Path) -> list[Case]:  # noqa: ARG001
             1 / 1000,
             3,
             units=(len(SETS), FEW),
+            is_wall=True,
         )
         for kind, brief in KINDS
     ]
@@ -91,6 +92,7 @@ def _whole(year: Bars, hand: Callable[[], object]) -> Iterator[Case]:
                 hand,
                 target / HAND,
                 3 if len(sets) == len(MORE) else 7,
+                is_wall=True,
             )
 
 
@@ -110,7 +112,6 @@ def _per_bar(hours: Bars, year: Bars, hand: Callable[[], object]) -> Iterator[Ca
                 target / per_bar,
                 3,
                 units=(bars.close.size * len(sets), year.close.size),
-                is_cpu=True,
             )
 
 

@@ -30,30 +30,44 @@ def test_both_sides_run_as_often_and_take_turns_going_first() -> None:
     assert found.reference is not None
 
 
-@pytest.mark.parametrize(("clock", "is_cpu"), [("perf_counter", False), ("process_time", True)])
+@pytest.mark.parametrize(("clock", "is_wall"), [("perf_counter", True), ("cpu_seconds", False)])
 def test_the_least_time_counts_and_preparing_is_not_timed(
-    clock: str, is_cpu: bool, monkeypatch: pytest.MonkeyPatch
+    clock: str, is_wall: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    times = iter([0.0, 9.0, 10.0, 12.0, 20.0, 23.0])
+    # The yardstick, ours; ours, the yardstick; the yardstick, ours.
+    times = iter([0.0, 5.0, 10.0, 19.0, 20.0, 22.0, 30.0, 34.0, 40.0, 46.0, 50.0, 53.0])
     monkeypatch.setattr(harness, clock, lambda: next(times))
-    found = measure(Case("x", lambda: None, target=2.0, repeat=3, is_cpu=is_cpu))
-    assert (found.ours, found.reference, found.value) == (2.0, None, 2.0)
+    found = measure(Case("x", lambda: None, lambda: None, target=0.5, repeat=3, is_wall=is_wall))
+    assert (found.ours, found.reference, found.ratio) == (2.0, 4.0, 0.5)
     assert found.met
 
 
+def test_a_target_in_seconds_is_of_a_machine_whose_loop_takes_as_long_as_said() -> None:
+    case = Case("x", lambda: None, target=2.0)
+    slow = 3 * harness.LOOP_SECONDS
+    assert CaseTime(case, 6.0, slow).met
+    assert not CaseTime(case, 6.1, slow).met
+
+
+def test_the_time_of_processes_that_ended_counts() -> None:
+    began = harness.cpu_seconds()
+    subprocess.run([sys.executable, "-c", "sum(range(3_000_000))"], check=True)
+    assert harness.cpu_seconds() - began > 0.01
+
+
 def test_a_missed_target_is_marked() -> None:
-    case = Case("reading", print, target=1.5)
-    rows = format_rows([CaseTime(case, 3.0, 2.0), CaseTime(case, 3.2, 2.0), CaseTime(case, 1.4, None)])
+    case, alone = Case("reading", print, print, target=1.5), Case("run", print, target=harness.LOOP_SECONDS)
+    rows = format_rows([CaseTime(case, 3.0, 2.0), CaseTime(case, 3.2, 2.0), CaseTime(alone, 1.4, 0.1)])
     assert [row.split() for row in rows[1:]] == [
-        ["reading", "3.0000", "2.0000", "1.50", "1.50"],
-        ["reading", "3.2000", "2.0000", "1.60", "1.50", "MISSED"],
-        ["reading", "1.4000", "1.5", "s"],
+        ["reading", "3.0000", "3.0000", "2.0000", "1.50", "1.50"],
+        ["reading", "3.2000", "3.0000", "2.0000", "1.60", "1.50", "MISSED"],
+        ["run", "1.4000", "0.1000", "0.1000", "14.00", "1.00", "MISSED"],
     ]
 
 
 def test_small_ratios_are_shown_as_fractions() -> None:
-    (row,) = format_rows([CaseTime(Case("run", print, target=1 / 150), 0.02, 5.0)])[1:]
-    assert row.split() == ["run", "0.0200", "5.0000", "1/250", "1/150"]
+    (row,) = format_rows([CaseTime(Case("run", print, print, target=1 / 150), 0.02, 5.0)])[1:]
+    assert row.split() == ["run", "0.0200", "0.0333", "5.0000", "1/250", "1/150"]
 
 
 def test_every_script_has_a_case_and_names_are_found_by_a_part(
@@ -122,6 +136,6 @@ def test_a_peer_that_is_not_installed_is_skipped_and_named(
 
 def test_times_are_per_unit_of_work(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 8.0, 10.0, 13.0])
-    monkeypatch.setattr(harness, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(harness, "cpu_seconds", lambda: next(clock))
     found = measure(Case("x", lambda: None, lambda: None, repeat=1, units=(3, 4)))
     assert (found.ours, found.reference) == (1.0, 2.0)
