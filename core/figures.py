@@ -11,6 +11,8 @@ from decimal import Decimal
 
 from core.symbols import is_cash
 
+NONE = "none"
+"""What is printed where there is nothing to compute from."""
 _MOST = 18
 """Decimals of the smallest unit of any coin in use."""
 _PRICE_DIGITS = 8

@@ -11,13 +11,12 @@ from sqlalchemy import Engine
 from core import cli
 from core.cli.replay_command import overrides
 from core.errors import DatabaseError, NoDatabaseError, NoDataError, UsageError, unknown_name
-from core.figures import amount, exact, price
+from core.figures import NONE, amount, exact, price
 from core.live.standing import USUAL, command_of
 from core.live.status import AccountStatus, DeskStatus, from_document
 from core.order_path import damage
 from core.order_path.lock import mark_of
 from core.reports.screen import outside_lines
-from core.results.runs import NONE
 from core.utils import format_time, now_ms
 from db import live
 from db.base import database_file, open_engine

@@ -11,7 +11,7 @@ function candleChart(host, { bars, trades, label, view, lines = [], height = 420
   const hidden = { paths: () => null, points: { show: false } };
   const plot = makePlot(chart, {
     scales: { x: { time: true } },
-    axes: [axis({}), axis({ size: 74, values: (_, ticks) => ticks.map(quoted) })],
+    axes: [axis({ values: timeTicks }), axis({ size: 74, values: (_, ticks) => ticks.map(quoted) })],
     series: [{}, hidden, hidden, hidden, hidden, ...lines.map((one) => ({ stroke: one.color, width: 1.5, points: { show: false } }))],
     cursor: { drag: { x: false, y: false }, points: { show: false } },
     hooks: {
@@ -27,7 +27,8 @@ function candleChart(host, { bars, trades, label, view, lines = [], height = 420
     const to = Math.min(level.ts.length, place(level.ts, max) + 1);
     const part = (values) => values.subarray(from, to);
     const stride = Math.round(level.step / levels[0].step);
-    const drawn = lines.map((one) => Array.from({ length: to - from }, (_, i) => one.values[Math.min((from + i + 1) * stride, one.values.length) - 1]));
+    const known = (value) => (Number.isNaN(value) ? null : value);
+    const drawn = lines.map((one) => Array.from({ length: to - from }, (_, i) => known(one.values[Math.min((from + i + 1) * stride, one.values.length) - 1])));
     plot.batch(() => {
       plot.setData([part(level.ts), part(level.open), part(level.high), part(level.low), part(level.close), ...drawn], false);
       plot.setScale("x", { min, max });
@@ -153,3 +154,11 @@ function nearest(u, trades) {
 }
 const tradeText = (t, i) =>
   `${t.strategy[i]} ${t.side[i]} ${quoted(t.size[i])} from ${quoted(t.entry_price[i])} to ${quoted(t.exit_price[i])}: ${money(t.pnl[i])} (${percent(t.pnl_pct[i])}), ${t.reason[i]}`;
+// Coloured ground under candles: `spans` are [first, end, label], colours go by label.
+function paintSpans(u, spans, colors) {
+  for (const [first, end, label] of spans) {
+    const [x, out] = [first, end].map((time) => u.valToPos(Math.min(Math.max(time, u.scales.x.min), u.scales.x.max), "x", true));
+    u.ctx.fillStyle = `${colors[label]}3c`;
+    if (out > x) u.ctx.fillRect(x, u.bbox.top, out - x, u.bbox.height);
+  }
+}

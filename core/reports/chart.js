@@ -16,7 +16,8 @@ const day = (ms) => new Date(ms).toISOString().slice(0, 10);
 const fixed = (value, digits) =>
   value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 const digitsOf = (value, most) => Math.min(12, Math.max(2, most - 1 - Math.floor(Math.log10(Math.abs(value) || 1))));
-const money = (value) => (value === null ? "none" : fixed(value, Math.abs(value) >= 10 || !value ? 2 : digitsOf(value, 4)));
+const money = (value) =>
+  value === null ? "none" : value.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: Math.abs(value) >= 10 || !value ? 2 : digitsOf(value, 4) });
 const quoted = (value) => (value === null ? "" : value.toLocaleString("en-US", { maximumSignificantDigits: 8 }));
 const percent = (value, digits = 2) => (value === null ? "none" : `${fixed(value, digits)} %`);
 const lasting = (ms) => {
@@ -162,6 +163,17 @@ function steer(plot, host, view) {
     KEYS[event.key](view);
   });
 }
+// Times on an axis, UTC: months, days or hours by how far apart they are, with the year or day where it changes.
+function timeTicks(_, ticks, __, ___, step) {
+  const [head, from] = step >= 864e5 ? [4, 5] : [10, 11];
+  return ticks.map((ms, i) => {
+    const text = new Date(ms).toISOString();
+    if (step >= 24192e5) return step >= 3e10 ? text.slice(0, 4) : text.slice(0, 7);
+    const short = step >= 864e5 ? text.slice(from, 10) : text.slice(from, 16);
+    const isNew = !i || new Date(ticks[i - 1]).toISOString().slice(0, head) !== text.slice(0, head);
+    return isNew ? `${short}\n${text.slice(0, head)}` : short;
+  });
+}
 const axis = (more) => ({ stroke: () => ink("soft"), grid: { stroke: () => ink("grid"), width: 1 }, ticks: { show: false }, font: "12px system-ui", ...more });
 function makePlot(host, options, data, height) {
   const box = el("div");
@@ -190,7 +202,7 @@ function lineChart(host, { label, times, lines, view, format, height = 260, log 
   readout.append(when);
   const plot = makePlot(chart, {
     scales: { x: { time: true }, y: { distr: log ? 3 : 1, dir: upside ? -1 : 1 } },
-    axes: [axis({}), axis({ size: 64, values: (_, ticks) => ticks.map((one) => (one === null ? "" : format(one))) })],
+    axes: [axis({ values: timeTicks }), axis({ size: 64, values: (_, ticks) => ticks.map((one) => (one === null ? "" : format(one))) })],
     series: [{}, ...lines.map((one) => ({ stroke: one.color, width: one.width ?? 1.5, dash: one.dash, points: { show: false }, spanGaps: false, show: one.show !== false, fill: one.fill }))],
     hooks: { setCursor: [(u) => tell(u.cursor.idx ?? times.length - 1)] },
   }, [times, ...lines.map((one) => one.values)], height);

@@ -9,13 +9,7 @@ document.addEventListener("DOMContentLoaded", async () => {
   const legend = Object.entries(page.colors).flatMap(([name, color]) => [swatch(color), `${name}  `]);
   main.replaceChildren(el("p", {}, page.about), el("p", {}, legend));
   const view = new View(bars.ts[0], bars.ts.at(-1) + bars.step, SHORTEST * bars.step);
-  const ground = (u) => {
-    for (const [first, end, label] of page.spans) {
-      const [x, out] = [first, end].map((time) => u.valToPos(Math.min(Math.max(time, u.scales.x.min), u.scales.x.max), "x", true));
-      u.ctx.fillStyle = `${page.colors[label]}3c`;
-      if (out > x) u.ctx.fillRect(x, u.bbox.top, out - x, u.bbox.height);
-    }
-  };
+  const ground = (u) => paintSpans(u, page.spans, page.colors);
   tools(main, view);
   candleChart(main, { bars, label: `Candles of ${bars.name}`, view, ground });
   Object.entries(page.measures).forEach(([name, values], i) =>

@@ -11,9 +11,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from core.figures import amount, exact, money, price
+from core.figures import NONE, amount, exact, money, price
 from core.live.status import AccountStatus, DeskStatus, FeedStatus, PositionStatus, WaitingStatus
-from core.results.runs import NONE
 from core.symbols import pair_of
 from core.utils import format_time
 

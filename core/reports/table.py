@@ -16,14 +16,15 @@ from rich.cells import cell_len
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 
-from core.figures import amount, money, price, size
+from core.figures import NONE, amount, money, price, size
 from core.results.measures import ANNUAL, NO_TRADES, Summary, reasons
-from core.results.runs import NONE, BacktestResult, TradeRecord
 from core.symbols import pair_of
 from core.utils import format_time
 
 if TYPE_CHECKING:
+    # A table is also shown where nothing is computed, which needs no data frames.
     from core.backtest_persistence import StoredRun
+    from core.results.runs import BacktestResult, TradeRecord
 
 WIDTH = 100
 """Characters that a table takes at most; COLUMNS in the environment sets another number."""

@@ -14,6 +14,7 @@ import numpy as np
 from core.candles.frames import bars_sha256, count_gaps
 from core.candles.oddities import odd_bars
 from core.domain import Bars, Costs, FloatArray, Series
+from core.figures import NONE
 from core.results.measures import Summary, as_summary, buy_and_hold, measure, span_of
 from core.utils import timeframe_ms
 
@@ -47,9 +48,6 @@ DIFFERENCES = {
     "Expectancy [%]": "mean percent return of a trade",
 }
 """Backtesting.py's statistics that are not what core.results.measures defines under a like name, and why."""
-
-NONE = "none"
-"""What is printed where there is nothing to compute from."""
 
 
 @dataclass(frozen=True, slots=True)

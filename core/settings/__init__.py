@@ -5,7 +5,7 @@
 
 Every scalar key of settings.yaml can be set by an environment variable HOT_CRYPTO_<SECTION>_<KEY>, such as
 HOT_CRYPTO_RISK_MAX_DAILY_LOSS_PCT. A blank variable counts as not set; an unknown one is an error. Secrets
-(EXCHANGE_API_KEY, EXCHANGE_API_SECRET) stay in the environment and are no part of the settings.
+(SECRETS below: keys of the exchange and the live page) stay in the environment, no part of the settings.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ __all__ = [
 ParamCheck = Callable[[str, Mapping[str, object]], Iterable[str]]
 """(strategy's name in strategies.yaml, its params) -> one line per problem; may raise UsageError instead."""
 
-SECRETS = ("EXCHANGE_API_KEY", "EXCHANGE_API_SECRET")
+DASHBOARD = ("HOT_CRYPTO_DASHBOARD_PASSWORD", "HOT_CRYPTO_DASHBOARD_TOKEN")
+SECRETS = ("EXCHANGE_API_KEY", "EXCHANGE_API_SECRET", *DASHBOARD)
 OWN_FOLDER = "HOT_CRYPTO_STRATEGIES"
 """Names the folder of one's own strategies, which is no setting: it may have settings in it."""
 COMMAND_LINE = "command line"

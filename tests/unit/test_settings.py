@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from core.backtest.plan import check_params
 from core.domain import Costs
 from core.errors import SettingsError, UsageError
-from core.settings import Settings, environment, load_settings, with_overrides
+from core.settings import OWN_FOLDER, SECRETS, Settings, environment, load_settings, with_overrides
 from core.settings.models import env_names
 from tests.settings_help import MARKETS, SETTINGS, STRATEGIES, problems, write_config
 
@@ -88,7 +88,7 @@ def test_the_shipped_env_example_loads(tmp_path: Path, monkeypatch: pytest.Monke
 def test_every_key_of_the_example_is_a_variable_that_works() -> None:
     text = (ROOT / ".env.example").read_text()
     names = {line.lstrip("# ").split("=")[0] for line in text.splitlines() if "=" in line}
-    assert names <= {*env_names(), "EXCHANGE_API_KEY", "EXCHANGE_API_SECRET"}
+    assert names <= {*env_names(), *SECRETS, OWN_FOLDER}
 
 
 def test_whole_numbers_stay_whole_in_params_and_become_floats_in_sections(config: Path) -> None:

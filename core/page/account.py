@@ -1,0 +1,167 @@
+"""What the page is told about an account: plain values, read from the database and the loop's status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from math import isfinite
+from typing import Any, NamedTuple
+
+from sqlalchemy import Engine
+
+from core.account.money import NOTHING, minus, plus
+from core.errors import DatabaseError
+from core.live.status import AccountStatus, from_document, to_document
+from core.order_path.lock import holder
+from core.utils import now_ms
+from db import live, page_rows
+from db.base import database_file, schema_version
+from db.command_names import COMMANDS
+from db.faults import database_name
+
+POINTS = 2_000
+"""Of the equity curve."""
+ROWS = 50
+"""Of a list that can be leafed through."""
+LAST = 2**62
+"""Above any row's number."""
+HIDDEN = ("reload",)
+"""Commands that read files again: these are given where the files are."""
+
+
+class Watched(NamedTuple):
+    """An account in a database."""
+
+    engine: Engine
+    account: str
+
+
+class Look(NamedTuple):
+    """How an account stands, as the page keeps it up to date."""
+
+    beat: tuple[int, int] | None
+    """Run and time of its last word: another one means that something may have changed."""
+    document: dict[str, Any]
+
+
+def look(books: Watched, before: Look | None = None) -> Look:
+    """Return how the account stands now; the look before, where nothing was said since."""
+    said = page_rows.told(books.engine, books.account)
+    beat = said and (said.run_id, said.beat_at)
+    rows = page_rows.newest(books.engine)._asdict()
+    if before is not None and before.beat == beat and before.document["rows"] == rows:
+        return before
+    run = live.newest_run(books.engine, books.account)
+    if run is None:
+        return Look(None, {"account": books.account, "run": None, "status": None, "rows": rows})
+    fields = ("id", "mode", "pid", "started_at", "ended_at", "ending", "beat_at")
+    told = {name: getattr(run, name) for name in fields}
+    status = status_of(run)
+    document = {
+        "account": books.account,
+        "run": told,
+        "status": None if status is None else to_document(status),
+        "rows": rows,
+    }
+    return Look(beat, document)
+
+
+def status_of(run: live.RunState) -> AccountStatus | None:
+    """Return what a run said last, None before it said anything. Raises DatabaseError for what is none."""
+    if not run.status:
+        return None
+    try:
+        return from_document(run.status)
+    except ValueError as error:
+        raise DatabaseError(f"the status of run {run.id} cannot be shown: {error}") from error
+
+
+def equity(books: Watched) -> dict[str, Any]:
+    """Return the equity curve, thinned."""
+    points = page_rows.equity_points(books.engine, books.account, POINTS)
+    known = [(ts, value) for ts, value in points if isfinite(value)]
+    return {"times": [ts for ts, _ in known], "equity": [value for _, value in known]}
+
+
+def decisions(books: Watched, before: int | None, *, refused: bool) -> dict[str, Any]:
+    """Return decisions and refusals with their reasons, the newest first."""
+    given: dict[str, Any] = {"before": before or LAST, "most": ROWS, "refused": refused}
+    return {"rows": page_rows.decisions(books.engine, books.account, **given)}
+
+
+def trades(books: Watched, before: int | None, most: int = ROWS) -> dict[str, Any]:
+    """Return closed trades, one for each fill that closed some, the newest first."""
+    found = page_rows.closed_parts(books.engine, books.account, before=before or LAST, most=most)
+    return {"rows": [{**row, "pnl": f"{_pnl(row):f}"} for row in found]}
+
+
+def strategies(books: Watched) -> dict[str, Any]:
+    """Return what runs with which parameters, and what each strategy has earned so far."""
+    run = page_rows.told(books.engine, books.account)
+    begun = {} if run is None else page_rows.begun_with(books.engine, run.run_id)
+    return {"members": begun.get("members", []), "results": _results(books)}
+
+
+def _results(books: Watched) -> list[dict[str, Any]]:
+    sums: dict[str, list[Any]] = {}
+    for name, gross, fee in page_rows.earned(books.engine, books.account):
+        one = sums.setdefault(name, [0, 0, NOTHING, NOTHING])
+        fees = Decimal(fee)
+        pnl = minus(Decimal(gross), fees)
+        one[0] += 1
+        one[1] += pnl > 0
+        one[2:] = plus(one[2], pnl), plus(one[3], fees)
+    return [
+        {"strategy": name, "trades": count, "won": won, "pnl": f"{pnl:f}", "fees": f"{fees:f}"}
+        for name, (count, won, pnl, fees) in sorted(sums.items())
+    ]
+
+
+def journal(books: Watched, before: int | None) -> dict[str, Any]:
+    """Return the journal's entries, the newest first."""
+    return {"rows": page_rows.entries(books.engine, books.account, before=before or LAST, most=ROWS)}
+
+
+def health(books: Watched) -> dict[str, Any]:
+    """Return what runs where, and the newest commands with what came of them."""
+    run = page_rows.told(books.engine, books.account)
+    file = database_file(books.engine)
+    begun = {} if run is None else page_rows.begun_with(books.engine, run.run_id)
+    return {
+        "database": database_name(books.engine.url),
+        "bytes": None if file is None else file.stat().st_size,
+        "schema": schema_version(books.engine),
+        "holder": runs(books),
+        "accounts": live.accounts(books.engine),
+        "code": begun.get("code_version"),
+        "commands": page_rows.commands(books.engine, books.account, ROWS),
+    }
+
+
+def runs(books: Watched) -> bool:
+    """Tell whether a loop trades the account now."""
+    file = database_file(books.engine)
+    return file is not None and holder(file, books.account) is not None
+
+
+def give(books: Watched, name: str, argument: str) -> dict[str, Any]:
+    """Store a command for the running loop; return its number, or why it is not taken."""
+    if name not in given_here():
+        return {"refused": f"{name[:40]!r} is no command of this page"}
+    if not runs(books):
+        return {"refused": f"no loop runs on account {books.account}: nothing was done"}
+    return {"id": live.give_command(books.engine, books.account, name, argument, "live page", now_ms())}
+
+
+def outcome(books: Watched, command: int) -> dict[str, Any]:
+    """Return what came of a command, None while it waits."""
+    return {"outcome": live.outcome_of(books.engine, command)}
+
+
+def given_here() -> Iterable[str]:
+    """Return the commands that the page can give."""
+    return tuple(name for name in COMMANDS if name not in HIDDEN)
+
+
+def _pnl(row: dict[str, Any]) -> Decimal:
+    return minus(Decimal(row["gross"]), Decimal(row["fees"]))

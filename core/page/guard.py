@@ -1,0 +1,71 @@
+"""Who may look at the page and who may give commands: decided from what a request says, before all else."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from collections.abc import Mapping
+from typing import NamedTuple
+
+LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
+"""Names of this machine; on them the page needs no password, since nobody else can reach it."""
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+"""Of every answer: a page that runs no code but its own, talks to nobody else and is shown in no frame."""
+
+
+class Keys(NamedTuple):
+    """What is asked of a visitor; blank: nothing is."""
+
+    password: str = ""
+    token: str = ""
+    """Without one nobody gives commands."""
+
+
+def may_look(host: str, headers: Mapping[str, str], keys: Keys) -> str:
+    """Return why a request is not answered, blank when it is.
+
+    On this machine the name in the address must be this machine's: otherwise a page from elsewhere, whose
+    name was pointed here, could read the account.
+    """
+    if keys.password:
+        return "" if _same(_password_of(headers), keys.password) else "the password is wanted"
+    return "" if _name_of(host) in LOCAL else "this page is for this machine alone"
+
+
+def may_command(host: str, headers: Mapping[str, str], keys: Keys) -> str:
+    """Return why a command is not taken, blank when it is."""
+    if not keys.token:
+        return "the page is for looking only: start it with HOT_CRYPTO_DASHBOARD_TOKEN set"
+    if headers.get("Origin", "") not in (f"http://{host}", f"https://{host}"):
+        return "the command came from another page"
+    kind, _, given = headers.get("X-Dashboard-Token", "").partition(" ")
+    return "" if kind == "Bearer" and _same(given, keys.token) else "the token is not the page's"
+
+
+def _name_of(host: str) -> str:
+    """Return the name in a Host header, without its port."""
+    return host[1 : host.find("]")] if host.startswith("[") else host.partition(":")[0]
+
+
+def _password_of(headers: Mapping[str, str]) -> str:
+    kind, _, text = headers.get("Authorization", "").partition(" ")
+    try:
+        plain = base64.b64decode(text, validate=True).decode() if kind == "Basic" else ""
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return plain.partition(":")[2]
+
+
+def _same(given: str, wanted: str) -> bool:
+    # As long for a near miss as for any other.
+    return hmac.compare_digest(given.encode(), wanted.encode())

@@ -1,0 +1,316 @@
+"""The page's HTTP server: files, answers as JSON, a stream of changes, commands for who may give them."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from core.domain import Series
+from core.errors import HotCryptoError, UsageError
+from core.page import account, market
+from core.page.account import Look, Watched, look
+from core.page.guard import HEADERS, Keys, may_command, may_look
+from core.page.updates import changes
+from core.symbols import check_written
+from core.utils import timeframe_ms
+
+FOLDERS = (Path(__file__).parent, Path(__file__).parents[1] / "reports")
+FILES = {
+    "live.css": "text/css",
+    "page.css": "text/css",
+    "uplot.min.css": "text/css",
+    "uplot.min.js": "text/javascript",
+    "chart.js": "text/javascript",
+    "candles.js": "text/javascript",
+    "live.js": "text/javascript",
+    "views.js": "text/javascript",
+    "markets.js": "text/javascript",
+}
+"""All that is served besides the page itself and its answers."""
+LARGEST = 4_096
+"""Bytes of a command."""
+
+
+LOOKING = Keys()
+
+
+@dataclass(frozen=True, slots=True)
+class PageTerms:
+    """Where the page is served and what it shows."""
+
+    books: Watched
+    host: str = "127.0.0.1"
+    port: int = 8080
+    keys: Keys = LOOKING
+    pause: float = 1.0
+    """Seconds between two looks at the database."""
+
+
+@dataclass(slots=True)
+class _Watch:
+    """What all viewers see, and who they are."""
+
+    seen: Look | None = None
+    viewers: set[asyncio.Queue[bytes]] = field(default_factory=set)
+    looks: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@contextmanager
+def serve(terms: PageTerms) -> Iterator[str]:
+    """Serve the page from a thread until the block ends; yield its address.
+
+    Raises UsageError when the port cannot be listened on.
+    """
+    listener = _listen(terms.host, terms.port)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="page", daemon=True)
+    thread.start()
+    runner = asyncio.run_coroutine_threadsafe(_start(terms, listener), loop).result()
+    name = f"[{terms.host}]" if ":" in terms.host else terms.host
+    try:
+        yield f"http://{name}:{listener.getsockname()[1]}"
+    finally:
+        asyncio.run_coroutine_threadsafe(_stop(runner), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def application(terms: PageTerms) -> web.Application:
+    """Return the application; it watches the account as long as somebody looks."""
+    watch = _Watch()
+    app = web.Application(middlewares=[_guard(terms)], client_max_size=LARGEST)
+    app.router.add_get("/", _front)
+    app.router.add_get("/files/{name}", _file)
+    app.router.add_get("/events", partial(_events, terms, watch))
+    app.router.add_post("/command", partial(_command, terms))
+    app.router.add_get("/api/{name}", partial(_answer, terms))
+
+    async def watching(_: web.Application) -> Any:
+        task = asyncio.create_task(_look_on(terms, watch))
+        yield
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    app.cleanup_ctx.append(watching)
+    return app
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        why = "the port is in use" if error.errno == errno.EADDRINUSE else str(error.strerror)
+        raise UsageError(f"cannot serve on {host}:{port}: {why}; choose another with --port") from None
+    listener.listen()
+    return listener
+
+
+async def _start(terms: PageTerms, listener: socket.socket) -> web.AppRunner:
+    runner = web.AppRunner(application(terms), access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.SockSite(runner, listener).start()
+    return runner
+
+
+async def _stop(runner: web.AppRunner) -> None:
+    await runner.cleanup()
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+
+
+def _guard(terms: PageTerms) -> Any:
+    @web.middleware
+    async def guarded(request: web.Request, handler: Any) -> web.StreamResponse:
+        if why := may_look(request.host, request.headers, terms.keys):
+            ask = (
+                {"WWW-Authenticate": 'Basic realm="HOT-Crypto", charset="UTF-8"'}
+                if terms.keys.password
+                else {}
+            )
+            return web.Response(status=401 if ask else 403, text=why, headers={**ask, **HEADERS})
+        try:
+            response: web.StreamResponse = await handler(request)
+        except web.HTTPException as error:
+            return web.Response(status=error.status, text=error.reason, headers=HEADERS)
+        if not response.prepared:
+            response.headers.update(HEADERS)
+        return response
+
+    return guarded
+
+
+async def _front(_: web.Request) -> web.Response:
+    return web.Response(body=_read("live.html"), content_type="text/html", charset="utf-8")
+
+
+async def _file(request: web.Request) -> web.Response:
+    name = request.match_info["name"]
+    if name not in FILES:
+        raise web.HTTPNotFound
+    return web.Response(body=_read(name), content_type=FILES[name], charset="utf-8")
+
+
+def _read(name: str) -> bytes:
+    return next(folder / name for folder in FOLDERS if (folder / name).exists()).read_bytes()
+
+
+async def _answer(terms: PageTerms, request: web.Request) -> web.Response:
+    try:
+        question = _QUESTIONS[request.match_info["name"]]
+    except KeyError:
+        raise web.HTTPNotFound from None
+    try:
+        # The database is asked in another thread: a slow answer keeps nobody else waiting.
+        found = await asyncio.to_thread(question, terms, request)
+    except HotCryptoError as error:
+        return _json({"error": str(error)}, status=404)
+    return _json(found)
+
+
+def _json(document: Any, status: int = 200) -> web.Response:
+    return web.Response(body=_text(document), content_type="application/json", status=status)
+
+
+def _text(document: Any) -> bytes:
+    return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _number(request: web.Request, name: str) -> int | None:
+    text = request.query.get(name, "")
+    if text and not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise UsageError(f"{name}: wanted a whole number, got {text[:40]!r}")
+    return int(text) if text else None
+
+
+def _series(request: web.Request) -> Series:
+    given = Series(*(request.query.get(name, "") for name in Series._fields))
+    check_written(given.symbol)
+    timeframe_ms(given.timeframe)
+    return given
+
+
+def _asked_candles(terms: PageTerms, request: web.Request) -> dict[str, Any]:
+    count = _number(request, "count") or 1_500
+    regimes = request.query.get("regimes") == "yes"
+    return market.candles(terms.books.engine, _series(request), count, regimes=regimes)
+
+
+def _asked_trades(terms: PageTerms, request: web.Request) -> dict[str, Any]:
+    most = min(_number(request, "most") or account.ROWS, 1_000)
+    return account.trades(terms.books, _number(request, "before"), most)
+
+
+_QUESTIONS: dict[str, Callable[[PageTerms, web.Request], dict[str, Any]]] = {
+    "look": lambda terms, _: {**look(terms.books).document, "commands": _commands(terms)},
+    "equity": lambda terms, _: account.equity(terms.books),
+    "decisions": lambda terms, asked: account.decisions(
+        terms.books, _number(asked, "before"), refused=asked.query.get("refused") == "yes"
+    ),
+    "trades": _asked_trades,
+    "strategies": lambda terms, _: account.strategies(terms.books),
+    "journal": lambda terms, asked: account.journal(terms.books, _number(asked, "before")),
+    "health": lambda terms, _: account.health(terms.books),
+    "outcome": lambda terms, asked: account.outcome(terms.books, _number(asked, "id") or 0),
+    "series": lambda terms, _: market.series(terms.books.engine),
+    "candles": _asked_candles,
+    "runs": lambda terms, _: market.saved(terms.books.engine),
+}
+
+
+def _commands(terms: PageTerms) -> list[str]:
+    return list(account.given_here()) if terms.keys.token else []
+
+
+async def _command(terms: PageTerms, request: web.Request) -> web.Response:
+    if why := may_command(request.host, request.headers, terms.keys):
+        return _json({"refused": why}, status=403)
+    try:
+        told = await request.json()
+        name, argument = str(told["name"]), str(told.get("argument", ""))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return _json({"refused": "wanted a command's name and argument as JSON"}, status=400)
+    try:
+        found = await asyncio.to_thread(account.give, terms.books, name, argument)
+    except HotCryptoError as error:
+        found = {"refused": str(error)}
+    return _json(found, status=409 if "refused" in found else 200)
+
+
+async def _events(terms: PageTerms, watch: _Watch, request: web.Request) -> web.StreamResponse:
+    headers = {"Content-Type": "text/event-stream", **HEADERS}
+    response = web.StreamResponse(headers=headers)
+    await response.prepare(request)
+    queue: asyncio.Queue[bytes] = asyncio.Queue(maxsize=100)
+    async with watch.looks:
+        # Where others look on already, a new one sees what they see, and gets the same changes from there.
+        if watch.seen is None or not watch.viewers:
+            watch.seen = await _seen(terms, watch)
+        whole = {**watch.seen.document, "commands": _commands(terms)}
+        watch.viewers.add(queue)
+    try:
+        await response.write(_event("whole", whole))
+        while queue in watch.viewers or not queue.empty():
+            await response.write(await queue.get())
+    except ConnectionResetError:
+        # Whoever looked on is gone, which is found when there is something to tell.
+        return response
+    finally:
+        watch.viewers.discard(queue)
+    return response
+
+
+async def _look_on(terms: PageTerms, watch: _Watch) -> None:
+    """Look again and again while somebody is there, and send what has changed."""
+    while True:
+        await asyncio.sleep(terms.pause)
+        if not watch.viewers:
+            continue
+        async with watch.looks:
+            _send(watch, await _news(terms, watch))
+
+
+async def _news(terms: PageTerms, watch: _Watch) -> bytes:
+    before = watch.seen
+    try:
+        watch.seen = await _seen(terms, watch)
+    except HotCryptoError as error:
+        return _event("trouble", {"why": str(error)})
+    change = None if before is None else changes(before.document, watch.seen.document)
+    # A word now and then shows that the line is open, and finds viewers who are gone.
+    return _event("change", change) if change else b": still here\n\n"
+
+
+async def _seen(terms: PageTerms, watch: _Watch) -> Look:
+    return await asyncio.to_thread(look, terms.books, watch.seen)
+
+
+def _send(watch: _Watch, event: bytes) -> None:
+    for queue in list(watch.viewers):
+        try:
+            queue.put_nowait(event)
+        except asyncio.QueueFull:
+            # Who did not read for a minute and more gets no more: the browser asks anew, and for all of it.
+            watch.viewers.discard(queue)
+
+
+def _event(name: str, document: Any) -> bytes:
+    return b"event: " + name.encode() + b"\ndata: " + _text(document) + b"\n\n"

@@ -1,0 +1,181 @@
+"""The live page in a browser: every view on a seeded account, kept up to date, safe, and usable by keys."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from core.live.status import to_document
+from core.order_path.lock import AccountLock
+from core.page.account import Watched
+from core.page.guard import Keys
+from core.page.server import PageTerms, serve
+from db import live
+from db.init_db import init_db
+from tests.browser.conftest import Visit
+from tests.browser.looks import faults
+from tests.markets import START
+from tests.page_help import seeded
+from tests.status_help import STATUS
+from tests.stored import url_of
+
+VIEWS = ("account", "markets", "decisions", "strategies", "runs", "risk", "journal", "health")
+HOSTILE = "</script><b data-hostile onload=x>"
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    found = seeded(tmp_path, hostile=HOSTILE)
+    yield found
+    found.dispose()
+
+
+@pytest.fixture
+def url(engine: Engine) -> Iterator[str]:
+    with serve(
+        PageTerms(Watched(engine, "paper"), port=0, keys=Keys(token="a-token"), pause=0.05)
+    ) as address:
+        yield address
+
+
+def open_view(visit: Visit, url: str, name: str) -> Any:
+    visit.go(f"{url}/#{name}")
+    visit.tab.wait_for_selector(f".view[data-view={name}]")
+    return visit.tab
+
+
+def test_every_view_is_drawn_from_the_database_without_a_fault(url: str, visit: Visit) -> None:
+    waits = {
+        "account": "text=10,012.50",
+        "markets": "section[data-bars] >> nth=1",
+        "decisions": "tbody tr >> nth=49",
+        "strategies": "text=bb_period 20",
+        "runs": "text=GRID_LR",
+        "risk": "role=meter >> nth=1",
+        "journal": "text=The journal is empty.",
+        "health": "text=version",
+    }
+    for name in VIEWS:
+        tab = open_view(visit, url, name)
+        tab.wait_for_selector(f"#main >> {waits[name]}")
+        assert faults(tab) == [], name
+        tab.click("#theme")
+        assert faults(tab) == [], f"{name} in the other colours"
+    assert visit.tab.locator("[data-hostile]").count() == 0
+    assert {address for address in visit.asked if not address.startswith((url, "data:"))} == set()
+
+
+def test_text_from_the_database_is_shown_as_text(url: str, visit: Visit) -> None:
+    tab = open_view(visit, url, "account")
+    tab.wait_for_selector("text=Breaker daily_loss")
+    assert f"3 % lost{HOSTILE}" in tab.inner_text("#main")
+    tab = open_view(visit, url, "decisions")
+    tab.wait_for_selector("tbody tr")
+    assert f"entry{HOSTILE}" in tab.inner_text("#main")
+    assert tab.locator("[data-hostile]").count() == 0
+
+
+def test_what_the_loop_says_appears_without_a_reload(url: str, engine: Engine, visit: Visit) -> None:
+    tab = open_view(visit, url, "account")
+    tab.wait_for_selector("text=10,012.50")
+    tab.evaluate("document.querySelector('#main .chart').dataset.kept = 'yes'")
+    run = live.newest_run(engine, "paper")
+    assert run
+    status = to_document(STATUS._replace(equity=12_345.67, breakers={}, currency="USDT"))
+    live.record(engine, run.id, status=status, now=START + 1)
+    tab.wait_for_selector("text=12,345.67")
+    assert "Breaker" not in tab.inner_text("#main")
+    assert tab.locator("#main .chart[data-kept=yes]").count() == 1
+    live.end_run(engine, run.id, "told to stop", START + 2)
+    tab.wait_for_selector("#banner >> text=The loop ended at")
+
+
+def test_two_timeframes_stand_side_by_side_with_averages_regimes_and_trades(url: str, visit: Visit) -> None:
+    tab = open_view(visit, url, "markets")
+    tab.wait_for_selector("section[data-bars] >> nth=1")
+    names = tab.eval_on_selector_all(
+        "select[aria-label=series]", "all => all.map(one => one.selectedOptions[0].text)"
+    )
+    assert names == ["binanceus BTC/USDT 1h", "binanceus BTC/USDT 4h"]
+    tab.select_option("select[aria-label=indicators] >> nth=0", "averages 20, 50")
+    tab.check("input[type=checkbox] >> nth=0")
+    tab.select_option("select[aria-label=candles] >> nth=0", "5000")
+    tab.wait_for_selector("section[data-bars]:not([data-bars='1500']) >> nth=1")
+    assert int(tab.get_attribute("section[data-bars] >> nth=0", "data-bars")) > 2900
+    assert tab.get_attribute("section[data-bars] >> nth=0", "data-trades") == "60"
+
+
+def test_a_command_asks_first_needs_the_token_and_shows_its_outcome(
+    url: str, engine: Engine, visit: Visit
+) -> None:
+    tab = open_view(visit, url, "account")
+    tab.wait_for_selector("#commands button")
+    tab.click("#commands button:text-is('pause')")
+    assert "No entries any more" in tab.inner_text("#ask")
+    assert faults(tab) == []
+    tab.fill("#ask input[type=password]", "wrong")
+    tab.click("#ask button[type=submit]")
+    tab.wait_for_selector("#ask >> text=the token is not the page's")
+    tab.fill("#ask input[type=password]", "a-token")
+    tab.click("#ask button[type=submit]")
+    tab.wait_for_selector("#ask >> text=no loop runs on account paper")
+    visit.errors.clear()  # What was refused is in the browser's own log.
+    with AccountLock(Path(str(engine.url.database)), "paper"):
+        answerer = threading.Thread(target=answer, args=(engine,))
+        answerer.start()
+        tab.click("#ask button[type=submit]")
+        tab.wait_for_selector("#ask >> text=paused by live page")
+        answerer.join()
+    tab.keyboard.press("Escape")
+    assert not tab.locator("#ask").is_visible()
+
+
+def answer(engine: Engine) -> None:
+    """Do what the loop does with a command."""
+    while not (waiting := live.waiting_commands(engine, "paper")):
+        threading.Event().wait(0.02)
+    live.take_command(engine, waiting[0].id, f"paused by {waiting[0].origin}", START)
+
+
+def test_without_a_token_the_page_is_for_looking(visit: Visit, engine: Engine) -> None:
+    with serve(PageTerms(Watched(engine, "paper"), port=0)) as url:
+        tab = open_view(visit, url, "account")
+        tab.wait_for_selector("#commands >> text=for looking only")
+        assert tab.locator("#main button:text('release')").count() == 0
+        tab.goto("about:blank")
+
+
+def test_an_account_that_never_ran_and_a_server_that_went_away_are_said(visit: Visit, tmp_path: Path) -> None:
+    engine = init_db(url_of(tmp_path / "empty.db"))
+    with serve(PageTerms(Watched(engine, "paper"), port=0)) as url:
+        for name in VIEWS:
+            tab = open_view(visit, url, name)
+            tab.wait_for_selector("#main >> css=.empty, .cards")
+            assert faults(tab) == [], name
+        tab = open_view(visit, url, "account")
+        assert "python scripts/run_live.py" in tab.inner_text("#main")
+    tab.wait_for_selector("#banner >> text=The page's server cannot be reached")
+    tab.goto("about:blank")
+    visit.errors.clear()  # The lost line is in the browser's own log.
+    engine.dispose()
+
+
+def test_the_page_is_used_with_the_keyboard_alone(url: str, visit: Visit) -> None:
+    tab = open_view(visit, url, "account")
+    tab.wait_for_selector("text=10,012.50")
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.textContent") == "To what is shown"
+    reached = set()
+    for _ in range(40):
+        tab.keyboard.press("Tab")
+        reached.add(tab.evaluate("document.activeElement.textContent.trim()"))
+    assert {"pause", "Markets", "Health", "resume"} <= reached
+    tab.focus("#nav a[href='#risk']")
+    tab.keyboard.press("Enter")
+    tab.wait_for_selector(".view[data-view=risk]")
+    assert tab.get_attribute("#nav a[href='#risk']", "aria-current") == "page"

@@ -1,0 +1,290 @@
+"""The live page's server over HTTP: answers from the database, a stream of changes, commands for who may."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from sqlalchemy import Engine
+
+from core import cli
+from core.cli import dashboard_command
+from core.errors import NoDatabaseError, UsageError
+from core.live.status import to_document
+from core.order_path.lock import AccountLock
+from core.page.account import Watched, look
+from core.page.guard import Keys
+from core.page.server import FILES, PageTerms, serve
+from core.page.updates import changes
+from db import live
+from db.init_db import init_db
+from scripts import start_dashboard
+from tests.markets import START
+from tests.page_help import SAVED, seeded
+from tests.status_help import STATUS
+from tests.stored import url_of
+
+KEYS = Keys(token="a-token")
+GIVEN = {"X-Dashboard-Token": "Bearer a-token"}
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    found = seeded(tmp_path_factory.mktemp("page"))
+    yield found
+    found.dispose()
+
+
+@pytest.fixture(scope="module")
+def url(engine: Engine) -> Iterator[str]:
+    with serve(PageTerms(Watched(engine, "paper"), port=0, keys=KEYS, pause=0.05)) as address:
+        yield address
+
+
+def get(url: str, path: str, **more: Any) -> Any:
+    answer = requests.get(f"{url}/api/{path}", timeout=10, **more)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_the_page_and_its_files_are_served_and_nothing_else(url: str) -> None:
+    page = requests.get(url, timeout=10)
+    assert page.text.startswith("<!DOCTYPE html>")
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    for name in FILES:
+        assert requests.get(f"{url}/files/{name}", timeout=10).status_code == 200
+        assert name in page.text or name == "live.css"
+    for name in ("server.py", "../server.py", "%2e%2e/server.py", "report.js"):
+        assert requests.get(f"{url}/files/{name}", timeout=10).status_code == 404
+    assert requests.get(f"{url}/api/settings", timeout=10).status_code == 404
+
+
+def test_the_account_is_what_the_loop_said(url: str) -> None:
+    found = get(url, "look")
+    assert found["run"]["mode"] == "paper"
+    assert found["status"]["equity"] == STATUS.equity
+    assert found["status"]["cash"] == "9000.25"
+    assert found["status"]["uses"] == to_document(STATUS)["uses"]
+    assert "flatten" in found["commands"]
+    assert "reload" not in found["commands"]
+
+
+def test_lists_are_leafed_through_from_the_newest_on(url: str) -> None:
+    first = get(url, "decisions")["rows"]
+    assert len(first) == 50
+    second = get(url, f"decisions?before={first[-1]['id']}")["rows"]
+    assert [row["id"] for row in first + second] == list(range(120, 20, -1))
+    refused = get(url, "decisions?refused=yes")["rows"]
+    assert {row["outcome"] for row in refused} == {"cash"}
+    assert refused[0]["detail"]["amount"] == "0.01"
+    trades = get(url, "trades?most=3")["rows"]
+    assert [row["id"] for row in trades] == [60, 59, 58]
+    assert [row["pnl"] for row in trades] == ["8.5", "-11.5", "8.5"]
+    assert get(url, "journal")["rows"] == []
+
+
+def test_sums_are_those_of_the_stored_trades(url: str) -> None:
+    found = get(url, "strategies")
+    assert found["members"][0]["params"] == {"bb_period": 20}
+    assert found["results"] == [
+        {"strategy": "MR_BB", "trades": 60, "won": 30, "pnl": "-90.0", "fees": "90.0"}
+    ]
+
+
+def test_the_curve_is_thinned_and_keeps_its_end(
+    url: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = get(url, "equity")
+    assert len(whole["equity"]) == 120
+    monkeypatch.setattr("core.page.account.POINTS", 10)
+    thin = get(url, "equity")
+    assert 10 <= len(thin["equity"]) <= 12
+    assert (thin["times"][-1], thin["equity"][-1]) == (whole["times"][-1], whole["equity"][-1])
+
+
+def test_candles_come_packed_with_regimes_on_request(url: str) -> None:
+    series = {"exchange": "binanceus", "symbol": "BTC/USDT", "timeframe": "1h", "count": "2000"}
+    plain = get(url, "candles", params=series)
+    assert sum(count for _, _, count in plain["times"]) == 2000
+    assert plain["spans"] == []
+    assert get(url, "candles", params={**series, "regimes": "yes"})["spans"]
+    assert len(get(url, "series")["series"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("candles?exchange=x&symbol=BTC/USDT&timeframe=1h", "no candles of x BTC/USDT 1h are stored"),
+        ("candles?exchange=x&symbol=nope&timeframe=1h", "wanted a symbol"),
+        ("candles?exchange=x&symbol=BTC/USDT&timeframe=5h", "timeframe"),
+        ("candles?exchange=x&symbol=BTC/USDT&timeframe=1h&count=9", "wanted 50 to 20,000 candles, got 9"),
+        ("decisions?before=1;DROP", "before: wanted a whole number, got '1;DROP'"),
+    ],
+)
+def test_a_question_that_has_no_answer_says_why(url: str, path: str, words: str) -> None:
+    answer = requests.get(f"{url}/api/{path}", timeout=10)
+    assert answer.status_code == 404
+    assert words in answer.json()["error"]
+
+
+def test_saved_runs_are_shown_as_a_terminal_shows_them(url: str) -> None:
+    found = get(url, "runs")
+    assert [run["strategy"] for run in found["runs"]] == [name for name, _ in reversed(SAVED)]
+    assert len(found["figures"]) == len(found["runs"][0]["cells"])
+
+
+def test_a_name_from_elsewhere_is_refused(url: str) -> None:
+    for path in ("", "/api/look", "/events", "/files/live.js"):
+        answer = requests.get(url + path, headers={"Host": "evil.example"}, timeout=10)
+        assert answer.status_code == 403
+        assert "paper" not in answer.text
+
+
+def test_a_password_is_asked_for(engine: Engine) -> None:
+    with serve(PageTerms(Watched(engine, "paper"), port=0, keys=Keys(password="open"))) as url:
+        assert requests.get(url, timeout=10).status_code == 401
+        assert requests.get(f"{url}/api/look", auth=("me", "shut"), timeout=10).status_code == 401
+        assert requests.get(f"{url}/api/look", auth=("me", "open"), timeout=10).status_code == 200
+
+
+def post(url: str, name: str, argument: str = "", **headers: str) -> requests.Response:
+    told = {"name": name, "argument": argument}
+    return requests.post(f"{url}/command", json=told, headers={"Origin": url, **GIVEN, **headers}, timeout=10)
+
+
+def test_commands_need_token_origin_and_a_running_loop(url: str, engine: Engine) -> None:
+    before = live.waiting_commands(engine, "paper")
+    assert post(url, "pause", **{"X-Dashboard-Token": "Bearer wrong"}).status_code == 403
+    assert post(url, "pause", Origin="http://evil.example").status_code == 403
+    assert post(url, "pause").json()["refused"] == "no loop runs on account paper: nothing was done"
+    assert post(url, "reload").json()["refused"] == "'reload' is no command of this page"
+    assert requests.post(
+        f"{url}/command", data="x" * 9_000, headers={"Origin": url, **GIVEN}, timeout=10
+    ).status_code in (400, 413)
+    assert requests.get(f"{url}/command", timeout=10).status_code == 405
+    assert live.waiting_commands(engine, "paper") == before
+
+
+def test_a_command_is_stored_for_the_loop_and_its_outcome_comes_back(
+    url: str, engine: Engine, tmp_path: Path
+) -> None:
+    file = Path(str(engine.url.database))
+    with AccountLock(file, "paper"):
+        told = post(url, "set-weight", "ENSEMBLE.turtle_weight=0.5").json()
+    (waiting,) = live.waiting_commands(engine, "paper")
+    assert (waiting.id, waiting.name, waiting.argument) == (
+        told["id"],
+        "set-weight",
+        "ENSEMBLE.turtle_weight=0.5",
+    )
+    assert waiting.origin == "live page"
+    assert get(url, f"outcome?id={told['id']}") == {"outcome": None}
+    live.take_command(engine, told["id"], "done", START)
+    assert get(url, f"outcome?id={told['id']}") == {"outcome": "done"}
+    assert get(url, "health")["commands"][0]["outcome"] == "done"
+
+
+def events(url: str) -> Generator[tuple[str, Any]]:
+    with requests.get(f"{url}/events", stream=True, timeout=10) as stream:
+        name = ""
+        for line in map(bytes.decode, stream.iter_lines(chunk_size=1)):
+            if line.startswith("event: "):
+                name = line.removeprefix("event: ")
+            elif line.startswith("data: "):
+                yield name, json.loads(line.removeprefix("data: "))
+
+
+def test_the_stream_tells_all_at_first_and_then_only_what_has_changed(url: str, engine: Engine) -> None:
+    stream = events(url)
+    name, whole = next(stream)
+    assert (name, whole["status"]["equity"]) == ("whole", STATUS.equity)
+    status = to_document(STATUS._replace(equity=10_500.5, time=STATUS.time + 1))
+    live.record(engine, whole["run"]["id"], status=status, now=START + 999)
+    name, change = next(stream)
+    assert name == "change"
+    assert change["in"]["status"]["in"]["equity"] == {"is": 10_500.5}
+    assert change["in"]["run"] == {"in": {"beat_at": {"is": START + 999}}}
+    stream.close()
+
+
+def test_an_update_takes_under_5_ms_and_1_kb_with_twenty_positions(engine: Engine) -> None:
+    held = STATUS.positions[0]
+    twenty = [held._replace(symbol=f"C{i}/USDT", price=100.0 + i) for i in range(20)]
+    moved = [one._replace(price=(one.price or 0) * 1.01, open_profit=12.75) for one in twenty]
+    books, run = Watched(engine, "paper"), live.newest_run(engine, "paper")
+    assert run
+    seen, spent = None, []
+    for n, positions in enumerate((twenty, moved) * 10):
+        status = to_document(STATUS._replace(positions=tuple(positions), time=STATUS.time + n))
+        live.record(engine, run.id, status=status, now=START + n)
+        began = time.process_time()
+        new = look(books, seen)
+        change = changes(seen.document if seen else {}, new.document)
+        size = len(json.dumps(change, separators=(",", ":")))
+        spent.append(time.process_time() - began)
+        seen = new
+        if n:
+            # Twenty prices that all moved at once are the most there is to say.
+            assert size < 2_000
+    assert min(spent[1:]) < 0.005
+    quiet = to_document(STATUS._replace(positions=tuple(moved), time=STATUS.time + 99, equity=1.0))
+    live.record(engine, run.id, status=quiet, now=START + 99)
+    assert seen
+    assert len(json.dumps(changes(seen.document, look(books, seen).document))) < 1_000
+    now = look(books, seen)
+    assert look(books, now) is now
+
+
+def test_an_account_that_never_ran_has_a_page(tmp_path: Path) -> None:
+    engine = init_db(url_of(tmp_path / "empty.db"))
+    with serve(PageTerms(Watched(engine, "paper"), port=0)) as url:
+        found = get(url, "look")
+        assert (found["run"], found["status"], found["commands"]) == (None, None, [])
+        assert get(url, "equity") == {"times": [], "equity": []}
+        assert get(url, "strategies") == {"members": [], "results": []}
+        assert get(url, "health")["accounts"] == []
+        assert "looking only" in post(url, "stop").json()["refused"]
+    engine.dispose()
+
+
+def test_an_address_that_others_reach_needs_a_password(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(cli, "ROOT", tmp_path)
+    monkeypatch.setattr(dashboard_command, "environment", lambda _: {})
+    with pytest.raises(UsageError, match="set HOT_CRYPTO_DASHBOARD_PASSWORD too"):
+        start_dashboard.main(["--host", "0.0.0.0"])
+
+
+def test_what_cannot_be_served_is_one_line(engine: Engine, url: str) -> None:
+    taken = int(url.rpartition(":")[2])
+    with (
+        pytest.raises(UsageError, match="the port is in use; choose another with --port"),
+        serve(PageTerms(Watched(engine, "paper"), port=taken)),
+    ):
+        pass
+
+
+def test_no_database_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NoDatabaseError, match=r"page\.db"):
+        start_dashboard.main(["--db-url", "sqlite:////nowhere/page.db"])
+
+
+def test_the_command_serves_until_ctrl_c(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Ended:
+        def wait(self) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(dashboard_command, "Event", Ended)
+    monkeypatch.setattr(dashboard_command, "environment", lambda _: {"HOT_CRYPTO_DASHBOARD_TOKEN": "x"})
+    assert start_dashboard.main(["--port", "0", "--db-url", f"sqlite:///{engine.url.database}"]) == 130
+    out = capsys.readouterr().out
+    assert "account paper: http://127.0.0.1:" in out
+    assert "commands: with the token" in out

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from core.page.guard import HEADERS, Keys, may_command, may_look
+from core.page.updates import changes
+
+TOKEN = Keys(token="a-token")
+
+
+def basic(text: str) -> dict[str, str]:
+    return {"Authorization": f"Basic {base64.b64encode(text.encode()).decode()}"}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost:8080", "localhost", "[::1]:8080"])
+def test_this_machine_looks_without_a_password(host: str) -> None:
+    assert may_look(host, {}, Keys()) == ""
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example:8080", "127.0.0.1.evil.example", "", "192.168.0.7:8080", "[::2]:1"]
+)
+def test_a_name_from_elsewhere_that_leads_here_is_not_answered(host: str) -> None:
+    assert may_look(host, {}, Keys()) == "this page is for this machine alone"
+
+
+def test_with_a_password_any_name_will_do_and_only_the_password() -> None:
+    keys = Keys(password="opén")
+    assert may_look("box.home:8080", basic("me:opén"), keys) == ""
+    for headers in (
+        {},
+        basic("me:open"),
+        basic("opén"),
+        {"Authorization": "Basic %%%"},
+        {"Authorization": "Bearer opén"},
+    ):
+        assert may_look("127.0.0.1:8080", headers, keys) == "the password is wanted"
+
+
+def test_commands_need_a_token_from_the_page_itself() -> None:
+    right = {"Origin": "http://127.0.0.1:8080", "X-Dashboard-Token": "Bearer a-token"}
+    assert may_command("127.0.0.1:8080", right, TOKEN) == ""
+    assert "looking only" in may_command("127.0.0.1:8080", right, Keys())
+    for origin in ("", "http://evil.example", "http://127.0.0.1:9090", "null"):
+        assert "another page" in may_command("127.0.0.1:8080", right | {"Origin": origin}, TOKEN)
+    for token in ("", "a-token", "Bearer", "Bearer a-toke", "Bearer a-token2", "Bearer ü"):
+        assert "token" in may_command("127.0.0.1:8080", right | {"X-Dashboard-Token": token}, TOKEN)
+
+
+def test_the_page_runs_no_code_but_its_own_and_is_shown_in_no_frame() -> None:
+    policy = HEADERS["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+
+
+OLD = {
+    "a": 1,
+    "rows": [{"price": 1.0, "name": "x"}, {"price": 2.0, "name": "y"}],
+    "gone": True,
+    "in": {"at": 1},
+}
+
+
+def applied(old: object, change: dict[str, object]) -> object:
+    """The same steps as in live.js."""
+    if "is" in change:
+        return change["is"]
+    made = list(old) if isinstance(old, list) else dict(old)  # type: ignore[call-overload]
+    for key, one in (change.get("in") or change["at"]).items():  # type: ignore[attr-defined]
+        place = int(key) if isinstance(old, list) else key
+        if "gone" in one:
+            del made[place]
+        else:
+            made[place] = applied(made[place] if isinstance(old, list) or place in made else None, one)
+    return made
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        OLD,
+        {**OLD, "a": 2},
+        {**OLD, "rows": [OLD["rows"][0], {"price": 2.5, "name": "y"}]},  # type: ignore[index]
+        {**OLD, "rows": []},
+        {"a": None},
+        {**OLD, "in": {"at": 1, "is": {"gone": True}}},
+        {**OLD, "new": [1, 2]},
+    ],
+)
+def test_changes_make_the_new_document_of_the_old_one(new: dict[str, object]) -> None:
+    change = changes(OLD, new)
+    assert (change is None) == (new == OLD)
+    assert (OLD if change is None else applied(OLD, change)) == new
+
+
+def test_a_price_that_moved_is_a_small_change() -> None:
+    new = {**OLD, "rows": [{"price": 1.5, "name": "x"}, OLD["rows"][1]]}  # type: ignore[index]
+    assert changes(OLD, new) == {"in": {"rows": {"at": {"0": {"in": {"price": {"is": 1.5}}}}}}}
