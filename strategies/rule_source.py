@@ -18,7 +18,9 @@ import numpy as np
 from strategies.rule import StrategyRule
 
 CALLS = frozenset({"Decision", "enter", "hold", "move", "flat", "ladder", "abs", "min", "max", "range"})
-"""What `decide` may call; everything else belongs into a column."""
+"""What `decide` may call besides helpers; everything else belongs into a column."""
+OWN_MODULES = ("strategies.exits", "user_strategies.")
+"""Where helpers may come from besides the rule's own file: a module, or what its name begins with."""
 EXPRESSIONS = (
     *(ast.BinOp, ast.BoolOp, ast.UnaryOp, ast.Compare, ast.IfExp, ast.Tuple, ast.Subscript),
     *(ast.Name, ast.Attribute, ast.Constant, ast.Call),
@@ -71,17 +73,53 @@ def _parameter(rule: StrategyRule, name: str, default: object) -> Iterator[Line]
 
 def source(rule: StrategyRule) -> Iterator[Line]:
     """Yield what `decide` may not do, line by line."""
-    tree, first = _tree(rule.decide)
-    if tree is None:
-        # Made by a program: its decisions are looked at all the same.
-        return
-    if not isinstance(tree, ast.FunctionDef) or len(tree.args.args) != 4:
+    tree, _ = _tree(rule.decide)
+    if tree is not None and (not isinstance(tree, ast.FunctionDef) or len(tree.args.args) != 4):
         yield "decide", "is no function of four arguments", "write def decide(now, prev, held, p)"
+        return
+    yield from _lines(rule.decide, "decide", rule)
+    for name, helper in all_helpers(rule.decide).items():
+        yield from _lines(helper, name, rule)
+        yield from reads(name, helper)
+
+
+def _lines(function: Callable[..., Any], name: str, rule: StrategyRule) -> Iterator[Line]:
+    tree, first = _tree(function)
+    # Without a source it was made by a program: its decisions are looked at all the same.
+    if not isinstance(tree, ast.FunctionDef):
         return
     for statement in tree.body:
         for node in ast.walk(statement):
-            if problem := _node(node, rule, tree):
-                yield f"decide, line {first + getattr(node, 'lineno', 1) - 1}", *problem
+            if problem := _node(node, rule, function, tree):
+                yield f"{name}, line {first + getattr(node, 'lineno', 1) - 1}", *problem
+
+
+def helpers(function: Callable[..., Any]) -> dict[str, FunctionType]:
+    """Return the functions that one calls by name: of its own file, of another of the folder, of exits.
+
+    They are compiled with it, and may do what `decide` may.
+    """
+    if not isinstance(function, FunctionType):
+        return {}
+    named = ((name, function.__globals__.get(name)) for name, _ in _names(function.__code__))
+    return {
+        name: value
+        for name, value in named
+        if isinstance(value, FunctionType) and _is_helper(value, function)
+    }
+
+
+def all_helpers(function: Callable[..., Any], known: frozenset[str] = frozenset()) -> dict[str, FunctionType]:
+    """Return the functions that one calls, and those that they call."""
+    found = {name: helper for name, helper in helpers(function).items() if name not in known}
+    for helper in tuple(found.values()):
+        found = {**all_helpers(helper, known | set(found)), **found}
+    return found
+
+
+def _is_helper(value: FunctionType, function: FunctionType) -> bool:
+    is_own = value.__module__ == function.__module__ or value.__module__.startswith(OWN_MODULES)
+    return is_own and value is not function
 
 
 @cache
@@ -94,17 +132,17 @@ def _tree(function: Callable[..., Any]) -> tuple[ast.stmt | None, int]:
         return None, 0
 
 
-def _node(node: ast.AST, rule: StrategyRule, decide: ast.FunctionDef) -> tuple[str, str] | None:
+def _node(
+    node: ast.AST, rule: StrategyRule, function: Callable[..., Any], tree: ast.FunctionDef
+) -> tuple[str, str] | None:
     if isinstance(node, ast.Call):
-        called = ast.unparse(node.func)
-        if called not in CALLS:
-            return f"calls {called}", "write it out, or compute it in a column"
-    elif isinstance(node, ast.BinOp | ast.AugAssign):
+        return _call(ast.unparse(node.func), function, tree)
+    if isinstance(node, ast.BinOp | ast.AugAssign):
         if sign := OPERATORS.get(type(node.op)):
             return f"uses {sign}", "compute it in a column"
         if isinstance(node.op, ast.Div):
             by = node.right if isinstance(node, ast.BinOp) else node.value
-            if not _is_never_zero(by, rule, decide):
+            if not _is_never_zero(by, rule, function, tree):
                 return f"divides by {ast.unparse(by)}, which may be 0", "divide in a column, or multiply"
     elif isinstance(node, ast.expr) and not isinstance(node, EXPRESSIONS):
         return f"uses {ast.unparse(node)}", "only + - * /, comparisons, abs, min, max: the rest in a column"
@@ -113,13 +151,27 @@ def _node(node: ast.AST, rule: StrategyRule, decide: ast.FunctionDef) -> tuple[s
     return None
 
 
-def _is_never_zero(by: ast.expr, rule: StrategyRule, decide: ast.FunctionDef) -> bool:
+def _call(called: str, function: Callable[..., Any], tree: ast.FunctionDef) -> tuple[str, str] | None:
+    if called == tree.name:
+        return "calls itself", "write it as a loop, or compute it in a column"
+    if called not in CALLS and called not in helpers(function):
+        return f"calls {called}", "write it out, or compute it in a column"
+    return None
+
+
+def _is_never_zero(
+    by: ast.expr, rule: StrategyRule, function: Callable[..., Any], tree: ast.FunctionDef
+) -> bool:
+    if function.__module__ == "strategies.exits":
+        # By an entry's price, which is none of nothing.
+        return True
     if isinstance(by, ast.Constant):
         return isinstance(by.value, int | float) and by.value != 0
-    is_param = isinstance(by, ast.Attribute) and isinstance(by.value, ast.Name)
-    if not is_param or by.value.id != decide.args.args[-1].arg or by.attr not in rule.params._fields:  # type: ignore[attr-defined]
+    if not isinstance(by, ast.Attribute) or not isinstance(by.value, ast.Name) or not tree.args.args:
         return False
-    low, high = rule.bounds_of(by.attr)  # type: ignore[attr-defined]
+    if by.value.id != tree.args.args[-1].arg or by.attr not in rule.params._fields:
+        return False
+    low, high = rule.bounds_of(by.attr)
     return low > 0 or high < 0
 
 
@@ -152,13 +204,15 @@ def reads(place: str, function: Any) -> tuple[Line, ...]:
 def _global(place: str, name: str, value: object, *, is_changed: bool) -> tuple[str, str] | None:
     if is_changed or isinstance(value, CHANGING):
         return f"uses the global {name}, which may change", "make it a parameter, or a column"
-    if place == "decide" and not _is_fixed(value, name):
+    if place != "columns" and not _is_fixed(value, name):
         return f"reads the global {name}", "make it a parameter, a number or a column"
     return None
 
 
 def _is_fixed(value: object, name: str) -> bool:
     is_kind = isinstance(value, type) and issubclass(value, Enum)
+    if isinstance(value, tuple) and not hasattr(value, "_fields"):
+        return all(_is_fixed(one, name) and not callable(one) for one in value)
     # What it calls is looked at in its source.
     return is_kind or isinstance(value, int | float | Enum) or callable(value) or name in CALLS
 

@@ -7,7 +7,7 @@ docs/decisions/0010 says how and what it costs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -43,6 +43,7 @@ from core.sizing import PLAIN, Choices, Gauges, Sizing, at_bar
 from core.soundness import is_sound
 from strategies.rule import StrategyRule, first_decision, row
 from strategies.rule_check import check_decision, soundness_of
+from strategies.rule_source import helpers
 
 FIRST_TRADES = 1024
 
@@ -192,8 +193,24 @@ def compiled_steps(decide: Callable[..., Any], sound: str, *, is_ladder: bool) -
 @cache
 def compiled(decide: Callable[..., Any]) -> Callable[..., Any]:
     """Return a rule's `decide` compiled, once per process."""
-    scope = fill_model()
-    return compile_copy(decide, {**scope, "Decision": scope["decision"]})
+    model = fill_model()
+    scope = {**model, "Decision": model["decision"]}
+    return compile_copy(decide, {**scope, **_compiled_names(decide, scope)})
+
+
+def _compiled_names(function: Callable[..., Any], scope: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a function names of its file as compiled code takes it: helpers, and tables of numbers."""
+    found: dict[str, Any] = {}
+    for name, helper in helpers(function).items():
+        found[name] = compile_copy(helper, {**scope, **_compiled_names(helper, scope)}, from_python=False)
+    named = getattr(function, "__globals__", {})
+    tables = {name: named[name] for name in function.__code__.co_names if isinstance(named.get(name), tuple)}
+    return found | {name: _of_floats(table) for name, table in tables.items()}
+
+
+def _of_floats(table: Any) -> Any:
+    """Return a table with floats alone: compiled code goes through what is of one kind."""
+    return tuple(map(_of_floats, table)) if isinstance(table, tuple) else float(table)
 
 
 @cache

@@ -201,7 +201,7 @@ def _remedy(bars: Bars, rule: StrategyRule, params: Any, memory: int) -> str:
     if not _same(whole, row(rule.columns(bars.since(1), params), -1)):
         return (
             "without the very first candle it is another one, so its past has no bounds: compute it from a "
-            "window of its own (sma, std, highest, lowest in strategies.indicators)"
+            "window of its own (sma, std, highest, lowest in strategies.indicators; ta in indicators_talib)"
         )
     return f"give the rule history=lambda p: {have}, or fewer if that is enough"
 

@@ -77,6 +77,20 @@ class MineBacktest(BacktestStrategy):
 
 class MineLive(BaseStrategy):
     rule = RULE
+
+def worse(x):
+    return np.log(x)
+
+def again(x):
+    return again(x - 1)
+
+TABLE = ((0, 0.5), (10, 1))
+
+def helped(x):
+    found = 0.0
+    for least, part in TABLE:
+        found = part if x >= least else found
+    return helper(found)
 '''
 STATIC = {
     "a parameter without bounds": (
@@ -104,10 +118,20 @@ STATIC = {
     ),
     "no live class": ("class MineLive", "class Alive", "no class of RULE has a name that ends in Live"),
     "another name": ('name="MINE"', 'name="YOURS"', "MINE: RULE: is named 'YOURS': give it name='MINE'"),
-    "an own helper": (
+    "a helper that does mathematics": (
         "p.away_ratio * now.close",
-        "helper(now.close)",
-        "decide, line 34: calls helper: write",
+        "worse(now.close)",
+        "MINE: worse, line 52: calls np.log: write it out, or compute it in a column",
+    ),
+    "a helper that calls itself": (
+        "p.away_ratio * now.close",
+        "again(now.close)",
+        "MINE: again, line 55: calls itself: write it as a loop",
+    ),
+    "a helper of another module": (
+        "p.away_ratio * now.close",
+        "sma(now.close, 3)",
+        "decide, line 34: calls sma: write it out",
     ),
     "mathematics": ("p.away_ratio * now.close", "np.sqrt(now.close)", "decide, line 34: calls np.sqrt"),
     "a power": ("p.away_ratio * now.close", "now.close ** 0.5", "decide, line 34: uses **: compute it in"),
@@ -252,6 +276,18 @@ def test_a_number_that_another_function_changes_is_no_constant(
         strategy_of(load(tmp_path, text, mine))
 
 
+def test_helpers_and_tables_of_the_file_are_compiled_with_the_rule(
+    tmp_path: Path, mine: list[ModuleType]
+) -> None:
+    # The table has whole numbers and others, which compiled code takes for floats.
+    text = changed("p.away_ratio * now.close", "0.01 * now.close * helped(held.bars_held)")
+    strategy = strategy_of(load(tmp_path, text, mine), "MINE")
+    assert check_rule(strategy, BARS) == ()
+    verdict = verify(BARS.until(400), spec_of(), strategy, sampled=10)
+    assert verdict.differences == ()
+    assert len(verdict.runs[0].trades) > 5
+
+
 def test_a_file_without_a_rule_is_no_strategy() -> None:
     with pytest.raises(UsageError, match="MINE: file: has no RULE: end it with RULE = StrategyRule"):
         strategy_of(ModuleType("mine"), "MINE")
@@ -363,7 +399,7 @@ def test_a_rule_made_by_a_program_is_looked_at_by_what_it_decides(
 
 
 def test_findings_are_told_together(tmp_path: Path, mine: list[ModuleType]) -> None:
-    text = changed("int = 30", "int = 1").replace("p.away_ratio * now.close", "helper(now.close)")
+    text = changed("int = 30", "int = 1").replace("p.away_ratio * now.close", "now.close ** 2")
     found = check_module(load(tmp_path, text, mine), "MINE")
     assert [finding.place for finding in found] == ["parameter mean_period", "decide, line 34"]
     with pytest.raises(UsageError, match=r"parameter mean_period.*; MINE: decide, line 34"):
