@@ -66,7 +66,7 @@ def ta(name: str, bars: Bars, *given: FloatArray, **params: float) -> Any:
 
 
 def about(name: str, **params: float) -> Any:
-    """Return what TA-Lib says of a function: its inputs and parameters, and the bars that it looks back on."""
+    """Return what TA-Lib says of a function: its inputs, its parameters, the bars that it looks back on."""
     return talib._ta_lib.Function(name, getattr(talib, name), **params)
 
 
