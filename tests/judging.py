@@ -27,7 +27,7 @@ from core.regime.conditions import gauges
 from core.results.runs import RunSpec
 from strategies.registry import Strategy
 from strategies.rule import first_decision
-from tests import judge_memory, judge_rules
+from tests import judge_memory, judge_rules, judge_trends
 from tests.judge import Judge, Market, Terms, Trade, differences
 from tests.lively import LIVELY, partner, strategy_for
 from tests.markets import random_bars
@@ -35,8 +35,10 @@ from tests.remembering import RECALLING, REMEMBERING
 from tests.scripted import SCRIPTED, TURNING
 
 OWN = {"SCRIPTED": SCRIPTED, "TURNING": TURNING, "REMEMBERING": REMEMBERING, "RECALLING": RECALLING}
-RULES = judge_rules.RULES | judge_memory.RULES
-NAMES = (*RULES, "PAIRS", "DUAL_THRUST")
+TIMED = {"DUAL_THRUST": judge_rules.dual_thrust, "MOMENTUM": judge_trends.momentum}
+"""What looks at the time of day."""
+RULES = judge_rules.RULES | judge_memory.RULES | {"ADAPTIVE": judge_trends.adaptive}
+NAMES = (*RULES, "PAIRS", *TIMED)
 SERIES = ("made up, 1", "made up, 2", "GOOG", "EURUSD")
 COSTS = dict(zip(SERIES, (Costs(0.0), Costs(0.0007, 0.0004), Costs(0.002), Costs(0.0001)), strict=True))
 PARAMS: dict[str, dict[str, float]] = {
@@ -111,8 +113,8 @@ def judged(name: str, series: str, spec: RunSpec) -> Outcome:
     )
     if name == "PAIRS":
         rule = judge_rules.pairs(market, params, partner(bars).close.tolist())
-    elif name == "DUAL_THRUST":
-        rule = judge_rules.dual_thrust(market, params, bars.ts.tolist())
+    elif name in TIMED:
+        rule = TIMED[name](market, params, bars.ts.tolist())
     else:
         rule = RULES[name](market, params)
     judge = Judge(market, terms, ladder=name in ("GRID_LR", "TURNING", "RECALLING"))
