@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     _run("scripts/db_status.py", db_status.main, "--db-url", db_url)
     compared = ["--all", "--use-sql", "--exchange", LABEL, "--persist", "--report", report, "--force"]
     _run("scripts/run_backtest.py", run_backtest.main, *compared, "--db-url", db_url)
-    proved = ["--verify", "--all", "--symbol", "BTC/USDT", "--limit", "1000"]
+    proved = ["--verify", "--all", "--symbol", "BTC/USDT", "--limit", "500"]
     stored = ["--use-sql", "--exchange", LABEL, "--db-url", db_url]
     _run("scripts/run_backtest.py", run_backtest.main, *proved, *stored)
     _run("scripts/show_runs.py", show_runs.main, "1", "--trades", "5", "--db-url", db_url)

@@ -5,17 +5,46 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from numba.core.dispatcher import _DispatcherBase
 
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
 
 # A shell that runs the tests in the background has Ctrl-C ignored, for all programs that they start too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# As in the scripts: importing and compiling make millions of objects that stay.
+gc.set_threshold(100_000, 20, 20)
+
+
+def untraced(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Leave coverage out of what a function runs."""
+
+    @wraps(function)
+    def run(*args: Any, **named: Any) -> Any:
+        tracer = sys.gettrace()
+        sys.settrace(None)
+        try:
+            return function(*args, **named)
+        finally:
+            sys.settrace(tracer)
+
+    return run
+
+
+# The compiler is not ours, and being watched makes it twice as slow.
+_DispatcherBase._compile_for_args = untraced(_DispatcherBase._compile_for_args)
 
 # Tables are as wide as for everyone.
 os.environ.pop("COLUMNS", None)
@@ -25,7 +54,14 @@ os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytes
 # The key of these kernels: not in the home of whoever runs the tests.
 os.environ.setdefault("XDG_STATE_HOME", os.environ["NUMBA_CACHE_DIR"])
 
-UNMEASURED = ("test_three_ways", "test_judges", "test_sweep", "test_replay")
+HERE = Path(__file__).parent
+UNMEASURED = {
+    *(f"parity/test_{name}.py" for name in ("judges", "replay", "statistics", "sweep", "three_ways")),
+    *(f"integration/test_{name}.py" for name in ("fuzz_commands", "loop_kills", "order_kills")),
+}
+"""What runs over markets, values and kills the lines that other tests run once. Being measured doubles its
+time and shows nothing: that these lines are all run by the others is what `make test` demands of the fill
+model, sizes, risk, portfolio and order path."""
 HAS_READER = find_spec("pyarrow") is not None
 if not HAS_READER:
     collect_ignore_glob = ["unit/test_candles_*.py", "property/test_candles_files.py"]
@@ -36,14 +72,24 @@ def pytest_report_header() -> list[str]:
     return [] if HAS_READER else ["left out: tests of candle files; pyarrow is not installed (make parquet)"]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection() -> None:
+    """Let every second process begin with the last tests: what one has translated, the others find."""
+    if int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 2:
+        for path in sorted(HERE.glob("*/test_*.py"), reverse=True):
+            # What cannot be imported is said when its turn comes.
+            with suppress(Exception):
+                import_module(".".join(path.relative_to(HERE.parent).with_suffix("").parts))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no process works on alone at the end.
 
-    Proofs by whole runs are not measured for coverage: it doubles their time, and does not see compiled code.
+    What is UNMEASURED runs without coverage.
     """
     items.sort(key=lambda item: "[ENSEMBLE]" not in item.nodeid)
     for item in items:
-        if item.path.stem in UNMEASURED and item.path.parent.name == "parity":
+        if item.path.relative_to(HERE).as_posix() in UNMEASURED:
             item.add_marker("no_cover")
 
 

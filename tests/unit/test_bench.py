@@ -9,12 +9,21 @@ from pathlib import Path
 import pytest
 
 from bench import __main__ as command
-from bench import database, harness, peers, start_up
+from bench import backtests, database, harness, peers, start_up
 from bench.harness import Case, CaseTime, format_rows, measure
 from core import sql_data_source
+from tests.markets import random_bars
 
 
-def test_both_sides_run_as_often_and_take_turns_going_first() -> None:
+@pytest.fixture(autouse=True)
+def collected(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Collect no garbage for cases that measure nothing; give a mark for each time it would be."""
+    marks: list[str] = []
+    monkeypatch.setattr(harness.gc, "collect", lambda: marks.append("garbage"))
+    return marks
+
+
+def test_both_sides_run_as_often_and_take_turns_going_first(collected: list[str]) -> None:
     calls: list[str] = []
     found = measure(
         Case(
@@ -28,6 +37,7 @@ def test_both_sides_run_as_often_and_take_turns_going_first() -> None:
     assert calls[::2] == ["-"] * 8
     assert calls[1::2] == ["reference", "ours", "ours", "reference"] * 2
     assert found.reference is not None
+    assert len(collected) == 8
 
 
 @pytest.mark.parametrize(("clock", "is_wall"), [("perf_counter", True), ("cpu_seconds", False)])
@@ -71,16 +81,20 @@ def test_small_ratios_are_shown_as_fractions() -> None:
 
 
 def test_every_script_has_a_case_and_names_are_found_by_a_part(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # What its candles are shows in no name, and making years of them takes seconds.
+    monkeypatch.setattr(backtests, "four_years", lambda _: random_bars(1, 50))
     assert command.main(["--list"]) == 0
     names = capsys.readouterr().out.splitlines()
     assert "--help of db_status.py" in names
     assert "--help of db.init_db" in names
     assert "read 525,600 bars" in names
     assert "--help of cli.py" not in names
+    monkeypatch.setattr(command, "_cases", lambda _: [Case(name, print) for name in names])
     assert command.main(["--list", "upsert"]) == 0
-    assert all("upsert" in name for name in capsys.readouterr().out.splitlines())
+    found = capsys.readouterr().out.splitlines()
+    assert found == [name for name in names if "upsert" in name] != []
 
 
 def test_a_missed_target_is_an_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import util
 from pathlib import Path
@@ -309,37 +310,44 @@ def test_what_is_wrong_in_running_is_said_alike_by_every_engine(
 
 
 RARE = {
-    "twice the risk": ("enter(2.0, 1.0)", "wants the target 2: from -1 to 1: the size is risk_per_trade's"),
-    "no number": ("enter((now.close - now.close) * 1e999)", "wants the target nan: from -1 to 1"),
-    "a stop that is NaN": ("enter(-1.0)", "enters with the stop nan: give enter() a price"),
-    "a stop that is endless": ("enter(-1.0, 1e999)", "enters with the stop inf: give enter() a price"),
+    2: "wants the target 2: from -1 to 1: the size is risk_per_trade's",
+    3: "wants the target nan: from -1 to 1",
+    4: "enters with the stop nan: give enter() a price",
+    5: "enters with the stop inf: give enter() a price",
 }
 """What is decided on one bar in 2,500, which the check before the run does not look at."""
 RARELY = 1604
+RARE_DECISIONS = f"""    if now.close == {float(BARS.close[RARELY])!r}:
+        if p.wrong_period == 2:
+            return enter(2.0, 1.0)
+        if p.wrong_period == 3:
+            return enter((now.close - now.close) * 1e999)
+        return enter(-1.0) if p.wrong_period == 4 else enter(-1.0, 1e999)
+    away ="""
 
 
-@pytest.mark.parametrize("what", RARE)
 def test_what_is_wrong_on_one_bar_alone_ends_the_run_there_in_every_way_to_run_it(
-    what: str, tmp_path: Path, mine: list[ModuleType]
+    tmp_path: Path, mine: list[ModuleType]
 ) -> None:
-    decision, says = RARE[what]
-    wrong = f"    if now.close == {float(BARS.close[RARELY])!r}:\n        return {decision}\n    away ="
-    strategy = strategy_of(load(tmp_path, changed("    away =", wrong), mine), "MINE")
+    # One rule for all four: each would be compiled.
+    text = changed("    away =", RARE_DECISIONS)
+    text = text.replace("    away_ratio", "    wrong_period: int = 2\n    away_ratio")
+    strategy = strategy_of(load(tmp_path, text, mine), "MINE")
     assert check_columns(strategy.rule, strategy.rule.params(), BARS) == ()
     time = datetime.fromtimestamp(BARS.ts[RARELY] / 1000, UTC).strftime("%Y-%m-%d %H:%M")
-    expected = f"MINE: decide at {time} UTC: {says}"
-    told = set()
-    for run in (simulate, simulate_fast, verify):
-        with pytest.raises(UsageError) as error:
-            run(BARS, spec_of(), strategy)
-        told.add(str(error.value))
-    feed = ReplayFeed("MINE", strategy, {}, "BTC/USDT", "1h", BARS.until(RARELY + 3))
-    for as_live in (False, True):
-        # An account of several strategies goes on without this one.
-        found = replay([feed], ReplayAccount(10_000.0, Costs(0.001)), as_live=as_live)
-        told.add(found.session.risk.state.quarantined["MINE"].removeprefix("UsageError: "))
-    (line,) = told
-    assert line.startswith(expected)
+    for wrong, says in RARE.items():
+        told, params = set(), {"wrong_period": wrong}
+        for run in (simulate, simulate_fast, verify):
+            with pytest.raises(UsageError) as error:
+                run(BARS, replace(spec_of(), params=params), strategy)
+            told.add(str(error.value))
+        feed = ReplayFeed("MINE", strategy, params, "BTC/USDT", "1h", BARS.until(RARELY + 3))
+        for as_live in (False, True):
+            # An account of several strategies goes on without this one.
+            found = replay([feed], ReplayAccount(10_000.0, Costs(0.001)), as_live=as_live)
+            told.add(found.session.risk.state.quarantined["MINE"].removeprefix("UsageError: "))
+        (line,) = told
+        assert line.startswith(f"MINE: decide at {time} UTC: {says}")
 
 
 def test_a_member_of_an_ensemble_is_looked_at_too(tmp_path: Path, mine: list[ModuleType]) -> None:
