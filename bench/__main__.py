@@ -13,7 +13,7 @@ from pathlib import Path
 import bench
 from bench.harness import Case, format_rows, measure
 
-_NOT_CASES = ("__main__", "harness")
+_NOT_CASES = ("__main__", "harness", "by_hand")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -9,8 +9,7 @@ from bench.backtests import four_years
 from bench.harness import Case
 from core.backtest.fast_backtester import run_fast
 from core.domain import Bars, Costs, Series
-from core.ensemble.members import compiled_loop
-from core.kernel import loop
+from core.kernel import scan
 from core.results.runs import RunSpec
 from strategies.registry import REGISTRY
 
@@ -36,8 +35,7 @@ def cases(folder: Path) -> list[Case]:  # noqa: ARG001
 def forget() -> None:
     """Forget what was compiled of rules; the fill model and the compiler stay, once they are loaded."""
     _loaded()
-    for compiled in (loop._kernel, loop.compiled, compiled_loop):
-        compiled.cache_clear()
+    scan._scan.cache_clear()
 
 
 @cache

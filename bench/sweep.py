@@ -17,8 +17,9 @@ from typing import Any, ClassVar
 from backtesting.lib import FractionalBacktest
 
 from bench.backtests import CASH, COMMISSION, PlainTrendEma, four_years
+from bench.by_hand import hand_loop
 from bench.harness import Case
-from bench.kernel import HAND, hand_loop, one_year
+from bench.kernel import HAND, one_year
 from core.backtester import prepare_ohlcv_for_backtesting
 from core.candles.frames import frame_from_bars
 from core.domain import LOT, Bars, Costs, Series

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -130,7 +131,7 @@ def load_strategy(name: str) -> Strategy:
     """
     known_as = canonical_name(name)
     if known_as in REGISTRY:
-        return strategy_of(import_module(f"strategies.{REGISTRY[known_as]}"), known_as)
+        return _built_in(known_as)
     from strategies.own import own_strategy
 
     return own_strategy(next(file for file in _own if file.name == known_as and not file.problem))
@@ -145,6 +146,11 @@ def rule_of(name: str) -> StrategyRule:
     module = import_module(f"strategies.{REGISTRY[known]}")
     rule: StrategyRule = module.RULE if hasattr(module, "RULE") else load_strategy(known).rule
     return rule
+
+
+@cache
+def _built_in(name: str) -> Strategy:
+    return strategy_of(import_module(f"strategies.{REGISTRY[name]}"), name)
 
 
 def strategy_of(module: ModuleType, name: str | None = None) -> Strategy:

@@ -118,12 +118,20 @@ def check_rule_source(rule: StrategyRule) -> tuple[Finding, ...]:
 
 def checked_columns(rule: StrategyRule, bars: Bars, params: Any) -> Any:
     """Return a rule's columns of these bars. Raises UsageError when the rule is wrong, or wrong on them."""
-    require(check_rule_source(rule))
+    if rule.decide not in _sampled:
+        require(check_rule_source(rule))
     columns = _columns(rule, bars, params, None)
     if _are_findings(columns):
         require(columns)
-    require(check_computed(rule, params, bars, columns))
+    require(check_values(rule, params, bars, columns))
+    if rule.decide not in _sampled:
+        require(_of_decisions(rule, params, bars, columns))
+        _sampled.add(rule.decide)
     return columns
+
+
+_sampled: set[Callable[..., Any]] = set()
+"""What was found right on a sample of some run's bars: the run itself looks at each decision it makes."""
 
 
 def check_computed(rule: StrategyRule, params: Any, bars: Bars, columns: Any) -> list[Finding]:
@@ -300,7 +308,7 @@ def _state(
 
 def _compiled(rule: StrategyRule, params: Any, columns: Any) -> Iterator[Finding]:
     # The compiler takes a second to import: only a thorough check pays it.
-    from core.kernel.loop import compiled
+    from core.kernel.scan import compiled
 
     i = min(warm_up(columns) + 1, columns[0].size - 1)
     given = row(columns, i), row(columns, i - 1), FLAT, params

@@ -22,12 +22,10 @@ from core import fills
 from core.backtester import simulate
 from core.candles.frames import bars_from_frame
 from core.domain import LOT, Bars, Costs, Reason, Series
-from core.kernel.loop import loop_of
-from core.regime.conditions import gauges
 from core.results.runs import RunSpec
 from strategies.registry import Strategy
-from strategies.rule import first_decision
 from tests import judge_memory, judge_rules, judge_trends
+from tests.bar_loop import run_plainly
 from tests.judge import Judge, Market, Terms, Trade, differences
 from tests.lively import LIVELY, partner, strategy_for
 from tests.markets import random_bars
@@ -125,13 +123,8 @@ def judged(name: str, series: str, spec: RunSpec) -> Outcome:
 def fill_model(bars: Bars, spec: RunSpec, strategy: Strategy) -> Outcome:
     """Run the program's fill model in plain Python: nothing to compile, and a fault planted in it counts."""
     rule, params = strategy.rule, strategy.rule.make_params(spec.params)
-    columns, length, choices = rule.columns(bars, params), bars.ts.size, rule.make_choices(spec.params)
-    sizes = rule.sizing(params, choices)
-    book, trades, curve = fills.open_book(spec.cash), fills.make_trades(4 * length), np.empty(length)
-    given = bars, columns, params, first_decision(columns), length, book, trades, curve, sizes
-    loop_of(rule)(*given, spec.costs, gauges(bars, choices))
-    rows = trades[: int(book[0, fills.TRADES])].tolist()
-    return [_trade(row) for row in rows], float(curve[-1])
+    run = run_plainly(bars, rule, params, spec.cash, spec.costs, rule.make_choices(spec.params))
+    return [_trade(row) for row in run.trades.tolist()], float(run.curve[-1])
 
 
 def _trade(row: list[float]) -> Trade:

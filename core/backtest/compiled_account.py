@@ -21,12 +21,15 @@ from core.execution import Executor
 from core.kernel import account_state as kernel
 from core.kernel.account import DAY, account
 from core.kernel.account_state import AllBars, BookArrays, FillLogs, FloatAccount, FloatLimits, Turns
+from core.kernel.addresses import address_of
 from core.kernel.compiler import compiling
-from core.kernel.scan import WANT_FIELDS, as_numbers, scan_of
+from core.kernel.frames import Group, frames_of
+from core.kernel.scan import CODES, DEAR, DRIVEN, NUMBERS, STOPS, scan_of
 from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.regime.conditions import gauges
 from core.risk_manager import RiskManager, wide_open
+from core.sizing import Gauges
 from core.symbols import is_same_money, pair_of
 from core.utils import timeframe_ms
 from strategies.rule import StrategyRule, first_decision
@@ -132,7 +135,7 @@ class CompiledAccount:
         plans = [self.session.executor.plans[feed.name] for feed in self.turns]
         counts = (is_same_money(pair_of(symbol).quote, limits.min_notional_currency) for _, symbol in names)
         codes, firsts = self._codes(rules)
-        scans, columns, params, lows, highs = codes
+        scans, frames, values = codes
         measured, volatility, fit = self._measures(rules)
         turns = Turns(
             np.searchsorted(series, np.arange(len(keys) + 1)),
@@ -141,10 +144,8 @@ class CompiledAccount:
             np.array([self.strategies.index(name) for name, _ in names]),
             np.array([int(rule.is_ladder) for rule in rules]),
             scans,
-            columns,
-            params,
-            lows,
-            highs,
+            frames,
+            values,
             np.array([names.index((feed.name, feed.symbol)) for feed in self.feeds]),
             np.array(sorted(range(len(names)), key=lambda q: (begins[q], q))),
             np.array([self.session.executor.sizing(plan)[:6] for plan in plans]),
@@ -162,10 +163,10 @@ class CompiledAccount:
             params = rule.make_params(feed.params)
             columns = checked_columns(rule, feed.bars, params)
             scan = scan_of(rule, type(columns), type(params))
-            prices = (np.ascontiguousarray(prices) for prices in (feed.bars.low, feed.bars.high))
-            arrays = [np.array(columns), as_numbers(params), *prices]
-            self.kept += [scan, *arrays]
-            rows.append([scan.address, *(array.ctypes.data for array in arrays)])
+            frames, held = frames_of(feed.bars, [Group(columns, Gauges(np.ones(1), np.ones(1)))])
+            values = np.array(params, np.float64)
+            self.kept += [scan, frames, held, values]
+            rows.append([scan.address, address_of(frames), address_of(values)])
             firsts.append(first_decision(columns))
         return list(np.array(rows, np.int64).T.copy()), np.array(firsts)
 
@@ -185,6 +186,9 @@ class CompiledAccount:
 
     def _books(self, firsts: IntArray) -> BookArrays:
         turns, series, whose = len(self.turns), len(self.series), len(self.strategies)
+        told, codes = np.zeros(NUMBERS), np.zeros(CODES, np.int64)
+        # The account moves stops, and refuses what is too dear, itself.
+        told[DEAR], codes[DRIVEN] = np.inf, STOPS
         return BookArrays(
             np.stack([fills.open_book(0.0) for _ in range(turns)]),
             *(np.zeros(turns), np.zeros(turns), np.zeros(turns)),
@@ -194,7 +198,7 @@ class CompiledAccount:
             *(np.full(series, -1), np.zeros(series, np.int64)),
             *(np.full(len(self.symbols), np.nan), np.full(len(self.symbols), np.nan)),
             np.full(whose, NEVER),
-            np.zeros(WANT_FIELDS),
+            *(told, codes),
             fills.open_book(0.0),
             np.zeros((3, whose, kernel.BY_LIMIT + len(RefusalReason)), np.int64),
             np.zeros((3, whose), np.int64),

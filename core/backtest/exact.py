@@ -13,6 +13,7 @@ from core.account.values import Exposed, Held, Snapshot, committed, kept_cash
 from core.domain import FloatArray
 from core.fills import ASKED, EXIT, EXIT_SIZE, EXITS, HELD, LOTS, SIZE, WANTED
 from core.kernel import account_state as kernel
+from core.kernel.scan import NEW_TARGET
 from core.risk.correlation import part_kept
 from core.risk.limits import Entry
 from core.utils import timeframe_ms
@@ -108,7 +109,7 @@ class ExactAnswers:
         held = self._sides()
         if not cut or not held:
             return 1.0
-        side = 1 if run.state.books.want[0] > 0 else -1
+        side = 1 if run.state.books.told[NEW_TARGET] > 0 else -1
         now = int(run.state.times[run.state.counters[kernel.AT]])
         closes = _Closes(run, run.risk.limits.correlation_bars)
         timeframe = run.session.executor.plans[feed.name].timeframe

@@ -10,7 +10,7 @@ from core.domain import Bars, Bound, FloatArray, Refusal
 from core.errors import UsageError
 from core.fills import BOUND_BY, PNL, REFUSED
 from core.kernel.compiler import COMPILER
-from core.kernel.loop import simulate
+from core.kernel.sets import simulate
 from core.results.runs import BacktestResult, DataRange, RunSpec, describe_data, partnered, summary_of
 from core.results.statistics import compute, named, prepared
 from core.results.trades import count_endings, trades_table

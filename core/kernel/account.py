@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any
 
 from core import domain
-from core.domain import Decision, FloatArray, IntArray
+from core.domain import FloatArray, IntArray
 from core.fills import (
     ASKED,
     BOUND,
@@ -67,17 +67,17 @@ from core.kernel.account_state import (
     TODAY,
     TRIPPED,
     TURN,
-    UNSOUND,
     UNSURE,
     WORTH,
     BookArrays,
     FillLogs,
     FloatAccount,
 )
+from core.kernel.account_state import UNSOUND as UNSOUND_WANT
 from core.kernel.compiler import compile_copy
 from core.kernel.disk_cache import keep
-from core.kernel.loop import compiled_code, compiled_row, fill_model
-from core.kernel.scan import call_scan
+from core.kernel.fill_model import compiled_code, compiled_row, fill_model
+from core.kernel.scan import LOWER, UNSOUND, UPPER, WHY, call_scan, show, wanted
 
 DAY = 86_400_000
 
@@ -240,55 +240,37 @@ def look(a: FloatAccount) -> int:
     if a.counters[STAGE] == SEARCHING:
         k = turns.series[q]
         i, length = books.newest[k], a.bars.starts[k + 1] - a.bars.starts[k]
+        told, codes = books.told, books.codes
+        show(seen_by(books.rows[q]), told, codes)
+        told[LOWER], told[UPPER] = books.lowest[q], books.highest[q]
         found = call_scan(
             turns.scans[q],
-            turns.columns[q],
-            length,
-            turns.params[q],
-            turns.lows[q],
-            turns.highs[q],
+            turns.frames[q],
+            turns.values[q],
+            told.ctypes.data,
+            codes.ctypes.data,
             i,
             length,
-            turns.ladders[q],
-            seen_by(books.rows[q]),
-            books.lowest[q],
-            books.highest[q],
-            books.want.ctypes.data,
         )
-        if found < 0:
-            return UNSOUND
         books.due[q] = max(found, i + 1)
         if found > i:
             return DONE
-    return act(a, wanted(books.want))
-
-
-def wanted(numbers: FloatArray) -> Decision:
-    """Return the decision that a search wrote."""
-    return Decision(
-        numbers[0],
-        numbers[1],
-        numbers[2],
-        int(numbers[3]),
-        int(numbers[4]),
-        numbers[5],
-        numbers[6],
-        numbers[7],
-        int(numbers[8]),
-    )
+        if codes[WHY] == UNSOUND:
+            return UNSOUND_WANT
+    return act(a, wanted(books.told, books.codes))
 
 
 @cache
 def account() -> Callable[[FloatAccount], int]:
     """Return `run` compiled, or found on disk when first called."""
-    scope: dict[str, Any] = dict(fill_model(inline=False))
+    scope: dict[str, Any] = dict(fill_model())
     steps = (
         *(domain.side_of, domain.same, domain.changes, domain.enters, orders.count, orders.sum_up),
         *(orders.seen_by, orders.copy_rows, orders.leaving, orders.kept_for, orders.exposed),
         *(orders.has_plain_room, orders.objection_of_account, orders.objection, orders.bound_by),
         *(orders.approve, orders.tell_not_sized, orders.sizing_of, orders.order, orders.roughly_kept),
         *(orders.is_entangled, orders.act, has_space, log_entry, profit, fill_book, mark, judge),
-        *(advance, wanted, look),
+        *(advance, show, wanted, look),
     )
     # The others are called in one place, and made part of it: to hand over so many arrays takes time.
     several = (

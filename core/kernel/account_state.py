@@ -70,10 +70,8 @@ class Turns(NamedTuple):
     """1 for a ladder."""
     scans: IntArray
     """Addresses of the rules' searches, and of what they search in."""
-    columns: IntArray
-    params: IntArray
-    lows: IntArray
-    highs: IntArray
+    frames: IntArray
+    values: IntArray
     by_book: IntArray
     """The order in which a paper venue adds up what its books hold …"""
     by_held: IntArray
@@ -136,8 +134,9 @@ class BookArrays(NamedTuple):
     """… and as the venue does while it fills one series after the other."""
     lost: IntArray
     """When each strategy last lost, ms."""
-    want: FloatArray
-    """What was decided on last."""
+    told: FloatArray
+    codes: IntArray
+    """What goes to a search and comes from it: what was decided on last."""
     spare: FloatArray
     """A book to go back to."""
     counts: IntArray

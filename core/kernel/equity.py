@@ -9,7 +9,21 @@ from __future__ import annotations
 import math
 
 from core.domain import Costs, FloatArray, Reason
-from core.fills import CASH, DEEPEST, LEFT_BAR, LEFT_WITH, LOW, PEAK, WIDTH, close_all
+from core.fills import (
+    CASH,
+    DEEPEST,
+    ENTRY_PRICE,
+    HELD,
+    LEFT_BAR,
+    LEFT_WITH,
+    LOTS,
+    LOW,
+    PEAK,
+    PROFIT,
+    SIZE,
+    WIDTH,
+    close_all,
+)
 
 
 def reopen(book: FloatArray, cash: float) -> None:
@@ -64,5 +78,69 @@ def finish(
         curve[length - 1] = book[0, CASH]
 
 
-STEPS = (reopen, mark, drawdown, note, ruin, finish)
+def note_quiet(
+    book: FloatArray, closes: FloatArray, curve: FloatArray, start: int, stop: int, length: int
+) -> int:
+    """Note equity at the closes of bars that change nothing; return the first at which nothing is left."""
+    size, cost, cash = 0.0, 0.0, book[0, CASH] + book[0, PROFIT]
+    for k in range(HELD, HELD + int(book[0, LOTS])):
+        size += book[k, SIZE]
+        cost += book[k, SIZE] * book[k, ENTRY_PRICE]
+    if book[0, LOTS] == 0.0:
+        if curve.size:
+            for i in range(start, stop):
+                curve[i] = cash
+        return stop
+    last = min(stop, length - 1)
+    if curve.size:
+        for i in range(start, last):
+            curve[i] = cash + (closes[i] * size - cost)
+    i = last
+    if start < last:
+        lowest, highest = extremes(closes, start, last)
+        # Rounding keeps order: equity is lowest and highest where the price is.
+        one, other = cash + (lowest * size - cost), cash + (highest * size - cost)
+        if max(one, other) >= book[0, PEAK] or min(one, other) <= 0:
+            i = note_each(book, closes, size, cost, start, last)
+        else:
+            book[0, LOW] = min(book[0, LOW], one, other)
+    # What is open after the last bar is worth what it brings: `finish` notes that.
+    if i == last and i < stop and cash + (closes[i] * size - cost) > 0:
+        i += 1
+    return i
+
+
+def extremes(values: FloatArray, start: int, stop: int) -> tuple[float, float]:
+    """Return the least and the greatest of at least one number: four at a time, which wait for no other."""
+    a, b, c, d = values[start], values[start], values[start], values[start]
+    e, f, g, h = a, a, a, a
+    i = start
+    while i + 4 <= stop:
+        a, b, c, d = min(a, values[i]), min(b, values[i + 1]), min(c, values[i + 2]), min(d, values[i + 3])
+        e, f, g, h = max(e, values[i]), max(f, values[i + 1]), max(g, values[i + 2]), max(h, values[i + 3])
+        i += 4
+    while i < stop:
+        a, e = min(a, values[i]), max(e, values[i])
+        i += 1
+    return min(min(a, b), min(c, d)), max(max(e, f), max(g, h))
+
+
+def note_each(book: FloatArray, closes: FloatArray, size: float, cost: float, start: int, stop: int) -> int:
+    """Note equity at each of these closes; return the first at which nothing is left."""
+    cash, peak, low, i = book[0, CASH] + book[0, PROFIT], book[0, PEAK], book[0, LOW], start
+    while i < stop:
+        worth = cash + (closes[i] * size - cost)
+        if worth <= 0:
+            break
+        if worth >= peak:
+            # Written at once: the compiler would divide on every bar to save a branch.
+            book[0, DEEPEST] = max(book[0, DEEPEST], 1 - low / peak)
+            peak, low = worth, worth
+        low = min(low, worth)
+        i += 1
+    book[0, PEAK], book[0, LOW] = peak, low
+    return i
+
+
+STEPS = (reopen, mark, drawdown, note, ruin, finish, extremes, note_each, note_quiet)
 """What the loop is compiled with, each after what it calls."""

@@ -1,273 +1,334 @@
-"""The compiled bar loop: any rule's `decide` and the fill model, with no Python object inside.
+"""The compiled run of parameter sets: a rule's search finds the bars on which something happens, and the fill
+model does what is to be done there.
 
-What is compiled is the source that the paper account runs as plain Python: `core.fills`, `core.sizing`, the
-rule itself, and `run_bars` below. Compiled once per process, or found on disk (core.kernel.disk_cache);
-docs/decisions/0010 says how and what it costs.
+No rule is in here: a search is called by its address (core.kernel.scan), so that this is compiled once for
+all rules, or found on disk (core.kernel.disk_cache). docs/decisions/0010 says how and what it costs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
-import numpy as np
-from numba import types
-from numba.extending import overload
-
-from core import domain, fills, sizing, soundness
-from core.domain import Bars, Costs, Decision, FloatArray, PositionView
+from core.domain import Costs, FloatArray, IntArray, Refusal
 from core.fills import (
     ASKED,
+    CASH,
+    HELD,
     LOTS,
+    PNL,
+    REFUSED,
+    SIZE,
+    TAKE,
     TRADES,
     OneBar,
+    after_exits,
     ask,
+    ask_ladder,
+    code,
     equity,
     fill,
-    grown,
     has_room,
-    make_trades,
-    open_book,
     view,
+    view_ladder,
 )
+from core.fills import NOTE as LOT_NOTE
+from core.fills import STOP as LOT_STOP
 from core.kernel import equity as kernel_equity
-from core.kernel import quiet
-from core.kernel.borrowing import borrowed
-from core.kernel.compiler import compile_copy, compiling, with_names
+from core.kernel.addresses import BY_ADDRESS, DEFINED, floats_at
+from core.kernel.compiler import compile_copy, with_names
 from core.kernel.disk_cache import keep
-from core.kernel.equity import finish, note, ruin
-from core.kernel.quiet import pass_quiet
-from core.regime.conditions import short_gauges
-from core.sizing import PLAIN, Choices, Gauges, Sizing, at_bar
-from core.soundness import is_sound
-from strategies.rule import StrategyRule, first_decision, row
-from strategies.rule_check import check_decision, soundness_of
-from strategies.rule_source import helpers
+from core.kernel.equity import drawdown, finish, note, note_each, note_quiet, reopen, ruin
+from core.kernel.fill_model import compiled_code, compiled_row, fill_model
+from core.kernel.frames import CLOSE, COLUMNS, FIT, FIT_SIZE, HIGH, OPEN, VOLATILITY, VOLATILITY_SIZE
+from core.kernel.frames import LOW as LOWS
+from core.kernel.pairwise import compiled_pairwise, pairwise_sum
+from core.kernel.scan import (
+    DEAR,
+    LOWER,
+    NO_BRACKET,
+    NO_LOT,
+    NOTE,
+    SIDE,
+    STOP,
+    UNSOUND,
+    UPPER,
+    WANTS,
+    WHY,
+    call_scan,
+    show,
+    wanted,
+)
+from core.kernel.scan import TAKE as FAR
+from core.sizing import Gauges, Sizing, at_bar, dear_from
+from core.utils import over
+from strategies.rule import can_trade
 
-FIRST_TRADES = 1024
+DONE, NEEDS_ROOM, STOPPED = range(3)
+"""Why a run returns: all is done; the trades are full; a decision is none that a rule may make."""
+SET, BAR = range(2)
+"""Where it is: the set, and the bar, below 0 before it begins."""
 
 
-class Simulated(NamedTuple):
-    """What a run leaves behind."""
+class SetTable(NamedTuple):
+    """Parameter sets as the compiled loop reads them, a row or a number for each."""
+
+    groups: IntArray
+    """The row of the frames that it looks at."""
+    values: IntArray
+    """The addresses of the rule's own parameters."""
+    sizings: FloatArray
+    """The fields of Sizing but for what is measured."""
+
+
+class RunMemory(NamedTuple):
+    """Memory that runs are made in."""
 
     book: FloatArray
-    """The account at the end, as core.fills lays it out."""
     trades: FloatArray
-    """(trades, 12), columns as in core.fills, in the order they were closed."""
-    curve: FloatArray
-    """Equity at each close, shape (bars,)."""
+    spare: FloatArray
+    """(2, trades)."""
+    curves: FloatArray
+    """Equity at each close, a row for each set; of no bars where it is not wanted."""
+    numbers: FloatArray
+    codes: IntArray
+    """What goes to the search and comes from it."""
+    place: IntArray
+    """SET, BAR."""
 
 
-def simulate(
-    bars: Bars,
-    rule: StrategyRule,
-    params: Any,
-    cash: float,
+class Ran(NamedTuple):
+    """What parameter sets leave behind, a row or a number for each."""
+
+    heads: FloatArray
+    """The first row of each account, as core.fills lays it out."""
+    firsts: IntArray
+    """The first bar on which all columns have a value; the number of bars for none."""
+    brief: FloatArray
+    """The figures of BRIEF; NaN for a set that never warms up."""
+    ends: IntArray
+    """Where a set's trades end among all; they begin where those of the set before end."""
+
+
+class Run(NamedTuple):
+    """One parameter set's run."""
+
+    scan: int
+    """The search's address, as what follows."""
+    frame: int
+    values: int
+    length: int
+    is_ladder: int
+
+
+def run_sets(
+    scan: int,
+    is_ladder: int,
+    length: int,
+    frames: IntArray,
+    sets: SetTable,
     costs: Costs,
-    columns: Any = None,
-    choices: Choices = PLAIN,
-) -> Simulated:
-    """Run a rule over the bars, compiled; the arrays may be read-only. `columns`, if they are at hand.
+    cash: float,
+    room: RunMemory,
+    found: Ran,
+) -> int:
+    """Run set after set from where `room.place` is, and fill `found`; return why it ends.
 
-    Raises UsageError for a decision that no rule may make.
+    With curves of no bars the trades of one set overwrite the last one's.
     """
-    columns = rule.columns(bars, params) if columns is None else columns
-    run = kernel(rule)
-    sizes, measured = rule.sizing(params, choices), short_gauges(bars, choices)
-    book, trades = open_book(cash), make_trades(FIRST_TRADES)
-    curve = np.full(bars.close.size, cash)
-    i = first_decision(columns)
-    while i < bars.close.size:
-        # The first call compiles.
-        with compiling():
-            i = run(bars, columns, params, i, bars.close.size, book, trades, curve, sizes, costs, measured)
-        if i < 0:
-            refuse(rule, bars, columns, params, book, -1 - i)
-        if not has_room(book, trades):
-            trades = grown(book, trades)
-    return Simulated(book, trades[: int(book[0, TRADES])], curve)
+    place, is_kept = room.place, room.curves.shape[1] > 0
+    while place[SET] < sets.groups.size:
+        s = place[SET]
+        frame, curve = frames[sets.groups[s]], room.curves[s]
+        used = found.ends[s - 1] if is_kept and s > 0 else 0
+        if place[BAR] < 0:
+            reopen(room.book, cash)
+            room.book[0, TRADES] = used
+            found.firsts[s] = warmed_up(frame, length)
+            place[BAR] = min(found.firsts[s] + 1, length)
+            for k in range(min(place[BAR], curve.size)):
+                curve[k] = cash
+        run = Run(scan, frame.ctypes.data, sets.values[s], length, is_ladder)
+        why = run_bars(run, frame, sets.sizings[s], costs, room, curve)
+        if why != DONE:
+            return why
+        if can_trade(length, found.firsts[s]):
+            sum_up(room, used, cash, found.brief[s])
+        for column in range(room.book.shape[1]):
+            found.heads[s, column] = room.book[0, column]
+        found.ends[s] = int(room.book[0, TRADES])
+        place[SET], place[BAR] = s + 1, -1
+    return DONE
 
 
-def refuse(rule: StrategyRule, bars: Bars, columns: Any, params: Any, book: FloatArray, i: int) -> None:
-    """Raise UsageError for what the rule decides at bar i, where the compiled loop stopped."""
-    held = steps_of(rule)["view"](book, i)
-    check_decision(
-        rule, rule.decide(row(columns, i), row(columns, i - 1), held, params), held, int(bars.ts[i])
-    )
-
-
-def decide(now: Any, prev: Any, held: PositionView, params: Any) -> Decision:  # noqa: ARG001
-    """Stand for the rule's own; `loop_of` puts that, and the steps of a ladder, in place of these names."""
-    raise TypeError("run_bars belongs to no rule: take loop_of(rule)")
+def warmed_up(frame: IntArray, length: int) -> int:
+    """Return the first bar on which all columns have a value; the number of bars for none."""
+    first = 0
+    while first < length:
+        is_warm = True
+        for k in range(COLUMNS, frame.size):
+            is_warm &= not math.isnan(floats_at(frame[k], length)[first])
+        if is_warm:
+            break
+        first += 1
+    return first
 
 
 def run_bars(
-    bars: Bars,
-    columns: Any,
-    params: Any,
-    start: int,
-    stop: int,
-    book: FloatArray,
-    trades: FloatArray,
-    curve: FloatArray,
-    sizes: Sizing,
-    costs: Costs,
-    measured: Gauges,
+    run: Run, frame: IntArray, sized_by: FloatArray, costs: Costs, room: RunMemory, curve: FloatArray
 ) -> int:
-    """Run a rule's steps over the bars from `start` to before `stop`; return the first bar not run.
-
-    That is before `stop` when `trades` is full; below 0, it is -1 less the bar whose decision is none. What
-    is open after the last bar of all is closed. `curve` gets equity at each close, unless it is empty.
-    """
-    bars, columns, measured = borrowed(bars), borrowed(columns), borrowed(measured)
-    book, trades, curve = borrowed(book), borrowed(trades), borrowed(curve)
-    length = bars.close.size
-    # What cannot be negative is not looked at from behind: the compiler leaves that out.
-    i = max(start, 1)
-    while i < stop:
-        i = pass_quiet(bars, columns, params, i, stop, book, curve, sizes, costs, measured)
-        if i >= stop:
-            break
+    """Run one set from where it is to the end, and close what is open there; return why it ends."""
+    book, trades, codes, length = room.book, room.trades, room.codes, run.length
+    opens, highs = floats_at(frame[OPEN], length), floats_at(frame[HIGH], length)
+    lows, closes = floats_at(frame[LOWS], length), floats_at(frame[CLOSE], length)
+    i = room.place[BAR]
+    while i < length:
         if not has_room(book, trades):
-            return i
-        close = bars.close[i]
+            room.place[BAR] = i
+            return NEEDS_ROOM
         if book[0, LOTS] + book[0, ASKED] > 0.0:
-            fill(book, trades, i, OneBar(bars.open[i], bars.high[i], bars.low[i], close), costs)
-        worth = equity(book, close)
+            fill(book, trades, i, OneBar(opens[i], highs[i], lows[i], closes[i]), costs)
+        worth = equity(book, closes[i])
         if worth <= 0:
-            ruin(book, trades, curve, i, close, costs)
-            return int(length)
+            ruin(book, trades, curve, i, closes[i], costs)
+            return DONE
         note(book, curve, i, worth, length)
-        held = view(book, i)
-        want = decide(row(columns, i), row(columns, i - 1), held, params)
-        if not is_sound(want, held):
-            return -1 - i
-        ask(book, want, held, close, at_bar(sizes, measured, i), costs)
-        i += 1
-    if stop == length:
-        finish(book, trades, curve, length, bars.close[length - 1], costs)
-    return stop
+        found = find(run, room, sized_by, costs, i, length)
+        why = codes[WHY]
+        after = found + 1 if why in (WANTS, UNSOUND) else found
+        ruined = note_quiet(book, closes, curve, i + 1, after, length)
+        if ruined < after:
+            # Stops as they were on that bar.
+            find(run, room, sized_by, costs, i, ruined)
+            move_stops(room, run.is_ladder)
+            ruin(book, trades, curve, ruined, closes[ruined], costs)
+            return DONE
+        move_stops(room, run.is_ladder)
+        if why == UNSOUND:
+            room.place[BAR] = found
+            return STOPPED
+        if why == WANTS:
+            ask_for(run, frame, room, sized_by, costs, found, closes[found])
+        i = after
+    finish(book, trades, curve, length, closes[length - 1], costs)
+    return DONE
 
 
-def loop_of(rule: StrategyRule) -> Callable[..., int]:
-    """Return `run_bars` for a rule in plain Python, which shows what the compiled one does."""
-    loop: Callable[..., int] = with_names(run_bars, steps_of(rule))
-    return loop
+def find(run: Run, room: RunMemory, sized_by: FloatArray, costs: Costs, start: int, stop: int) -> int:
+    """Search on from a bar that is filled; return where the search ends."""
+    book, numbers, codes = room.book, room.numbers, room.codes
+    if run.is_ladder == 1:
+        show(view_ladder(book, 0), numbers, codes)
+        numbers[LOWER], numbers[UPPER] = fence_of(book)
+    else:
+        show(view(book, 0), numbers, codes)
+    if codes[SIDE] == 0:
+        numbers[DEAR] = dear_from(after_exits(book, 0.0, costs), sizing_of(sized_by), costs)
+    at = numbers.ctypes.data, codes.ctypes.data
+    found: int = call_scan(run.scan, run.frame, run.values, at[0], at[1], start, stop)
+    return found
 
 
-def steps_of(rule: StrategyRule) -> dict[str, Any]:
-    """Return a rule's own steps in plain Python, by the names that the loop has for them."""
-    ladder = {"view": fills.view_ladder, "ask": fills.ask_ladder} if rule.is_ladder else {}
-    own = {"decide": rule.decide, "is_sound": soundness_of(rule), "IS_LADDER": rule.is_ladder}
-    steps = {"view": fills.view, "ask": fills.ask, **ladder, **own}
-    for function in (*kernel_equity.STEPS, *quiet.STEPS):
-        steps[function.__name__] = with_names(function, dict(steps))
-    return steps
+def ask_for(
+    run: Run, frame: IntArray, room: RunMemory, sized_by: FloatArray, costs: Costs, i: int, close: float
+) -> None:
+    """Ask for what the search found wanted at a close."""
+    book, want = room.book, wanted(room.numbers, room.codes)
+    gauges = Gauges(
+        floats_at(frame[VOLATILITY], frame[VOLATILITY_SIZE]), floats_at(frame[FIT], frame[FIT_SIZE])
+    )
+    sizing = at_bar(sizing_of(sized_by), gauges, i)
+    if run.is_ladder == 1:
+        ask_ladder(book, want, view_ladder(book, i), close, sizing, costs)
+    else:
+        ask(book, want, view(book, i), close, sizing, costs)
 
 
-def kernel(rule: StrategyRule) -> Callable[..., int]:
-    """Return `run_bars` for a rule, compiled or found on disk when first called."""
-    # Not by the rule itself: one that looks at a second symbol is bound anew to each, and decides the same.
-    return _kernel(rule.decide, rule.name, rule.is_ladder, soundness_of(rule).__name__)
+def sizing_of(numbers: FloatArray) -> Sizing:
+    """Return a set's sizing, but for what is measured."""
+    return Sizing(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], 0.0, 0.0)
+
+
+def move_stops(room: RunMemory, is_ladder: int) -> None:
+    """Take over what the search followed: the stop, take and note of all lots; count what it refused."""
+    book, numbers, codes = room.book, room.numbers, room.codes
+    if codes[SIDE] == 0:
+        book[0, REFUSED + code(Refusal.LOT)] += codes[NO_LOT]
+        book[0, REFUSED + code(Refusal.BRACKET)] += codes[NO_BRACKET]
+    elif is_ladder == 0:
+        for k in range(HELD, HELD + int(book[0, LOTS])):
+            book[k, LOT_STOP], book[k, TAKE] = numbers[STOP], numbers[FAR]
+            book[k, LOT_NOTE] = numbers[NOTE]
+
+
+def fence_of(book: FloatArray) -> tuple[float, float]:
+    """Return the nearest stop and take of the lots held, which are all on one side; NaN for none."""
+    lower, upper = math.nan, math.nan
+    for k in range(HELD, HELD + int(book[0, LOTS])):
+        is_long = book[k, SIZE] > 0
+        below, above = (book[k, LOT_STOP], book[k, TAKE]) if is_long else (book[k, TAKE], book[k, LOT_STOP])
+        if not math.isnan(below):
+            lower = below if math.isnan(lower) else max(lower, below)
+        if not math.isnan(above):
+            upper = above if math.isnan(upper) else min(upper, above)
+    return lower, upper
+
+
+def sum_up(room: RunMemory, begin: int, cash: float, brief: FloatArray) -> None:
+    """Fill in the figures of BRIEF from the account at the end and the trades from row `begin` on."""
+    book, trades, won, lost = room.book, room.trades, room.spare[0], room.spare[1]
+    end, final, wins, losses = int(book[0, TRADES]), book[0, CASH], 0, 0
+    for k in range(begin, end):
+        pnl = trades[k, PNL]
+        if pnl > 0:
+            won[wins] = pnl
+            wins += 1
+        elif pnl < 0:
+            lost[losses] = pnl
+            losses += 1
+    brief[0] = final
+    brief[1] = (final - cash) / cash * 100
+    brief[2] = drawdown(book) * 100
+    brief[3] = wins / (end - begin) * 100 if end > begin else math.nan
+    brief[4] = over(pairwise_sum(won, 0, wins), -pairwise_sum(lost, 0, losses))
+    brief[5] = end - begin
+
+
+STEPS = (
+    *(warmed_up, sizing_of, show, wanted, fence_of, find, ask_for),
+    *(move_stops, over, sum_up, can_trade, run_bars),
+)
+"""What the run is compiled with, each after what it calls."""
+CALLED = (warmed_up, fence_of, note_each, sum_up, run_bars, ruin, finish)
+"""What stays a function, as in core.kernel.fill_model."""
+
+
+def plain_run(search: Callable[..., int]) -> Callable[..., int]:
+    """Return `run_sets` in plain Python with such a search, which shows what the compiled one does."""
+
+    def call_scan(_: int, *given: int) -> int:
+        return search(*given)
+
+    scope: dict[str, Any] = {"call_scan": call_scan}
+    for step in (*kernel_equity.STEPS, *STEPS):
+        scope[step.__name__] = with_names(step, dict(scope))
+    return with_names(run_sets, scope)
 
 
 @cache
-def _kernel(decide: Callable[..., Any], name: str, is_ladder: bool, sound: str) -> Callable[..., int]:  # noqa: FBT001
-    run = compile_copy(run_bars, compiled_steps(decide, sound, is_ladder=is_ladder))
-    kept: Callable[..., int] = keep(run, name, compiled_row, compiled_code)
-    return kept
-
-
-def compiled_steps(decide: Callable[..., Any], sound: str, *, is_ladder: bool) -> dict[str, Any]:
-    """Return the fill model and a rule's own steps, compiled; `sound` names what tells a sound decision."""
-    scope = fill_model()
-    ladder = {"view": scope["view_ladder"], "ask": scope["ask_ladder"]} if is_ladder else {}
-    own = {"decide": compiled(decide), "is_sound": scope[sound], "IS_LADDER": is_ladder}
-    steps = {**scope, **ladder, **own}
-    for function in (*kernel_equity.STEPS, *quiet.STEPS):
-        steps[function.__name__] = compile_copy(function, dict(steps), from_python=False)
-    return steps
-
-
-@cache
-def compiled(decide: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a rule's `decide` compiled, once per process."""
-    model = fill_model()
-    scope = {**model, "Decision": model["decision"]}
-    return compile_copy(decide, {**scope, **_compiled_names(decide, scope)})
-
-
-def _compiled_names(function: Callable[..., Any], scope: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a function names of its file as compiled code takes it: helpers, and tables of numbers."""
-    found: dict[str, Any] = {}
-    for name, helper in helpers(function).items():
-        found[name] = compile_copy(helper, {**scope, **_compiled_names(helper, scope)}, from_python=False)
-    named = getattr(function, "__globals__", {})
-    tables = {name: named[name] for name in function.__code__.co_names if isinstance(named.get(name), tuple)}
-    return found | {name: _of_floats(table) for name, table in tables.items()}
-
-
-def _of_floats(table: Any) -> Any:
-    """Return a table with floats alone: compiled code goes through what is of one kind."""
-    return tuple(map(_of_floats, table)) if isinstance(table, tuple) else float(table)
-
-
-@cache
-def fill_model(*, inline: bool = True) -> dict[str, Any]:
-    """Return the compiled functions by the names under which their source calls them.
-
-    `inline`: made part of what calls them, which is faster and compiles longer.
-    """
-    scope: dict[str, Any] = {"code": fills.code}
-    for function in (
-        *(domain.enter, domain.hold, domain.move, domain.flat, domain.ladder, domain.decision),
-        *(sizing.round_down, sizing.brackets, sizing.steadied, sizing.is_kelly, sizing.risk_of),
-        *(
-            sizing.multiple,
-            sizing.gain,
-            sizing.dear_from,
-            sizing.at_close,
-            sizing.at_bar,
-            sizing.size_entry,
-            fills.count_trade,
-        ),
-        *(fills.has_room, fills.equity, fills.free_cash),
-        *(fills.after_exits, fills.since_exit, fills.view, fills.with_rungs, fills.view_ladder),
-        *(fills.close_lot, fills.close_part, fills.drop_closed, fills.exit_asked, fills.stop_reason),
-        *(fills.protect, fills.open_lot, fills.fill, fills.close_all),
-        *(
-            fills.exit_reason,
-            fills.ask_exit,
-            fills.ask_exits,
-            fills.part_of,
-            fills.ask_less,
-            fills.ask_entry,
-        ),
-        *(fills.ask_rungs, fills.ask, fills.ask_ladder),
-        *(soundness.is_sound, soundness.is_sound_ladder, soundness.is_sound_stopless),
-    ):
-        scope[function.__name__] = compile_copy(
-            function, scope, inline=inline, from_python=False, counts=inline
+def compiled_run() -> Callable[..., int]:
+    """Return `run_sets` compiled, or found on disk when first called."""
+    scope: dict[str, Any] = {**fill_model(), **BY_ADDRESS, "pairwise_sum": compiled_pairwise()}
+    for step in (*kernel_equity.STEPS, *STEPS):
+        is_part = step not in CALLED
+        scope[step.__name__] = compile_copy(
+            step, dict(scope), inline=is_part, from_python=False, counts=False
         )
-    return scope
-
-
-@overload(row)
-def compiled_row(columns, i):  # type: ignore[no-untyped-def] # noqa: ARG001 - numba compares signatures
-    """Tell numba how a row is taken from columns."""
-    if not isinstance(columns, types.BaseNamedTuple):
-        return None
-    taken = ", ".join(f"columns[{k}][i]" for k in range(len(columns)))
-    scope: dict[str, Any] = {"make": getattr(columns, "instance_class")}  # noqa: B009 - numba sets it untyped
-    # A tuple of another length needs another function: only text can say that.
-    exec(f"def take(columns, i):\n    return make({taken})", scope)  # noqa: S102
-    return scope["take"]
-
-
-@overload(fills.code)
-def compiled_code(member):  # type: ignore[no-untyped-def]
-    """Tell numba what an enum's number is."""
-    if isinstance(member, types.IntEnumMember):
-        return lambda member: member.value
-    return lambda member: member
+    run: Callable[..., int] = keep(
+        compile_copy(run_sets, scope, inline=False, counts=False),
+        "sets",
+        *(compiled_row, compiled_code, call_scan._defn, *DEFINED),
+    )
+    return run

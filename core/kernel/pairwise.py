@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 
 from core.domain import FloatArray
+from core.kernel.compiler import compile_copy
 
 BLOCK = 128
 """Numbers that are added up without halving."""
@@ -51,3 +55,10 @@ def pairwise_sum(x: FloatArray, start: int, count: int) -> float:
             return float(total)
         sums[deep - 1], is_half[deep - 1] = total, True
         size = later[deep - 1]
+
+
+@cache
+def compiled_pairwise() -> Callable[[FloatArray, int, int], float]:
+    """Return `pairwise_sum` compiled, once for all that add up."""
+    scope = {"block_sum": compile_copy(block_sum, {}, inline=False, from_python=False)}
+    return compile_copy(pairwise_sum, scope, inline=False, from_python=False)

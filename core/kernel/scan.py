@@ -1,126 +1,241 @@
 """A rule compiled as a search: the next bar on which it wants anything but what is held.
 
-Every rule's search is called by one signature, through its address, so that one compiled account
-(core.kernel.account) runs any mixture of rules and is itself compiled once.
+The one function that is compiled for a rule. Backtest, sweep, ensemble and account all drive it, through its
+address and by one signature, so that each of them is compiled once, whatever the rules are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, types
+from numba import types
 from numba.core.ccallback import CFunc
 from numba.extending import intrinsic
 
-from core import domain, fills, soundness
-from core.domain import NEVER, Decision, FloatArray, PositionView
-from core.kernel.compiler import compile_copy, with_names
+from core import domain, sizing
+from core.domain import NEVER, SAME_TARGET, Decision, FloatArray, IntArray, PositionView, changes
+from core.fills import code
+from core.kernel.addresses import BY_ADDRESS, DEFINED, floats_at, integers_at
+from core.kernel.compiler import compile_copy, compiling, with_names
 from core.kernel.disk_cache import keep
-from core.kernel.loop import compiled, compiled_code, compiled_row
-from strategies.rule import StrategyRule
+from core.kernel.fill_model import compiled_code, compiled_row, fill_model
+from core.kernel.frames import CLOSE, COLUMNS, HIGH, LOW
+from core.sizing import brackets
+from core.soundness import is_sound
+from strategies.rule import StrategyRule, row
 from strategies.rule_check import soundness_of
+from strategies.rule_source import helpers
 
-_FLOATS = types.CPointer(types.float64)
-_INTEGER, _FLOAT = types.int64, types.float64
-_GIVEN = (
-    *(_FLOATS, _INTEGER, _FLOATS, _FLOATS, _FLOATS, _INTEGER, _INTEGER, _INTEGER),
-    # A PositionView, at bar 0.
-    *(_INTEGER, _FLOAT, _FLOAT, _FLOAT, _INTEGER, _INTEGER, _FLOAT, _FLOAT, _INTEGER, _FLOAT, _FLOAT),
-    *(_FLOAT, _FLOAT, _FLOATS),
-)
-"""What `search` is given, in its order."""
-WANT_FIELDS = len(Decision._fields)
-"""Numbers of a Decision, as `search` writes them."""
+# The numbers of a search: the position at bar 0, the prices between which no lot closes (NaN for none), the
+# close above which no entry is worth a lot, the spread; then what is wanted.
+ENTRY, STOP, TAKE, TARGET, NEWEST, RESULT, NOTE, LOWER, UPPER, DEAR, SPREAD = range(11)
+NEW_TARGET, NEW_STOP, NEW_TAKE, NEW_NOTE, LIMIT, TRIGGER = range(11, 17)
+NUMBERS = 17
+# Its integers: the position's, how it is driven; then why it ends, what is wanted, and how many entries it
+# refused, as core.domain.Refusal counts them.
+SIDE, BARS_HELD, RUNGS, SINCE, DRIVEN = range(5)
+WHY, REASON, NEW_RUNGS, VALID, NO_LOT, NO_BRACKET = range(5, 11)
+CODES = 11
+PASSED, REACHED, WANTS, UNSOUND = range(4)
+"""Why it ends: at the end; before a bar that reaches a stop or a take; at one on which something else is
+wanted than is held; at a decision that no rule may make."""
+
+FOLLOWS, STOPS, TARGETS = range(3)
+"""What it does with a stop or a take that the rule moves: follow it, and tell the last; end there; end there,
+and wherever the target is another one, if only in its last bit."""
+
+IS_LADDER = False
+"""Stands for what the rule is, as the names below do for what it has."""
 
 
-def decide(now: Any, prev: Any, held: PositionView, params: Any) -> Any:  # noqa: ARG001
+def decide(now: Any, prev: Any, held: PositionView, params: Any) -> Decision:  # noqa: ARG001
     """Stand for the rule's own."""
     raise TypeError("search belongs to no rule: take scan_of(rule)")
 
 
-def row_at(columns: FloatArray, i: int) -> Any:  # noqa: ARG001
-    """Stand for what makes a row of the rule's columns at bar i."""
+def columns_at(frame: IntArray, length: int) -> Any:  # noqa: ARG001
+    """Stand for what makes the rule's columns of their addresses."""
     raise TypeError("search belongs to no rule: take scan_of(rule)")
 
 
-def params_of(numbers: FloatArray) -> Any:  # noqa: ARG001
+def params_at(values: FloatArray) -> Any:  # noqa: ARG001
     """Stand for what makes the rule's parameters of numbers."""
     raise TypeError("search belongs to no rule: take scan_of(rule)")
 
 
-COLUMNS, PARAMS = 0, 0
-"""Stand for how many columns and parameters the rule has."""
+SIZE, PARAMS = 0, 0
+"""Stand for how many entries a frame of the rule has, and how many parameters."""
 
 
-def search(  # noqa: PLR0913, PLR0917 - it is called as C code is
-    columns_at: Any,
-    length: int,
-    params_at: Any,
-    lows_at: Any,
-    highs_at: Any,
-    start: int,
-    stop: int,
-    is_ladder: int,
-    side: int,
-    entry_price: float,
-    below: float,
-    take: float,
-    age: int,
-    rungs: int,
-    target: float,
-    newest_price: float,
-    since: int,
-    result: float,
-    note: float,
-    lowest: float,
-    highest: float,
-    want_at: Any,
-) -> int:
+def search(frame_at: int, values_at: int, numbers_at: int, codes_at: int, start: int, stop: int) -> int:
     """Return the first bar from `start` on that fills something or is decided otherwise than held.
 
-    `stop` when there is none, -1 before a decision that is none. What is wanted is written to `want_at`. The
-    bar at `start` is filled already; a later one that reaches a stop or a take is to be filled first.
+    `stop` when there is none; WHY says which. What is held is as at the close of `start`, which is filled
+    already.
     """
-    columns, params = carray(columns_at, (COLUMNS, length)), params_of(carray(params_at, (PARAMS,)))
-    lows, highs = carray(lows_at, (length,)), carray(highs_at, (length,))
-    want = carray(want_at, (WANT_FIELDS,))
-    for i in range(start, stop):
-        if side != 0 and i > start and (lows[i] <= lowest or highs[i] >= highest):
-            return i
-        held = PositionView(
-            side,
-            entry_price,
-            below,
-            take,
-            i + age if side != 0 else 0,
-            rungs,
-            target,
-            newest_price,
-            i + since if since != NEVER else NEVER,
-            result,
-            note,
-        )
-        found = decide(row_at(columns, i), row_at(columns, i - 1), held, params)
-        if not is_sound(found, held):
-            return -1
-        if changes(found, held, is_ladder != 0):
-            want[0], want[1], want[2] = found.target, found.stop, found.take
-            want[3], want[4], want[5] = number(found.reason), found.rungs, found.note
-            want[6], want[7], want[8] = found.limit, found.trigger, found.valid_bars
-            return i
-    return stop
+    frame, params = integers_at(frame_at, SIZE), params_at(floats_at(values_at, PARAMS))
+    numbers, codes = floats_at(numbers_at, NUMBERS), integers_at(codes_at, CODES)
+    columns, first = columns_at(frame, stop), max(start, 1)
+    codes[WHY] = PASSED
+    if codes[SIDE] == 0:
+        return find_entry(columns, params, floats_at(frame[CLOSE], stop), numbers, codes, first, stop)
+    lows, highs = floats_at(frame[LOW], stop), floats_at(frame[HIGH], stop)
+    return find_change(columns, params, lows, highs, numbers, codes, first, stop)
 
 
-changes, is_sound = domain.changes, soundness.is_sound
+def find_entry(
+    columns: Any,
+    params: Any,
+    closes: FloatArray,
+    numbers: FloatArray,
+    codes: IntArray,
+    start: int,
+    stop: int,
+) -> int:
+    """Return the first bar on which something is wanted, with nothing held."""
+    since, result, dear, none = codes[SINCE], numbers[RESULT], numbers[DEAR], np.nan
+    # Counted here: what is written might be what is read next, as far as the compiler knows.
+    too_small, unbracketed, i = 0, 0, start
+    while i < stop:
+        ago = i + since if since != NEVER else NEVER
+        held = PositionView(0, none, none, none, 0, 0, 0.0, none, ago, result, none)
+        want = decide(row(columns, i), row(columns, i - 1), held, params)
+        if not keeps(want, held):
+            # An account too small for a lot is refused on every other bar.
+            if IS_LADDER or not closes[i] > dear or abs(want.target) > 1 or not is_sound(want, held):
+                tell(want, held, numbers, codes)
+                break
+            if is_bracket(want, closes[i], numbers[SPREAD]):
+                too_small += 1
+            else:
+                unbracketed += 1
+        i += 1
+    codes[NO_LOT], codes[NO_BRACKET] = too_small, unbracketed
+    return i
 
 
-def number(member: int) -> int:
-    """Return an enum's number."""
-    return int(member)
+def find_change(
+    columns: Any,
+    params: Any,
+    lows: FloatArray,
+    highs: FloatArray,
+    numbers: FloatArray,
+    codes: IntArray,
+    start: int,
+    stop: int,
+) -> int:
+    """Return the first bar on which what is held is not kept, or before which a lot is closed."""
+    held = PositionView(
+        codes[SIDE],
+        numbers[ENTRY],
+        numbers[STOP],
+        numbers[TAKE],
+        codes[BARS_HELD] + start,
+        codes[RUNGS],
+        numbers[TARGET],
+        numbers[NEWEST],
+        codes[SINCE] + start if codes[SINCE] != NEVER else NEVER,
+        numbers[RESULT],
+        numbers[NOTE],
+    )
+    lower, upper, driven, i = numbers[LOWER], numbers[UPPER], codes[DRIVEN], start
+    while True:
+        want = decide(row(columns, i), row(columns, i - 1), held, params)
+        if not keeps(want, held) or (driven != FOLLOWS and differs(want, held, driven)):
+            tell(want, held, numbers, codes)
+            break
+        i += 1
+        held = after_bar(held, want)
+        if driven == FOLLOWS and not IS_LADDER:
+            lower, upper = (want.stop, want.take) if held.side > 0 else (want.take, want.stop)
+        if i >= stop:
+            break
+        if lows[i] <= lower or highs[i] >= upper:
+            codes[WHY] = REACHED
+            break
+    numbers[STOP], numbers[TAKE], numbers[NOTE] = held.stop, held.take, held.note
+    return i
+
+
+def keeps(want: Decision, held: PositionView) -> bool:
+    """Tell whether a decision is sound and asks for no entry and no exit.
+
+    It may move stops, unless it is a ladder's.
+    """
+    if IS_LADDER:
+        return bool(want.rungs == held.rungs and is_sound(want, held))
+    side = 1 if want.target > 0 else (-1 if want.target < 0 else 0)
+    more = abs(want.target) - abs(held.target)
+    return bool(side == held.side and abs(more) <= SAME_TARGET and is_sound(want, held))
+
+
+def differs(want: Decision, held: PositionView, driven: int) -> bool:
+    """Tell whether what is wanted is not, to the last bit, what is held."""
+    return bool(changes(want, held, IS_LADDER) or (driven == TARGETS and want.target != held.target))
+
+
+def after_bar(held: PositionView, want: Decision) -> PositionView:
+    """Return the position at the next close."""
+    stop, take = (held.stop, held.take) if IS_LADDER else (want.stop, want.take)
+    return PositionView(
+        held.side,
+        held.entry_price,
+        stop,
+        take,
+        held.bars_held + 1,
+        held.rungs,
+        held.target,
+        held.newest_price,
+        held.since_exit + 1 if held.since_exit < NEVER else NEVER,
+        held.last_result,
+        held.note if IS_LADDER else want.note,
+    )
+
+
+def is_bracket(want: Decision, close: float, spread: float) -> bool:
+    """Tell whether an entry's prices enclose its own, so that it is refused for its size alone."""
+    side = 1.0 if want.target > 0 else -1.0
+    return brackets(want, side, close * (1 + side * spread))
+
+
+def tell(want: Decision, held: PositionView, numbers: FloatArray, codes: IntArray) -> None:
+    """Write down what is wanted, and whether a rule may."""
+    numbers[NEW_TARGET], numbers[NEW_STOP], numbers[NEW_TAKE] = want.target, want.stop, want.take
+    numbers[NEW_NOTE], numbers[LIMIT], numbers[TRIGGER] = want.note, want.limit, want.trigger
+    codes[REASON], codes[NEW_RUNGS], codes[VALID] = code(want.reason), want.rungs, want.valid_bars
+    codes[WHY] = WANTS if is_sound(want, held) else UNSOUND
+
+
+def show(held: PositionView, numbers: FloatArray, codes: IntArray) -> None:
+    """Tell a search what is held, as seen at bar 0."""
+    numbers[ENTRY], numbers[STOP], numbers[TAKE] = held.entry_price, held.stop, held.take
+    numbers[TARGET], numbers[NEWEST] = held.target, held.newest_price
+    numbers[RESULT], numbers[NOTE] = held.last_result, held.note
+    codes[SIDE], codes[BARS_HELD], codes[RUNGS] = held.side, held.bars_held, held.rungs
+    codes[SINCE] = held.since_exit
+
+
+def wanted(numbers: FloatArray, codes: IntArray) -> Decision:
+    """Return what a search found wanted."""
+    return Decision(
+        numbers[NEW_TARGET],
+        numbers[NEW_STOP],
+        numbers[NEW_TAKE],
+        codes[REASON],
+        codes[NEW_RUNGS],
+        numbers[NEW_NOTE],
+        numbers[LIMIT],
+        numbers[TRIGGER],
+        codes[VALID],
+    )
+
+
+STEPS = (keeps, changes, differs, after_bar, is_bracket, tell, find_entry, find_change)
+"""What is bound to a rule, each after what it calls."""
 
 
 class Scan(NamedTuple):
@@ -131,80 +246,105 @@ class Scan(NamedTuple):
     """What the code at the address belongs to."""
 
 
-def scan_of(rule: StrategyRule, columns: Any, params: Any) -> Scan:
-    """Return a rule's search, compiled or found on disk; `columns` and `params` are its named tuples."""
-    return _scan(rule.decide, rule.name, columns, params, soundness_of(rule))
+def scan_of(rule: StrategyRule, columns: Any, params: Any, *, is_ladder: bool | None = None) -> Scan:
+    """Return a rule's search, compiled or found on disk; `columns` and `params` are its named tuples' types.
+
+    `is_ladder`: whether rungs count, where that is not what the rule says.
+    """
+    # Not by the rule itself: one that looks at a second symbol is bound anew to each, and decides the same.
+    by_rungs = rule.is_ladder if is_ladder is None else is_ladder
+    return _scan(rule.decide, rule.name, columns, params, soundness_of(rule), by_rungs)
+
+
+def plain_search(rule: StrategyRule, columns: Any, params: Any) -> Callable[..., int]:
+    """Return a rule's search in plain Python, which shows what the compiled one does."""
+    read, sizes = _readers(columns, params)
+    own = {"decide": rule.decide, "is_sound": soundness_of(rule), "IS_LADDER": rule.is_ladder}
+    scope: dict[str, Any] = {**own, **sizes}
+    steps: list[Any] = [*read, *STEPS]
+    for step in steps:
+        scope[step.__name__] = with_names(step, dict(scope))
+    return with_names(search, scope)
+
+
+@cache
+def compiled(decide: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a rule's `decide` compiled, once per process."""
+    return compile_copy(decide, _named_by(decide))
+
+
+def _named_by(decide: Callable[..., Any]) -> dict[str, Any]:
+    """Return what a rule's `decide` may name, as compiled code takes it."""
+    model = fill_model()
+    scope = {**model, "Decision": model["decision"]}
+    return {**scope, **_compiled_names(decide, scope)}
+
+
+def _compiled_names(function: Callable[..., Any], scope: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a function names of its file as compiled code takes it: helpers, and tables of numbers."""
+    found: dict[str, Any] = {}
+    for name, helper in helpers(function).items():
+        found[name] = compile_copy(helper, {**scope, **_compiled_names(helper, scope)}, from_python=False)
+    named = getattr(function, "__globals__", {})
+    tables = {name: named[name] for name in function.__code__.co_names if isinstance(named.get(name), tuple)}
+    return found | {name: _of_floats(table) for name, table in tables.items()}
+
+
+def _of_floats(table: Any) -> Any:
+    """Return a table with floats alone: compiled code goes through what is of one kind."""
+    return tuple(map(_of_floats, table)) if isinstance(table, tuple) else float(table)
 
 
 @cache
 def _scan(
-    decide: Callable[..., Any], name: str, columns: Any, params: Any, is_sound: Callable[..., bool]
+    decide: Callable[..., Any],
+    name: str,
+    columns: Any,
+    params: Any,
+    is_sound: Callable[..., bool],
+    is_ladder: bool,  # noqa: FBT001
 ) -> Scan:
-    scope: dict[str, Any] = {"decide": compiled(decide), **_made_from(columns, params)}
-    for plain in (domain.side_of, domain.same, domain.changes):
-        scope[plain.__name__] = compile_copy(plain, scope, from_python=False)
-    scope["is_sound"] = compile_copy(is_sound, scope, from_python=False)
-    scope["number"] = fills.code
-    fast: Any = CFunc(with_names(search, scope), (_GIVEN, _INTEGER), {}, {"error_model": "numpy"})
+    scope: dict[str, Any] = {"code": code, "IS_LADDER": is_ladder, **BY_ADDRESS}
+    read, sizes = _readers(columns, params)
+    own = compile_copy(decide, _named_by(decide), from_python=False, counts=False)
+    scope |= {**sizes, "decide": own}
+    steps: list[Any] = [*read, domain.side_of, domain.same, sizing.brackets, is_sound, *STEPS]
+    for plain in steps:
+        name_here = "is_sound" if plain is is_sound else plain.__name__
+        scope[name_here] = compile_copy(plain, dict(scope), from_python=False, counts=False)
+    form = (types.int64,) * 6, types.int64
+    fast: Any = CFunc(with_names(search, scope), form, {}, {"error_model": "numpy", "_nrt": False})
     fast.py_func = fast._pyfunc
-    keep(fast, f"scan_{name}", compiled_row, compiled_code).compile()
+    with compiling():
+        keep(fast, f"scan_{name}_{is_ladder}", compiled_row, compiled_code, *DEFINED).compile()
     return Scan(fast.address, fast)
 
 
-def _made_from(columns: type[Any], params: type[Any]) -> dict[str, Any]:
-    """Return how a row and the parameters are made of numbers, and how many there are."""
-    fields = params._fields
-    hints = get_type_hints(params)
-    given = ", ".join(
-        f"int(numbers[{k}])" if hints[f] is int else f"numbers[{k}]" for k, f in enumerate(fields)
-    )
-    taken = ", ".join(f"columns[{k}, i]" for k in range(len(columns._fields)))
-    scope: dict[str, Any] = {"columns_type": columns, "params_type": params}
-    # A tuple of another length needs another function: only text can say that.
-    exec(f"def row_at(columns, i):\n    return columns_type({taken})", scope)  # noqa: S102
-    exec(f"def params_of(numbers):\n    return params_type({given})", scope)  # noqa: S102
-    made = {name: compile_copy(scope[name], {}, from_python=False) for name in ("row_at", "params_of")}
-    return {**made, "COLUMNS": len(columns._fields), "PARAMS": len(fields)}
+def _readers(columns: Any, params: Any) -> tuple[list[Callable[..., Any]], dict[str, int]]:
+    """Return what makes tuples of a rule's own kinds of addresses and numbers, and how many there are."""
+    kinds = [type(params._field_defaults[name]).__name__ for name in params._fields]
+    taken = [f"floats_at(frame[{COLUMNS + k}], length)" for k in range(len(columns._fields))]
+    given = [f"{kind}(values[{k}])" for k, kind in enumerate(kinds)]
+    scope: dict[str, Any] = {"Columns": columns, "Params": params, "floats_at": floats_at}
+    # Tuples of other lengths need other functions: only text can say that.
+    exec(f"def columns_at(frame, length):\n    return Columns({', '.join(taken)})", scope)  # noqa: S102
+    exec(f"def params_at(values):\n    return Params({', '.join(given)})", scope)  # noqa: S102
+    sizes = {"SIZE": COLUMNS + len(taken), "PARAMS": len(given)}
+    return [scope["columns_at"], scope["params_at"]], sizes
+
+
+def _called(typing: Any, scan: Any, *given: Any) -> Any:  # noqa: ARG001
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ARG001
+        integer = ir.IntType(64)
+        form = ir.FunctionType(integer, [integer] * len(given)).as_pointer()
+        return builder.call(builder.inttoptr(args[0], form), args[1:])
+
+    return types.int64(*[types.int64] * (1 + len(given))), generate
 
 
 @intrinsic
-def call_scan(  # type: ignore[no-untyped-def] # noqa: PLR0913, PLR0917 - as `search`
-    typing,  # noqa: ARG001
-    address,  # noqa: ARG001
-    columns,  # noqa: ARG001
-    length,  # noqa: ARG001
-    params,  # noqa: ARG001
-    lows,  # noqa: ARG001
-    highs,  # noqa: ARG001
-    start,  # noqa: ARG001
-    stop,  # noqa: ARG001
-    is_ladder,  # noqa: ARG001
-    held,
-    lowest,  # noqa: ARG001
-    highest,  # noqa: ARG001
-    want,  # noqa: ARG001
+def call_scan(  # type: ignore[no-untyped-def]
+    typing, scan, frame_at, values_at, numbers_at, codes_at, start, stop
 ):
-    """Call the search at an address; arrays are given by their addresses too."""
-    floats = ir.DoubleType().as_pointer()
-
-    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def] # noqa: ARG001
-        fields = [builder.extract_value(args[9], k) for k in range(len(PositionView._fields))]
-        given = [*args[1:9], *fields, *args[10:]]
-        kinds = [
-            floats if kind == _FLOATS else ir.DoubleType() if kind == _FLOAT else ir.IntType(64)
-            for kind in _GIVEN
-        ]
-        form = ir.FunctionType(ir.IntType(64), kinds).as_pointer()
-        cells = [
-            builder.inttoptr(cell, floats) if kind is floats else cell
-            for cell, kind in zip(given, kinds, strict=True)
-        ]
-        return builder.call(builder.inttoptr(args[0], form), cells)
-
-    numbers = [types.int64] * 9, [types.float64, types.float64, types.int64]
-    return types.int64(*numbers[0], held, *numbers[1]), generate
-
-
-def as_numbers(params: Any) -> FloatArray:
-    """Return parameters as numbers."""
-    return np.array([float(value) for value in params])
+    """Call the search at an address."""
+    return _called(typing, scan, frame_at, values_at, numbers_at, codes_at, start, stop)

@@ -20,7 +20,9 @@ import pandas as pd
 from core.domain import Bars, Costs, FloatArray, Refusal, Series
 from core.errors import UsageError
 from core.fills import REFUSED
-from core.kernel.sets import BRIEF, SIZED_BY, Group, Ran, SetRunner, SetTable
+from core.kernel.frames import Group
+from core.kernel.loop import Ran
+from core.kernel.sets import BRIEF, SIZED_BY, SetRunner, Sets
 from core.optimise.column_groups import ColumnGroups
 from core.optimise.param_sets import ParamSet, parse
 from core.regime.conditions import short_gauges
@@ -245,7 +247,7 @@ class Workbench:
         else:
             self._fill(market, ran, trades, rows)
 
-    def _table_of(self, market: Market, params: Sequence[ParamSet]) -> tuple[list[Group], SetTable]:
+    def _table_of(self, market: Market, params: Sequence[ParamSet]) -> tuple[list[Group], Sets]:
         """Return the sets as the compiled loop takes them, and what they look at."""
         rule, bars = market.rule, market.bars
         made = ColumnGroups(lambda own: rule.columns(bars, own))
@@ -264,7 +266,7 @@ class Workbench:
             of_set.append(numbers[key])
             sizings.append(self._sizing(rule, own, choices))
         values = np.array([own for own, _ in params], np.float64)
-        return groups, SetTable(np.array(of_set), values, np.array(sizings))
+        return groups, Sets(np.array(of_set), values, np.array(sizings))
 
     def _sizing(self, rule: StrategyRule, own: Any, choices: Choices) -> list[float]:
         key = choices, *(getattr(own, name) for name in SIZED_BY if name in own._fields)
@@ -277,7 +279,7 @@ class Workbench:
         """Return a curve for each set, if any is wanted, and have memory for this market's statistics."""
         length = market.bars.close.size
         if self._swept.is_brief:
-            return self._curves
+            return np.empty((count, 0))
         if self._curves.shape[0] < count or self._curves.shape[1] != length:
             self._curves = np.empty((count, length))
         if self._market is not market:

@@ -13,7 +13,7 @@ import numpy as np
 
 from core.domain import FLAT, Bars, Decision, PositionView
 from core.errors import UsageError
-from core.kernel.loop import compiled
+from core.kernel.scan import compiled
 from core.proof.verify import check_columns
 from strategies.rule import StrategyRule
 from strategies.rule_check import check_computed, check_values

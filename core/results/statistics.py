@@ -23,7 +23,7 @@ from core.domain import Bars, FloatArray, IntArray
 from core.fills import ENTRY_BAR, EXIT_BAR, FEES, PNL, RETURN
 from core.kernel.compiler import compile_copy
 from core.kernel.disk_cache import keep
-from core.kernel.pairwise import block_sum, pairwise_sum
+from core.kernel.pairwise import compiled_pairwise, pairwise_sum
 from core.results.calendar import MarketCalendar, describe_market
 from core.results.runs import STATISTICS
 
@@ -272,8 +272,8 @@ def parted(
 
 @cache
 def _compiled_sums() -> Callable[..., None]:
-    scope: dict[str, Any] = {}
-    for function in (block_sum, pairwise_sum, scan_drawdowns, parted, add_up_trades):
+    scope: dict[str, Any] = {"pairwise_sum": compiled_pairwise()}
+    for function in (scan_drawdowns, parted, add_up_trades):
         scope[function.__name__] = compile_copy(function, dict(scope), inline=False, from_python=False)
     add: Callable[..., None] = keep(compile_copy(add_up, scope), add_up.__name__)
     return add

@@ -14,8 +14,6 @@ from backtesting.test import GOOG
 from core import fills, sizing
 from core.candles.frames import bars_from_frame
 from core.domain import LOT, Costs, Series
-from core.kernel import loop as kernel_module
-from core.kernel import quiet
 from core.results.runs import RunSpec
 from strategies import base
 from strategies.registry import load_strategy
@@ -71,9 +69,8 @@ def test_a_mistake_that_all_drivers_share_is_noticed(number: int, monkeypatch: p
     assert source.count(right) == 1
     scope: dict[str, Any] = {}
     exec("from __future__ import annotations\n" + source.replace(right, wrong), vars(module), scope)
-    for holder in (module, fills, quiet):
+    for holder in (module, fills):
         monkeypatch.setattr(holder, name, scope[name], raising=False)
-    monkeypatch.setattr(kernel_module, "fill", fills.fill)
     assert not all(verdict("SCRIPTED", series).agrees for series in SERIES)
 
 

@@ -11,7 +11,6 @@ from core import fills
 from core.domain import Bar, Bars, Costs, Series
 from core.engine import LiveDecider, Step
 from core.execution import Plan
-from core.kernel import quiet
 from core.order_path.audit import check_books
 from core.proof.verify import verify
 from core.results.runs import RunSpec
@@ -69,10 +68,7 @@ FAULTS = (
 def test_a_mistake_in_what_is_remembered_is_noticed(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     name, right, wrong = FAULTS[number]
     changed = mutated(getattr(fills, name), right, wrong)
-    for holder in (fills, quiet):
-        monkeypatch.setattr(holder, name, changed, raising=False)
-    # What passes quiet bars has notes of its own.
-    monkeypatch.setattr(quiet, "pass_held", lambda *given: given[3])
+    monkeypatch.setattr(fills, name, changed)
     assert not all(verdict(rule, series).agrees for rule in RULES for series in SERIES_JUDGED)
 
 

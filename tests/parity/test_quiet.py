@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
 from core import fills
-from core.domain import LOT, MOST_LOTS, Bars, Costs, FloatArray
-from core.kernel.compiler import with_names
+from core.domain import LOT, Bars, Costs, FloatArray
 from core.kernel.equity import drawdown
-from core.kernel.loop import loop_of, run_bars, steps_of
-from core.regime.conditions import gauges, short_gauges
+from core.kernel.sets import plain_code_of, simulate
 from core.results.measures import max_drawdown
 from core.sizing import Choices
 from strategies.registry import REGISTRY
-from strategies.rule import StrategyRule, first_decision
+from strategies.rule import StrategyRule
+from tests.bar_loop import run_plainly
 from tests.lively import LIVELY, strategy_for
 from tests.markets import random_bars
 from tests.parity.test_three_ways import scripted_bars, wild_bars
@@ -25,33 +22,18 @@ from tests.scripted import SCRIPTED
 COSTS = Costs(0.0007, 0.0004)
 
 
-def never(bars: Any, columns: Any, params: Any, start: int, *rest: Any) -> int:
-    """Pass no bar, as if none were quiet."""
-    return start
-
-
-def run(
-    loop: Any, bars: Bars, rule: StrategyRule, given: dict[str, float], cash: float, measured: Any
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return head, trades and curve of a run in plain Python."""
-    params, length = rule.make_params(given), bars.close.size
-    columns, book, trades = rule.columns(bars, params), fills.open_book(cash), fills.make_trades(8 * length)
-    trades = np.concatenate([trades, fills.make_trades(2 * MOST_LOTS)])
-    curve, choices = np.full(length, cash), rule.make_choices(given)
-    sizes, made = rule.sizing(params, choices), measured(bars, choices)
-    start = first_decision(columns)
-    assert loop(bars, columns, params, start, length, book, trades, curve, sizes, COSTS, made) == length
-    return book[0].copy(), trades[: int(book[0, fills.TRADES])].copy(), curve
-
-
 def same_both_ways(bars: Bars, rule: StrategyRule, given: dict[str, float], cash: float) -> FloatArray:
     """Check that both ways come to the same; return the head of the account."""
-    whole = with_names(run_bars, {**steps_of(rule), "pass_quiet": never})
-    quick = run(loop_of(rule), bars, rule, given, cash, short_gauges)
-    for one, other in zip(quick, run(whole, bars, rule, given, cash, gauges), strict=True):
-        assert np.array_equal(one, other, equal_nan=True)
-    head, _, curve = quick
-    assert drawdown(head[None, :]) == max_drawdown(curve)
+    params, choices = rule.make_params(given), rule.make_choices(given)
+    quick = simulate(bars, rule, params, cash, COSTS, choices=choices, code_of=plain_code_of)
+    whole = run_plainly(bars, rule, params, cash, COSTS, choices)
+    assert np.array_equal(quick.trades, whole.trades, equal_nan=True)
+    assert np.array_equal(quick.curve, whole.curve)
+    noted = [fills.PEAK, fills.LOW, fills.DEEPEST]
+    one, other = (np.delete(run.book[0], noted) for run in (quick, whole))
+    assert np.array_equal(one, other, equal_nan=True)
+    assert drawdown(quick.book) == max_drawdown(quick.curve)
+    head: FloatArray = quick.book[0]
     return head
 
 

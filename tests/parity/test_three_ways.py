@@ -12,17 +12,16 @@ import pytest
 
 from core import backtester, engine, execution, fills, sizing
 from core.backtest import fast_backtester
-from core.domain import MOST_LOTS, Bars, Costs, Decision, PositionView, Series
-from core.kernel import loop as kernel_module
+from core.domain import Bars, Costs, Decision, PositionView, Series
+from core.kernel.sets import compiled_code_of, plain_code_of, simulate
 from core.proof import inherited
 from core.proof.inherited import parted
 from core.proof.verify import STEPS, DriverRun, check_columns, compare_runs, run_live, verify
 from core.regime.conditions import gauges
 from core.results.runs import RunSpec
-from core.sizing import PLAIN, Choices, Gauges
+from core.sizing import Choices, Gauges
 from strategies import signal_meaning
 from strategies.registry import REGISTRY, Strategy, load_strategy
-from strategies.rule import first_decision
 from tests.lively import ENDS, LIVELY, partner, strategy_for
 from tests.markets import HOUR, START, random_bars
 from tests.scripted import SCRIPTED, TURNING
@@ -336,23 +335,10 @@ def test_the_loop_run_as_plain_python_gives_what_the_compiled_one_gives(name: st
     bars = wild_bars(4)
     rule = strategy_for(name, bars).rule
     params, costs = rule.make_params(LIVELY.get(name, {})), COSTS[1]
-    run = kernel_module.simulate(bars, rule, params, 10_000.0, costs)
-    columns = rule.columns(bars, params)
-    book, trades = fills.open_book(10_000.0), fills.make_trades(2 * MOST_LOTS)
-    curve = np.full(bars.close.size, 10_000.0)
-    i = first_decision(columns)
-    run_plain = kernel_module.loop_of(rule)
-    sizes, stop = rule.sizing(params), 0
-    while i < bars.close.size:
-        # In pieces of 100 bars, as a sweep may run it.
-        stop = min(max(i, stop) + 100, bars.close.size) if i >= stop else stop
-        given = bars, columns, params, i, stop, book, trades, curve, sizes, costs
-        i = run_plain(*given, gauges(bars, PLAIN))
-        if not fills.has_room(book, trades):
-            trades = fills.grown(book, trades)
-    assert np.array_equal(trades[: len(run.trades)], run.trades, equal_nan=True)
-    assert np.array_equal(curve, run.curve)
-    assert np.array_equal(book[0], run.book[0])
+    run = simulate(bars, rule, params, 10_000.0, costs)
+    plain = simulate(bars, rule, params, 10_000.0, costs, code_of=plain_code_of)
+    for one, other in zip(run, plain, strict=True):
+        assert np.array_equal(one, other, equal_nan=True)
     assert len(run.trades) > 3
 
 
@@ -361,11 +347,9 @@ def test_the_plain_loop_ends_where_equity_ends() -> None:
     stamps, orders = START + HOUR * np.arange(6), np.array([0.0, 4.0, 0.0, 0.0, 0.0, 0.0])
     bars = Bars(stamps, *(flat_then_up[:, k] for k in range(4)), orders)  # type: ignore[call-arg]
     rule, params = SCRIPTED.rule, SCRIPTED.rule.params()
-    book, trades, curve = fills.open_book(10_000.0), fills.make_trades(200), np.full(6, 10_000.0)
-    columns = rule.columns(bars, params)
-    given = (bars, columns, params, 1, 6, book, trades, curve, rule.sizing(params), COSTS[0])
-    assert kernel_module.loop_of(rule)(*given, gauges(bars, PLAIN)) == 6
-    assert curve.tolist() == [10_000.0] * 3 + [0.0] * 3
+    for code_of in (plain_code_of, compiled_code_of):
+        curve = simulate(bars, rule, params, 10_000.0, COSTS[0], code_of=code_of).curve
+        assert curve.tolist() == [10_000.0] * 3 + [0.0] * 3
 
 
 def test_runs_of_different_length_and_curves_that_part_are_described() -> None:

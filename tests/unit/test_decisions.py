@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.domain import FLAT, NAN, NEVER, Decision, PositionView, Reason, changes, enter, flat, hold, move
-from core.kernel.loop import compiled
+from core.kernel.scan import compiled
 
 HELD = PositionView(1, 100.0, 90.0, 120.0, 3, 0, 0.5, 101.0, 7, -0.02, 105.0)
 KEPT = (NAN, NAN, 1)

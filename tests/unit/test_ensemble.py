@@ -11,13 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.backtester import simulate
-from core.domain import FLAT, MOST_LOTS, Bars, Costs, Decision, FloatArray, PositionView, Reason, Series
+from core.domain import FLAT, Bars, Costs, Decision, FloatArray, PositionView, Reason, Series
 from core.ensemble import ensemble as whole
-from core.ensemble.members import VIRTUAL_CASH, follow_bars, wanted
-from core.fills import ENTRY_BAR, EXIT_BAR, make_trades, open_book
-from core.kernel.compiler import with_names
-from core.kernel.loop import simulate as run_compiled
-from core.kernel.loop import steps_of
+from core.ensemble.members import VIRTUAL_CASH, wanted
+from core.fills import ENTRY_BAR, EXIT_BAR
+from core.kernel.sets import simulate as run_compiled
 from core.regime.regime_detector import Regime
 from core.results.attribution import attribute, shares
 from core.results.runs import RunSpec
@@ -25,6 +23,7 @@ from strategies import ensemble as rule_file
 from strategies.indicators_more import stretches
 from strategies.registry import load_strategy
 from strategies.rule import first_decision
+from tests.bar_loop import follow_plainly
 from tests.lively import LIVELY
 from tests.markets import HOUR, random_bars
 
@@ -59,11 +58,8 @@ def test_a_member_that_never_starts_again_wants_what_its_backtest_holds(seed: in
 def test_the_compiled_way_of_following_is_the_plain_one(name: str) -> None:
     rule, bars = load_strategy(name).rule, random_bars(5, 400)
     params = rule.params()
-    columns, target = rule.columns(bars, params), np.full(bars.ts.size, nan)
-    pieces = stretches(bars.ts, 60, first_decision(columns))
-    book, trades = open_book(VIRTUAL_CASH), make_trades(2 * MOST_LOTS)
-    plain = with_names(follow_bars, steps_of(rule))
-    plain(bars, columns, params, *pieces, book, trades, target, rule.sizing(params), Costs(0.0, 0.0))
+    pieces = stretches(bars.ts, 60, first_decision(rule.columns(bars, params)))
+    target = follow_plainly(bars, rule, params, pieces, VIRTUAL_CASH)
     assert np.array_equal(target, follow(name, bars, 60), equal_nan=True)
     assert {0.0, 1.0} <= set(target[~np.isnan(target)].tolist())
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core.domain import FLAT, PositionView
-from core.kernel.loop import compiled
+from core.kernel.scan import compiled
 from strategies import exits
 
 LONG = PositionView(1, 100.0, 90.0, 110.0, 5, 0, 1.0, 100.0, 9, 0.01, 104.0)

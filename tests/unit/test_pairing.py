@@ -15,7 +15,7 @@ from core.domain import Bar, Bars, Costs, Series
 from core.engine import LiveDecider, Session
 from core.errors import UsageError
 from core.execution import Executor, Plan
-from core.kernel.loop import kernel
+from core.kernel.scan import scan_of
 from core.multi_backtester import Job
 from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
@@ -136,7 +136,8 @@ def test_one_that_needs_none_stays_as_it_is() -> None:
 def test_every_binding_decides_with_the_same_compiled_code() -> None:
     one, other = (bind(load_strategy("PAIRS"), random_bars(seed, 50)) for seed in (1, 2))
     assert one.rule is not other.rule
-    assert kernel(one.rule) is kernel(other.rule)
+    kinds = (type(one.rule.columns(random_bars(1, 50), one.rule.params())), one.rule.params)
+    assert scan_of(one.rule, *kinds) is scan_of(other.rule, *kinds)
     assert one.backtest.rule is one.rule
     assert one.live.rule is one.rule
 

@@ -1,0 +1,83 @@
+"""The fill model compiled: copies of the same functions whose names lead to compiled ones."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from numba import types
+from numba.extending import overload
+
+from core import domain, fills, sizing, soundness
+from core.kernel.compiler import compile_copy
+from strategies.rule import row
+
+CALLED = (
+    fills.view_ladder,
+    fills.exit_asked,
+    fills.close_part,
+    fills.close_all,
+    fills.fill,
+    fills.ask,
+    fills.ask_less,
+    fills.ask_rungs,
+    fills.ask_ladder,
+)
+"""What stays a function: seldom called, or from several places. All else is made part of what calls it."""
+
+
+@cache
+def fill_model() -> dict[str, Any]:
+    """Return the compiled functions by the names under which their source calls them."""
+    scope: dict[str, Any] = {"code": fills.code}
+    for function in (
+        *(domain.enter, domain.hold, domain.move, domain.flat, domain.ladder, domain.decision),
+        *(sizing.round_down, sizing.brackets, sizing.steadied, sizing.is_kelly, sizing.risk_of),
+        *(
+            sizing.multiple,
+            sizing.gain,
+            sizing.dear_from,
+            sizing.at_close,
+            sizing.at_bar,
+            sizing.size_entry,
+            fills.count_trade,
+        ),
+        *(fills.has_room, fills.equity, fills.free_cash),
+        *(fills.after_exits, fills.since_exit, fills.view, fills.with_rungs, fills.view_ladder),
+        *(fills.close_lot, fills.close_part, fills.drop_closed, fills.exit_asked, fills.stop_reason),
+        *(fills.protect, fills.open_lot, fills.fill, fills.close_all),
+        *(
+            fills.exit_reason,
+            fills.ask_exit,
+            fills.ask_exits,
+            fills.part_of,
+            fills.ask_less,
+            fills.ask_entry,
+        ),
+        *(fills.ask_rungs, fills.ask, fills.ask_ladder),
+        *(soundness.is_sound, soundness.is_sound_ladder, soundness.is_sound_stopless),
+    ):
+        scope[function.__name__] = compile_copy(
+            function, scope, inline=function not in CALLED, from_python=False, counts=False
+        )
+    return scope
+
+
+@overload(row)
+def compiled_row(columns, i):  # type: ignore[no-untyped-def] # noqa: ARG001 - numba compares signatures
+    """Tell numba how a row is taken from columns."""
+    if not isinstance(columns, types.BaseNamedTuple):
+        return None
+    taken = ", ".join(f"columns[{k}][i]" for k in range(len(columns)))
+    scope: dict[str, Any] = {"make": getattr(columns, "instance_class")}  # noqa: B009 - numba sets it untyped
+    # A tuple of another length needs another function: only text can say that.
+    exec(f"def take(columns, i):\n    return make({taken})", scope)  # noqa: S102
+    return scope["take"]
+
+
+@overload(fills.code)
+def compiled_code(member):  # type: ignore[no-untyped-def]
+    """Tell numba what an enum's number is."""
+    if isinstance(member, types.IntEnumMember):
+        return lambda member: member.value
+    return lambda member: member
