@@ -174,5 +174,8 @@ def _disputed(bars: Bars, row: int) -> str:
 
 
 def _pick(bars: Bars, rows: IntArray) -> Bars:
+    if np.array_equal(rows, np.arange(len(bars.ts))):
+        # All of them, as they are: nothing is held twice.
+        return bars._replace(volume=bars.volume + 0.0)
     volume = bars.volume[rows] + 0.0  # -0.0 becomes 0.0: equal values, equal bits
     return Bars(bars.ts[rows], bars.open[rows], bars.high[rows], bars.low[rows], bars.close[rows], volume)

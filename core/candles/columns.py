@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, tzinfo
 from itertools import chain
@@ -177,25 +177,23 @@ def json_parts(stream: TextIO, options: Options = _NOTHING_SAID) -> tuple[Layout
     return layout, _json_parts(pieces, layout, options)
 
 
-def join(parts: Sequence[Part]) -> Part:
-    """Return the parts, at least one, as one."""
+def join(parts: list[Part]) -> Part:
+    """Return the parts, at least one, as one; the list is emptied, so that memory holds them once."""
     starts = np.cumsum([0] + [len(part.lines) for part in parts]).tolist()
-    return Part(
-        np.concatenate([part.lines for part in parts]),
-        Times(
-            np.concatenate([part.times.values for part in parts]),
-            np.concatenate([part.times.is_ms for part in parts]),
-            any(part.times.is_local for part in parts),
-        ),
-        tuple(np.concatenate(column) for column in zip(*(part.columns for part in parts), strict=True)),
-        {
-            start + row: reason
-            for start, part in zip(starts, parts, strict=False)
-            for row, reason in part.reasons.items()
-        },
-        sum(part.blanks for part in parts),
-        frozenset().union(*(part.says for part in parts)),
+    reasons = {
+        start + row: reason
+        for start, part in zip(starts, parts, strict=False)
+        for row, reason in part.reasons.items()
+    }
+    is_local = any(part.times.is_local for part in parts)
+    blanks = sum(part.blanks for part in parts)
+    says = frozenset[str]().union(*(part.says for part in parts))
+    arrays: deque[tuple[Any, ...]] = deque(
+        zip(*((part.lines, *part.times[:2], *part.columns) for part in parts), strict=True)
     )
+    parts.clear()
+    lines, values, is_ms, *columns = [np.concatenate(arrays.popleft()) for _ in range(len(arrays))]
+    return Part(lines, Times(values, is_ms, is_local), tuple(columns), reasons, blanks, says)
 
 
 def _headless(kind: Headless, options: Options) -> Layout:

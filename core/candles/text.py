@@ -132,23 +132,29 @@ def decide_times(times: Times, readable: NDArray[np.bool_], now: int) -> ReadTim
     `readable` tells the rows whose time could be read at all.
     Raises NoDataError when two forms fit equally many rows.
     """
-    milliseconds = {unit: _to_ms(times.values, unit) for unit in _UNITS} | {ISO: times.values}
-    fits = {
-        form: readable & (times.is_ms == (form == ISO)) & is_plausible(ts, now)
-        for form, ts in milliseconds.items()
-    }
-    counts = {form: int(rows.sum()) for form, rows in fits.items()}
+    # One form at a time: all of them at once take several times the memory of the file's numbers.
+    counts = {form: int(_fits(times, readable, form, now).sum()) for form in (*_UNITS, ISO)}
     form, *rivals = sorted(counts, key=counts.__getitem__, reverse=True)
     if counts[form] and counts[form] == counts[rivals[0]]:
         raise NoDataError(
             f"{counts[form]} rows give the time in {form} and as many in {rivals[0]}: split the file in two"
         )
-    misfits = np.flatnonzero(readable & ~fits[form])
-    split = np.flatnonzero(fits[form] & (_from_ms(milliseconds[form], form) != times.values))
+    fits, ts = _fits(times, readable, form, now), _as_ms(times, form)
+    misfits = np.flatnonzero(readable & ~fits)
+    split = np.flatnonzero(fits & (_from_ms(ts, form) != times.values))
     require_few(len(misfits) + len(split), lambda: f"time {times.values[[*misfits[:1], *split[:1]][0]]}")
     reasons = {row: _misfit(times, row, form) for row in misfits.tolist()}
     reasons |= {row: f"time {times.values[row]} ({form}) {NO_WHOLE_MS}" for row in split.tolist()}
-    return ReadTimes(milliseconds[form], form, reasons)
+    return ReadTimes(ts, form, reasons)
+
+
+def _fits(times: Times, readable: NDArray[np.bool_], form: str, now: int) -> NDArray[np.bool_]:
+    fits: NDArray[np.bool_] = readable & (times.is_ms == (form == ISO))
+    return fits & is_plausible(_as_ms(times, form), now)
+
+
+def _as_ms(times: Times, form: str) -> IntArray:
+    return times.values if form == ISO else _to_ms(times.values, form)
 
 
 def _underscored(cells: Sequence[str]) -> bool:

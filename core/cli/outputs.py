@@ -12,6 +12,8 @@ from core.errors import UsageError
 
 SQLITE = b"SQLite format 3\0"
 """How a database file begins."""
+LOG_LINE = b'{"written": '
+"""How a line of core.live.event_log begins."""
 
 
 def check_apart(paths: Sequence[str]) -> None:
@@ -45,7 +47,10 @@ def check_output(path: str, *, force: bool) -> None:
 
 
 def check_appended(path: str) -> None:
-    """Raise UsageError unless lines can be added to this file, or it can be made."""
+    """Raise UsageError unless lines can be added to this log, or it can be made.
+
+    A file that is no log of this program is left as it is: lines of a log are no candles and no settings.
+    """
     found = _status(path)
     if found is not None and is_stream(found.st_mode):
         return
@@ -53,6 +58,9 @@ def check_appended(path: str) -> None:
         raise UsageError(f"cannot write {path}: it is {_kind(found.st_mode)}; name a file")
     if found is not None:
         check_no_database(path)
+        start = _start(path, len(LOG_LINE))
+        if start and start != LOG_LINE:
+            raise UsageError(f"{path} is no log of this program and is left as it is: name another file")
     check_room(path)
 
 
@@ -73,13 +81,16 @@ def check_room(path: str) -> None:
 
 def check_no_database(path: str) -> None:
     """Raise UsageError for a database that exists: it is no place for anything else."""
+    if _start(path, len(SQLITE)) == SQLITE:
+        raise UsageError(f"{path} is a database and is left as it is: name another file")
+
+
+def _start(path: str, length: int) -> bytes:
     try:
         with Path(path).open("rb") as file:
-            start = file.read(len(SQLITE))
+            return file.read(length)
     except OSError as error:
         raise _unusable(path, error) from None
-    if start == SQLITE:
-        raise UsageError(f"{path} is a database and is left as it is: name another file")
 
 
 def is_stream(mode: int) -> bool:

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -48,6 +49,11 @@ class EventLog(RotatingFileHandler):
         for secret in self._secrets:
             text = text.replace(json.dumps(secret)[1:-1], HIDDEN)
         return text
+
+    def close(self) -> None:
+        """Close the file; what a full disk did not take is lost, and that was said."""
+        with suppress(OSError):
+            super().close()
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - as logging calls it
         """Say once that the file cannot be written; nothing ends because of it."""

@@ -69,6 +69,14 @@ def test_a_replay_at_the_market_s_own_pace_takes_no_years_in_the_sandbox(sandbox
     assert sandbox.call(Call("scripts.run_live", (*words, "--speed", "1"))).code == 0
 
 
+@pytest.mark.parametrize("name", ["keep.json", "link.json", "config/settings.yaml", "/dev/full"])
+def test_a_log_is_added_to_nothing_else_and_a_full_disk_is_no_end(sandbox: Sandbox, name: str) -> None:
+    words = ("--strategy", "SMA_CROSS", "--symbol", "BTC/USDT", "--account", "new", "--once")
+    outcome = sandbox.call(Call("scripts.run_live", (*words, f"--log-file={name}")))
+    assert outcome.problems == ()
+    assert outcome.code == (3 if name == "/dev/full" else 2)
+
+
 @pytest.mark.parametrize("name", ["9" * 4000, "a\0b", "main.db", "candles.csv"])
 def test_a_log_that_is_none_explains_nothing_and_breaks_nothing(sandbox: Sandbox, name: str) -> None:
     (sandbox.folder / "candles.csv").write_bytes(b"\xf1 ended: no")

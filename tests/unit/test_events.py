@@ -173,6 +173,17 @@ def test_a_log_that_cannot_be_written_is_said_once_and_ends_nothing(
     assert caplog.messages == [f"the log file {path} cannot be written; going on without it"]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a system without a full disk to write to")
+def test_a_full_disk_is_said_once_and_ends_nothing_when_the_log_is_closed_either(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log = EventLog(Path("/dev/full"), {})
+    for now in range(3):
+        log.handle(record(now))
+    log.close()
+    assert caplog.messages == ["the log file /dev/full cannot be written; going on without it"]
+
+
 def test_what_shows_positions_is_for_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     log = EventLog(path, {}, most_bytes=200)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import sqlite3
@@ -12,6 +13,7 @@ import pytest
 from core import cli
 from core.cli import outputs
 from core.errors import UsageError
+from core.live.event_log import EventLog
 
 
 @pytest.fixture
@@ -103,10 +105,16 @@ def test_new_folders_are_no_obstacle(here: Path) -> None:
     assert not Path("a").exists()
 
 
-@pytest.mark.parametrize("path", ["/", "folder", "candles.db", "loop", "x" * 300, "mine.json/y"])
-def test_a_log_goes_to_a_file_or_a_device(here: Path, path: str) -> None:
-    outputs.check_appended("mine.json")
-    outputs.check_appended("/dev/null")
-    outputs.check_appended("new/folder/log.jsonl")
-    with pytest.raises(UsageError, match=r"cannot write|is a database"):
+@pytest.mark.parametrize(
+    "path", ["/", "folder", "candles.db", "loop", "x" * 300, "mine.json/y", "mine.json", "settings.yaml"]
+)
+def test_a_log_goes_to_a_log_a_new_file_or_a_device_and_into_nothing_else(here: Path, path: str) -> None:
+    Path("settings.yaml").write_text("risk: {}\n")
+    Path("empty").touch()
+    log = EventLog(here / "loop.jsonl", {"account": "paper"})
+    log.handle(logging.makeLogRecord({"msg": "it began"}))
+    log.close()
+    for right in ("loop.jsonl", "empty", "/dev/null", "new/folder/log.jsonl"):
+        outputs.check_appended(right)
+    with pytest.raises(UsageError, match=r"cannot write|is a database|is no log of this program"):
         outputs.check_appended(path)
