@@ -44,7 +44,8 @@ def untraced(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 # The compiler is not ours, and being watched makes it twice as slow.
-_DispatcherBase._compile_for_args = untraced(_DispatcherBase._compile_for_args)
+COMPILER: Any = _DispatcherBase
+COMPILER._compile_for_args = untraced(COMPILER._compile_for_args)
 
 # Tables are as wide as for everyone.
 os.environ.pop("COLUMNS", None)

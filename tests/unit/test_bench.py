@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ from tests.markets import random_bars
 def collected(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Collect no garbage for cases that measure nothing; give a mark for each time it would be."""
     marks: list[str] = []
-    monkeypatch.setattr(harness.gc, "collect", lambda: marks.append("garbage"))
+    monkeypatch.setattr(gc, "collect", lambda: marks.append("garbage"))
     return marks
 
 
