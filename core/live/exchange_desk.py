@@ -312,12 +312,12 @@ class ExchangeDesk(JournalledDesk):
     def _differences(self) -> list[str]:
         return [self._difference] if self._difference else []
 
-    def _watch(self, symbol: str, prices: Reached) -> None:
+    def _watch(self, symbol: str, prices: Sequence[Reached]) -> None:
         """Order closed what these prices close, if it is enough for an order."""
         session = self.session
         market = session.risk.markets.get(symbol, ANY_MARKET)
         for intent in list(protective(session.portfolio, session.slots, symbol, prices, self.time)):
-            approved = session.risk.approve(intent, session.portfolio.snapshot(), prices.last, self.time)
+            approved = session.risk.approve(intent, session.portfolio.snapshot(), prices[-1].last, self.time)
             least = market.min_notional or NOTHING
             if (
                 isinstance(approved, Approved)

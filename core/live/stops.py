@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
@@ -20,36 +21,37 @@ MOST_AWAY = 0.3
 
 
 class Reached(NamedTuple):
-    """The prices that a symbol had since the last look."""
+    """The prices that a symbol had in a bar, or has now."""
 
     low: float
     high: float
     last: float
+    since: float = math.inf
+    """When the bar opened, ms UTC: it says nothing of what was entered later. Now, if it is no bar."""
 
 
 class PriceRange:
     """The prices that each symbol's bars reached since they were last taken."""
 
     def __init__(self) -> None:
-        self._reached: dict[str, Reached] = {}
+        self._reached: dict[str, list[Reached]] = {}
 
     def on_bars(self, bars: Iterable[Bar]) -> Sequence[News]:
         """Take bars that closed at one time; nothing is filled by them."""
         for bar in bars:
-            before = self._reached.get(bar.symbol, Reached(bar.low, bar.high, bar.close))
-            reached = Reached(min(bar.low, before.low), max(bar.high, before.high), bar.close)
-            self._reached[bar.symbol] = reached
+            reached = Reached(bar.low, bar.high, bar.close, bar.ts)
+            self._reached.setdefault(bar.symbol, []).append(reached)
         return ()
 
-    def taken(self) -> dict[str, Reached]:
+    def taken(self) -> dict[str, list[Reached]]:
         """Return what was reached, by symbol, once."""
         reached, self._reached = self._reached, {}
         return reached
 
 
-def at(price: float) -> Reached:
-    """Return one price as all that was reached."""
-    return Reached(price, price, price)
+def at(price: float) -> list[Reached]:
+    """Return the price of now as all that was reached."""
+    return [Reached(price, price, price)]
 
 
 def believable(price: float, before: float | None) -> bool:
@@ -57,9 +59,14 @@ def believable(price: float, before: float | None) -> bool:
     return price > 0 and (before is None or abs(price / before - 1) <= MOST_AWAY)
 
 
-def reason_to_close(lot: Lot, prices: Reached) -> Reason | None:
-    """Return why these prices close a lot, its stop before its take; None when they do not."""
-    low, high, _ = prices
+def reason_to_close(lot: Lot, prices: Iterable[Reached]) -> Reason | None:
+    """Return why these prices close a lot, its stop before its take; None when they do not.
+
+    A bar that opened before the lot was entered says nothing of it.
+    """
+    concerning = [one for one in prices if one.since >= lot.entry_time]
+    low = min((one.low for one in concerning), default=math.nan)
+    high = max((one.high for one in concerning), default=math.nan)
     if (low <= lot.stop) if lot.side > 0 else (high >= lot.stop):
         return Reason.STOP if lot.stop == lot.first_stop else Reason.TRAIL
     if (high >= lot.take) if lot.side > 0 else (low <= lot.take):
@@ -68,7 +75,7 @@ def reason_to_close(lot: Lot, prices: Reached) -> Reason | None:
 
 
 def protective(
-    portfolio: Portfolio, slots: Iterable[Slot], symbol: str, prices: Reached, now: int
+    portfolio: Portfolio, slots: Iterable[Slot], symbol: str, prices: Sequence[Reached], now: int
 ) -> Iterator[Intent]:
     """Yield the orders that close what these prices close; what is for sale already is left alone."""
     for slot in slots:
@@ -78,7 +85,7 @@ def protective(
             reason = reason_to_close(lot, prices)
             amount = minus(lot.amount, portfolio.closing(slot.strategy, symbol, lot))
             if reason is not None and amount > NOTHING:
-                yield _closing(slot, lot, amount, reason, prices.last, now)
+                yield _closing(slot, lot, amount, reason, prices[-1].last, now)
 
 
 def _closing(slot: Slot, lot: Lot, amount: Decimal, reason: Reason, price: float, now: int) -> Intent:

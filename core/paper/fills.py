@@ -39,8 +39,12 @@ from core.paper.lots import (
     forgotten,
     limited,
     lot_key,
+    passed_over,
+    put_back,
     rung_of,
+    set_aside,
     take_back,
+    younger,
 )
 from core.risk.limits import ANY_MARKET, MarketDemands
 from core.symbols import pair_of
@@ -112,7 +116,7 @@ class PaperFills:
         # Negative, so that no bar from now on has their number.
         old = [replace(lot, entry_bar=-1 - len(lots) + i) for i, lot in enumerate(lots)]
         book.rows[:] = book_of(old)
-        book.lots = {(lot.entry_bar, lot.rung): HeldLot(lot.id, lot.amount) for lot in old}
+        book.lots = {(lot.entry_bar, lot.rung): HeldLot(lot.id, lot.amount, lot.entry_time) for lot in old}
         book.sum_up()
 
     def take_over(self, timeframe: str, held: tuple[str, str], lots: Sequence[Lot]) -> list[Refused]:
@@ -200,24 +204,14 @@ class PaperFills:
 
     def _urgent(self, book: PaperBook, number: int, now: Bar) -> list[Executed | Refused]:
         """Fill what cannot wait for the bar's close, the rest set aside meanwhile."""
-        head, asked, exits = book.rows[0], book.asked, book.exits
-        leaving = {key: one for key, one in exits.items() if one[0].purpose is not Purpose.FLATTEN}
-        aside = {}
-        for row in book.held_rows():
-            if (key := lot_key(row.tolist())) in leaving:
-                aside[key] = row.copy()
-                row[[fills.EXIT, fills.STOP, fills.TAKE]] = 0.0, math.nan, math.nan
-        book.asked, book.exits = [], {key: one for key, one in exits.items() if key not in leaving}
-        head[fills.ASKED], head[fills.EXITS] = 0, len(book.exits)
+        leaving = {key for key, one in book.exits.items() if one[0].purpose is not Purpose.FLATTEN}
+        kept = set_aside(book, leaving, (), book.asked)
         before = self._prepare(book)
         fills.fill(book.rows, book.trades, number, OneBar(*now[4:8]), self._costs)
-        events = self._told(book, before, number, now) if int(head[fills.TRADES]) > before else []
-        for row in book.held_rows():
-            if (key := lot_key(row.tolist())) in aside:
-                row[:] = aside[key]
-        book.sum_up()
-        book.asked, book.exits = asked, leaving
-        head[fills.ASKED], head[fills.EXITS] = len(asked), len(leaving)
+        events: list[Executed | Refused] = []
+        if int(book.rows[0, fills.TRADES]) > before:
+            events = self._told(book, before, number, now, now.end - 1)
+        put_back(book, kept)
         return events
 
     def close_at_the_end(self, reason: Reason = Reason.END) -> list[Executed | Refused]:
@@ -269,12 +263,20 @@ class PaperFills:
     def _filled(self, number: int, bar: Bar) -> Iterator[Executed | Refused]:
         for book in self._of_series.get((bar.symbol, bar.timeframe), ()):
             if not self.is_ruined and book.waits_for(bar):
-                yield from limited(book, self._most(bar))
-                before = self._prepare(book)
-                prices = OneBar(bar.open, bar.high, bar.low, bar.close)
-                fills.fill(book.rows, book.trades, number, prices, self._costs)
-                if book.asked or int(book.rows[0, fills.TRADES]) > before:
-                    yield from self._told(book, before, number, bar)
+                yield from passed_over(book, bar)
+                exits, lots = younger(book, bar)
+                kept = set_aside(book, exits, lots) if exits or lots else None
+                yield from self._fill(book, number, bar)
+                if kept is not None:
+                    put_back(book, kept)
+
+    def _fill(self, book: PaperBook, number: int, bar: Bar) -> Iterator[Executed | Refused]:
+        yield from limited(book, self._most(bar))
+        before = self._prepare(book)
+        prices = OneBar(bar.open, bar.high, bar.low, bar.close)
+        fills.fill(book.rows, book.trades, number, prices, self._costs)
+        if book.asked or int(book.rows[0, fills.TRADES]) > before:
+            yield from self._told(book, before, number, bar)
 
     def _most(self, bar: Bar) -> Decimal | None:
         """Return the most that one order gets of a bar, None for no limit or an unknown volume."""
@@ -300,17 +302,22 @@ class PaperFills:
             head[fills.PROFIT], head[fills.BOUND] = profit, bound
         return int(head[fills.TRADES])
 
-    def _told(self, book: PaperBook, before: int, number: int, bar: Bar) -> list[Executed | Refused]:
-        """Return what changed in a book: exits of older lots, then entries, then exits of these."""
+    def _told(
+        self, book: PaperBook, before: int, number: int, bar: Bar, at: int | None = None
+    ) -> list[Executed | Refused]:
+        """Return what changed in a book: exits of older lots, then entries, then exits of these.
+
+        `at`: when, ms UTC, if a price between two bars did it.
+        """
         self.cash = book.rows[0, fills.CASH].item()
         closed = [row.tolist() for row in book.trades[before : int(book.rows[0, fills.TRADES])]]
         older = [row for row in closed if lot_key(row) in book.lots]
-        events: list[Executed | Refused] = [self._exit(book, row, bar) for row in older]
+        events: list[Executed | Refused] = [self._exit(book, row, bar, at) for row in older]
         made = {lot_key(row): row for row in (*closed, *(row.tolist() for row in book.held_rows()))}
         for approved in book.asked:
             events.append(self._entry(book, approved, made, number, bar))
         book.asked.clear()
-        events += [self._exit(book, row, bar) for row in closed if row not in older]
+        events += [self._exit(book, row, bar, at) for row in closed if row not in older]
         book.exits.clear()
         book.sum_up()
         return events
@@ -326,11 +333,11 @@ class PaperFills:
             return Refused(intent, RefusalReason.CASH, cost)
         price = row[fills.ENTRY_PRICE]
         amount = book.got.pop(intent.key, intent.amount)
-        book.lots[key] = HeldLot(lot_id(intent), amount)
+        book.lots[key] = HeldLot(lot_id(intent), amount, bar.ts)
         fee = float(amount) * price * self._costs.commission
         return Executed(intent, self._fact(intent, amount, price, fee, bar.ts, "entry"))
 
-    def _exit(self, book: PaperBook, row: list[float], bar: Bar) -> Executed:
+    def _exit(self, book: PaperBook, row: list[float], bar: Bar, at: int | None = None) -> Executed:
         key, price, reason = lot_key(row), row[fills.EXIT_PRICE], Reason(int(row[fills.REASON]))
         lot = book.lots.pop(key)
         fee = abs(row[fills.SIZE]) * price * self._costs.commission
@@ -340,10 +347,11 @@ class PaperFills:
             intent, amount = book.exits.pop(key)
         left = minus(lot.amount, amount)
         if left > 0:
-            book.lots[key] = HeldLot(lot.id, left)
-        time = bar.ts if price == bar.open else bar.end - 1
+            book.lots[key] = lot._replace(amount=left)
+        if at is None:
+            at = bar.ts if price == bar.open else bar.end - 1
         word = intent.reason if reason is Reason.RULE else _WORDS[reason]
-        return Executed(intent, self._fact(intent, amount, price, fee, time, word))
+        return Executed(intent, self._fact(intent, amount, price, fee, at, word))
 
     def _fact(self, intent: Intent, amount: Decimal, price: float, fee: float, time: int, why: str) -> Fill:
         """Return a fill. An order here fills once at most, so that its key can name its fill."""

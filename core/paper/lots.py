@@ -12,6 +12,7 @@ from core.account.lots import LOT_LEG, lot_id
 from core.account.money import NOTHING, float_of
 from core.account.orders import Approved, Intent, RefusalReason, Refused
 from core.domain import MOST_LOTS, Bar, FloatArray, Reason
+from core.utils import format_time
 
 LotNumber = tuple[int, int]
 """Number of the bar that a lot was filled in, and its rung: one of a book."""
@@ -27,6 +28,16 @@ class HeldLot(NamedTuple):
 
     id: str
     amount: Decimal
+    since: int
+    """When it was entered, ms UTC: what came before concerns it not."""
+
+
+class Aside(NamedTuple):
+    """What takes no part in a fill, until it is put back."""
+
+    rows: dict[LotNumber, FloatArray]
+    exits: dict[LotNumber, tuple[Intent, Decimal]]
+    asked: list[Approved]
 
 
 class PaperBook:
@@ -116,6 +127,49 @@ def ask_exit(book: PaperBook, intent: Intent) -> Refused | None:
     return None
 
 
+def set_aside(
+    book: PaperBook, exits: Collection[LotNumber], lots: Collection[LotNumber], asked: Sequence[Approved] = ()
+) -> Aside:
+    """Let these exits, their lots, these lots and all entries (`asked`) or none take no part until put back."""
+    head = book.rows[0]
+    kept = Aside({}, {key: one for key, one in book.exits.items() if key in exits}, list(asked))
+    for row in book.held_rows():
+        key = lot_key(row.tolist())
+        if key in exits or key in lots:
+            kept.rows[key] = row.copy()
+            row[[fills.EXIT, fills.STOP, fills.TAKE]] = 0.0, math.nan, math.nan
+    book.exits = {key: one for key, one in book.exits.items() if key not in exits}
+    if asked:
+        book.asked = []
+    head[fills.ASKED], head[fills.EXITS] = len(book.asked), len(book.exits)
+    return kept
+
+
+def put_back(book: PaperBook, kept: Aside) -> None:
+    """Let what was set aside take part again."""
+    for row in book.held_rows():
+        key = lot_key(row.tolist())
+        if key in kept.rows:
+            row[:] = kept.rows[key]
+    book.sum_up()
+    book.asked, book.exits = book.asked + kept.asked, kept.exits
+    book.rows[0, [fills.ASKED, fills.EXITS]] = len(book.asked), len(book.exits)
+
+
+def drop_entries(book: PaperBook, keys: Collection[str]) -> list[Intent]:
+    """Drop the entries with these keys, the others wait on; return those dropped."""
+    head, gone = book.rows[0], [one.intent for one in book.asked if one.intent.key in keys]
+    rows = book.rows[fills.WANTED : fills.WANTED + len(book.asked)].copy()
+    left = [
+        (row, one) for row, one in zip(rows, book.asked, strict=True) if one.intent.key not in keys
+    ]
+    for number, (row, _) in enumerate(left):
+        book.rows[fills.WANTED + number] = row
+    book.asked = [one for _, one in left]
+    head[fills.ASKED] = len(left)
+    return gone
+
+
 def forgotten(book: PaperBook) -> list[Refused]:
     """Drop all orders that wait for a bar."""
     orders = [approved.intent for approved in book.asked] + [intent for intent, _ in book.exits.values()]
@@ -139,6 +193,24 @@ def take_back(book: PaperBook, keys: Collection[str], shares: Mapping[str, float
     for intent in exits:
         if intent.key not in keys:
             ask_exit(book, intent)
+
+
+def passed_over(book: PaperBook, bar: Bar) -> list[Refused]:
+    """Drop the entries that were ordered after this bar opened: the open that they were for has passed."""
+    late = {one.intent.key for one in book.asked if one.intent.created_at > bar.ts}
+    if not late:
+        return []
+    when = format_time(bar.ts)
+    return [
+        Refused(one, RefusalReason.EXPIRED, f"it was ordered after the bar of {when} UTC had opened")
+        for one in drop_entries(book, late)
+    ]
+
+
+def younger(book: PaperBook, bar: Bar) -> tuple[set[LotNumber], set[LotNumber]]:
+    """Return the exits that this bar does not concern, and the lots: they came after it had opened."""
+    lots = {key for key, lot in book.lots.items() if lot.since > bar.ts}
+    return {key for key, one in book.exits.items() if key in lots or one[0].created_at > bar.ts}, lots
 
 
 def limited(book: PaperBook, most: Decimal | None) -> Iterator[Refused]:

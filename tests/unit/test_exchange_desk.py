@@ -167,6 +167,9 @@ def test_a_bar_that_reaches_stop_or_take_is_answered_by_a_market_order(
 ) -> None:
     world = World()
     world.entered()
+    # Opened before the entry was filled: nobody knows which part of it came later.
+    world.bar(low=low, high=high)
+    assert [side for side, _ in sent(world)] == ["buy"]
     world.bar(low=low, high=high)
     assert [side for side, _ in sent(world)] == ["buy", "sell"]
     step = world.look()

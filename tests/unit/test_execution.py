@@ -43,8 +43,8 @@ def order(made: Executor, want: Decision, strategy: str = "A", moment: Moment = 
 
 
 def filled(made: Executor, number: int) -> None:
-    """Let a quiet bar fill what was ordered, and book it."""
-    for event in made.desk.market.on_bars([bar(number)]):
+    """Let the quiet bar after this one fill what was ordered, and book it."""
+    for event in made.desk.market.on_bars([bar(number + 1)]):
         if isinstance(event, Executed):
             made.portfolio.book(event.intent, event.fill, number)
         assert not isinstance(event, Taken)

@@ -225,7 +225,8 @@ def test_executions_are_read_on_from_the_newest_known_one() -> None:
     for number in range(3):
         known[str(number)] = intent(bar=START + number * HOUR)
         paper.place(OrderRequest(str(number), SYMBOL, "buy", D(1)))
-    for event in paper.on_bars([Bar(SYMBOL, "1h", START, START + HOUR, 100.0, 101.0, 99.0, 100.0, 1.0)]):
+    opened = START + 3 * HOUR
+    for event in paper.on_bars([Bar(SYMBOL, "1h", opened, opened + HOUR, 100.0, 101.0, 99.0, 100.0, 1.0)]):
         assert isinstance(event, Executed)
         assert paper.publish(event)
     every = paper.fills(SYMBOL, None)

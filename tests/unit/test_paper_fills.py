@@ -12,7 +12,7 @@ from core.domain import Costs
 from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.risk.limits import MarketDemands
-from tests.account_help import OTHER, SYMBOL, D, bar, exit_of, intent
+from tests.account_help import OTHER, SYMBOL, D, bar, exit_of, fill_of, intent
 from tests.markets import HOUR, START
 
 FREE = Costs(0.0, 0.0)
@@ -231,6 +231,52 @@ def test_what_a_person_wants_closed_closes_at_the_next_price() -> None:
     paper.submit(Approved(exit_of(entry, purpose=Purpose.FLATTEN, reason="flatten")))
     (event,) = paper.on_price(SYMBOL, 97.0, START + 2 * HOUR + 5)
     assert told(event)[:5] == ("flatten", f"lot-{START}-0", "sell", 1, 97)
+
+
+OLD = {"timeframe": "4h", "ts": START - 3 * HOUR, "end": START + HOUR}
+
+
+def test_an_order_is_not_filled_in_a_bar_that_opened_before_it() -> None:
+    paper = gateway()
+    paper.follow("A", SYMBOL, "4h")
+    paper.submit(Approved(intent()))
+    (event,) = paper.on_bars([bar(0, **OLD)])
+    assert told(event) == ("refused", "main", "expired")
+    assert isinstance(event, Refused)
+    assert event.detail == "it was ordered after the bar of 2023-11-14 19:00 UTC had opened"
+    assert paper.on_bars([bar(1)]) == []
+
+
+def test_a_stop_and_a_take_are_not_looked_at_in_a_bar_that_opened_before_the_entry() -> None:
+    portfolio = Portfolio(10_000)
+    entered = intent(stop=D(90), take=D(120))
+    portfolio.book(entered, fill_of(entered, time=START + HOUR + 60_000), bar=1)
+    paper = gateway()
+    paper.restore("1h", ("A", SYMBOL), portfolio.lots("A", SYMBOL))
+    wild = (100.0, 130.0, 80.0, 100.0)
+    # The second opened before the entry too, and closed after it: which part reached what nobody knows.
+    assert paper.on_bars([bar(0, wild), bar(1, wild)]) == []
+    (event,) = paper.on_bars([bar(2, wild)])
+    assert told(event) == ("stop", f"lot-{START}-0", "sell", 1, 90, START + 3 * HOUR - 1)
+
+
+def test_an_exit_waits_for_a_bar_that_opens_after_it_and_after_its_lot() -> None:
+    for asked, opened in ((START + 2 * HOUR + 1, START + HOUR), (START + HOUR, START + 2 * HOUR + 1)):
+        portfolio, entry = Portfolio(10_000), intent(stop=D(90))
+        portfolio.book(entry, fill_of(entry, time=opened), bar=1)
+        paper = gateway()
+        paper.restore("1h", ("A", SYMBOL), portfolio.lots("A", SYMBOL))
+        assert paper.submit(Approved(exit_of(entry, created_at=asked))) is None
+        assert paper.on_bars([bar(2, (100.0, 101.0, 99.0, 100.0))]) == []
+        (event,) = paper.on_bars([bar(3, (97.0, 101.0, 80.0, 100.0))])
+        assert told(event) == ("rule", f"lot-{START}-0", "sell", 1, 97, START + 3 * HOUR)
+
+
+def test_what_a_price_between_bars_closes_is_closed_at_its_time() -> None:
+    paper = gateway()
+    held(paper, intent(stop=D(90)))
+    (event,) = paper.on_price(SYMBOL, 89.0, START + 2 * HOUR + 60_000)
+    assert told(event)[4:] == (89, START + 2 * HOUR + 60_000)
 
 
 def test_a_price_protects_before_the_first_bar_after_a_restart() -> None:

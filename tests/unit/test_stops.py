@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -32,15 +33,22 @@ def lot(side: int, stop: float, take: float, first: float | None = None) -> Lot:
         (lot(1, 90.0, 120.0), at(90.0), Reason.STOP),
         (lot(1, 90.0, 120.0, first=80.0), at(85.0), Reason.TRAIL),
         (lot(1, 90.0, 120.0), at(120.0), Reason.TAKE),
-        (lot(1, 90.0, 120.0), Reached(85.0, 125.0, 100.0), Reason.STOP),
+        (lot(1, 90.0, 120.0), [Reached(85.0, 125.0, 100.0)], Reason.STOP),
         (lot(-1, 110.0, 80.0), at(100.0), None),
         (lot(-1, 110.0, 80.0), at(110.0), Reason.STOP),
         (lot(-1, 110.0, 80.0), at(80.0), Reason.TAKE),
-        (lot(1, NONE, NONE), Reached(0.01, 1e9, 100.0), None),
+        (lot(1, NONE, NONE), [Reached(0.01, 1e9, 100.0)], None),
     ],
 )
-def test_stops_come_before_takes_and_none_is_none(held: Lot, prices: Reached, reason: Reason | None) -> None:
+def test_stops_come_before_takes_and_none_is_none(held: Lot, prices: list[Reached], reason: Reason | None) -> None:
     assert reason_to_close(held, prices) == reason
+
+
+@pytest.mark.parametrize(("since", "reason"), [(4, None), (5, Reason.STOP), (6, Reason.STOP)])
+def test_a_bar_that_opened_before_the_entry_says_nothing_of_its_lot(since: int, reason: Reason | None) -> None:
+    entered = replace(lot(1, 90.0, 120.0), entry_time=5)
+    old, young = Reached(80.0, 130.0, 100.0, since=4), Reached(85.0, 125.0, 100.0, since=since)
+    assert reason_to_close(entered, [old, young]) == reason
 
 
 @pytest.mark.parametrize(
