@@ -249,6 +249,9 @@ class Session:
             self.risk.quarantine(slot.strategy, f"{type(error).__name__}: {error}")
             made.failed.append(slot.strategy)
             return
+        if held.side and self.portfolio.lots(slot.strategy, slot.symbol)[-1].entry_time >= bar.end:
+            # It closed before what is held was entered: of that it says nothing.
+            return
         want = decided.want
         is_change = want is not None and changes(want, held, slot.is_ladder)
         if is_change or decided.signals:

@@ -277,7 +277,7 @@ class RiskManager:
         lost = self.state.losses.get(strategy)
         pause = (limits.cool_down_minutes or 0) * MINUTE
         if lost is not None and now < lost + pause:
-            return RefusalReason.COOL_DOWN, f"{strategy} lost {(now - lost) / MINUTE:.0f} min ago"
+            return RefusalReason.COOL_DOWN, f"{strategy} lost {max(0, now - lost) / MINUTE:.0f} min ago"
         minute, day = limits.max_orders_per_minute, limits.max_orders_per_day
         recent, today = orders_of(self.state, now) if self.state.orders else (0, 0)
         if minute is not None and recent >= minute:

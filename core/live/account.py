@@ -89,7 +89,8 @@ def open_account(given: Opening) -> tuple[Loop, RunBook]:
     session = Session(Executor(Portfolio(cash, steps, terms.costs.commission), risk, desk, terms.costs))
     # Candles that it has not decided on yet come through the feed, not with the warm-up.
     decided = {(symbol, frame): newest for symbol, frame, newest, _ in (stored or {"bars": []})["bars"]}
-    since = warmed_up(session, terms.members, world, decided, given.say)
+    been = 0 if stored is None else stored["risk"]["time"]
+    since = warmed_up(session, terms.members, world, decided, given.say, been)
     kept = None if stored is None else restore(session, stored, terms.orders)
     if kept is None:
         given.say(f"account {terms.name} begins with {amount(cash, terms.quote)}")

@@ -175,7 +175,8 @@ class Reloading:
         if world.client is not None:
             take_rules(world.client, sorted({symbol for _, symbol in wanted}), session.risk)
         aside = Session(Executor(Portfolio(1), session.risk, session.desk, session.executor.costs))
-        since = warmed_up(aside, wanted.values(), world, known, self._given.say)
+        been = session.risk.state.time
+        since = warmed_up(aside, wanted.values(), world, known, self._given.say, been)
         for slot in aside.slots:
             try_out(slot)
         return {slot[:2]: (slot, aside.executor.plans[slot.strategy]) for slot in aside.slots}, since

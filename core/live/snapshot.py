@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from core.account.lots import Lot, number_of
 from core.account.orders import Approved, Intent, Purpose
-from core.account.values import LastExit, Result
+from core.account.values import Held, LastExit, Result
 from core.engine import Session
 from core.errors import UsageError
 from core.portfolio import DUST
@@ -56,6 +56,7 @@ def snapshot(session: Session, fills: int = 0, venue: str = "paper", claims: int
         ],
         "risk": session.risk.state.to_dict(BREAKERS),
         "bars": session.counted(),
+        "series": [[*held, frame] for held, (_, frame) in session.books.series_of.items()],
         "to_close": sorted(session.to_close),
     }
 
@@ -103,31 +104,40 @@ def restore(session: Session, plain: Mapping[str, Any], venue: str = "paper") ->
     for name, result in plain["results"].items():
         other = {asset: Decimal(fee) for asset, fee in result["other_fees"].items()}
         portfolio.results[name] = Result(Decimal(result["gross"]), Decimal(result["fees"]), other)
+    # An account of before 2026-12 does not say on which bars it trades.
+    frames = {(strategy, symbol): frame for strategy, symbol, frame in plain.get("series", ())}
     for held in plain["lots"]:
-        _hold(session, held)
+        _hold(session, held, frames)
     session.to_close.update((strategy, symbol) for strategy, symbol in plain.get("to_close", ()))
     session.risk.state = RiskState.from_dict(plain["risk"], BREAKERS)
     waiting = [Approved(_intent(one["intent"]), Decimal(one["reserve"])) for one in plain["waiting"]]
     for approved, one in zip(waiting, plain["waiting"], strict=True):
-        _check_trades(session, "has an order in", approved.intent.strategy, approved.intent.symbol)
+        intent = approved.intent
+        _check_trades(session, "has an order in", intent.strategy, intent.symbol, intent.timeframe)
         portfolio.reserve(approved)
         portfolio.pending[approved.intent.key].left = Decimal(one["left"])
     return Restored(session.recount(plain["bars"]), waiting, plain["fills"], plain.get("claims", 0))
 
 
-def _hold(session: Session, held: Mapping[str, Any]) -> None:
+def _hold(session: Session, held: Mapping[str, Any], frames: Mapping[Held, str]) -> None:
     whose = held["strategy"], held["symbol"]
     if held["lots"] and whose[0] != DUST:
-        _check_trades(session, "holds", *whose)
+        _check_trades(session, "holds", *whose, frames.get(whose))
     session.portfolio.adopt(*whose, [_lot(lot) for lot in held["lots"]])
 
 
-def _check_trades(session: Session, what: str, strategy: str, symbol: str) -> None:
-    """Raise UsageError unless a strategy trades a symbol: what is its would be forgotten."""
-    if (strategy, symbol) not in {(slot.strategy, slot.symbol) for slot in session.slots}:
+def _check_trades(session: Session, what: str, strategy: str, symbol: str, timeframe: str | None) -> None:
+    """Raise UsageError unless a strategy trades a symbol, on the same bars: its own would be forgotten."""
+    series = session.books.series_of.get((strategy, symbol))
+    if series is None:
         raise UsageError(
             f"the account {what} {symbol} of {strategy}, which is not to trade it now: name {strategy} and "
             f"{symbol} too (--strategy, --symbol), or begin another account with --account"
+        )
+    if timeframe not in (None, series[1]):
+        raise UsageError(
+            f"the account {what} {symbol} of {strategy} on {timeframe}, and {series[1]} is asked for: "
+            f"go on with --timeframe {timeframe}, or close it first: --once --flatten --timeframe {timeframe}"
         )
 
 

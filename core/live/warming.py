@@ -24,11 +24,12 @@ def warmed_up(
     world: World,
     decided: Mapping[tuple[str, str], int],
     say: Callable[[str], object],
+    been: int = 0,
 ) -> dict[Series, int]:
     """Add every strategy, with the candles that it decides the next one on; return the newest of each.
 
-    `decided`: the newest bar that the account has seen, by symbol and timeframe. Raises NoDataError when a
-    series has too few.
+    `decided`: the newest bar that the account has seen, by symbol and timeframe; `been`: the newest time that
+    it has seen, ms UTC. Raises NoDataError when a series has too few.
     """
     since: dict[Series, int] = {}
     now = world.now()
@@ -37,9 +38,11 @@ def warmed_up(
         partner = Growing(KEPT)
         strategy = bind(load_strategy(member.strategy), partner)
         deciding = strategy.live({"params": dict(member.params)})
-        # Of a new account the newest closed bar is left for the loop, to be decided on if it closed just now.
-        known = decided.get((member.symbol, member.timeframe))
-        end = on_grid(now, step) - step if known is None else known + step
+        known, closed = decided.get((member.symbol, member.timeframe)), on_grid(now, step)
+        # Of a new series the newest closed bar is left for the loop, to be decided on if it closed just now,
+        # but for an account that has been past that moment: its time does not run backwards.
+        first = closed if been > closed else closed - step
+        end = first if known is None else known + step
         bars = world.read(series, end - deciding.window * step, end)
         need = strategy.rule.longest(deciding.params) + 1
         if bars.close.size < need:

@@ -130,7 +130,7 @@ def ask_exit(book: PaperBook, intent: Intent) -> Refused | None:
 def set_aside(
     book: PaperBook, exits: Collection[LotNumber], lots: Collection[LotNumber], asked: Sequence[Approved] = ()
 ) -> Aside:
-    """Let these exits, their lots, these lots and all entries (`asked`) or none take no part until put back."""
+    """Let these exits with their lots, these lots, and all entries or none (`asked`) take no part for now."""
     head = book.rows[0]
     kept = Aside({}, {key: one for key, one in book.exits.items() if key in exits}, list(asked))
     for row in book.held_rows():
@@ -160,9 +160,7 @@ def drop_entries(book: PaperBook, keys: Collection[str]) -> list[Intent]:
     """Drop the entries with these keys, the others wait on; return those dropped."""
     head, gone = book.rows[0], [one.intent for one in book.asked if one.intent.key in keys]
     rows = book.rows[fills.WANTED : fills.WANTED + len(book.asked)].copy()
-    left = [
-        (row, one) for row, one in zip(rows, book.asked, strict=True) if one.intent.key not in keys
-    ]
+    left = [(row, one) for row, one in zip(rows, book.asked, strict=True) if one.intent.key not in keys]
     for number, (row, _) in enumerate(left):
         book.rows[fills.WANTED + number] = row
     book.asked = [one for _, one in left]

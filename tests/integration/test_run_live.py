@@ -112,6 +112,20 @@ def test_a_restart_after_hours_takes_every_bar_it_missed_and_trusts_its_strategi
     assert "failed" not in said.err + said.out
 
 
+def test_an_account_that_turns_to_longer_bars_does_not_decide_on_one_that_closed_before_its_last(
+    sim: RunningSim, time: FakeTime, url: str
+) -> None:
+    once(url)
+    time.now += HOUR
+    once(url)
+    longer = [*TRADED[:-1], "4h", *KEPT, "--db-url", url]
+    assert run_live.main(["--once", *longer]) == 0
+    assert equity_times(url) == [NOON, NOON + HOUR]
+    time.now += 3 * HOUR
+    assert run_live.main(["--once", *longer]) == 0
+    assert equity_times(url) == [NOON, NOON + HOUR, NOON + 4 * HOUR]
+
+
 def test_a_strategy_that_looks_at_two_symbols_follows_both(
     sim: RunningSim, time: FakeTime, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

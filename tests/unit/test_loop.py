@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -456,6 +457,34 @@ def test_what_a_missing_strategy_holds_is_never_forgotten() -> None:
     other = account_of(None, [ETH])
     with pytest.raises(UsageError, match="holds BTC/USDT of SCRIPTED, which is not to trade it now"):
         restore(other.session, kept)
+
+
+@pytest.mark.parametrize(("bars", "what"), [((2, 3, 4), "holds"), ((2, 3), "has an order in")])
+def test_what_is_held_or_ordered_goes_on_with_the_same_bars(bars: tuple[int, ...], what: str) -> None:
+    world = World({3: 1.0})
+    for bar in bars:
+        world.at(bar)
+    kept = json.loads(json.dumps(world.account.snapshot()))
+    other = account_of(None, [BTC._replace(timeframe="4h")])
+    said = (
+        rf"the account {what} BTC/USDT of SCRIPTED on 1h, and 4h is asked for: go on with --timeframe 1h, or"
+    )
+    with pytest.raises(UsageError, match=said):
+        restore(other.session, kept)
+    restore(account_of(None, [BTC]).session, kept)
+
+
+def test_a_bar_that_closed_before_the_entry_decides_nothing_about_it() -> None:
+    world = World({3: 1.0, 5: 3.0, 6: 3.0})
+    for bar in (2, 3, 4):
+        world.at(bar)
+    portfolio = world.session.portfolio
+    (lot,) = portfolio.lots("SCRIPTED", "BTC/USDT")
+    for bar, entered in ((5, world.ts[6]), (6, world.ts[7] - 1)):
+        portfolio.adopt("SCRIPTED", "BTC/USDT", [replace(lot, entry_time=int(entered))])
+        world.at(bar)
+        found = [one.action for one in world.memory.decided]
+        assert found == ["entry buy", "exit sell"][: 1 if bar == 5 else 2]
 
 
 def test_a_price_between_bars_closes_what_it_reaches_and_is_kept_as_a_step() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 from core import fills
 from core.account.lots import book_of
@@ -233,11 +234,11 @@ def test_what_a_person_wants_closed_closes_at_the_next_price() -> None:
     assert told(event)[:5] == ("flatten", f"lot-{START}-0", "sell", 1, 97)
 
 
-OLD = {"timeframe": "4h", "ts": START - 3 * HOUR, "end": START + HOUR}
+OLD: dict[str, Any] = {"timeframe": "4h", "ts": START - 3 * HOUR, "end": START + HOUR}
 
 
 def test_an_order_is_not_filled_in_a_bar_that_opened_before_it() -> None:
-    paper = gateway()
+    paper = desk()
     paper.follow("A", SYMBOL, "4h")
     paper.submit(Approved(intent()))
     (event,) = paper.on_bars([bar(0, **OLD)])
@@ -251,7 +252,7 @@ def test_a_stop_and_a_take_are_not_looked_at_in_a_bar_that_opened_before_the_ent
     portfolio = Portfolio(10_000)
     entered = intent(stop=D(90), take=D(120))
     portfolio.book(entered, fill_of(entered, time=START + HOUR + 60_000), bar=1)
-    paper = gateway()
+    paper = desk()
     paper.restore("1h", ("A", SYMBOL), portfolio.lots("A", SYMBOL))
     wild = (100.0, 130.0, 80.0, 100.0)
     # The second opened before the entry too, and closed after it: which part reached what nobody knows.
@@ -264,7 +265,7 @@ def test_an_exit_waits_for_a_bar_that_opens_after_it_and_after_its_lot() -> None
     for asked, opened in ((START + 2 * HOUR + 1, START + HOUR), (START + HOUR, START + 2 * HOUR + 1)):
         portfolio, entry = Portfolio(10_000), intent(stop=D(90))
         portfolio.book(entry, fill_of(entry, time=opened), bar=1)
-        paper = gateway()
+        paper = desk()
         paper.restore("1h", ("A", SYMBOL), portfolio.lots("A", SYMBOL))
         assert paper.submit(Approved(exit_of(entry, created_at=asked))) is None
         assert paper.on_bars([bar(2, (100.0, 101.0, 99.0, 100.0))]) == []
@@ -273,7 +274,7 @@ def test_an_exit_waits_for_a_bar_that_opens_after_it_and_after_its_lot() -> None
 
 
 def test_what_a_price_between_bars_closes_is_closed_at_its_time() -> None:
-    paper = gateway()
+    paper = desk()
     held(paper, intent(stop=D(90)))
     (event,) = paper.on_price(SYMBOL, 89.0, START + 2 * HOUR + 60_000)
     assert told(event)[4:] == (89, START + 2 * HOUR + 60_000)
