@@ -40,12 +40,16 @@ def lot(side: int, stop: float, take: float, first: float | None = None) -> Lot:
         (lot(1, NONE, NONE), [Reached(0.01, 1e9, 100.0)], None),
     ],
 )
-def test_stops_come_before_takes_and_none_is_none(held: Lot, prices: list[Reached], reason: Reason | None) -> None:
+def test_stops_come_before_takes_and_none_is_none(
+    held: Lot, prices: list[Reached], reason: Reason | None
+) -> None:
     assert reason_to_close(held, prices) == reason
 
 
 @pytest.mark.parametrize(("since", "reason"), [(4, None), (5, Reason.STOP), (6, Reason.STOP)])
-def test_a_bar_that_opened_before_the_entry_says_nothing_of_its_lot(since: int, reason: Reason | None) -> None:
+def test_a_bar_that_opened_before_the_entry_says_nothing_of_its_lot(
+    since: int, reason: Reason | None
+) -> None:
     entered = replace(lot(1, 90.0, 120.0), entry_time=5)
     old, young = Reached(80.0, 130.0, 100.0, since=4), Reached(85.0, 125.0, 100.0, since=since)
     assert reason_to_close(entered, [old, young]) == reason
