@@ -81,9 +81,9 @@ class PaperDesk(JournalledDesk):
             )
         owed = self.resume(session, kept)
         ahead = copy.deepcopy(session.portfolio)
-        for event in owed:
-            if isinstance(event, Executed):
-                ahead.book(event.intent, event.fill)
+        # Fills alone: nobody else is on the paper exchange who could take anything.
+        for event in (one for one in owed if isinstance(one, Executed)):
+            ahead.book(event.intent, event.fill)
         for slot in session.slots:
             self.market.model.follow(slot.strategy, slot.symbol, slot.timeframe)
         hold(self.market.model, ahead, {(one.strategy, one.symbol): one.timeframe for one in session.slots})

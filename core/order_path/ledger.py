@@ -139,7 +139,3 @@ class Books:
             if name.startswith(("cash:", "pos:")):
                 found[asset] = plus(found[asset], amount)
         return {asset: amount for asset, amount in found.items() if amount}
-
-    def sums(self) -> dict[str, Decimal]:
-        """Return every account that is not zero, by name."""
-        return {name: amount for (name, _), amount in sorted(self._sums.items()) if amount}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -167,14 +168,11 @@ class AccountLock:
 
 def _take(file: int) -> None:
     """Lock a file. Raises BlockingIOError when somebody else has it, for longer than a look takes."""
-    for left in range(TRIES, 0, -1):
-        try:
+    for _ in range(TRIES - 1):
+        with suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if left == 1:
-                raise
-        else:
             return
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _mark(contents: dict[str, Any]) -> Mark | None:

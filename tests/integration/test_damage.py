@@ -426,3 +426,7 @@ def test_of_a_long_journal_the_status_reads_the_newest_entries(
     assert "the newest 3 entries (db_status.py --check reads all) were checked" in capsys.readouterr().out
     run_sql(database, "UPDATE journal SET ts = 5 WHERE seq = (SELECT max(seq) FROM journal)")
     assert run_live.main(["--status", "--db-url", url_of(database)]) == 1
+
+
+def test_an_account_that_nobody_traded_has_no_mark(tmp_path: Path) -> None:
+    assert mark_of(tmp_path / "new.db", "nobody") is None

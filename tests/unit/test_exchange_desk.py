@@ -12,19 +12,22 @@ from core.account.messages import OrderNews, OrderReport, OrderRequest
 from core.account.orders import Executed, Purpose, Refused
 from core.domain import Bar, Costs
 from core.engine import LiveDecider, Session, Step
-from core.errors import DatabaseError, HotCryptoError
+from core.errors import DatabaseError, ExchangeUnreachableError, HotCryptoError
 from core.execution import Executor, Plan
 from core.live.exchange_desk import AGAIN, ExchangeDesk
 from core.live.refusals import MOST
 from core.live.snapshot import restore, snapshot
 from core.order_path.alerts import Alert
+from core.order_path.audit import changed_rows, check_books
 from core.order_path.intents import intent_of
+from core.order_path.journal_view import txn_of
 from core.order_path.path import OrderPath
 from core.order_path.venue import Venue
 from core.portfolio import DUST, Portfolio
 from core.risk.limits import Limits, MarketDemands
 from core.risk_manager import RiskManager
 from db.journal import Journal, memory_journal
+from db.journal_rows import money_text
 from tests.markets import HOUR
 from tests.order_model import PRICES, START, Placed
 from tests.order_model import Line as Wire
@@ -539,3 +542,71 @@ def test_a_row_of_refusals_ends_with_a_fill_a_taking_or_a_person_over_restarts_t
     assert in_a_row(world) == []
     restart(world)
     assert in_a_row(world) == []
+
+
+def test_an_account_that_holds_other_lots_than_the_journal_is_told_by_symbol_and_strategy() -> None:
+    world = World()
+    world.entered()
+    assert world.desk.disagreements() == []
+    portfolio = world.session.portfolio
+    held = portfolio.amount(BTC)
+    portfolio.adopt("SCRIPTED", BTC, [])
+    said = world.desk.disagreements()
+    assert f"{BTC}: the account holds 0, the journal {held}" in said
+    assert f"{BTC}: account and journal differ on what SCRIPTED holds" in said
+
+
+def test_a_glance_at_an_exchange_that_does_not_answer_finds_no_agreement(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def away() -> None:
+        raise ExchangeUnreachableError("it does not answer")
+
+    world = World()
+    assert world.path.balances_agree()
+    monkeypatch.setattr(world.wire, "balances", away)
+    assert not world.path.balances_agree()
+    assert [event.text for event in world.events] == ["it does not answer"]
+
+
+def test_without_anybody_to_ask_coins_outside_have_no_value() -> None:
+    world = World(DOGE=D(3))
+    desk = ExchangeDesk(world.path)
+    desk.at(world.exchange.now)
+    desk.open(world.session, None)
+    assert [(one.asset, one.value) for one in desk.status().outside or ()] == [("DOGE", None)]
+
+
+def test_what_an_entry_tells_that_cannot_be_compared_is_said_with_the_entry_that_was_changed() -> None:
+    world = World()
+    world.entered()
+    seq = world.journal.length()
+    world.journal._run("UPDATE journal SET body = ? WHERE seq = ?", '[["order", ["x"], {}]]', seq)
+    first, last = changed_rows(world.journal)
+    assert f"entry {seq}" in first
+    assert last == "what the journal tells cannot be compared any further: unhashable type: 'list'"
+
+
+def test_a_trade_of_others_as_it_was_booked_before_their_lines_had_a_name_is_sound() -> None:
+    world = World()
+    world.entered()
+    world.exchange.by_hand(BTC, "buy", D("0.1"))
+    world.look(AGAIN + 1)
+    (row,) = (one for one in world.journal.fills() if one.client_order_id is None)
+    # Then it was booked as ours are, but that the coins belonged to no position.
+    cost, fee, txn = row.amount * row.price, row.fee, txn_of(row)
+    assert row.fee_asset == "BTC"
+    lines = {
+        ("cash:BTC", "BTC"): row.amount - fee,
+        ("market:BTC", "BTC"): -row.amount,
+        ("cash:USDT", "USDT"): -cost,
+        ("market:USDT", "USDT"): cost,
+        ("fee:BTC", "BTC"): fee,
+    }
+    world.journal._run("DELETE FROM postings WHERE txn = ?", txn)
+    for (name, asset), amount in lines.items():
+        world.journal._run(
+            "INSERT INTO postings (account, txn, name, asset, amount) VALUES (?, ?, ?, ?, ?)",
+            *("test", txn, name, asset, money_text(amount)),
+        )
+    assert check_books(world.journal) == []

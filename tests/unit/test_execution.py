@@ -115,6 +115,17 @@ def test_moved_stops_reach_portfolio_and_desk(monkeypatch: pytest.MonkeyPatch) -
     assert made.portfolio.view("A", SYMBOL).stop == 95.0
 
 
+def test_a_number_that_a_rule_remembers_moves_no_stop_at_the_desk(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = executor()
+    order(made, enter(1.0, 90.0))
+    filled(made, 0)
+    moves: list[Protection] = []
+    monkeypatch.setattr(made.desk, "protect", moves.append)
+    assert order(made, hold(made.portfolio.view("A", SYMBOL))._replace(note=7.0)) == []
+    assert moves == []
+    assert made.portfolio.view("A", SYMBOL).note == 7.0
+
+
 def test_the_other_side_closes_first_and_then_opens() -> None:
     made = executor()
     order(made, enter(0.5))

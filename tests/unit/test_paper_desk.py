@@ -275,3 +275,14 @@ def test_a_paper_exchange_that_never_agrees_with_its_journal_is_not_traded_on() 
     ):
         again.open(None, START)
     assert not again.desk.path.ready
+
+
+def test_on_paper_no_exit_is_ever_waited_for_and_a_reload_reaches_the_fill_model() -> None:
+    world = World()
+    desk, model = world.account.desk, world.account.desk.market.model
+    assert not desk.backs_off(("SCRIPTED", SYMBOL))
+    desk.fill_at_most(0.25)
+    assert model.volume_share == 0.25
+    desk.follow("ANOTHER", SYMBOL, "1h")
+    desk.fill_at_most(None)
+    assert model.volume_share is None
