@@ -8,12 +8,15 @@ compiler. So a file is never stale; it may be deleted at any time, and what is d
 A file is code, and reading it is running it: each is signed with a key of this user, kept in his home and
 nowhere near the files, and what is not signed so is compiled afresh and never looked into.
 
+What two processes want at the same time one of them compiles: the other waits for it.
+
 Nothing is kept unless NUMBA_CACHE_DIR names a folder; the scripts take data/cache/kernels.
 """
 
 from __future__ import annotations
 
 import dis
+import fcntl
 import hashlib
 import hmac
 import os
@@ -24,6 +27,7 @@ from contextlib import suppress
 from enum import Enum
 from functools import cache
 from pathlib import Path
+from time import monotonic, sleep
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -35,6 +39,10 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 _SIGNATURE = 32
 """Bytes of a signature, and of the key."""
+
+
+WAIT, GLANCE = 60.0, 0.05
+"""Seconds that a process waits for another that compiles the same, and between two looks."""
 
 
 def keep(fast: Any, name: str, *made_from: object) -> Any:
@@ -108,6 +116,16 @@ class _KernelCache(FunctionCache):  # type: ignore[misc] # numba has no types
         self._of_name, self._mark = f"*.{name}@*", mark
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return what is on disk; None when this process is to compile it, which no other does meanwhile."""
+        found = self._load(sig, target_context)
+        if found is None:
+            take_turn(self._mark)
+            found = self._load(sig, target_context)
+            if found is not None:
+                end_turn(self._mark)
+        return found
+
+    def _load(self, sig: Any, target_context: Any) -> Any:
         try:
             return super().load_overload(sig, target_context)
         except Exception:  # A damaged file may raise anything, and compiling is always right.
@@ -122,6 +140,43 @@ class _KernelCache(FunctionCache):  # type: ignore[misc] # numba has no types
             for path in Path(self.cache_path).glob(self._of_name):
                 if self._mark not in path.name:
                     path.unlink(missing_ok=True)
+        end_turn(self._mark)
+
+
+def take_turn(mark: str) -> bool:
+    """Wait until no other process compiles what has this fingerprint; False when that takes too long.
+
+    A process that ends, however it does, ends its turns.
+    """
+    file, until = _turns(key_file().with_suffix(".turns")), monotonic() + WAIT
+    while file is not None:
+        with suppress(OSError):
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _place(mark))
+            return True
+        if monotonic() >= until:
+            break
+        sleep(GLANCE)
+    return False
+
+
+def end_turn(mark: str) -> None:
+    """Let others have it; that one compiled something else, or nothing, is no matter."""
+    if (file := _turns(key_file().with_suffix(".turns"))) is not None:
+        with suppress(OSError):
+            fcntl.lockf(file, fcntl.LOCK_UN, 1, _place(mark))
+
+
+@cache
+def _turns(file: Path) -> int | None:
+    """Return the open file on whose bytes processes agree, each byte a fingerprint's."""
+    # Open for as long as the process lives: closing it would end all turns.
+    with suppress(OSError):
+        return os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    return None
+
+
+def _place(mark: str) -> int:
+    return int(mark[:7], 16)
 
 
 class _SignedFiles(IndexDataCacheFile):  # type: ignore[misc] # numba has no types

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hmac
 import pickle
+import subprocess
+import sys
 from enum import IntEnum
 from pathlib import Path
 from types import FunctionType
@@ -13,7 +15,8 @@ import numpy as np
 import pytest
 from numba import config, njit
 
-from core.kernel.disk_cache import fingerprint, keep, key_file, signing_key
+from core.kernel import disk_cache
+from core.kernel.disk_cache import end_turn, fingerprint, keep, key_file, signing_key, take_turn
 
 
 class Point(NamedTuple):
@@ -120,6 +123,27 @@ def test_the_next_process_finds_what_was_compiled(folder: Path) -> None:
     assert first(2.0) == second(2.0) == 4.0
     assert sum(second.stats.cache_hits.values()) == 1
     assert not second.stats.cache_misses
+
+
+OTHER = """
+from core.kernel.disk_cache import take_turn
+print(take_turn("0123456789"), flush=True)
+input()
+"""
+
+
+def test_what_another_process_compiles_is_waited_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk_cache, "WAIT", 0.0)
+    assert signing_key(key_file()) is not None
+    piped = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", OTHER], **piped) as other:  # type: ignore[call-overload]
+        assert other.stdout.readline() == "True\n"
+        assert not take_turn("0123456789")
+        assert take_turn("ABCDEF0123")
+        other.communicate("\n")
+    assert take_turn("0123456789")
+    end_turn("0123456789")
+    end_turn("ABCDEF0123")
 
 
 def test_another_function_of_that_name_is_compiled_and_takes_its_place(folder: Path) -> None:
