@@ -69,15 +69,15 @@ def run_backtest(
     only names: core.backtest.own runs it. Raises NoDataError when the bars do not outlast the warm-up,
     UsageError for a bad parameter.
     """
-    if strategy is not None:
-        from core.backtest.own import run_own
+    if strategy is None:
+        loaded = load_strategy(spec.strategy)
+        if loaded.backtest is not None:
+            result = simulate(bars, spec, bind(loaded, partner), data)
+            return partnered(result, loaded.rule.partner, bars, partner)
+        strategy, spec = loaded.live, replace(spec, params=loaded.rule.complete(spec.params))
+    from core.backtest.own import run_own
 
-        return run_own(bars, spec, strategy, data)
-    loaded = load_strategy(spec.strategy)
-    if loaded.backtest is None:
-        return run_own(bars, replace(spec, params=loaded.rule.complete(spec.params)), loaded.live, data)
-    result = simulate(bars, spec, bind(loaded, partner), data)
-    return partnered(result, loaded.rule.partner, bars, partner)
+    return run_own(bars, spec, strategy, data)
 
 
 def simulate(bars: Bars, spec: RunSpec, strategy: Strategy, data: DataRange | None = None) -> BacktestResult:

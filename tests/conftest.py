@@ -55,6 +55,10 @@ os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytes
 # The key of these kernels: not in the home of whoever runs the tests.
 os.environ.setdefault("XDG_STATE_HOME", os.environ["NUMBA_CACHE_DIR"])
 
+# Strategies of whoever runs the tests are no business of theirs.
+os.environ["HOT_CRYPTO_STRATEGIES"] = str(Path(__file__).parents[1] / ".pytest_cache" / "no_strategies")
+Path(os.environ["HOT_CRYPTO_STRATEGIES"]).mkdir(parents=True, exist_ok=True)
+
 HERE = Path(__file__).parent
 UNMEASURED = {
     *(f"parity/test_{name}.py" for name in ("judges", "replay", "statistics", "sweep", "three_ways")),

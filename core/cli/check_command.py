@@ -17,11 +17,12 @@ from core.backtest.plan import PlannedRun, check_params, partner_bars, plan_runs
 from core.domain import Bars, Costs, Series
 from core.errors import DatabaseError, NoDataError, UsageError
 from core.proof.inherited import ROWS, parted, plant, sample_of, uncausal
-from core.proof.markets import companion, random_bars
+from core.proof.markets import HOUR, START, companion, random_bars
 from core.proof.verify import check_columns, verify
 from core.reports.table import room
 from core.results.runs import RunSpec
 from core.sql_data_source import SQLDataSource
+from core.utils import timeframe_ms
 from strategies.pairing import bind
 from strategies.registry import REGISTRY, Strategy, canonical_name, load_strategy
 from strategies.rule import first_decision
@@ -115,25 +116,26 @@ def checks(strategy: Strategy, plan: PlannedRun, source: SQLDataSource) -> Itera
     if found:
         return
     memory = rule.memory(params)
-    bars = random_bars(3, min(max(2 * memory, LONG) + LENGTH, MOST_BARS))
+    bars = market(plan, 3, min(max(2 * memory, LONG) + LENGTH, MOST_BARS))
     bound = bind(strategy, companion(bars)).rule
     first = first_decision(bound.columns(bars, params))
     sample = sample_of(bars, first, CUTS)
-    lines = tuple(
+    cuts = [max(1, first // 2), *sample[:: CUTS // 4]]
+    ahead = tuple(
         f"{rule.name}: column {name} looks ahead: with later bars cut off at bar {cut} it is another one"
-        for cut in sample[:: CUTS // 4]
+        for cut in cuts
         for name in uncausal(bound, params, bars, cut)
     )[:1]
-    yield ProofLine(
-        "causal", lines, f"columns with later bars cut off, {len(sample[:: CUTS // 4])} times, bit for bit"
-    )
+    yield ProofLine("causal", ahead, f"columns with later bars cut off, {len(cuts)} times, bit for bit")
     late = [i for i in sample if i > memory] or sample[-1:]
-    lines = () if lines else tuple(check_columns(bars, bound, params, late))
-    yield ProofLine("live window", lines, f"columns and decisions of {len(late)} windows of {memory:,} bars")
+    short = () if ahead else tuple(check_columns(bars, bound, params, late))
+    if not ahead:
+        what = f"columns and decisions of {len(late)} windows of {memory:,} bars"
+        yield ProofLine("live window", short, what)
     difference = parted(bound, params, type(bound.columns(bars, params)))
     what = f"decide on {ROWS} rows: NaN, endless, 0 and -0 among them"
     yield ProofLine("compiled", () if difference is None else (difference,), what)
-    if lines or difference:
+    if ahead or short or difference:
         return
     yield three_ways(strategy, plan, first)
     yield stored(strategy, plan, source)
@@ -143,13 +145,20 @@ def checks(strategy: Strategy, plan: PlannedRun, source: SQLDataSource) -> Itera
     yield ProofLine("bites", missed, f"{what}: {', '.join(one.mistake for one in planted)}")
 
 
+def market(plan: PlannedRun, seed: int, length: int, volatility: float = 0.01) -> Bars:
+    """Return bars made up, of the timeframe that the strategy trades."""
+    bars, step = random_bars(seed, length, volatility), timeframe_ms(plan.timeframe)
+    return bars._replace(ts=START - START % step + (bars.ts - START) // HOUR * step)
+
+
 def three_ways(strategy: Strategy, plan: PlannedRun, first: int) -> ProofLine:
     """Compare Backtesting.py, compiled and live on made-up markets, calm and wild ones."""
     problems: list[str] = []
     trades = 0
     for seed in range(MARKETS):
-        bars = random_bars(seed, first + LENGTH, (0.003, 0.01, 0.03)[seed])
-        found = _compared(bind(strategy, companion(bars)), plan, Series("made-up", "BTC/USDT", "1h"), bars)
+        bars = market(plan, seed, first + LENGTH, (0.003, 0.01, 0.03)[seed])
+        series = Series("made-up", plan.symbol, plan.timeframe)
+        found = _compared(bind(strategy, companion(bars)), plan, series, bars)
         problems += [f"market {seed}: {line}" for line in found.differences]
         trades += len(found.runs[0].trades)
     what = f"{trades:,} trades on {MARKETS} made-up markets: Backtesting.py, compiled and live, every bit"

@@ -29,6 +29,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A project with the shipped settings and no strategies of one's own; checks that take less long."""
     shutil.copytree(ROOT / "config", tmp_path / "config")
     monkeypatch.setattr(cli, "ROOT", tmp_path)
+    monkeypatch.delenv("HOT_CRYPTO_STRATEGIES")
     monkeypatch.setenv("HOT_CRYPTO_DB_URL", f"sqlite:///{tmp_path / 'candles.db'}")
     monkeypatch.chdir(tmp_path)
     for name, value in (("LENGTH", 120), ("MARKETS", 2), ("CUTS", 12), ("STORED", 300)):
@@ -126,6 +127,11 @@ CHANGES = {
         "Columns(bars.close,",
         "Columns(__import__('numpy').roll(bars.close, -1),",
         "looks ahead",
+    ),
+    "an if on how many bars there are": (
+        "Columns(bars.close,",
+        "Columns(bars.close if bars.close.size > 1000 else 2 * bars.close,",
+        r"column close looks ahead: with later bars cut off at bar .* another one compiled ok",
     ),
     "a sum since the first candle": (
         "Columns(bars.close,",

@@ -44,6 +44,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         upsert_bars(engine, Series("binanceus", symbol, "1h"), BARS)
     engine.dispose()
     monkeypatch.setattr(cli, "ROOT", tmp_path)
+    monkeypatch.delenv("HOT_CRYPTO_STRATEGIES")
     monkeypatch.setenv("HOT_CRYPTO_DB_URL", url)
     monkeypatch.chdir(tmp_path)
     yield tmp_path

@@ -146,8 +146,17 @@ def test_a_strategy_that_looks_at_two_symbols_follows_both(
 def test_strategies_of_one_s_own_trade_on_paper_too(
     sim: RunningSim, time: FakeTime, url: str, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    written(project / "user_strategies", {"cross.py": RULE, "mine.py": ON_BAR})
-    own = ["--symbol", "BTC/USDT", "--strategy", "MY_CROSS,MINE", "--timeframe", "1h"]
+    folder = written(project / "user_strategies", {"cross.py": RULE, "mine.py": ON_BAR})
+    own = [
+        "--symbol",
+        "BTC/USDT",
+        "--strategy",
+        "MY_CROSS,MINE",
+        "--timeframe",
+        "1h",
+        "--strategies-dir",
+        str(folder),
+    ]
     for _ in range(2):
         assert run_live.main(["--once", *own, *KEPT, "--db-url", url]) == 0
         time.now += 6 * HOUR

@@ -38,7 +38,7 @@ class Columns(NamedTuple, Generic[T]):
 def columns(bars: Bars, p: Params) -> Columns[FloatArray]:
     """Compute all bars at once; of a day only what was closed by then."""
     day = longer(bars, "1d")
-    trend = ema(day.bars.close, p.day_period) if day.bars.ts.size else day.bars.close
+    trend = ema(day.bars.close, p.day_period)
     rises = day.at(trend - before(trend, 1))
     reach = atr(bars.high, bars.low, bars.close, p.atr_period)
     return Columns(bars.close, sma(bars.close, p.ma_period), rises, reach)
