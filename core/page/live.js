@@ -28,8 +28,10 @@ let view = null;
 function open() {
   const name = location.hash.slice(1) in VIEWS ? location.hash.slice(1) : "account";
   for (const link of document.querySelectorAll("#nav a")) {
-    if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    if (link.hash === `#${name}`) {
+      link.setAttribute("aria-current", "page");
+      link.parentElement.scrollLeft = link.offsetLeft - 60;
+    } else link.removeAttribute("aria-current");
   }
   redrawAll.length = 0;
   const main = document.getElementById("main");
