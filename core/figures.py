@@ -19,6 +19,11 @@ _PRICE_DIGITS = 8
 _COIN_DIGITS = 6
 
 
+def how_many(count: int, one: str, more: str = "") -> str:
+    """Return a count with its noun: `1 position`, `1,200 fills`; `more` is that of several."""
+    return f"{count:,} {one if count == 1 else more or one + 's'}"
+
+
 def money(value: float | Decimal, currency: str = "", *, sign: bool = False) -> str:
     """Return an amount of money: `1,234.50`, in BTC `0.512345`; with `sign` gains have a plus.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from core.account.orders import Purpose
 from core.account.values import Held
 from core.engine import Session, Slot
 from core.execution import Moment, Outcome
@@ -31,9 +32,13 @@ class Closing:
         """When an order was last given, ms UTC."""
 
     def close(self, slots: Iterable[Slot], now: int) -> tuple[int, list[Outcome]]:
-        """Order closed what these hold; return how many positions that is, and what became of the orders."""
-        held = [slot[:2] for slot in slots if self._session.portfolio.lots(*slot[:2])]
-        self._session.to_close.update(held)
+        """Order closed what these hold; return how many positions that is, and what became of the orders.
+
+        An entry that may still fill is closed once it has.
+        """
+        every = [slot[:2] for slot in slots]
+        held = [one for one in every if self._session.portfolio.lots(*one)]
+        self._session.to_close.update(held, self._entering().intersection(every))
         return len(held), [outcome for one in held for outcome in self._order(one, now)]
 
     def again(self, now: int) -> list[Outcome]:
@@ -41,10 +46,16 @@ class Closing:
         outcomes: list[Outcome] = []
         for held in sorted(self._session.to_close):
             if not self._session.portfolio.lots(*held):
-                self._session.to_close.discard(held)
+                if held not in self._entering():
+                    self._session.to_close.discard(held)
             elif now - self._ordered.get(held, now - PAUSE) >= PAUSE and not self._desk.backs_off(held):
                 outcomes += self._order(held, now)
         return outcomes
+
+    def _entering(self) -> set[Held]:
+        """Return the positions that orders out now may still open."""
+        orders = (one.intent for one in self._session.portfolio.pending.values())
+        return {(one.strategy, one.symbol) for one in orders if one.purpose is Purpose.ENTRY}
 
     def _order(self, held: Held, now: int) -> list[Outcome]:
         # Of the moment and not of a bar, since an intent is sent once and a bar can see several tries.

@@ -12,6 +12,7 @@ says how many of the journal's fills the account had; after a restart the others
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from core.account.money import minus, plus
 from core.account.orders import (
@@ -22,6 +23,7 @@ from core.account.orders import (
     News,
     Protection,
     Purpose,
+    RefusalReason,
     Refused,
     Taken,
 )
@@ -97,6 +99,26 @@ class JournalledDesk(ABC):
             self.path.submit_all(self._fitted([self._timely(one) for one in due.values()]))
         if self.path.mirror.live:
             self._step()
+
+    def take_back(self, why: str, *, sent: bool = True) -> Sequence[News]:
+        """Take back the entries that wait, those already `sent` too; return what came of them.
+
+        What may still fill is cancelled, and told as it ends.
+        """
+        gone: list[News] = []
+        for key, one in list(self.waiting.items()):
+            if one.intent.purpose is not Purpose.ENTRY:
+                continue
+            if key in self._unsent:
+                del self._unsent[key], self.waiting[key]
+                gone.append(Refused(one.intent, RefusalReason.WITHDRAWN, why))
+            elif sent:
+                self.path.cancel(key)
+        return [*gone, *self.news()] if sent else gone
+
+    @abstractmethod
+    def news(self) -> list[DeskEvent]:
+        """Return what came since the last step without a bar or price."""
 
     def _fitted(self, due: list[Approved]) -> list[Approved]:
         """Return what is sent of these orders: all of it, where nobody else trades."""

@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple, Protocol
 
-from core.account.orders import Approved, News, Refused
+from core.account.orders import Approved, News, Purpose, Refused
 from core.domain import Bar, Series
 from core.engine import Choice, Session, Step
 from core.errors import ExchangeError
 from core.execution import Outcome
+from core.figures import how_many
 from core.live.closing import Closing, Patient
 from core.live.feed import Feed, Polled
 from core.live.outside import Price
@@ -106,6 +107,10 @@ class Desk(Holder, Patient, Protocol):
         """Return how the orders stand."""
         ...
 
+    def take_back(self, why: str, *, sent: bool = True) -> Sequence[News]:
+        """Take back the entries that wait, those already `sent` too; return what came of them."""
+        ...
+
     def accept(self, symbol: str) -> str:
         """Let a symbol's entries and exits go on; return what came of it."""
         ...
@@ -179,7 +184,7 @@ class Loop:
         """Do what a command says; return what came of it in a line."""
         known: dict[str, Callable[[], str]] = {
             "stop": self._stop,
-            "pause": self._pause,
+            "pause": lambda: self._pause(now),
             "resume": lambda: resumed(self.session, self.desk),
             "accept": lambda: self.desk.accept(command.argument),
             "release": lambda: released(self.session, self.desk, command.argument),
@@ -246,6 +251,8 @@ class Loop:
             if isinstance(outcome, Approved) and outcome.cut is not None:
                 self._cuts[f"{outcome.intent.strategy} by {outcome.cut.limit}"] += 1
         self._records.keep(tuple(self._decisions(step)), step, self.status(now), now)
+        if step.tripped:
+            self._events(self.desk.take_back("a breaker tripped before it was sent", sent=False), now)
         self.desk.send()
         for name in step.quarantined:
             why = risk.state.quarantined.get(name, "")
@@ -266,9 +273,21 @@ class Loop:
         self.is_stopped = True
         return "stopping after this step; positions stay as they are"
 
-    def _pause(self) -> str:
+    def _pause(self, now: int) -> str:
         self.session.risk.pause("paused by command")
-        return "entries are paused; exits and stops go on"
+        return (
+            f"entries are paused; exits and stops go on{self._take_back('paused', 'stays if it fills', now)}"
+        )
+
+    def _take_back(self, why: str, then: str, now: int) -> str:
+        """Take back the entries that wait; return how many, and what becomes of those that may still fill."""
+        step = self._events(self.desk.take_back(f"taken back: {why} by command"), now)
+        entries = [one.intent.purpose is Purpose.ENTRY for one in step.outcomes] if step else []
+        out = [one for one in self.session.portfolio.pending.values() if one.intent.purpose is Purpose.ENTRY]
+        gone = how_many(sum(entries), "waiting entry", "waiting entries")
+        return (f"; {gone} taken back" if any(entries) else "") + (
+            f"; {how_many(len(out), 'entry is', 'entries are')} on the way, and {then}" if out else ""
+        )
 
     def _reload(self, policy: str, now: int) -> str:
         if self.reload is None:
@@ -281,11 +300,13 @@ class Loop:
         return self.set_weight(argument, now)
 
     def _flatten(self, now: int) -> str:
-        count, outcomes = self.closing.close(self.session.slots, now)
         self.session.risk.pause("flattened by command")
+        back = self._take_back("flattened", "is closed if it fills", now)
+        count, outcomes = self.closing.close(self.session.slots, now)
         refused = sum(isinstance(outcome, Refused) for outcome in outcomes)
-        rest = f", {refused} orders refused" if refused else ""
-        return f"closing {count} positions at the next price{rest}; entries are paused until resume"
+        rest = f", {how_many(refused, 'order')} refused" if refused else ""
+        what = how_many(count, "position")
+        return f"closing {what} at the next price{rest}{back}; entries are paused until resume"
 
     def _decisions(self, step: Step) -> Iterable[DecisionLine]:
         for choice in step.choices:

@@ -51,6 +51,8 @@ def refusal_of(order: OrderRow) -> tuple[RefusalReason, str]:
     why = order.reason or f"the exchange says {order.state}"
     if order.filled:
         why = f"{exact(order.filled)} of {exact(order.amount)} filled, then {order.state}"
+    if order.state == State.CANCELED and order.cancel_at is not None:
+        return RefusalReason.WITHDRAWN, f"taken back: {why}"
     late = order.state in (State.EXPIRED, State.CANCELED) or "expired" in order.reason
     return RefusalReason.EXPIRED if late else RefusalReason.EXCHANGE, why
 

@@ -21,6 +21,7 @@ from core.domain import FLAT, Bar, Series
 from core.engine import Session, Slot
 from core.errors import HotCryptoError
 from core.execution import Executor, Plan
+from core.figures import how_many
 from core.live.account import Opening, take_rules
 from core.live.loop import Loop
 from core.live.terms import AccountTerms, quote_of
@@ -146,7 +147,7 @@ class Reloading:
             closing, _ = self._loop.closing.close(slots, now)
         self._apply(change, fresh, since, terms)
         self._members = {(one.strategy, one.symbol): one for one in wanted}
-        return str(change), f"; closing {closing} positions at the next price" if closing else ""
+        return str(change), f"; closing {how_many(closing, 'position')} at the next price" if closing else ""
 
     def _check(self, change: MemberChange, policy: str) -> None:
         portfolio = self._loop.session.portfolio

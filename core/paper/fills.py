@@ -36,6 +36,7 @@ from core.paper.lots import (
     PaperBook,
     ask_entry,
     ask_exit,
+    drop_entries,
     forgotten,
     limited,
     lot_key,
@@ -147,6 +148,11 @@ class PaperFills:
         """Forget orders that wait for a bar, by key; `lots` are what the strategy holds of the symbol."""
         if book := self._books.get(held):
             take_back(book, keys, {lot.id: lot.share for lot in lots})
+
+    def cancel(self, entry: Intent) -> bool:
+        """Forget an entry that waits for a bar; return whether it did."""
+        book = self._books.get((entry.strategy, entry.symbol))
+        return book is not None and bool(drop_entries(book, (entry.key,)))
 
     def protect(self, move: Protection) -> None:
         """Move the stops and takes of the lots that a strategy holds of a symbol."""

@@ -124,11 +124,12 @@ class PaperVenue:
     def cancel(self, symbol: str, client_order_id: str) -> OrderReport:
         """Cancel an order whose turn has not come. Raises OrderRefusedError for any other."""
         order = self._orders.get(client_order_id)
-        if order is None or order not in self._arrived:
+        if order is not None and order in self._arrived:
+            self._arrived.remove(order)
+        elif order is None or order.standing is not OrderNews.OPEN or not self.model.cancel(order.intent):
             raise OrderRefusedError(
                 f"order {client_order_id} of {symbol} is not open, or with the market already"
             )
-        self._arrived.remove(order)
         order.standing = OrderNews.CANCELED
         return order.report()
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.account.orders import Refused
 from core.domain import Bars, Costs, Series
 from core.engine import LiveDecider, Session, Step
 from core.errors import ExchangeUnreachableError, UsageError
@@ -251,12 +252,48 @@ def test_flatten_closes_everything_at_the_next_price_and_pauses() -> None:
     world = World({3: 1.0, 7: 1.0})
     for bar in range(2, 5):
         world.at(bar)
-    assert world.tell("flatten") == "closing 1 positions at the next price; entries are paused until resume"
+    assert world.tell("flatten") == "closing 1 position at the next price; entries are paused until resume"
     world.at(5)
     assert world.session.portfolio.lots("SCRIPTED", "BTC/USDT") == ()
     assert [trade.reason for step in world.memory.steps for trade in step.trades] == ["flatten"]
     world.at(7)
     assert world.memory.decided[-1].outcome == "paused"
+
+
+@pytest.mark.parametrize("is_with_the_market", [False, True])
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (
+            "flatten",
+            "closing 1 position at the next price; 1 waiting entry taken back; entries are paused",
+        ),
+        ("pause", "entries are paused; exits and stops go on; 1 waiting entry taken back"),
+    ],
+)
+def test_entries_that_wait_are_taken_back_by_whoever_pauses_them(
+    command: str, said: str, *, is_with_the_market: bool
+) -> None:
+    world = World({3: 5.0, 5: 1.0})
+    for bar in (2, 3, 4, 5):
+        world.at(bar)
+    (order,) = world.loop.status(START).open_orders
+    if is_with_the_market:
+        # A price between two bars hands what arrived to the fill model.
+        world.price = 100.0
+        world.loop.step(START + 6 * HOUR + TICK)
+        world.price = None
+    assert world.tell(command).startswith(said)
+    assert [one for one in world.loop.status(START).open_orders if "entry" in one.key] == []
+    refused = [one for step in world.memory.steps for one in step.outcomes if isinstance(one, Refused)]
+    assert [(one.intent.key, one.reason.value) for one in refused] == [(order.key, "withdrawn")]
+    for bar in (6, 7):
+        world.at(bar)
+    entered = [event for step in world.memory.steps for event in step.fills if event.fill.side == "buy"]
+    assert len(entered) == 1
+    assert len(world.session.portfolio.lots("SCRIPTED", "BTC/USDT")) == (1 if command == "pause" else 0)
+    assert world.account.desk.disagreements() == []
+    assert check_books(world.account.journal) == []
 
 
 def test_stop_ends_the_loop_after_the_step_and_leaves_positions() -> None:
