@@ -25,7 +25,7 @@ from db.base import open_engine
 from db.init_db import init_db
 from db.journal import open_journal
 from tests import exchange_loop, loop_process
-from tests.order_kills import KILLED, KINDS
+from tests.order_kills import KILLED, KINDS, last_life
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = {
@@ -80,7 +80,7 @@ def kill_at_exchange(folder: Path, kills: int, seed: int, rate: float = 0.15) ->
                 given = (points, 0, 20) if rng.random() < 0.8 else (0, rng.randint(50, 1500), 20)
                 ends[give_birth(*given)] += 1
             sim.set_faults(())
-            last = give_birth(0, 0, 1)
+            last = last_life(lambda: give_birth(0, 0, 1))
         wrong = ([] if last == 0 else [f"the last life ended with {last}"]) + compare_with(sim, database)
     return Kills(wrong, ends, *_counted(database))
 

@@ -7,7 +7,7 @@ import random
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -59,13 +59,20 @@ def kill_often(folder: Path, kills: int, seed: int, rate: float = 0.25) -> Kills
                 ends[give_birth(process, Life(points, 0) if rng.random() < 0.8 else Life(0, points))] += 1
             met = len(sim.faults_met)
             sim.set_faults(())
-            # A life is short, and a busy machine does little in it.
-            lives_on = (give_birth(process, Life(0, 0)) for _ in range(LAST_LIVES))
-            last = next((end for end in lives_on if end != TIRED), TIRED)
+            last = last_life(lambda: give_birth(process, Life(0, 0)))
         wrong = compare(sim, database, intents) + ([] if last == 0 else [f"the last life ended with {last}"])
         orders = sum(len(found) for found in sim.books().orders.values())
         fills = sum(len(found) for found in sim.books().trades.values())
         return Kills(wrong, ends, orders, fills, met)
+
+
+def last_life(live: Callable[[], int]) -> int:
+    """Let lives follow each other that nobody kills until all is done; return how the last one ended.
+
+    A life is short, and a busy machine does little in it.
+    """
+    ends = (live() for _ in range(LAST_LIVES))
+    return next((end for end in ends if end != TIRED), TIRED)
 
 
 @contextmanager
