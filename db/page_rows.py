@@ -50,15 +50,29 @@ def newest(engine: Engine) -> Newest:
 
 
 def decisions(
-    engine: Engine, account: str, *, before: int, most: int, refused: bool = False
+    engine: Engine,
+    account: str,
+    *,
+    before: int,
+    most: int,
+    refused: bool = False,
+    strategy: str | None = None,
+    symbol: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Return decisions of an account with a number below `before`, the newest first; only refused ones."""
+    """Return decisions of an account with a number below `before`, the newest first.
+
+    `refused`, `strategy` and `symbol` leave the others out.
+    """
     query = select(*LiveDecision.__table__.columns).where(LiveDecision.id < before)
     query = query.where(LiveDecision.run_id.in_(_runs(account)))
     if refused:
         query = query.where(LiveDecision.outcome != "approved")
+    if strategy is not None:
+        query = query.where(LiveDecision.strategy == strategy)
+    if symbol is not None:
+        query = query.where(LiveDecision.symbol == symbol)
     found = _rows(engine, query.order_by(LiveDecision.id.desc()).limit(most))
-    return [{**row, "detail": json.loads(row.pop("detail_json"))} for row in found]
+    return [{"detail": json.loads(row.pop("detail_json")), **row} for row in found]
 
 
 def closed_parts(engine: Engine, account: str, *, before: int, most: int) -> list[dict[str, Any]]:

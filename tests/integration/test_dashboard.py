@@ -82,6 +82,7 @@ def test_lists_are_leafed_through_from_the_newest_on(url: str) -> None:
     refused = get(url, "decisions?refused=yes")["rows"]
     assert {row["outcome"] for row in refused} == {"cash"}
     assert refused[0]["detail"]["amount"] == "0.01"
+    assert "detail_json" not in refused[0]
     trades = get(url, "trades?most=3")["rows"]
     assert [row["id"] for row in trades] == [60, 59, 58]
     assert [row["pnl"] for row in trades] == ["8.5", "-11.5", "8.5"]
