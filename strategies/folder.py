@@ -47,10 +47,18 @@ def read_folder(folder: str, taken: Mapping[str, str]) -> tuple[OwnFile, ...]:
     Files whose name begins with _ are left out. Raises UsageError when there is no such folder.
     """
     place = Path(folder)
-    if not place.is_dir():
+    if not _is_folder(place):
         raise UsageError(f"{folder}: there is no such folder: wanted one with a file for each strategy")
     files = [_read(path) for path in sorted(place.glob("*.py")) if not path.name.startswith("_")]
     return tuple(_apart(files, taken))
+
+
+def _is_folder(place: Path) -> bool:
+    try:
+        return place.is_dir()
+    except OSError:
+        # A name that is too long is none of a folder that is there.
+        return False
 
 
 def place_of(named: str | None, root: Path) -> str | None:

@@ -77,6 +77,14 @@ def test_a_log_is_added_to_nothing_else_and_a_full_disk_is_no_end(sandbox: Sandb
     assert outcome.code == (3 if name == "/dev/full" else 2)
 
 
+@pytest.mark.parametrize("script", ["backup_database --restore", "show_ensemble --strategies-dir"])
+def test_a_name_that_no_file_can_have_is_none_of_a_file_that_is_there(sandbox: Sandbox, script: str) -> None:
+    name, option = script.split()
+    outcome = sandbox.call(Call(f"scripts.{name}", (f"{option}={'x' * 300}",)))
+    assert outcome.problems == ()
+    assert "there is no" in outcome.err
+
+
 @pytest.mark.parametrize("name", ["9" * 4000, "a\0b", "main.db", "candles.csv"])
 def test_a_log_that_is_none_explains_nothing_and_breaks_nothing(sandbox: Sandbox, name: str) -> None:
     (sandbox.folder / "candles.csv").write_bytes(b"\xf1 ended: no")
