@@ -98,8 +98,8 @@ def find_entry(
 ) -> int:
     """Return the first bar on which something is wanted, with nothing held."""
     since, result, dear, none = codes[SINCE], numbers[RESULT], numbers[DEAR], np.nan
-    # Counted here: what is written might be what is read next, as far as the compiler knows.
-    too_small, unbracketed, i = 0, 0, start
+    codes[NO_LOT] = codes[NO_BRACKET] = 0
+    i = start
     while i < stop:
         ago = i + since if since != NEVER else NEVER
         held = PositionView(0, none, none, none, 0, 0, 0.0, none, ago, result, none)
@@ -109,12 +109,8 @@ def find_entry(
             if IS_LADDER or not closes[i] > dear or abs(want.target) > 1 or not is_sound(want, held):
                 tell(want, held, numbers, codes)
                 break
-            if is_bracket(want, closes[i], numbers[SPREAD]):
-                too_small += 1
-            else:
-                unbracketed += 1
+            refuse_dear(want, closes[i], numbers, codes)
         i += 1
-    codes[NO_LOT], codes[NO_BRACKET] = too_small, unbracketed
     return i
 
 
@@ -196,10 +192,11 @@ def after_bar(held: PositionView, want: Decision) -> PositionView:
     )
 
 
-def is_bracket(want: Decision, close: float, spread: float) -> bool:
-    """Tell whether an entry's prices enclose its own, so that it is refused for its size alone."""
+def refuse_dear(want: Decision, close: float, numbers: FloatArray, codes: IntArray) -> None:
+    """Count the refusal of an entry at a close that no lot can be paid at (core.sizing.dear_from)."""
     side = 1.0 if want.target > 0 else -1.0
-    return brackets(want, side, close * (1 + side * spread))
+    is_bracket = brackets(want, side, close * (1 + side * numbers[SPREAD]))
+    codes[NO_LOT if is_bracket else NO_BRACKET] += 1
 
 
 def tell(want: Decision, held: PositionView, numbers: FloatArray, codes: IntArray) -> None:
@@ -234,7 +231,7 @@ def wanted(numbers: FloatArray, codes: IntArray) -> Decision:
     )
 
 
-STEPS = (keeps, changes, differs, after_bar, is_bracket, tell, find_entry, find_change)
+STEPS = (keeps, changes, differs, after_bar, refuse_dear, tell, find_entry, find_change)
 """What is bound to a rule, each after what it calls."""
 
 
