@@ -16,6 +16,7 @@ EXAMPLES = """\
   show_trades.py --account other --limit 100
   show_trades.py --strategy TREND_EMA --symbol BTC/USDT
   show_trades.py --json trades.json
+  show_trades.py --report account.html
   show_trades.py --db-url sqlite:///data/archive/paper-20261129-023000.db
 """
 NEWEST = 20
@@ -40,11 +41,15 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "--limit", type=cli.positive, default=NEWEST, metavar="N", help=f"newest trades shown ({NEWEST})"
     )
     parser.add_argument("--json", metavar="PATH", help="write all trades as JSON; - for stdout, alone")
+    options.add_report(parser)
     options.add_wide(parser)
-    options.add_force(parser, "that file if it exists")
+    options.add_force(parser, "these files if they exist")
     options.add_db_url(parser)
     parser.set_defaults(cash=None)
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.report and (args.strategy or args.symbol):
+        parser.error("--report shows the whole account: leave --strategy and --symbol out")
+    return args
 
 
 if __name__ == "__main__":

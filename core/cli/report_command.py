@@ -11,7 +11,7 @@ from core.backtest.replay import Replay, ReplayAccount, ReplayFeed
 from core.data_source import DataSource
 from core.domain import Bars, Series
 from core.errors import NoDataError
-from core.reports.report import report_html
+from core.reports.report import Reported, report_html
 from core.reports.run_report import compared, reported, reported_replay
 from core.results.runs import BacktestResult
 from db.status import SYNTHETIC_NOTE, is_synthetic
@@ -24,7 +24,7 @@ def write_report(
     everything = {**candles, **others(candles, source)}
     runs = [reported(result, candles[result.spec.series], everything) for result in results]
     title = "HOT-Crypto backtests" if len(runs) > 1 else f"{runs[0].name} on {results[0].spec.series}"
-    _write(path, report_html(runs, candles, title=title, note=note_of(candles)))
+    write_page(path, runs, candles, title)
 
 
 def write_replay(
@@ -39,7 +39,7 @@ def write_replay(
     candles = {Series(exchange, feed.symbol, feed.timeframe): feed.bars for feed in feeds}
     run = reported_replay(found, candles, {**candles, **others(candles, source)}, account)
     title = f"HOT-Crypto account on {exchange}"
-    _write(path, report_html([run], candles, title=title, note=note_of(candles)))
+    write_page(path, [run], candles, title)
 
 
 def others(candles: Mapping[Series, Bars], source: DataSource | None) -> dict[Series, Bars]:
@@ -60,7 +60,8 @@ def note_of(candles: Mapping[Series, Bars]) -> str:
     return SYNTHETIC_NOTE if any(map(is_synthetic, candles)) else ""
 
 
-def _write(path: str, text: str) -> None:
-    cli.write_output(path, text)
+def write_page(path: str, runs: Sequence[Reported], candles: Mapping[Series, Bars], title: str) -> None:
+    """Write the page of runs and say where it is."""
+    cli.write_output(path, report_html(runs, candles, title=title, note=note_of(candles)))
     if path != "-":
         print(f"report: {path} (open it in a browser)", file=sys.stderr)

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from core.errors import NoDataError, RefusedError, UsageError
-from scripts import run_backtest, run_live, show_runs
+from scripts import run_backtest, run_live, show_runs, show_trades
 from tests.integration.test_run_backtest import call, home
+from tests.page_help import seeded
+from tests.stored import url_of
 from tests.unit.test_report import document_of, trades_of
 
 __all__ = ["home"]
@@ -74,6 +76,37 @@ def test_an_account_has_one_page_by_portfolio_and_replay_alike(
     assert len(trades_of(run)["pnl"]) == sum(share["trades"] for share in run["shares"])
     with pytest.raises(UsageError, match="add --force"):
         run_live.main(["--replay", *what, "--exchange", "binanceus", "--report", str(replay)])
+
+
+def test_an_account_that_traded_has_a_page_of_what_is_stored(tmp_path: Path) -> None:
+    seeded(tmp_path).dispose()
+    page, url = tmp_path / "account.html", url_of(tmp_path / "page.db")
+    assert show_trades.main(["--db-url", url, "--report", str(page)]) == 0
+    (run,) = document_of(page.read_text())["runs"]
+    assert run["shares"] == [
+        {"strategy": "MR_BB", "symbol": "BTC/USDT", "trades": 60, "won": 30, "pnl": -90.0, "fees": 90.0}
+    ]
+    assert run["entry"]["final_equity"] == 10_119.0
+    assert run["entry"]["trades_count"] == 60
+    assert trades_of(run)["pnl"][:2] == [-11.5, 8.5]
+    with pytest.raises(UsageError, match="add --force"):
+        show_trades.main(["--db-url", url, "--report", str(page)])
+    with pytest.raises(SystemExit):
+        show_trades.main(["--db-url", url, "--report", "x.html", "--symbol", "BTC/USDT"])
+
+
+def test_an_account_without_candles_or_equity_says_what_is_missing(tmp_path: Path) -> None:
+    engine = seeded(tmp_path)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM ohlcv")
+    page, url = str(tmp_path / "account.html"), url_of(tmp_path / "page.db")
+    with pytest.raises(NoDataError, match="no candles of what the account follows are stored"):
+        show_trades.main(["--db-url", url, "--report", page])
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM live_equity")
+    engine.dispose()
+    with pytest.raises(NoDataError, match="has no equity curve yet"):
+        show_trades.main(["--db-url", url, "--report", page])
 
 
 def test_a_report_of_the_market_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
