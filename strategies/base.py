@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from core import fills
-from core.candles.frames import empty_bars, frame_from_bars
 from core.domain import (
     FLAT,
     MOST_LOTS,
@@ -48,7 +47,7 @@ from strategies.signals import (
     signal_risk,
     sizing_words,
 )
-from strategies.window import appended, bars_of
+from strategies.window import Seen, appended, bars_of
 
 WINDOW = 500
 """Candles that a strategy with an on_bar of its own sees."""
@@ -152,9 +151,7 @@ class BaseStrategy:
     def _see(self, symbol: str, candle: dict[str, Any]) -> None:
         """Add a candle to `df`, if it is not there yet."""
         state = self._of(symbol)
-        bars = appended(bars_of(state), candle, self.window)
-        state["bars"], state["df"] = bars, frame_from_bars(bars)
-        state["framed"] = state["df"]
+        state.take(appended(bars_of(state), candle, self.window))
 
     def decision(self, symbol: str) -> Decision | None:
         """Return what the rule wants at the newest candle, None while warming up.
@@ -192,10 +189,10 @@ class BaseStrategy:
             entry["rr_ratio"] = self.params.rr_ratio
         return close + ([(f"OPEN_{side_name(side)}", entry)] if side else [])
 
-    def _of(self, symbol: str) -> dict[str, Any]:
-        state = self.state.setdefault(symbol, {})
-        if "df" not in state:
-            state["df"] = frame_from_bars(empty_bars())
+    def _of(self, symbol: str) -> Seen:
+        state = self.state.get(symbol)
+        if not isinstance(state, Seen):
+            state = self.state[symbol] = Seen(state or {})
         state.setdefault("position", FLAT)
         return state
 

@@ -7,16 +7,42 @@ from typing import Any, cast
 
 import numpy as np
 
-from core.candles.frames import COLUMNS, bars_from_frame, candle_ms
+from core.candles.frames import COLUMNS, bars_from_frame, candle_ms, empty_bars, frame_from_bars
 from core.domain import Bars
 from core.errors import UsageError
 
 
-def bars_of(state: dict[str, Any]) -> Bars:
+class Seen(dict[str, Any]):
+    """What is kept of a symbol; its frame `df` is made of its bars when somebody looks at it.
+
+    Making one takes longer than most decisions, and a rule looks at arrays alone.
+    """
+
+    def take(self, bars: Bars) -> None:
+        """Keep these candles."""
+        self["bars"] = bars
+        self.pop("df", None)
+
+    def __missing__(self, name: str) -> Any:
+        if name != "df":
+            raise KeyError(name)
+        self["df"] = self["framed"] = frame = frame_from_bars(self.get("bars", empty_bars()))
+        return frame
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return what is kept under a name."""
+        return self[name] if name in self else default  # noqa: SIM401 - that would be this again
+
+    def __contains__(self, name: object) -> bool:
+        return name == "df" or super().__contains__(name)
+
+
+def bars_of(state: Seen) -> Bars:
     """Return the candles as arrays; those at hand if they are the frame's, since making them takes longer."""
-    frame, bars = state["df"], state.get("bars")
-    if bars is not None and state.get("framed") is frame:
+    made, bars = dict.get(state, "df"), state.get("bars")
+    if bars is not None and (made is None or state.get("framed") is made):
         return cast(Bars, bars)
+    frame = state["df"]
     try:
         return bars_from_frame(frame)
     except (KeyError, TypeError, ValueError) as error:

@@ -53,10 +53,10 @@ from core.order_path.policy import Policy
 from core.order_path.reconciling import Reconciliation, Reconciling, text_of
 from core.order_path.resolving import Resolving
 from core.order_path.sending import Sending
+from core.order_path.storage import Storage
 from core.order_path.store import Store, VenueClock
 from core.order_path.submitting import Submitting
 from core.order_path.venue import Venue
-from db.journal import Journal
 from db.journal_rows import FillRow, IntentRow, OrderRow
 
 
@@ -82,7 +82,7 @@ class OrderPath:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: Storage,
         venue: Venue,
         instance: str,
         *,
@@ -118,7 +118,7 @@ class OrderPath:
         )
 
     @property
-    def journal(self) -> Journal:
+    def journal(self) -> Storage:
         """The account's journal."""
         return self._store.journal
 

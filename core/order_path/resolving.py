@@ -12,10 +12,10 @@ from core.order_path.barrier import Barrier
 from core.order_path.booking import Booking, Sighting, is_replaced
 from core.order_path.policy import Policy
 from core.order_path.states import NEVER_WAS, TERMINAL, UNRESOLVED, State, after_report
+from core.order_path.storage import Transaction
 from core.order_path.store import Store
 from core.order_path.venue import Venue
 from db.journal_rows import OrderRow
-from db.journal_writing import Writing
 
 SLACK_MS: Final = 60_000
 """A fill's time and an order's are compared no finer than this."""
@@ -153,7 +153,7 @@ class Resolving:
             mirror.take(new)
             self._notify(Alert("retried", new.client_order_id, f"{order.client_order_id}: {why}"))
 
-    def _next_attempt(self, tx: Writing, order: OrderRow, due_at: int) -> OrderRow | None:
+    def _next_attempt(self, tx: Transaction, order: OrderRow, due_at: int) -> OrderRow | None:
         valid_until = self._store.mirror.intent(order.intent_key).valid_until
         if due_at > valid_until or order.cancel_at is not None or order.filled:
             return None

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from core.errors import DatabaseError, ExchangeError
 from core.order_path.client_ids import client_order_id
 from core.order_path.journal_view import Mirror
 from core.order_path.states import State, check_move
+from core.order_path.storage import Storage, Transaction
 from core.order_path.venue import Venue
-from db.journal import Journal
 from db.journal_rows import OrderRow
-from db.journal_writing import Writing
 
 
 class VenueClock:
@@ -35,7 +35,7 @@ class VenueClock:
 class Store:
     """What one account's journal says, and the only way to write to it."""
 
-    def __init__(self, journal: Journal, instance: str, now: Callable[[], int]) -> None:
+    def __init__(self, journal: Storage, instance: str, now: Callable[[], int]) -> None:
         """Take a journal; `instance` names a new account's orders, `now` (ms UTC) dates what is stored."""
         self.journal = journal
         self.epoch = 0
@@ -70,7 +70,7 @@ class Store:
         self._instance, self.epoch = claim.instance, claim.epoch
         self.forget()
 
-    def writing(self) -> Writing:
+    def writing(self) -> AbstractContextManager[Transaction]:
         """Begin a transaction; whoever gets an error does not know what is stored, and reads it again."""
         return self.journal.writing(self.now(), self.forget)
 

@@ -14,9 +14,9 @@ from core.order_path.journal_view import Mirror
 from core.order_path.ledger import ZERO
 from core.order_path.outbox import Outbox
 from core.order_path.states import State
+from core.order_path.storage import Transaction
 from core.order_path.store import Store
 from db.journal_rows import OrderRow
-from db.journal_writing import Writing
 
 
 class Submitting:
@@ -47,7 +47,7 @@ class Submitting:
         self._outbox.add(unsent)
         return orders
 
-    def _store_new(self, tx: Writing, mirror: Mirror, intent: Intent, terms: Terms) -> OrderRow:
+    def _store_new(self, tx: Transaction, mirror: Mirror, intent: Intent, terms: Terms) -> OrderRow:
         amount, why = self._allowed(intent)
         order = self._first_attempt(intent, terms, amount, why)
         tx.new_order(order)

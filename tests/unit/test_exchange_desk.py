@@ -22,11 +22,12 @@ from core.order_path.audit import changed_rows, check_books
 from core.order_path.intents import intent_of
 from core.order_path.journal_view import txn_of
 from core.order_path.path import OrderPath
+from core.order_path.storage import Storage
 from core.order_path.venue import Venue
 from core.portfolio import DUST, Portfolio
 from core.risk.limits import Limits, MarketDemands
 from core.risk_manager import RiskManager
-from db.journal import Journal, memory_journal
+from db.journal import memory_journal
 from db.journal_rows import money_text
 from tests.markets import HOUR
 from tests.order_model import PRICES, START, Placed
@@ -53,7 +54,7 @@ class World:
         self.number = 0
         self.begin(self.journal)
 
-    def begin(self, journal: Journal, kept: dict[str, Any] | None = None) -> None:
+    def begin(self, journal: Storage, kept: dict[str, Any] | None = None) -> None:
         """Be a new process."""
         self.events: list[Alert] = []
         self.path = OrderPath(journal, self.venue(), "test-1", notify=self.events.append)

@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from core.domain import FLAT, PositionView
+from core.candles.frames import frame_from_bars
+from core.domain import FLAT, Bars, PositionView
 from core.errors import UsageError
 from strategies.base import StrategySignal
 from strategies.grid_ladder import GridLadderLive
@@ -189,3 +190,22 @@ def test_less_of_the_same_side_is_a_close_of_a_portion() -> None:
     signal = live.on_bar(SYMBOL, candle(1, order=6.0))
     assert (signal.action, signal.risk_r) == ("CLOSE_LONG", 1.0)
     assert signal.extra == {"stop": 90.0, "take": 120.0, "target": 0.25, "reason": "reduce", "portion": 0.75}
+
+
+def test_a_decision_makes_no_frame_and_who_looks_at_one_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    def counted(bars: Bars) -> pd.DataFrame:
+        made.append(bars.ts.size)
+        return frame_from_bars(bars)
+
+    monkeypatch.setattr("strategies.window.frame_from_bars", counted)
+    live = TrendEmaLive({})
+    for i in range(3):
+        live.signals(SYMBOL, candle(i))
+    assert made == []
+    state = live.state[SYMBOL]
+    assert "df" in state
+    assert len(state.get("df", "")) == 3
+    assert state["df"] is state["df"]
+    assert made == [3]
