@@ -47,7 +47,7 @@ from strategies.signals import (
     signal_risk,
     sizing_words,
 )
-from strategies.window import Seen, appended, bars_of
+from strategies.window import SymbolState, appended, bars_of
 
 WINDOW = 500
 """Candles that a strategy with an on_bar of its own sees."""
@@ -189,15 +189,32 @@ class BaseStrategy:
             entry["rr_ratio"] = self.params.rr_ratio
         return close + ([(f"OPEN_{side_name(side)}", entry)] if side else [])
 
-    def _of(self, symbol: str) -> Seen:
+    def _of(self, symbol: str) -> SymbolState:
         state = self.state.get(symbol)
-        if not isinstance(state, Seen):
-            state = self.state[symbol] = Seen(state or {})
+        if not isinstance(state, SymbolState):
+            state = self.state[symbol] = SymbolState(state or {})
         state.setdefault("position", FLAT)
         return state
 
 
 ALL_RUNGS = -1  # As bits: all of them.
+
+
+_NOTHING = FLAT[: FLAT._fields.index("since_exit")]
+
+
+def _first_value(column: Any) -> int:
+    return int(np.isnan(column.astype(float)).argmin())
+
+
+def _is_kept(held: PositionView, want: Decision) -> bool:
+    """Tell whether a decision leaves stop, take and note as they are."""
+    # Written out, as it is asked at every bar; NaN is not equal to itself.
+    return (
+        (want.stop == held.stop or want.stop is held.stop)
+        and (want.take == held.take or want.take is held.take)
+        and (want.note == held.note or want.note is held.note)
+    )
 
 
 class BacktestStrategy(Strategy):
@@ -227,11 +244,18 @@ class BacktestStrategy(Strategy):
         bars = self._bars()
         self._measured = gauges(bars, choices)
         columns = checked_columns(self.rule, bars, self._chosen)
-        for name, values in zip(columns._fields, columns, strict=True):
-            if not any(values is series for series in bars):
-                setattr(self, f"column_{name}", self.I(lambda v=values: v, name=name))
-        self._row = type(columns)._make
-        self._rows = list(zip(*(column.tolist() for column in columns), strict=True))
+        shown = [
+            self.I(lambda v=values: v, name=name)
+            for name, values in zip(columns._fields, columns, strict=True)
+            if not any(values is series for series in bars)
+        ]
+        # All are drawn. What is bound is cut anew at every bar: the one that warms up longest does for all.
+        if shown:
+            self.column = max(shown, key=_first_value)
+        self._rows = list(
+            map(type(columns)._make, zip(*(column.tolist() for column in columns), strict=True))
+        )
+        self._decide, self._is_ladder = self.rule.decide, self.rule.is_ladder
         self._stamps, self._is_sound = bars.ts, soundness_of(self.rule)
         self._close = bars.close.tolist()
         self.first_decision = first_decision(columns)
@@ -243,6 +267,7 @@ class BacktestStrategy(Strategy):
         self.first_stops: dict[EntryTag, float] = {}
         self._shares: dict[EntryTag, float] = {}
         self._notes: dict[EntryTag, float] = {}
+        self._last: tuple[Any, int, float] = (None, NEVER, NAN)
         self._record = fills.open_book(0.0)
         self._counted = 0
 
@@ -250,18 +275,17 @@ class BacktestStrategy(Strategy):
         """Decide at this bar's close and order for the next open."""
         i = len(self.data) - 1
         held = self._held(i)
-        make, rows = self._row, self._rows
-        want = self.rule.decide(make(rows[i]), make(rows[i - 1]), held, self._chosen)
+        want = self._decide(self._rows[i], self._rows[i - 1], held, self._chosen)
         if not self._is_sound(want, held):
             check_decision(self.rule, want, held, int(self._stamps[i]))
-        if self.rule.is_ladder:
+        if self._is_ladder:
             self._follow_ladder(i, held, want)
         elif (want.target > 0) - (want.target < 0) != held.side:
             self._exit(i, exit_reason(want.reason, want.target != 0, Reason.REVERSE), ALL_RUNGS)
             if want.target != 0:
                 self._enter(i, want, [0], ALL_RUNGS)
         elif held.side:
-            self._protect(want)
+            self._protect(held, want)
             self._resize(i, held, want)
 
     def _bars(self) -> Bars:
@@ -275,9 +299,11 @@ class BacktestStrategy(Strategy):
         return Bars(stamps, opens, highs, lows, closes, np.asarray(data.Volume) * unit)
 
     def _held(self, i: int) -> PositionView:
-        trades, (since, result) = self.trades, self._last_exit(i)
+        # Not `self.trades`, which makes a tuple.
+        trades: list[Any] = self._broker.trades
+        since, result = self._last_exit(i)
         if not trades:
-            return FLAT if since == NEVER else PositionView(since_exit=since, last_result=result)
+            return FLAT if since == NEVER else PositionView._make((*_NOTHING, since, result, NAN))
         first, unit, rungs = trades[0], self.unit, 0
         side = 1 if first.size > 0 else -1
         entry, share = first.entry_price, self._shares[first.tag]
@@ -289,7 +315,7 @@ class BacktestStrategy(Strategy):
                 cost += trade.size * trade.entry_price
                 share += self._shares[trade.tag]
             entry = cost / size
-        if self.rule.is_ladder:
+        if self._is_ladder:
             for trade in trades:
                 rungs |= 1 << trade.tag.rung
         stop, take = (NAN if price is None else price / unit for price in (first.sl, first.tp))
@@ -303,8 +329,11 @@ class BacktestStrategy(Strategy):
         if not closed:
             return NEVER, NAN
         last, unit = closed[-1], self.unit
-        side = 1.0 if last.size > 0 else -1.0
-        return i - last.exit_bar, gain(side, last.entry_price / unit, last.exit_price / unit, self.commission)
+        if last is not self._last[0]:
+            side = 1.0 if last.size > 0 else -1.0
+            made = gain(side, last.entry_price / unit, last.exit_price / unit, self.commission)
+            self._last = last, last.exit_bar, made
+        return i - self._last[1], self._last[2]
 
     def _follow_ladder(self, i: int, held: PositionView, want: Decision) -> None:
         if closing := held.rungs & ~want.rungs:
@@ -382,7 +411,9 @@ class BacktestStrategy(Strategy):
             trade.close(portion)
             self.exits[trade.tag, i + 1] = Reason.REDUCE
 
-    def _protect(self, want: Decision) -> None:
+    def _protect(self, held: PositionView, want: Decision) -> None:
+        if len(self._broker.trades) == 1 and _is_kept(held, want):
+            return
         stop, take = self._scaled(want.stop), self._scaled(want.take)
         for trade in self.trades:
             self._notes[trade.tag] = want.note

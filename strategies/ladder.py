@@ -7,7 +7,7 @@ from typing import Any
 from core.domain import Decision, PositionView
 from strategies.base import BaseStrategy
 from strategies.signals import levels_of, protection, reason_word, remembered, rungs_of, side_name
-from strategies.window import Seen
+from strategies.window import SymbolState
 
 
 class LadderStrategy(BaseStrategy):
@@ -31,7 +31,7 @@ class LadderStrategy(BaseStrategy):
         actions += [(opened, {"level": level} | entry) for level in opening]
         return actions or [("HOLD", {})]
 
-    def _of(self, symbol: str) -> Seen:
+    def _of(self, symbol: str) -> SymbolState:
         state = super()._of(symbol)
         state.setdefault("levels", levels_of(0, self.params.levels))
         return state

@@ -12,7 +12,7 @@ from core.domain import Bars
 from core.errors import UsageError
 
 
-class Seen(dict[str, Any]):
+class SymbolState(dict[str, Any]):
     """What is kept of a symbol; its frame `df` is made of its bars when somebody looks at it.
 
     Making one takes longer than most decisions, and a rule looks at arrays alone.
@@ -37,12 +37,13 @@ class Seen(dict[str, Any]):
         return name == "df" or super().__contains__(name)
 
 
-def bars_of(state: Seen) -> Bars:
+def bars_of(state: SymbolState) -> Bars:
     """Return the candles as arrays; those at hand if they are the frame's, since making them takes longer."""
-    made, bars = dict.get(state, "df"), state.get("bars")
-    if bars is not None and (made is None or state.get("framed") is made):
+    frame, bars = dict.get(state, "df"), state.get("bars")
+    if frame is None:
+        return empty_bars() if bars is None else cast(Bars, bars)
+    if bars is not None and state.get("framed") is frame:
         return cast(Bars, bars)
-    frame = state["df"]
     try:
         return bars_from_frame(frame)
     except (KeyError, TypeError, ValueError) as error:
