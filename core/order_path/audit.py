@@ -17,7 +17,7 @@ from core.order_path.client_ids import client_order_id
 from core.order_path.journal_view import CURSOR, id_of, txn_of
 from core.order_path.ledger import ZERO, Books, Posting, fill_postings, unbalanced
 from core.order_path.states import NEVER_WAS, TERMINAL, UNRESOLVED, State
-from core.order_path.storage import StoredRows
+from core.order_path.storage import Storage
 from db.journal_rows import (
     EntryRow,
     FillRow,
@@ -63,7 +63,7 @@ class _Tables(NamedTuple):
     entries: list[EntryRow]
 
 
-def check_books(journal: StoredRows, exchange: AtExchange | None = None) -> list[str]:
+def check_books(journal: Storage, exchange: AtExchange | None = None) -> list[str]:
     """Return what is wrong, a line each with the invariant's number; none when the books are sound.
 
     With what the exchange has also what only shows once nothing moves: orders, balances.
@@ -76,7 +76,7 @@ def check_books(journal: StoredRows, exchange: AtExchange | None = None) -> list
     return found + ([] if exchange is None else list(_at_exchange(tables, exchange)))
 
 
-def changed_rows(journal: StoredRows) -> list[str]:
+def changed_rows(journal: Storage) -> list[str]:
     """Return which rows are not what was stored in them, a line each; none when nobody changed any.
 
     Less than `check_books`, which also asks whether what happened may have happened. Of what cannot be read
@@ -96,7 +96,7 @@ def changed_rows(journal: StoredRows) -> list[str]:
     return found
 
 
-def _tables_of(journal: StoredRows) -> _Tables:
+def _tables_of(journal: Storage) -> _Tables:
     claim = journal.claimed()
     return _Tables(
         journal.account,
@@ -257,7 +257,7 @@ def _adjustments(postings: list[PostingRow]) -> dict[str, list[list[str]]]:
     return {txn: sorted(lines) for txn, lines in found.items()}
 
 
-def _no_floats(journal: StoredRows) -> list[str]:
+def _no_floats(journal: Storage) -> list[str]:
     return [
         f"I15: {table}.{name} is {kind}"
         for table, columns in journal.columns().items()

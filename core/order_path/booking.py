@@ -15,7 +15,7 @@ from core.order_path.journal_view import BASELINE, CURSOR, HALT, cursor_text, tx
 from core.order_path.ledger import Posting, fill_postings
 from core.order_path.outbox import Outbox
 from core.order_path.states import NEVER_WAS, AfterFill, State, after_fill
-from core.order_path.storage import StoredRows, Transaction
+from core.order_path.storage import Storage, Transaction
 from core.order_path.store import Store
 from core.order_path.venue import Venue
 from db.journal_rows import FillRow, OrderRow
@@ -207,7 +207,7 @@ class Booking:
             self._notify(Alert("halt", fill.client_order_id, why, critical=True))
 
 
-def is_replaced(journal: StoredRows, order: OrderRow) -> bool:
+def is_replaced(journal: Storage, order: OrderRow) -> bool:
     """Return whether an order that never was has a successor: the database lets only one of them live."""
     if order.state not in NEVER_WAS:
         return False

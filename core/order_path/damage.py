@@ -12,7 +12,7 @@ from contextlib import closing
 from core.errors import DatabaseError
 from core.order_path.audit import changed_rows
 from core.order_path.lock import Mark
-from core.order_path.storage import StoredRows
+from core.order_path.storage import Storage
 from db.journal import read_journal
 
 NEXT = (
@@ -36,7 +36,7 @@ def damage_of(db_url: str, account: str, mark: Mark | None = None, newest: int |
     return list(dict.fromkeys("".join(filter(str.isprintable, " ".join(line.split()))) for line in found))
 
 
-def behind(journal: StoredRows, mark: Mark | None) -> str:
+def behind(journal: Storage, mark: Mark | None) -> str:
     """Return how the journal ends before its mark, or not as it did; blank when it is all there."""
     if mark is None or (head := journal.hash_at(mark.entries)) == mark.head:
         return ""
@@ -67,7 +67,7 @@ def examine(db_url: str, account: str, mark: Mark | None, *, accept_restore: boo
         )
 
 
-def _untold(journal: StoredRows) -> list[str]:
+def _untold(journal: Storage) -> list[str]:
     """Return how the journal ends before what its own runs told of it."""
     try:
         told = journal.told_head()

@@ -13,7 +13,7 @@ from core.account.orders import Fill, Purpose
 from core.order_path.claims import CLAIM
 from core.order_path.ledger import ZERO, Books, Posting
 from core.order_path.states import TERMINAL
-from core.order_path.storage import StoredRows
+from core.order_path.storage import Storage
 from db.journal_rows import FillRow, IntentRow, OrderRow
 
 HALT = "halt"
@@ -31,7 +31,7 @@ KEPT_FILLS = 1000
 class Mirror:
     """One account's live orders, books, positions and flags. It is thrown away when a write fails."""
 
-    def __init__(self, journal: StoredRows) -> None:
+    def __init__(self, journal: Storage) -> None:
         self.cursors = journal.cursors()
         self.live = {order.client_order_id: order for order in journal.orders(settled=False)}
         self.ended: dict[str, OrderRow] = {}

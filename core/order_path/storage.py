@@ -48,8 +48,8 @@ class Transaction(Protocol):
         """Store how far something was read, or what holds from now on."""
 
 
-class StoredRows(Protocol):
-    """What is stored of one account; errors are DatabaseError."""
+class Storage(Protocol):
+    """What is stored of one account, and its one writer; errors are DatabaseError."""
 
     name: str
     """How messages name the database."""
@@ -123,10 +123,6 @@ class StoredRows(Protocol):
 
     def columns(self) -> Mapping[str, Sequence[tuple[str, str]]]:
         """Return the columns of each table and their kinds."""
-
-
-class Storage(StoredRows, Protocol):
-    """The same for its one writer."""
 
     patience: Callable[[Callable[[], Any]], Any]
     """Begins a transaction that writes, as long as that takes."""
