@@ -175,6 +175,9 @@ def close_at_the_end(stats: pd.Series, data: pd.DataFrame, spec: RunSpec) -> pd.
     from backtesting._stats import compute_stats
 
     last = [_closed_at(trade, data, spec) for trade in runner.trades]
+    for trade in runner.trades:
+        # What was entered inside the last bar may close beyond its take: it was not taken.
+        runner.exits.setdefault((trade.tag, len(data) - 1), Reason.END)
     closed_before = [stats["_trades"]] if len(stats["_trades"]) else []
     trades = pd.concat([*closed_before, pd.DataFrame(last)], ignore_index=True)
     equity = stats["_equity_curve"]["Equity"].to_numpy().copy()

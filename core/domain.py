@@ -126,6 +126,8 @@ class Refusal(IntEnum):
     """Cash cannot pay it at the open."""
     LOTS = 4
     """As many lots as an account keeps are held or asked for already."""
+    EXPIRED = 5
+    """No bar reached its price in time."""
 
 
 class Bound(IntEnum):
@@ -172,6 +174,8 @@ class PositionView(NamedTuple):
     before the first time."""
     note: float = NAN
     """The number that the decision gave the position to remember; NaN for none, and while flat."""
+    waiting: int = 0
+    """Entries that wait for their price."""
 
 
 FLAT = PositionView()
@@ -194,16 +198,38 @@ class Decision(NamedTuple):
     note: float = NAN
     """A number that the position is to remember, NaN for none: as `stop`."""
     limit: float = NAN
-    """Price that an entry waits for, at it or better; NaN enters at the open. Not carried out yet."""
+    """Price that an entry waits for, at it or better; NaN for none. What waits is replaced or withdrawn by
+    any decision but one whose reason is HOLD."""
     trigger: float = NAN
-    """Price that an entry waits for, at it or worse; NaN enters at the open. Not carried out yet."""
+    """Price that an entry waits for, at it or worse; NaN for none. Without either it is made at the open."""
     valid_bars: int = 1
     """Bars that an entry at a price waits for."""
 
 
-def enter(target: float, stop: float = NAN, take: float = NAN, note: float = NAN) -> Decision:
-    """Want a position of this size and side, with these protective prices, that remembers this number."""
-    return Decision(float(target), float(stop), float(take), Reason.ENTRY, 0, float(note), NAN, NAN, 1)
+def enter(
+    target: float,
+    stop: float = NAN,
+    take: float = NAN,
+    note: float = NAN,
+    limit: float = NAN,
+    trigger: float = NAN,
+    valid_bars: int = 1,
+) -> Decision:
+    """Want a position of this size and side, with these protective prices, that remembers this number.
+
+    With `limit` (a price at or better) or `trigger` (at or worse) the entry waits for it, `valid_bars` bars.
+    """
+    return Decision(
+        float(target),
+        float(stop),
+        float(take),
+        Reason.ENTRY,
+        0,
+        float(note),
+        float(limit),
+        float(trigger),
+        int(valid_bars),
+    )
 
 
 def hold(held: PositionView) -> Decision:
@@ -269,13 +295,27 @@ def side_of(target: float) -> int:
     return 1 if target > 0 else -1 if target < 0 else 0
 
 
+def entry_price(want: Decision, close: float) -> float:
+    """Return the price that an entry is sized at: the one it waits for, else the close."""
+    if not isnan(want.limit):
+        return want.limit
+    return close if isnan(want.trigger) else want.trigger
+
+
+def is_priced(want: Decision) -> bool:
+    """Tell whether an entry waits for a price."""
+    return not (isnan(want.limit) and isnan(want.trigger))
+
+
 def same(one: float, other: float) -> bool:
     """Tell whether two prices are one; NaN stands for none."""
     return one == other or (isnan(one) and isnan(other))
 
 
 def changes(want: Decision, held: PositionView, is_ladder: bool) -> bool:  # noqa: FBT001 - no keywords when compiled
-    """Tell whether a decision asks for anything but what is held."""
+    """Tell whether a decision asks for anything but what is held and waits."""
+    if held.waiting != 0 and want.reason != Reason.HOLD:
+        return True
     if is_ladder:
         return want.rungs != held.rungs
     side = side_of(want.target)

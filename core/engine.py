@@ -13,7 +13,7 @@ from core.account.lots import Trade
 from core.account.orders import Executed, News, Taken
 from core.account.values import Held, SeriesKey
 from core.bookkeeper import Booked
-from core.domain import Bar, Decision, PositionView, changes
+from core.domain import Bar, Decision, PositionView
 from core.errors import UsageError
 from core.execution import Executor, Moment, Outcome, Plan
 from core.risk.breakers import Trip
@@ -253,7 +253,7 @@ class Session:
             # It closed before what is held was entered: of that it says nothing.
             return
         want = decided.want
-        is_change = want is not None and changes(want, held, slot.is_ladder)
+        is_change = want is not None and self.executor.changes(slot.strategy, slot.symbol, want, held)
         if is_change or decided.signals:
             made.choices.append(Choice(slot.strategy, slot.symbol, bar.ts, held, decided))
         if is_change and want is not None:

@@ -8,6 +8,7 @@ with a name made of what it is for, so that the same decision seen twice is one 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from math import isnan
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -178,8 +179,9 @@ class Executor:
     ) -> list[Outcome]:
         """Order what a decision wants at this close; return what was approved and refused, exits first."""
         plan = self._plan(strategy)
-        if not changes(want, held, plan.is_ladder):
+        if not self.changes(strategy, symbol, want, held):
             return []
+        taken_back = self._withdraw(strategy, symbol, want) if held.waiting else []
         book = self.portfolio.account_of(strategy, symbol)
         ask = fills.ask_ladder if plan.is_ladder else fills.ask
         kept = 1.0
@@ -192,10 +194,27 @@ class Executor:
         wanted = _Wanted(strategy, symbol, plan.timeframe, want, moment, kept)
         lots = self.portfolio.lots(strategy, symbol)
         exits = (self._exit(wanted, book[fills.HELD + i], lot) for i, lot in enumerate(lots))
-        outcomes = [outcome for outcome in exits if outcome]
+        outcomes = taken_back + [outcome for outcome in exits if outcome]
         for row in book[fills.WANTED : fills.WANTED + int(book[0, fills.ASKED])]:
             outcomes += self._send(_entry(wanted, row, is_ladder=plan.is_ladder), moment.present)
         return outcomes + _not_sized(wanted, book)
+
+    def changes(self, strategy: str, symbol: str, want: Decision, held: PositionView) -> bool:
+        """Tell whether a decision asks for anything but what is held and waits, each lot looked at."""
+        is_ladder = self._plan(strategy).is_ladder
+        is_uneven = not is_ladder and self.portfolio.is_uneven(strategy, symbol)
+        return changes(want, held, is_ladder) or is_uneven
+
+    def _withdraw(self, strategy: str, symbol: str, want: Decision) -> list[Outcome]:
+        """Withdraw what waits for its price, unless the decision is to hold; return it as refused."""
+        old = self.portfolio.waiting(strategy, symbol) if want.reason != Reason.HOLD else []
+        if old:
+            lots = self.portfolio.lots(strategy, symbol)
+            self.desk.withdraw((strategy, symbol), {intent.key for intent in old}, lots)
+        for intent in old:
+            self.portfolio.release(intent.key)
+        why = "the strategy wants another thing before its price came"
+        return [Refused(intent, RefusalReason.WITHDRAWN, why) for intent in old]
 
     def flatten(self, strategy: str, symbol: str, moment: Moment, reason: str = "flatten") -> list[Outcome]:
         """Order everything closed that a strategy holds of a symbol, as a person may wish."""
@@ -361,7 +380,13 @@ def _entry(wanted: _Wanted, row: FloatArray, *, is_ladder: bool) -> Intent:
     bracket = price_of(float(row[fills.STOP])), price_of(float(row[fills.TAKE]))
     reason, share = _WORDS[int(wanted.want.reason)], float(row[fills.SHARE])
     kept = wanted.bound(Bound(int(row[fills.BY]))), _note(row)
-    return wanted.intent(Purpose.ENTRY, leg, side, Decimal(abs(size)), reason, bracket, share, *kept)
+    intent = wanted.intent(Purpose.ENTRY, leg, side, Decimal(abs(size)), reason, bracket, share, *kept)
+    limit, trigger = price_of(float(row[fills.LIMIT])), price_of(float(row[fills.TRIGGER]))
+    at = trigger if limit is None else limit
+    if at is None:
+        return intent
+    last = intent.created_at + int(row[fills.BARS]) * timeframe_ms(intent.timeframe)
+    return replace(intent, price=at, limit=limit, trigger=trigger, valid_until=last)
 
 
 def _note(row: FloatArray) -> float | None:

@@ -9,6 +9,10 @@ Backtesting.py's broker (0.6.6), because equality is equality with that:
    (`_Broker._process_orders` and the places at which orders are put into its queue.)
 2. A stop fills at its price, or at the open if the bar opens beyond it; a take likewise, or at a better
    open. Both are live from the entry bar on. When one bar holds both, the stop comes first.
+   An entry at a price waits for it: a touch fills, at the price, or at the open where that is better (of a
+   trigger: worse). What the bar does from there on counts against it alone: its stop is live at once, as if
+   the bar opened at the price; its take only where the price came first for sure, which of a limit inside the
+   bar it did not (docs/decisions/0041, where Backtesting.py's own are not followed).
 3. An entry pays the spread: it fills at open * (1 + side * spread). Exits do not.
 4. Commission is a rate of notional on entry and on exit, taken from cash at once.
 5. A target nearer to flat than what is held closes the oldest lots first, the last of them in part, sizes
@@ -41,6 +45,7 @@ from core.domain import (
     PositionView,
     Reason,
     Refusal,
+    entry_price,
 )
 from core.sizing import Capital, Sizing, gain, multiple, round_down, size_entry
 
@@ -63,8 +68,9 @@ WANTED = HELD + MOST_LOTS
 # NOTE what the rule wants remembered.
 SIZE, ENTRY_PRICE, ENTRY_BAR, STOP, TAKE, RUNG, EXIT, EXIT_SIZE, SHARE, FIRST_STOP, NOTE = range(11)
 LOT_COLUMNS = 11
-# Of an entry asked for, besides: what its size is bound by.
-BY = LOT_COLUMNS
+# Of an entry asked for, besides: what its size is bound by, the price it waits for, at it or better (LIMIT)
+# or at it or worse (TRIGGER), and how many bars it still waits. All that wait are of one decision.
+BY, LIMIT, TRIGGER, BARS = range(LOT_COLUMNS, LOT_COLUMNS + 4)
 # Columns of a trade. The first six are its lot's.
 EXIT_BAR, EXIT_PRICE, FEES, PNL, RETURN, REASON = range(6, 12)
 TRADE_COLUMNS = 12
@@ -80,7 +86,7 @@ class OneBar(NamedTuple):
 
 
 def open_book(cash: float) -> FloatArray:
-    """Return an account on one symbol with nothing but cash; shape (129, 29), changed in place."""
+    """Return an account on one symbol with nothing but cash; shape (129, 30), changed in place."""
     book = np.zeros((WANTED + MOST_LOTS, WIDTH))
     book[0, [CASH, PEAK, LOW]] = cash
     book[0, [LEFT_BAR, LEFT_WITH]] = np.nan
@@ -141,7 +147,8 @@ def view(book: FloatArray, i: int) -> PositionView:
     """Return the position as a decision may see it at the close of bar i, without rungs."""
     since, result, lots = since_exit(book, i), float(book[0, LEFT_WITH]), int(book[0, LOTS])
     if lots == 0:
-        return PositionView(0, np.nan, np.nan, np.nan, 0, 0, 0.0, np.nan, since, result, np.nan)
+        waiting = int(book[0, ASKED])
+        return PositionView(0, np.nan, np.nan, np.nan, 0, 0, 0.0, np.nan, since, result, np.nan, waiting)
     side = 1 if book[HELD, SIZE] > 0 else -1
     entry, share, newest = book[HELD, ENTRY_PRICE], book[HELD, SHARE], book[HELD + lots - 1, ENTRY_PRICE]
     if lots > 1:
@@ -154,7 +161,18 @@ def view(book: FloatArray, i: int) -> PositionView:
     stop, take, first = float(book[HELD, STOP]), float(book[HELD, TAKE]), int(book[HELD, ENTRY_BAR])
     target, kept = float(side * share), float(book[HELD, NOTE])
     return PositionView(
-        side, float(entry), stop, take, i - first, 0, target, float(newest), since, result, kept
+        side,
+        float(entry),
+        stop,
+        take,
+        i - first,
+        0,
+        target,
+        float(newest),
+        since,
+        result,
+        kept,
+        int(book[0, ASKED]),
     )
 
 
@@ -187,6 +205,7 @@ def with_rungs(held: PositionView, rungs: int) -> PositionView:
         held.since_exit,
         held.last_result,
         held.note,
+        held.waiting,
     )
 
 
@@ -197,12 +216,55 @@ def fill(book: FloatArray, trades: FloatArray, i: int, bar: OneBar, costs: Costs
             exit_asked(book, trades, i, bar, costs)
         protect(book, trades, i, bar, costs)
     if book[0, ASKED] > 0:
+        reached = bar if is_at_open(book) else from_touch(book, bar)
+        if reached.open != reached.open:
+            wait_on(book)
+            return
         before = book[0, LOTS]
         for k in range(WANTED, WANTED + int(book[0, ASKED])):
-            open_lot(book, k, i, bar, costs)
+            open_lot(book, k, i, reached, costs)
         book[0, ASKED] = 0.0
         if book[0, LOTS] > before:
-            protect(book, trades, i, bar, costs)
+            protect(book, trades, i, reached, costs)
+
+
+def is_at_open(book: FloatArray) -> bool:
+    """Tell whether what is asked for is entered at the open."""
+    limit, trigger = book[WANTED, LIMIT], book[WANTED, TRIGGER]
+    return bool(limit != limit and trigger != trigger)  # noqa: PLR0124 - NaN alone is not itself
+
+
+def from_touch(book: FloatArray, bar: OneBar) -> OneBar:
+    """Return the bar from where it reaches the price of the entries that wait; NaN where it does not.
+
+    A better open is what they get, and then the bar is whole. Else it opens at that price, and counts against
+    them alone: it has what may reach a stop, and on a limit's good side no more than the price, since it may
+    have been there before.
+    """
+    is_long, limit, trigger = book[WANTED, SIZE] > 0, book[WANTED, LIMIT], book[WANTED, TRIGGER]
+    # NaN is never reached.
+    if is_long:
+        if bar.low <= limit:
+            price = min(bar.open, limit)
+            return OneBar(price, bar.high if price == bar.open else price, bar.low, bar.close)
+        if bar.high >= trigger:
+            return OneBar(max(bar.open, trigger), bar.high, bar.low, bar.close)
+    else:
+        if bar.high >= limit:
+            price = max(bar.open, limit)
+            return OneBar(price, bar.high, bar.low if price == bar.open else price, bar.close)
+        if bar.low <= trigger:
+            return OneBar(min(bar.open, trigger), bar.high, bar.low, bar.close)
+    return OneBar(np.nan, bar.high, bar.low, bar.close)
+
+
+def wait_on(book: FloatArray) -> None:
+    """Let the entries wait for another bar, or count them as expired."""
+    for k in range(WANTED, WANTED + int(book[0, ASKED])):
+        book[k, BARS] -= 1
+    if book[WANTED, BARS] <= 0:
+        book[0, REFUSED + code(Refusal.EXPIRED)] += book[0, ASKED]
+        book[0, ASKED] = 0.0
 
 
 def exit_asked(book: FloatArray, trades: FloatArray, i: int, bar: OneBar, costs: Costs) -> None:
@@ -333,6 +395,7 @@ def ask(
     book: FloatArray, want: Decision, held: PositionView, close: float, sizing: Sizing, costs: Costs
 ) -> None:
     """Turn what a decision wants at this close into exits, entries and moved stops."""
+    withdraw(book, want)
     side = 1 if want.target > 0 else (-1 if want.target < 0 else 0)
     if side != held.side:
         ask_exits(book, exit_reason(want.reason, side != 0, Reason.REVERSE), -1)
@@ -349,6 +412,12 @@ def ask(
             ask_entry(book, part, 0, close, after_exits(book, close, costs), sizing, costs)
         elif more < -SAME_TARGET:
             ask_less(book, -more, sizing)
+
+
+def withdraw(book: FloatArray, want: Decision) -> None:
+    """Drop the entries that wait for their price, unless the decision is to hold."""
+    if code(want.reason) != code(Reason.HOLD):
+        book[0, ASKED] = 0.0
 
 
 def part_of(want: Decision, target: float, rungs: int) -> Decision:
@@ -370,6 +439,7 @@ def ask_ladder(
     book: FloatArray, want: Decision, held: PositionView, close: float, sizing: Sizing, costs: Costs
 ) -> None:
     """Turn the rungs that a decision wants at this close into exits and entries."""
+    withdraw(book, want)
     if want.rungs != held.rungs:
         ask_exits(book, exit_reason(want.reason, want.rungs != 0, Reason.REDUCE), held.rungs & ~want.rungs)
         ask_rungs(book, want, want.rungs & ~held.rungs, close, sizing, costs)
@@ -423,7 +493,7 @@ def ask_rungs(
     for rung in range(MOST_LOTS - 1):
         if (opening >> rung) & 1:
             share = part_of(want, want.target / wanted, want.rungs)
-            cost = ask_entry(book, share, rung, close, left, sizing, costs) * close
+            cost = ask_entry(book, share, rung, close, left, sizing, costs) * entry_price(want, close)
             left = Capital(left.equity, left.cash - cost, left.wins, left.losses, left.gained, left.lost)
 
 
@@ -434,7 +504,7 @@ def ask_entry(
     if book[0, LOTS] + book[0, ASKED] >= MOST_LOTS:
         book[0, REFUSED + code(Refusal.LOTS)] += 1
         return 0.0
-    units, refusal, bound = size_entry(want, close, account, sizing, costs)
+    units, refusal, bound = size_entry(want, entry_price(want, close), account, sizing, costs)
     if code(refusal) != 0:
         book[0, REFUSED + code(refusal)] += 1
         return 0.0
@@ -446,5 +516,8 @@ def ask_entry(
     book[k, SHARE] = abs(want.target)
     book[k, NOTE] = want.note
     book[k, BY] = code(bound)
+    book[k, LIMIT] = want.limit
+    book[k, TRIGGER] = want.trigger
+    book[k, BARS] = want.valid_bars
     book[0, ASKED] += 1
     return units

@@ -136,8 +136,20 @@ class Portfolio:
     def view(self, strategy: str, symbol: str, bar: int = 0) -> PositionView:
         """Return a position as its strategy sees it at the close of this bar."""
         seen = self._of(strategy, symbol).view(bar)
-        last = self.exits.get((strategy, symbol))
-        return seen if last is None else seen._replace(since_exit=bar - last.bar, last_result=last.result)
+        last, waiting = self.exits.get((strategy, symbol)), len(self.waiting(strategy, symbol))
+        if last is not None:
+            seen = seen._replace(since_exit=bar - last.bar, last_result=last.result)
+        return seen._replace(waiting=waiting) if waiting else seen
+
+    def is_uneven(self, strategy: str, symbol: str) -> bool:
+        """Tell whether a strategy's lots have different stops, takes or notes: one came while they moved."""
+        holding = self._held.get((strategy, symbol))
+        return holding is not None and holding.is_uneven
+
+    def waiting(self, strategy: str, symbol: str) -> list[Intent]:
+        """Return the entries of a strategy that wait for their price."""
+        some = (one.intent for one in self.pending.values())
+        return [one for one in some if _is(one, strategy, symbol) and one.is_priced]
 
     def closing(self, strategy: str, symbol: str, lot: Lot) -> Decimal:
         """Return how much of a lot is for sale already, base units."""

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from core.domain import LOT, Bound, Costs, Decision, FloatArray, Refusal
+from core.domain import LOT, Bound, Costs, Decision, FloatArray, Refusal, is_priced
 
 
 class Sizing(NamedTuple):
@@ -113,7 +113,7 @@ class Sized(NamedTuple):
 
 
 def size_entry(want: Decision, close: float, account: Capital, sizing: Sizing, costs: Costs) -> Sized:
-    """Return the unsigned size of an entry, rounded down to the lot.
+    """Return the unsigned size of an entry, rounded down to the lot; `close` may be the price it waits for.
 
     With a stop the size risks `risk_per_trade` of equity, or what half of Kelly's fraction says; without one
     it is the target's share of `max_exposure`. Both are capped by that share, by free cash and by
@@ -121,7 +121,8 @@ def size_entry(want: Decision, close: float, account: Capital, sizing: Sizing, c
     """
     side = 1.0 if want.target > 0 else -1.0
     fill = close * (1 + side * costs.spread)
-    if not brackets(want, side, fill):
+    # One that waits for a price has to enclose that too, whatever the spread.
+    if not brackets(want, side, fill) or (is_priced(want) and not brackets(want, side, close)):
         return Sized(0.0, Refusal.BRACKET, Bound.NONE)
     share = abs(want.target)
     unit_cost = fill + close * costs.commission

@@ -15,20 +15,32 @@ MOST = 1.0 + SAME_TARGET
 
 
 def is_sound(want: Decision, held: PositionView) -> bool:
-    """Tell whether a target is from -1 to 1, and an entry's stop a number."""
+    """Tell whether a target is from -1 to 1, an entry's stop a number, and its price one and in time."""
     # What is held was sound; on most bars nothing else is wanted, and the loop is to lose no time over it.
     if want.target == held.target:
         return True
     side = 1 if want.target > 0 else (-1 if want.target < 0 else 0)
     # Written so that NaN, which is not smaller, is none.
-    return abs(want.target) <= MOST and (side in (0, held.side) or math.isfinite(want.stop))
+    is_bounded = abs(want.target) <= MOST and (side in (0, held.side) or math.isfinite(want.stop))
+    return is_bounded and has_sound_price(want)
 
 
 def is_sound_ladder(want: Decision, held: PositionView) -> bool:
     """Tell the same of a ladder, which enters rung by rung."""
-    return abs(want.target) <= MOST and (want.rungs & ~held.rungs == 0 or math.isfinite(want.stop))
+    is_bounded = abs(want.target) <= MOST and (want.rungs & ~held.rungs == 0 or math.isfinite(want.stop))
+    return is_bounded and has_sound_price(want)
 
 
 def is_sound_stopless(want: Decision, held: PositionView) -> bool:  # noqa: ARG001 - called as the others are
     """Tell the same of a rule whose entries have no stop on purpose."""
-    return abs(want.target) <= MOST
+    return abs(want.target) <= MOST and has_sound_price(want)
+
+
+def has_sound_price(want: Decision) -> bool:
+    """Tell whether an entry waits for no price, or for one alone, positive and finite, at least a bar."""
+    if math.isnan(want.limit) and math.isnan(want.trigger):
+        return True
+    if not (math.isnan(want.limit) or math.isnan(want.trigger)):
+        return False
+    price = want.trigger if math.isnan(want.limit) else want.limit
+    return 0 < price < math.inf and want.valid_bars >= 1

@@ -26,6 +26,8 @@ from core.domain import (
     PositionView,
     Reason,
     Refusal,
+    entry_price,
+    is_priced,
 )
 from core.errors import UsageError
 from core.fills import exit_reason
@@ -34,11 +36,13 @@ from core.regime.conditions import history as gauges_history
 from core.sizing import PLAIN, Capital, Sizing, at_close, gain, multiple, round_down, size_entry
 from strategies.lean_backtesting import Strategy
 from strategies.open_trades import EntryTag, OpenTrades
+from strategies.priced_entries import PricedEntries
 from strategies.rule import StrategyRule, first_decision, is_ready, row
 from strategies.rule_check import check_decision, check_rule_source, checked_columns, require, soundness_of
 from strategies.signal_meaning import sizing_of
 from strategies.signals import (
     adjusted,
+    priced,
     protection,
     reason_word,
     remembered,
@@ -46,6 +50,7 @@ from strategies.signals import (
     side_name,
     signal_risk,
     sizing_words,
+    withdrawing,
 )
 from strategies.window import SymbolState, appended, bars_of
 
@@ -181,10 +186,10 @@ class BaseStrategy:
     def _actions(self, held: PositionView, want: Decision) -> list[tuple[str, dict[str, Any]]]:
         side = (want.target > 0) - (want.target < 0)
         if side == held.side:
-            return [adjusted(held, want) if side else ("HOLD", {})]
+            return [adjusted(held, want) if side else ("HOLD", withdrawing(held, want))]
         why = {"reason": reason_word(want.reason), "target": want.target}
         close = [(f"CLOSE_{side_name(held.side)}", why)] if held.side else []
-        entry = protection(want) | remembered(NAN, want) | why
+        entry = protection(want) | remembered(NAN, want) | priced(want) | why
         if hasattr(self.params, "rr_ratio"):
             entry["rr_ratio"] = self.params.rr_ratio
         return close + ([(f"OPEN_{side_name(side)}", entry)] if side else [])
@@ -268,16 +273,21 @@ class BacktestStrategy(Strategy):
         self._shares: dict[EntryTag, float] = {}
         self._notes: dict[EntryTag, float] = {}
         self._last: tuple[Any, int, float] = (None, NEVER, NAN)
+        self._priced = PricedEntries(self)
         self._record = fills.open_book(0.0)
         self._counted = 0
 
     def next(self) -> None:
         """Decide at this bar's close and order for the next open."""
         i = len(self.data) - 1
+        if self._priced:
+            self._priced.pass_bar(i)
         held = self._held(i)
         want = self._decide(self._rows[i], self._rows[i - 1], held, self._chosen)
         if not self._is_sound(want, held):
             check_decision(self.rule, want, held, int(self._stamps[i]))
+        if self._priced and want.reason != Reason.HOLD:
+            self._priced.withdraw()
         if self._is_ladder:
             self._follow_ladder(i, held, want)
         elif (want.target > 0) - (want.target < 0) != held.side:
@@ -303,7 +313,8 @@ class BacktestStrategy(Strategy):
         trades: list[Any] = self._broker.trades
         since, result = self._last_exit(i)
         if not trades:
-            return FLAT if since == NEVER else PositionView._make((*_NOTHING, since, result, NAN))
+            seen = FLAT if since == NEVER else PositionView._make((*_NOTHING, since, result, NAN, 0))
+            return seen._replace(waiting=len(self._priced)) if self._priced else seen
         first, unit, rungs = trades[0], self.unit, 0
         side = 1 if first.size > 0 else -1
         entry, share = first.entry_price, self._shares[first.tag]
@@ -320,7 +331,9 @@ class BacktestStrategy(Strategy):
                 rungs |= 1 << trade.tag.rung
         stop, take = (NAN if price is None else price / unit for price in (first.sl, first.tp))
         held = side, float(entry / unit), stop, take, i - first.entry_bar, rungs, side * share
-        return PositionView(*held, trades[-1].entry_price / unit, since, result, self._notes[first.tag])
+        return PositionView(
+            *held, trades[-1].entry_price / unit, since, result, self._notes[first.tag], len(self._priced)
+        )
 
     def _last_exit(self, i: int) -> tuple[int, float]:
         """Return bars since a trade was last closed, and what it made: LEFT_BAR, LEFT_WITH of core.fills."""
@@ -350,13 +363,13 @@ class BacktestStrategy(Strategy):
             self._reduce(i, -more)
 
     def _enter(self, i: int, want: Decision, rungs: list[int], closing: int) -> None:
-        close, lots = self._close[i], len(self.trades)
+        at, lots = entry_price(want, self._close[i]), len(self.trades)
         worth, cash = self._after_exits(i, closing)
         sizing = at_close(self._sizing, self._measured.volatility.item(i), self._measured.fit.item(i))
         record = self._counted_up()
         for rung in rungs:
             account = Capital(worth, cash, *record)
-            units, refusal, bound = size_entry(want, close, account, sizing, self._costs)
+            units, refusal, bound = size_entry(want, at, account, sizing, self._costs)
             if lots >= MOST_LOTS:
                 refusal = Refusal.LOTS
             if refusal:
@@ -368,8 +381,12 @@ class BacktestStrategy(Strategy):
             self.asked.add(lot)
             self.first_stops[lot], self._shares[lot] = want.stop, abs(want.target)
             self._notes[lot] = want.note
-            order(size=units / self.unit, sl=self._scaled(want.stop), tp=self._scaled(want.take), tag=lot)
-            cash -= units * close
+            if is_priced(want):
+                self._priced.ask(order, units / self.unit, want, lot)
+            else:
+                bracket = {"sl": self._scaled(want.stop), "tp": self._scaled(want.take)}
+                order(size=units / self.unit, tag=lot, **bracket)
+            cash -= units * at
             lots += 1
 
     def _counted_up(self) -> list[float]:

@@ -6,7 +6,16 @@ from typing import Any
 
 from core.domain import Decision, PositionView
 from strategies.base import BaseStrategy
-from strategies.signals import levels_of, protection, reason_word, remembered, rungs_of, side_name
+from strategies.signals import (
+    levels_of,
+    priced,
+    protection,
+    reason_word,
+    remembered,
+    rungs_of,
+    side_name,
+    withdrawing,
+)
 from strategies.window import SymbolState
 
 
@@ -26,10 +35,10 @@ class LadderStrategy(BaseStrategy):
         actions: list[tuple[str, dict[str, Any]]] = [
             (f"CLOSE_{side_name(held.side)}", {"level": level} | why) for level in closing
         ]
-        entry = protection(want) | remembered(held.note, want) | why
+        entry = protection(want) | remembered(held.note, want) | priced(want) | why
         opened = f"OPEN_{side_name(1 if want.target > 0 else -1)}"
         actions += [(opened, {"level": level} | entry) for level in opening]
-        return actions or [("HOLD", {})]
+        return actions or [("HOLD", withdrawing(held, want))]
 
     def _of(self, symbol: str) -> SymbolState:
         state = super()._of(symbol)

@@ -20,7 +20,7 @@ import numpy as np
 
 from core.domain import FLAT, Bars, Decision, PositionView
 from core.errors import HotCryptoError, UsageError
-from core.soundness import is_sound, is_sound_ladder, is_sound_stopless
+from core.soundness import has_sound_price, is_sound, is_sound_ladder, is_sound_stopless
 from strategies.pairing import Joined
 from strategies.rule import NO_STOP, StrategyRule, row, warm_up
 from strategies.rule_source import parameters, reads, source
@@ -286,6 +286,9 @@ def _positions(price: float) -> tuple[PositionView, ...]:
 def _decision(rule: StrategyRule, want: Any, held: PositionView) -> tuple[str, str] | None:
     if not isinstance(want, Decision):
         return f"returns {want!r}", "return enter(...), hold(held) or flat(...)"
+    if not has_sound_price(want):
+        what = f"waits for limit {want.limit:g}, trigger {want.trigger:g}, {want.valid_bars} bars"
+        return what, "one of both, a price above 0, for at least 1 bar"
     if not is_sound_stopless(want, held):
         return f"wants the target {want.target:g}", "from -1 to 1: the size is risk_per_trade's"
     if not soundness_of(rule)(want, held):

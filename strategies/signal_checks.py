@@ -45,8 +45,9 @@ _RANGES: Mapping[str, Range] = {
     "vol_target": Range(least=0.0),
     "kelly_cap": Range(least=0.0, most=1.0),
     "kelly_trades": Range(least=0.0),
+    "valid_bars": Range(least=1.0),
 }
-PRICES = ("stop", "take", "tp", "atr")
+PRICES = ("stop", "take", "tp", "atr", "limit", "trigger")
 """What may be None, which stands for none."""
 NOTES = "notes"
 """Where a strategy keeps what is its own: whatever it is, nobody else reads it."""
@@ -73,6 +74,7 @@ def check_signal(signal: StrategySignal) -> None:
             number(what, extra[name], *given[1:3], above=given.above, or_unknown=given.or_unknown)
     if extra.get("note") is not None:
         number(f"{whose}: extra['note']", extra["note"], or_unknown=True)
+    _check_waiting(whose, extra)
     _check_rungs(whose, extra)
     if "target" in extra and signal.action.startswith("OPEN"):
         # A short's own target is negative, as a rule says it; a long's never.
@@ -96,6 +98,16 @@ def check_prices(signal: StrategySignal, side: int, close: float, stop: float, t
 def _seen(side: int, target: float) -> float:
     """Return a target as seen from the side that it opens."""
     return abs(target) if side < 0 else target
+
+
+def _check_waiting(whose: str, extra: Mapping[str, Any]) -> None:
+    prices = [name for name in ("limit", "trigger") if extra.get(name) is not None]
+    for name in prices:
+        number(f"{whose}: extra[{name!r}]", extra[name], above=0)
+    if len(prices) > 1:
+        raise UsageError(f"{whose}: extra has a limit and a trigger: an entry waits for one of them")
+    if float(extra.get("valid_bars", 1)) % 1:
+        raise UsageError(f"{whose}: extra['valid_bars']: wanted whole bars, got {extra['valid_bars']!r}")
 
 
 def _check_rungs(whose: str, extra: Mapping[str, Any]) -> None:

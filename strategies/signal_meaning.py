@@ -52,6 +52,7 @@ def decision_of(signals: Sequence[StrategySignal], held: PositionView, close: fl
 def check_entry(signal: StrategySignal, close: float) -> None:
     """Raise UsageError for an entry whose stop or take is on the wrong side of this close."""
     if signal.action.startswith("OPEN"):
+        close = entered_at(signal, close)
         stop = _stop(signal, close)
         check_prices(signal, ACTIONS[signal.action], close, stop, _entry_take(signal, close, stop))
 
@@ -95,13 +96,15 @@ def _held(signal: StrategySignal, want: Decision, close: float) -> Decision:
     moved = (level if level != before else NAN for level, before in ((stop, want.stop), (take, want.take)))
     check_prices(signal, side, close, *moved)
     target, kept = float(extra.get("target", want.target)), note_of(extra, want.note)
-    return want._replace(target=target, stop=stop, take=take, note=kept)
+    reason = _reason(extra, Reason.HOLD)
+    return want._replace(target=target, stop=stop, take=take, note=kept, reason=reason)
 
 
 def _opened(signal: StrategySignal, want: Decision, held: PositionView, close: float) -> Decision:
     extra, side = signal.extra or {}, ACTIONS[signal.action]
     rungs = _rungs(extra, want.rungs, opens=True)
     check_entry(signal, close)
+    close = entered_at(signal, close)
     if want.target * side > 0 and "add" not in extra and not rungs & ~held.rungs:
         return want
     stop = _stop(signal, close)
@@ -114,7 +117,8 @@ def _opened(signal: StrategySignal, want: Decision, held: PositionView, close: f
     else:
         target = side * _risk(signal) * max(1, rungs.bit_count())
     kept = note_of(extra, want.note if want.target * side > 0 else NAN)
-    return Decision(target, stop, _entry_take(signal, close, stop), _reason(extra, Reason.ENTRY), rungs, kept)
+    take, reason = _entry_take(signal, close, stop), _reason(extra, Reason.ENTRY)
+    return Decision(target, stop, take, reason, rungs, kept, *_waits_for(signal))
 
 
 def _closed(signal: StrategySignal, want: Decision) -> Decision:
@@ -146,6 +150,19 @@ def note_of(extra: Mapping[str, Any], otherwise: float) -> float:
     """Return the number that a position is to remember: None stands for none, left out for `otherwise`."""
     kept = extra.get("note", otherwise)
     return NAN if kept is None else float(kept)
+
+
+def entered_at(signal: StrategySignal, close: float) -> float:
+    """Return the price that an entry waits for, else the close."""
+    limit, trigger, _ = _waits_for(signal)
+    at = trigger if math.isnan(limit) else limit
+    return close if math.isnan(at) else at
+
+
+def _waits_for(signal: StrategySignal) -> tuple[float, float, int]:
+    """Return limit, trigger and for how many bars."""
+    bars = (signal.extra or {}).get("valid_bars", 1)
+    return _price(signal, "limit", NAN), _price(signal, "trigger", NAN), int(bars)
 
 
 def _stop(signal: StrategySignal, close: float) -> float:

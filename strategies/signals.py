@@ -15,7 +15,9 @@ def adjusted(held: PositionView, want: Decision) -> tuple[str, dict[str, Any]]:
     more = abs(want.target) - abs(held.target)
     kept = protection(want) | remembered(held.note, want)
     if abs(more) <= SAME_TARGET:
-        return "HOLD", kept
+        return "HOLD", kept | withdrawing(held, want)
+    if more > 0:
+        kept |= priced(want)
     why = kept | {"reason": reason_word(want.reason)}
     if more > 0:
         return f"OPEN_{side_name(held.side)}", why | {"add": more}
@@ -44,6 +46,18 @@ def protection(want: Decision) -> dict[str, Any]:
 def remembered(before: float, want: Decision) -> dict[str, Any]:
     """Return what a position is to remember, where it does or did remember a number; None for nothing."""
     return {} if isnan(before) and isnan(want.note) else {"note": _or_none(want.note)}
+
+
+def priced(want: Decision) -> dict[str, Any]:
+    """Return the price that an entry waits for, and for how many bars; nothing for one at the open."""
+    prices = {name: price for name in ("limit", "trigger") if not isnan(price := getattr(want, name))}
+    return prices | {"valid_bars": want.valid_bars} if prices else {}
+
+
+def withdrawing(held: PositionView, want: Decision) -> dict[str, Any]:
+    """Return the reason where nothing is to be done but to withdraw what waits for a price."""
+    is_kept = not held.waiting or want.reason == Reason.HOLD
+    return {} if is_kept else {"reason": reason_word(want.reason)}
 
 
 def side_name(side: int) -> str:

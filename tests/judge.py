@@ -47,6 +47,12 @@ class Lot:
     """How much of it, unsigned."""
     note: float = NONE
     """What the rule wants remembered."""
+    limit: float = NONE
+    """Waits for this price, or a better one …"""
+    trigger: float = NONE
+    """… or for this, or a worse one …"""
+    left: int = 1
+    """… for so many bars."""
 
 
 class Trade(NamedTuple):
@@ -71,6 +77,11 @@ class Want(NamedTuple):
     rungs: tuple[int, ...] | None = None
     """Of a ladder."""
     note: float = NONE
+    limit: float = NONE
+    trigger: float = NONE
+    valid: int = 1
+    keeps: bool = False
+    """Whether what waits for a price goes on waiting."""
 
 
 class View(NamedTuple):
@@ -90,6 +101,8 @@ class View(NamedTuple):
     result: float = NONE
     """What that made, both commissions paid, as a part of its entry price."""
     note: float = NONE
+    waiting: int = 0
+    """Entries that wait for their price."""
 
 
 class Terms(NamedTuple):
@@ -155,14 +168,14 @@ class Judge:
             paid, got = self.last.entry_price, self.last.exit_price
             result = side * (got / paid - 1) - self.terms.commission * (1 + got / paid)
         if not self.lots:
-            return View(since=since, result=result)
+            return View(since=since, result=result, waiting=len(self.asked))
         oldest, size = self.lots[0], math.fsum(lot.size for lot in self.lots)
         side = 1 if size > 0 else -1
         price = math.fsum(lot.size * lot.price for lot in self.lots) / size
         rungs = tuple(lot.rung for lot in self.lots)
         share = math.fsum(lot.share for lot in self.lots)
         known = side, price, oldest.stop, oldest.take, i - oldest.bar, rungs, side * share
-        return View(*known, self.lots[-1].price, since, result, oldest.note)
+        return View(*known, self.lots[-1].price, since, result, oldest.note, len(self.asked))
 
     def fill(self, i: int) -> None:
         """Carry out at the open of bar i what was asked for, and inside it what stops and takes demand."""
@@ -170,31 +183,70 @@ class Judge:
             self.close(lot, i, self.market.open[i], lot.leaves, lot.leaving)
         self.protect(i)
         asked, self.asked = self.asked, []
+        inside = []
         for lot in asked:
-            self.enter(lot, i)
-        self.protect(i)
+            at = self.touched(lot, i)
+            if at is None:
+                self.wait(lot)
+            elif self.enter(lot, i, at) and at != self.market.open[i]:
+                inside.append(lot)
+        self.protect(i, inside)
+        for lot in reversed(inside):
+            self.protect_inside(lot, i)
 
-    def enter(self, lot: Lot, i: int) -> None:
-        """Fill an entry at the open, unless free cash, lots valued at this bar's close, cannot pay it."""
-        opened, size = self.market.open[i], abs(lot.size)
+    def touched(self, lot: Lot, i: int) -> float | None:
+        """Return where bar i fills an entry, costs aside; None where it does not reach its price."""
+        opened, low, high = self.market.open[i], self.market.low[i], self.market.high[i]
+        buys = lot.size > 0
+        if not math.isnan(lot.limit):
+            if buys:
+                return min(opened, lot.limit) if low <= lot.limit else None
+            return max(opened, lot.limit) if high >= lot.limit else None
+        if not math.isnan(lot.trigger):
+            if buys:
+                return max(opened, lot.trigger) if high >= lot.trigger else None
+            return min(opened, lot.trigger) if low <= lot.trigger else None
+        return opened
+
+    def wait(self, lot: Lot) -> None:
+        """Let an entry wait for the next bar, if it may."""
+        lot.left -= 1
+        if lot.left > 0:
+            self.asked.append(lot)
+        else:
+            self.refused.append("expired")
+
+    def protect_inside(self, lot: Lot, i: int) -> None:
+        """Close what was entered inside bar i and is stopped there, or taken, if that came later for sure."""
+        low, high, is_long = self.market.low[i], self.market.high[i], lot.size > 0
+        if (low <= lot.stop) if is_long else (high >= lot.stop):
+            self.close(lot, i, lot.stop, "stop")
+        elif math.isnan(lot.limit) and ((high >= lot.take) if is_long else (low <= lot.take)):
+            self.close(lot, i, lot.take, "take")
+
+    def enter(self, lot: Lot, i: int, opened: float) -> bool:
+        """Fill an entry there, unless free cash, lots valued at this bar's close, cannot pay it."""
+        size = abs(lot.size)
         lot.price = opened * (1 + (1 if lot.size > 0 else -1) * self.terms.spread)
         cost = size * (lot.price + opened * self.terms.commission)
         if cost > max(0.0, self.free(self.market.close[i])):
             self.refused.append("cash")
-            return
+            return False
         lot.bar = i
         self.money -= size * lot.price * self.terms.commission
         self.lots.append(lot)
+        return True
 
-    def protect(self, i: int) -> None:
+    def protect(self, i: int, but: Sequence[Lot] = ()) -> None:
         """Close what bar i stops out, newest first, then what it takes out, oldest first."""
         opened, high, low = self.market.open[i], self.market.high[i], self.market.low[i]
-        for lot in reversed(self.lots[:]):
+        others = [lot for lot in self.lots if not any(lot is one for one in but)]
+        for lot in reversed(others):
             is_long = lot.size > 0
             if (low <= lot.stop) if is_long else (high >= lot.stop):
                 price = min(opened, lot.stop) if is_long else max(opened, lot.stop)
                 self.close(lot, i, price, "stop" if lot.stop == lot.first_stop else "trail")
-        for lot in self.lots[:]:
+        for lot in [lot for lot in others if any(lot is one for one in self.lots)]:
             is_long = lot.size > 0
             if (high >= lot.take) if is_long else (low <= lot.take):
                 price = max(opened, lot.take) if is_long else min(opened, lot.take)
@@ -221,6 +273,8 @@ class Judge:
     def order(self, i: int, want: Want) -> None:
         """Ask for what the rule wants at the close of bar i."""
         held, side = self.view(i), (want.target > 0) - (want.target < 0)
+        if not want.keeps:
+            self.asked = []
         if self.ladder:
             rungs = want.rungs or ()
             gone = [lot for lot in self.lots if lot.rung not in rungs]
@@ -270,6 +324,7 @@ class Judge:
         else:
             signed = size if target > 0 else -size
             lot = Lot(signed, NONE, -1, want.stop, want.take, abs(target), rung, want.stop, note=want.note)
+            lot.limit, lot.trigger, lot.left = want.limit, want.trigger, want.valid
             self.asked.append(lot)
 
     def sized(self, i: int, target: float, want: Want) -> float | str:
@@ -278,18 +333,19 @@ class Judge:
         What is closed at the same open is cash then, less the commission of closing it.
         """
         close, terms = self.market.close[i], self.terms
-        fill = close * (1 + (1 if target > 0 else -1) * terms.spread)
+        at = next((price for price in (want.limit, want.trigger) if not math.isnan(price)), close)
+        fill = at * (1 + (1 if target > 0 else -1) * terms.spread)
         below, above = (want.stop, want.take) if target > 0 else (want.take, want.stop)
-        if below <= 0 or below >= fill or above <= fill:
+        if below <= 0 or below >= fill or above <= fill or (at != close and (below >= at or above <= at)):
             return "bracket"
         sold = math.fsum(lot.leaving * close for lot in self.lots)
         fee = sold * terms.commission
-        waiting = math.fsum(abs(lot.size) * close for lot in self.asked)
+        waiting = math.fsum(abs(lot.size) * at for lot in self.asked)
         equity, free = self.equity(close) - fee, self.free(close) + sold - fee - waiting
-        share, unit = abs(target), fill + close * terms.commission
+        share, unit = abs(target), fill + at * terms.commission
         units = min(share * terms.exposure * equity, terms.exposure * free) / unit
         if not math.isnan(want.stop) and terms.risk is not None:
-            units = min(units, share * terms.risk * equity / abs(close - want.stop))
+            units = min(units, share * terms.risk * equity / abs(at - want.stop))
         size = math.floor(units / terms.lot) * terms.lot if units > 0 else 0.0
         return size or "lot"
 

@@ -24,20 +24,29 @@ from core.candles.frames import bars_from_frame
 from core.domain import LOT, Bars, Costs, Reason, Series
 from core.results.runs import RunSpec
 from strategies.registry import Strategy
-from tests import judge_memory, judge_rules, judge_trends
+from tests import judge_memory, judge_rules, judge_trends, judge_waiting
 from tests.bar_loop import run_plainly
 from tests.judge import Judge, Market, Terms, Trade, differences
 from tests.lively import LIVELY, partner, strategy_for
 from tests.markets import random_bars
 from tests.remembering import RECALLING, REMEMBERING
 from tests.scripted import SCRIPTED, TURNING
+from tests.waiting import PATIENT, RUNGS
 
-OWN = {"SCRIPTED": SCRIPTED, "TURNING": TURNING, "REMEMBERING": REMEMBERING, "RECALLING": RECALLING}
+OWN = {
+    "SCRIPTED": SCRIPTED,
+    "TURNING": TURNING,
+    "REMEMBERING": REMEMBERING,
+    "RECALLING": RECALLING,
+    "PATIENT": PATIENT,
+    "RUNGS": RUNGS,
+}
 TIMED = {"DUAL_THRUST": judge_rules.dual_thrust, "MOMENTUM": judge_trends.momentum}
 """What looks at the time of day."""
-RULES = judge_rules.RULES | judge_memory.RULES | {"ADAPTIVE": judge_trends.adaptive}
+RULES = judge_rules.RULES | judge_memory.RULES | judge_waiting.RULES | {"ADAPTIVE": judge_trends.adaptive}
 NAMES = (*RULES, "PAIRS", *TIMED)
 SERIES = ("made up, 1", "made up, 2", "GOOG", "EURUSD")
+LADDERS = ("GRID_LR", "TURNING", "RECALLING", "RUNGS")
 COSTS = dict(zip(SERIES, (Costs(0.0), Costs(0.0007, 0.0004), Costs(0.002), Costs(0.0001)), strict=True))
 PARAMS: dict[str, dict[str, float]] = {
     # Nearly all of the account behind each entry: what a reversal is sized by shows.
@@ -115,7 +124,7 @@ def judged(name: str, series: str, spec: RunSpec) -> Outcome:
         rule = TIMED[name](market, params, bars.ts.tolist())
     else:
         rule = RULES[name](market, params)
-    judge = Judge(market, terms, ladder=name in ("GRID_LR", "TURNING", "RECALLING"))
+    judge = Judge(market, terms, ladder=name in LADDERS)
     money = judge.run(rule.decide, rule.first)
     return judge.trades, money
 

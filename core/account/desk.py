@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from core.account.orders import Approved, News, Protection, Refused
+from core.account.lots import Lot
+from core.account.orders import Approved, Intent, News, Protection, Refused
 from core.domain import Bar
 
 
@@ -31,6 +32,14 @@ class OrderDesk(Protocol):
 
     def protect(self, move: Protection) -> None:
         """Move the stops and takes of the lots that a strategy holds of a symbol."""
+        ...
+
+    def withdraw(self, held: tuple[str, str], keys: Collection[str], lots: Sequence[Lot]) -> None:
+        """Forget entries that wait for a price, by key; `lots` are what the strategy holds of the symbol."""
+        ...
+
+    def waited(self, intent: Intent) -> int:
+        """Return for how many bars an entry has waited for its price."""
         ...
 
     def booked(self, brought: Sequence[News]) -> Sequence[News]:

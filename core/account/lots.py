@@ -98,7 +98,7 @@ class Position(NamedTuple):
 class Holding:
     """The lots of one strategy in one symbol, oldest first, and their sums in float64."""
 
-    __slots__ = ("_seen", "book", "cost", "lots", "size")
+    __slots__ = ("_seen", "book", "cost", "is_uneven", "lots", "size")
 
     def __init__(self) -> None:
         self.set([])
@@ -112,6 +112,8 @@ class Holding:
             self.size += lot.size
             self.cost += lot.size * lot.entry_price
         self._seen = view_of(self.book) if lots else FLAT
+        # As text, in which NaN is itself.
+        self.is_uneven = len(lots) > 1 and len({repr((one.stop, one.take, one.note)) for one in lots}) > 1
 
     def view(self, bar: int) -> PositionView:
         """Return the position as a decision may see it at the close of this bar, but for exits before it."""

@@ -66,7 +66,7 @@ class RefusalReason(StrEnum):
     EXPIRED = "expired"
     """The decision is older than its validity."""
     WITHDRAWN = "withdrawn"
-    """A newer signal of the same candle takes back what waits for the next open."""
+    """A newer signal takes back what waits for the next open, or for its price."""
     QUARANTINED = "quarantined"
     """The strategy failed and is not trusted to enter."""
     EXCHANGE = "exchange"
@@ -91,7 +91,7 @@ class Intent:
     amount: Decimal
     """Base units, positive."""
     price: Decimal
-    """The close that was decided on, quote units."""
+    """The close that was decided on, quote units; of an entry at a price that."""
     reason: str
     created_at: int
     valid_until: int
@@ -114,6 +114,11 @@ class Intent:
         """What makes it this intent: the same decision seen twice has the same key."""
         decision = f"{self.strategy}|{self.symbol}|{self.timeframe}|{self.bar}"
         return f"{decision}|{self.leg}|{self.purpose.value}"
+
+    @property
+    def is_priced(self) -> bool:
+        """Whether it waits for a price."""
+        return self.limit is not None or self.trigger is not None
 
     def timed(self, created_at: int, valid_until: int) -> Intent:
         """Return it with other times."""

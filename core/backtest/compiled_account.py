@@ -48,6 +48,7 @@ WHY_NOT = {
     kernel.RUINED: "equity is gone",
     kernel.UNSURE: "a number is too near to a limit for floats to tell",
     kernel.UNSOUND: "a rule wants what no rule may want",
+    kernel.PRICED: "an entry waits for a price",
 }
 """Why a compiled account cannot go on."""
 

@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any
 
 from core import domain
-from core.domain import FloatArray, IntArray
+from core.domain import FloatArray, IntArray, is_priced
 from core.fills import (
     ASKED,
     BOUND,
@@ -58,6 +58,7 @@ from core.kernel.account_state import (
     NOBODY,
     ORDERED,
     PEAK,
+    PRICED,
     REFUSALS,
     RUINED,
     SEARCHING,
@@ -257,7 +258,8 @@ def look(a: FloatAccount) -> int:
             return DONE
         if codes[WHY] == UNSOUND:
             return UNSOUND_WANT
-    return act(a, wanted(books.told, books.codes))
+    want = wanted(books.told, books.codes)
+    return PRICED if is_priced(want) else act(a, want)
 
 
 @cache

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from core.domain import Costs, FloatArray, IntArray, Refusal
-from core.fills import BY
+from core.fills import BARS
 
-DONE, NEEDS_ROOM, NEEDS_KEPT, NEEDS_APPROVAL, RUINED, UNSURE, UNSOUND = range(7)
+DONE, NEEDS_ROOM, NEEDS_KEPT, NEEDS_APPROVAL, RUINED, UNSURE, UNSOUND, PRICED = range(8)
 """Why it stops: at the end; its logs are full; to be told what cash and size an entry keeps, and whether the
-limits allow one; equity is gone; a number is too near to a limit for floats to tell; a decision is none."""
-MADE_BY = BY + 1
+limits allow one; equity is gone; a number is too near to a limit for floats to tell; a decision is none; an
+entry is to wait for a price."""
+MADE_BY = BARS + 1
 """Column of an entry asked for: what bound its size, a limit included."""
 NEAR = 1e-9
 """What floats may be off, as a part of what they were added up from."""

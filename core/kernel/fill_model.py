@@ -31,7 +31,16 @@ def fill_model() -> dict[str, Any]:
     """Return the compiled functions by the names under which their source calls them."""
     scope: dict[str, Any] = {"code": fills.code}
     for function in (
-        *(domain.enter, domain.hold, domain.move, domain.flat, domain.ladder, domain.decision),
+        *(
+            domain.is_priced,
+            domain.entry_price,
+            domain.enter,
+            domain.hold,
+            domain.move,
+            domain.flat,
+            domain.ladder,
+            domain.decision,
+        ),
         *(sizing.round_down, sizing.brackets, sizing.steadied, sizing.is_kelly, sizing.risk_of),
         *(
             sizing.multiple,
@@ -45,7 +54,8 @@ def fill_model() -> dict[str, Any]:
         *(fills.has_room, fills.equity, fills.free_cash),
         *(fills.after_exits, fills.since_exit, fills.view, fills.with_rungs, fills.view_ladder),
         *(fills.close_lot, fills.close_part, fills.drop_closed, fills.exit_asked, fills.stop_reason),
-        *(fills.protect, fills.open_lot, fills.fill, fills.close_all),
+        *(fills.protect, fills.open_lot, fills.is_at_open, fills.from_touch, fills.wait_on, fills.fill),
+        *(fills.close_all, fills.withdraw),
         *(
             fills.exit_reason,
             fills.ask_exit,
@@ -55,7 +65,12 @@ def fill_model() -> dict[str, Any]:
             fills.ask_entry,
         ),
         *(fills.ask_rungs, fills.ask, fills.ask_ladder),
-        *(soundness.is_sound, soundness.is_sound_ladder, soundness.is_sound_stopless),
+        *(
+            soundness.has_sound_price,
+            soundness.is_sound,
+            soundness.is_sound_ladder,
+            soundness.is_sound_stopless,
+        ),
     ):
         scope[function.__name__] = compile_copy(
             function, scope, inline=function not in CALLED, from_python=False, counts=False

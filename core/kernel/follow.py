@@ -128,7 +128,9 @@ def follow_on(
     held = view(book, 0)
     show(held, numbers, codes)
     numbers[LOWER], numbers[UPPER] = fence_of(book)
-    found: int = call_scan(scan, frame.ctypes.data, values, numbers.ctypes.data, codes.ctypes.data, i, stop)
+    # What waits for a price may be reached by the very next bar.
+    last = i + 1 if book[0, ASKED] > 0.0 else stop
+    found: int = call_scan(scan, frame.ctypes.data, values, numbers.ctypes.data, codes.ctypes.data, i, last)
     for k in range(max(i, first), found):
         target[k] = held.target
     if codes[WHY] in (PASSED, REACHED):

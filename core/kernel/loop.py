@@ -195,7 +195,8 @@ def run_bars(
             ruin(book, trades, curve, i, closes[i], costs)
             return DONE
         note(book, curve, i, worth, length)
-        found = find(run, room, sized_by, costs, i, length)
+        # What waits for a price may be reached by the very next bar.
+        found = find(run, room, sized_by, costs, i, i + 1 if book[0, ASKED] > 0.0 else length)
         why = codes[WHY]
         after = found + 1 if why in (WANTS, UNSOUND) else found
         ruined = note_quiet(book, closes, curve, i + 1, after, length)

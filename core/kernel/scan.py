@@ -17,7 +17,17 @@ from numba.core.ccallback import CFunc
 from numba.extending import intrinsic
 
 from core import domain, sizing
-from core.domain import NEVER, SAME_TARGET, Decision, FloatArray, IntArray, PositionView, changes
+from core.domain import (
+    NEVER,
+    SAME_TARGET,
+    Decision,
+    FloatArray,
+    IntArray,
+    PositionView,
+    Reason,
+    changes,
+    is_priced,
+)
 from core.fills import code
 from core.kernel.addresses import BY_ADDRESS, DEFINED, floats_at, integers_at
 from core.kernel.compiler import compile_copy, compiling, with_names
@@ -25,7 +35,7 @@ from core.kernel.disk_cache import keep
 from core.kernel.fill_model import compiled_code, compiled_row, fill_model
 from core.kernel.frames import CLOSE, COLUMNS, HIGH, LOW
 from core.sizing import brackets
-from core.soundness import is_sound
+from core.soundness import has_sound_price, is_sound
 from strategies.rule import StrategyRule, row
 from strategies.rule_check import soundness_of
 from strategies.rule_source import helpers
@@ -37,9 +47,9 @@ NEW_TARGET, NEW_STOP, NEW_TAKE, NEW_NOTE, LIMIT, TRIGGER = range(11, 17)
 NUMBERS = 17
 # Its integers: the position's, how it is driven; then why it ends, what is wanted, and how many entries it
 # refused, as core.domain.Refusal counts them.
-SIDE, BARS_HELD, RUNGS, SINCE, DRIVEN = range(5)
-WHY, REASON, NEW_RUNGS, VALID, NO_LOT, NO_BRACKET = range(5, 11)
-CODES = 11
+SIDE, BARS_HELD, RUNGS, SINCE, WAITING, DRIVEN = range(6)
+WHY, REASON, NEW_RUNGS, VALID, NO_LOT, NO_BRACKET = range(6, 12)
+CODES = 12
 PASSED, REACHED, WANTS, UNSOUND = range(4)
 """Why it ends: at the end; before a bar that reaches a stop or a take; at one on which something else is
 wanted than is held; at a decision that no rule may make."""
@@ -100,13 +110,15 @@ def find_entry(
     since, result, dear, none = codes[SINCE], numbers[RESULT], numbers[DEAR], np.nan
     codes[NO_LOT] = codes[NO_BRACKET] = 0
     i = start
+    waiting = codes[WAITING]
     while i < stop:
         ago = i + since if since != NEVER else NEVER
-        held = PositionView(0, none, none, none, 0, 0, 0.0, none, ago, result, none)
+        held = PositionView(0, none, none, none, 0, 0, 0.0, none, ago, result, none, waiting)
         want = decide(row(columns, i), row(columns, i - 1), held, params)
         if not keeps(want, held):
             # An account too small for a lot is refused on every other bar.
-            if IS_LADDER or not closes[i] > dear or abs(want.target) > 1 or not is_sound(want, held):
+            is_dear = closes[i] > dear and waiting == 0 and not is_priced(want)
+            if IS_LADDER or not is_dear or abs(want.target) > 1 or not is_sound(want, held):
                 tell(want, held, numbers, codes)
                 break
             refuse_dear(want, closes[i], numbers, codes)
@@ -137,6 +149,7 @@ def find_change(
         codes[SINCE] + start if codes[SINCE] != NEVER else NEVER,
         numbers[RESULT],
         numbers[NOTE],
+        codes[WAITING],
     )
     lower, upper, driven, i = numbers[LOWER], numbers[UPPER], codes[DRIVEN], start
     while True:
@@ -158,10 +171,12 @@ def find_change(
 
 
 def keeps(want: Decision, held: PositionView) -> bool:
-    """Tell whether a decision is sound and asks for no entry and no exit.
+    """Tell whether a decision is sound and asks for no entry and no exit, and withdraws none.
 
     It may move stops, unless it is a ladder's.
     """
+    if held.waiting != 0 and code(want.reason) != code(Reason.HOLD):
+        return False
     if IS_LADDER:
         return bool(want.rungs == held.rungs and is_sound(want, held))
     side = 1 if want.target > 0 else (-1 if want.target < 0 else 0)
@@ -189,6 +204,7 @@ def after_bar(held: PositionView, want: Decision) -> PositionView:
         held.since_exit + 1 if held.since_exit < NEVER else NEVER,
         held.last_result,
         held.note if IS_LADDER else want.note,
+        held.waiting,
     )
 
 
@@ -213,7 +229,7 @@ def show(held: PositionView, numbers: FloatArray, codes: IntArray) -> None:
     numbers[TARGET], numbers[NEWEST] = held.target, held.newest_price
     numbers[RESULT], numbers[NOTE] = held.last_result, held.note
     codes[SIDE], codes[BARS_HELD], codes[RUNGS] = held.side, held.bars_held, held.rungs
-    codes[SINCE] = held.since_exit
+    codes[SINCE], codes[WAITING] = held.since_exit, held.waiting
 
 
 def wanted(numbers: FloatArray, codes: IntArray) -> Decision:
@@ -305,7 +321,8 @@ def _scan(
     read, sizes = _readers(columns, params)
     own = compile_copy(decide, _named_by(decide), from_python=False, counts=False)
     scope |= {**sizes, "decide": own}
-    steps: list[Any] = [*read, domain.side_of, domain.same, sizing.brackets, is_sound, *STEPS]
+    plain_ones = domain.is_priced, domain.side_of, domain.same, sizing.brackets, has_sound_price
+    steps: list[Any] = [*read, *plain_ones, is_sound, *STEPS]
     for plain in steps:
         name_here = "is_sound" if plain is is_sound else plain.__name__
         scope[name_here] = compile_copy(plain, dict(scope), from_python=False, counts=False)

@@ -12,8 +12,9 @@ says how many of the journal's fills the account had; after a restart the others
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from core.account.lots import Lot
 from core.account.money import minus, plus
 from core.account.orders import (
     Approved,
@@ -60,6 +61,7 @@ class JournalledDesk(ABC):
         """So many of the journal's takings were told to the account."""
         self.time = 0
         self._unsent: dict[str, Approved] = {}
+        self._withdrawn: list[str] = []
         self._owed: list[Executed | Taken] = []
         self._skipped = 0
         self._fresh: list[Fill] = []
@@ -76,6 +78,17 @@ class JournalledDesk(ABC):
         """Take an order; it is stored and sent by `send`, and refused, if at all, by an event."""
         self.waiting[approved.intent.key] = self._unsent[approved.intent.key] = approved
         return None
+
+    def withdraw(self, held: Held, keys: Collection[str], lots: Sequence[Lot]) -> None:  # noqa: ARG002 - as elsewhere
+        """Cancel entries that wait for their price, by key, once the step is stored."""
+        for key in keys:
+            self.waiting.pop(key, None)
+            if self._unsent.pop(key, None) is None:
+                self._withdrawn.append(key)
+
+    @abstractmethod
+    def waited(self, intent: Intent) -> int:
+        """Return for how many bars an entry has waited for its price."""
 
     @abstractmethod
     def protect(self, move: Protection) -> None:
@@ -94,6 +107,9 @@ class JournalledDesk(ABC):
 
         Raises DatabaseError when it cannot be stored; then it was not sent either.
         """
+        while self._withdrawn:
+            self.path.cancel(self._withdrawn[0])
+            del self._withdrawn[0]
         if due := {key: one for key, one in self._unsent.items() if self._is_due(one.intent)}:
             self._unsent = {key: one for key, one in self._unsent.items() if key not in due}
             self.path.submit_all(self._fitted([self._timely(one) for one in due.values()]))

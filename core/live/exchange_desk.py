@@ -37,6 +37,7 @@ GLANCE = 60_000
 """… and of balances alone, which is one request: 10 of the 1,200 that Binance.US allows a minute."""
 SOON = 1_000
 """Milliseconds until the next one while they differ, at least."""
+NOT_YET = "an entry at a price cannot rest at an exchange yet: enter at the open, or trade on paper"
 LOCKING = "coins are kept for orders of somebody else"
 PATIENCE = 60_000
 """Milliseconds for which an exit is worth sending at least."""
@@ -114,9 +115,15 @@ class ExchangeDesk(JournalledDesk):
         return events
 
     def submit(self, approved: Approved) -> Refused | None:
-        """Take an order, or refuse it while the exits of its position are refused."""
+        """Take an order, or refuse it: at a price, or while the exits of its position are refused."""
+        if approved.intent.is_priced:
+            return Refused(approved.intent, RefusalReason.EXCHANGE, NOT_YET)
         why = self._refusals.stands_in_the_way(approved.intent, self.time)
         return Refused(approved.intent, RefusalReason.EXCHANGE, why) if why else super().submit(approved)
+
+    def waited(self, intent: Intent) -> int:  # noqa: ARG002 - none waits here
+        """Return 0: an entry at a price is refused."""
+        return 0
 
     def look_again(self) -> None:
         """Compare the books with the exchange at the next look."""

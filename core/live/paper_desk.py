@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -48,6 +48,10 @@ class PaperDesk(JournalledDesk):
         """Be told that a strategy trades a symbol from now on: its turn is after those of the others."""
         self.market.model.follow(strategy, symbol, timeframe)
 
+    def waited(self, intent: Intent) -> int:
+        """Return for how many bars an entry has waited for its price."""
+        return self.market.model.waited(intent)
+
     def fill_at_most(self, volume_share: float | None) -> None:
         """Be told how much of a bar's volume an order gets, None for all."""
         self.market.model.volume_share = volume_share
@@ -86,7 +90,18 @@ class PaperDesk(JournalledDesk):
             ahead.book(event.intent, event.fill)
         for slot in session.slots:
             self.market.model.follow(slot.strategy, slot.symbol, slot.timeframe)
+        for approved in waiting:
+            if approved.intent.is_priced and kept is not None:
+                self.market.model.go_on_waiting(approved.intent, kept.waited[approved.intent.key])
+        self._cancel_withdrawn({approved.intent.key for approved in waiting})
         hold(self.market.model, ahead, {(one.strategy, one.symbol): one.timeframe for one in session.slots})
+
+    def _cancel_withdrawn(self, waiting: Collection[str]) -> None:
+        """Cancel what a former process withdrew and did not live to cancel."""
+        for order in self.path.orders():
+            is_priced = intent_of(self.path.mirror.intent(order.intent_key)).is_priced
+            if is_priced and order.intent_key not in waiting:
+                self.path.cancel(order.intent_key)
 
     def _differences(self) -> list[str]:
         here = self.path.balances()

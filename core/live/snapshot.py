@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import fields
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from core.account.lots import Lot, number_of
@@ -51,7 +52,12 @@ def snapshot(session: Session, fills: int = 0, venue: str = "paper", claims: int
             for strategy, symbol in portfolio.held()
         ],
         "waiting": [
-            {"intent": _plain(one.intent), "reserve": str(one.reserve), "left": str(one.left)}
+            {
+                "intent": _plain(one.intent),
+                "reserve": str(one.reserve),
+                "left": str(one.left),
+                "waited": session.desk.waited(one.intent),
+            }
             for one in portfolio.pending.values()
         ],
         "risk": session.risk.state.to_dict(BREAKERS),
@@ -72,6 +78,8 @@ class Restored(NamedTuple):
     """So many of the journal's are in it."""
     claims: int = 0
     """So many of what others took are in it."""
+    waited: Mapping[str, int] = MappingProxyType({})
+    """By key of what waits: for how many bars it has waited for its price."""
 
 
 def restore(session: Session, plain: Mapping[str, Any], venue: str = "paper") -> Restored:
@@ -116,7 +124,12 @@ def restore(session: Session, plain: Mapping[str, Any], venue: str = "paper") ->
         _check_trades(session, "has an order in", intent.strategy, intent.symbol, intent.timeframe)
         portfolio.reserve(approved)
         portfolio.pending[approved.intent.key].left = Decimal(one["left"])
-    return Restored(session.recount(plain["bars"]), waiting, plain["fills"], plain.get("claims", 0))
+    waited = {
+        approved.intent.key: one.get("waited", 0)
+        for approved, one in zip(waiting, plain["waiting"], strict=True)
+    }
+    newest = session.recount(plain["bars"])
+    return Restored(newest, waiting, plain["fills"], plain.get("claims", 0), waited)
 
 
 def _hold(session: Session, held: Mapping[str, Any], frames: Mapping[Held, str]) -> None:

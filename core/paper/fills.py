@@ -27,7 +27,7 @@ from core.account.orders import (
     Refused,
 )
 from core.account.values import SeriesKey
-from core.domain import Bar, Costs, FloatArray, Reason
+from core.domain import Bar, Costs, FloatArray, Reason, Refusal
 from core.figures import money
 from core.fills import OneBar
 from core.paper.lots import (
@@ -152,7 +152,18 @@ class PaperFills:
     def cancel(self, entry: Intent) -> bool:
         """Forget an entry that waits for a bar; return whether it did."""
         book = self._books.get((entry.strategy, entry.symbol))
+        if book is not None:
+            book.waited.pop(entry.key, None)
         return book is not None and bool(drop_entries(book, (entry.key,)))
+
+    def waited(self, intent: Intent) -> int:
+        """Return for how many bars an entry has waited for its price."""
+        book = self._books.get((intent.strategy, intent.symbol))
+        return 0 if book is None else book.waited.get(intent.key, 0)
+
+    def go_on_waiting(self, intent: Intent, waited: int) -> None:
+        """Be told for how many bars an entry has waited that is handed over again, as after a restart."""
+        self._book(intent.strategy, intent.symbol, intent.timeframe).waited[intent.key] = waited
 
     def protect(self, move: Protection) -> None:
         """Move the stops and takes of the lots that a strategy holds of a symbol."""
@@ -277,9 +288,10 @@ class PaperFills:
                     put_back(book, kept)
 
     def _fill(self, book: PaperBook, number: int, bar: Bar) -> Iterator[Executed | Refused]:
-        yield from limited(book, self._most(bar))
-        before = self._prepare(book)
         prices = OneBar(bar.open, bar.high, bar.low, bar.close)
+        is_far = book.waits_for_price and math.isnan(fills.from_touch(book.rows, prices).open)
+        yield from limited(book, self._most(bar), has_entries=not is_far)
+        before = self._prepare(book)
         fills.fill(book.rows, book.trades, number, prices, self._costs)
         if book.asked or int(book.rows[0, fills.TRADES]) > before:
             yield from self._told(book, before, number, bar)
@@ -320,13 +332,26 @@ class PaperFills:
         older = [row for row in closed if lot_key(row) in book.lots]
         events: list[Executed | Refused] = [self._exit(book, row, bar, at) for row in older]
         made = {lot_key(row): row for row in (*closed, *(row.tolist() for row in book.held_rows()))}
+        if book.rows[0, fills.ASKED] == 0:
+            events += self._entries(book, made, number, bar)
+            book.asked.clear()
+            book.waited.clear()
         for approved in book.asked:
-            events.append(self._entry(book, approved, made, number, bar))
-        book.asked.clear()
+            book.waited[approved.intent.key] = book.waited.get(approved.intent.key, 0) + 1
         events += [self._exit(book, row, bar, at) for row in closed if row not in older]
         book.exits.clear()
         book.sum_up()
         return events
+
+    def _entries(
+        self, book: PaperBook, made: dict[LotNumber, list[float]], number: int, bar: Bar
+    ) -> list[Executed | Refused]:
+        """Return what became of the entries, all of one decision."""
+        expired, late = fills.REFUSED + int(Refusal.EXPIRED), "no bar reached its price in time"
+        if book.rows[0, expired] > 0:
+            book.rows[0, expired] = 0.0
+            return [Refused(approved.intent, RefusalReason.EXPIRED, late) for approved in book.asked]
+        return [self._entry(book, approved, made, number, bar) for approved in book.asked]
 
     def _entry(
         self, book: PaperBook, approved: Approved, made: dict[LotNumber, list[float]], number: int, bar: Bar
@@ -341,7 +366,9 @@ class PaperFills:
         amount = book.got.pop(intent.key, intent.amount)
         book.lots[key] = HeldLot(lot_id(intent), amount, bar.ts)
         fee = float(amount) * price * self._costs.commission
-        return Executed(intent, self._fact(intent, amount, price, fee, bar.ts, "entry"))
+        side = 1.0 if row[fills.SIZE] > 0 else -1.0
+        time = bar.ts if price == bar.open * (1 + side * self._costs.spread) else bar.end - 1
+        return Executed(intent, self._fact(intent, amount, price, fee, time, "entry"))
 
     def _exit(self, book: PaperBook, row: list[float], bar: Bar, at: int | None = None) -> Executed:
         key, price, reason = lot_key(row), row[fills.EXIT_PRICE], Reason(int(row[fills.REASON]))

@@ -12,7 +12,7 @@ from core.account.lots import LOT_LEG, lot_id
 from core.account.money import NOTHING, float_of
 from core.account.orders import Approved, Intent, RefusalReason, Refused
 from core.domain import MOST_LOTS, Bar, FloatArray, Reason
-from core.utils import format_time
+from core.utils import format_time, timeframe_ms
 
 LotNumber = tuple[int, int]
 """Number of the bar that a lot was filled in, and its rung: one of a book."""
@@ -52,9 +52,16 @@ class PaperBook:
         self.lots: dict[LotNumber, HeldLot] = {}
         self.got: dict[str, Decimal] = {}
         """By an entry's key: how much of it the bar's volume fills."""
+        self.waited: dict[str, int] = {}
+        """By key of an entry at a price: for how many bars it has waited."""
         self.size, self.cost, self.bound = 0.0, 0.0, 0.0
         self.lowest, self.highest = -math.inf, math.inf
         """A bar that stays between them reaches no stop and no take."""
+
+    @property
+    def waits_for_price(self) -> bool:
+        """Whether what is asked for waits for a price."""
+        return bool(self.asked) and not fills.is_at_open(self.rows)
 
     @property
     def is_idle(self) -> bool:
@@ -97,6 +104,12 @@ def rung_of(intent: Intent) -> int:
     return int(lot_id(intent).rpartition("-")[2])
 
 
+def valid_bars(intent: Intent) -> int:
+    """Return for how many bars an entry waits; 1 at the open."""
+    step = timeframe_ms(intent.timeframe)
+    return (intent.valid_until - intent.bar) // step - 1
+
+
 def ask_entry(book: PaperBook, approved: Approved) -> Refused | None:
     """Let an entry wait for the next open, or refuse one lot too many."""
     intent, head = approved.intent, book.rows[0]
@@ -106,6 +119,8 @@ def ask_entry(book: PaperBook, approved: Approved) -> Refused | None:
     row[fills.SIZE] = float(intent.amount) if intent.side == "buy" else -float(intent.amount)
     row[fills.STOP], row[fills.TAKE] = float_of(intent.stop), float_of(intent.take)
     row[fills.RUNG], row[fills.SHARE] = rung_of(intent), intent.share
+    row[fills.LIMIT], row[fills.TRIGGER] = float_of(intent.limit), float_of(intent.trigger)
+    row[fills.BARS] = valid_bars(intent) - book.waited.get(intent.key, 0)
     head[fills.ASKED] += 1
     book.asked.append(approved)
     return None
@@ -211,20 +226,22 @@ def younger(book: PaperBook, bar: Bar) -> tuple[set[LotNumber], set[LotNumber]]:
     return {key for key, one in book.exits.items() if key in lots or one[0].created_at > bar.ts}, lots
 
 
-def limited(book: PaperBook, most: Decimal | None) -> Iterator[Refused]:
+def limited(book: PaperBook, most: Decimal | None, *, has_entries: bool = True) -> Iterator[Refused]:
     """Cut orders to what a bar's volume fills; the rest of each is cancelled.
 
-    Where an exit is cut its strategy enters nothing: a reversal must not become two positions.
+    Without `has_entries` those wait, and are cut by the bar that reaches their price. Where an exit is cut
+    its strategy enters nothing: a reversal must not become two positions.
     """
     if most is None:
         return
     small = "the bar's volume is too small for any of it"
     is_cut = any(wanted > most for _, wanted in book.exits.values())
     why = "the bar's volume is too small to close first what it follows" if is_cut else small
-    waiting = list(book.asked)
+    waiting = list(book.asked) if has_entries else []
     head, rows = book.rows[0], book.rows[fills.WANTED : fills.WANTED + len(waiting)].copy()
-    book.asked.clear()
-    head[fills.ASKED] = 0
+    if has_entries:
+        book.asked.clear()
+        head[fills.ASKED] = 0
     for row, approved in zip(rows, waiting, strict=True):
         amount = NOTHING if is_cut else min(approved.intent.amount, most)
         if amount > 0:

@@ -122,7 +122,7 @@ class PaperVenue:
         return None if order is None or order.intent.symbol != symbol else order.report()
 
     def cancel(self, symbol: str, client_order_id: str) -> OrderReport:
-        """Cancel an order whose turn has not come. Raises OrderRefusedError for any other."""
+        """Cancel an order whose turn or price has not come. Raises OrderRefusedError for any other."""
         order = self._orders.get(client_order_id)
         if order is not None and order in self._arrived:
             self._arrived.remove(order)

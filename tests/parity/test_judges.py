@@ -17,7 +17,7 @@ from core.domain import LOT, Costs, Series
 from core.results.runs import RunSpec
 from strategies import base
 from strategies.registry import load_strategy
-from tests import judge, judge_memory, judge_rules, judge_trends
+from tests import judge, judge_memory, judge_rules, judge_trends, judge_waiting
 from tests.judge import Trade, differences
 from tests.judge_backtesting import run_plain
 from tests.judging import NAMES, SERIES, fill_model, main, on_backtesting_py, verdict
@@ -35,7 +35,7 @@ def test_every_way_to_end_a_trade_is_judged() -> None:
     assert reasons == {"stop", "trail", "take", "rule", "time", "reduce", "reverse", "end"}
 
 
-@pytest.mark.parametrize("module", [judge, judge_memory, judge_rules, judge_trends])
+@pytest.mark.parametrize("module", [judge, judge_memory, judge_rules, judge_trends, judge_waiting])
 def test_the_judge_shares_nothing_with_the_program(module: Any) -> None:
     tree = ast.parse(inspect.getsource(module))
     roots = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import pytest
@@ -15,6 +16,7 @@ from core.order_path.audit import check_books
 from core.proof.verify import verify
 from core.results.runs import RunSpec
 from db.journal import Journal, memory_journal
+from strategies.registry import Strategy
 from tests.desk_help import Account
 from tests.judging import SERIES as SERIES_JUDGED
 from tests.judging import verdict
@@ -72,12 +74,12 @@ def test_a_mistake_in_what_is_remembered_is_noticed(number: int, monkeypatch: py
     assert not all(verdict(rule, series).agrees for rule in RULES for series in SERIES_JUDGED)
 
 
-def account_of(journal: Journal | None = None) -> Account:
-    """Return an account on which both rules trade, each a symbol of its own."""
+def account_of(journal: Journal | None = None, rules: Mapping[str, Strategy] = RULES) -> Account:
+    """Return an account on which two rules trade, each a symbol of its own."""
     account = Account(journal, costs=Costs(0.001))
-    for name, symbol in (("REMEMBERING", "BTC/USDT"), ("RECALLING", "ETH/USDT")):
-        rule = RULES[name].rule
-        live = RULES[name].live({"params": {"max_exposure": 0.45}})
+    for name, symbol in zip(rules, ("BTC/USDT", "ETH/USDT"), strict=True):
+        rule = rules[name].rule
+        live = rules[name].live({"params": {"max_exposure": 0.45}})
         plan = Plan("1h", rule.sizing(live.params), rule.is_ladder)
         account.session.add(name, symbol, plan, LiveDecider(symbol, live))
     return account
@@ -110,17 +112,24 @@ def brought(step: Step) -> tuple[Any, ...]:
 @pytest.mark.parametrize("seed", [1, 4])
 def test_a_restart_of_a_journalled_account_forgets_nothing(seed: int) -> None:
     bars = market(seed, 160)
-    whole = account_of()
+    assert restarted(bars, RULES, range(20, bars.close.size, 7)) > 30
+
+
+def restarted(bars: Bars, rules: Mapping[str, Strategy], cuts: Iterable[int]) -> int:
+    """Assert that an account restarted before any of these bars goes on as one that was not.
+
+    Return how many trades it closes.
+    """
+    whole = account_of(None, rules)
     whole.open()
     expected = run(whole, groups(bars))
-    assert sum(len(step.trades) for step in expected) > 30
-    for cut in range(20, bars.close.size, 7):
+    for cut in cuts:
         journal = memory_journal("test")
-        first = account_of(journal)
+        first = account_of(journal, rules)
         first.open()
         run(first, groups(bars.until(cut)))
         kept = json.loads(json.dumps(first.snapshot(), allow_nan=False))
-        again = account_of(journal)
+        again = account_of(journal, rules)
         again.open(kept, int(bars.ts[cut - 1]) + HOUR)
         for slot, old in zip(again.session.slots, first.session.slots, strict=True):
             cast("Any", slot.decider).strategy.state = cast("Any", old.decider).strategy.state
@@ -128,6 +137,7 @@ def test_a_restart_of_a_journalled_account_forgets_nothing(seed: int) -> None:
         found = run(again, groups(bars.since(cut)))
         assert [brought(step) for step in found] == [brought(step) for step in expected[cut:]]
         assert check_books(journal) == []
+    return sum(len(step.trades) for step in expected)
 
 
 @pytest.mark.parametrize("lost", ["exits", "note"])

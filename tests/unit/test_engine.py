@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pytest
 
-from core.account.orders import Approved, Executed, News, Protection, RefusalReason, Refused
+from core.account.lots import Lot
+from core.account.orders import Approved, Executed, Intent, News, Protection, RefusalReason, Refused
 from core.bookkeeper import KEPT
 from core.domain import Bar, Costs, Decision, PositionView, enter, flat
 from core.engine import Decided, LiveDecider, Session, Slot
@@ -81,6 +82,12 @@ class Told:
 
     def protect(self, move: Protection) -> None:
         raise AssertionError(move)
+
+    def withdraw(self, held: tuple[str, str], keys: Collection[str], lots: Sequence[Lot]) -> None:
+        raise AssertionError(keys)
+
+    def waited(self, intent: Intent) -> int:
+        raise AssertionError(intent)
 
     def decide(self, bar: Bar, held: PositionView) -> Decided:
         self.calls.append(("decide", held.side))

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from core.account.messages import OrderNews, OrderReport, OrderRequest
-from core.account.orders import Executed, Purpose, Refused
-from core.domain import Bar, Costs
+from core.account.orders import Executed, Purpose, RefusalReason, Refused
+from core.domain import Bar, Costs, PositionView, enter
 from core.engine import LiveDecider, Session, Step
 from core.errors import DatabaseError, ExchangeUnreachableError, HotCryptoError
-from core.execution import Executor, Plan
-from core.live.exchange_desk import AGAIN, ExchangeDesk
+from core.execution import Executor, Moment, Plan
+from core.live.exchange_desk import AGAIN, NOT_YET, ExchangeDesk
 from core.live.refusals import MOST
 from core.live.snapshot import restore, snapshot
 from core.order_path.alerts import Alert
@@ -611,3 +611,13 @@ def test_a_trade_of_others_as_it_was_booked_before_their_lines_had_a_name_is_sou
             *("test", txn, name, asset, money_text(amount)),
         )
     assert check_books(world.journal) == []
+
+
+def test_an_entry_at_a_price_is_refused_by_name() -> None:
+    world = World()
+    moment = Moment(0, PRICE, world.exchange.now)
+    want = enter(0.5, 0.9 * PRICE, limit=0.99 * PRICE)
+    (outcome,) = world.session.executor.execute("SCRIPTED", BTC, want, PositionView(), moment)
+    assert isinstance(outcome, Refused)
+    assert (outcome.reason, outcome.detail) == (RefusalReason.EXCHANGE, NOT_YET)
+    assert world.session.portfolio.reserved == 0

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.domain import FLAT, NAN, Decision, PositionView, Reason, hold
+from core.domain import FLAT, NAN, Decision, PositionView, Reason, hold, is_priced
 from core.errors import UsageError
 from core.sizing import Sizing
 from strategies.base import StrategySignal
@@ -137,3 +137,41 @@ def test_extra_may_size_an_entry_by_the_names_of_sizing() -> None:
 
 
 PLAIN = Sizing(volatility=1.0)
+
+
+def test_an_entry_waits_for_the_price_that_its_signal_names() -> None:
+    want = meaning("OPEN_LONG", limit=96.0, stop=93.0, rr_ratio=2.0, valid_bars=3)
+    assert (want.limit, want.stop, want.take, want.valid_bars) == (96.0, 93.0, 102.0, 3)
+    want = meaning("OPEN_SHORT", trigger=97.0, atr=2.0)
+    assert (want.trigger, want.stop) == (97.0, 100.0)
+    assert not is_priced(meaning("OPEN_LONG", stop=95.0))
+
+
+@pytest.mark.parametrize(
+    ("extra", "why"),
+    [
+        ({"limit": 96.0, "trigger": 104.0}, "waits for one of them"),
+        ({"limit": -1.0}, "above 0"),
+        ({"limit": 96.0, "valid_bars": 0}, "from 1"),
+        ({"limit": 96.0, "valid_bars": 1.5}, "whole bars"),
+        ({"note": "high"}, "extra.'note'.: wanted a number"),
+    ],
+)
+def test_a_price_to_wait_for_has_to_be_one(extra: dict[str, Any], why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        meaning("OPEN_LONG", stop=90.0, **extra)
+
+
+def test_a_stop_has_to_enclose_the_price_waited_for_and_not_the_close() -> None:
+    assert meaning("OPEN_LONG", trigger=105.0, stop=102.0).stop == 102.0
+    with pytest.raises(UsageError, match="stop"):
+        meaning("OPEN_LONG", limit=95.0, stop=97.0)
+
+
+def test_a_note_is_kept_until_a_signal_names_another_or_none() -> None:
+    held = LONG._replace(note=7.0)
+    assert meaning("HOLD", held).note == 7.0
+    assert meaning("HOLD", held, note=8.0).note == 8.0
+    assert np.isnan(meaning("HOLD", held, note=None).note)
+    assert meaning("CLOSE_LONG", held, portion=0.25).note == 7.0
+    assert np.isnan(meaning("OPEN_SHORT", held, stop=110.0).note)
