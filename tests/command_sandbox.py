@@ -252,6 +252,7 @@ def edges(sent: list[Sent]) -> Sequence[tuple[Any, str, Any]]:
         (live, "listen", ending.Asked),
         (live, "follow", lambda *_, **__: ending.Ended("the sandbox ends it")),
         (import_module("core.exchange_sim.server"), "serve", served),
+        (import_module("core.cli.dashboard_command"), "serve", opened_page),
         (import_module("core.cli.backtest_command"), "verify", planned_only),
         # At the market's own pace a replay takes as long as its candles did.
         (replay, "paced", partial(replay.paced, sleep=lambda _: None)),
@@ -263,6 +264,12 @@ def edges(sent: list[Sent]) -> Sequence[tuple[Any, str, Any]]:
 def compose(text: str, Loader: Any) -> Any:  # noqa: N803 - PyYAML's own name
     """Read YAML as PyYAML does; half of a call's time goes to files that seldom change."""
     return COMPOSE(text, Loader)
+
+
+def opened_page(terms: Any) -> NoReturn:
+    """Build the live page and interrupt it at once."""
+    import_module("core.page.server").application(terms)
+    raise KeyboardInterrupt
 
 
 def served(config: Any) -> NoReturn:

@@ -114,9 +114,12 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-    except OSError as error:
+    except (OSError, ValueError, TypeError) as error:
+        # Of a name that no machine can have Python says that it is no value, or of no type.
         listener.close()
-        why = "the port is in use" if error.errno == errno.EADDRINUSE else str(error.strerror)
+        number, why = getattr(error, "errno", None), getattr(error, "strerror", None) or str(error)
+        if number == errno.EADDRINUSE:
+            why = "the port is in use"
         raise UsageError(f"cannot serve on {host}:{port}: {why}; choose another with --port") from None
     listener.listen()
     return listener

@@ -271,6 +271,13 @@ def test_what_cannot_be_served_is_one_line(engine: Engine, url: str) -> None:
         pass
 
 
+@pytest.mark.parametrize("host", ["nowhere.invalid", "a\0b", "x" * 300])
+def test_an_address_that_is_none_is_one_line(host: str, engine: Engine) -> None:
+    terms = PageTerms(Watched(engine, "paper"), host=host, port=0, keys=Keys(password="open"))
+    with pytest.raises(UsageError, match="cannot serve on"), serve(terms):
+        pass
+
+
 def test_no_database_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NoDatabaseError, match=r"page\.db"):
         start_dashboard.main(["--db-url", "sqlite:////nowhere/page.db"])
