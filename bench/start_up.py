@@ -14,7 +14,7 @@ from bench.harness import Case
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 0.3
-HAND = 2.2
+HAND = 1.1
 """Seconds of the processor until the loop written by hand is compiled and ran, on the targets' machine."""
 FIRST_RESULT, FIRST_EVER = 1.0 / HAND, 2.5 / HAND
 SERIES = """
