@@ -247,7 +247,7 @@ class RiskManager:
             late = (max(now, present.clock) - intent.valid_until) / 1000
             return RefusalReason.EXPIRED, f"too late: the next bar closed {late:,.0f} s ago"
         if state.paused:
-            return RefusalReason.PAUSED, f"paused: {state.paused}"
+            return RefusalReason.PAUSED, state.paused
         if intent.symbol in state.halted:
             return RefusalReason.PAUSED, f"{intent.symbol} is halted: {state.halted[intent.symbol]}"
         if intent.strategy in state.quarantined:

@@ -32,6 +32,7 @@ from core.candles.volumes import change_of_unit, implausible_turnover, in_base
 from core.candles.whose import of_file_name, said_otherwise
 from core.domain import Bars, IntArray
 from core.errors import NoDataError, UsageError
+from core.figures import how_many
 from core.symbols import pair_of
 from core.utils import TIMEFRAMES, format_time, grid_start, timeframe_ms
 
@@ -246,7 +247,7 @@ def _checked(part: Part, layout: Layout, timeframe: str, now: int, options: Opti
     if checked.out_of_order:
         notes.append(f"rows were sorted by time ({checked.out_of_order} came before an earlier one)")
     if checked.repeated:
-        notes.append(f"{checked.repeated} repeated rows were dropped")
+        notes.append(f"{how_many(checked.repeated, 'repeated row was', 'repeated rows were')} dropped")
     if part.blanks:
         notes.append(f"{part.blanks} rows without numbers were left out: nothing was traded in them")
     refused = tuple(RefusedLine(int(part.lines[row]), reasons[row]) for row in sorted(reasons))

@@ -14,7 +14,8 @@ from sqlalchemy import Engine
 from core.cli import outputs
 from core.cli.live_ending import Asked, Ended, Ending, listen, silent_end
 from core.cli.live_output import Show, say, shown, tell_step
-from core.cli.live_status import existing, newest_run, show
+from core.cli.live_recall import keep, look_of, recall, start_of
+from core.cli.live_status import existing, head_of, newest_run, show
 from core.cli.live_terms import client_of, read_settings, terms_of, world_of
 from core.errors import ExchangeError, RefusedError, UsageError
 from core.live.account import Opening, open_account
@@ -60,6 +61,7 @@ def trade(args: argparse.Namespace, command: str | None = None) -> int:
 
 
 def _trade(args: argparse.Namespace, command: str | None, wish_to_end: Asked) -> int:
+    recalled = recall(args) if args.once else ""
     settings = read_settings(args)
     terms = terms_of(args, settings)
     if args.log_file is not None:
@@ -78,10 +80,13 @@ def _trade(args: argparse.Namespace, command: str | None, wish_to_end: Asked) ->
         ending = stack.enter_context(Ending(wish_to_end))
         if holder(file, args.account) is None and (line := silent_end(live.newest_run(engine, args.account))):
             say(line)
+        if recalled:
+            say(f"going on with what account {args.account} last ran on: {recalled}")
         terms = weighted(terms, stored_weights(engine, terms.name))
         world = world_of(args, settings, engine, client)
         opening = Opening(terms, engine, world, stack, wish_to_end, say)
         loop, book = open_account(opening)
+        keep(engine, args)
         for line in (*outside_lines(loop.desk.status()), *limits_of(loop.session)):
             say(line)
         reloading = Reloading(opening, loop, lambda: terms_of(args, read_settings(args)))
@@ -91,11 +96,14 @@ def _trade(args: argparse.Namespace, command: str | None, wish_to_end: Asked) ->
         ended = follow(loop, world, ending, show_now, once=args.once)
         ending.why = ended.why
         desk = loop.desk.status()
-        say(f"the journal ends at entry {desk.journal:,}, head {desk.head}")
+        say(f"the journal ends at entry {desk.journal:,}{head_of(desk)}")
         book.beat(loop.status(loop.looked_at), now_ms())
-        show(loop.status(loop.looked_at), terms.name)
+        show(loop.status(loop.looked_at), terms.name, start_of(args, is_running=False))
+        left = loop.not_closed() if args.once else []
+        for line in left:
+            say(f"not closed yet: {line}; look again: {look_of(args, engine, '')}".rstrip())
         outcome = None if command_id is None else live.outcome_of(engine, command_id)
-    return ended.code or (1 if outcome and outcome.startswith(REFUSED) else 0)
+    return ended.code or (1 if left or (outcome and outcome.startswith(REFUSED)) else 0)
 
 
 def follow(loop: Loop, world: World, ending: Ending, show_now: Show, *, once: bool) -> Ended:
@@ -158,11 +166,8 @@ def give(args: argparse.Namespace, name: str) -> int:
     newest_run(engine, args.account)
     file = database_file(engine)
     if file is not None and holder(file, args.account) is None:
-        more = (
-            ""
-            if name == "stop"
-            else f"; with one look at the market: run_live.py --once {_typed(args, name)}"
-        )
+        look = "" if name == "stop" else look_of(args, engine, _typed(args, name))
+        more = look and f"; with one look at the market: {look}"
         raise RefusedError(f"no loop runs on account {args.account}: nothing was done{more}")
     command = store(engine, args, name)
     until = time.monotonic() + ANSWER

@@ -135,5 +135,6 @@ def silent_end(before: RunState | None) -> str:
     if before is None or before.ended_at is not None:
         return ""
     return (
-        f"the loop before this one (pid {before.pid}) said no word at its end: killed, or the machine stopped"
+        f"the loop before this one (pid {before.pid}) left no word of its end here: it was killed, the "
+        "machine stopped, or this is a copy made while it ran"
     )

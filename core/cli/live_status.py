@@ -9,13 +9,14 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from core import cli
+from core.cli.live_recall import start_of
 from core.cli.replay_command import overrides
 from core.errors import DatabaseError, NoDatabaseError, NoDataError, UsageError, unknown_name
-from core.figures import NONE, amount, exact, price
+from core.figures import NONE, amount, exact, how_many, price
 from core.live.standing import USUAL, command_of
-from core.live.status import AccountStatus, DeskStatus, from_document
+from core.live.status import AccountStatus, DeskStatus, PositionStatus, from_document
 from core.order_path import damage
-from core.order_path.lock import mark_of
+from core.order_path.lock import holder, mark_of
 from core.reports.screen import outside_lines
 from core.utils import format_time, now_ms
 from db import live
@@ -23,6 +24,8 @@ from db.base import database_file, open_engine
 from db.init_db import get_db_url
 from db.status import find_damage
 
+DAMAGED = DatabaseError.exit_code
+"""What a command returns that found damage, whichever found it."""
 CHECKED = 10_000
 """A journal of so many entries is compared with all rows; of a longer one only these are read."""
 EVERYTHING = "all entries, orders, fills and postings"
@@ -36,13 +39,15 @@ def show_status(args: argparse.Namespace) -> int:
     if args.json:
         document = run._asdict() | {"status": dict(run.status), "damage": chain}
         print(json.dumps(document, indent=2, sort_keys=True))
-        return 1 if chain else 0
+        return DAMAGED if chain else 0
     how = f"ended {format_time(run.ended_at)} UTC: {run.ending}" if run.ended_at else _alive(run.beat_at)
     print(
         f"account {run.account}, run {run.id} ({run.mode}), started {format_time(run.started_at)} UTC, {how}"
     )
     status = status_of_run(run)
-    show(status, run.account)
+    file = database_file(engine)
+    is_running = file is not None and holder(file, run.account) is not None
+    show(status, run.account, start_of(args, is_running=is_running))
     show_command(live.newest_command(engine, args.account))
     for line in chain:
         print(f"  DAMAGED: {line}")
@@ -50,7 +55,7 @@ def show_status(args: argparse.Namespace) -> int:
         long = status is not None and status.desk is not None and status.desk.journal > CHECKED
         what = f"the newest {CHECKED:,} entries (db_status.py --check reads all)" if long else EVERYTHING
         print(f"  {what} were checked: unbroken")
-    return 1 if chain else 0
+    return DAMAGED if chain else 0
 
 
 def status_of_run(run: live.RunState) -> AccountStatus | None:
@@ -76,8 +81,8 @@ def damage_of(file: Path | None, account: str) -> list[str]:
     return damage.damage_of(f"sqlite:///{file}", account, mark_of(file, account), CHECKED)
 
 
-def show(status: AccountStatus | None, account: str = USUAL) -> None:
-    """Print how an account stands."""
+def show(status: AccountStatus | None, account: str = USUAL, start: str = "run_live.py") -> None:
+    """Print how an account stands; `start`: how a command begins that reaches it."""
     if status is None:
         print("it has not said anything yet")
         return
@@ -87,11 +92,11 @@ def show(status: AccountStatus | None, account: str = USUAL) -> None:
         prices = f"at {price(held.entry_price)}, now {price(held.price) or NONE}"
         print(
             f"  {held.strategy} {held.side} {exact(held.amount)} {held.symbol} {prices}, "
-            f"open profit {_money(held.open_profit, currency)}"
+            f"open profit {_money(held.open_profit, currency)}{_brackets(held)}"
         )
     for order in status.open_orders:
         print(f"  waiting: {order.side} {exact(order.amount)} ({order.key})")
-    show_standing(status, account)
+    show_standing(status, account, start)
     show_limits(status)
     for feed in status.feeds:
         last = "no candle yet" if feed.last is None else f"newest candle {format_time(feed.last)} UTC"
@@ -99,26 +104,38 @@ def show(status: AccountStatus | None, account: str = USUAL) -> None:
     if desk := status.desk:
         for line in outside_lines(desk):
             print(f"  {line}")
-        head = f" (head {desk.head[:12]})" if desk.head else ""
-        print(f"  journal: {desk.journal:,} entries{head}, {desk.fills:,} fills; {agreement(desk)}")
+        head = f" (head {desk.head[:12]})" if desk.journal and desk.head else ""
+        entries, booked = how_many(desk.journal, "entry", "entries"), how_many(desk.fills, "fill")
+        print(f"  journal: {entries}{head}, {booked}; {agreement(desk)}")
+
+
+def _brackets(held: PositionStatus) -> str:
+    """Return stop and take, as far as they are set."""
+    both = (("stop", price(held.stop)), ("take", price(held.take)))
+    return "".join(f", {name} {level}" for name, level in both if level)
+
+
+def head_of(desk: DeskStatus) -> str:
+    """Return the head of a journal, nothing while it has no entry."""
+    return f", head {desk.head}" if desk.journal and desk.head else ""
 
 
 def _money(value: float | None, currency: str) -> str:
     return NONE if value is None else amount(value, currency)
 
 
-def show_standing(status: AccountStatus, account: str = USUAL) -> None:
+def show_standing(status: AccountStatus, account: str = USUAL, start: str = "run_live.py") -> None:
     """Print all that keeps orders back, with the command that ends it; older states do not say all."""
     for name, why in status.breakers.items():
-        print(f"  {name}: {why}: run_live.py {command_of(f'--reset-breaker {name}', account)}")
+        print(f"  {name}: {why}: {start} {command_of(f'--reset-breaker {name}', account)}")
     for name, why in status.quarantined.items():
-        print(f"  {name}: {why}: run_live.py {command_of(f'--release {name}', account)}")
+        print(f"  {name}: {why}: {start} {command_of(f'--release {name}', account)}")
     if status.paused:
-        print(f"  entries are paused: {status.paused}: run_live.py {command_of('--resume', account)}")
+        print(f"  entries are paused: {status.paused}: {start} {command_of('--resume', account)}")
     for one in status.desk.standing if status.desk else ():
         # What differs is told with the books, below.
         if one.kind != "difference":
-            print(f"  {one.words}")
+            print(f"  {one.words.replace('run_live.py', start)}")
 
 
 def show_limits(status: AccountStatus) -> None:

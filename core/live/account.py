@@ -18,7 +18,7 @@ from core.engine import Session
 from core.errors import ExchangeUnreachableError, UsageError
 from core.exchange_client import ExchangeClient
 from core.execution import Executor
-from core.figures import amount, exact
+from core.figures import amount, exact, how_many
 from core.live.exchange_desk import ExchangeDesk
 from core.live.feed import Feed
 from core.live.loop import Loop
@@ -120,9 +120,18 @@ def check_exchange(given: Opening) -> None:
     account, label = given.terms.name, given.world.label
     before = live.read_state(given.engine, account).get(EXCHANGE, label)
     if before != label:
+        # The local exchange's candles have the exchange's name and an ending of their own.
+        local = {before, label} == {one := min(before, label), f"{one}-synthetic"}
+        is_lost = before.startswith(f"{label}-")
+        what = "is not set" if is_lost else "is set"
+        likely = (
+            f"most likely the local exchange's address, EXCHANGE_BASE_URL, {what} in this terminal; else "
+            if local
+            else ""
+        )
         raise UsageError(
-            f"account {account} trades on {before}, not on {label}: name another --account, or begin this "
-            f"one anew (scripts/archive_account.py --account {account})"
+            f"account {account} trades on {before}, not on {label}: {likely}name another --account, or begin "
+            f"this one anew (scripts/archive_account.py --account {account})"
         )
 
 
@@ -188,7 +197,9 @@ def _path(given: Opening, venue: Venue, policy: Policy) -> OrderPath:
     path = given.opened.enter_context(opening)
     path.journal.patience = patience_of(given.engine.get_execution_options())
     entries, head = path.journal.head()
-    given.say(f"all entries, orders, fills and postings were checked: {entries:,} entries, head {head}")
+    newest = f", head {head}" if entries else ""
+    many = how_many(entries, "entry", "entries")
+    given.say(f"all entries, orders, fills and postings were checked: {many}{newest}")
     return path
 
 

@@ -45,6 +45,7 @@ from core.portfolio import DUST
 from db.journal_rows import OrderRow
 
 DeskEvent = News
+_CLOSING = "is ordered closed until it is; to keep it"
 
 
 class JournalledDesk(ABC):
@@ -208,7 +209,12 @@ class JournalledDesk(ABC):
         holds = self.path.holds().items()
         found += [Standing("hold", symbol, why, self._accepting(symbol)) for symbol, why in holds]
         return found + [
-            Standing("flatten", symbol, f"{strategy} is to be closed, until it is", self._ending("--resume"))
+            Standing(
+                "flatten",
+                symbol,
+                f"{strategy} is ordered closed until it is; to keep it",
+                self._ending("--resume"),
+            )
             for strategy, symbol in sorted(self.session.to_close)
         ]
 

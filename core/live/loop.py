@@ -25,7 +25,7 @@ from core.live.outside import Price
 from core.live.standing import Holder, released, reset, resumed
 from core.live.status import AccountStatus, DeskStatus
 from core.live.status_of import status_of
-from core.live.stops import believable
+from core.live.stops import unpriced
 from core.risk.present import Present
 
 LATEST = 60_000
@@ -138,6 +138,8 @@ class Loop:
         self._price, self._ticked = price, 0
         self._exchange, self._records, self._notify = exchange, records, notify
         self._beat = 0
+        self._unpriced: dict[str, str] = {}
+        """By symbol: why the last price of now closed nothing, blank where it could."""
         self.reload: Callable[[str, int], str] | None = None
         self.set_weight: Callable[[str, int], str] | None = None
         """Reads rules and parameters again, with what to do with positions; returns what came of it."""
@@ -201,6 +203,16 @@ class Loop:
         """Return how the account stands."""
         return status_of(self.session, self.desk.status(), self.feed.lags(now), self._cuts, now)
 
+    def not_closed(self) -> list[str]:
+        """Return what a person wants closed and is not, a line each with the reason."""
+        unknown = "stored candles tell no price of now, so it closes at the open of the next one"
+        return [
+            f"{strategy} {symbol}: "
+            + (unknown if self._price is None else self._unpriced.get(symbol) or "its order has not filled")
+            for strategy, symbol in sorted(self.session.to_close)
+            if self.session.portfolio.lots(strategy, symbol)
+        ]
+
     def _take(self, bars: list[Bar], now: int) -> Step:
         """Trade on bars that closed at one time; an entry that comes late has to fit the price of now too."""
         prices = self._prices(bars) if now - bars[0].end > LATEST else {}
@@ -224,7 +236,8 @@ class Loop:
             held = {symbol for name, symbol in portfolio.held() if portfolio.lots(name, symbol)}
             for symbol in sorted(held):
                 price = self._price(symbol)
-                if price is not None and believable(price, portfolio.marks.get(symbol)):
+                self._unpriced[symbol] = unpriced(price, portfolio.marks.get(symbol))
+                if price is not None and not self._unpriced[symbol]:
                     portfolio.mark(symbol, price)
                     steps.append(self._events(self.desk.on_price(symbol, price), now))
         return [step for step in steps if step is not None]

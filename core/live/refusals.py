@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from core.account.orders import Executed, Intent, News, Purpose, RefusalReason, Taken
 from core.account.values import Held
-from core.figures import exact
+from core.figures import exact, how_many
 from core.order_path.path import OrderPath
 from core.order_path.states import TERMINAL, State
 from core.utils import format_time
@@ -43,7 +43,7 @@ class Streak(NamedTuple):
         """Return it as a person reads it; `is_wanted`: what was refused is tried again by itself."""
         then = "tried again at" if is_wanted else "not tried again before"
         then = "not tried again" if self.is_over else f"{then} {format_time(self.until)} UTC"
-        return f"its exit was refused {self.times} times in a row ({self.why}), {then}"
+        return f"its exit was refused {how_many(self.times, 'time')} in a row ({self.why}), {then}"
 
 
 def refusal_of(order: OrderRow) -> tuple[RefusalReason, str]:

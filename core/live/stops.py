@@ -59,6 +59,15 @@ def believable(price: float, before: float | None) -> bool:
     return price > 0 and (before is None or abs(price / before - 1) <= MOST_AWAY)
 
 
+def unpriced(price: float | None, before: float | None) -> str:
+    """Return why a price between two bars may close nothing, blank when it may."""
+    if price is None:
+        return "nobody tells its price now"
+    if believable(price, before):
+        return ""
+    return f"its price {price:g} is too far from {before:g} to be believed before a candle says so"
+
+
 def reason_to_close(lot: Lot, prices: Iterable[Reached]) -> Reason | None:
     """Return why these prices close a lot, its stop before its take; None when they do not.
 

@@ -350,9 +350,10 @@ def test_a_refused_flatten_is_ordered_again_until_flat_also_after_a_restart(acco
     until = format_time(account.exchange.now + MINUTE - 2000)
     wish, refused = account.desk.status().standing
     assert wish.words == (
-        f"flatten {BTC}: SCRIPTED is to be closed, until it is: run_live.py --account test --resume"
+        f"flatten {BTC}: SCRIPTED is ordered closed until it is; to keep it: "
+        "run_live.py --account test --resume"
     )
-    assert "its exit was refused 1 times in a row" in refused.why
+    assert "its exit was refused 1 time in a row" in refused.why
     assert f"tried again at {until} UTC" in refused.why
     # It names the order that is in the way.
     assert f"sell {exact(on_step(held))} {BTC}, order {theirs}" in refused.why

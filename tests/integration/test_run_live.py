@@ -126,6 +126,42 @@ def test_an_account_that_turns_to_longer_bars_does_not_decide_on_one_that_closed
     assert equity_times(url) == [NOON, NOON + HOUR, NOON + 4 * HOUR]
 
 
+def test_one_look_goes_on_with_what_the_account_last_ran_on(
+    sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    once(url)
+    capsys.readouterr()
+    assert run_live.main(["--once", "--pause", "--db-url", url]) == 0
+    said = capsys.readouterr().err
+    options = "--strategy TREND_EMA --symbol BTC/USDT --timeframe 1h --use-sql --refresh-from-ccxt"
+    assert f"going on with what account paper last ran on: {options}\n" in said
+    assert said.count("warmed up") == 1
+    assert "TREND_EMA on binanceus-synthetic BTC/USDT 1h: warmed up" in said
+    with pytest.raises(RefusedError) as refused:
+        run_live.main(["--resume", "--db-url", url])
+    assert str(refused.value).endswith(f": run_live.py --once --db-url {url} {options} --resume")
+    assert run_live.main(["--once", "--timeframe", "4h", "--db-url", url]) == 0
+    assert "TREND_EMA on binanceus-synthetic BTC/USDT 4h: warmed up" in capsys.readouterr().err
+
+
+def test_an_account_of_the_local_exchange_asks_first_whether_its_address_is_set(
+    sim: RunningSim, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once(url)
+    engine = init_db(url)
+    for before, label, said in (
+        ("binanceus-synthetic", "binanceus", "EXCHANGE_BASE_URL, is not set in this terminal; else name"),
+        ("binanceus", "binanceus-synthetic", "EXCHANGE_BASE_URL, is set in this terminal; else name"),
+        ("kraken", "binanceus", "trades on kraken, not on binanceus: name another"),
+    ):
+        live.keep_state(engine, "paper", account.EXCHANGE, before, 1)
+        world = World(label, lambda *_: empty_bars(), lambda: NOON)
+        opening = SimpleNamespace(terms=SimpleNamespace(name="paper"), engine=engine, world=world)
+        with pytest.raises(UsageError, match=said):
+            account.check_exchange(opening)  # type: ignore[arg-type]
+    engine.dispose()
+
+
 def test_a_strategy_that_looks_at_two_symbols_follows_both(
     sim: RunningSim, time: FakeTime, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -207,7 +243,7 @@ def test_an_account_needs_a_file(sim: RunningSim) -> None:
     ("command", "typed"),
     [
         (["--stop"], "nothing was done"),
-        (["--flatten"], "run_live.py --once --flatten"),
+        (["--flatten"], "--flatten"),
         (["--reload"], "--reload keep"),
         (["--set-weight", "ENSEMBLE.turtle_weight=0.5"], "--set-weight ENSEMBLE.turtle_weight=0.5"),
         (["--reset-breaker", "drawdown"], "--reset-breaker drawdown"),
@@ -247,7 +283,7 @@ def test_one_look_can_carry_out_a_command_first(
     assert once(url, "--reset-breaker", "drawdown") == 1
     run_live.main(["--status", "--db-url", url])
     lines = capsys.readouterr().out.splitlines()
-    assert "  entries are paused: paused by command: run_live.py --resume" in lines
+    assert f"  entries are paused: paused by command: run_live.py --once --db-url {url} --resume" in lines
     (newest,) = [line for line in lines if line.startswith("  newest command: reset-breaker drawdown, ")]
     assert newest.endswith("refused: breaker 'drawdown' is not tripped; tripped are: none")
 
@@ -299,9 +335,9 @@ def test_a_journal_that_was_changed_is_told_by_the_status(
         connection.execute("UPDATE journal SET body = replace(body, '10000', '90000')")
         connection.commit()
     capsys.readouterr()
-    assert run_live.main(["--status", "--db-url", url]) == 1
+    assert run_live.main(["--status", "--db-url", url]) == 3
     assert "DAMAGED: journal: entry" in capsys.readouterr().out
-    assert run_live.main(["--status", "--json", "--db-url", url]) == 1
+    assert run_live.main(["--status", "--json", "--db-url", url]) == 3
     with pytest.raises(DatabaseError, match="is damaged"):
         once(url)
 
@@ -357,7 +393,7 @@ def test_an_exchange_out_of_reach_ends_nothing_that_runs(
 
 def test_everything_that_a_status_can_hold_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     held = HELD._replace(
-        strategy="MR_BB", side="short", entry_price=100.0, price=90.0, take=None, open_profit=5.0
+        strategy="MR_BB", side="short", entry_price=100.0, price=90.0, take=None, open_profit=5.0, stop=110.0
     )
     status = STATUS._replace(equity=10_005.0, cash=Decimal(10_000), positions=(held,), limits=(), cuts={})
     status = status._replace(breakers={"drawdown": "deep"}, quarantined={"X": "failed"})
@@ -368,7 +404,7 @@ def test_everything_that_a_status_can_hold_is_shown(capsys: pytest.CaptureFixtur
     live_status.show(status._replace(desk=desk))
     assert capsys.readouterr().out.splitlines() == [
         "equity 10,005.00, cash 10,000.00",
-        "  MR_BB short 0.5 BTC/USDT at 100, now 90, open profit 5.00",
+        "  MR_BB short 0.5 BTC/USDT at 100, now 90, open profit 5.00, stop 110",
         "  waiting: buy 1 (k)",
         "  drawdown: deep: run_live.py --reset-breaker drawdown",
         "  X: failed: run_live.py --release X",
@@ -377,7 +413,7 @@ def test_everything_that_a_status_can_hold_is_shown(capsys: pytest.CaptureFixtur
         "  hold ETH/USDT: others bought",
         "  x: no candle yet, SILENT",
         "  open order of somebody else: sell 1 ETH/USDT, order 7",
-        "  journal: 1 entries, 0 fills; books and exchange agree: BTC +1",
+        "  journal: 1 entry, 0 fills; books and exchange agree: BTC +1",
     ]
     live_status.show(status, "local")
     assert [line.partition("run_live.py ")[2] for line in capsys.readouterr().out.splitlines()[3:6]] == [
@@ -500,7 +536,7 @@ def test_ctrl_c_ends_a_loop_with_130_and_its_state_saved_a_service_manager_with_
     loop.stderr.close()
     assert once(url) == 0
     said = capsys.readouterr().err
-    assert "said no word" not in said
+    assert "left no word" not in said
     assert "begins with" not in said
     assert equity_times(url) == [NOON]
 

@@ -208,7 +208,7 @@ def test_rows_in_any_order_and_twice_are_sorted_and_dropped_with_a_note(tmp_path
     assert found.rows == 5
     assert found.notes == (
         "rows were sorted by time (3 came before an earlier one)",
-        "1 repeated rows were dropped",
+        "1 repeated row was dropped",
     )
 
 

@@ -89,7 +89,7 @@ def test_strict_stores_nothing_of_a_file_with_a_bad_row(
 
 def test_strict_takes_repeated_and_unsorted_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert load(write(tmp_path / "a.csv", row(1), row(0), row(1)), "--strict") == 0
-    assert "note: 1 repeated rows were dropped" in capsys.readouterr().out
+    assert "note: 1 repeated row was dropped" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("rows", [[], [row(0, "x,1,1,1,1")]])

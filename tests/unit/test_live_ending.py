@@ -155,7 +155,8 @@ def test_the_next_loop_says_that_the_one_before_was_killed(tmp_path: Path) -> No
     assert silent_end(live.newest_run(engine, "paper")) == ""
     run = live.start_run(engine, "paper", "paper", pid=77, code_version="x", settings={}, now=1)
     assert silent_end(live.newest_run(engine, "paper")) == (
-        "the loop before this one (pid 77) said no word at its end: killed, or the machine stopped"
+        "the loop before this one (pid 77) left no word of its end here: it was killed, the machine stopped, "
+        "or this is a copy made while it ran"
     )
     live.end_run(engine, run, "told to stop", 2)
     assert silent_end(live.newest_run(engine, "paper")) == ""

@@ -296,6 +296,27 @@ def test_entries_that_wait_are_taken_back_by_whoever_pauses_them(
     assert check_books(world.account.journal) == []
 
 
+@pytest.mark.parametrize(
+    ("price", "why"),
+    [
+        (None, "SCRIPTED BTC/USDT: nobody tells its price now"),
+        (50.0, "SCRIPTED BTC/USDT: its price 50 is too far from 100 to be believed before a candle says so"),
+        (98.0, ""),
+    ],
+)
+def test_what_is_to_be_closed_and_is_not_says_why(price: float | None, why: str) -> None:
+    world = World({3: 1.0})
+    for bar in (2, 3, 4):
+        world.at(bar)
+    world.price = price
+    world.memory.given.append(Command(1, "flatten", ""))
+    world.loop.step(START + 5 * HOUR + TICK)
+    assert world.loop.not_closed() == ([why] if why else [])
+    if why:
+        world.loop._price = None
+        assert "stored candles tell no price of now" in world.loop.not_closed()[0]
+
+
 def test_stop_ends_the_loop_after_the_step_and_leaves_positions() -> None:
     world = World({})
     assert not world.loop.is_stopped

@@ -1,0 +1,88 @@
+"""What an account last ran on, as options: one look goes on with it, and commands to type name it."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from typing import Any
+
+from sqlalchemy import Engine
+
+from core.cli import load_settings
+from core.cli.replay_command import overrides
+from core.errors import DatabaseError
+from core.live.standing import USUAL
+from core.live.terms import ON_PAPER
+from core.utils import now_ms
+from db import live
+from db.base import open_engine
+from db.init_db import get_db_url
+
+OPTIONS = "options"
+"""Under this name the state of an account keeps them."""
+_NAMES = (
+    "strategy",
+    "symbol",
+    "timeframe",
+    "exchange",
+    "orders",
+    "use_sql",
+    "refresh_from_ccxt",
+    "strategies_file",
+    "strategies_dir",
+)
+
+
+def recall(args: argparse.Namespace) -> str:
+    """Let an account go on with what it last ran on, where no option says otherwise; return those options."""
+    try:
+        engine = open_engine(load_settings(overrides(args)).db.url or get_db_url())
+        try:
+            kept = options_of(engine, args.account)
+        finally:
+            engine.dispose()
+    except DatabaseError:
+        # A new one, or what opening the account will say.
+        return ""
+    missing = {name: value for name, value in kept.items() if name not in _typed(args)}
+    vars(args).update(missing)
+    return words_of(missing)
+
+
+def keep(engine: Engine, args: argparse.Namespace) -> None:
+    """Store what an account runs on now."""
+    live.keep_state(engine, args.account, OPTIONS, _typed(args), now_ms())
+
+
+def options_of(engine: Engine, account: str) -> dict[str, Any]:
+    """Return what an account last ran on, by name; nothing of one that ran before it was kept."""
+    kept = live.read_state(engine, account).get(OPTIONS, {})
+    return {name: kept[name] for name in _NAMES if name in kept}
+
+
+def words_of(options: dict[str, Any]) -> str:
+    """Return options as they are typed."""
+    words: list[str] = []
+    for name, value in options.items():
+        words.append(f"--{name.replace('_', '-')}")
+        if value is not True:
+            words.append(shlex.quote(",".join(value) if isinstance(value, list) else value))
+    return " ".join(words)
+
+
+def start_of(args: argparse.Namespace, *, is_running: bool) -> str:
+    """Return how a command begins that reaches this account: with one look where no loop runs."""
+    words = ["run_live.py"] if is_running else ["run_live.py", "--once"]
+    return " ".join([*words, *(["--db-url", shlex.quote(args.db_url)] if args.db_url else [])])
+
+
+def look_of(args: argparse.Namespace, engine: Engine, command: str) -> str:
+    """Return the whole command that has one look carry out a command."""
+    account = "" if args.account == USUAL else f"--account {args.account}"
+    options = words_of(options_of(engine, args.account))
+    return " ".join(filter(None, (start_of(args, is_running=False), account, options, command)))
+
+
+def _typed(args: argparse.Namespace) -> dict[str, Any]:
+    given = ((name, getattr(args, name)) for name in _NAMES)
+    return {name: value for name, value in given if value and (name, value) != ("orders", ON_PAPER)}
