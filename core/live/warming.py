@@ -12,7 +12,7 @@ from core.engine import LiveDecider, Session
 from core.errors import NoDataError
 from core.execution import Plan
 from core.live.world import World
-from core.utils import on_grid, timeframe_ms
+from core.utils import format_time, on_grid, timeframe_ms
 from strategies.pairing import Growing, bind
 from strategies.registry import load_strategy
 from strategies.rule_check import checked_columns
@@ -48,7 +48,8 @@ def warmed_up(
         if bars.close.size < need:
             raise NoDataError(
                 f"{member.strategy} needs {need} closed {series} candles to begin, there are "
-                f"{bars.close.size}: load them with scripts/fetch_ohlcv_to_db.py or --refresh-from-ccxt"
+                f"{bars.close.size}{_too_old(world, series, end)}: load them with "
+                "scripts/fetch_ohlcv_to_db.py or --refresh-from-ccxt"
             )
         deciding.set_position(member.symbol, FLAT)
         deciding.state[member.symbol]["df"] = frame_from_bars(bars)
@@ -66,6 +67,14 @@ def warmed_up(
             checked_columns(strategy.rule, bars, deciding.params)
         say(f"{member.strategy} on {series}: warmed up with {bars.close.size:,} candles")
     return since
+
+
+def _too_old(world: World, series: Series, end: int) -> str:
+    """Return what to say of stored candles that end too early, blank where there are none."""
+    older = world.read(series, 0, end).ts if world.client is None else ()
+    if not len(older):
+        return ""
+    return f" up to now, the stored ones end {format_time(int(older[-1]))} UTC (--replay trades over those)"
 
 
 def _follow(session: Session, partner: Growing, series: Series, seen: Bars) -> int:

@@ -37,10 +37,12 @@ from core.live.world import World
 from core.order_path.lock import AccountLock
 from core.risk_manager import RiskManager
 from db import live
+from db.candles import upsert_bars
 from db.command_names import COMMANDS
 from db.init_db import init_db
 from scripts import run_live
 from tests.exchange_help import NOON, FakeTime
+from tests.markets import random_bars
 from tests.own_files import ON_BAR, RULE, written
 from tests.status_help import DESK, FEED, HELD, HOLD, STATUS
 from tests.stored import url_of
@@ -226,6 +228,14 @@ def test_candles_can_come_from_the_exchange_alone(sim: RunningSim, url: str) -> 
 def test_stored_candles_alone_must_be_enough_to_begin(url: str) -> None:
     with pytest.raises(NoDataError, match="TREND_EMA needs 51 closed binanceus BTC/USDT 1h candles to begin"):
         run_live.main(["--once", *TRADED, "--use-sql", "--db-url", url])
+
+
+def test_stored_candles_that_end_too_early_are_told_from_none_at_all(url: str) -> None:
+    engine, series = init_db(url), Series("binanceus", "BTC/USDT", "1h")
+    upsert_bars(engine, series, random_bars(3, 300))
+    engine.dispose()
+    with pytest.raises(NoDataError, match=r"there are 0 up to now, the stored ones end 20.* UTC \(--replay"):
+        run_live.main(["--once", *TRADED, "--use-sql", "--exchange", "binanceus", "--db-url", url])
 
 
 def test_cash_is_of_a_new_account_only(sim: RunningSim, url: str) -> None:
