@@ -65,8 +65,8 @@ UNMEASURED = {
     *(f"integration/test_{name}.py" for name in ("fuzz_commands", "loop_kills", "order_kills")),
 }
 """What runs over markets, values and kills the lines that other tests run once. Being measured doubles its
-time and shows nothing: that these lines are all run by the others is what `make test` demands of the fill
-model, sizes, risk, portfolio and order path."""
+time and shows nothing more. Compiled code cannot be measured at all: of `core/kernel` only what runs as plain
+Python counts."""
 HAS_READER = find_spec("pyarrow") is not None
 if not HAS_READER:
     collect_ignore_glob = ["unit/test_candles_*.py", "property/test_candles_files.py"]
