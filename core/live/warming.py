@@ -71,8 +71,7 @@ def warmed_up(
 
 def _too_old(world: World, series: Series, end: int) -> str:
     """Return what to say of stored candles that end too early, blank where there are none."""
-    older = world.read(series, 0, end).ts if world.client is None else ()
-    if not len(older):
+    if world.client is not None or not (older := world.read(series, 0, end).ts).size:
         return ""
     return f" up to now, the stored ones end {format_time(int(older[-1]))} UTC (--replay trades over those)"
 

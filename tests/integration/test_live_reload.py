@@ -129,7 +129,7 @@ def test_other_parameters_decide_from_the_next_bar_on_and_positions_stay(running
 def test_positions_of_what_changes_are_closed_if_that_is_wanted(running: Running) -> None:
     running.hold()
     running.change(("ema_fast: 20 ", "ema_fast: 10 "))
-    assert running.reload("flatten").endswith("closing 1 positions at the next price")
+    assert running.reload("flatten").endswith("closing 1 position at the next price")
     (waiting,) = running.loop.session.portfolio.pending.values()
     assert (waiting.intent.strategy, waiting.intent.reason) == ("TREND_EMA", "flatten")
 

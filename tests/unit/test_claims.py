@@ -198,7 +198,7 @@ def test_flatten_leaves_no_ghost() -> None:
     world = World()
     world.entered()
     world.exchange.by_hand(BTC, "sell", world.exchange.totals["BTC"])
-    assert tell(world, "flatten").startswith("closing 1 positions")
+    assert tell(world, "flatten").startswith("closing 1 position")
     settled(world)
     assert (claimed(world), world.path.positions()) == (D(0), {})
     assert tell(world, "flatten").startswith("closing 0 positions")
