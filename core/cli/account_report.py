@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from core.account.money import minus
 from core.cli.report_command import write_page
 from core.domain import Bars, Costs, Series
 from core.errors import NoDataError
+from core.live.standing import command
 from core.live.status import AccountStatus
 from core.reports.report import Reported
 from core.reports.run_report import held
@@ -27,14 +29,25 @@ EVERY = 2**62
 
 
 def write_account(
-    path: str, account: str, engine: Engine, trades: Sequence[ClosedTrade], status: AccountStatus | None
+    path: str,
+    args: argparse.Namespace,
+    engine: Engine,
+    trades: Sequence[ClosedTrade],
+    status: AccountStatus | None,
 ) -> None:
     """Write the page. Raises NoDataError when equity or candles are not stored."""
+    account = args.account
     points = page_rows.equity_points(engine, account, EVERY)
     if len(points) < 2:
         raise NoDataError(f"account {account} has no equity curve yet: it begins with the second closed bar")
     times, equity = (np.array(column) for column in zip(*points, strict=True))
     candles = _candles(engine, status, (int(times[0]), int(times[-1])))
+    if not candles:
+        keeps = command(account, "--use-sql --refresh-from-ccxt", db_url=args.db_url)
+        raise NoDataError(
+            f"no candles of what the account follows are stored: {keeps} keeps them, "
+            "fetch_ohlcv_to_db.py loads them"
+        )
     pnl = np.array([float(minus(one.gross, one.fees)) for one in trades])
     summary = as_summary(measure(span_of(times), equity, pnl, math.nan, 100 * max_drawdown(equity), math.nan))
     curves = {
@@ -65,11 +78,6 @@ def _candles(engine: Engine, status: AccountStatus | None, span: tuple[int, int]
         bars = read_bars(engine, series, start=span[0] - step, end=span[1])
         if bars.ts.size:
             found[series] = bars
-    if not found:
-        raise NoDataError(
-            "no candles of what the account follows are stored: run_live.py --use-sql --refresh-from-ccxt "
-            "keeps them, fetch_ohlcv_to_db.py loads them"
-        )
     return found
 
 

@@ -11,6 +11,7 @@ from core.cli import outputs
 from core.cli.live_status import existing, newest_run, status_of_run
 from core.errors import DatabaseError, RefusedError, UsageError
 from core.figures import exact
+from core.live.standing import command, database_of
 from core.order_path.lock import AccountLock
 from db.archive import copy_account, count_rows, delete_account
 from db.base import database_file
@@ -25,14 +26,14 @@ def run(args: argparse.Namespace) -> int:
     if args.to is not None:
         outputs.check_room(str(args.to))
     engine = existing(args)
-    newest, file = newest_run(engine, args.account), database_file(engine)
+    newest, file = newest_run(engine, args), database_file(engine)
     engine.dispose()
     if file is None:
         raise UsageError("an account is kept in a file: name a database other than memory")
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     target = args.to or file.parent / "archive" / f"{args.account}-{stamp}.db"
     with AccountLock(file, args.account) as lock:
-        check_orders(file, newest)
+        check_orders(file, newest, args.db_url)
         rows = count_rows(file, args.account)
         if not args.delete_for_good:
             copy_account(file, args.account, target)
@@ -42,9 +43,11 @@ def run(args: argparse.Namespace) -> int:
     if args.delete_for_good:
         print(f"account {args.account}: {counts} deleted for good")
     else:
-        where = f"--account {args.account} --db-url sqlite:///{target.resolve()}"
+        moved = f"sqlite:///{target.resolve()}"
+        where = f"--account {args.account} {database_of(moved)}"
         print(f"account {args.account}: {counts} moved to {target}")
-        print(f"look at it: show_trades.py {where}\n            run_live.py --status {where}")
+        status_command = command(args.account, "--status", db_url=moved)
+        print(f"look at it: show_trades.py {where}\n            {status_command}")
     # A status that cannot be shown keeps nobody from beginning anew.
     with suppress(DatabaseError):
         status = status_of_run(newest)
@@ -54,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def check_orders(file: Path, run: RunState) -> None:
+def check_orders(file: Path, run: RunState, db_url: str | None = None) -> None:
     """Raise RefusedError while orders at an exchange may be open: a new start would not know them."""
     if run.mode != "live":
         return
@@ -66,5 +69,5 @@ def check_orders(file: Path, run: RunState) -> None:
     if orders:
         raise RefusedError(
             f"{len(orders)} orders of account {run.account} may be open at the exchange: let a loop finish "
-            "them first, as with run_live.py --once --flatten"
+            f"them first, as with {command(run.account, '--flatten', db_url=db_url, once=True)}"
         )

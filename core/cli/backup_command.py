@@ -13,6 +13,7 @@ from core import cli
 from core.cli import outputs
 from core.cli.database_command import books_damage
 from core.errors import DatabaseError, UsageError
+from core.live.standing import command
 from core.order_path.damage import behind
 from core.order_path.lock import AccountLock, mark_of, marked_accounts
 from db.backup import back_up, put_back
@@ -30,7 +31,9 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("only an SQLite file is copied so: a server has its own way (pg_dump)")
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     if args.restore is not None:
-        return restore(ROOT / args.restore, file, file.with_name(f"{file.name}.replaced-{stamp}"))
+        return restore(
+            ROOT / args.restore, file, file.with_name(f"{file.name}.replaced-{stamp}"), args.db_url
+        )
     return copy(file, args.to or file.parent / "backups" / f"{file.stem}-{stamp}.db")
 
 
@@ -53,7 +56,7 @@ def copy(file: Path, target: Path) -> int:
     return 1 if damage else 0
 
 
-def restore(backup: Path, file: Path, aside: Path) -> int:
+def restore(backup: Path, file: Path, aside: Path, db_url: str | None) -> int:
     """Put a copy in the database's place if it is sound and no loop runs; keep what was there."""
     if not os.path.exists(backup):  # noqa: PTH110 - of a name that is too long Path.exists raises
         raise DatabaseError(f"there is no backup {backup}: name a file that backup_database.py made")
@@ -64,7 +67,7 @@ def restore(backup: Path, file: Path, aside: Path) -> int:
             locks.enter_context(AccountLock(file, account))
         put_back(backup, file, aside)
     print(f"{backup} is in the place of {file}" + (f", which is now {aside}" * aside.exists()))
-    for line in lacking(file):
+    for line in lacking(file, db_url):
         print(line)
     return 0
 
@@ -78,12 +81,12 @@ def damage_of(file: Path) -> list[str]:
         engine.dispose()
 
 
-def lacking(file: Path) -> list[str]:
+def lacking(file: Path, db_url: str | None) -> list[str]:
     """Return which accounts have done more than the database knows, and how each begins again."""
     lines = []
     for account in marked_accounts(file):
         journal = read_journal(f"sqlite:///{file}", account)
         if lacks := behind(journal, mark_of(file, account)):
-            lines.append(f"{lacks}: begin with run_live.py --account {account} --accept-restore")
+            lines.append(f"{lacks}: begin with {command(account, '--accept-restore', db_url=db_url)}")
         journal.close()
     return lines

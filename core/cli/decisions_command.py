@@ -20,7 +20,7 @@ def run(args: argparse.Namespace) -> int:
     """Load, print."""
     cli.check_free(args.json, force=args.force)
     engine = existing(args)
-    newest_run(engine, args.account)
+    newest_run(engine, args)
     wanted = {"refused": args.refused, "strategy": args.strategy, "symbol": args.symbol}
     rows = page_rows.decisions(engine, args.account, before=2**62, most=args.limit, **wanted)
     engine.dispose()

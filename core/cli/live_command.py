@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import platform
+import shlex
 import signal
 import time
 from contextlib import ExitStack
@@ -23,6 +24,7 @@ from core.live.loop import Loop
 from core.live.real_money import refuse_real_money
 from core.live.records import COMMAND_LIFE
 from core.live.reload import Reloading, stored_weights, weighted
+from core.live.standing import command as whole
 from core.live.status_of import limits_of
 from core.live.watchdog import Watchdog
 from core.live.world import World
@@ -163,7 +165,7 @@ def give(args: argparse.Namespace, name: str) -> int:
     Raises RefusedError when no loop runs, UsageError when there is no such account.
     """
     engine = existing(args)
-    newest_run(engine, args.account)
+    newest_run(engine, args)
     file = database_file(engine)
     if file is not None and holder(file, args.account) is None:
         look = "" if name == "stop" else look_of(args, engine, _typed(args, name))
@@ -175,9 +177,10 @@ def give(args: argparse.Namespace, name: str) -> int:
         time.sleep(0.05)
     if outcome is None:
         ends = format_time(now_ms() + COMMAND_LIFE)
+        look = whole(args.account, "--status", db_url=args.db_url)
         raise RefusedError(
             f"the loop of account {args.account} has not answered in {ANSWER:.0f} s; it may carry the "
-            f"command out until {ends} UTC, later never: run_live.py --status shows the newest command"
+            f"command out until {ends} UTC, later never: {look} shows the newest command"
         )
     print(outcome)
     return 1 if outcome.startswith(REFUSED) else 0
@@ -198,5 +201,5 @@ def argument_of(args: argparse.Namespace) -> str:
 
 def _typed(args: argparse.Namespace, name: str) -> str:
     """Return a command as it is typed."""
-    argument = argument_of(args)
+    argument = shlex.quote(given) if (given := argument_of(args)) else ""
     return " ".join(filter(None, (f"--{name.replace('_', '-')}", argument)))

@@ -14,6 +14,7 @@ from core.cli import outputs
 from core.engine import Step
 from core.live.event_log import EventLog
 from core.live.events import events_of, text_of
+from core.live.standing import USUAL, command
 from core.live.status import AccountStatus
 from core.reports.screen import Screen
 from core.settings import environment
@@ -53,7 +54,7 @@ def shown(args: argparse.Namespace, database: Path) -> Iterator[Show]:
         write, show = _plainly, _nothing
         if sys.stderr.isatty() and not (args.plain or args.once):
             title = f"HOT-Crypto, account {args.account}, orders: {args.orders}"
-            screen = opened.enter_context(Screen(title))
+            screen = opened.enter_context(Screen(title, start=command(USUAL, db_url=args.db_url)))
             write, show = screen.say, screen.show
         # The file comes first: a terminal that takes no more lines would keep them from it.
         for handler in (EventLog(path, {"account": args.account}, secrets), _Lines(write)):

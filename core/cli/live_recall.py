@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from core.cli import load_settings
 from core.cli.replay_command import overrides
 from core.errors import DatabaseError
-from core.live.standing import USUAL
+from core.live.standing import USUAL, command
 from core.live.terms import ON_PAPER
 from core.utils import now_ms
 from db import live
@@ -72,15 +72,13 @@ def words_of(options: dict[str, Any]) -> str:
 
 def start_of(args: argparse.Namespace, *, is_running: bool) -> str:
     """Return how a command begins that reaches this account: with one look where no loop runs."""
-    words = ["run_live.py"] if is_running else ["run_live.py", "--once"]
-    return " ".join([*words, *(["--db-url", shlex.quote(args.db_url)] if args.db_url else [])])
+    return command(USUAL, db_url=args.db_url, once=not is_running)
 
 
-def look_of(args: argparse.Namespace, engine: Engine, command: str) -> str:
-    """Return the whole command that has one look carry out a command."""
-    account = "" if args.account == USUAL else f"--account {args.account}"
+def look_of(args: argparse.Namespace, engine: Engine, option: str) -> str:
+    """Return the whole command that has one look carry out an option."""
     options = words_of(options_of(engine, args.account))
-    return " ".join(filter(None, (start_of(args, is_running=False), account, options, command)))
+    return command(args.account, options, option, db_url=args.db_url, once=True)
 
 
 def _typed(args: argparse.Namespace) -> dict[str, Any]:

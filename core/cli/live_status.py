@@ -13,7 +13,7 @@ from core.cli.live_recall import start_of
 from core.cli.replay_command import overrides
 from core.errors import DatabaseError, NoDatabaseError, NoDataError, UsageError, unknown_name
 from core.figures import NONE, amount, exact, how_many, price
-from core.live.standing import USUAL, command_of
+from core.live.standing import USUAL, command, command_of
 from core.live.status import AccountStatus, DeskStatus, PositionStatus, from_document
 from core.order_path import damage
 from core.order_path.lock import holder, mark_of
@@ -34,7 +34,7 @@ EVERYTHING = "all entries, orders, fills and postings"
 def show_status(args: argparse.Namespace) -> int:
     """Print how the newest run of the account stands."""
     engine = existing(args)
-    run = newest_run(engine, args.account)
+    run = newest_run(engine, args)
     chain = damage_of(database_file(engine), args.account)
     if args.json:
         document = run._asdict() | {"status": dict(run.status), "damage": chain}
@@ -135,7 +135,7 @@ def show_standing(status: AccountStatus, account: str = USUAL, start: str = "run
     for one in status.desk.standing if status.desk else ():
         # What differs is told with the books, below.
         if one.kind != "difference":
-            print(f"  {one.words.replace('run_live.py', start)}")
+            print(f"  {one.told(start)}")
 
 
 def show_limits(status: AccountStatus) -> None:
@@ -169,12 +169,13 @@ def _alive(beat_at: int) -> str:
     return f"last sign of life {age:,.0f} s ago"
 
 
-def newest_run(engine: Engine, account: str) -> live.RunState:
+def newest_run(engine: Engine, args: argparse.Namespace) -> live.RunState:
     """Return the newest run of an account.
 
     Raises NoDataError when no account has run yet, UsageError when others have, DatabaseError when the runs
     are gone that other rows are of.
     """
+    account = args.account
     run = live.newest_run(engine, account)
     if run is None:
         known = live.accounts(engine)
@@ -184,7 +185,8 @@ def newest_run(engine: Engine, account: str) -> live.RunState:
             )
         if known:
             raise UsageError(unknown_name("account", account, known))
-        raise NoDataError(f"nothing has run on account {account}: start it with run_live.py")
+        begin = command(account, db_url=args.db_url)
+        raise NoDataError(f"nothing has run on account {account}: start it with {begin}")
     return run
 
 
@@ -195,7 +197,7 @@ def existing(args: argparse.Namespace) -> Engine:
         return open_engine(settings.db.url or get_db_url())
     except NoDatabaseError as error:
         raise NoDatabaseError(
-            f"no account has run yet: there is no database {error.name}; run_live.py begins one, "
-            "--db-url names another",
+            f"no account has run yet: there is no database {error.name}; "
+            f"{command(args.account, db_url=args.db_url)} begins one, --db-url names another",
             error.name,
         ) from error

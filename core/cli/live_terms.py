@@ -34,6 +34,7 @@ def terms_of(args: argparse.Namespace, settings: Settings) -> AccountTerms:
     return AccountTerms(
         name=args.account,
         db_url=settings.db.url or get_db_url(),
+        typed_url=args.db_url,
         orders=args.orders,
         members=tuple(members(args, settings)),
         cash=settings.backtest.default_cash,

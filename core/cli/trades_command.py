@@ -22,14 +22,14 @@ def run(args: argparse.Namespace) -> int:
     """Load, print."""
     cli.check_free(args.json, args.report, force=args.force)
     engine = existing(args)
-    newest = newest_run(engine, args.account)
+    newest = newest_run(engine, args)
     trades = [one for one in round_trips(engine, args.account) if _is_wanted(one, args)]
     fees = [one for one in paid_fees(engine, args.account) if _is_wanted(one, args)]
     status = status_of_run(newest)
     if args.report:
         from core.cli.account_report import write_account
 
-        write_account(args.report, args.account, engine, trades, status)
+        write_account(args.report, args, engine, trades, status)
     engine.dispose()
     if args.json:
         cli.write_output(args.json, json.dumps(as_document(args.account, trades, fees), indent=2) + "\n")

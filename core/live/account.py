@@ -26,6 +26,7 @@ from core.live.paper_desk import PaperDesk, paper_desk
 from core.live.real_money import refuse_real_money
 from core.live.records import RunBook
 from core.live.snapshot import Restored, restore, snapshot
+from core.live.standing import USUAL, command, database_of
 from core.live.terms import AT_EXCHANGE, AccountTerms
 from core.live.warming import warmed_up
 from core.live.world import World
@@ -82,6 +83,7 @@ def open_account(given: Opening) -> tuple[Loop, RunBook]:
     check_exchange(given)
     risk = terms.risk.manager(terms.costs)
     desk, cash, take_up = (_at_exchange if terms.orders == AT_EXCHANGE else _on_paper)(given, risk)
+    desk.start = command(USUAL, db_url=terms.typed_url, once=terms.once)
     stored = live.read_state(given.engine, terms.name).get("session")
     if stored is not None and terms.is_cash_named:
         raise UsageError(f"--cash is of a new account, {terms.name} has begun: name another --account")
@@ -91,7 +93,8 @@ def open_account(given: Opening) -> tuple[Loop, RunBook]:
     decided = {(symbol, frame): newest for symbol, frame, newest, _ in (stored or {"bars": []})["bars"]}
     been = 0 if stored is None else stored["risk"]["time"]
     since = warmed_up(session, terms.members, world, decided, given.say, been)
-    kept = None if stored is None else restore(session, stored, terms.orders)
+    look = command(terms.name, db_url=terms.typed_url, once=True)
+    kept = None if stored is None else restore(session, stored, terms.orders, look)
     if kept is None:
         given.say(f"account {terms.name} begins with {amount(cash, terms.quote)}")
     take_up(session, kept)
@@ -129,9 +132,11 @@ def check_exchange(given: Opening) -> None:
             if local
             else ""
         )
+        named = database_of(given.terms.typed_url)
+        archive = f"scripts/archive_account.py --account {account} {named}".rstrip()
         raise UsageError(
             f"account {account} trades on {before}, not on {label}: {likely}name another --account, or begin "
-            f"this one anew (scripts/archive_account.py --account {account})"
+            f"this one anew ({archive})"
         )
 
 
@@ -193,6 +198,7 @@ def _path(given: Opening, venue: Venue, policy: Policy) -> OrderPath:
         notify=new_lines(given.say),
         policy=policy,
         accept_restore=terms.accept_restore,
+        start=command(terms.name, db_url=terms.typed_url, once=terms.once),
     )
     path = given.opened.enter_context(opening)
     path.journal.patience = patience_of(given.engine.get_execution_options())

@@ -44,13 +44,19 @@ class Closing:
     def again(self, now: int) -> list[Outcome]:
         """Order again what was refused, expired or filled in part; return what became of the orders."""
         outcomes: list[Outcome] = []
+        self.forget_closed()
         for held in sorted(self._session.to_close):
             if not self._session.portfolio.lots(*held):
-                if held not in self._entering():
-                    self._session.to_close.discard(held)
-            elif now - self._ordered.get(held, now - PAUSE) >= PAUSE and not self._desk.backs_off(held):
+                continue
+            if now - self._ordered.get(held, now - PAUSE) >= PAUSE and not self._desk.backs_off(held):
                 outcomes += self._order(held, now)
         return outcomes
+
+    def forget_closed(self) -> None:
+        """Drop what is closed, and of which no entry may still fill."""
+        entering, lots = self._entering(), self._session.portfolio.lots
+        for held in [one for one in self._session.to_close if not lots(*one) and one not in entering]:
+            self._session.to_close.discard(held)
 
     def _entering(self) -> set[Held]:
         """Return the positions that orders out now may still open."""

@@ -34,7 +34,7 @@ from core.errors import HotCryptoError
 from core.figures import exact
 from core.live.refusals import refusal_of
 from core.live.snapshot import Restored
-from core.live.standing import command_of
+from core.live.standing import USUAL, command, command_of
 from core.live.status import DeskStatus, JournalOrder, Standing
 from core.order_path.audit import fill_of_row
 from core.order_path.intents import intent_of
@@ -45,7 +45,6 @@ from core.portfolio import DUST
 from db.journal_rows import OrderRow
 
 DeskEvent = News
-_CLOSING = "is ordered closed until it is; to keep it"
 
 
 class JournalledDesk(ABC):
@@ -69,6 +68,8 @@ class JournalledDesk(ABC):
         self._session: Session | None = None
         self.has_foreign = False
         """Whether somebody else trades on the account."""
+        self.start = command(USUAL)
+        """How a command begins that reaches the account's database."""
 
     def at(self, now: int) -> None:
         """Be told the time, ms UTC; it never goes back. Raises DatabaseError when the database is gone."""

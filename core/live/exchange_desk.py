@@ -162,7 +162,7 @@ class ExchangeDesk(JournalledDesk):
         if row is not None and isinstance(event, Refused):
             symbol = event.intent.symbol
             words = self._words((event.intent.strategy, symbol), row)
-            text = f"{symbol}, {event.intent.strategy}: {words}; run_live.py {self._accepting(symbol)}"
+            text = f"{symbol}, {event.intent.strategy}: {words}; {self.start} {self._accepting(symbol)}"
             self.path.alert("exits", symbol, text)
 
     def _claims_taken(self) -> list[Taken]:

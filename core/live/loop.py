@@ -259,6 +259,7 @@ class Loop:
 
     def _keep(self, step: Step, now: int) -> None:
         """Keep a step, then send what it approved, and say what a person should know."""
+        self.closing.forget_closed()
         risk = self.session.risk
         for outcome in step.outcomes:
             if isinstance(outcome, Approved) and outcome.cut is not None:

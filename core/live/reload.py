@@ -24,6 +24,7 @@ from core.execution import Executor, Plan
 from core.figures import how_many
 from core.live.account import Opening, take_rules
 from core.live.loop import Loop
+from core.live.standing import command
 from core.live.terms import AccountTerms, quote_of
 from core.live.warming import warmed_up
 from core.portfolio import Portfolio
@@ -149,19 +150,24 @@ class Reloading:
         self._members = {(one.strategy, one.symbol): one for one in wanted}
         return str(change), f"; closing {how_many(closing, 'position')} at the next price" if closing else ""
 
+    def _typed(self, option: str) -> str:
+        terms = self._given.terms
+        return command(terms.name, option, db_url=terms.typed_url, once=terms.once)
+
     def _check(self, change: MemberChange, policy: str) -> None:
         portfolio = self._loop.session.portfolio
         pending = {(one.intent.strategy, one.intent.symbol) for one in portfolio.pending.values()}
         for held, new in change.swapped.items():
             moves = new.timeframe != self._members[held].timeframe
             if moves and (portfolio.lots(*held) or held in pending):
-                raise _Refused(f"{held[0]} holds {held[1]} and cannot change its timeframe: --flatten first")
+                typed = self._typed("--flatten")
+                raise _Refused(f"{held[0]} holds {held[1]} and cannot change its timeframe: {typed} first")
         for held in change.dropped:
             busy = held in pending or (policy == "keep" and portfolio.lots(*held))
             if busy:
                 raise _Refused(
                     f"{held[0]} holds or orders {held[1]} and is not to trade it any more: "
-                    "--reload flatten, or --flatten first"
+                    f"{self._typed('--reload flatten')}, or {self._typed('--flatten')} first"
                 )
         for name in {name for name, _ in (*change.added, *change.swapped)}:
             if load_strategy(name).rule.partner is not None:

@@ -82,8 +82,10 @@ class Restored(NamedTuple):
     """By key of what waits: for how many bars it has waited for its price."""
 
 
-def restore(session: Session, plain: Mapping[str, Any], venue: str = "paper") -> Restored:
-    """Put an account back into a session that has its strategies.
+def restore(
+    session: Session, plain: Mapping[str, Any], venue: str = "paper", start: str = "run_live.py --once"
+) -> Restored:
+    """Put an account back into a session that has its strategies; `start`: how one look at it is typed.
 
     Raises UsageError for a snapshot of another format or venue, or when a strategy that holds something is
     missing.
@@ -115,13 +117,13 @@ def restore(session: Session, plain: Mapping[str, Any], venue: str = "paper") ->
     # An account of before 2026-12 does not say on which bars it trades.
     frames = {(strategy, symbol): frame for strategy, symbol, frame in plain.get("series", ())}
     for held in plain["lots"]:
-        _hold(session, held, frames)
+        _hold(session, held, frames, start)
     session.to_close.update((strategy, symbol) for strategy, symbol in plain.get("to_close", ()))
     session.risk.state = RiskState.from_dict(plain["risk"], BREAKERS)
     waiting = [Approved(_intent(one["intent"]), Decimal(one["reserve"])) for one in plain["waiting"]]
     for approved, one in zip(waiting, plain["waiting"], strict=True):
         intent = approved.intent
-        _check_trades(session, "has an order in", intent.strategy, intent.symbol, intent.timeframe)
+        _check_trades(session, "has an order in", intent.strategy, intent.symbol, intent.timeframe, start)
         portfolio.reserve(approved)
         portfolio.pending[approved.intent.key].left = Decimal(one["left"])
     waited = {
@@ -132,14 +134,16 @@ def restore(session: Session, plain: Mapping[str, Any], venue: str = "paper") ->
     return Restored(newest, waiting, plain["fills"], plain.get("claims", 0), waited)
 
 
-def _hold(session: Session, held: Mapping[str, Any], frames: Mapping[Held, str]) -> None:
+def _hold(session: Session, held: Mapping[str, Any], frames: Mapping[Held, str], start: str) -> None:
     whose = held["strategy"], held["symbol"]
     if held["lots"] and whose[0] != DUST:
-        _check_trades(session, "holds", *whose, frames.get(whose))
+        _check_trades(session, "holds", *whose, frames.get(whose), start)
     session.portfolio.adopt(*whose, [_lot(lot) for lot in held["lots"]])
 
 
-def _check_trades(session: Session, what: str, strategy: str, symbol: str, timeframe: str | None) -> None:
+def _check_trades(
+    session: Session, what: str, strategy: str, symbol: str, timeframe: str | None, start: str
+) -> None:
     """Raise UsageError unless a strategy trades a symbol, on the same bars: its own would be forgotten."""
     series = session.books.series_of.get((strategy, symbol))
     if series is None:
@@ -150,7 +154,8 @@ def _check_trades(session: Session, what: str, strategy: str, symbol: str, timef
     if timeframe not in (None, series[1]):
         raise UsageError(
             f"the account {what} {symbol} of {strategy} on {timeframe}, and {series[1]} is asked for: "
-            f"go on with --timeframe {timeframe}, or close it first: --once --flatten --timeframe {timeframe}"
+            f"go on with --timeframe {timeframe}, or close it first: "
+            f"{start} --flatten --timeframe {timeframe}"
         )
 
 

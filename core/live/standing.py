@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -15,6 +16,22 @@ USUAL = "paper"
 """The account that run_live.py means when none is named."""
 
 
+def command(account: str, *options: str, db_url: str | None = None, once: bool = False) -> str:
+    """Return a whole command, as it is typed, that reaches an account; with one look if no loop runs."""
+    look = "--once" if once else ""
+    named = "" if account == USUAL else f"--account {account}"
+    return " ".join(filter(None, ("run_live.py", look, database_of(db_url), named, *options)))
+
+
+def database_of(db_url: str | None) -> str:
+    """Return the option that names a database as it was named; blank for the usual one."""
+    if not db_url:
+        return ""
+    # A password is not shown, and without the option another database would be reached: a word stands for it.
+    is_shown = db_url.startswith("sqlite:") or "@" not in db_url
+    return f"--db-url {shlex.quote(db_url) if is_shown else 'URL'}"
+
+
 def command_of(option: str, account: str) -> str:
     """Return what to give run_live.py, so that an option reaches an account."""
     return option if account == USUAL else f"--account {account} {option}"
@@ -26,6 +43,11 @@ class Holder(Protocol):
     @property
     def account(self) -> str:
         """The account's name."""
+        ...
+
+    @property
+    def start(self) -> str:
+        """How a command begins that reaches its database."""
         ...
 
     def standing(self) -> Sequence[Standing]:
@@ -46,7 +68,7 @@ def resumed(session: Session, desk: Holder) -> str:
         Standing("breaker", name, trip.detail, command_of(f"--reset-breaker {name}", desk.account))
         for name, trip in session.risk.state.trips.items()
     )
-    rest = [one.words for one in (*desk.standing(), *trips) if one.ends]
+    rest = [one.told(desk.start) for one in (*desk.standing(), *trips) if one.ends]
     if not rest:
         return "entries are allowed again"
     return f"the pause is over; still kept back: {'; '.join(rest)}"

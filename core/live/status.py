@@ -69,11 +69,10 @@ class Standing(NamedTuple):
     ends: str
     """The command that ends it, options of run_live.py; blank where it ends by itself."""
 
-    @property
-    def words(self) -> str:
-        """Return it as a line for a person."""
+    def told(self, start: str) -> str:
+        """Return it as a line for a person; `start`: how a command begins that reaches its database."""
         about = f"{self.kind} {self.ref}".rstrip()
-        return f"{about}: {self.why}" + (f": run_live.py {self.ends}" if self.ends else "")
+        return f"{about}: {self.why}" + (f": {start} {self.ends}" if self.ends else "")
 
 
 class JournalOrder(NamedTuple):

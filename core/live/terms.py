@@ -56,6 +56,8 @@ class AccountTerms:
     """Most of a bar's volume that an order on paper gets, as a fraction; None: all is filled."""
     once: bool = False
     """One look at the market was asked for: what cannot be had soon is an error."""
+    typed_url: str | None = None
+    """The database as it was named on the command line, which commands to type name too."""
     accept_restore: bool = False
     """Begin on a backup: what the exchange did since is taken over first."""
 

@@ -46,10 +46,13 @@ def behind(journal: Storage, mark: Mark | None) -> str:
     return f"entry {mark.entries:,} of the journal of {journal.account} is not the one that was written here"
 
 
-def examine(db_url: str, account: str, mark: Mark | None, *, accept_restore: bool = False) -> None:
+def examine(
+    db_url: str, account: str, mark: Mark | None, *, accept_restore: bool = False, start: str = "run_live.py"
+) -> None:
     """Raise DatabaseError unless an account's rows are sound, and all that were written.
 
-    With `accept_restore` they may be a backup's, which has to lack something.
+    With `accept_restore` they may be a backup's, which has to lack something. `start`: how a command begins
+    that reaches the account.
     """
     if found := damage_of(db_url, account):
         more = f" (and {len(found) - 1} more: scripts/db_status.py --check)" if found[1:] else ""
@@ -58,7 +61,7 @@ def examine(db_url: str, account: str, mark: Mark | None, *, accept_restore: boo
         lacks = behind(journal, mark)
     if lacks and not accept_restore:
         raise DatabaseError(
-            f"{lacks}; nothing is traded: restore the newest backup, or begin with run_live.py "
+            f"{lacks}; nothing is traded: restore the newest backup, or begin with {start} "
             "--accept-restore, which compares it with the exchange first"
         )
     if accept_restore and not lacks:

@@ -29,11 +29,13 @@ def trading(
     notify: OnAlert = nobody,
     policy: Policy | None = None,
     accept_restore: bool = False,
+    start: str = "run_live.py",
 ) -> Iterator[OrderPath]:
     """Hold an account's lock and journal as long as the block runs; reconcile before anything else.
 
     `instance` names a new account's orders, `clock` (ms UTC) dates the lock and nothing else. With
-    `accept_restore` the database is a backup that was restored, and may lack what was done since.
+    `accept_restore` the database is a backup that was restored, and may lack what was done since;
+    `start`: how a command begins that reaches the account.
 
     Raises DatabaseError when another process trades the account, when the database cannot be used or is
     damaged, or when it forgot what was done on the account before.
@@ -43,7 +45,7 @@ def trading(
         with AccountLock(_file(journal.file), account) as lock:
             claim = journal.claimed()
             lock.check(None if claim is None else claim.instance)
-            examine(db_url, account, lock.mark, accept_restore=accept_restore)
+            examine(db_url, account, lock.mark, accept_restore=accept_restore, start=start)
             known = checked_name("instance", instance if claim is None else claim.instance)
             # The journal first: a mark without a journal behind it would shut the account's owner out.
             journal.claim(known, clock())

@@ -37,7 +37,7 @@ function standingList(status, commands) {
     ...Object.entries(status.breakers).map(([name, why]) => one(`Breaker ${name}: ${why}`, "reset-breaker", name)),
     ...Object.entries(status.quarantined).map(([name, why]) => one(`${name} failed and is put aside: ${why}`, "release", name)),
     ...(status.desk?.standing ?? []).map((said) => {
-      const [, name, argument] = said.ends.match(/^--(\S+) ?(.*)$/) ?? [null, "", ""];
+      const [, name, argument] = said.ends.match(/^(?:--account \S+ )?--(\S+) ?(.*)$/) ?? [null, "", ""];
       return one(`${said.kind} ${said.ref}: ${said.why}`, name, argument);
     }),
   ];

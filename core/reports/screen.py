@@ -26,7 +26,9 @@ _GOOD, _BAD, _DIM = "green", "red", "dim"
 class Screen:
     """Shows an account on a terminal as long as the block runs."""
 
-    def __init__(self, title: str, console: Console | None = None) -> None:
+    def __init__(self, title: str, console: Console | None = None, start: str = "run_live.py") -> None:
+        # How a command begins that reaches the account's database.
+        self._start = start
         self._title = title
         self._said: deque[str] = deque(maxlen=KEPT)
         self._status: AccountStatus | None = None
@@ -54,10 +56,18 @@ class Screen:
         self._draw()
 
     def _draw(self) -> None:
-        self._live.update(drawn(self._title, self._status, self._said, self._console), refresh=True)
+        self._live.update(
+            drawn(self._title, self._status, self._said, self._console, self._start), refresh=True
+        )
 
 
-def drawn(title: str, status: AccountStatus | None, said: Sequence[str], console: Console) -> RenderableType:
+def drawn(
+    title: str,
+    status: AccountStatus | None,
+    said: Sequence[str],
+    console: Console,
+    start: str = "run_live.py",
+) -> RenderableType:
     """Return the picture of an account: how it stands, None before it is known, and as many lines as fit.
 
     A line that is wider than the terminal goes on in the next row, and nothing of it is cut.
@@ -65,7 +75,7 @@ def drawn(title: str, status: AccountStatus | None, said: Sequence[str], console
     parts: list[RenderableType] = [Text(title, style="bold")]
     if status is not None:
         parts += [_head(status), *_positions(status.positions), *_waiting(status.open_orders)]
-        parts += _trouble(status)
+        parts += _trouble(status, start)
         parts += [Text(line, style=_DIM) for line in outside_lines(status.desk)]
         room = console.height - _rows(console, parts) - LEAST - 1
         parts += _feeds(status.feeds, room)
@@ -127,13 +137,13 @@ def _waiting(orders: Sequence[WaitingStatus]) -> Iterable[RenderableType]:
         yield Text(f"waiting: {order.side} {exact(order.amount)} ({order.key})", style="cyan")
 
 
-def _trouble(status: AccountStatus) -> Iterable[RenderableType]:
+def _trouble(status: AccountStatus, start: str) -> Iterable[RenderableType]:
     for name, why in {**status.breakers, **status.quarantined}.items():
         yield Text(f"{name}: {why}", style=_BAD)
     if status.paused:
         yield Text(f"entries are paused: {status.paused}", style="yellow")
     for one in status.desk.standing if status.desk else ():
-        yield Text(one.words, style="yellow")
+        yield Text(one.told(start), style="yellow")
 
 
 def _feeds(feeds: Sequence[FeedStatus], room: int) -> Iterable[RenderableType]:

@@ -86,7 +86,7 @@ def test_a_restored_backup_lies_behind_its_mark_and_is_compared_with_the_exchang
     assert run(database, "--restore", str(backup)) == 0
     said = capsys.readouterr().out
     assert f"but {mark.entries} were written" in said
-    assert f"run_live.py --account {ACCOUNT} --accept-restore" in said
+    assert f"run_live.py --db-url {url_of(database)} --account {ACCOUNT} --accept-restore" in said
     with pytest.raises(DatabaseError, match="the last ones are gone, or a backup was restored"):
         buy(database, venue, time, 3)
     buy(database, venue, time, 3, accept_restore=True)

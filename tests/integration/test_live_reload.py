@@ -247,7 +247,9 @@ def test_a_timeframe_changes_while_nothing_is_held(running: Running, monkeypatch
         ],
     )
     running.hold()
-    assert "TREND_EMA holds BTC/USDT and cannot change its timeframe" in running.reload()
+    refused = running.reload()
+    assert "TREND_EMA holds BTC/USDT and cannot change its timeframe: run_live.py --db-url sqlite:" in refused
+    assert refused.partition("run_live.py")[2].endswith("live.db --flatten first; everything stays as it is")
     running.loop.session.portfolio.adopt(*BTC, [])
     assert running.reload().startswith("changed TREND_EMA on BTC/USDT")
     assert ("TREND_EMA", "BTC/USDT", "2h") in running.slots

@@ -349,7 +349,7 @@ def test_a_refused_flatten_is_ordered_again_until_flat_also_after_a_restart(acco
     assert [state for state, _ in sales(account)] == ["rejected"]
     until = format_time(account.exchange.now + MINUTE - 2000)
     wish, refused = account.desk.status().standing
-    assert wish.words == (
+    assert wish.told(account.desk.start) == (
         f"flatten {BTC}: SCRIPTED is ordered closed until it is; to keep it: "
         "run_live.py --account test --resume"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import sqlite3
@@ -158,7 +159,9 @@ def test_an_account_of_the_local_exchange_asks_first_whether_its_address_is_set(
     ):
         live.keep_state(engine, "paper", account.EXCHANGE, before, 1)
         world = World(label, lambda *_: empty_bars(), lambda: NOON)
-        opening = SimpleNamespace(terms=SimpleNamespace(name="paper"), engine=engine, world=world)
+        opening = SimpleNamespace(
+            terms=SimpleNamespace(name="paper", typed_url=None), engine=engine, world=world
+        )
         with pytest.raises(UsageError, match=said):
             account.check_exchange(opening)  # type: ignore[arg-type]
     engine.dispose()
@@ -269,6 +272,25 @@ def test_a_command_without_a_running_loop_is_refused_and_does_nothing_later(
     assert str(refused.value).endswith(typed)
     assert live.waiting_commands(engine, "paper") == []
     engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "option", ["--resume", "--accept BTC/USDT", "--release halt", "--reset-breaker drawdown"]
+)
+def test_what_is_proposed_for_another_account_reaches_that_account_and_its_database(
+    sim: RunningSim, url: str, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    once(url, "--account", "a3", "--pause")
+    capsys.readouterr()
+    with pytest.raises(RefusedError) as refused:
+        run_live.main([*option.split(), "--account", "a3", "--db-url", url])
+    run_live.main(["--status", "--account", "a3", "--db-url", url])
+    (paused,) = [line for line in capsys.readouterr().out.splitlines() if "paused by command: " in line]
+    for text, ends in ((str(refused.value), option), (paused, "--resume")):
+        line = text.partition("run_live.py ")[2]
+        typed = run_live.parse(shlex.split(line))
+        assert (typed.account, typed.db_url, typed.once) == ("a3", url, True)
+        assert line.endswith(ends)
 
 
 def test_a_command_for_an_account_that_does_not_exist_is_wrong_usage(url: str) -> None:

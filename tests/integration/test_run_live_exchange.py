@@ -70,7 +70,8 @@ def test_the_status_at_a_loops_end_names_commands_with_their_account(
     sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert once(url, *LOCAL, "--pause") == 0
-    assert "paused by command: run_live.py --account local --resume\n" in capsys.readouterr().out
+    wanted = f"paused by command: run_live.py --once --db-url {url} --account local --resume\n"
+    assert wanted in capsys.readouterr().out
 
 
 def test_an_account_takes_over_what_the_exchange_has_and_agrees_with_it(

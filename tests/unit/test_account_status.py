@@ -110,10 +110,10 @@ def test_what_says_too_little_is_no_status() -> None:
 
 
 def test_what_keeps_orders_back_names_the_command_that_ends_it() -> None:
-    assert Standing("hold", "BTC/USDT", "others sold", "--accept BTC/USDT").words == (
+    assert Standing("hold", "BTC/USDT", "others sold", "--accept BTC/USDT").told("run_live.py") == (
         "hold BTC/USDT: others sold: run_live.py --accept BTC/USDT"
     )
-    assert Standing("difference", "", "BTC +1", "").words == "difference: BTC +1"
+    assert Standing("difference", "", "BTC +1", "").told("run_live.py") == "difference: BTC +1"
 
 
 def test_a_status_cannot_be_changed() -> None:

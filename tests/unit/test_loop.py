@@ -18,6 +18,7 @@ from core.execution import Executor, Plan
 from core.live.feed import GRACE, Feed
 from core.live.loop import LATEST, TICK, Command, DecisionLine, Loop
 from core.live.snapshot import restore
+from core.live.standing import command as proposed
 from core.live.status import AccountStatus, from_document, to_document
 from core.order_path.audit import check_books
 from core.paper.fills import PaperFills
@@ -25,6 +26,7 @@ from core.portfolio import Portfolio
 from core.risk.limits import Limits
 from core.risk_manager import RiskManager, wide_open
 from db.journal import Journal, memory_journal
+from scripts import run_live
 from tests.desk_help import Account
 from tests.markets import HOUR, START, random_bars
 from tests.scripted import SCRIPTED
@@ -312,6 +314,8 @@ def test_what_is_to_be_closed_and_is_not_says_why(price: float | None, why: str)
     world.memory.given.append(Command(1, "flatten", ""))
     world.loop.step(START + 5 * HOUR + TICK)
     assert world.loop.not_closed() == ([why] if why else [])
+    standing = [one.kind for one in world.loop.desk.status().standing]
+    assert standing == (["flatten"] if why else [])
     if why:
         world.loop._price = None
         assert "stored candles tell no price of now" in world.loop.not_closed()[0]
@@ -527,8 +531,13 @@ def test_what_is_held_or_ordered_goes_on_with_the_same_bars(bars: tuple[int, ...
     said = (
         rf"the account {what} BTC/USDT of SCRIPTED on 1h, and 4h is asked for: go on with --timeframe 1h, or"
     )
-    with pytest.raises(UsageError, match=said):
-        restore(other.session, kept)
+    start = proposed("a3", db_url="sqlite:///x.db", once=True)
+    with pytest.raises(UsageError, match=said) as refused:
+        restore(other.session, kept, start=start)
+    typed = run_live.parse(str(refused.value).partition("run_live.py ")[2].split())
+    assert (typed.account, typed.db_url, typed.timeframe) == ("a3", "sqlite:///x.db", "1h")
+    assert typed.once
+    assert typed.flatten
     restore(account_of(None, [BTC]).session, kept)
 
 
