@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
 from core.domain import Series
-from core.errors import DatabaseError, UsageError, unknown_name
+from core.errors import DatabaseError
 from db.base import writing
-from db.command_names import COMMANDS
+from db.command_names import check_command
 from db.live_models import (
     LiveCommand,
     LiveDecision,
@@ -181,9 +181,8 @@ def keep_state(engine: Engine, account: str, name: str, value: Any, now: int) ->
 
 
 def give_command(engine: Engine, account: str, name: str, argument: str, origin: str, now: int) -> int:
-    """Store a command for the loop of an account; return its number. Raises UsageError for a name unknown."""
-    if name not in COMMANDS:
-        raise UsageError(unknown_name("command", name, COMMANDS))
+    """Store a command for the loop of an account; return its number. Raises UsageError (check_command)."""
+    check_command(name, argument)
     row = {
         "account": account,
         "name": name,

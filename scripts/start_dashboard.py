@@ -33,7 +33,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add(
         "--host",
         default="127.0.0.1",
-        help="another one needs HOT_CRYPTO_DASHBOARD_PASSWORD (default: %(default)s)",
+        help="another one needs HOT_CRYPTO_DASHBOARD_PASSWORD, 12 characters or more (default: %(default)s)",
     )
     add(
         "--port",

@@ -134,8 +134,19 @@ def _of_rule(path: Path, tree: ast.Module) -> OwnFile | None:
     if name is None:
         what = 'its RULE has no plain name: write RULE = StrategyRule(name="MY_RULE", ...)'
         return OwnFile(path.stem.upper(), path.stem, str(path), f"{path}:{rule.lineno}: {what}")
-    problem = f"{path}:{rule.lineno}: the name {name!r}: wanted {CALLED}"
-    return OwnFile(name, path.stem, str(path), "" if NAME.fullmatch(name) else problem)
+    problem = "" if NAME.fullmatch(name) else f"{path}:{rule.lineno}: the name {name!r}: wanted {CALLED}"
+    for other, node in _assigned(tree):
+        if node is not rule and _is_made_like(node, rule):
+            what = f"{other} is a second rule: one file holds one, its RULE: give each a file of its own"
+            problem = problem or f"{path}:{node.lineno}: {what}"
+    return OwnFile(name, path.stem, str(path), problem)
+
+
+def _is_made_like(node: ast.expr, rule: ast.expr) -> bool:
+    """Tell whether a value is made by calling what makes the RULE, however that was imported."""
+    if not (isinstance(node, ast.Call) and isinstance(rule, ast.Call)):
+        return False
+    return ast.dump(node.func) == ast.dump(rule.func)
 
 
 def _named(rule: ast.expr, texts: Mapping[str, ast.Constant]) -> str | None:

@@ -90,16 +90,19 @@ def folder_of(args: argparse.Namespace) -> str | None:
 
 
 def opened(args: argparse.Namespace) -> str:
-    """Return the name that the file is asked for by. Raises UsageError when it is not there."""
+    """Return the name that the file is asked for by. Raises UsageError when it is not there, or is none."""
     file = Path(args.file)
     if not file.is_file() or file.suffix != ".py":
         raise UsageError(f"{args.file}: wanted a strategy's file, such as user_strategies/my_rule.py")
     names = {module: name for name, module in REGISTRY.items()}
     if folder_of(args) is None:
         return canonical_name(names.get(file.stem, file.stem))
-    from strategies.registry import known, use_folder
+    from strategies.registry import broken_keys, known, use_folder
 
     use_folder(str(file.parent))
+    if problem := broken_keys().get(file.stem):
+        # Asked for by its name it could be found all the same: the project's of that name.
+        raise UsageError(problem)
     return next(
         (name for name, key in known().items() if key == file.stem and name not in REGISTRY), file.stem
     )

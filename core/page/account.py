@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine
 
 from core.account.money import NOTHING, minus, plus
-from core.errors import DatabaseError
+from core.errors import DatabaseError, NoDatabaseError, UsageError
 from core.live.status import AccountStatus, from_document, to_document
 from core.order_path.lock import holder
 from core.utils import now_ms
 from db import live, page_rows
 from db.base import database_file, schema_version
-from db.command_names import COMMANDS
+from db.command_names import COMMANDS, check_command
 from db.faults import database_name
 
 POINTS = 2_000
@@ -44,8 +44,17 @@ class Look(NamedTuple):
     document: dict[str, Any]
 
 
+def present(engine: Engine) -> None:
+    """Raise NoDatabaseError when the database's file was taken away: an open one goes on with old rows."""
+    file = database_file(engine)
+    if file is not None and not file.exists():
+        what = f"the database {file} is gone: put it back, or start the page again on another one"
+        raise NoDatabaseError(what, str(file))
+
+
 def look(books: Watched, before: Look | None = None) -> Look:
     """Return how the account stands now; the look before, where nothing was said since."""
+    present(books.engine)
     said = page_rows.told(books.engine, books.account)
     beat = said and (said.run_id, said.beat_at)
     rows = page_rows.newest(books.engine)._asdict()
@@ -85,13 +94,13 @@ def equity(books: Watched) -> dict[str, Any]:
 
 def decisions(books: Watched, before: int | None, *, refused: bool) -> dict[str, Any]:
     """Return decisions and refusals with their reasons, the newest first."""
-    given: dict[str, Any] = {"before": before or LAST, "most": ROWS, "refused": refused}
+    given: dict[str, Any] = {"before": _before(before), "most": ROWS, "refused": refused}
     return {"rows": page_rows.decisions(books.engine, books.account, **given)}
 
 
 def trades(books: Watched, before: int | None, most: int = ROWS) -> dict[str, Any]:
     """Return closed trades, one for each fill that closed some, the newest first."""
-    found = page_rows.closed_parts(books.engine, books.account, before=before or LAST, most=most)
+    found = page_rows.closed_parts(books.engine, books.account, before=_before(before), most=most)
     return {"rows": [{**row, "pnl": f"{_pnl(row):f}"} for row in found]}
 
 
@@ -119,7 +128,7 @@ def _results(books: Watched) -> list[dict[str, Any]]:
 
 def journal(books: Watched, before: int | None) -> dict[str, Any]:
     """Return the journal's entries, the newest first."""
-    return {"rows": page_rows.entries(books.engine, books.account, before=before or LAST, most=ROWS)}
+    return {"rows": page_rows.entries(books.engine, books.account, before=_before(before), most=ROWS)}
 
 
 def health(books: Watched) -> dict[str, Any]:
@@ -145,9 +154,14 @@ def runs(books: Watched) -> bool:
 
 
 def give(books: Watched, name: str, argument: str) -> dict[str, Any]:
-    """Store a command for the running loop; return its number, or why it is not taken."""
+    """Store a command for the running loop; return its number, or that no loop runs.
+
+    Raises UsageError for what is no command of this page, or an argument that it cannot have.
+    """
     if name not in given_here():
-        return {"refused": f"{name[:40]!r} is no command of this page"}
+        raise UsageError(f"{name[:40]!r} is no command of this page")
+    check_command(name, argument)
+    present(books.engine)
     if not runs(books):
         return {"refused": f"no loop runs on account {books.account}: nothing was done"}
     return {"id": live.give_command(books.engine, books.account, name, argument, "live page", now_ms())}
@@ -161,6 +175,10 @@ def outcome(books: Watched, command: int) -> dict[str, Any]:
 def given_here() -> Iterable[str]:
     """Return the commands that the page can give."""
     return tuple(name for name in COMMANDS if name not in HIDDEN)
+
+
+def _before(row: int | None) -> int:
+    return LAST if row is None else row
 
 
 def _pnl(row: dict[str, Any]) -> Decimal:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 """Names of this machine; on them the page needs no password, since nobody else can reach it."""
+
+FREE, APART = 5, 1.0
+"""So many wrong passwords and tokens are looked at as they come; after them, one in so many seconds."""
+NOT_OURS = "the token is not the page's"
+TOO_OFTEN = "too many wrong passwords or tokens: wait a second, then try again"
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -31,6 +35,26 @@ class Keys(NamedTuple):
     """Without one nobody gives commands."""
 
 
+class Tries:
+    """Wrong passwords and tokens of all visitors together, so that nobody tries thousands.
+
+    A right one is not looked at either while it is closed: otherwise trying would still tell which is right.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._wrong, self._open_at = 0, 0.0
+
+    def is_closed(self) -> bool:
+        """Tell whether no password and no token is looked at now."""
+        return self._wrong >= FREE and self._clock() < self._open_at
+
+    def count_wrong(self) -> None:
+        """Count a wrong one."""
+        self._wrong += 1
+        self._open_at = self._clock() + APART
+
+
 def may_look(host: str, headers: Mapping[str, str], keys: Keys) -> str:
     """Return why a request is not answered, blank when it is.
 
@@ -49,7 +73,7 @@ def may_command(host: str, headers: Mapping[str, str], keys: Keys) -> str:
     if headers.get("Origin", "") not in (f"http://{host}", f"https://{host}"):
         return "the command came from another page"
     kind, _, given = headers.get("X-Dashboard-Token", "").partition(" ")
-    return "" if kind == "Bearer" and _same(given, keys.token) else "the token is not the page's"
+    return "" if kind == "Bearer" and _same(given, keys.token) else NOT_OURS
 
 
 def _name_of(host: str) -> str:
@@ -61,11 +85,13 @@ def _password_of(headers: Mapping[str, str]) -> str:
     kind, _, text = headers.get("Authorization", "").partition(" ")
     try:
         plain = base64.b64decode(text, validate=True).decode() if kind == "Basic" else ""
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
+        # It is not base64, not even ASCII, or no text when it is decoded.
         return ""
     return plain.partition(":")[2]
 
 
 def _same(given: str, wanted: str) -> bool:
     # As long for a near miss as for any other.
-    return hmac.compare_digest(given.encode(), wanted.encode())
+    # Bytes of a header that are no text come as lone surrogates.
+    return hmac.compare_digest(given.encode(errors="surrogatepass"), wanted.encode(errors="surrogatepass"))

@@ -7,6 +7,7 @@ import errno
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -17,10 +18,10 @@ from typing import Any
 from aiohttp import web
 
 from core.domain import Series
-from core.errors import HotCryptoError, UsageError
+from core.errors import DatabaseError, HotCryptoError, UsageError
 from core.page import account, market
 from core.page.account import Look, Watched, look
-from core.page.guard import HEADERS, Keys, may_command, may_look
+from core.page.guard import HEADERS, NOT_OURS, TOO_OFTEN, Keys, Tries, may_command, may_look
 from core.page.updates import changes
 from core.symbols import check_written
 from core.utils import timeframe_ms
@@ -40,7 +41,11 @@ FILES = {
 """All that is served besides the page itself and its answers."""
 LARGEST = 4_096
 """Bytes of a command."""
-
+NO_COMMAND = "wanted a command's name and argument as JSON"
+CANDLES = 1_500
+"""Shown where nobody says how many."""
+LATER = {"Retry-After": "1"}
+"""Said with a refusal to look at a password or token now."""
 
 LOOKING = Keys()
 
@@ -55,6 +60,8 @@ class PageTerms:
     keys: Keys = LOOKING
     pause: float = 1.0
     """Seconds between two looks at the database."""
+    clock: Callable[[], float] = time.monotonic
+    """Seconds, by which wrong passwords are slowed down."""
 
 
 @dataclass(slots=True)
@@ -64,6 +71,10 @@ class _Watch:
     seen: Look | None = None
     viewers: set[asyncio.Queue[bytes]] = field(default_factory=set)
     looks: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+Asking = Callable[[PageTerms, web.Request], dict[str, Any]]
+"""What is asked under /api."""
 
 
 @contextmanager
@@ -89,12 +100,12 @@ def serve(terms: PageTerms) -> Iterator[str]:
 
 def application(terms: PageTerms) -> web.Application:
     """Return the application; it watches the account as long as somebody looks."""
-    watch = _Watch()
-    app = web.Application(middlewares=[_guard(terms)], client_max_size=LARGEST)
+    watch, tries = _Watch(), Tries(terms.clock)
+    app = web.Application(middlewares=[_guard(terms, tries)], client_max_size=LARGEST)
     app.router.add_get("/", _front)
     app.router.add_get("/files/{name}", _file)
     app.router.add_get("/events", partial(_events, terms, watch))
-    app.router.add_post("/command", partial(_command, terms))
+    app.router.add_post("/command", partial(_command, terms, tries))
     app.router.add_get("/api/{name}", partial(_answer, terms))
 
     async def watching(_: web.Application) -> Any:
@@ -140,10 +151,16 @@ async def _stop(runner: web.AppRunner) -> None:
     await asyncio.gather(*left, return_exceptions=True)
 
 
-def _guard(terms: PageTerms) -> Any:
+def _guard(terms: PageTerms, tries: Tries) -> Any:
     @web.middleware
     async def guarded(request: web.Request, handler: Any) -> web.StreamResponse:
+        # A browser comes without a password at first, which is no try.
+        tried = bool(terms.keys.password) and "Authorization" in request.headers
+        if tried and tries.is_closed():
+            return web.Response(status=429, text=TOO_OFTEN, headers={**LATER, **HEADERS})
         if why := may_look(request.host, request.headers, terms.keys):
+            if tried:
+                tries.count_wrong()
             ask = (
                 {"WWW-Authenticate": 'Basic realm="HOT-Crypto", charset="UTF-8"'}
                 if terms.keys.password
@@ -183,10 +200,20 @@ async def _answer(terms: PageTerms, request: web.Request) -> web.Response:
         raise web.HTTPNotFound from None
     try:
         # The database is asked in another thread: a slow answer keeps nobody else waiting.
-        found = await asyncio.to_thread(question, terms, request)
+        found = await asyncio.to_thread(_asked, question, terms, request)
     except HotCryptoError as error:
-        return _json({"error": str(error)}, status=404)
+        return _json({"error": str(error)}, status=_status(error, 404))
     return _json(found)
+
+
+def _asked(question: Asking, terms: PageTerms, request: web.Request) -> dict[str, Any]:
+    account.present(terms.books.engine)
+    return question(terms, request)
+
+
+def _status(error: HotCryptoError, other: int) -> int:
+    """Return how HTTP says it: asked wrongly, the database cannot be used, or what is said for all else."""
+    return 400 if isinstance(error, UsageError) else 503 if isinstance(error, DatabaseError) else other
 
 
 def _json(document: Any, status: int = 200) -> web.Response:
@@ -204,6 +231,13 @@ def _number(request: web.Request, name: str) -> int | None:
     return int(text) if text else None
 
 
+def _at_least_one(request: web.Request, name: str, otherwise: int) -> int:
+    found = _number(request, name)
+    if found == 0:
+        raise UsageError(f"{name}: wanted 1 or more, got 0")
+    return found or otherwise
+
+
 def _series(request: web.Request) -> Series:
     given = Series(*(request.query.get(name, "") for name in Series._fields))
     check_written(given.symbol)
@@ -212,17 +246,18 @@ def _series(request: web.Request) -> Series:
 
 
 def _asked_candles(terms: PageTerms, request: web.Request) -> dict[str, Any]:
-    count = _number(request, "count") or 1_500
+    count = _number(request, "count")
     regimes = request.query.get("regimes") == "yes"
-    return market.candles(terms.books.engine, _series(request), count, regimes=regimes)
+    wanted = CANDLES if count is None else count
+    return market.candles(terms.books.engine, _series(request), wanted, regimes=regimes)
 
 
 def _asked_trades(terms: PageTerms, request: web.Request) -> dict[str, Any]:
-    most = min(_number(request, "most") or account.ROWS, 1_000)
+    most = min(_at_least_one(request, "most", account.ROWS), 1_000)
     return account.trades(terms.books, _number(request, "before"), most)
 
 
-_QUESTIONS: dict[str, Callable[[PageTerms, web.Request], dict[str, Any]]] = {
+_QUESTIONS: dict[str, Asking] = {
     "look": lambda terms, _: {**look(terms.books).document, "commands": _commands(terms)},
     "equity": lambda terms, _: account.equity(terms.books),
     "decisions": lambda terms, asked: account.decisions(
@@ -243,19 +278,34 @@ def _commands(terms: PageTerms) -> list[str]:
     return list(account.given_here()) if terms.keys.token else []
 
 
-async def _command(terms: PageTerms, request: web.Request) -> web.Response:
+async def _command(terms: PageTerms, tries: Tries, request: web.Request) -> web.Response:
+    if tries.is_closed():
+        return web.json_response({"refused": TOO_OFTEN}, status=429, headers=LATER)
     if why := may_command(request.host, request.headers, terms.keys):
+        if why == NOT_OURS:
+            tries.count_wrong()
         return _json({"refused": why}, status=403)
     try:
-        told = await request.json()
-        name, argument = str(told["name"]), str(told.get("argument", ""))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return _json({"refused": "wanted a command's name and argument as JSON"}, status=400)
-    try:
+        name, argument = await _told(request)
         found = await asyncio.to_thread(account.give, terms.books, name, argument)
     except HotCryptoError as error:
-        found = {"refused": str(error)}
+        return _json({"refused": str(error)}, status=_status(error, 409))
     return _json(found, status=409 if "refused" in found else 200)
+
+
+async def _told(request: web.Request) -> tuple[str, str]:
+    """Return a command's name and argument. Raises UsageError."""
+    try:
+        document = await request.json()
+    except (ValueError, LookupError, RecursionError):
+        # No JSON, text in no known encoding, or lists in lists without end.
+        raise UsageError(NO_COMMAND) from None
+    match document:
+        case {"name": str(name), "argument": str(argument)}:
+            return name, argument
+        case {"name": str(name), **rest} if "argument" not in rest:
+            return name, ""
+    raise UsageError(NO_COMMAND)
 
 
 async def _events(terms: PageTerms, watch: _Watch, request: web.Request) -> web.StreamResponse:
@@ -266,7 +316,12 @@ async def _events(terms: PageTerms, watch: _Watch, request: web.Request) -> web.
     async with watch.looks:
         # Where others look on already, a new one sees what they see, and gets the same changes from there.
         if watch.seen is None or not watch.viewers:
-            watch.seen = await _seen(terms, watch)
+            try:
+                watch.seen = await _seen(terms, watch)
+            except HotCryptoError as error:
+                # The stream ends with it: the browser asks anew.
+                await response.write(_event("trouble", {"why": str(error)}))
+                return response
         whole = {**watch.seen.document, "commands": _commands(terms)}
         watch.viewers.add(queue)
     try:

@@ -181,6 +181,37 @@ def test_each_mistake_is_told_with_its_place_and_what_to_do(
     assert re.search(says, printed), printed
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("TREND_EMA", "TREND_EMA is the project's strategies/trend_ema.py: give it another name"),
+        ("MY_TREND", "strategies/trend_ema.py is the project's: rename the file"),
+    ],
+)
+def test_a_file_called_as_one_of_the_project_is_not_taken_for_that_one(
+    project: Path, name: str, says: str
+) -> None:
+    written(project / "user_strategies", {"trend_ema.py": RULE.replace("MY_CROSS", name)})
+    with pytest.raises(UsageError) as refused:
+        check_strategy.main(["user_strategies/trend_ema.py"])
+    assert str(refused.value) == f"user_strategies/trend_ema.py: {says}"
+
+
+def test_functions_alone_in_a_file_called_as_one_of_the_project_are_no_strategy(project: Path) -> None:
+    written(project / "user_strategies", {"trend_ema.py": "def twice(x):\n    return 2 * x\n"})
+    with pytest.raises(UsageError, match=r"trend_ema.py:1: has no RULE and no class with an on_bar"):
+        check_strategy.main(["user_strategies/trend_ema.py"])
+
+
+@pytest.mark.parametrize("second", ["RULE2", "RULE"])
+def test_a_second_rule_in_a_file_is_told(project: Path, second: str) -> None:
+    made = RULE[RULE.index("RULE = ") :].replace("RULE =", f"{second} =").replace("MY_CROSS", "SECOND")
+    written(project / "user_strategies", {"cross.py": f"{RULE}\n{made}", "strategies.yaml": ENTRY})
+    says = f":\\d+: {second} is a second rule: one file holds one, its RULE: give each a file of its own"
+    with pytest.raises(UsageError, match=f"cross.py{says}"):
+        check_strategy.main(["user_strategies/cross.py"])
+
+
 def test_a_right_rule_is_compared_on_stored_candles_too(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

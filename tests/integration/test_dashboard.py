@@ -117,20 +117,30 @@ def test_candles_come_packed_with_regimes_on_request(url: str) -> None:
     assert len(get(url, "series")["series"]) == 2
 
 
+QUESTION = "candles?exchange=x&symbol=BTC/USDT&timeframe=1h"
+
+
 @pytest.mark.parametrize(
-    ("path", "words"),
+    ("path", "status", "words"),
     [
-        ("candles?exchange=x&symbol=BTC/USDT&timeframe=1h", "no candles of x BTC/USDT 1h are stored"),
-        ("candles?exchange=x&symbol=nope&timeframe=1h", "wanted a symbol"),
-        ("candles?exchange=x&symbol=BTC/USDT&timeframe=5h", "timeframe"),
-        ("candles?exchange=x&symbol=BTC/USDT&timeframe=1h&count=9", "wanted 50 to 20,000 candles, got 9"),
-        ("decisions?before=1;DROP", "before: wanted a whole number, got '1;DROP'"),
+        (QUESTION, 404, "no candles of x BTC/USDT 1h are stored"),
+        ("candles?exchange=x&symbol=nope&timeframe=1h", 400, "wanted a symbol"),
+        ("candles?exchange=x&symbol=BTC/USDT&timeframe=5h", 400, "timeframe"),
+        (f"{QUESTION}&count=9", 400, "wanted 50 to 20,000 candles, got 9"),
+        (f"{QUESTION}&count=0", 400, "wanted 50 to 20,000 candles, got 0"),
+        ("trades?most=0", 400, "most: wanted 1 or more, got 0"),
+        ("decisions?before=1;DROP", 400, "before: wanted a whole number, got '1;DROP'"),
     ],
 )
-def test_a_question_that_has_no_answer_says_why(url: str, path: str, words: str) -> None:
+def test_a_question_that_has_no_answer_says_why(url: str, path: str, status: int, words: str) -> None:
     answer = requests.get(f"{url}/api/{path}", timeout=10)
-    assert answer.status_code == 404
     assert words in answer.json()["error"]
+    assert answer.status_code == status
+
+
+def test_before_the_first_row_there_is_none(url: str) -> None:
+    for name in ("decisions", "trades", "journal"):
+        assert get(url, f"{name}?before=0")["rows"] == []
 
 
 def test_saved_runs_are_shown_as_a_terminal_shows_them(url: str) -> None:
@@ -153,7 +163,34 @@ def test_a_password_is_asked_for(engine: Engine) -> None:
         assert requests.get(f"{url}/api/look", auth=("me", "open"), timeout=10).status_code == 200
 
 
-def post(url: str, name: str, argument: str = "", **headers: str) -> requests.Response:
+def test_a_password_that_is_no_text_is_a_wrong_one(engine: Engine) -> None:
+    with serve(PageTerms(Watched(engine, "paper"), port=0, keys=Keys(password="open"))) as url:
+        for given in ("Basic é".encode(), b"Basic \xe9", b"Basic ="):
+            answer = requests.get(url, headers={"Authorization": given}, timeout=10)
+            assert (answer.status_code, answer.text) == (401, "the password is wanted")
+
+
+def test_wrong_passwords_and_tokens_are_slowed_down(engine: Engine) -> None:
+    now = [5.0]
+    keys = Keys(password="open", token="a-token")
+    with serve(PageTerms(Watched(engine, "paper"), port=0, keys=keys, clock=lambda: now[0])) as url:
+
+        def status(password: str) -> int:
+            return requests.get(f"{url}/api/look", auth=("me", password), timeout=10).status_code
+
+        assert [status("shut") for _ in range(7)] == [401] * 5 + [429] * 2
+        assert status("open") == 429
+        assert requests.get(url, timeout=10).status_code == 401
+        now[0] += 1.01
+        assert [status("open"), status("shut"), status("shut")] == [200, 401, 429]
+        now[0] += 1.01
+        allowed = {"Authorization": "Basic bWU6b3Blbg=="}
+        assert post(url, "pause", **allowed, **{"X-Dashboard-Token": "Bearer no"}).status_code == 403
+        refused = post(url, "pause", **allowed)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
+
+
+def post(url: str, name: str, argument: Any = "", **headers: str) -> requests.Response:
     told = {"name": name, "argument": argument}
     return requests.post(f"{url}/command", json=told, headers={"Origin": url, **GIVEN, **headers}, timeout=10)
 
@@ -169,6 +206,61 @@ def test_commands_need_token_origin_and_a_running_loop(url: str, engine: Engine)
     ).status_code in (400, 413)
     assert requests.get(f"{url}/command", timeout=10).status_code == 405
     assert live.waiting_commands(engine, "paper") == before
+
+
+@pytest.mark.parametrize("name", ["stop", "flatten", "pause", "resume"])
+@pytest.mark.parametrize("argument", ["x", {"a": 1}, 7, "\0"])
+def test_a_command_about_nothing_takes_no_argument(
+    url: str, engine: Engine, name: str, argument: Any
+) -> None:
+    before = live.waiting_commands(engine, "paper")
+    with AccountLock(Path(str(engine.url.database)), "paper"):
+        answer = post(url, name, argument)
+    assert answer.status_code == 400
+    assert "\n" not in answer.json()["refused"]
+    assert live.waiting_commands(engine, "paper") == before
+
+
+@pytest.mark.parametrize("argument", ["\0\ud800<script>", "\ud800", "a\nb"])
+def test_an_argument_that_cannot_be_printed_is_refused_in_one_line(url: str, argument: str) -> None:
+    answer = post(url, "accept", argument)
+    assert answer.status_code == 400
+    assert answer.json()["refused"].startswith("the argument of accept: wanted plain text in one line, got '")
+    assert answer.json()["refused"].isprintable()
+
+
+@pytest.mark.parametrize(
+    "body", [b"{}", b"[" * 4_000, b'{"name": 3}', b"\xff", b'{"name": "pause", "argument": null}']
+)
+def test_what_is_no_command_is_refused(url: str, body: bytes) -> None:
+    for kind in ("application/json", "application/json; charset=nope"):
+        headers = {"Origin": url, "Content-Type": kind, **GIVEN}
+        answer = requests.post(f"{url}/command", data=body, headers=headers, timeout=10)
+        assert answer.status_code == 400
+        assert answer.json()["refused"] == "wanted a command's name and argument as JSON"
+
+
+def test_a_database_that_was_taken_away_is_said(tmp_path: Path) -> None:
+    engine = seeded(tmp_path)
+    file = Path(str(engine.url.database))
+    with serve(PageTerms(Watched(engine, "paper"), port=0, keys=KEYS, pause=0.05)) as url:
+        stream = events(url)
+        assert next(stream)[0] == "whole"
+        file.rename(tmp_path / "away.db")
+        name, said = next(stream)
+        assert (name, "is gone" in said["why"]) == ("trouble", True)
+        stream.close()
+        for path in ("health", "look", "series", "trades"):
+            answer = requests.get(f"{url}/api/{path}", timeout=10)
+            assert answer.status_code == 503
+            assert f"the database {file} is gone" in answer.json()["error"]
+        assert post(url, "pause").status_code == 503
+        with serve(PageTerms(Watched(engine, "paper"), port=0)) as late:
+            name, said = next(events(late))
+            assert (name, "is gone" in said["why"]) == ("trouble", True)
+        (tmp_path / "away.db").rename(file)
+        assert get(url, "health")["database"] == str(file)
+    engine.dispose()
 
 
 def test_a_command_is_stored_for_the_loop_and_its_outcome_comes_back(
@@ -260,6 +352,17 @@ def test_an_address_that_others_reach_needs_a_password(
     monkeypatch.setattr(dashboard_command, "environment", lambda _: {})
     with pytest.raises(UsageError, match="set HOT_CRYPTO_DASHBOARD_PASSWORD too"):
         start_dashboard.main(["--host", "0.0.0.0"])
+
+
+@pytest.mark.parametrize("name", [dashboard_command.PASSWORD, dashboard_command.TOKEN])
+def test_where_others_reach_it_a_short_password_or_token_is_refused(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {dashboard_command.PASSWORD: "twelve-chars", name: "eleven-char"}
+    monkeypatch.setattr(dashboard_command, "environment", lambda _: given)
+    with pytest.raises(UsageError, match=f"{name}: wanted 12 characters or more .*, got 11") as refused:
+        start_dashboard.main(["--host", "0.0.0.0"])
+    assert refused.value.exit_code == 2
 
 
 def test_what_cannot_be_served_is_one_line(engine: Engine, url: str) -> None:

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from core.page.guard import HEADERS, Keys, may_command, may_look
+from core.page.guard import HEADERS, Keys, Tries, may_command, may_look
 from core.page.updates import changes
 
 TOKEN = Keys(token="a-token")
@@ -35,6 +35,8 @@ def test_with_a_password_any_name_will_do_and_only_the_password() -> None:
         basic("opén"),
         {"Authorization": "Basic %%%"},
         {"Authorization": "Bearer opén"},
+        {"Authorization": "Basic é"},
+        {"Authorization": "Basic \udce9"},
     ):
         assert may_look("127.0.0.1:8080", headers, keys) == "the password is wanted"
 
@@ -45,8 +47,23 @@ def test_commands_need_a_token_from_the_page_itself() -> None:
     assert "looking only" in may_command("127.0.0.1:8080", right, Keys())
     for origin in ("", "http://evil.example", "http://127.0.0.1:9090", "null"):
         assert "another page" in may_command("127.0.0.1:8080", right | {"Origin": origin}, TOKEN)
-    for token in ("", "a-token", "Bearer", "Bearer a-toke", "Bearer a-token2", "Bearer ü"):
+    for token in ("", "a-token", "Bearer", "Bearer a-toke", "Bearer a-token2", "Bearer ü", "Bearer \udcfc"):
         assert "token" in may_command("127.0.0.1:8080", right | {"X-Dashboard-Token": token}, TOKEN)
+
+
+def test_after_five_wrong_keys_one_a_second_is_looked_at() -> None:
+    now = [100.0]
+    tries = Tries(lambda: now[0])
+    for _ in range(5):
+        assert not tries.is_closed()
+        tries.count_wrong()
+    assert tries.is_closed()
+    now[0] += 0.99
+    assert tries.is_closed()
+    now[0] += 0.02
+    assert not tries.is_closed()
+    tries.count_wrong()
+    assert tries.is_closed()
 
 
 def test_the_page_runs_no_code_but_its_own_and_is_shown_in_no_frame() -> None:
