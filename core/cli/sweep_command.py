@@ -6,6 +6,7 @@ import argparse
 import shlex
 import textwrap
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ import pandas as pd
 
 from core import cli
 from core.backtest.plan import PlannedRun, check_params, partner_bars, plan_runs, split_names
+from core.candles.oddities import odd_bars
 from core.cli.backtest_command import costs, overrides
 from core.cli.candles import EXCHANGE_LIMIT, source_of
 from core.domain import Bars, Series
@@ -23,7 +25,7 @@ from core.reports.document import as_json
 from core.reports.table import HEADINGS, number, print_table, room
 from core.results.measures import summary_json
 from core.settings import Settings
-from core.utils import format_time
+from core.utils import format_time, timeframe_ms
 from db.status import SYNTHETIC_NOTE, is_synthetic
 from strategies.registry import load_strategy
 
@@ -39,6 +41,8 @@ class SweepPlan(NamedTuple):
     asked: Question
     searched: tuple[str, ...]
     """Parameters that have more than one value."""
+    forbidden: int
+    """Combinations that are left out, since the rule does not allow them."""
     markets: Mapping[Series, Bars]
     partners: Mapping[Series, Bars]
 
@@ -75,7 +79,8 @@ def planned(args: argparse.Namespace, settings: Settings) -> SweepPlan:
         plans[0].strategy, sets, *money, args.sort, args.min_trades, args.unseen / 100, args.best
     )
     searched = tuple(name for name, values in space.items() if len(values) > 1)
-    return SweepPlan(asked, searched or tuple(space), *load(args, settings, plans))
+    forbidden = 0 if args.sets else prod(map(len, space.values())) - len(sets)
+    return SweepPlan(asked, searched or tuple(space), forbidden, *load(args, settings, plans))
 
 
 def load(
@@ -97,7 +102,7 @@ def load(
 
 def report(args: argparse.Namespace, plan: SweepPlan, found: Found) -> None:
     """Print what was looked at, the best sets, and what to think of them."""
-    print_split(found)
+    print_split(plan, found)
     print_best(plan, found, wide=args.wide)
     for line in verdict(plan, found):
         print(textwrap.fill(line, room(), subsequent_indent="  ", break_on_hyphens=False))
@@ -105,12 +110,14 @@ def report(args: argparse.Namespace, plan: SweepPlan, found: Found) -> None:
         print(f"\nthe first one again:\n  {command(args, plan, found)}")
 
 
-def print_split(found: Found) -> None:
-    """Print one line per series: which bars sets were chosen on, and which they never saw."""
+def print_split(plan: SweepPlan, found: Found) -> None:
+    """Print of each series which bars sets were chosen on, which are unseen, and what is odd with them."""
     for series, (older, newer) in found.splits.items():
         line = f"{series}: chosen on {_span(older)}"
         line += f"; unseen {_span(newer)}" if newer.ts.size else "; every bar is seen"
         print(textwrap.fill(line, room(), subsequent_indent="  "))
+        for note in odd_bars(plan.markets[series], timeframe_ms(series.timeframe)):
+            print(textwrap.fill(f"  note: {note}", room(), subsequent_indent="        "))
     if any(map(is_synthetic, found.splits)):
         print(SYNTHETIC_NOTE)
     print()
@@ -151,8 +158,11 @@ def verdict(plan: SweepPlan, found: Found) -> list[str]:
     if left_out:
         lines.append(
             f"{left_out:,} of {count:,} are not ranked: fewer than {asked.fewest_trades:,} trades "
-            f"(--min-trades) or no {heading}"
+            f"(--min-trades) or no {heading}{_without(found, asked.figure)}"
         )
+    if plan.forbidden:
+        orders = " and ".join(f"{low} < {high}" for low, high in load_strategy(asked.strategy).rule.orders)
+        lines.append(f"{plan.forbidden:,} combinations are left out: wanted {orders}")
     lines += _luck(found)
     for order, (series, parts) in enumerate(found.splits.items()):
         held = [number(float(by_set(found.seen, "buy_hold_return_pct", len(found.splits))[order, 0]))]
@@ -162,6 +172,13 @@ def verdict(plan: SweepPlan, found: Found) -> list[str]:
         where = "the bars chosen on" if parts.unseen.ts.size else "these bars"
         lines.append(f"buying and holding {series.symbol}: {held[0]} % on {', '.join([where, *held[1:]])}")
     return lines
+
+
+def _without(found: Found, figure: str) -> str:
+    """Return the series on which no set has the figure, as on fewer than 60 days none has a Sharpe ratio."""
+    rows = by_set(found.seen, figure, len(found.splits))
+    names = [series.symbol for series, row in zip(found.splits, rows, strict=True) if np.isnan(row).all()]
+    return f" (none has one on {', '.join(names)})" if names else ""
 
 
 def _luck(found: Found) -> list[str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 
-from core.domain import Bars, FloatArray
+from core.domain import Bars, FloatArray, Series
 from core.errors import NoDataError
+from core.utils import format_time
 
 EULER = 0.5772156649015329
 """The Euler-Mascheroni constant."""
@@ -22,15 +24,29 @@ class Split(NamedTuple):
     unseen: Bars
 
 
-def split(bars: Bars, unseen_share: float) -> Split:
-    """Cut off the newest share of the bars, a fraction from 0 to less than 1.
+def split(markets: Mapping[Series, Bars], unseen_share: float) -> dict[Series, Split]:
+    """Cut all series at one moment: the newest share of their bars, a fraction below 1, is unseen.
 
-    Raises NoDataError when one part would have no bar.
+    Were each cut by itself, one's unseen days would be days that sets were chosen on another by. Raises
+    NoDataError when a part would have no bar.
     """
-    cut = bars.ts.size - math.floor(bars.ts.size * unseen_share)
-    if cut < 1 or (unseen_share > 0 and cut == bars.ts.size):
-        raise NoDataError(f"{bars.ts.size} bars are too few to keep {unseen_share:.0%} of them unseen")
-    return Split(bars.until(cut), bars.since(cut))
+    times = np.unique(np.concatenate([bars.ts for bars in markets.values()]))
+    cut = times.size - math.floor(times.size * unseen_share)
+    if cut < 1 or (unseen_share > 0 and cut == times.size):
+        raise NoDataError(f"{times.size} bars are too few to keep {unseen_share:.0%} of them unseen")
+    if cut == times.size:
+        return {series: Split(bars, bars.since(bars.ts.size)) for series, bars in markets.items()}
+    found = {}
+    for series, bars in markets.items():
+        place = int(np.searchsorted(bars.ts, times[cut]))
+        if place in (0, bars.ts.size):
+            raise NoDataError(
+                f"{series} has no bar {'before' if place == 0 else 'from'} {format_time(int(times[cut]))} UTC"
+                f"{'' if place == 0 else ' on'}, where the unseen part of all begins: leave it out, or give "
+                "the time that all have with --start and --end"
+            )
+        found[series] = Split(bars.until(place), bars.since(place))
+    return found
 
 
 def lucky_best(sharpes: FloatArray) -> float:

@@ -58,7 +58,7 @@ def search(
 
     Raises UsageError for a wrong parameter, NoDataError for too few bars.
     """
-    splits = {series: split(bars, asked.unseen_share) for series, bars in markets.items()}
+    splits = split(markets, asked.unseen_share)
 
     def run(bars: Mapping[Series, Bars], sets: Sequence[Mapping[str, float]]) -> pd.DataFrame:
         return sweep(bars, asked.strategy, sets, asked.costs, asked.cash, threads, partners, advance=advance)

@@ -21,7 +21,7 @@ MOST_SETS = 200_000
 MISSES = 200
 """Draws for each set wanted, before a space is taken to hold no more that the rule allows."""
 
-NUMBER = re.compile(r"[+-]?([0-9]{1,12}(\.[0-9]{0,15})?|\.[0-9]{1,15})(e[+-]?[0-9])?", re.I | re.A)
+NUMBER = re.compile(r"[+-]?([0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15})(e[+-]?[0-9]{1,2})?", re.I | re.A)
 
 Space = dict[str, list[float]]
 """The values to try of each parameter."""

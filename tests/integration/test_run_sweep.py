@@ -105,6 +105,19 @@ def test_all_bars_may_be_seen_and_that_is_said(told: list[str], capsys: pytest.C
     assert "unseen return" not in out
 
 
+def test_holes_and_combinations_that_are_left_out_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = hourly(5)
+    holed = Bars(*(np.concatenate([column[:1000], column[1100:]]) for column in whole))
+    url = url_of(make_database(tmp_path, holed, SERIES))
+    crossed = ["--param", "ema_fast=20:60:20", "--param", "ema_slow=30"]
+    assert main([*WHICH, "--exchange", "binanceus", "--db-url", url, *crossed, "--min-trades", "1"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "note: 1 hole: 100 bars missing" in out
+    assert "2 combinations are left out: wanted ema_fast < ema_slow" in out
+
+
 def test_two_symbols_have_a_row_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     url = url_of(make_database(tmp_path, hourly(5), SERIES))
     make_database(tmp_path, hourly(6), SERIES._replace(symbol="ETH/USDT"))

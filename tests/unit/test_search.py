@@ -30,15 +30,40 @@ def poisoned(bars: Bars, start: int) -> Bars:
 
 
 def test_the_newest_share_is_cut_off_and_no_bar_is_in_both_parts() -> None:
-    older, newer = split(BARS, 0.3)
+    older, newer = split({BTC: BARS}, 0.3)[BTC]
     assert (older.ts.size, newer.ts.size) == (2100, 900)
     assert np.concatenate([older.close, newer.close]).tolist() == BARS.close.tolist()
-    assert split(BARS, 0.0).unseen.ts.size == 0
+    assert split({BTC: BARS}, 0.0)[BTC].unseen.ts.size == 0
 
 
 def test_too_few_bars_to_cut_are_said() -> None:
     with pytest.raises(NoDataError, match="3 bars are too few to keep 10% of them unseen"):
-        split(BARS.until(3), 0.1)
+        split({BTC: BARS.until(3)}, 0.1)
+
+
+def test_all_series_are_cut_at_one_moment() -> None:
+    # The second begins later: cut by itself, its unseen part would begin later too.
+    parts = split({BTC: BARS, ETH: BARS.since(1500)}, 0.3)
+    assert parts[BTC].unseen.ts[0] == parts[ETH].unseen.ts[0] == BARS.ts[2100]
+    assert parts[ETH].chosen_on.ts[0] == BARS.ts[1500]
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (
+            BARS.until(1500),
+            "binanceus ETH/USDT 1h has no bar from .* UTC on, where the unseen part of all begins",
+        ),
+        (
+            BARS.since(2500),
+            "binanceus ETH/USDT 1h has no bar before .* UTC, where the unseen part of all begins",
+        ),
+    ],
+)
+def test_a_series_with_no_bar_in_one_part_is_named(other: Bars, said: str) -> None:
+    with pytest.raises(NoDataError, match=said):
+        split({BTC: BARS, ETH: other}, 0.3)
 
 
 def test_what_comes_later_changes_nothing_of_the_choice() -> None:
@@ -50,7 +75,7 @@ def test_what_comes_later_changes_nothing_of_the_choice() -> None:
 
 def test_figures_are_those_of_a_sweep_of_each_part() -> None:
     found = search({BTC: BARS}, ASKED)
-    older, newer = split(BARS, 0.3)
+    older, newer = split({BTC: BARS}, 0.3)[BTC]
     assert found.seen.equals(sweep({BTC: older}, "TREND_EMA", SETS, ASKED.costs))
     best = [SETS[place] for place in found.ranked[:2]]
     assert found.unseen.equals(sweep({BTC: newer}, "TREND_EMA", best, ASKED.costs))
@@ -64,7 +89,7 @@ def test_the_best_is_the_highest_and_of_drawdowns_the_lowest(figure: str, sign: 
 
 
 def test_several_series_are_ranked_by_the_mean_over_them() -> None:
-    other = random_bars(8, 3300).until(3000)
+    other = random_bars(8, 3300).until(3000)._replace(ts=BARS.ts)
     found = search({BTC: BARS, ETH: other}, ASKED)
     alone = [search({series: bars}, ASKED).scores for series, bars in ((BTC, BARS), (ETH, other))]
     assert found.scores.tolist() == ((alone[0] + alone[1]) / 2).tolist()
