@@ -44,7 +44,9 @@ def recall(args: argparse.Namespace) -> str:
     except DatabaseError:
         # A new one, or what opening the account will say.
         return ""
-    missing = {name: value for name, value in kept.items() if name not in _typed(args)}
+    # Who fills orders is never recalled: whoever types nothing gets paper, or is told to name the exchange.
+    typed = {*_typed(args), "orders"}
+    missing = {name: value for name, value in kept.items() if name not in typed}
     vars(args).update(missing)
     return words_of(missing)
 

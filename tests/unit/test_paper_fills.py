@@ -9,10 +9,11 @@ from typing import Any
 from core import fills
 from core.account.lots import book_of
 from core.account.orders import Approved, Executed, Intent, Protection, Purpose, RefusalReason, Refused
-from core.domain import Costs
+from core.domain import MOST_LOTS, Costs, Refusal, enter
 from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.risk.limits import MarketDemands
+from core.sizing import Capital, Sizing
 from tests.account_help import OTHER, SYMBOL, D, bar, exit_of, fill_of, intent
 from tests.markets import HOUR, START
 
@@ -38,6 +39,16 @@ def held(paper: PaperFills, wanted: Intent | None = None) -> Intent:
     (event,) = paper.on_bars([bar(1)])
     assert isinstance(event, Executed)
     return wanted
+
+
+def test_a_position_of_all_its_lots_is_added_to_no_more() -> None:
+    book = fills.open_book(1000.0)
+    for lots, (refused, is_asked) in ((MOST_LOTS - 1, (0, True)), (MOST_LOTS, (1, False))):
+        book[0, fills.LOTS] = lots
+        book[0, fills.ASKED] = 0
+        asked = fills.ask_entry(book, enter(0.5, 90.0), 0, 100.0, Capital(1000.0, 1000.0), Sizing(), FREE)
+        assert (asked > 0) == is_asked
+        assert book[0, fills.REFUSED + Refusal.LOTS] == refused
 
 
 def test_an_entry_fills_at_the_next_open_with_spread_and_fee() -> None:
