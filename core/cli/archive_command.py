@@ -12,6 +12,7 @@ from core.cli.live_status import existing, newest_run, status_of_run
 from core.errors import DatabaseError, RefusedError, UsageError
 from core.figures import exact
 from core.live.standing import command, database_of
+from core.live.terms import AT_EXCHANGE
 from core.order_path.lock import AccountLock
 from db.archive import copy_account, count_rows, delete_account
 from db.base import database_file
@@ -67,7 +68,8 @@ def check_orders(file: Path, run: RunState, db_url: str | None = None) -> None:
     finally:
         journal.close()
     if orders:
+        closing = command(run.account, "--flatten", db_url=db_url, once=True, orders=AT_EXCHANGE)
         raise RefusedError(
             f"{len(orders)} orders of account {run.account} may be open at the exchange: let a loop finish "
-            f"them first, as with {command(run.account, '--flatten', db_url=db_url, once=True)}"
+            f"them first, as with {closing}"
         )

@@ -100,7 +100,7 @@ def _trade(args: argparse.Namespace, command: str | None, wish_to_end: Asked) ->
         desk = loop.desk.status()
         say(f"the journal ends at entry {desk.journal:,}{head_of(desk)}")
         book.beat(loop.status(loop.looked_at), now_ms())
-        show(loop.status(loop.looked_at), terms.name, start_of(args, is_running=False))
+        show(loop.status(loop.looked_at), terms.name, start_of(args, terms.orders, is_running=False))
         left = loop.not_closed() if args.once else []
         for line in left:
             say(f"not closed yet: {line}; look again: {look_of(args, engine, '')}".rstrip())

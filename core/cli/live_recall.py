@@ -72,9 +72,9 @@ def words_of(options: dict[str, Any]) -> str:
     return " ".join(words)
 
 
-def start_of(args: argparse.Namespace, *, is_running: bool) -> str:
+def start_of(args: argparse.Namespace, orders: str, *, is_running: bool) -> str:
     """Return how a command begins that reaches this account: with one look where no loop runs."""
-    return command(USUAL, db_url=args.db_url, once=not is_running)
+    return command(USUAL, db_url=args.db_url, once=not is_running, orders=orders)
 
 
 def look_of(args: argparse.Namespace, engine: Engine, option: str) -> str:

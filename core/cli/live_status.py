@@ -15,6 +15,7 @@ from core.errors import DatabaseError, NoDatabaseError, NoDataError, UsageError,
 from core.figures import NONE, amount, exact, how_many, price
 from core.live.standing import USUAL, command, command_of
 from core.live.status import AccountStatus, DeskStatus, PositionStatus, from_document
+from core.live.terms import AT_EXCHANGE, ON_PAPER
 from core.order_path import damage
 from core.order_path.lock import holder, mark_of
 from core.reports.screen import outside_lines
@@ -47,7 +48,8 @@ def show_status(args: argparse.Namespace) -> int:
     status = status_of_run(run)
     file = database_file(engine)
     is_running = file is not None and holder(file, run.account) is not None
-    show(status, run.account, start_of(args, is_running=is_running))
+    orders = AT_EXCHANGE if run.mode == "live" else ON_PAPER
+    show(status, run.account, start_of(args, orders, is_running=is_running))
     show_command(live.newest_command(engine, args.account))
     for line in chain:
         print(f"  DAMAGED: {line}")

@@ -83,7 +83,7 @@ def open_account(given: Opening) -> tuple[Loop, RunBook]:
     check_exchange(given)
     risk = terms.risk.manager(terms.costs)
     desk, cash, take_up = (_at_exchange if terms.orders == AT_EXCHANGE else _on_paper)(given, risk)
-    desk.start = command(USUAL, db_url=terms.typed_url, once=terms.once)
+    desk.start = command(USUAL, db_url=terms.typed_url, once=terms.once, orders=terms.orders)
     stored = live.read_state(given.engine, terms.name).get("session")
     if stored is not None and terms.is_cash_named:
         raise UsageError(f"--cash is of a new account, {terms.name} has begun: name another --account")
@@ -93,7 +93,7 @@ def open_account(given: Opening) -> tuple[Loop, RunBook]:
     decided = {(symbol, frame): newest for symbol, frame, newest, _ in (stored or {"bars": []})["bars"]}
     been = 0 if stored is None else stored["risk"]["time"]
     since = warmed_up(session, terms.members, world, decided, given.say, been)
-    look = command(terms.name, db_url=terms.typed_url, once=True)
+    look = command(terms.name, db_url=terms.typed_url, once=True, orders=terms.orders)
     kept = None if stored is None else restore(session, stored, terms.orders, look)
     if kept is None:
         given.say(f"account {terms.name} begins with {amount(cash, terms.quote)}")
@@ -198,7 +198,7 @@ def _path(given: Opening, venue: Venue, policy: Policy) -> OrderPath:
         notify=new_lines(given.say),
         policy=policy,
         accept_restore=terms.accept_restore,
-        start=command(terms.name, db_url=terms.typed_url, once=terms.once),
+        start=command(terms.name, db_url=terms.typed_url, once=terms.once, orders=terms.orders),
     )
     path = given.opened.enter_context(opening)
     path.journal.patience = patience_of(given.engine.get_execution_options())

@@ -9,6 +9,7 @@ from typing import Protocol
 from core.engine import Session
 from core.errors import unknown_name
 from core.live.status import Standing
+from core.live.terms import ON_PAPER
 from core.order_path.journal_view import HALT
 from core.risk.limits import BREAKER_NAMES
 
@@ -16,11 +17,17 @@ USUAL = "paper"
 """The account that run_live.py means when none is named."""
 
 
-def command(account: str, *options: str, db_url: str | None = None, once: bool = False) -> str:
-    """Return a whole command, as it is typed, that reaches an account; with one look if no loop runs."""
+def command(
+    account: str, *options: str, db_url: str | None = None, once: bool = False, orders: str = ON_PAPER
+) -> str:
+    """Return a whole command, as it is typed, that reaches an account; with one look if no loop runs.
+
+    `orders`: who fills them, which one look has to be told; a running loop knows.
+    """
     look = "--once" if once else ""
+    filled = f"--orders {orders}" if once and orders != ON_PAPER else ""
     named = "" if account == USUAL else f"--account {account}"
-    return " ".join(filter(None, ("run_live.py", look, database_of(db_url), named, *options)))
+    return " ".join(filter(None, ("run_live.py", look, database_of(db_url), filled, named, *options)))
 
 
 def database_of(db_url: str | None) -> str:

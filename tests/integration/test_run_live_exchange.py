@@ -70,7 +70,11 @@ def test_the_status_at_a_loops_end_names_commands_with_their_account(
     sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert once(url, *LOCAL, "--pause") == 0
-    wanted = f"paused by command: run_live.py --once --db-url {url} --account local --resume\n"
+    wanted = (
+        f"paused by command: run_live.py --once --db-url {url} --orders exchange --account local --resume\n"
+    )
+    assert wanted in capsys.readouterr().out
+    assert run_live.main(["--status", "--account", "local", "--db-url", url]) == 0
     assert wanted in capsys.readouterr().out
 
 
