@@ -32,9 +32,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def given(**changed: Any) -> Namespace:
-    return Namespace(
-        **{"log_file": None, "plain": False, "once": False, "account": "mine", "orders": "paper", **changed}
-    )
+    usual = {"log_file": None, "plain": False, "once": False, "db_url": None}
+    return Namespace(**{**usual, "account": "mine", "orders": "paper", **changed})
 
 
 def written(path: Path) -> list[dict[str, Any]]:
