@@ -70,6 +70,8 @@ class Claiming:
             for order in filter(waits, exits):
                 amount = min(order.amount, left)
                 left = minus(left, amount)
+                if amount == order.amount:
+                    continue
                 why = f"others took what it was to close of {one.symbol}"
                 denied = order._replace(state=State.DENIED.value, sent_at=None, reason=why)
                 yield order, order._replace(amount=amount) if amount > 0 else denied

@@ -41,6 +41,12 @@ def test_a_weakened_path_is_caught_by_the_same_schedules(name: str) -> None:
     assert first_caught(name, ENOUGH) is not None
 
 
+@pytest.mark.parametrize("seed", [4372, 5716])
+def test_a_waiting_exit_that_others_leave_enough_for_stays_as_it_is(seed: int) -> None:
+    # What others took was written down for it too, with no change in it, and the loop ended.
+    assert Schedule(seed).run() == []
+
+
 def test_without_faults_every_intent_is_done_or_refused_for_a_reason() -> None:
     for seed in range(40):
         schedule = Schedule(seed, rate=0.0, crashes=0, clock_steps=(0,))
