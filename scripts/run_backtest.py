@@ -33,7 +33,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     """Return the arguments."""
     parser = cli.parser(__doc__ or "", EXAMPLES)
     _add_what(parser)
-    _add_candles(parser)
+    default = "BTC/USDT and ETH/USDT for --all, else as in strategies.yaml"
+    data = parser.add_argument_group("on which candles")
+    options.add_candles(data, symbol=default, timeframe="the strategy's own in strategies.yaml")
     _add_money_and_output(parser)
     args = parser.parse_args(argv)
     _take_words(parser, args)
@@ -86,20 +88,6 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     add("--portfolio", action="store_true", help="all on one account, within the limits of settings.yaml")
     add("--verify", action="store_true", help="run each three ways, compiled and live too; compare every bit")
     add("--rerun", type=cli.positive, metavar="RUN_ID", help="repeat a saved run and compare the trades")
-
-
-def _add_candles(parser: argparse.ArgumentParser) -> None:
-    data = parser.add_argument_group("on which candles")
-    add = data.add_argument
-    default = "one or more (default: BTC/USDT and ETH/USDT for --all, else as in strategies.yaml)"
-    add("--symbol", action="append", default=[], help=default)
-    add("--timeframe", help="1m … 1w (default: the strategy's own in strategies.yaml)")
-    options.add_exchange(data)
-    add("--use-sql", action="store_true", help="stored candles instead of asking the exchange")
-    add("--limit", type=cli.positive, help="newest bars only (default: all stored; exchange: 1000)")
-    add("--start", metavar="TIME", help="first bar's open time, UTC: 2024-01-31 or with T12:00")
-    add("--end", metavar="TIME", help="bars that open before this time")
-    options.add_db_url(data)
 
 
 def _add_money_and_output(parser: argparse.ArgumentParser) -> None:

@@ -40,7 +40,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     """Return the arguments."""
     parser = cli.parser(__doc__ or "", EXAMPLES)
     _add_what(parser)
-    _add_candles(parser)
+    data = parser.add_argument_group("on which candles")
+    options.add_candles(data, symbol="as in strategies.yaml", timeframe="as in strategies.yaml")
     options.add_costs(parser.add_argument_group("money"))
     output = parser.add_argument_group("what to do with the results")
     output.add_argument("--json", metavar="PATH", help="write every set as JSON; - for stdout, alone")
@@ -77,19 +78,6 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     add("--min-trades", type=cli.positive, default=30, metavar="N", help="fewer are not ranked (default 30)")
     add("--best", type=cli.positive, default=10, metavar="N", help="sets shown, and run unseen (default 10)")
     options.add_strategies_file(what)
-
-
-def _add_candles(parser: argparse.ArgumentParser) -> None:
-    data = parser.add_argument_group("on which candles")
-    add = data.add_argument
-    add("--symbol", action="append", default=[], help="one or more (default: as in strategies.yaml)")
-    add("--timeframe", help="1m … 1w (default: as in strategies.yaml)")
-    options.add_exchange(data)
-    add("--use-sql", action="store_true", help="stored candles instead of asking the exchange")
-    add("--limit", type=cli.positive, help="newest bars only (default: all stored; exchange: 1000)")
-    add("--start", metavar="TIME", help="first bar's open time, UTC: 2024-01-31 or with T12:00")
-    add("--end", metavar="TIME", help="bars that open before this time")
-    options.add_db_url(data)
 
 
 if __name__ == "__main__":

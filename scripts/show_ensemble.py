@@ -26,19 +26,12 @@ def main(argv: list[str] | None = None) -> int:
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Return the arguments."""
     parser = cli.parser(__doc__ or "", EXAMPLES)
-    parser.add_argument("--symbol", action="append", default=[], help="one or more (default: as set)")
+    options.add_candles(parser, symbol="as in strategies.yaml", timeframe="as in strategies.yaml")
     options.add_strategies_file(parser)
-    parser.add_argument("--timeframe", help="1m … 1w (default: as set in strategies.yaml)")
     parser.add_argument(
         "--param", action="append", default=[], metavar="NAME=VALUE", help="change a parameter"
     )
-    options.add_exchange(parser)
-    parser.add_argument("--use-sql", action="store_true", help="stored candles, not the exchange")
-    parser.add_argument("--limit", type=cli.positive, help="newest bars only")
-    parser.add_argument("--start", metavar="TIME", help="first bar's open time, UTC")
-    parser.add_argument("--end", metavar="TIME", help="bars that open before this time")
     options.add_costs(parser)
-    options.add_db_url(parser)
     return parser.parse_args(argv)
 
 

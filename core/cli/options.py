@@ -30,6 +30,19 @@ def add_report(options: argparse._ActionsContainer, *others: str) -> None:
     )
 
 
+def add_candles(options: argparse._ActionsContainer, *, symbol: str, timeframe: str) -> None:
+    """Add the options that name candles; two say which symbols and timeframe are the default."""
+    add = options.add_argument
+    add("--symbol", action="append", default=[], help=f"one or more (default: {symbol})")
+    add("--timeframe", help=f"1m … 1w (default: {timeframe})")
+    add_exchange(options)
+    add("--use-sql", action="store_true", help="stored candles instead of asking the exchange")
+    add("--limit", type=cli.positive, help="newest bars only (default: all stored; exchange: 1000)")
+    add("--start", metavar="TIME", help="first bar's open time, UTC: 2024-01-31 or with T12:00")
+    add("--end", metavar="TIME", help="bars that open before this time")
+    add_db_url(options)
+
+
 def add_force(options: argparse._ActionsContainer, files: str) -> None:
     """Add the option that lets these files be replaced."""
     options.add_argument("--force", action="store_true", help=f"overwrite {files}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
 import struct
 import threading
@@ -32,6 +31,7 @@ from core.exchange_sim.synthetic import SyntheticSource
 from core.exchange_sim.trading import Trading
 from core.exchange_sim.transfers import CREDITED, PENDING
 from core.exchange_sim.venue import SimAnswer, SimRequest, SimVenue
+from core.serving import listen, serving
 from core.utils import Clock, now_ms
 
 Pause = Callable[[float], Awaitable[None]]
@@ -190,23 +190,16 @@ def serve(config: SimConfig) -> Iterator[RunningSim]:
 
     Raises ExchangeError when the port cannot be listened on.
     """
-    listener = _listen(config.port)
+    listener = listen(HOST, config.port, ExchangeError, "choose another port, or 0 for any free one")
     try:
         sim = _sim(config, f"http://{HOST}:{listener.getsockname()[1]}")
     except BaseException:
         listener.close()
         raise
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="exchange-sim", daemon=True)
-    thread.start()
-    runner = asyncio.run_coroutine_threadsafe(_start(sim, listener), loop).result()
     try:
-        yield sim
+        with serving(_application(sim), listener, "exchange-sim"):
+            yield sim
     finally:
-        asyncio.run_coroutine_threadsafe(_stop(runner), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
         if sim.state is not None:
             sim.state.close()
 
@@ -233,40 +226,13 @@ def _sim(config: SimConfig, url: str) -> RunningSim:
     )
 
 
-def _listen(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-    except OSError as error:
-        listener.close()
-        why = "the port is in use" if error.errno == errno.EADDRINUSE else str(error.strerror)
-        raise ExchangeError(
-            f"cannot serve on {HOST}:{port}: {why}; choose another port, or 0 for any free one"
-        ) from None
-    listener.listen()
-    return listener
-
-
-async def _start(sim: RunningSim, listener: socket.socket) -> web.AppRunner:
+def _application(sim: RunningSim) -> web.Application:
     async def handle(request: web.Request) -> web.StreamResponse:
         return await _handle(sim, request)
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.SockSite(runner, listener).start()
-    return runner
-
-
-async def _stop(runner: web.AppRunner) -> None:
-    await runner.cleanup()
-    # What is left waits for clients that are gone: delays that nobody outlasted.
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in left:
-        task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
+    return app
 
 
 async def _handle(sim: RunningSim, web_request: web.Request) -> web.StreamResponse:

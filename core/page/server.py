@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +20,7 @@ from core.page import account, market
 from core.page.account import Look, Watched, look
 from core.page.guard import HEADERS, NOT_OURS, TOO_OFTEN, Keys, Tries, may_command, may_look
 from core.page.updates import changes
+from core.serving import listen, serving
 from core.symbols import check_written
 from core.utils import timeframe_ms
 
@@ -83,19 +81,10 @@ def serve(terms: PageTerms) -> Iterator[str]:
 
     Raises UsageError when the port cannot be listened on.
     """
-    listener = _listen(terms.host, terms.port)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="page", daemon=True)
-    thread.start()
-    runner = asyncio.run_coroutine_threadsafe(_start(terms, listener), loop).result()
+    listener = listen(terms.host, terms.port, UsageError, "choose another with --port")
     name = f"[{terms.host}]" if ":" in terms.host else terms.host
-    try:
+    with serving(application(terms), listener, "page"):
         yield f"http://{name}:{listener.getsockname()[1]}"
-    finally:
-        asyncio.run_coroutine_threadsafe(_stop(runner), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
 
 
 def application(terms: PageTerms) -> web.Application:
@@ -117,38 +106,6 @@ def application(terms: PageTerms) -> web.Application:
 
     app.cleanup_ctx.append(watching)
     return app
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except (OSError, ValueError, TypeError) as error:
-        # Of a name that no machine can have Python says that it is no value, or of no type.
-        listener.close()
-        number, why = getattr(error, "errno", None), getattr(error, "strerror", None) or str(error)
-        if number == errno.EADDRINUSE:
-            why = "the port is in use"
-        raise UsageError(f"cannot serve on {host}:{port}: {why}; choose another with --port") from None
-    listener.listen()
-    return listener
-
-
-async def _start(terms: PageTerms, listener: socket.socket) -> web.AppRunner:
-    runner = web.AppRunner(application(terms), access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.SockSite(runner, listener).start()
-    return runner
-
-
-async def _stop(runner: web.AppRunner) -> None:
-    await runner.cleanup()
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in left:
-        task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
 
 
 def _guard(terms: PageTerms, tries: Tries) -> Any:
