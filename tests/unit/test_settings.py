@@ -341,7 +341,15 @@ def test_an_unknown_strategy_raised_by_the_check_is_a_problem_like_others(config
 def test_the_shipped_params_are_what_the_rules_take() -> None:
     from strategies.registry import load_strategy
 
-    load_settings(ROOT / "config", {}, lambda name, params: load_strategy(name).rule.check_params(params))
+    found: dict[str, list[str]] = {}
+
+    def checked(name: str, params: Mapping[str, object]) -> list[str]:
+        found[name] = load_strategy(name).rule.check_params(params)
+        return found[name]
+
+    entries = load_settings(ROOT / "config", {}, checked).strategies
+    assert found == {name: [] for name in entries}
+    assert len(found) > 3
 
 
 def test_loading_settings_needs_neither_pandas_nor_the_database() -> None:
