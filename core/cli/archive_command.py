@@ -11,8 +11,8 @@ from core.cli import outputs
 from core.cli.live_status import existing, newest_run, status_of_run
 from core.errors import DatabaseError, RefusedError, UsageError
 from core.figures import exact
+from core.live.modes import AT_EXCHANGE, orders_of
 from core.live.standing import command, database_of
-from core.live.terms import AT_EXCHANGE
 from core.order_path.lock import AccountLock
 from db.archive import copy_account, count_rows, delete_account
 from db.base import database_file
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
 def check_orders(file: Path, run: RunState, db_url: str | None = None) -> None:
     """Raise RefusedError while orders at an exchange may be open: a new start would not know them."""
-    if run.mode != "live":
+    if orders_of(run.mode) != AT_EXCHANGE:
         return
     journal = read_journal(f"sqlite:///{file}", run.account)
     try:

@@ -11,8 +11,8 @@ from sqlalchemy import Engine
 from core.cli import load_settings
 from core.cli.replay_command import overrides
 from core.errors import DatabaseError
+from core.live.modes import ON_PAPER
 from core.live.standing import USUAL, command
-from core.live.terms import ON_PAPER
 from core.utils import now_ms
 from db import live
 from db.base import open_engine

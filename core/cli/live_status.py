@@ -13,9 +13,9 @@ from core.cli.live_recall import start_of
 from core.cli.replay_command import overrides
 from core.errors import DatabaseError, NoDatabaseError, NoDataError, UsageError, unknown_name
 from core.figures import NONE, amount, exact, how_many, price
+from core.live.modes import mode_text, orders_of
 from core.live.standing import USUAL, command, command_of
 from core.live.status import AccountStatus, DeskStatus, PositionStatus, from_document
-from core.live.terms import AT_EXCHANGE, ON_PAPER
 from core.order_path import damage
 from core.order_path.lock import holder, mark_of
 from core.reports.screen import outside_lines
@@ -38,18 +38,17 @@ def show_status(args: argparse.Namespace) -> int:
     run = newest_run(engine, args)
     chain = damage_of(database_file(engine), args.account)
     if args.json:
-        document = run._asdict() | {"status": dict(run.status), "damage": chain}
+        more = {"mode": mode_text(run.mode), "status": dict(run.status), "damage": chain}
+        document = run._asdict() | more
         print(json.dumps(document, indent=2, sort_keys=True))
         return DAMAGED if chain else 0
     how = f"ended {format_time(run.ended_at)} UTC: {run.ending}" if run.ended_at else _alive(run.beat_at)
-    print(
-        f"account {run.account}, run {run.id} ({run.mode}), started {format_time(run.started_at)} UTC, {how}"
-    )
+    which = f"run {run.id} ({mode_text(run.mode)})"
+    print(f"account {run.account}, {which}, started {format_time(run.started_at)} UTC, {how}")
     status = status_of_run(run)
     file = database_file(engine)
     is_running = file is not None and holder(file, run.account) is not None
-    orders = AT_EXCHANGE if run.mode == "live" else ON_PAPER
-    show(status, run.account, start_of(args, orders, is_running=is_running))
+    show(status, run.account, start_of(args, orders_of(run.mode), is_running=is_running))
     show_command(live.newest_command(engine, args.account))
     for line in chain:
         print(f"  DAMAGED: {line}")

@@ -13,7 +13,8 @@ from core.cli.live_output import say
 from core.cli.replay_command import members, overrides, risk_terms
 from core.exchange.calls import Notice, RetryPolicy
 from core.exchange_client import ExchangeClient
-from core.live.terms import AT_EXCHANGE, AccountTerms
+from core.live.modes import AT_EXCHANGE
+from core.live.terms import AccountTerms
 from core.live.world import World, exchange_world, stored_world
 from core.settings import Settings, environment
 from db.init_db import get_db_url

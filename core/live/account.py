@@ -22,12 +22,13 @@ from core.figures import amount, exact, how_many
 from core.live.exchange_desk import ExchangeDesk
 from core.live.feed import Feed
 from core.live.loop import Loop
+from core.live.modes import AT_EXCHANGE, mode_of
 from core.live.paper_desk import PaperDesk, paper_desk
 from core.live.real_money import refuse_real_money
 from core.live.records import RunBook
 from core.live.snapshot import Restored, restore, snapshot
 from core.live.standing import USUAL, command, database_of
-from core.live.terms import AT_EXCHANGE, AccountTerms
+from core.live.terms import AccountTerms
 from core.live.warming import warmed_up
 from core.live.world import World
 from core.order_path.alerts import Alert, OnAlert
@@ -239,7 +240,7 @@ def _begin_run(given: Opening, session: Session, desk: PaperDesk | ExchangeDesk)
     run_id = live.start_run(
         given.engine,
         terms.name,
-        "live" if terms.orders == AT_EXCHANGE else "paper",
+        mode_of(terms.orders, client.permission.network if (client := given.world.client) else ""),
         pid=os.getpid(),
         code_version=code_version(_modules(terms)),
         settings={"members": [member._asdict() for member in terms.members], "cash": cash},

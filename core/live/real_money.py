@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from core.errors import UsageError
 from core.exchange_client import ExchangeClient
-from core.live.terms import AT_EXCHANGE
+from core.live.modes import AT_EXCHANGE
 
 
 def refuse_real_money(orders: str, client: ExchangeClient | None) -> None:

@@ -8,8 +8,8 @@ from typing import Protocol
 
 from core.engine import Session
 from core.errors import unknown_name
+from core.live.modes import ON_PAPER
 from core.live.status import Standing
-from core.live.terms import ON_PAPER
 from core.order_path.journal_view import HALT
 from core.risk.limits import BREAKER_NAMES
 

@@ -13,9 +13,6 @@ from core.risk.limits import Limits
 from core.risk.percents import PercentWarning
 from core.risk_manager import RiskManager
 
-ON_PAPER, AT_EXCHANGE = "paper", "exchange"
-"""Who fills an account's orders."""
-
 
 @dataclass(frozen=True, slots=True)
 class RiskTerms:

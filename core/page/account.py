@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from core.account.money import NOTHING, minus, plus
 from core.errors import DatabaseError, NoDatabaseError, UsageError
+from core.live.modes import mode_text
 from core.live.status import AccountStatus, from_document, to_document
 from core.order_path.lock import holder
 from core.utils import now_ms
@@ -64,7 +65,7 @@ def look(books: Watched, before: Look | None = None) -> Look:
     if run is None:
         return Look(None, {"account": books.account, "run": None, "status": None, "rows": rows})
     fields = ("id", "mode", "pid", "started_at", "ended_at", "ending", "beat_at")
-    told = {name: getattr(run, name) for name in fields}
+    told = {name: getattr(run, name) for name in fields} | {"mode": mode_text(run.mode)}
     status = status_of(run)
     document = {
         "account": books.account,

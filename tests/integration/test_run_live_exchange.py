@@ -90,7 +90,7 @@ def test_an_account_takes_over_what_the_exchange_has_and_agrees_with_it(
     assert "begins" not in capsys.readouterr().err
     assert run_live.main(["--status", "--account", "local", "--db-url", url]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "run 2 (live)" in lines[0]
+    assert "run 2 (local exchange)" in lines[0]
     assert re.search(r"books and exchange agree: yes, as of \d{4}-\d\d-\d\d \d\d:\d\d UTC$", lines[-2])
     assert lines[-1].endswith("checked: unbroken")
 

@@ -9,7 +9,8 @@ import pytest
 from core import cli
 from core.cli.live_terms import terms_of
 from core.errors import UsageError
-from core.live.terms import AT_EXCHANGE, ON_PAPER, AccountTerms
+from core.live.modes import AT_EXCHANGE, ON_PAPER, mode_of, mode_text, orders_of
+from core.live.terms import AccountTerms
 from core.settings import load_settings
 from scripts import run_live
 
@@ -17,6 +18,26 @@ from scripts import run_live
 def terms(*words: str) -> AccountTerms:
     changed = {"HOT_CRYPTO_RISK_MAX_DAILY_LOSS_PCT": "2", "HOT_CRYPTO_DB_URL": "sqlite:///some.db"}
     return terms_of(run_live.parse(list(words)), load_settings(cli.ROOT / "config", changed))
+
+
+@pytest.mark.parametrize(
+    ("orders", "network", "mode", "shown"),
+    [
+        (ON_PAPER, "", "paper", "paper"),
+        (ON_PAPER, "real money", "paper", "paper"),
+        (AT_EXCHANGE, "loopback", "local exchange", "local exchange"),
+        (AT_EXCHANGE, "test network", "test network", "test network"),
+        (AT_EXCHANGE, "real money", "real money", "real money"),
+    ],
+)
+def test_a_run_is_called_by_what_fills_its_orders(orders: str, network: str, mode: str, shown: str) -> None:
+    assert mode_of(orders, network) == mode
+    assert mode_text(mode) == shown
+    assert orders_of(mode) == orders
+
+
+def test_a_stored_run_that_was_called_live_traded_no_real_money() -> None:
+    assert (mode_text("live"), orders_of("live")) == ("local exchange or test network", AT_EXCHANGE)
 
 
 def test_terms_are_what_was_typed_and_set() -> None:
