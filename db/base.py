@@ -18,12 +18,14 @@ from db.candle_revisions import create_triggers
 from db.faults import database_error, database_name, init_command
 from db.patience import patience_of
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Raised by one with every change to the tables; a database with a higher one is refused."""
 ADDED_TO = 1
 """From this version on only tables and columns were added, so init_db brings an older database up to date."""
 ALL_TABLES = 2
 """From this version on a database has all tables: one that is missing was lost, and is never made anew."""
+CAME_LATER = {"trial_entries": 6, "trial_heads": 6}
+"""The tables that are younger, with the version from which on this holds for them."""
 
 TABLES = frozenset(
     {
@@ -47,6 +49,8 @@ TABLES = frozenset(
         "postings",
         "schema_info",
         "trading_accounts",
+        "trial_entries",
+        "trial_heads",
     }
 )
 """By name, so that opening a database imports none of their models; a test compares them."""
@@ -239,9 +243,10 @@ def _check_schema(engine: Engine, *, create: bool) -> None:
 
 def _check_lost(missing: frozenset[str], version: int, name: str) -> None:
     """Raise DatabaseError for tables that a database of this version had."""
-    if missing and version >= ALL_TABLES:
+    lost = {table for table in missing if version >= CAME_LATER.get(table, ALL_TABLES)}
+    if lost:
         raise DatabaseError(
-            f"database {name} has lost the table {min(missing)!r} with all that was in it, and it is not "
+            f"database {name} has lost the table {min(lost)!r} with all that was in it, and it is not "
             "made anew: restore a backup with scripts/backup_database.py --restore FILE, or name another file"
         )
 
@@ -259,7 +264,7 @@ def _is_old(version: int | None, name: str) -> bool:
 
 def _create_tables(engine: Engine) -> None:
     # Not at the top: the models derive from Base above. These import all others.
-    from db import live_models, order_models  # noqa: F401
+    from db import live_models, order_models, trial_models  # noqa: F401
 
     with writing(engine) as connection:
         Base.metadata.create_all(connection)

@@ -92,7 +92,7 @@ def test_a_cut_file_is_refused_and_left_alone(tmp_path: Path, create: bool, left
 def test_damage_further_on_is_told_when_it_is_read_or_written(tmp_path: Path) -> None:
     path = make_database(tmp_path, bars_at(*range(2000)))
     content = bytearray(path.read_bytes())
-    content[143_360:-40_960] = b"\xa5" * (len(content) - 184_320)
+    content[176_128:-40_960] = b"\xa5" * (len(content) - 217_088)
     path.write_bytes(content)
     engine = opened(path)
     with pytest.raises(DatabaseError, match="is damaged"):
@@ -267,6 +267,18 @@ def test_a_table_that_was_there_is_never_made_anew(tmp_path: Path) -> None:
     engine = open_engine(url_of(path), create=True)
     assert len(read_bars(engine, SERIES).ts) == 2
     engine.dispose()
+    open_engine(url_of(path)).dispose()
+
+
+def test_a_table_that_came_later_is_added_to_a_database_of_before_and_lost_to_one_of_after(
+    tmp_path: Path,
+) -> None:
+    path = make_database(tmp_path, bars_at(1, 2))
+    run_sql(path, "DROP TABLE trial_entries")
+    for create in (False, True):
+        assert "has lost the table 'trial_entries'" in refused(url_of(path), create=create)
+    run_sql(path, "DROP TABLE trial_heads", "UPDATE schema_info SET version = 5")
+    open_engine(url_of(path), create=True).dispose()
     open_engine(url_of(path)).dispose()
 
 
