@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine
 
@@ -15,7 +17,14 @@ from core.errors import DatabaseError, NoDatabaseError, NoDataError, UsageError,
 from core.figures import NONE, amount, exact, how_many, price
 from core.live.modes import mode_text, orders_of
 from core.live.standing import USUAL, command, command_of
-from core.live.status import AccountStatus, DeskStatus, PositionStatus, from_document
+from core.live.status import (
+    VERSION,
+    AccountStatus,
+    DeskStatus,
+    PositionStatus,
+    from_document,
+    to_document,
+)
 from core.order_path import damage
 from core.order_path.lock import holder, mark_of
 from core.reports.screen import outside_lines
@@ -37,17 +46,16 @@ def show_status(args: argparse.Namespace) -> int:
     engine = existing(args)
     run = newest_run(engine, args)
     chain = damage_of(database_file(engine), args.account)
+    file = database_file(engine)
+    is_running = file is not None and holder(file, run.account) is not None
     if args.json:
-        more = {"mode": mode_text(run.mode), "status": dict(run.status), "damage": chain}
-        document = run._asdict() | more
-        print(json.dumps(document, indent=2, sort_keys=True))
-        return DAMAGED if chain else 0
+        document = document_of(run, chain, is_running=is_running)
+        print(json.dumps(document, indent=2))
+        return DAMAGED if document["damage"] else 0
     how = f"ended {format_time(run.ended_at)} UTC: {run.ending}" if run.ended_at else _alive(run.beat_at)
     which = f"run {run.id} ({mode_text(run.mode)})"
     print(f"account {run.account}, {which}, started {format_time(run.started_at)} UTC, {how}")
     status = status_of_run(run)
-    file = database_file(engine)
-    is_running = file is not None and holder(file, run.account) is not None
     show(status, run.account, start_of(args, orders_of(run.mode), is_running=is_running))
     show_command(live.newest_command(engine, args.account))
     for line in chain:
@@ -57,6 +65,17 @@ def show_status(args: argparse.Namespace) -> int:
         what = f"the newest {CHECKED:,} entries (db_status.py --check reads all)" if long else EVERYTHING
         print(f"  {what} were checked: unbroken")
     return DAMAGED if chain else 0
+
+
+def document_of(run: live.RunState, damage: Sequence[str], *, is_running: bool) -> dict[str, Any]:
+    """Return how a run stands as JSON holds it (docs/status.schema.json)."""
+    try:
+        status, unreadable = status_of_run(run), []
+    except DatabaseError as error:
+        status, unreadable = None, [str(error)]
+    named = run._asdict() | {"mode": mode_text(run.mode), "running": is_running}
+    told = {"status": None if status is None else to_document(status), "damage": [*damage, *unreadable]}
+    return {"version": VERSION, **named, **told}
 
 
 def status_of_run(run: live.RunState) -> AccountStatus | None:

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from core.risk.use import LimitUse
 
+VERSION = 1
+"""Of what is written as JSON (docs/status.schema.json): raised when a field goes or changes its meaning."""
 _NONE: Mapping[str, Any] = {}
 
 

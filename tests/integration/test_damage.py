@@ -23,6 +23,7 @@ from db.journal import Journal, open_journal, read_journal
 from db.journal_rows import MONEY
 from scripts import db_status, run_live
 from tests.desk_help import Account
+from tests.schemas import checked_status
 from tests.stored import run_sql, url_of
 from tests.tiers import statistics, tries
 from tests.traded import trade
@@ -147,6 +148,16 @@ def test_a_status_that_is_none_is_one_line(database: Path, change: str, said: st
         run_live.main(["--status", "--db-url", url_of(database)])
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_status_that_is_none_is_damage_in_the_document(
+    database: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_sql(database, "UPDATE live_runs SET status_json = '{\"desk\": 3}'")
+    assert run_live.main(["--status", "--json", "--db-url", url_of(database)]) == 3
+    document = checked_status(capsys.readouterr().out)
+    assert document["status"] is None
+    assert "the status of run 1 cannot be shown: the status says nothing of time" in document["damage"][-1]
 
 
 def test_a_status_of_before_they_had_a_checksum_is_shown(

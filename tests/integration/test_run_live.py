@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
@@ -45,6 +44,7 @@ from scripts import run_live
 from tests.exchange_help import NOON, FakeTime
 from tests.markets import random_bars
 from tests.own_files import ON_BAR, RULE, written
+from tests.schemas import checked_status
 from tests.status_help import DESK, FEED, HELD, HOLD, STATUS
 from tests.stored import url_of
 
@@ -218,7 +218,8 @@ def test_the_status_is_that_of_the_newest_run_and_also_a_document(
     assert lines[1] == "equity 10,000.00 USDT, cash 10,000.00 USDT"
     assert lines[2] == "  binanceus-synthetic BTC/USDT 1h: newest candle 2024-01-01 11:00 UTC"
     assert run_live.main(["--status", "--json", "--db-url", url]) == 0
-    document = json.loads(capsys.readouterr().out)
+    document = checked_status(capsys.readouterr().out)
+    assert (document["version"], document["mode"], document["running"]) == (1, "paper", False)
     assert (document["account"], document["ending"]) == ("paper", "one look was asked for")
     assert document["status"]["equity"] == 10_000.0
 
@@ -370,6 +371,7 @@ def test_a_journal_that_was_changed_is_told_by_the_status(
     assert run_live.main(["--status", "--db-url", url]) == 3
     assert "DAMAGED: journal: entry" in capsys.readouterr().out
     assert run_live.main(["--status", "--json", "--db-url", url]) == 3
+    assert "journal: entry" in checked_status(capsys.readouterr().out)["damage"][0]
     with pytest.raises(DatabaseError, match="is damaged"):
         once(url)
 

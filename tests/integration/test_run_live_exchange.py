@@ -27,11 +27,13 @@ from core.exchange_sim.server import RunningSim, SimConfig, serve
 from core.live import account
 from core.live.world import World
 from core.order_path.alerts import Alert
+from core.order_path.opening import trading
 from core.order_path.policy import Policy
 from core.order_path.reconciling import Reconciliation
 from core.risk_manager import RiskManager
 from scripts import run_live
 from tests.exchange_help import NOON, FakeTime
+from tests.schemas import checked_status
 from tests.stored import url_of
 
 TRADED = ["--symbol", "BTC/USDT", "--strategy", "TREND_EMA", "--timeframe", "1h"]
@@ -93,6 +95,24 @@ def test_an_account_takes_over_what_the_exchange_has_and_agrees_with_it(
     assert "run 2 (local exchange)" in lines[0]
     assert re.search(r"books and exchange agree: yes, as of \d{4}-\d\d-\d\d \d\d:\d\d UTC$", lines[-2])
     assert lines[-1].endswith("checked: unbroken")
+
+
+def test_the_document_of_a_halted_account_keeps_to_the_schema(
+    sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert once(url, *LOCAL) == 0
+    venue: Any = SimpleNamespace(exchange="binanceus", now=lambda: NOON)
+    with trading(url, "local", "x", venue, lambda: NOON) as path:
+        path._barrier.halt("x", "an order came twice")
+    assert once(url, *LOCAL) == 0
+    capsys.readouterr()
+    assert run_live.main(["--status", "--json", "--account", "local", "--db-url", url]) == 0
+    document = checked_status(capsys.readouterr().out)
+    assert document["mode"] == "local exchange"
+    (halt,) = document["status"]["desk"]["standing"]
+    assert (halt["kind"], halt["why"]) == ("halt", "an order came twice")
+    assert halt["ends"].endswith("--release halt")
+    assert document["status"]["desk"]["outside"] == []
 
 
 def test_coins_that_were_there_before_are_named_with_amount_and_value(
