@@ -196,7 +196,7 @@ class Executor:
         exits = (self._exit(wanted, book[fills.HELD + i], lot) for i, lot in enumerate(lots))
         outcomes = taken_back + [outcome for outcome in exits if outcome]
         for row in book[fills.WANTED : fills.WANTED + int(book[0, fills.ASKED])]:
-            outcomes += self._send(_entry(wanted, row, is_ladder=plan.is_ladder), moment.present)
+            outcomes += self._send(_entry(wanted, row, is_ladder=plan.is_ladder), moment)
         return outcomes + _not_sized(wanted, book)
 
     def changes(self, strategy: str, symbol: str, want: Decision, held: PositionView) -> bool:
@@ -223,7 +223,7 @@ class Executor:
         outcomes: list[Outcome] = []
         for lot in self.portfolio.lots(strategy, symbol):
             intent = _closing(wanted, lot, self._open(wanted, lot), Purpose.FLATTEN, reason)
-            outcomes += self._send(intent) if intent.amount > 0 else []
+            outcomes += self._send(intent, moment) if intent.amount > 0 else []
         return outcomes
 
     def _planned(self, strategy: str, symbol: str, signal: StrategySignal) -> Plan:
@@ -316,20 +316,21 @@ class Executor:
         amount = min(lot.amount if is_whole else asked, self._open(wanted, lot))
         reason, share = _WORDS[int(row[fills.EXIT])], float(row[fills.SHARE])
         intent = _closing(wanted, lot, amount, Purpose.EXIT, reason, share)
-        sent = self._send(intent) if amount > 0 else []
+        sent = self._send(intent, wanted.moment) if amount > 0 else []
         return sent[0] if sent else None
 
     def _open(self, wanted: _Wanted, lot: Lot) -> Decimal:
         """Return how much of a lot is not for sale yet: no more is sold than is held."""
         return minus(lot.amount, self.portfolio.closing(wanted.strategy, wanted.symbol, lot))
 
-    def _send(self, intent: Intent, present: Present = AT_THE_CLOSE) -> list[Outcome]:
+    def _send(self, intent: Intent, moment: Moment) -> list[Outcome]:
         """Have an intent approved, keep cash for it and hand it over; nothing if that was done before."""
         if intent.key in self.portfolio.pending:
             return []
         mark = self.portfolio.marks.get(intent.symbol, NAN)
         account = self.portfolio.snapshot((intent.strategy, intent.symbol))
-        outcome = self.risk.approve(intent, account, mark, intent.created_at, present)
+        present = moment.present if intent.purpose is Purpose.ENTRY else AT_THE_CLOSE
+        outcome = self.risk.approve(intent, account, mark, moment.now, present)
         if isinstance(outcome, Approved):
             self.portfolio.reserve(outcome)
             refused = self.desk.submit(outcome)
@@ -368,9 +369,9 @@ class _Wanted(NamedTuple):
     ) -> Intent:
         """Return one order that it leads to; it is valid until the next bar closes."""
         price, now = decimal_of(self.moment.close), self.moment.now
-        valid_until = now + timeframe_ms(self.timeframe)
+        times = max(now, self.moment.present.ordered), now + timeframe_ms(self.timeframe)
         named = self.strategy, self.symbol, self.timeframe, self.moment.bar, purpose, leg
-        return Intent(*named, side, amount, price, reason, now, valid_until, *bracket, share, bound, note)
+        return Intent(*named, side, amount, price, reason, *times, *bracket, share, bound, note)
 
 
 def _entry(wanted: _Wanted, row: FloatArray, *, is_ladder: bool) -> Intent:
@@ -385,8 +386,10 @@ def _entry(wanted: _Wanted, row: FloatArray, *, is_ladder: bool) -> Intent:
     at = trigger if limit is None else limit
     if at is None:
         return intent
-    last = intent.created_at + int(row[fills.BARS]) * timeframe_ms(intent.timeframe)
-    return replace(intent, price=at, limit=limit, trigger=trigger, valid_until=last)
+    # It waits for its price from the close on, whenever that was seen.
+    now = wanted.moment.now
+    last = now + int(row[fills.BARS]) * timeframe_ms(intent.timeframe)
+    return replace(intent, price=at, limit=limit, trigger=trigger, created_at=now, valid_until=last)
 
 
 def _note(row: FloatArray) -> float | None:

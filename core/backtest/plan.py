@@ -140,8 +140,9 @@ def enabled_names(settings: Settings, on_broken: Callable[[str], object] | None 
     wanted = {key for key, entry in settings.strategies.items() if entry.enabled}
     if on_broken is None:
         for key, problem in broken_keys().items():
-            if key in wanted:
-                raise UsageError(problem)
+            # A file called like one of the project's has no settings: they are those of the project's.
+            if key in wanted and key not in REGISTRY.values():
+                raise UsageError(f"{problem}; until then name what is to run with --strategy")
     enabled = [name for name, key in known().items() if key in wanted]
     for name in own_names().intersection(enabled):
         try:

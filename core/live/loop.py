@@ -26,6 +26,7 @@ from core.live.standing import Holder, released, reset, resumed
 from core.live.status import AccountStatus, DeskStatus
 from core.live.status_of import status_of
 from core.live.stops import unpriced
+from core.paper.lots import is_late
 from core.risk.present import Present
 
 LATEST = 60_000
@@ -34,6 +35,7 @@ BEAT = 1_000
 """Milliseconds between two signs of life."""
 TICK = 3_000
 """Milliseconds between two looks at the price of what is held."""
+_PAUSING = frozenset({"pause", "flatten"})
 
 
 class DecisionLine(NamedTuple):
@@ -78,6 +80,9 @@ class Records(Protocol):
 
 class Desk(Holder, Patient, Protocol):
     """Where the session's orders go once a step is kept, and what comes of them between bars."""
+
+    fills_by_bars: bool
+    """Whether closed bars say what filled, as on paper; an exchange says it by itself."""
 
     def at(self, now: int) -> None:
         """Take the time, ms UTC."""
@@ -163,17 +168,15 @@ class Loop:
             # What a former process approved and did not live to send.
             self.desk.send()
         self.looked_at = now
-        for command in self._records.commands():
-            outcome = self.carry_out(command, now)
-            self._records.answer(command, outcome, now)
-            self.desk.send()
-            self._notify(f"{command.name} {command.argument}".rstrip() + f": {outcome}")
-        polled = self.feed.poll(now) if is_sure else Polled((), ())
-        self.trouble = polled.trouble
-        for report in polled.reports:
-            self._notify(report)
-        self._watch(now)
-        steps = [self._take(list(group), now) for _, group in groupby(polled.bars, key=lambda bar: bar.end)]
+        commands = self._records.commands()
+        if self.desk.fills_by_bars and not _PAUSING.isdisjoint(command.name for command in commands):
+            # What has closed filled what waited before a person said so; nothing new is entered on it.
+            self.session.risk.pause("paused by command")
+            steps = self._bars(now, is_sure=is_sure)
+            self._carry_out(commands, now)
+        else:
+            self._carry_out(commands, now)
+            steps = self._bars(now, is_sure=is_sure)
         steps += self._between(now)
         if steps:
             self._beat = now
@@ -181,6 +184,22 @@ class Loop:
             self._beat = now
             self._records.beat(self.status(now), now)
         return steps
+
+    def _bars(self, now: int, *, is_sure: bool) -> list[Step]:
+        """Take what has closed since the last look, as far as the time is sure."""
+        polled = self.feed.poll(now) if is_sure else Polled((), ())
+        self.trouble = polled.trouble
+        for report in polled.reports:
+            self._notify(report)
+        self._watch(now)
+        return [self._take(list(group), now) for _, group in groupby(polled.bars, key=lambda bar: bar.end)]
+
+    def _carry_out(self, commands: Sequence[Command], now: int) -> None:
+        for command in commands:
+            outcome = self.carry_out(command, now)
+            self._records.answer(command, outcome, now)
+            self.desk.send()
+            self._notify(f"{command.name} {command.argument}".rstrip() + f": {outcome}")
 
     def carry_out(self, command: Command, now: int) -> str:
         """Do what a command says; return what came of it in a line."""
@@ -214,9 +233,10 @@ class Loop:
         ]
 
     def _take(self, bars: list[Bar], now: int) -> Step:
-        """Trade on bars that closed at one time; an entry that comes late has to fit the price of now too."""
-        prices = self._prices(bars) if now - bars[0].end > LATEST else {}
-        step = self.session.on_bars(bars, Present(now, self._silent, prices))
+        """Trade on bars that closed at one time; what comes late has to fit the price of now, and gets it."""
+        is_late = self._price is not None and now - bars[0].end > LATEST
+        prices = self._prices(bars) if is_late else {}
+        step = self.session.on_bars(bars, Present(now, self._silent, prices, now if is_late else 0))
         self._keep(step, now)
         return step
 
@@ -228,19 +248,24 @@ class Loop:
         return {symbol: price for symbol, price in prices.items() if price is not None}
 
     def _between(self, now: int) -> list[Step]:
-        """Take what happened without a bar: fills in their own time, and prices of what is held."""
+        """Take what happened without a bar: fills in their own time, and prices that matter now."""
         steps = [self._events(self.desk.news(), now), self._close_again(now)]
         if self._price is not None and now - self._ticked >= TICK:
             self._ticked = now
             portfolio = self.session.portfolio
-            held = {symbol for name, symbol in portfolio.held() if portfolio.lots(name, symbol)}
-            for symbol in sorted(held):
+            for symbol in sorted(self._priced()):
                 price = self._price(symbol)
                 self._unpriced[symbol] = unpriced(price, portfolio.marks.get(symbol))
                 if price is not None and not self._unpriced[symbol]:
                     portfolio.mark(symbol, price)
                     steps.append(self._events(self.desk.on_price(symbol, price), now))
         return [step for step in steps if step is not None]
+
+    def _priced(self) -> set[str]:
+        """Return the symbols whose price of now matters: what is held, and what was ordered late."""
+        portfolio = self.session.portfolio
+        held = {symbol for name, symbol in portfolio.held() if portfolio.lots(name, symbol)}
+        return held | {one.intent.symbol for one in portfolio.pending.values() if is_late(one.intent)}
 
     def _close_again(self, now: int) -> Step | None:
         outcomes = self.closing.again(now)

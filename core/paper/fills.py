@@ -36,8 +36,10 @@ from core.paper.lots import (
     PaperBook,
     ask_entry,
     ask_exit,
+    comes_late,
     drop_entries,
     forgotten,
+    in_time,
     limited,
     lot_key,
     passed_over,
@@ -195,10 +197,10 @@ class PaperFills:
         return events + self._ruin()
 
     def on_price(self, symbol: str, price: float, time: int) -> list[Executed | Refused]:
-        """Return what a price between two bars closes: by stop, by take, or because a person wants it.
+        """Return what a price between two bars fills: stops, takes, what a person wants closed, late orders.
 
-        What a rule asked for fills at its bar's open, as in a backtest, once that bar is known; the lots that
-        it leaves then are left alone.
+        What a rule asked for in time fills at its bar's open, as in a backtest, once that bar is known; the
+        lots that it leaves then are left alone.
         """
         self._closes[symbol] = price
         events: list[Executed | Refused] = []
@@ -206,7 +208,7 @@ class PaperFills:
             if series[0] == symbol:
                 number, now = self._in_progress(series, price, time)
                 for book in books:
-                    if book.lots and not self.is_ruined:
+                    if (book.lots or book.asked) and not self.is_ruined:
                         events += self._urgent(book, number, now)
         return events + self._ruin()
 
@@ -221,12 +223,11 @@ class PaperFills:
 
     def _urgent(self, book: PaperBook, number: int, now: Bar) -> list[Executed | Refused]:
         """Fill what cannot wait for the bar's close, the rest set aside meanwhile."""
-        leaving = {key for key, one in book.exits.items() if one[0].purpose is not Purpose.FLATTEN}
-        kept = set_aside(book, leaving, (), book.asked)
+        kept = set_aside(book, in_time(book), (), () if comes_late(book) else book.asked)
         before = self._prepare(book)
         fills.fill(book.rows, book.trades, number, OneBar(*now[4:8]), self._costs)
         events: list[Executed | Refused] = []
-        if int(book.rows[0, fills.TRADES]) > before:
+        if book.asked or int(book.rows[0, fills.TRADES]) > before:
             events = self._told(book, before, number, now, now.end - 1)
         put_back(book, kept)
         return events
@@ -333,9 +334,10 @@ class PaperFills:
         events: list[Executed | Refused] = [self._exit(book, row, bar, at) for row in older]
         made = {lot_key(row): row for row in (*closed, *(row.tolist() for row in book.held_rows()))}
         if book.rows[0, fills.ASKED] == 0:
-            events += self._entries(book, made, number, bar)
+            events += self._entries(book, made, number, bar, at)
+            for approved in book.asked:
+                book.waited.pop(approved.intent.key, None)
             book.asked.clear()
-            book.waited.clear()
         for approved in book.asked:
             book.waited[approved.intent.key] = book.waited.get(approved.intent.key, 0) + 1
         events += [self._exit(book, row, bar, at) for row in closed if row not in older]
@@ -344,31 +346,39 @@ class PaperFills:
         return events
 
     def _entries(
-        self, book: PaperBook, made: dict[LotNumber, list[float]], number: int, bar: Bar
+        self, book: PaperBook, made: dict[LotNumber, list[float]], number: int, bar: Bar, at: int | None
     ) -> list[Executed | Refused]:
         """Return what became of the entries, all of one decision."""
         expired, late = fills.REFUSED + int(Refusal.EXPIRED), "no bar reached its price in time"
         if book.rows[0, expired] > 0:
             book.rows[0, expired] = 0.0
             return [Refused(approved.intent, RefusalReason.EXPIRED, late) for approved in book.asked]
-        return [self._entry(book, approved, made, number, bar) for approved in book.asked]
+        return [self._entry(book, approved, made, number, bar, at) for approved in book.asked]
 
     def _entry(
-        self, book: PaperBook, approved: Approved, made: dict[LotNumber, list[float]], number: int, bar: Bar
+        self,
+        book: PaperBook,
+        approved: Approved,
+        made: dict[LotNumber, list[float]],
+        number: int,
+        bar: Bar,
+        at: int | None,
     ) -> Executed | Refused:
         intent = approved.intent
         key = number, rung_of(intent)
         row = made.get(key)
         if row is None:
-            cost = f"{intent.amount:f} at the open {bar.open} is more than the free cash"
+            where = f"the open {bar.open}" if at is None else f"{bar.open}"
+            cost = f"{intent.amount:f} at {where} is more than the free cash"
             return Refused(intent, RefusalReason.CASH, cost)
         price = row[fills.ENTRY_PRICE]
         amount = book.got.pop(intent.key, intent.amount)
-        book.lots[key] = HeldLot(lot_id(intent), amount, bar.ts)
+        book.lots[key] = HeldLot(lot_id(intent), amount, bar.ts if at is None else at)
         fee = float(amount) * price * self._costs.commission
         side = 1.0 if row[fills.SIZE] > 0 else -1.0
-        time = bar.ts if price == bar.open * (1 + side * self._costs.spread) else bar.end - 1
-        return Executed(intent, self._fact(intent, amount, price, fee, time, "entry"))
+        if at is None:
+            at = bar.ts if price == bar.open * (1 + side * self._costs.spread) else bar.end - 1
+        return Executed(intent, self._fact(intent, amount, price, fee, at, "entry"))
 
     def _exit(self, book: PaperBook, row: list[float], bar: Bar, at: int | None = None) -> Executed:
         key, price, reason = lot_key(row), row[fills.EXIT_PRICE], Reason(int(row[fills.REASON]))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from core import fills
 from core.account.lots import LOT_LEG, lot_id
 from core.account.money import NOTHING, float_of
-from core.account.orders import Approved, Intent, RefusalReason, Refused
+from core.account.orders import Approved, Intent, Purpose, RefusalReason, Refused
 from core.domain import MOST_LOTS, Bar, FloatArray, Reason
 from core.utils import format_time, timeframe_ms
 
@@ -196,6 +196,8 @@ def forgotten(book: PaperBook) -> list[Refused]:
 def take_back(book: PaperBook, keys: Collection[str], shares: Mapping[str, float]) -> None:
     """Drop the orders with these keys, the others wait on; `shares` of the lots held, by id."""
     asked, exits = list(book.asked), [intent for intent, _ in book.exits.values()]
+    for key in keys:
+        book.waited.pop(key, None)
     forgotten(book)
     for row in book.held_rows():
         # An exit of a part lessens it, and is asked for again below where it stays.
@@ -218,6 +220,22 @@ def passed_over(book: PaperBook, bar: Bar) -> list[Refused]:
         Refused(one, RefusalReason.EXPIRED, f"it was ordered after the bar of {when} UTC had opened")
         for one in drop_entries(book, late)
     ]
+
+
+def is_late(intent: Intent) -> bool:
+    """Return whether it was ordered so long after its bar's close that the open it was for has passed."""
+    return not intent.is_priced and intent.created_at > intent.bar + timeframe_ms(intent.timeframe)
+
+
+def in_time(book: PaperBook) -> set[LotNumber]:
+    """Return the exits that fill at their bar's open, once it is known, and at no price before."""
+    orders = book.exits.items()
+    return {key for key, (one, _) in orders if one.purpose is not Purpose.FLATTEN and not is_late(one)}
+
+
+def comes_late(book: PaperBook) -> bool:
+    """Return whether the entries asked for, all of one decision, came after the open that they were for."""
+    return any(is_late(one.intent) for one in book.asked)
 
 
 def younger(book: PaperBook, bar: Bar) -> tuple[set[LotNumber], set[LotNumber]]:

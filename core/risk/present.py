@@ -17,6 +17,8 @@ class Present(NamedTuple):
     """Symbols whose prices are too old to enter on."""
     prices: Mapping[str, float] = _NONE
     """Last prices newer than the bar, by symbol; an entry has to fit them."""
+    ordered: int = 0
+    """When orders are given, ms UTC, where that is long after the close: its price is gone. 0: then."""
 
 
 AT_THE_CLOSE = Present()

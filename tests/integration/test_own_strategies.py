@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from core import cli
+from core.backtest.plan import enabled_names
 from core.domain import Series
 from core.errors import SettingsError, UsageError
 from core.multi_backtester import run_multi_backtest
@@ -144,6 +145,13 @@ def test_a_broken_file_breaks_no_run_of_others(home: Path, capsys: pytest.Captur
     written(home / "user_strategies", {"strategies.yaml": ENTRIES + more.splitlines(keepends=True)[1]})
     with pytest.raises(UsageError, match=r"user_strategies/late.py:1"):
         run_live.main(["--replay"])
+
+
+def test_a_file_called_like_the_project_s_breaks_no_account(home: Path) -> None:
+    text = RULE.replace("MY_CROSS", "TREND_EMA")
+    written(home / "user_strategies", {"trend_ema.py": text, "strategies.yaml": ENTRIES})
+    settings = cli.load_settings()
+    assert {"TREND_EMA", "MY_CROSS"} <= set(enabled_names(settings))
 
 
 def test_a_folder_is_named_by_an_option_or_by_the_environment(

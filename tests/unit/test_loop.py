@@ -196,9 +196,61 @@ def test_a_missed_bar_still_closes_what_is_held() -> None:
     world = World({3: 1.0, 6: 3.0})
     for bar in (2, 3, 4):
         world.at(bar)
-    world.at(8)
+    world.price = 103.0
+    steps = world.at(8)
     assert [one.action for one in world.memory.decided] == ["entry buy", "exit sell"]
     assert world.session.portfolio.lots("SCRIPTED", "BTC/USDT") == ()
+    (fill,) = (event.fill for event in steps[-1].fills)
+    assert (float(fill.price), fill.time) == (103.0, START + 9 * HOUR)
+
+
+def test_an_entry_that_comes_late_fills_at_the_price_of_now_and_at_no_open_of_before() -> None:
+    world = World({3: 1.0})
+    world.at(2)
+    world.price = 97.0
+    steps = world.at(3, late=LATEST + 1)
+    (fill,) = (event.fill for event in steps[-1].fills)
+    now = START + 4 * HOUR + LATEST + 1
+    assert (fill.side, float(fill.price), fill.time) == ("buy", 97.0, now)
+    # The bar in progress reaches its take at 101 and no stop: what of it came before, nobody knows.
+    world.price = None
+    assert world.at(4)[0].fills == ()
+    (lot,) = world.session.portfolio.lots("SCRIPTED", "BTC/USDT")
+    assert lot.entry_time == now
+
+
+def test_an_entry_that_comes_late_waits_for_a_price_until_its_bar_has_closed() -> None:
+    world = World({3: 1.0})
+    world.at(2)
+    assert world.at(3, late=LATEST + 1)[-1].fills == ()
+    world.price = 98.0
+    (step,) = world.loop.step(START + 4 * HOUR + LATEST + 1 + TICK)
+    assert [float(event.fill.price) for event in step.fills] == [98.0]
+
+
+def test_an_entry_that_comes_late_and_sees_no_price_is_refused_when_its_bar_closes() -> None:
+    world = World({3: 1.0})
+    world.at(2)
+    world.at(3, late=LATEST + 1)
+    step = world.at(4)[0]
+    assert step.fills == ()
+    (refused,) = step.outcomes
+    assert isinstance(refused, Refused)
+    assert refused.reason.value == "expired"
+
+
+@pytest.mark.parametrize("name", ["pause", "flatten"])
+def test_what_filled_before_a_person_paused_is_booked_first_and_nothing_new_is_entered(name: str) -> None:
+    world = World({3: 1.0, 4: 5.0})
+    world.at(2)
+    world.at(3)
+    world.memory.given.append(Command(1, name, ""))
+    steps = world.at(4)
+    assert [float(event.fill.price) for event in steps[0].fills] == [100.0]
+    assert world.memory.answers[0][0] == name
+    assert "taken back" not in world.memory.answers[0][1]
+    assert "entry buy" not in [one.action for one in world.memory.decided[1:] if one.outcome == "approved"]
+    assert len(world.session.portfolio.lots("SCRIPTED", "BTC/USDT")) == 1
 
 
 def test_a_silent_feed_is_reported_once_and_enters_nothing_until_it_is_back() -> None:
