@@ -18,21 +18,23 @@ from db.candle_revisions import create_triggers
 from db.faults import database_error, database_name, init_command
 from db.patience import patience_of
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """Raised by one with every change to the tables; a database with a higher one is refused."""
 ADDED_TO = 1
 """From this version on only tables and columns were added, so init_db brings an older database up to date."""
 ALL_TABLES = 2
 """From this version on a database has all tables: one that is missing was lost, and is never made anew."""
-CAME_LATER = {"trial_entries": 6, "trial_heads": 6}
+CAME_LATER = {"trial_entries": 6, "trial_heads": 6, "account_snapshots": 7, "daily_metrics": 7}
 """The tables that are younger, with the version from which on this holds for them."""
 
 TABLES = frozenset(
     {
+        "account_snapshots",
         "backtest_runs",
         "backtest_trades",
         "candle_revisions",
         "candle_series",
+        "daily_metrics",
         "fills",
         "journal",
         "live_commands",

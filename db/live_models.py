@@ -110,6 +110,66 @@ class LiveEquity(Base):
     cash: Mapped[float] = mapped_column(Float64)
 
 
+class AccountSnapshot(Base):
+    """What an account was worth, once an hour while its loop runs; amounts in the account's currency."""
+
+    __tablename__ = "account_snapshots"
+    __table_args__ = (
+        UniqueConstraint("account", "timestamp"),
+        Index("idx_snapshots_timestamp", "timestamp"),
+        STRICT,
+    )
+
+    id: Mapped[int] = mapped_column(Int64, primary_key=True)
+    account: Mapped[str] = mapped_column(Name)
+    timestamp: Mapped[int] = mapped_column(Int64)
+    """ms UTC, exchange time."""
+    exchange: Mapped[str] = mapped_column(Name)
+    currency: Mapped[str] = mapped_column(Name)
+    """What the amounts count in, whatever the columns, whose names are the seed's, are called."""
+    total_balance_usd: Mapped[float] = mapped_column(Float64)
+    """Equity, open profit included."""
+    free_balance_usd: Mapped[float] = mapped_column(Float64)
+    """Cash that no order binds."""
+    in_positions_usd: Mapped[float] = mapped_column(Float64)
+    """Equity less cash."""
+    unrealized_pnl_usd: Mapped[float] = mapped_column(Float64)
+    daily_pnl_usd: Mapped[float | None] = mapped_column(Float64)
+    """Equity less that at the beginning of the UTC day; none while that is not known."""
+    daily_pnl_pct: Mapped[float | None] = mapped_column(Float64)
+
+
+class DailyMetric(Base):
+    """One UTC day of one strategy, or of the whole account; amounts in the account's currency."""
+
+    __tablename__ = "daily_metrics"
+    __table_args__ = (UniqueConstraint("account", "date", "strategy"), STRICT)
+
+    id: Mapped[int] = mapped_column(Int64, primary_key=True)
+    account: Mapped[str] = mapped_column(Name)
+    date: Mapped[str] = mapped_column(Name)
+    """Such as 2026-02-19."""
+    strategy: Mapped[str] = mapped_column(Name)
+    """`account` for all of them together."""
+    currency: Mapped[str] = mapped_column(Name)
+    num_trades: Mapped[int] = mapped_column(Int64)
+    """Round trips that were closed."""
+    num_wins: Mapped[int] = mapped_column(Int64)
+    num_losses: Mapped[int] = mapped_column(Int64)
+    gross_profit_usd: Mapped[float] = mapped_column(Float64)
+    """What the trades that won made, after fees."""
+    gross_loss_usd: Mapped[float] = mapped_column(Float64)
+    """What those that lost lost, after fees; positive."""
+    net_pnl_usd: Mapped[float] = mapped_column(Float64)
+    """The one less the other."""
+    fees_paid_usd: Mapped[float] = mapped_column(Float64)
+    """Of the day's fills, in the account's currency."""
+    max_drawdown_pct: Mapped[float | None] = mapped_column(Float64)
+    """Positive; none where no equity was stored."""
+    sharpe_ratio: Mapped[float | None] = mapped_column(Float64)
+    """Of the daily returns up to this day; none for fewer than 60."""
+
+
 class LiveState(Base):
     """What an account must find again after a restart, such as tripped breakers."""
 

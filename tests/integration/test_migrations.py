@@ -36,9 +36,9 @@ from tests.traded import trade
 
 FORMER = cli.ROOT / "tests" / "golden" / "schemas"
 VERSIONS = sorted(path.stem for path in FORMER.glob("*.sql"))
-ORDERS = ("2", "2-shares", "3", "4", "5")
+ORDERS = ("2", "2-shares", "3", "4", "5", "6")
 """Those in which an account could trade."""
-NOTED = ("5",)
+NOTED = ("5", "6")
 """Those of them whose journal told of an intent's note."""
 PAPER = "paper"
 Rows = dict[str, list[tuple[object, ...]]]
