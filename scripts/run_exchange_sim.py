@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -34,7 +33,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = cli.parser(__doc__ or "", EXAMPLES)
     parser.add_argument(
         "--port",
-        type=partial(cli.whole, 0, 65_535),
+        type=cli.port,
         default=8090,
         help="0: any free one (default: %(default)s)",
     )

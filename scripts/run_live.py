@@ -11,6 +11,7 @@ from core.cli import live_options
 
 EXAMPLES = """\
   run_live.py --use-sql --refresh-from-ccxt            follow the market, keeping its candles
+  run_live.py --health-port                            the same, with /health and /metrics on port 8081
   run_live.py --once                                   one look at the market, then end
   run_live.py --replay --start 2024-01-01 --exchange binance
   run_live.py --replay --strategy TREND_EMA,MR_BB --symbol BTC/USDT --cash 5000

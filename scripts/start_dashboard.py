@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -37,7 +36,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     add(
         "--port",
-        type=partial(cli.whole, 0, 65_535),
+        type=cli.port,
         default=8080,
         help="0: any free one (default: %(default)s)",
     )

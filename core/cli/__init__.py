@@ -161,6 +161,8 @@ def whole(low: int, high: int, text: str) -> int:
 
 positive = partial(whole, 1, MOST)
 """Return a whole number of at least 1; an argparse type."""
+port = partial(whole, 0, 65_535)
+"""Return a port, 0 for any free one; an argparse type."""
 processes = partial(whole, 1, 1024)
 """Return how many processes may work at once; an argparse type."""
 

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from core.cli import outputs
 from core.cli.live_ending import Asked, Ended, Ending, listen, silent_end
+from core.cli.live_health import healthy
 from core.cli.live_output import Show, say, shown, tell_step
 from core.cli.live_recall import keep, look_of, recall, start_of
 from core.cli.live_status import existing, head_of, newest_run, show
@@ -78,7 +79,7 @@ def _trade(args: argparse.Namespace, command: str | None, wish_to_end: Asked) ->
         file = database_file(engine)
         if file is None:
             raise UsageError("an account is kept in a file: name a database other than memory")
-        show_now = stack.enter_context(shown(args, file))
+        show_now = stack.enter_context(healthy(args, client, stack.enter_context(shown(args, file))))
         ending = stack.enter_context(Ending(wish_to_end))
         if holder(file, args.account) is None and (line := silent_end(live.newest_run(engine, args.account))):
             say(line)

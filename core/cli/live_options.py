@@ -11,6 +11,8 @@ from db import command_names
 OF_A_LOOP = ("status", "json", "account", "db_url")
 COMMANDS = tuple(name.replace("-", "_") for name in command_names.COMMANDS)
 """As argparse calls them."""
+HEALTH_PORT = 8081
+"""Where a loop says how it is, if it is to and nobody names another port."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -29,12 +31,15 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
         parser.error("--orders exchange follows that exchange: --use-sql needs --refresh-from-ccxt with it")
     if args.json and not args.status:
         parser.error("--json is of --status")
+    if args.once and args.health_port is not None:
+        parser.error("--health-port is of a loop that goes on, --once ends by itself: leave one out")
     if args.once and args.stop:
         parser.error("--stop ends a running loop, --once begins one that ends by itself: leave one out")
     if args.status or (command_of(args) and not args.once):
         options.allow_only(parser, args, "this is for a loop that runs, or about it", {*COMMANDS, *OF_A_LOOP})
     if args.replay:
-        own = vars(args).keys() - {"account", "orders", "log_file", "plain", "accept_restore"}
+        of_loops = {"account", "orders", "log_file", "plain", "accept_restore", "health_port"}
+        own = vars(args).keys() - of_loops
         options.allow_only(parser, args, "--replay begins an account of its own", own)
 
 
@@ -117,6 +122,14 @@ def _add_account(parser: argparse.ArgumentParser) -> None:
     add("--cash", type=cli.number, help="of a new account (default: backtest.default_cash)")
     add(
         "--log-file", metavar="PATH", help="JSON lines, rotated (default: logs/ACCOUNT.jsonl by the database)"
+    )
+    add(
+        "--health-port",
+        nargs="?",
+        type=cli.port,
+        const=HEALTH_PORT,
+        metavar="PORT",
+        help=f"answer /health and /metrics to this machine while the loop runs (default: off; {HEALTH_PORT})",
     )
     add("--plain", action="store_true", help="lines instead of a picture on a terminal")
     options.add_db_url(account)
