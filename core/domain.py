@@ -146,6 +146,8 @@ class Bound(IntEnum):
     """The volatility that a position is to have at most."""
     REGIME = 6
     """The part of its size that fits the market's regime."""
+    STAKE = 7
+    """What an entry may cost, whatever its stop."""
 
 
 class PositionView(NamedTuple):

@@ -2,7 +2,8 @@
 
 The formula is the specification's, `floor(equity * risk_per_trade / risk_per_unit)`, with a lot other than
 1 so that bitcoin can be traded on a small account, and capped by what cash can pay. Any strategy may be sized
-by its volatility, by half of Kelly's fraction and by the regime besides: each is a parameter of its own.
+by a stake in place of its stop, by its volatility, by half of Kelly's fraction and by the regime besides:
+each is a parameter of its own.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ class Sizing(NamedTuple):
     """Most of equity that half of Kelly's fraction may risk; 0: the risk is `risk_per_trade`."""
     kelly_trades: float = 30.0
     """Closed trades with a stop before Kelly's fraction counts."""
+    stake: float = 0.0
+    """Part of equity that a whole target costs, whatever its stop; 0: the stop says."""
+    stake_money: float = 0.0
+    """The same in quote currency; with both the smaller counts."""
     volatility: float = math.nan
     """Of the market at this close, annual; NaN while unknown."""
     fit: float = 1.0
@@ -45,6 +50,8 @@ class Choices(NamedTuple):
     """Bars that volatility is measured over."""
     kelly_cap: float = 0.0
     kelly_trades: int = 30
+    stake: float = 0.0
+    stake_money: float = 0.0
     regime_cut: float = 0.0
     """Part of its size that an entry loses in a wild market; half as much in one without direction."""
 
@@ -55,14 +62,17 @@ CHOICE_BOUNDS = {
     "vol_period": (2.0, 2000.0),
     "kelly_cap": (0.0, 0.2),
     "kelly_trades": (1.0, 10_000.0),
+    "stake": (0.0, 0.99),
+    "stake_money": (0.0, 1e12),
     "regime_cut": (0.0, 1.0),
 }
 """Smallest and largest value of each of the Choices."""
 
 NAMED_CHOICES: Mapping[str, Mapping[str, float]] = {
-    "fixed-risk": {"vol_target": 0.0, "kelly_cap": 0.0, "regime_cut": 0.0},
+    "fixed-risk": {"vol_target": 0.0, "kelly_cap": 0.0, "stake": 0.0, "stake_money": 0.0, "regime_cut": 0.0},
     "vol-target": {"vol_target": 0.15},
     "half-kelly": {"kelly_cap": 0.05},
+    "stake": {"stake": 0.1},
     "regime": {"regime_cut": 0.5},
 }
 """Ways of sizing by name, with what each usually is."""
@@ -115,9 +125,10 @@ class Sized(NamedTuple):
 def size_entry(want: Decision, close: float, account: Capital, sizing: Sizing, costs: Costs) -> Sized:
     """Return the unsigned size of an entry, rounded down to the lot; `close` may be the price it waits for.
 
-    With a stop the size risks `risk_per_trade` of equity, or what half of Kelly's fraction says; without one
-    it is the target's share of `max_exposure`. Both are capped by that share, by free cash and by
-    `vol_target`, and cut to what fits the regime. Nothing is entered while a measure asked for is unknown.
+    With a stake it costs the target's share of that. Else with a stop the size risks `risk_per_trade` of
+    equity, or what half of Kelly's fraction says; without one it is the target's share of `max_exposure`. All
+    are capped by that share, by free cash and by `vol_target`, and cut to what fits the regime. Nothing is
+    entered while a measure asked for is unknown.
     """
     side = 1.0 if want.target > 0 else -1.0
     fill = close * (1 + side * costs.spread)
@@ -131,6 +142,10 @@ def size_entry(want: Decision, close: float, account: Capital, sizing: Sizing, c
     bound = Bound.CASH if free < payable * (1 - SAME_MONEY) else Bound.EXPOSURE
     payable = min(payable, free)
     units = payable / unit_cost
+    if is_staked(sizing):
+        staked = share * stake_of(account.equity, sizing) / unit_cost
+        if staked < units:
+            units, bound = staked, Bound.STAKE
     if not math.isnan(want.stop):
         risky = share * risk_of(account, sizing) * account.equity / abs(close - want.stop)
         if risky < units:
@@ -183,6 +198,27 @@ def risk_of(account: Capital, sizing: Sizing) -> float:
     return min(max(half, least), sizing.kelly_cap)
 
 
+def is_staked(sizing: Sizing) -> bool:
+    """Tell whether entries cost a stake, whatever their stop."""
+    return sizing.stake > 0 or sizing.stake_money > 0
+
+
+def stake_of(equity: float, sizing: Sizing) -> float:
+    """Return what a whole target costs where there is a stake, quote currency."""
+    if sizing.stake <= 0:
+        return sizing.stake_money
+    part = sizing.stake * equity
+    return part if sizing.stake_money <= 0 else min(part, sizing.stake_money)
+
+
+def by_stake(sizing: Sizing) -> Sizing:
+    """Return the sizing, without a risk of its own where a stake takes its place.
+
+    What an account lets an entry lose at its stop (`max_risk_per_trade`) holds for a stake too.
+    """
+    return sizing._replace(risk_per_trade=math.inf) if is_staked(sizing) else sizing
+
+
 def is_kelly(account: Capital, sizing: Sizing) -> bool:
     """Tell whether Kelly's fraction is wanted, and known from enough trades."""
     return sizing.kelly_cap > 0 and account.wins + account.losses >= sizing.kelly_trades
@@ -210,6 +246,8 @@ def at_close(sizing: Sizing, volatility: float, fit: float) -> Sizing:
         sizing.vol_target,
         sizing.kelly_cap,
         sizing.kelly_trades,
+        sizing.stake,
+        sizing.stake_money,
         volatility,
         fit,
     )

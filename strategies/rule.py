@@ -11,7 +11,7 @@ import numpy as np
 
 from core.domain import Bars, Decision, FloatArray, PositionView
 from core.errors import NoDataError, UsageError, unknown_name
-from core.sizing import CHOICE_BOUNDS, PLAIN, Choices, Sizing
+from core.sizing import CHOICE_BOUNDS, PLAIN, Choices, Sizing, by_stake, is_staked
 
 T = TypeVar("T")
 """FloatArray for all bars of a column, float for one row."""
@@ -43,6 +43,8 @@ COMMON_BOUNDS = {
     "_std": (0.05, 100.0),
     "risk_per_trade": (0.0001, 0.2),
     "max_exposure": (0.01, 0.99),
+    "stake": CHOICE_BOUNDS["stake"],
+    "stake_money": CHOICE_BOUNDS["stake_money"],
 }
 """Smallest and largest value by the end of a parameter's name: one vocabulary for all rules."""
 
@@ -88,7 +90,7 @@ class StrategyRule:
     def check_params(self, given: Mapping[str, object]) -> list[str]:
         """Return one line per problem: unknown name, not a number, out of bounds, wrong order."""
         problems = [line for name, value in given.items() for line in self.check_value(name, value)]
-        return problems or self.order_problems(self._built(given))
+        return problems or [*self.order_problems(self._built(given)), *self._sizing_problems(given)]
 
     def check_value(self, name: str, value: object) -> list[str]:
         """Return what is wrong with one parameter's value, whatever the others are."""
@@ -136,7 +138,7 @@ class StrategyRule:
         """Return how entries are sized."""
         own = {name: getattr(params, name) for name in Sizing._fields if hasattr(params, name)}
         given = {name: float(getattr(choices, name)) for name in Sizing._fields if name in Choices._fields}
-        return Sizing(**{**given, **own})
+        return by_stake(Sizing(**{**given, **own}))
 
     def memory(self, params: Any) -> int:
         """Return the bars a live window needs so that its last row equals the backtest's."""
@@ -150,6 +152,14 @@ class StrategyRule:
             f"{self.name}: wanted {small} < {large}, got {low} and {high}"
             for small, large in self.orders
             if not (low := getattr(params, small)) < (high := getattr(params, large))
+        ]
+
+    def _sizing_problems(self, given: Mapping[str, object]) -> list[str]:
+        sizing = self.sizing(self._built(given), self.make_choices(given))
+        if not (is_staked(sizing) and sizing.kelly_cap > 0):
+            return []
+        return [
+            f"{self.name}: kelly_cap sizes an entry by its stop, a stake whatever its stop: give one of them"
         ]
 
     def _built(self, given: Mapping[str, object]) -> Any:

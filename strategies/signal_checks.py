@@ -45,6 +45,8 @@ _RANGES: Mapping[str, Range] = {
     "vol_target": Range(least=0.0),
     "kelly_cap": Range(least=0.0, most=1.0),
     "kelly_trades": Range(least=0.0),
+    "stake": Range(least=0.0, most=1.0),
+    "stake_money": Range(least=0.0),
     "valid_bars": Range(least=1.0),
 }
 PRICES = ("stop", "take", "tp", "atr", "limit", "trigger")

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from core.account.orders import Intent, Purpose
 from core.domain import NAN, Decision, PositionView, Reason, hold
 from core.errors import UsageError
-from core.sizing import Sizing
+from core.sizing import Sizing, by_stake
 from strategies.signal_checks import ACTIONS, check_prices, check_signal
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def contradicts(signal: StrategySignal, waiting: Intent) -> bool:
 def sizing_of(extra: Mapping[str, Any] | None, sizing: Sizing) -> Sizing:
     """Return the sizing with what a signal's extra says otherwise, by the names of Sizing."""
     own = {name: float(value) for name, value in (extra or {}).items() if name in Sizing._fields}
-    return sizing._replace(**own)
+    return by_stake(sizing._replace(**own))
 
 
 def _held(signal: StrategySignal, want: Decision, close: float) -> Decision:

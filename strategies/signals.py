@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from math import isnan
+from math import isfinite, isnan
 from typing import Any
 
 from core.domain import SAME_TARGET, Decision, PositionView, Reason
@@ -34,8 +34,8 @@ def sizing_words(sizing: Sizing, chosen: Set[str]) -> dict[str, float]:
     """Return what an entry says of its size: what was chosen, or is not the usual, by the names of Sizing."""
     usual = Sizing()._asdict()
     own = {name: value for name, value in sizing._asdict().items() if name in chosen or value != usual[name]}
-    # What is not known is NaN, which equals nothing.
-    return {name: value for name, value in own.items() if not isnan(value)}
+    # What is not known is NaN, which equals nothing; a stake's risk has no limit of its own.
+    return {name: value for name, value in own.items() if isfinite(value)}
 
 
 def protection(want: Decision) -> dict[str, Any]:

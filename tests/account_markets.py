@@ -120,6 +120,8 @@ def _feed(rng: np.random.Generator, name: str, symbol: str, timeframe: str, bars
             params |= {"vol_target": 0.3} if rng.random() < 0.5 else {"kelly_cap": 0.05, "kelly_trades": 3}
         if rng.random() < 0.1:
             params |= {"regime_cut": 0.5}
+        if "kelly_cap" not in params and rng.random() < 0.3:
+            params |= {"stake": 0.3} if rng.random() < 0.5 else {"stake_money": 500.0}
         return ReplayFeed(name, SCRIPTED, params, symbol, timeframe, bars)
     if name == "TURNING":
         bars = bars._replace(volume=rng.choice(RUNGS, bars.ts.size).astype(float))

@@ -115,6 +115,10 @@ class Terms(NamedTuple):
     """Part of equity that a stop may cost; None where nothing has a stop."""
     exposure: float
     lot: float
+    stake: float = 0.0
+    """Part of equity that a whole target costs, whatever its stop …"""
+    stake_money: float = 0.0
+    """… and that much at most; without both the stop says."""
 
 
 Rule = Callable[[int, View], Want | None]
@@ -344,7 +348,10 @@ class Judge:
         equity, free = self.equity(close) - fee, self.free(close) + sold - fee - waiting
         share, unit = abs(target), fill + at * terms.commission
         units = min(share * terms.exposure * equity, terms.exposure * free) / unit
-        if not math.isnan(want.stop) and terms.risk is not None:
+        stakes = [whole for whole in (terms.stake * equity, terms.stake_money) if whole]
+        if stakes:
+            units = min(units, share * min(stakes) / unit)
+        elif not math.isnan(want.stop) and terms.risk is not None:
             units = min(units, share * terms.risk * equity / abs(at - want.stop))
         size = math.floor(units / terms.lot) * terms.lot if units > 0 else 0.0
         return size or "lot"

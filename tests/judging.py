@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import NamedTuple
 
@@ -97,9 +97,11 @@ def candles_for(name: str, series: str) -> Bars:
     return bars._replace(volume=some.astype(float))
 
 
-def spec_of(name: str, series: str, strategy: Strategy) -> RunSpec:
+def spec_of(
+    name: str, series: str, strategy: Strategy, choices: Mapping[str, float] | None = None
+) -> RunSpec:
     """Return the run, with lively parameters where the usual ones trade seldom."""
-    given = {**LIVELY.get(name, {}), **PARAMS.get(name, {})}
+    given = {**LIVELY.get(name, {}), **PARAMS.get(name, {}), **(choices or {})}
     if name == "SCRIPTED":
         scale = float(bars_of(series).close[0]) / 100
         given |= {"stop_away": 3.0 * scale, "take_away": 4.0 * scale}
@@ -117,6 +119,8 @@ def judged(name: str, series: str, spec: RunSpec) -> Outcome:
         risk=params.get("risk_per_trade"),
         exposure=params.get("max_exposure", 0.95),
         lot=LOT,
+        stake=params.get("stake", 0.0),
+        stake_money=params.get("stake_money", 0.0),
     )
     if name == "PAIRS":
         rule = judge_rules.pairs(market, params, partner(bars).close.tolist())
@@ -156,11 +160,13 @@ def on_backtesting_py(bars: Bars, spec: RunSpec, strategy: Strategy) -> Outcome:
     return trades, float(result.equity[-1])
 
 
-def verdict(name: str, series: str, drive: Drive = fill_model) -> Verdict:
+def verdict(
+    name: str, series: str, drive: Drive = fill_model, choices: Mapping[str, float] | None = None
+) -> Verdict:
     """Run a rule on a series by the judge and by the program, and compare."""
     bars = candles_for(name, series)
     strategy = OWN.get(name) or strategy_for(name, bars)
-    spec = spec_of(name, series, strategy)
+    spec = spec_of(name, series, strategy, choices)
     (mine, money), (theirs, worth) = judged(name, series, spec), drive(bars, spec, strategy)
     reasons = frozenset(trade.reason for trade in mine)
     return Verdict(len(mine), differences(mine, theirs, LOT), (money, worth), reasons)

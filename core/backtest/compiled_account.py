@@ -25,6 +25,7 @@ from core.kernel.addresses import address_of
 from core.kernel.compiler import compiling
 from core.kernel.frames import Group, frames_of
 from core.kernel.scan import CODES, DEAR, DRIVEN, NUMBERS, STOPS, scan_of
+from core.kernel.sets import SIZED_BY
 from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.regime.conditions import gauges
@@ -149,7 +150,7 @@ class CompiledAccount:
             values,
             np.array([names.index((feed.name, feed.symbol)) for feed in self.feeds]),
             np.array(sorted(range(len(names)), key=lambda q: (begins[q], q))),
-            np.array([self.session.executor.sizing(plan)[:6] for plan in plans]),
+            np.array([self.session.executor.sizing(plan)[: len(SIZED_BY)] for plan in plans]),
             measured,
             volatility,
             fit,

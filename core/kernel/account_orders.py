@@ -180,7 +180,7 @@ def order(a: FloatAccount, q: int, want: Decision) -> None:
 def sizing_of(turns: Turns, q: int, i: int, kept: float) -> Sizing:
     """Return how entries are sized at bar i."""
     own, at = turns.sizing[q], turns.measured[q]
-    plain = Sizing(own[0], own[1], own[2], own[3], own[4], own[5], 1.0, 1.0)
+    plain = Sizing(own[0], own[1], own[2], own[3], own[4], own[5], own[6], own[7], 1.0, 1.0)
     if at < 0:
         return at_close(plain, 1.0, kept)
     return at_close(plain, turns.volatility[at + i], turns.fit[at + i] * kept)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from core.domain import Costs, FloatArray, IntArray, Refusal
+from core.domain import Bound, Costs, FloatArray, IntArray, Refusal
 from core.fills import BARS
 
 DONE, NEEDS_ROOM, NEEDS_KEPT, NEEDS_APPROVAL, RUINED, UNSURE, UNSOUND, PRICED = range(8)
@@ -38,9 +38,9 @@ BAND, SHORT, LOSS, FALL = range(5, 9)
 POSITIONS, COOL, RATE = 12, 14, 15
 # Why sizing refuses, as core.fills counts it.
 TOO_SMALL, WRONG_BRACKET, TOO_MANY = int(Refusal.LOT), int(Refusal.BRACKET), int(Refusal.LOTS)
-CORRELATED = 7
+CORRELATED = len(Bound)
 """Behind the numbers of core.domain.Bound: smaller because of what moves alike."""
-BY_LIMIT = 8
+BY_LIMIT = CORRELATED + 1
 """From here on: cut by the limit whose reason's number is added."""
 
 
@@ -78,7 +78,7 @@ class Turns(NamedTuple):
     by_held: IntArray
     """… and in which a portfolio does."""
     sizing: FloatArray
-    """(turns, 6): Sizing without the market's measures."""
+    """(turns, 8): Sizing without the market's measures."""
     measured: IntArray
     """Where measures begin in `volatility` and `fit`; -1 where all are 1."""
     volatility: FloatArray

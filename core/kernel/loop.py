@@ -249,7 +249,8 @@ def ask_for(
 
 def sizing_of(numbers: FloatArray) -> Sizing:
     """Return a set's sizing, but for what is measured."""
-    return Sizing(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], 0.0, 0.0)
+    risk, exposure, lot, volatility, kelly = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]
+    return Sizing(risk, exposure, lot, volatility, kelly, numbers[5], numbers[6], numbers[7], 0.0, 0.0)
 
 
 def move_stops(room: RunMemory, is_ladder: int) -> None:

@@ -37,8 +37,8 @@ An entry loses `risk_per_trade` of equity when its stop is hit at its price, bef
 rounded down to the lot. Without a stop (GRID_LR alone) it is its share of `max_exposure`. What is closed at
 the same open counts as cash, less the commission of closing it: a position that turns round is sized like an
 entry from flat. The parameters
-below may be given to any strategy besides its own; each of them makes an entry smaller, but for `kelly_cap`,
-which takes the place of `risk_per_trade`.
+below may be given to any strategy besides its own; each of them makes an entry smaller, but for `kelly_cap`
+and the two stakes, which take the place of `risk_per_trade`.
 
 An entry is refused, and counted under "entries refused", when stop and take-profit do not enclose the close
 with the spread in it or one of them is not above zero (`bracket`: SUPERTREND's line, or the middle band that
@@ -54,6 +54,8 @@ MEANINGS = {
     "vol_period": "bars that volatility is measured over",
     "kelly_cap": "most of equity that half of Kelly's fraction may risk; 0: off",
     "kelly_trades": "closed trades with a stop before Kelly's fraction counts",
+    "stake": "part of equity that a whole entry costs, whatever its stop; 0: the stop says",
+    "stake_money": "the same in quote currency; 0: off; with both the smaller counts",
     "regime_cut": "part of its size that an entry loses in a wild market, half of it in a range",
 }
 """Of the parameters that any strategy may be given."""

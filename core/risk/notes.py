@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from core.risk.limits import Limits, MarketDemands
-from core.sizing import Sizing
+from core.sizing import Sizing, is_staked, stake_of
 from core.symbols import is_same_money
 
 
@@ -24,8 +24,8 @@ def notes(
     least = [float(market.min_notional or 0) for market in markets.values()]
     smallest = max([limits.min_notional or 0.0 if counts else 0.0, *least])
     idle = [] if counts or limits.min_notional is None else [_idle(limits, quote)]
-    cuts = [*_risk(limits, sizings), *_cuts(limits, sizings)]
-    return [*idle, *cuts, *_never(limits, smallest, equity)]
+    cuts = [*_risk(limits, sizings), *_stakes(limits, sizings, quote), *_cuts(limits, sizings, equity)]
+    return [*idle, *cuts, *_never(limits, smallest, equity), *_too_small(sizings, smallest, equity)]
 
 
 def _idle(limits: Limits, quote: str) -> str:
@@ -43,18 +43,44 @@ def _risk(limits: Limits, sizings: Mapping[str, Sizing]) -> Iterator[str]:
     yield f"risk.max_risk_per_trade: no entry risks more than {100 * most:g} % of equity at its stop"
     for name, sizing in sizings.items():
         wanted = max(sizing.risk_per_trade, sizing.kelly_cap)
-        if wanted > most:
+        if wanted > most and not is_staked(sizing):
             yield f"{name} asks for {100 * wanted:g} % of equity at risk and gets {100 * most:g} %"
 
 
-def _cuts(limits: Limits, sizings: Mapping[str, Sizing]) -> Iterator[str]:
+def _stakes(limits: Limits, sizings: Mapping[str, Sizing], quote: str) -> Iterator[str]:
+    for name, sizing in sizings.items():
+        if not is_staked(sizing):
+            continue
+        part = [f"{100 * sizing.stake:g} % of equity"] if sizing.stake > 0 else []
+        money = [f"{sizing.stake_money:,.8g} {quote}"] if sizing.stake_money > 0 else []
+        most = limits.max_risk_per_trade
+        loss = (
+            "whatever its stop" if most is None else f"less where its stop would lose over {100 * most:g} %"
+        )
+        yield f"{name} stakes {', at most '.join([*part, *money])} on a whole entry, {loss}"
+
+
+def _cuts(limits: Limits, sizings: Mapping[str, Sizing], equity: float) -> Iterator[str]:
     key, most = min(_rooms(limits).items(), key=lambda room: room[1])
     for name, sizing in sizings.items():
-        if 100 * sizing.max_exposure > most:
+        if (held := 100 * _most_held(sizing, equity)) > most:
             yield (
-                f"{name} may hold {100 * sizing.max_exposure:g} % of equity, risk.{key} leaves {most:g} %: "
+                f"{name} may hold {held:.4g} % of equity, risk.{key} leaves {most:g} %: "
                 "larger entries are cut"
             )
+
+
+def _most_held(sizing: Sizing, equity: float) -> float:
+    """Return the largest part of equity that a strategy holds of a symbol."""
+    if not (is_staked(sizing) and equity > 0):
+        return sizing.max_exposure
+    return min(sizing.max_exposure, stake_of(equity, sizing) / equity)
+
+
+def _too_small(sizings: Mapping[str, Sizing], smallest: float, equity: float) -> Iterator[str]:
+    for name, sizing in sizings.items():
+        if is_staked(sizing) and (stake := stake_of(equity, sizing)) < smallest:
+            yield f"{name} stakes {stake:,.8g}; the smallest order is {smallest:,.8g}: it enters nothing"
 
 
 def _never(limits: Limits, smallest: float, equity: float) -> Iterator[str]:

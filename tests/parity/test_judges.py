@@ -30,6 +30,26 @@ def test_the_judge_and_the_program_make_the_same_trades_and_the_same_money(name:
     assert min(one.trades for one in verdicts) > 10
 
 
+STAKES: tuple[dict[str, float], ...] = (
+    {"stake": 0.3},
+    {"stake_money": 700.0},
+    {"stake": 0.2, "stake_money": 1_900.0},
+)
+
+
+@pytest.mark.parametrize("drive", [fill_model, on_backtesting_py])
+@pytest.mark.parametrize("choices", STAKES)
+@pytest.mark.parametrize("name", ["SCRIPTED", "TREND_EMA", "GRID_LR", "PATIENT"])
+def test_the_judge_agrees_on_entries_that_cost_a_stake(
+    name: str, choices: dict[str, float], drive: Any
+) -> None:
+    several = SERIES if drive is fill_model else SERIES[1:3]
+    verdicts = [verdict(name, series, drive, choices) for series in several]
+    assert all(one.agrees for one in verdicts)
+    by_stop = [verdict(name, series) for series in several]
+    assert all(one.money != other.money for one, other in zip(verdicts, by_stop, strict=True))
+
+
 def test_every_way_to_end_a_trade_is_judged() -> None:
     reasons = {reason for name in NAMES for reason in verdict(name, "GOOG").reasons}
     assert reasons == {"stop", "trail", "take", "rule", "time", "reduce", "reverse", "end"}

@@ -121,7 +121,9 @@ def test_ways_of_sizing_have_names() -> None:
     assert named_sizing(["vol-target", "half-kelly"]) == {"vol_target": 0.15, "kelly_cap": 0.05}
     assert named_sizing([]) == {}
     # Whatever strategies.yaml says.
-    assert named_sizing(["fixed-risk"]) == {"vol_target": 0.0, "kelly_cap": 0.0, "regime_cut": 0.0}
+    off = named_sizing(["fixed-risk"])
+    assert set(off) == {"vol_target", "kelly_cap", "stake", "stake_money", "regime_cut"}
+    assert set(off.values()) == {0.0}
     with pytest.raises(UsageError, match=r"--sizing: .*half-kelly"):
         named_sizing(["half-kely"])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.risk.limits import Limits, MarketDemands
 from core.risk.notes import notes
-from core.sizing import Sizing
+from core.sizing import Sizing, by_stake
 from tests.account_help import SYMBOL, D
 
 USUAL = {"TREND_EMA": Sizing(0.01, 0.95), "HIGH_RISK": Sizing(0.03, 0.95)}
@@ -24,6 +24,20 @@ def test_a_cap_of_the_risk_names_whom_it_binds() -> None:
     kelly = {"K": Sizing(0.01, 0.95, kelly_cap=0.05)}
     assert notes(Limits(max_risk_per_trade=0.02), kelly, {}, 1.0)[1:] == [
         "K asks for 5 % of equity at risk and gets 2 %"
+    ]
+
+
+def test_a_stake_is_said_with_what_makes_it_smaller() -> None:
+    both = {"A": by_stake(Sizing(stake=0.5, stake_money=2_500.0)), "B": by_stake(Sizing(stake_money=5.0))}
+    assert notes(Limits(max_exposure_pct=10, min_notional=10), both, {}, 10_000.0) == [
+        "A stakes 50 % of equity, at most 2,500 USDT on a whole entry, whatever its stop",
+        "B stakes 5 USDT on a whole entry, whatever its stop",
+        "A may hold 25 % of equity, risk.max_exposure_pct leaves 10 %: larger entries are cut",
+        "B stakes 5; the smallest order is 10: it enters nothing",
+    ]
+    assert notes(Limits(max_risk_per_trade=0.02), {"C": by_stake(Sizing(stake=0.1))}, {}, 1_000.0) == [
+        "risk.max_risk_per_trade: no entry risks more than 2 % of equity at its stop",
+        "C stakes 10 % of equity on a whole entry, less where its stop would lose over 2 %",
     ]
 
 

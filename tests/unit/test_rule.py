@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from importlib import import_module
 
 import numpy as np
@@ -129,3 +130,12 @@ def test_a_live_window_is_long_enough_for_wilder_s_smoothing_too() -> None:
     rule = load_strategy("TREND_EMA").rule
     assert rule.memory(rule.params()) == 40 * 50
     assert rule.memory(rule.params(ema_fast=5, ema_slow=15, atr_period=14)) == 60 * 14
+
+
+def test_a_stake_and_kelly_s_fraction_exclude_each_other() -> None:
+    assert RULE.check_params({"stake": 0.2, "kelly_cap": 0.05}) == [
+        "TREND_EMA: kelly_cap sizes an entry by its stop, a stake whatever its stop: give one of them"
+    ]
+    assert RULE.check_params({"stake_money": 100.0, "kelly_cap": 0.0}) == []
+    assert RULE.sizing(Params(), Choices(stake=0.2)).risk_per_trade == math.inf
+    assert RULE.sizing(Params(), Choices()).risk_per_trade == Params().risk_per_trade

@@ -12,6 +12,7 @@ from core.sizing import (
     Capital,
     Sizing,
     at_close,
+    by_stake,
     multiple,
     risk_of,
     round_down,
@@ -171,7 +172,8 @@ def test_nothing_sensible_rounds_down_to_nothing(units: float) -> None:
         st.floats(1e-4, 0.2),
         st.floats(0.01, 0.99),
         st.just(LOT),
-        *(st.floats(0.0, 10.0), st.just(0.0), st.just(30.0), st.floats(0.0, 10.0), st.floats(0.0, 1.0)),
+        *(st.floats(0.0, 10.0), st.just(0.0), st.just(30.0), st.floats(0.0, 0.99), st.floats(0.0, 1e6)),
+        *(st.floats(0.0, 10.0), st.floats(0.0, 1.0)),
     ),
 )
 def test_a_size_is_whole_lots_and_never_costs_or_risks_more_than_allowed(
@@ -188,6 +190,34 @@ def test_a_size_is_whole_lots_and_never_costs_or_risks_more_than_allowed(
 
 
 @pytest.mark.parametrize(
+    ("want", "sizing", "units"),
+    [
+        # 10,000 of equity at 100: a fifth of it is 20 units, however near or far the stop.
+        (enter(1.0, 99.9), Sizing(lot=1.0, stake=0.2), 20.0),
+        (enter(1.0, 10.0), Sizing(lot=1.0, stake=0.2), 20.0),
+        (enter(-0.5, 110.0), Sizing(lot=1.0, stake=0.2), 10.0),
+        (enter(1.0), Sizing(lot=1.0, stake_money=750.0), 7.0),
+        (enter(0.5), Sizing(lot=1.0, stake_money=750.0), 3.0),
+        (enter(1.0), Sizing(lot=1.0, stake=0.2, stake_money=750.0), 7.0),
+        (enter(1.0), Sizing(lot=1.0, stake=0.05, stake_money=750.0), 5.0),
+        (enter(1.0), Sizing(lot=1.0, stake_money=99.0), 0.0),
+    ],
+)
+def test_a_stake_is_what_an_entry_costs_whatever_its_stop(
+    want: Decision, sizing: Sizing, units: float
+) -> None:
+    assert size_entry(want, 100.0, RICH, by_stake(sizing), FREE).units == units
+
+
+def test_a_stake_includes_its_costs() -> None:
+    sized = size_entry(
+        enter(1.0), 100.0, RICH, by_stake(Sizing(lot=1.0, stake_money=1000.0)), Costs(0.001, 0.001)
+    )
+    # 10 units would cost 1,002.
+    assert sized.units == 9.0
+
+
+@pytest.mark.parametrize(
     ("want", "account", "sizing", "bound"),
     [
         (enter(1.0, 90.0), RICH, Sizing(lot=1.0), Bound.RISK),
@@ -200,6 +230,10 @@ def test_a_size_is_whole_lots_and_never_costs_or_risks_more_than_allowed(
         (enter(1.0), RICH, at_close(Sizing(lot=1.0, vol_target=0.15), 0.6, 1.0), Bound.VOLATILITY),
         (enter(1.0), RICH, at_close(Sizing(lot=1.0, vol_target=0.15), 0.1, 1.0), Bound.EXPOSURE),
         (enter(1.0, 90.0), RICH, at_close(Sizing(lot=1.0), 1.0, 0.5), Bound.REGIME),
+        (enter(1.0, 99.9), RICH, by_stake(Sizing(lot=1.0, stake=0.2)), Bound.STAKE),
+        (enter(1.0), RICH, by_stake(Sizing(lot=1.0, stake_money=500.0)), Bound.STAKE),
+        (enter(1.0), RICH, by_stake(Sizing(0.01, 0.5, 1.0, stake=0.8)), Bound.EXPOSURE),
+        (enter(1.0, 50.0), RICH, Sizing(0.01, lot=1.0, stake=0.9), Bound.RISK),
         (enter(1.0, 110.0), RICH, Sizing(lot=1.0), Bound.NONE),
     ],
 )
