@@ -8,26 +8,26 @@ Source  the project's documents (adaptive strategy).
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple
+from typing import Annotated, Generic, NamedTuple
 
 import numpy as np
 
 from core.domain import Bars, Decision, FloatArray, PositionView, enter, hold
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators import atr, ema, sma
-from strategies.rule import MEMORY, WILDER, StrategyRule, T
+from strategies.rule import MEMORY, WILDER, Span, StrategyRule, T
 
 
 class Params(NamedTuple):
     """Periods in bars, ratios of the ATR to its mean, the stop in ATRs."""
 
-    ema_fast: int = 6
-    ema_slow: int = 13
-    noise_period: int = 100
-    calm_ratio: float = 0.8
-    wild_ratio: float = 1.25
-    atr_period: int = 14
-    atr_stop_mult: float = 2.5
+    ema_fast: Annotated[int, Span(3, 15)] = 6
+    ema_slow: Annotated[int, Span(10, 60, 2)] = 13
+    noise_period: Annotated[int, Span(50, 200, 25)] = 100
+    calm_ratio: Annotated[float, Span(0.5, 0.95, 0.05)] = 0.8
+    wild_ratio: Annotated[float, Span(1.05, 2, 0.05)] = 1.25
+    atr_period: Annotated[int, Span(7, 28, 7)] = 14
+    atr_stop_mult: Annotated[float, Span(1, 5, 0.5)] = 2.5
     risk_per_trade: float = 0.01
 
 

@@ -9,24 +9,24 @@ Source  the project's documents (range breakout); M. Chalek's Dual Thrust.
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple
+from typing import Annotated, Generic, NamedTuple
 
 from core.domain import Bars, Decision, FloatArray, PositionView, enter, hold
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators import atr, tied
 from strategies.indicators_more import before, thrust
-from strategies.rule import WILDER, StrategyRule, T
+from strategies.rule import WILDER, Span, StrategyRule, T
 
 
 class Params(NamedTuple):
     """Sessions in bars and their number, ranges as fractions, the stop in ATRs."""
 
-    session_bars: int = 24
-    day_count: int = 4
-    up_ratio: float = 0.5
-    down_ratio: float = 0.5
-    atr_period: int = 14
-    atr_stop_mult: float = 3.0
+    session_bars: Annotated[int, Span(6, 48, 6)] = 24
+    day_count: Annotated[int, Span(1, 10)] = 4
+    up_ratio: Annotated[float, Span(0.2, 1.2, 0.1)] = 0.5
+    down_ratio: Annotated[float, Span(0.2, 1.2, 0.1)] = 0.5
+    atr_period: Annotated[int, Span(7, 28, 7)] = 14
+    atr_stop_mult: Annotated[float, Span(1, 6, 0.5)] = 3.0
     risk_per_trade: float = 0.01
 
 

@@ -8,24 +8,24 @@ Source  the project's documents (enhanced strategy: RSI, EMA, MACD).
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple
+from typing import Annotated, Generic, NamedTuple
 
 from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators import atr, ema, macd, rsi
 from strategies.indicators_more import agreed, before
-from strategies.rule import MEMORY, WILDER, StrategyRule, T
+from strategies.rule import MEMORY, WILDER, Span, StrategyRule, T
 
 
 class Params(NamedTuple):
     """Periods in bars, the stop in ATRs."""
 
-    ema_fast: int = 12
-    ema_slow: int = 26
-    rsi_period: int = 14
-    atr_period: int = 14
-    atr_stop_mult: float = 2.0
-    rr_ratio: float = 2.0
+    ema_fast: Annotated[int, Span(5, 40)] = 12
+    ema_slow: Annotated[int, Span(15, 120, 5)] = 26
+    rsi_period: Annotated[int, Span(5, 30)] = 14
+    atr_period: Annotated[int, Span(7, 28, 7)] = 14
+    atr_stop_mult: Annotated[float, Span(1, 5, 0.5)] = 2.0
+    rr_ratio: Annotated[float, Span(1, 5, 0.5)] = 2.0
     risk_per_trade: float = 0.01
 
 

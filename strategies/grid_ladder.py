@@ -9,22 +9,22 @@ Source  the project's specification, 6d.
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple
+from typing import Annotated, Generic, NamedTuple
 
 from core.domain import Bars, Decision, FloatArray, PositionView, Reason, flat, ladder
 from strategies.base import BacktestStrategy
 from strategies.indicators import atr, sma, tied
 from strategies.ladder import LadderStrategy
-from strategies.rule import NO_STOP, StrategyRule, T
+from strategies.rule import NO_STOP, Span, StrategyRule, T
 
 
 class Params(NamedTuple):
     """Periods in bars, the step in ATRs, the allocation as a fraction of equity."""
 
-    ma_period: int = 50
-    atr_period: int = 14
-    levels: int = 5
-    step_atr_mult: float = 1.0
+    ma_period: Annotated[int, Span(20, 200, 10)] = 50
+    atr_period: Annotated[int, Span(7, 28, 7)] = 14
+    levels: Annotated[int, Span(2, 10)] = 5
+    step_atr_mult: Annotated[float, Span(0.5, 3, 0.25)] = 1.0
     max_exposure: float = 0.5
 
 

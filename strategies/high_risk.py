@@ -8,24 +8,24 @@ Source  the project's documents: 3 % per trade; less where a stop nearer than 3.
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple
+from typing import Annotated, Generic, NamedTuple
 
 from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators import atr, ema
 from strategies.indicators_more import donchian
-from strategies.rule import MEMORY, WILDER, StrategyRule, T
+from strategies.rule import MEMORY, WILDER, Span, StrategyRule, T
 
 
 class Params(NamedTuple):
     """Periods in bars, the stop in ATRs, the take-profit in multiples of the stop's distance."""
 
-    ema_fast: int = 9
-    ema_slow: int = 21
-    entry_period: int = 10
-    atr_period: int = 14
-    atr_stop_mult: float = 1.0
-    rr_ratio: float = 3.0
+    ema_fast: Annotated[int, Span(4, 20)] = 9
+    ema_slow: Annotated[int, Span(10, 60, 2)] = 21
+    entry_period: Annotated[int, Span(5, 40)] = 10
+    atr_period: Annotated[int, Span(7, 28, 7)] = 14
+    atr_stop_mult: Annotated[float, Span(0.5, 3, 0.25)] = 1.0
+    rr_ratio: Annotated[float, Span(1, 6, 0.5)] = 3.0
     risk_per_trade: float = 0.03
 
 

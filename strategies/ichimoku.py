@@ -7,23 +7,23 @@ Source  the project's documents; G. Hosoda, Ichimoku Kinko Hyo (1969).
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple
+from typing import Annotated, Generic, NamedTuple
 
 from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators import atr, tied
 from strategies.indicators_more import before, hull, ichimoku
-from strategies.rule import WILDER, StrategyRule, T
+from strategies.rule import WILDER, Span, StrategyRule, T
 
 
 class Params(NamedTuple):
     """Periods in bars, the stop in ATRs."""
 
-    conversion_period: int = 9
-    base_period: int = 26
-    span_period: int = 52
-    atr_period: int = 14
-    atr_stop_mult: float = 2.5
+    conversion_period: Annotated[int, Span(5, 20)] = 9
+    base_period: Annotated[int, Span(15, 60, 3)] = 26
+    span_period: Annotated[int, Span(30, 120, 6)] = 52
+    atr_period: Annotated[int, Span(7, 28, 7)] = 14
+    atr_stop_mult: Annotated[float, Span(1, 5, 0.5)] = 2.5
     risk_per_trade: float = 0.01
 
 

@@ -5,6 +5,9 @@ minutes takes with all else. A strategy needs its class `Strategy` alone. So pan
 that imports when something is asked of it, and its modules of charts and statistics, which others take
 functions from, as such names too. Everything works as always, a moment later. Where Backtesting.py was
 imported before, it stays as it is.
+
+It draws a progress bar on stderr in every run if the package tqdm is there, as it is where a search by Optuna
+is installed: it is not shown that package.
 """
 
 from __future__ import annotations
@@ -50,16 +53,25 @@ STAND_INS = {
 }
 
 
+HIDDEN = "tqdm.auto"
+
+
 @contextmanager
 def _standing_in() -> Iterator[None]:
     """Let imports find stand-ins meanwhile; afterwards everybody else finds the modules themselves."""
     absent = {name: kind(name) for name, kind in STAND_INS.items() if name not in sys.modules}
     sys.modules.update(absent)
+    bars = sys.modules.get(HIDDEN)
+    # Importing a name that stands for nothing fails as if it were not installed.
+    sys.modules[HIDDEN] = None  # type: ignore[assignment]
     try:
         yield
     finally:
         for name in absent:
             del sys.modules[name]
+        del sys.modules[HIDDEN]
+        if bars is not None:
+            sys.modules[HIDDEN] = bars
 
 
 if "backtesting" in sys.modules:

@@ -8,22 +8,22 @@ Source  the project's documents; G. Appel, Technical Analysis (2005).
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple
+from typing import Annotated, Generic, NamedTuple
 
 from core.domain import Bars, Decision, FloatArray, PositionView, enter, hold
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators import atr, macd
-from strategies.rule import StrategyRule, T
+from strategies.rule import Span, StrategyRule, T
 
 
 class Params(NamedTuple):
     """Periods in bars, the stop in ATRs."""
 
-    ema_fast: int = 12
-    ema_slow: int = 26
-    signal_period: int = 9
-    atr_period: int = 14
-    atr_stop_mult: float = 2.0
+    ema_fast: Annotated[int, Span(5, 30)] = 12
+    ema_slow: Annotated[int, Span(15, 80, 5)] = 26
+    signal_period: Annotated[int, Span(3, 20)] = 9
+    atr_period: Annotated[int, Span(7, 28, 7)] = 14
+    atr_stop_mult: Annotated[float, Span(1, 5, 0.5)] = 2.0
     risk_per_trade: float = 0.01
 
 

@@ -8,21 +8,21 @@ Source  the project's specification, 6b; Bollinger, Bollinger on Bollinger Bands
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple
+from typing import Annotated, Generic, NamedTuple
 
 from core.domain import Bars, Decision, FloatArray, PositionView, enter, flat, hold
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators import atr, bollinger
-from strategies.rule import StrategyRule, T
+from strategies.rule import Span, StrategyRule, T
 
 
 class Params(NamedTuple):
     """Periods in bars, the bands' width in standard deviations, the stop in ATRs."""
 
-    bb_period: int = 20
-    bb_std: float = 2.0
-    atr_period: int = 14
-    atr_stop_mult: float = 2.0
+    bb_period: Annotated[int, Span(10, 100, 5)] = 20
+    bb_std: Annotated[float, Span(1, 3.5, 0.25)] = 2.0
+    atr_period: Annotated[int, Span(7, 28, 7)] = 14
+    atr_stop_mult: Annotated[float, Span(1, 5, 0.5)] = 2.0
     risk_per_trade: float = 0.01
 
 

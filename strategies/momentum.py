@@ -10,28 +10,28 @@ Source  the project's documents, "Momentum / Trend Following".
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold, move
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators_momentum import Columns, young_trend
-from strategies.rule import MEMORY, WILDER, StrategyRule
+from strategies.rule import MEMORY, WILDER, Span, StrategyRule
 
 
 class Params(NamedTuple):
     """Periods, times in bars; RSI in points, volume in means of 20; distances in ATRs; MACD 12, 26, 9."""
 
-    ema_fast: int = 9
-    ema_slow: int = 21
-    cross_period: int = 3
-    trend_mult: int = 4
-    rsi_margin: float = 5.0
-    adx_min: float = 25.0
-    volume_mult: float = 1.5
-    wilder_period: int = 14
-    atr_stop_mult: float = 1.5
-    take_ratio: float = 10.0
-    time_period: int = 72
+    ema_fast: Annotated[int, Span(4, 20)] = 9
+    ema_slow: Annotated[int, Span(12, 60, 4)] = 21
+    cross_period: Annotated[int, Span(2, 10)] = 3
+    trend_mult: Annotated[int, Span(2, 8)] = 4
+    rsi_margin: Annotated[float, Span(0, 15, 2.5)] = 5.0
+    adx_min: Annotated[float, Span(10, 40, 5)] = 25.0
+    volume_mult: Annotated[float, Span(0.5, 3, 0.5)] = 1.5
+    wilder_period: Annotated[int, Span(7, 28, 7)] = 14
+    atr_stop_mult: Annotated[float, Span(1, 4, 0.5)] = 1.5
+    take_ratio: Annotated[float, Span(2, 12, 2)] = 10.0
+    time_period: Annotated[int, Span(24, 168, 24)] = 72
     risk_per_trade: float = 0.01
 
 

@@ -8,26 +8,26 @@ Source  the project's documents, "statistical arbitrage"; Gatev, Goetzmann, Rouw
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple
+from typing import Annotated, Generic, NamedTuple
 
 from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators import atr
 from strategies.indicators_more import residual
 from strategies.pairing import Joined, given, partner_of
-from strategies.rule import WILDER, StrategyRule, T
+from strategies.rule import WILDER, Span, StrategyRule, T
 
 
 class Params(NamedTuple):
     """Periods in bars, distances from the line in deviations, the stop in ATRs from the close."""
 
-    hedge_period: int = 120
-    entry_z: float = 2.0
-    exit_z: float = 0.5
-    shared_min: float = 0.5
-    time_period: int = 60
-    atr_period: int = 14
-    atr_stop_mult: float = 4.0
+    hedge_period: Annotated[int, Span(60, 480, 30)] = 120
+    entry_z: Annotated[float, Span(1, 4, 0.25)] = 2.0
+    exit_z: Annotated[float, Span(0, 1.5, 0.25)] = 0.5
+    shared_min: Annotated[float, Span(0, 0.8, 0.1)] = 0.5
+    time_period: Annotated[int, Span(20, 240, 20)] = 60
+    atr_period: Annotated[int, Span(7, 28, 7)] = 14
+    atr_stop_mult: Annotated[float, Span(2, 8, 1)] = 4.0
     risk_per_trade: float = 0.01
 
 

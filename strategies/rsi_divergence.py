@@ -9,7 +9,7 @@ Source  the project's documents; Wilder (1978).
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple
+from typing import Annotated, Generic, NamedTuple
 
 import numpy as np
 
@@ -17,18 +17,18 @@ from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter,
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators import atr, highest, lowest, rsi
 from strategies.indicators_more import divergence
-from strategies.rule import WILDER, StrategyRule, T
+from strategies.rule import WILDER, Span, StrategyRule, T
 
 
 class Params(NamedTuple):
     """In bars; a pivot, as each of equal ones, is the extreme of `wing_period` bars before and after it."""
 
-    rsi_period: int = 14
-    wing_period: int = 5
-    pivot_period: int = 60
-    atr_period: int = 14
-    atr_stop_mult: float = 1.5
-    rr_ratio: float = 2.0
+    rsi_period: Annotated[int, Span(5, 30)] = 14
+    wing_period: Annotated[int, Span(2, 10)] = 5
+    pivot_period: Annotated[int, Span(20, 120, 10)] = 60
+    atr_period: Annotated[int, Span(7, 28, 7)] = 14
+    atr_stop_mult: Annotated[float, Span(1, 4, 0.5)] = 1.5
+    rr_ratio: Annotated[float, Span(1, 5, 0.5)] = 2.0
     risk_per_trade: float = 0.01
 
 

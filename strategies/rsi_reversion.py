@@ -7,23 +7,23 @@ Source  the project's documents; RSI after Wilder (1978).
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple
+from typing import Annotated, Generic, NamedTuple
 
 from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators import atr, rsi
-from strategies.rule import WILDER, StrategyRule, T
+from strategies.rule import WILDER, Span, StrategyRule, T
 
 
 class Params(NamedTuple):
     """Periods in bars, RSI from 0 to 100, the stop in ATRs."""
 
-    rsi_period: int = 14
-    rsi_low: float = 30.0
-    rsi_exit: float = 50.0
-    rsi_high: float = 70.0
-    atr_period: int = 14
-    atr_stop_mult: float = 2.5
+    rsi_period: Annotated[int, Span(3, 30)] = 14
+    rsi_low: Annotated[float, Span(10, 40, 2.5)] = 30.0
+    rsi_exit: Annotated[float, Span(42.5, 57.5, 2.5)] = 50.0
+    rsi_high: Annotated[float, Span(60, 90, 2.5)] = 70.0
+    atr_period: Annotated[int, Span(7, 28, 7)] = 14
+    atr_stop_mult: Annotated[float, Span(1, 5, 0.5)] = 2.5
     risk_per_trade: float = 0.01
 
 

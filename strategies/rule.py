@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 import numpy as np
 
@@ -47,6 +47,18 @@ COMMON_BOUNDS = {
     "stake_money": CHOICE_BOUNDS["stake_money"],
 }
 """Smallest and largest value by the end of a parameter's name: one vocabulary for all rules."""
+
+
+class Span(NamedTuple):
+    """What a search tries of a parameter: `Annotated[int, Span(5, 50)]` beside its default says so.
+
+    From the smallest to the largest value by the step. What has none stays as it is, unless a person says
+    otherwise.
+    """
+
+    low: float
+    high: float
+    step: float = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,6 +127,13 @@ class StrategyRule:
             return CHOICE_BOUNDS[name]
         common = (bounds for ending, bounds in COMMON_BOUNDS.items() if name.endswith(ending))
         return self.bounds[name] if name in self.bounds else next(common)
+
+    @property
+    def spans(self) -> dict[str, Span]:
+        """Return what a search tries of the parameters that say so, in their order."""
+        hints = get_type_hints(self.params, include_extras=True)
+        found = {name: getattr(hints.get(name), "__metadata__", ()) for name in self.params._fields}
+        return {name: one for name, said in found.items() for one in said if isinstance(one, Span)}
 
     @property
     def defaults(self) -> dict[str, float]:

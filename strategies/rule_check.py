@@ -23,7 +23,7 @@ from core.errors import HotCryptoError, UsageError
 from core.soundness import has_sound_price, is_sound, is_sound_ladder, is_sound_stopless
 from strategies.pairing import Joined
 from strategies.rule import NO_STOP, StrategyRule, row, warm_up
-from strategies.rule_source import parameters, reads, source
+from strategies.rule_source import parameters, reads, source, spans
 
 if TYPE_CHECKING:
     from strategies.registry import Strategy
@@ -112,7 +112,10 @@ def check_rule_source(rule: StrategyRule) -> tuple[Finding, ...]:
     # The columns of a rule that is bound to a partner are made in strategies.pairing.
     is_bound = rule.columns.__module__ != rule.decide.__module__
     read = () if is_bound else reads("columns", rule.columns)
-    findings = *parameters(rule), *source(rule), *read, *reads("decide", rule.decide)
+    wrong = tuple(parameters(rule))
+    # Of parameters that are wrong nothing more is asked.
+    searched = () if wrong else spans(rule)
+    findings = *wrong, *searched, *source(rule), *read, *reads("decide", rule.decide)
     return tuple(Finding(rule.name, *finding) for finding in findings)
 
 

@@ -71,6 +71,30 @@ def _parameter(rule: StrategyRule, name: str, default: object) -> Iterator[Line]
         yield place, f"its default {default:g} is outside {low:g} to {high:g}", "change the default or bounds"
 
 
+def spans(rule: StrategyRule) -> Iterator[Line]:
+    """Yield what is wrong with the values that a search is to try."""
+    try:
+        found = rule.spans
+    except (NameError, TypeError, AttributeError, SyntaxError) as error:
+        yield (
+            "Params",
+            f"has a type that cannot be read ({error})",
+            "write int, float or Annotated[int, Span(5, 50)]",
+        )
+        return
+    for name, span in found.items():
+        place, (low, high) = f"parameter {name}", rule.bounds_of(name)
+        if not all(isinstance(value, int | float) and math.isfinite(value) for value in span):
+            yield place, f"is searched over {tuple(span)!r}", "write Span(5, 50) or Span(0.5, 4, 0.5)"
+        elif not (low <= span.low <= span.high <= high and span.step > 0):
+            what = f"is searched over {tuple(span)!r}, allowed is {low:g} to {high:g}"
+            yield place, what, "let Span(low, high, step) climb within the bounds"
+        elif isinstance(rule.params._field_defaults[name], int) and not all(
+            float(value).is_integer() for value in span
+        ):
+            yield place, f"is a whole number, searched over {tuple(span)!r}", "give Span whole numbers"
+
+
 def source(rule: StrategyRule) -> Iterator[Line]:
     """Yield what `decide` may not do, line by line."""
     tree, _ = _tree(rule.decide)

@@ -8,21 +8,21 @@ Source  the project's documents (SMA crossover); R. Donchian's moving averages (
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple
+from typing import Annotated, Generic, NamedTuple
 
 from core.domain import Bars, Decision, FloatArray, PositionView, enter, hold
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators import atr, sma, tied
-from strategies.rule import WILDER, StrategyRule, T
+from strategies.rule import WILDER, Span, StrategyRule, T
 
 
 class Params(NamedTuple):
     """Periods in bars, the stop in ATRs."""
 
-    sma_fast: int = 20
-    sma_slow: int = 50
-    atr_period: int = 14
-    atr_stop_mult: float = 3.0
+    sma_fast: Annotated[int, Span(5, 60, 5)] = 20
+    sma_slow: Annotated[int, Span(20, 200, 10)] = 50
+    atr_period: Annotated[int, Span(7, 28, 7)] = 14
+    atr_stop_mult: Annotated[float, Span(1, 6, 0.5)] = 3.0
     risk_per_trade: float = 0.01
 
 

@@ -8,23 +8,23 @@ Source  the project's specification, 6c; the squeeze after Bollinger (2001).
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple
+from typing import Annotated, Generic, NamedTuple
 
 from core.domain import Bars, Decision, FloatArray, PositionView, enter, flat, hold
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators import atr, bollinger
-from strategies.rule import StrategyRule, T
+from strategies.rule import Span, StrategyRule, T
 
 
 class Params(NamedTuple):
     """Periods in bars, bandwidth as a fraction of the middle, the stop in ATRs."""
 
-    bb_period: int = 20
-    bb_std: float = 2.0
-    bandwidth_thresh: float = 0.05
-    atr_period: int = 14
-    atr_stop_mult: float = 1.5
-    rr_ratio: float = 2.0
+    bb_period: Annotated[int, Span(10, 60, 5)] = 20
+    bb_std: Annotated[float, Span(1.5, 3, 0.25)] = 2.0
+    bandwidth_thresh: Annotated[float, Span(0.01, 0.1, 0.01)] = 0.05
+    atr_period: Annotated[int, Span(7, 28, 7)] = 14
+    atr_stop_mult: Annotated[float, Span(1, 4, 0.5)] = 1.5
+    rr_ratio: Annotated[float, Span(1, 5, 0.5)] = 2.0
     risk_per_trade: float = 0.01
 
 

@@ -9,19 +9,19 @@ Source  the project's documents; O. Seban's SuperTrend. Followed from a bounded 
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple
+from typing import Annotated, Generic, NamedTuple
 
 from core.domain import Bars, Decision, FloatArray, PositionView, enter, hold
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators_more import RESTART, supertrend
-from strategies.rule import WILDER, StrategyRule, T
+from strategies.rule import WILDER, Span, StrategyRule, T
 
 
 class Params(NamedTuple):
     """The ATR period in bars, the distance of the bands in ATRs."""
 
-    atr_period: int = 10
-    band_mult: float = 3.0
+    atr_period: Annotated[int, Span(5, 40)] = 10
+    band_mult: Annotated[float, Span(1, 6, 0.25)] = 3.0
     risk_per_trade: float = 0.01
 
 

@@ -8,22 +8,22 @@ Source  the project's specification, 6a; ATR after Wilder (1978).
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple
+from typing import Annotated, Generic, NamedTuple
 
 from core.domain import Bars, Decision, FloatArray, PositionView, enter, flat, hold
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators import atr, ema
-from strategies.rule import StrategyRule, T
+from strategies.rule import Span, StrategyRule, T
 
 
 class Params(NamedTuple):
     """Periods in bars, the stop in ATRs, the take-profit in multiples of the stop's distance."""
 
-    ema_fast: int = 20
-    ema_slow: int = 50
-    atr_period: int = 14
-    atr_stop_mult: float = 1.5
-    rr_ratio: float = 2.0
+    ema_fast: Annotated[int, Span(5, 50)] = 20
+    ema_slow: Annotated[int, Span(20, 200, 5)] = 50
+    atr_period: Annotated[int, Span(7, 28, 7)] = 14
+    atr_stop_mult: Annotated[float, Span(0.5, 4, 0.5)] = 1.5
+    rr_ratio: Annotated[float, Span(1, 5, 0.5)] = 2.0
     risk_per_trade: float = 0.01
 
 

@@ -8,23 +8,23 @@ Source  the project's documents; Wilder (1978), Appel (2005), Lane's stochastic.
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple
+from typing import Annotated, Generic, NamedTuple
 
 from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators import atr, macd, rsi, side_of, stochastic
-from strategies.rule import MEMORY, WILDER, StrategyRule, T
+from strategies.rule import MEMORY, WILDER, Span, StrategyRule, T
 
 
 class Params(NamedTuple):
     """Periods in bars (RSI and stochastic share one; the stochastic is smoothed over 3), the stop in ATRs."""
 
-    rsi_period: int = 14
-    ema_fast: int = 12
-    ema_slow: int = 26
-    atr_period: int = 14
-    atr_stop_mult: float = 2.0
-    rr_ratio: float = 2.0
+    rsi_period: Annotated[int, Span(5, 30)] = 14
+    ema_fast: Annotated[int, Span(5, 40)] = 12
+    ema_slow: Annotated[int, Span(15, 120, 5)] = 26
+    atr_period: Annotated[int, Span(7, 28, 7)] = 14
+    atr_stop_mult: Annotated[float, Span(1, 5, 0.5)] = 2.0
+    rr_ratio: Annotated[float, Span(1, 5, 0.5)] = 2.0
     risk_per_trade: float = 0.01
 
 

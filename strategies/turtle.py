@@ -8,22 +8,22 @@ Source  the project's documents (Donchian 20/10); C. Faith, Way of the Turtle (2
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple
+from typing import Annotated, Generic, NamedTuple
 
 from core.domain import Bars, Decision, FloatArray, PositionView, enter, hold, move
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators import atr, highest, lowest
 from strategies.indicators_more import donchian
-from strategies.rule import WILDER, StrategyRule, T
+from strategies.rule import WILDER, Span, StrategyRule, T
 
 
 class Params(NamedTuple):
     """Periods in bars, the stop in ATRs."""
 
-    entry_period: int = 20
-    exit_period: int = 10
-    atr_period: int = 20
-    atr_stop_mult: float = 2.0
+    entry_period: Annotated[int, Span(10, 100, 5)] = 20
+    exit_period: Annotated[int, Span(5, 50, 5)] = 10
+    atr_period: Annotated[int, Span(10, 40, 10)] = 20
+    atr_stop_mult: Annotated[float, Span(1, 4, 0.5)] = 2.0
     risk_per_trade: float = 0.01
 
 

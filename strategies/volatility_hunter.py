@@ -8,24 +8,24 @@ Source  the project's documents; Bollinger (2001), RSI after Wilder (1978).
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple
+from typing import Annotated, Generic, NamedTuple
 
 from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators import atr, bollinger, rsi, tied
-from strategies.rule import WILDER, StrategyRule, T
+from strategies.rule import WILDER, Span, StrategyRule, T
 
 
 class Params(NamedTuple):
     """Periods in bars, the bands in standard deviations, RSI from 0 to 100, the stop in ATRs."""
 
-    bb_period: int = 20
-    bb_std: float = 2.5
-    rsi_period: int = 14
-    rsi_low: float = 25.0
-    rsi_high: float = 75.0
-    atr_period: int = 14
-    atr_stop_mult: float = 3.0
+    bb_period: Annotated[int, Span(10, 60, 5)] = 20
+    bb_std: Annotated[float, Span(1.5, 3.5, 0.25)] = 2.5
+    rsi_period: Annotated[int, Span(5, 30)] = 14
+    rsi_low: Annotated[float, Span(10, 45, 5)] = 25.0
+    rsi_high: Annotated[float, Span(55, 90, 5)] = 75.0
+    atr_period: Annotated[int, Span(7, 28, 7)] = 14
+    atr_stop_mult: Annotated[float, Span(1, 6, 0.5)] = 3.0
     risk_per_trade: float = 0.01
 
 

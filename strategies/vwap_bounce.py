@@ -8,22 +8,22 @@ Source  the project's documents; VWAP after Berkowitz, Logue and Noser (1988).
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple
+from typing import Annotated, Generic, NamedTuple
 
 from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators import atr
 from strategies.indicators_more import DAY_BARS, rolling_vwap, session_vwap
-from strategies.rule import WILDER, StrategyRule, T
+from strategies.rule import WILDER, Span, StrategyRule, T
 
 
 class Params(NamedTuple):
     """Periods in bars, the stop in ATRs; the price in a VWAP is (high + low + close) / 3 of each bar."""
 
-    vwap_period: int = 48
-    atr_period: int = 14
-    atr_stop_mult: float = 1.5
-    rr_ratio: float = 2.0
+    vwap_period: Annotated[int, Span(12, 168, 12)] = 48
+    atr_period: Annotated[int, Span(7, 28, 7)] = 14
+    atr_stop_mult: Annotated[float, Span(1, 4, 0.5)] = 1.5
+    rr_ratio: Annotated[float, Span(1, 5, 0.5)] = 2.0
     risk_per_trade: float = 0.01
 
 

@@ -24,6 +24,7 @@ from core.data_source import DataSource
 from core.domain import Bars, Costs, Series
 from core.errors import NoDataError, UsageError
 from core.multi_backtester import Job, NotRun, best_first, run_jobs
+from core.optimise.space import spans_of
 from core.reports.document import as_json, run_document, trades_csv
 from core.reports.table import print_comparison, print_table, room
 from core.results.runs import BacktestResult, DataRange, RunSpec, describe_data, describe_partner, stats_text
@@ -348,12 +349,13 @@ def show_parameters(name: str, entry: StrategySettings | None) -> None:
     rule = load_strategy(name).rule
     enabled = state_of(entry)
     print(f"{name} ({known()[name]}; {'not enabled' if enabled == 'no' else f'enabled, {enabled}'})")
-    rows = []
+    rows, spans = [], spans_of(rule)
     for param, value in rule.make_params(entry.params if entry else {})._asdict().items():
         low, high = rule.bounds_of(param)
         default = rule.params._field_defaults[param]
-        rows.append([f"  {param}", f"{value:g}", f"{default:g}", f"{low:g} … {high:g}"])
-    print_table(["  parameter", "set to", "default", "allowed"], rows)
+        searched = "-" if param not in spans else "{:g} … {:g} by {:g}".format(*spans[param])
+        rows.append([f"  {param}", f"{value:g}", f"{default:g}", f"{low:g} … {high:g}", searched])
+    print_table(["  parameter", "set to", "default", "allowed", "searched"], rows)
     print()
 
 

@@ -7,7 +7,7 @@ adds to the target is known at every bar, and these parts add up to it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from core.regime.regime_detector import Regime, RegimeParams, detect, history
 from strategies.indicators import sma, std
 from strategies.indicators_more import before
 from strategies.registry import load_strategy
-from strategies.rule import WILDER, StrategyRule
+from strategies.rule import WILDER, Span, StrategyRule
 
 FITS = {
     "trend": {Regime.RANGE: 0.25, Regime.TREND_UP: 1.0, Regime.TREND_DOWN: 1.0, Regime.HIGH_VOL: 0.5},
@@ -45,19 +45,19 @@ PARTS = 4
 class Params(NamedTuple):
     """How an ensemble is put together and traded: weights, 0 to leave one out; periods in bars."""
 
-    trend_ema_weight: float = 1.0
-    supertrend_weight: float = 1.0
-    turtle_weight: float = 1.0
-    macd_cross_weight: float = 1.0
-    sqz_bo_weight: float = 1.0
-    mr_bb_weight: float = 1.0
-    rsi_reversion_weight: float = 1.0
-    vol_hunter_weight: float = 1.0
-    change_ratio: float = 0.5
+    trend_ema_weight: Annotated[float, Span(0, 2, 0.5)] = 1.0
+    supertrend_weight: Annotated[float, Span(0, 2, 0.5)] = 1.0
+    turtle_weight: Annotated[float, Span(0, 2, 0.5)] = 1.0
+    macd_cross_weight: Annotated[float, Span(0, 2, 0.5)] = 1.0
+    sqz_bo_weight: Annotated[float, Span(0, 2, 0.5)] = 1.0
+    mr_bb_weight: Annotated[float, Span(0, 2, 0.5)] = 1.0
+    rsi_reversion_weight: Annotated[float, Span(0, 2, 0.5)] = 1.0
+    vol_hunter_weight: Annotated[float, Span(0, 2, 0.5)] = 1.0
+    change_ratio: Annotated[float, Span(0.25, 1, 0.25)] = 0.5
     """The position follows a target that is so far from it."""
-    agree_ratio: float = 0.6
+    agree_ratio: Annotated[float, Span(0.5, 0.9, 0.1)] = 0.6
     """Part of the voting weight that must be on one side."""
-    learn_ratio: float = 0.0
+    learn_ratio: Annotated[float, Span(0, 1, 0.25)] = 0.0
     """How far a member's late gains change its weight: by this part of it, up or down; 0 for not at all."""
     learn_period: int = 100
     restart_period: int = 200
@@ -65,10 +65,10 @@ class Params(NamedTuple):
     rank_period: int = 250
     """Bars whose volatility the regime compares with the present one."""
     hurst_period: int = 128
-    settle_bars: int = 3
+    settle_bars: Annotated[int, Span(0, 12, 3)] = 3
     """Bars after a change of regime in which nothing is changed."""
     atr_period: int = 14
-    atr_stop_mult: float = 3.0
+    atr_stop_mult: Annotated[float, Span(1.5, 6, 0.5)] = 3.0
     risk_per_trade: float = 0.01
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from math import prod
 
@@ -11,13 +12,16 @@ import numpy as np
 
 from core.errors import UsageError
 from core.optimise.param_sets import grid, none_allowed, require_values
-from strategies.rule import StrategyRule
+from core.sizing import Sizing
+from strategies.rule import Span, StrategyRule
 
 WANTED = "wanted NAME=VALUES, such as ema_fast=20, ema_fast=10,20,30 or ema_fast=10:30:5 (from:to:step)"
 MOST_VALUES = 100_000
 """Of one parameter."""
 MOST_SETS = 200_000
 """In one search, whose table is kept in memory: some 80 MB for each 200,000."""
+STEPS = 10
+"""How many steps from half to twice a default, where a rule does not say what to try."""
 MISSES = 200
 """Draws for each set wanted, before a space is taken to hold no more that the rule allows."""
 
@@ -38,6 +42,50 @@ def parse_space(texts: Iterable[str]) -> Space:
             raise UsageError(f"--param: {name} is given twice: keep one")
         found[name] = _values(text, values)
     return found
+
+
+def searched_space(rule: StrategyRule, chosen: Space, fixed: Mapping[str, float]) -> Space:
+    """Return the values to try of every parameter that a search looks at: a person's, or the rule's own.
+
+    What neither says stays as it is: as `fixed` has it, or its default. Raises UsageError for a value that
+    the rule may not have.
+    """
+    spans = {name: values_of(span) for name, span in spans_of(rule).items()}
+    stay = {name: [value] for name, value in fixed.items()}
+    space = {**stay, **spans, **chosen}
+    require_values(rule, space)
+    return space
+
+
+def spans_of(rule: StrategyRule) -> dict[str, Span]:
+    """Return what the rule says of its parameters; of a rule that says nothing, a span around each default.
+
+    How entries are sized is not searched: it says how much is risked, hardly whether a rule is right.
+    """
+    if declared := rule.spans:
+        return declared
+    defaults = rule.params._field_defaults
+    return {
+        name: _around(rule, name, value) for name, value in defaults.items() if name not in Sizing._fields
+    }
+
+
+def values_of(span: Span) -> list[float]:
+    """Return the values of a span, its end too where the steps reach it."""
+    text = f"{span.low!r}:{span.high!r}:{span.step!r}"
+    return _values(text, text)
+
+
+def _around(rule: StrategyRule, name: str, default: float) -> Span:
+    """Return a span from half to twice a default, or what of that the rule allows."""
+    low, high = rule.bounds_of(name)
+    if isinstance(default, int):
+        first, last = max(math.ceil(low), default // 2), min(math.floor(high), 2 * default)
+        return Span(first, last, max(1, (last - first) // STEPS))
+    # A tenth of the default, to two digits, so that a person can read the values.
+    step = float(f"{abs(default) / STEPS:.1g}") or 1.0
+    ends = [round(min(max(default + k * step, low), high), 12) for k in (-STEPS // 2, STEPS)]
+    return Span(ends[0], ends[1], step)
 
 
 def choose_sets(rule: StrategyRule, space: Space, count: int | None, seed: int) -> list[dict[str, float]]:

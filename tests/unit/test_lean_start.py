@@ -38,6 +38,26 @@ def test_a_compiled_run_imports_neither_pandas_nor_charts(tmp_path: Path, name: 
     assert name in said
 
 
+def test_a_backtest_draws_no_progress_bar_where_the_package_for_it_is_installed(tmp_path: Path) -> None:
+    (tmp_path / "tqdm").mkdir()
+    (tmp_path / "tqdm" / "__init__.py").write_text("")
+    (tmp_path / "tqdm" / "auto.py").write_text("def tqdm(*_, **__): raise SystemExit('a bar is drawn')")
+    bars = "from tests.markets import random_bars\nbars = random_bars(3, 900)\n"
+    code = (
+        f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nimport tqdm.auto as shown\n"
+        + bars
+        + """
+from core.backtester import run_backtest
+from core.domain import Costs, Series
+from core.results.runs import RunSpec
+run_backtest(bars, RunSpec(Series("x", "BTC/USDT", "1h"), "TREND_EMA", {}, Costs(), 1e4))
+assert sys.modules["tqdm.auto"] is shown
+print("done")
+"""
+    )
+    assert child(code) == "done\n"
+
+
 def test_backtesting_py_and_ta_lib_are_whole_for_who_comes_after() -> None:
     code = """
 import sys

@@ -34,13 +34,13 @@ RIGHT = '''"""Mine (MINE): a rule for tests.
 Entry   close above the mean: long. Exit  below it. Source  none.
 """
 from __future__ import annotations
-from typing import Generic, NamedTuple
+from typing import Annotated, Generic, NamedTuple
 import numpy as np
 import pandas as pd
 from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators import sma
-from strategies.rule import NO_STOP, StrategyRule, T
+from strategies.rule import NO_STOP, Span, StrategyRule, T
 
 LIMIT = 2.0
 SEEN: list[float] = []
@@ -103,6 +103,31 @@ STATIC = {
         "int = 30",
         "int = 1",
         "parameter mean_period: its default 1 is outside",
+    ),
+    "values to try that are not allowed": (
+        "mean_period: int = 30",
+        "mean_period: Annotated[int, Span(1, 50)] = 30",
+        "MINE: parameter mean_period: is searched over (1, 50, 1), allowed is 2 to 2000: let Span",
+    ),
+    "values to try that fall": (
+        "mean_period: int = 30",
+        "mean_period: Annotated[int, Span(50, 5)] = 30",
+        "parameter mean_period: is searched over (50, 5, 1), allowed is 2 to 2000",
+    ),
+    "parts to try of a whole number": (
+        "mean_period: int = 30",
+        "mean_period: Annotated[int, Span(5, 50, 0.5)] = 30",
+        "parameter mean_period: is a whole number, searched over (5, 50, 0.5): give Span whole numbers",
+    ),
+    "values to try that are no numbers": (
+        "mean_period: int = 30",
+        'mean_period: Annotated[int, Span("a", 50)] = 30',
+        "parameter mean_period: is searched over ('a', 50, 1): write Span(5, 50)",
+    ),
+    "a type that nobody knows": (
+        "mean_period: int = 30",
+        "mean_period: Number = 30",
+        "MINE: Params: has a type that cannot be read (name 'Number' is not defined): write int, float or",
     ),
     "a default that is no number": ("int = 30", 'int = "30"', "parameter mean_period: its default is '30'"),
     "no default": ("mean_period: int = 30", "mean_period: int", "parameter mean_period: its default is None"),

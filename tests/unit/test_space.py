@@ -2,13 +2,63 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import NamedTuple
+
 import pytest
 
 from core.errors import UsageError
-from core.optimise.space import MOST_SETS, choose_sets, parse_space
-from strategies.registry import load_strategy
+from core.optimise.space import MOST_SETS, choose_sets, parse_space, searched_space, spans_of
+from core.sizing import Sizing
+from strategies.registry import REGISTRY, load_strategy
+from strategies.rule import Span
 
 RULE = load_strategy("TREND_EMA").rule
+
+
+class Undeclared(NamedTuple):
+    """Parameters of which none says what to try."""
+
+    slow_period: int = 3
+    band_mult: float = 2.0
+    rsi_margin: float = 0.0
+    risk_per_trade: float = 0.01
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_every_strategy_says_what_to_try_of_its_parameters_and_not_of_its_sizing(name: str) -> None:
+    rule = load_strategy(name).rule
+    assert rule.spans == spans_of(rule)
+    assert rule.spans
+    assert not set(rule.spans) & set(Sizing._fields)
+    space = searched_space(rule, {}, {})
+    assert {param: values[0] for param, values in space.items()} == {
+        param: span.low for param, span in rule.spans.items()
+    }
+    assert all(len(values) > 1 for values in space.values())
+    drawn = choose_sets(rule, space, 3, seed=1)
+    assert [rule.check_params(params) for params in drawn] == [[]] * 3
+
+
+def test_a_person_s_values_replace_those_of_a_span_and_the_rest_stays() -> None:
+    space = searched_space(
+        RULE, {"ema_fast": [7.0, 9.0], "risk_per_trade": [0.02]}, {"ema_slow": 40, "max_exposure": 0.5}
+    )
+    assert space["ema_fast"] == [7, 9]
+    assert space["ema_slow"][:3] == [20, 25, 30]
+    assert space["rr_ratio"] == [1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5]
+    assert (space["risk_per_trade"], space["max_exposure"]) == ([0.02], [0.5])
+    with pytest.raises(UsageError, match=r"TREND_EMA\.ema_fast: wanted a whole number from 2 to 1999, got 1"):
+        searched_space(RULE, {"ema_fast": [1.0]}, {})
+
+
+def test_a_rule_that_says_nothing_is_searched_around_its_defaults() -> None:
+    mine = replace(RULE, params=Undeclared, orders=())
+    assert spans_of(mine) == {
+        "slow_period": Span(2, 6, 1),
+        "band_mult": Span(1, 4, 0.2),
+        "rsi_margin": Span(0, 10, 1),
+    }
 
 
 @pytest.mark.parametrize(
