@@ -23,7 +23,7 @@ from core.errors import ExchangeError, RefusedError, UsageError
 from core.live.account import Opening, open_account
 from core.live.loop import Loop
 from core.live.real_money import refuse_real_money
-from core.live.records import COMMAND_LIFE
+from core.live.records import COMMAND_LIFE, ONE_LOOK
 from core.live.reload import Reloading, stored_weights, weighted
 from core.live.standing import command as whole
 from core.live.status_of import limits_of
@@ -122,7 +122,7 @@ def follow(loop: Loop, world: World, ending: Ending, show_now: Show, *, once: bo
             if loop.is_stopped:
                 return Ended("told to stop")
             if once:
-                return Ended("one look was asked for")
+                return Ended(ONE_LOOK)
             if asked.wait(POLL):
                 return Ended(f"interrupted by {asked.by}", asked.code(once=once))
     except KeyboardInterrupt:

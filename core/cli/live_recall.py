@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import Engine
 
 from core.cli import load_settings
-from core.cli.replay_command import overrides
 from core.errors import DatabaseError
 from core.live.modes import ON_PAPER
 from core.live.standing import USUAL, command
@@ -36,7 +35,7 @@ _NAMES = (
 def recall(args: argparse.Namespace) -> str:
     """Let an account go on with what it last ran on, where no option says otherwise; return those options."""
     try:
-        engine = open_engine(load_settings(overrides(args)).db.url or get_db_url())
+        engine = open_engine(load_settings({"db.url": args.db_url}).db.url or get_db_url())
         try:
             kept = options_of(engine, args.account)
         finally:

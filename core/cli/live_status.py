@@ -12,7 +12,6 @@ from sqlalchemy import Engine
 
 from core import cli
 from core.cli.live_recall import start_of
-from core.cli.replay_command import overrides
 from core.errors import DatabaseError, NoDatabaseError, NoDataError, UsageError, unknown_name
 from core.figures import NONE, amount, exact, how_many, price
 from core.live.modes import mode_text, orders_of
@@ -108,12 +107,8 @@ def show(status: AccountStatus | None, account: str = USUAL, start: str = "run_l
         return
     currency = status.currency
     print(f"equity {_money(status.equity, currency)}, cash {amount(float(status.cash), currency)}")
-    for held in status.positions:
-        prices = f"at {price(held.entry_price)}, now {price(held.price) or NONE}"
-        print(
-            f"  {held.strategy} {held.side} {exact(held.amount)} {held.symbol} {prices}, "
-            f"open profit {_money(held.open_profit, currency)}{_brackets(held)}"
-        )
+    for line in position_lines(status):
+        print(f"  {line}")
     for order in status.open_orders:
         print(f"  waiting: {order.side} {exact(order.amount)} ({order.key})")
     show_standing(status, account, start)
@@ -127,6 +122,16 @@ def show(status: AccountStatus | None, account: str = USUAL, start: str = "run_l
         head = f" (head {desk.head[:12]})" if desk.journal and desk.head else ""
         entries, booked = how_many(desk.journal, "entry", "entries"), how_many(desk.fills, "fill")
         print(f"  journal: {entries}{head}, {booked}; {agreement(desk)}")
+
+
+def position_lines(status: AccountStatus) -> list[str]:
+    """Return what is held, a line each."""
+    return [
+        f"{held.strategy} {held.side} {exact(held.amount)} {held.symbol} at {price(held.entry_price)}, "
+        f"now {price(held.price) or NONE}, open profit {_money(held.open_profit, status.currency)}"
+        f"{_brackets(held)}"
+        for held in status.positions
+    ]
 
 
 def _brackets(held: PositionStatus) -> str:
@@ -212,7 +217,7 @@ def newest_run(engine: Engine, args: argparse.Namespace) -> live.RunState:
 
 def existing(args: argparse.Namespace) -> Engine:
     """Return the database that an account may have run in. Raises DatabaseError when there is none."""
-    settings = cli.load_settings(overrides(args))
+    settings = cli.load_settings({"db.url": args.db_url})
     try:
         return open_engine(settings.db.url or get_db_url())
     except NoDatabaseError as error:

@@ -34,15 +34,17 @@ class Health(NamedTuple):
         return not self.reasons
 
 
-def health_of(status: AccountStatus | None, silent_ms: int) -> Health:
+def health_of(status: AccountStatus | None, silent_ms: int, *, is_to_look: bool = True) -> Health:
     """Return what is wrong with an account by what its loop said `silent_ms` ago.
 
-    `status` is None where it has said nothing yet.
+    `status` is None where it has said nothing yet; of an account that is looked at now and then (`is_to_look`
+    is False) only its candles may be late.
     """
     if status is None:
         return Health(("it has not looked at the market yet",))
     late = _feeds(status, status.time + silent_ms)
-    reasons = [*_silence(silent_ms), *late, *map(_line, _kept_back(status, REASONS))]
+    silence = _silence(silent_ms) if is_to_look else ()
+    reasons = [*silence, *late, *map(_line, _kept_back(status, REASONS))]
     if status.desk is not None:
         reasons += [f"books and exchange differ: {line}" for line in status.desk.disagreements]
     return Health(tuple(reasons), tuple(_notes(status)))

@@ -18,6 +18,8 @@ from db.journal_rows import money_text
 
 COMMAND_LIFE = 120_000
 """Milliseconds in which a command is carried out, or never."""
+ONE_LOOK = "one look was asked for"
+"""Why a run ended that was to look once (`run_live.py --once`)."""
 
 
 class RunBook:
