@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -12,9 +11,7 @@ import numpy as np
 from core.domain import Bars, FloatArray, Series
 from core.errors import NoDataError
 from core.utils import format_time
-
-EULER = 0.5772156649015329
-"""The Euler-Mascheroni constant."""
+from core.verdict.sharpe import luckiest
 
 
 class Split(NamedTuple):
@@ -60,6 +57,4 @@ def lucky_best(sharpes: FloatArray) -> float:
     count = known.size
     if count < 2:
         return math.nan
-    normal = NormalDist().inv_cdf
-    high = (1 - EULER) * normal(1 - 1 / count) + EULER * normal(1 - 1 / (count * math.e))
-    return float(known.std(ddof=1)) * high
+    return float(known.std(ddof=1)) * luckiest(count)

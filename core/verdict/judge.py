@@ -1,0 +1,289 @@
+"""The verdict on a parameter set: an edge, no edge, or not enough data, and what decided it.
+
+It says "an edge" only if all of this holds; the first that does not decides and is named.
+
+1. Enough: so many unseen days that a Sharpe ratio of 3 would be found four times in five, and 30 trades.
+2. Unseen: on days on which nothing was chosen its Sharpe ratio is above 0, 95 % sure (probabilistic Sharpe
+   ratio with skew, tails and autocorrelation); after n looks at the same days, 1 - 5 %/n sure.
+3. Luck: over all days, at most 5 % that the best of all tries without an edge looks as good
+   (core.verdict.reality_check.luck, with N).
+4. Deflated: its Sharpe ratio is more probably than not above that of the luckiest of N tries.
+5. Costs: with costs doubled it still earns.
+6. Market: over all days it earns more than holding at the same risk.
+7. Overfitting: of the best sets of one half of the days at most half are below the middle on the other half,
+   or at most a quarter lose there: where all sets are good, which is the best is chance and no harm. This one
+   can only say no: on a random walk it is good by chance.
+8. If they are known: random entries (at most 5 %), shuffled bars (at most 5 %), neighbours that earn too.
+
+Tests 2 and 3 are each wrong at most once in twenty where there is nothing, and both must be passed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+
+from core.domain import FloatArray
+from core.errors import UsageError
+from core.verdict.benchmarks import hold_at_equal_risk
+from core.verdict.cross_validation import overfitting
+from core.verdict.reality_check import luck
+from core.verdict.sharpe import (
+    SURE,
+    SharpeSample,
+    deflated_sharpe,
+    minimum_track_record,
+    probabilistic_sharpe,
+    sharpe_deviation,
+    sharpe_sample,
+    sharpes_of_all,
+    shortest_track_record,
+)
+
+YEAR = 365
+"""Days: these markets never close."""
+CHANCE = 1 - SURE
+"""Probability of luck that is accepted."""
+FINDABLE = 3.0
+"""Annual Sharpe ratio that the unseen days must be long enough to find."""
+FEWEST_TRADES = 30
+"""On all days together."""
+HALF, QUARTER = 0.5, 0.25
+"""Probability of overfitting, and of a loss where the best was not chosen, that are accepted."""
+BLOCKS = 12
+"""Parts that the days are cut into for the probability of overfitting: 924 ways."""
+
+
+class Answer(Enum):
+    """What the verdict is."""
+
+    EDGE = "edge"
+    NO_EDGE = "no edge"
+    NOT_ENOUGH = "not enough data"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What a verdict is made from. Returns are daily, fractions after costs; none is NaN."""
+
+    seen: FloatArray
+    """Of every try whose returns are known, on the days on which one was chosen; shape (tries, days)."""
+    chosen: int
+    """The row of the one that was chosen."""
+    unseen: FloatArray
+    """Of the chosen one on the days after, on which nothing was chosen; or stitched from a walk forward,
+    whose
+    first fit is then `seen`. Shape (days,)."""
+    hold: FloatArray
+    """Of buying and holding, on all these days, seen and unseen; shape (days,)."""
+    tries: int
+    """N: sets ever tried on these days, by any command; at least the rows of `seen`."""
+    trades: int
+    """Closed by the chosen one, on all these days."""
+    doubled: float
+    """What the chosen one earns on all these days with costs doubled, a fraction."""
+    looks: int = 1
+    """Times that the unseen days were looked at, this one included."""
+    random_entries: float | None = None
+    """Probability of core.verdict.benchmarks.random_entries; None if it was not looked at."""
+    shuffled: float | None = None
+    """Probability of core.verdict.shuffling.chance_of_shuffled; None if it was not looked at."""
+    plateau: float | None = None
+    """Score of core.verdict.benchmarks.plateau; None if it was not looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hurdle:
+    """One thing that an edge must pass."""
+
+    name: str
+    passed: bool
+    value: float
+    limit: float
+    text: str
+    """What was found, a part of a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is to be thought of the chosen set."""
+
+    answer: Answer
+    sentence: str
+    decided_by: str
+    """The name of the test that decided: the first that was not passed, or `all`."""
+    tests: tuple[Hurdle, ...]
+    figures: dict[str, float] = field(default_factory=dict)
+    """What was computed on the way; Sharpe ratios are a year's, lengths are in days."""
+
+
+def judge(evidence: Evidence, seed: int = 1) -> Verdict:
+    """Return the verdict; the same evidence and seed give the same one. Raises UsageError for wrong
+    evidence."""
+    require_sound(evidence)
+    figures: dict[str, float] = {}
+    tests = tuple(_tests(evidence, seed, figures))
+    failed = next((test for test in tests if not test.passed), None)
+    if failed is None:
+        texts = [test.text for test in tests if test.name in ("unseen", "luck", "costs")]
+        return Verdict(Answer.EDGE, f"An edge: {'; '.join(texts)}.", "all", tests, figures)
+    answer = Answer.NOT_ENOUGH if failed.name in ("days", "trades") else Answer.NO_EDGE
+    begin = {Answer.NOT_ENOUGH: "Not enough data", Answer.NO_EDGE: "No edge"}[answer]
+    return Verdict(answer, f"{begin}: {failed.text}.", failed.name, tests, figures)
+
+
+def require_sound(evidence: Evidence) -> None:
+    """Raise UsageError unless shapes, counts and numbers of the evidence fit each other."""
+    seen, unseen, hold = evidence.seen, evidence.unseen, evidence.hold
+    if seen.ndim != 2 or seen.shape[1] < 2 or unseen.ndim != 1 or unseen.size < 2:
+        raise UsageError("verdict: wanted two seen days or more for each try, and two unseen ones")
+    days = seen.shape[1] + unseen.size
+    if hold.shape != (days,):
+        raise UsageError(f"verdict: wanted holding's returns on all {days} days, got {hold.size}")
+    if not 0 <= evidence.chosen < seen.shape[0] <= evidence.tries or evidence.looks < 1:
+        raise UsageError(
+            f"verdict: wanted a chosen row of {seen.shape[0]}, as many tries and one look or more, got row "
+            f"{evidence.chosen}, {evidence.tries} tries, {evidence.looks} looks"
+        )
+    if not all(np.isfinite(part).all() for part in (seen, unseen, hold)):
+        raise UsageError("verdict: wanted returns that are numbers, got NaN or infinity")
+
+
+def _tests(evidence: Evidence, seed: int, figures: dict[str, float]) -> Iterator[Hurdle]:
+    yield from _enough(evidence)
+    whole = np.concatenate([evidence.seen[evidence.chosen], evidence.unseen])
+    yield _unseen(evidence, figures)
+    yield _luck(evidence, seed, figures)
+    yield _deflated(evidence, whole, figures)
+    earned = evidence.doubled
+    yield Hurdle("costs", earned > 0, earned, 0.0, f"with costs doubled it {_earns(earned)}")
+    yield _market(evidence, whole, figures)
+    if evidence.seen.shape[0] > 1 and evidence.seen.shape[1] >= 2 * BLOCKS:
+        yield _overfitting(evidence, figures)
+    yield from _more(evidence)
+
+
+def _enough(evidence: Evidence) -> Iterator[Hurdle]:
+    days, wanted = evidence.unseen.size, fewest_days()
+    yield Hurdle(
+        "days",
+        days >= wanted,
+        days,
+        wanted,
+        f"{days:,} days on which nothing was chosen, wanted {wanted:,}: on fewer, even a very good rule (a "
+        f"Sharpe ratio of {FINDABLE:g}) is missed too often",
+    )
+    trades = evidence.trades
+    yield Hurdle(
+        "trades",
+        trades >= FEWEST_TRADES,
+        trades,
+        FEWEST_TRADES,
+        f"{trades:,} closed trades, wanted {FEWEST_TRADES}: a few trades say nothing",
+    )
+
+
+def fewest_days() -> int:
+    """Return the unseen days on which a Sharpe ratio of FINDABLE is found four times in five."""
+    return math.ceil(shortest_track_record(FINDABLE / math.sqrt(YEAR)))
+
+
+def _unseen(evidence: Evidence, figures: dict[str, float]) -> Hurdle:
+    sample = sharpe_sample(evidence.unseen)
+    sure, wanted = _or_zero(probabilistic_sharpe(sample, at=0.0)), 1 - CHANCE / evidence.looks
+    annual = _or_zero(sample.sharpe) * math.sqrt(YEAR)
+    figures |= {"unseen_sharpe": annual, "unseen_sure": sure}
+    figures["days_needed"] = minimum_track_record(sample, sure=wanted)
+    days = evidence.unseen.size
+    what = f"on {days:,} days that it was not chosen on it made a Sharpe ratio of {annual:.2f}"
+    if annual <= 0:
+        what = f"on {days:,} days that it was not chosen on it did not earn"
+    looked = f", looked at {evidence.looks} times" if evidence.looks > 1 else ""
+    text = f"{what}{looked}: {sure:.1%} sure that it is more than luck, {wanted:.1%} wanted"
+    return Hurdle("unseen", sure >= wanted, sure, wanted, text)
+
+
+def _luck(evidence: Evidence, seed: int, figures: dict[str, float]) -> Hurdle:
+    chance = luck(evidence.seen, evidence.chosen, evidence.unseen, evidence.tries, seed=seed)
+    figures["luck"] = chance
+    text = (
+        f"the best of {evidence.tries:,} tries without an edge looks as good {_often(chance)}, "
+        f"wanted at most {_often(CHANCE)}"
+    )
+    return Hurdle("luck", chance <= CHANCE, chance, CHANCE, text)
+
+
+def _deflated(evidence: Evidence, whole: FloatArray, figures: dict[str, float]) -> Hurdle:
+    sample = sharpe_sample(whole)
+    probability = _or_zero(_deflated_by(evidence, sample))
+    figures |= {"sharpe": _or_zero(sample.sharpe) * math.sqrt(YEAR), "deflated": probability}
+    text = (
+        f"its Sharpe ratio of {figures['sharpe']:.2f} over all days is no better than what the luckiest of "
+        f"{evidence.tries:,} tries makes ({probability:.0%} sure that it is)"
+    )
+    return Hurdle("deflated", probability > 0.5, probability, 0.5, text)
+
+
+def _deflated_by(evidence: Evidence, sample: SharpeSample) -> float:
+    """Return the deflated Sharpe ratio over all days, of which only the seen ones were chosen on."""
+    days = evidence.seen.shape[1]
+    known = sharpes_of_all(evidence.seen)
+    known = known[np.isfinite(known)]
+    # Luck cannot spread tries further than their standard error: what they differ by besides is no luck.
+    spread = sharpe_deviation(sample._replace(length=days), at=0.0)
+    if known.size > 1:
+        spread = min(spread, float(known.std(ddof=1)))
+    return deflated_sharpe(sample, evidence.tries, spread * days / sample.length)
+
+
+def _market(evidence: Evidence, whole: FloatArray, figures: dict[str, float]) -> Hurdle:
+    held = hold_at_equal_risk(whole, evidence.hold)
+    ahead = float((whole - held).mean()) * YEAR
+    figures["ahead_of_market"] = ahead
+    text = f"over all days it earns {ahead:+.1%} a year against holding the market at the same risk"
+    return Hurdle("market", ahead > 0, ahead, 0.0, text)
+
+
+def _overfitting(evidence: Evidence, figures: dict[str, float]) -> Hurdle:
+    found = overfitting(evidence.seen, BLOCKS)
+    figures |= {"overfitting": found.probability, "loss_elsewhere": found.loss}
+    text = (
+        f"the best set of one half of the days is below the middle on the other half {found.probability:.0%} "
+        f"of the time and loses there {found.loss:.0%} of the time"
+    )
+    passed = found.probability <= HALF or found.loss <= QUARTER
+    return Hurdle("overfitting", passed, found.probability, HALF, text)
+
+
+def _more(evidence: Evidence) -> Iterator[Hurdle]:
+    chance = evidence.random_entries
+    if chance is not None:
+        text = f"random entries as many and as long earn as much {_often(chance)}"
+        yield Hurdle("random entries", chance <= CHANCE, chance, CHANCE, text)
+    chance = evidence.shuffled
+    if chance is not None:
+        text = f"the same search on shuffled bars finds something as good {_often(chance)}"
+        yield Hurdle("shuffled bars", chance <= CHANCE, chance, CHANCE, text)
+    score = evidence.plateau
+    if score is not None and not math.isnan(score):
+        yield Hurdle("neighbours", score > 0, score, 0.0, f"its neighbours make {score:.0%} of its figure")
+
+
+def _earns(earned: float) -> str:
+    return f"still earns {earned:.1%}" if earned > 0 else f"loses {-earned:.1%}"
+
+
+def _often(chance: float) -> str:
+    if chance >= 0.995:
+        return "always"
+    if chance <= 0.001:
+        return "at most once in 1,000"
+    return f"once in {1 / chance:.0f}" if chance <= 0.2 else f"{chance:.0%} of the time"
+
+
+def _or_zero(value: float) -> float:
+    return 0.0 if math.isnan(value) else value
