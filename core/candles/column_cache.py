@@ -33,6 +33,8 @@ _MAGIC = b"HOT-CRYPTO BARS1"
 _HEADER = struct.Struct("<16s32sQI")
 """Magic, identity, rows, checksum of the columns; a CRC of these follows."""
 _CRC = struct.Struct("<I")
+NAMES = re.compile(r"[A-Za-z0-9-]{1,60}-[0-9a-f]{16}\.[\w-]+\.(bars|[0-9a-f]{16}\.new)", re.ASCII)
+"""What files of this cache are called, unfinished ones too."""
 
 Words = NDArray[np.uint64]
 
@@ -121,6 +123,25 @@ class _Mapping(mmap.mmap):
         first, *others = (_PAGE + i * _padded(rows) for i in range(_COLUMNS))
         ts = np.frombuffer(self, np.int64, rows, first)
         return Bars(ts, *(np.frombuffer(self, np.float64, rows, offset) for offset in others))
+
+
+def begins_like_bars(start: bytes) -> bool:
+    """Tell whether a file that begins so can be one of this cache, or the beginning of one."""
+    return start[: len(_MAGIC)] == _MAGIC[: len(start)]
+
+
+def fault_of(path: Path) -> str:
+    """Return why a file of this cache is not read but written anew, blank when it is sound."""
+    try:
+        with path.open("rb") as file:
+            if not _is_own(os.fstat(file.fileno())):
+                return "it is another user's, or others can write it"
+            mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or "it is empty"
+    with mapping:
+        identity = _read_header(mapping)[1] if len(mapping) >= _PAGE else b""
+        return "" if _is_sound(mapping, identity) else "it is damaged, or was cut"
 
 
 def _map(path: Path, identity: bytes) -> Bars | None:

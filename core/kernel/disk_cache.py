@@ -89,6 +89,18 @@ def _make_key(file: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
+def is_signed(file: Path, key: bytes | None) -> bool:
+    """Tell whether a file of compiled code was written by this user; another's is never looked into."""
+    contents = file.read_bytes()
+    return key is not None and hmac.compare_digest(
+        contents[:_SIGNATURE], _signature(key, file.name, contents[_SIGNATURE:])
+    )
+
+
+def _signature(key: bytes, name: str, kept: bytes) -> bytes:
+    return hmac.digest(key, name.encode() + b"\0" + kept, "sha256")
+
+
 def fingerprint(function: Callable[..., Any], *made_from: object) -> str:
     """Return the hash of a function, of all it reaches by name, and of the compiler."""
     found = hashlib.sha256(f"{numba_version} {llvmlite_version}".encode())
@@ -207,7 +219,7 @@ class _SignedFiles(IndexDataCacheFile):  # type: ignore[misc] # numba has no typ
             file.write(self._sign(name, kept) + kept)
 
     def _sign(self, name: str, kept: bytes) -> bytes:
-        return hmac.digest(self.key, name.encode() + b"\0" + kept, "sha256")
+        return _signature(self.key, name, kept)
 
 
 def _lines(values: tuple[object, ...], seen: set[int]) -> Iterator[str]:
