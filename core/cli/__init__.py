@@ -268,16 +268,16 @@ def progress(description: str, total: int) -> Iterator[Callable[..., None]]:
         yield lambda by=1: bar.advance(task, by)
 
 
-def check_free(*paths: str | None, force: bool) -> None:
+def check_free(*paths: str | None, force: bool, page: str | None = None) -> None:
     """Raise UsageError for an output that could not be written later, or would replace something.
 
-    Two outputs to one place, a folder, a name that is too long, a file that exists (unless forced). None is
-    no output; `-`, pipes and devices are always free.
+    Two outputs to one place, a folder, a name that is too long, a file that exists (unless forced, and then
+    one of this program's own: for `page` a page). None is no output; `-`, pipes and devices are always free.
     """
-    named = [path for path in paths if path is not None]
+    named = [path for path in (*paths, page) if path is not None]
     outputs.check_apart(named)
     for path in named:
-        outputs.check_output(path, force=force)
+        outputs.check_output(path, force=force, page=path == page)
 
 
 def write_output(path: str, text: str) -> None:

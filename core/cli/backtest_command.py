@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
 
 def compare(args: argparse.Namespace) -> int:
     """Plan, load, run, save, print."""
-    cli.check_free(args.json, args.trades, args.report, force=args.force)
+    cli.check_free(args.json, args.trades, page=args.report, force=args.force)
     settings = cli.load_settings(overrides(args), check_params, args.strategies_file, args.strategies_dir)
     jobs, not_run = planned_jobs(args, settings)
     save = saving(settings.db.url) if args.persist else None
@@ -92,7 +92,7 @@ def portfolio(args: argparse.Namespace) -> int:
     from core.backtest.replay import ReplayAccount, ReplayFeed
     from core.cli.replay_command import risk_terms, show
 
-    cli.check_free(args.report, force=args.force)
+    cli.check_free(page=args.report, force=args.force)
     settings = cli.load_settings(overrides(args), check_params, args.strategies_file, args.strategies_dir)
     jobs, not_run = planned_jobs(args, settings)
     first = jobs[0].spec

@@ -45,7 +45,7 @@ def add_candles(options: argparse._ActionsContainer, *, symbol: str, timeframe: 
 
 def add_force(options: argparse._ActionsContainer, files: str) -> None:
     """Add the option that lets these files be replaced."""
-    options.add_argument("--force", action="store_true", help=f"overwrite {files}")
+    options.add_argument("--force", action="store_true", help=f"overwrite {files}; one of another kind never")
 
 
 def add_strategies_file(options: argparse._ActionsContainer) -> None:

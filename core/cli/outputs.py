@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,24 @@ SQLITE = b"SQLite format 3\0"
 """How a database file begins."""
 LOG_LINE = b'{"written": '
 """How a line of core.live.event_log begins."""
+PAGES = re.compile(
+    rb"""<meta name="generator" content="HOT-Crypto">"""
+    rb"""|<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe"""
+)
+"""Stands in the head of every page that this program writes; the second: of those of before 2026-12."""
+DATA = re.compile(
+    rb"""exchange,symbol,timeframe,   # trades, sets of a sweep
+    | \s*\{\s* (
+        "(runs|search)"\s*:          # run documents, searches
+      | "strategy"\s*:\s*"[^"]*",\s*"ranked_by"\s*:
+      | "account"\s*:\s*"[^"]*",\s*"(trades|decisions)"\s*:
+      | "name"\s*:\s*"[^"]*",\s*"size"\s*:\s*(\d+|null),\s*"schema_version"
+    )""",
+    re.VERBOSE,
+)
+"""How the documents and tables begin that this program writes."""
+_HEAD = 4_096
+"""Bytes in which that shows."""
 
 
 def check_apart(paths: Sequence[str]) -> None:
@@ -27,10 +46,11 @@ def check_apart(paths: Sequence[str]) -> None:
         places[place] = path
 
 
-def check_output(path: str, *, force: bool) -> None:
+def check_output(path: str, *, force: bool, page: bool = False) -> None:
     """Raise UsageError unless text can be written there; a file that exists is replaced only by `force`.
 
-    Pipes and character devices are always free, and a database never is.
+    And only one that this program wrote, for a page a page: whatever else a slip of the hand names stays.
+    Pipes and character devices are always free.
     """
     if path == "-":
         return
@@ -40,7 +60,7 @@ def check_output(path: str, *, force: bool) -> None:
     elif stat.S_ISREG(found.st_mode):
         if not force:
             raise UsageError(f"{path} exists and is left as it is: name another file or add --force")
-        check_no_database(path)
+        _check_ours(path, page=page)
         check_room(os.path.realpath(path))
     elif not is_stream(found.st_mode):
         raise UsageError(f"cannot write {path}: it is {_kind(found.st_mode)}; name a file")
@@ -83,6 +103,16 @@ def check_no_database(path: str) -> None:
     """Raise UsageError for a database that exists: it is no place for anything else."""
     if _start(path, len(SQLITE)) == SQLITE:
         raise UsageError(f"{path} is a database and is left as it is: name another file")
+
+
+def _check_ours(path: str, *, page: bool) -> None:
+    """Raise UsageError for a file that is none of this program's outputs; an empty one is nobody's."""
+    check_no_database(path)
+    start = _start(path, _HEAD)
+    is_page = PAGES.search(start) is not None
+    if start and not (is_page if page else is_page or DATA.match(start)):
+        what = "page" if page else "output"
+        raise UsageError(f"{path} is no {what} of this program and is left as it is: name another file")
 
 
 def _start(path: str, length: int) -> bytes:

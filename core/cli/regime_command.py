@@ -18,7 +18,7 @@ from core.utils import format_time
 
 def run(args: argparse.Namespace) -> int:
     """Load, detect, print."""
-    cli.check_free(args.out, force=args.force)
+    cli.check_free(page=args.out, force=args.force)
     start, end = cli.span(args)
     settings = cli.load_settings({"db.url": args.db_url})
     label, bars = load(args, settings, end)

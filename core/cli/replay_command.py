@@ -47,7 +47,7 @@ MOST_TRIPS = 10
 
 def run(args: argparse.Namespace) -> int:
     """Load, replay, print."""
-    cli.check_free(args.report, force=args.force)
+    cli.check_free(page=args.report, force=args.force)
     settings = cli.load_settings(overrides(args), check_params, args.strategies_file, args.strategies_dir)
     feeds = stored_feeds(args, settings)
     costs, cash = settings.backtest.costs, settings.backtest.default_cash

@@ -20,7 +20,7 @@ FIRST_TRADES = 20
 
 def run(args: argparse.Namespace) -> int:
     """Load, print."""
-    cli.check_free(args.json, args.report, force=args.force)
+    cli.check_free(args.json, page=args.report, force=args.force)
     db_url = cli.load_settings({"db.url": args.db_url}, strategies_dir=args.strategies_dir).db.url
     return show_one(args, db_url) if args.run_id is not None else show_all(args, db_url)
 

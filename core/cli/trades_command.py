@@ -20,7 +20,7 @@ from db.live_history import ClosedTrade, PaidFee, paid_fees
 
 def run(args: argparse.Namespace) -> int:
     """Load, print."""
-    cli.check_free(args.json, args.report, force=args.force)
+    cli.check_free(args.json, page=args.report, force=args.force)
     engine = existing(args)
     newest = newest_run(engine, args)
     trades = [one for one in round_trips(engine, args.account) if _is_wanted(one, args)]

@@ -161,6 +161,11 @@ def test_files_are_written_and_never_overwritten_unless_told(home: Path) -> None
     with pytest.raises(UsageError):
         call(*options)
     assert Path(files["runs.json"]).read_text() == "mine"
+    with pytest.raises(UsageError, match="is no output of this program and is left as it is"):
+        call(*options, "--force")
+    assert Path(files["runs.json"]).read_text() == "mine"
+    Path(files["runs.json"]).write_text("")
+    assert call(*options, "--force") == 0
     assert call(*options, "--force") == 0
     assert list((home / "out").iterdir()) != []
     assert {path.name for path in (home / "out").iterdir()} == set(files)

@@ -281,7 +281,6 @@ def test_a_users_file_is_not_overwritten_unless_told(tmp_path: Path) -> None:
     path.write_text("mine")
     with pytest.raises(UsageError, match=r"mine\.json exists and is left as it is"):
         cli.check_free(str(path), force=False)
-    cli.check_free(str(path), force=True)
     cli.check_free("-", None, force=False)
 
 

@@ -59,6 +59,49 @@ def test_a_socket_and_a_disk_are_no_files(here: Path) -> None:
             cli.check_free("socket", force=True)
 
 
+PAGE = '<!DOCTYPE html>\n<head>\n<meta name="generator" content="HOT-Crypto">\n'
+OLD_PAGE = """<meta http-equiv="Content-Security-Policy" content="default-src 'none'; \
+style-src 'unsafe-inline'; script-src 'unsafe-inline'">"""
+DOCUMENTS = (
+    '{\n  "runs": []\n}',
+    '{"search": 3, "strategy": "X"}',
+    '{"strategy": "X", "ranked_by": "return_pct"}',
+    '{"account": "paper", "trades": []}',
+    '{"account": "paper", "decisions": []}',
+    '{"name": "a.db", "size": 3, "schema_version": 5}',
+    "exchange,symbol,timeframe,strategy\n",
+)
+FOREIGN = (
+    "mine",
+    "<!DOCTYPE html><title>HOT-Crypto</title>",
+    '{"name": "package", "version": "1"}',
+    '{"strategy": "X"}',
+    "risk: {}\n",
+    "timestamp,open\n",
+    "\0\1\2",
+)
+
+
+@pytest.mark.parametrize("text", ["", PAGE, OLD_PAGE, *DOCUMENTS])
+def test_force_replaces_what_this_program_wrote(here: Path, text: str) -> None:
+    Path("out").write_text(text)
+    cli.check_free("out", force=True)
+    if text in ("", PAGE, OLD_PAGE):
+        cli.check_free(page="out", force=True)
+    else:
+        with pytest.raises(UsageError, match=r"^out is no page of this program and is left as it is: name"):
+            cli.check_free(page="out", force=True)
+
+
+@pytest.mark.parametrize("text", FOREIGN)
+def test_force_replaces_nothing_else(here: Path, text: str) -> None:
+    Path("out").write_text(text)
+    with pytest.raises(UsageError, match=r"^out is no output of this program and is left as it is: name"):
+        cli.check_free("out", force=True)
+    with pytest.raises(UsageError, match=r"^out is no page of this program"):
+        cli.check_free(page="out", force=True)
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
