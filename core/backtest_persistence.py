@@ -15,6 +15,7 @@ from core.domain import Costs, Series
 from core.errors import NoDataError
 from core.results.measures import Summary, summary_from_json, summary_json
 from core.results.runs import (
+    PROTECTIONS,
     BacktestResult,
     DataRange,
     RunSpec,
@@ -165,7 +166,8 @@ def _stored(run: BacktestRun, trades: tuple[TradeRecord, ...]) -> StoredRun:
     spec = data = None
     if run.params_json and run.costs_json and run.data_sha256:
         params, costs = json.loads(run.params_json), Costs(**json.loads(run.costs_json))
-        spec = RunSpec(series, run.strategy_name, params, costs, run.initial_cash)
+        protections = figures.get(EXTRAS, {}).get(PROTECTIONS, {})
+        spec = RunSpec(series, run.strategy_name, params, costs, run.initial_cash, protections)
         data = DataRange(
             start=run.data_start or 0,
             end=run.data_end or 0,

@@ -126,6 +126,7 @@ class Bookkeeper:
         for trade in trades:
             pnl = float(trade.pnl)
             self.risk.register_trade_pnl(pnl, equity - pnl, trade.strategy)
+            self.risk.close(trade)
         now = self.risk.state.trips
         new = () if now is tripped else tuple(trip for trip in now.items() if trip[0] not in tripped)
         return Booked(equity, tuple(fills), tuple(trades), tuple(refused), new, tuple(taken))

@@ -29,7 +29,7 @@ WORTH_A_POOL = 400_000
 """Bars to simulate in all above which starting processes (two seconds each) saves time."""
 
 
-ENGINES = ("backtesting", "fast")
+ENGINES = ("backtesting", "fast", "account")
 
 
 class Job(NamedTuple):
@@ -119,7 +119,7 @@ def _attempts(
 
 
 def runner(engine: str) -> Runner:
-    """Return what runs one backtest: `backtesting` or `fast`, also as a result's engine names itself.
+    """Return what runs one backtest: one of ENGINES, also as a result's engine names itself.
 
     Raises UsageError for another name.
     """
@@ -131,6 +131,10 @@ def runner(engine: str) -> Runner:
         from core.backtest.fast_backtester import run_fast
 
         return run_fast
+    if name == "account":
+        from core.backtest.alone import run_alone
+
+        return run_alone
     raise UsageError(unknown_name("engine", engine, ENGINES))
 
 

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from core.account.money import NOTHING, decimal_of, minus, plus, times, to_step
 from core.account.orders import Approved, Cut, Intent, Purpose, RefusalReason, Refused, Side
@@ -28,15 +29,22 @@ from core.risk.limits import (
     Entry,
     Limits,
     MarketDemands,
+    active_pauses,
     cut_of,
 )
+from core.risk.pauses import Closed
 from core.risk.percents import PercentWarning, percent_notes
 from core.risk.present import AT_THE_CLOSE, Present
 from core.risk.use import LimitUse, orders_of, uses
-from core.sizing import round_down
+from core.sizing import gain, round_down
 from core.utils import timeframe_ms
 
+if TYPE_CHECKING:
+    from core.account.lots import Trade
+
 Objection = tuple[RefusalReason, str]
+STOPS = ("stop", "trail")
+"""What a trade is called that a stop ended."""
 
 
 class RiskManager:
@@ -65,13 +73,15 @@ class RiskManager:
         self._settings = {"max_daily_loss_pct": max_daily_loss_pct, **asdict(self.limits)}
         for name, value in self._settings.items():
             if value is not None and not isinstance(value, bool | str):
-                number(name, value, 0)
+                number(name, value, -100 if name == "low_profit_pct" else 0)
+        self._pauses = active_pauses(self._settings)
         for line in percent_notes(self._settings):
             warnings.warn(line, PercentWarning, stacklevel=2)
         self.state = state or RiskState()
         self.markets = dict(markets or {})
         self.closes = NewestCloses(self.limits.correlation_bars)
         """Of the bars seen, for what moves together."""
+        self._commission = (costs or Costs()).commission
         commission, spread = map(decimal_of, costs or Costs())
         paid = plus(Decimal(1), commission)
         # A buyer pays the spread, a seller gets so much less, which binds the less.
@@ -81,7 +91,7 @@ class RiskManager:
         """Limit as another one does from now on; what was remembered and what is known of markets stays."""
         self.default_risk_per_trade = other.default_risk_per_trade
         self.max_daily_loss_pct, self.limits = other.max_daily_loss_pct, other.limits
-        self._settings = other._settings
+        self._settings, self._pauses = other._settings, other._pauses
         self.closes.keep(other.limits.correlation_bars)
 
     def compute_position_size(
@@ -123,6 +133,17 @@ class RiskManager:
         if pnl < 0:
             self.state = self.state._replace(losses={**self.state.losses, strategy: self.state.time})
         self.mark(self.state.time, equity_before + pnl)
+
+    def close(self, trade: Trade) -> None:
+        """Note a closed trade for the breakers that look at these: they may pause its strategy's entries."""
+        if self._pauses:
+            profit = gain(trade.side, trade.entry_price, trade.exit_price, self._commission)
+            one = Closed(self.state.time, trade.strategy, trade.symbol, profit, trade.reason in STOPS)
+            self.state = breakers.closed(self.state, one, self._pauses)
+
+    def looks_back(self) -> int:
+        """Return for how many milliseconds a closed trade can matter to a pause; 0 where there is none."""
+        return sum(max(times) for times in zip(*(one.terms[1:3] for one in self._pauses), strict=True))
 
     def mark(self, time: int, equity: float) -> None:
         """Take news of the account's equity, open profit in it, at an exchange time; trip what it trips."""
@@ -232,6 +253,7 @@ class RiskManager:
             self._objection_of_person(intent, now, present)
             or self._objection_of_account(entry.account.equity)
             or self._objection_of_time(intent.strategy, now)
+            or breakers.pausing(self.state, intent.strategy, intent.symbol, now, BREAKERS)
             or _objection_of_price(intent, present)
         )
         if first:
@@ -266,7 +288,7 @@ class RiskManager:
             return RefusalReason.RISK_UNKNOWN, trips[RISK_UNKNOWN].detail
         if equity <= 0:
             return RefusalReason.CASH, f"equity is {equity:.2f}: nothing is left to trade with"
-        for name, reason, _ in BREAKERS if trips else ():
+        for name, reason, *_ in BREAKERS if trips else ():
             if name in trips:
                 return reason, trips[name].detail
         return None
@@ -312,3 +334,8 @@ def _with(known: Mapping[str, str], name: str, why: str | None) -> dict[str, str
 def wide_open(costs: Costs | None = None) -> RiskManager:
     """Return a risk manager that limits nothing but cash: what a backtest has."""
     return RiskManager(1.0, None, Limits(allow_short=True), costs)
+
+
+def protected(protections: Mapping[str, Any], costs: Costs) -> RiskManager:
+    """Return a risk manager with these limits and cash alone: `protections` by their names in PROTECTIONS."""
+    return RiskManager(1.0, None, Limits(allow_short=True, **protections), costs)

@@ -51,10 +51,13 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         options.allow_only(parser, args, "--rerun repeats a run as it was saved", allowed)
     rest = vars(args).keys() - {"engine", "persist", "json", "trades", "report", "force", "jobs"}
     if args.portfolio:
-        own = (rest | {"report", "force"}) - {"wide", "verify"}
+        own = (rest | {"report", "force"}) - {"wide", "verify", "protections"}
         options.allow_only(parser, args, "--portfolio runs one account", own)
     if args.verify:
+        rest -= {"protections"}
         options.allow_only(parser, args, "--verify compares and keeps nothing", rest)
+    if args.protections and args.engine == "fast":
+        parser.error("--protections runs on an account: leave --engine out")
     return args
 
 
@@ -80,11 +83,12 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="fixed-risk, vol-target, half-kelly, regime, or several of them (default: strategies.yaml)",
+        help="fixed-risk, vol-target, half-kelly, stake, regime, or several (default: strategies.yaml)",
     )
     options.add_strategies_file(what)
     add("--list", action="store_true", help="show the strategies; with --strategy its parameters")
     add("--engine", choices=("backtesting", "fast"), default="backtesting", help="fast: compiled")
+    add("--protections", action="store_true", help="with the pauses that settings.yaml sets under risk")
     add("--portfolio", action="store_true", help="all on one account, within the limits of settings.yaml")
     add("--verify", action="store_true", help="run each three ways, compiled and live too; compare every bit")
     add("--rerun", type=cli.positive, metavar="RUN_ID", help="repeat a saved run and compare the trades")

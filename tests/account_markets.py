@@ -157,7 +157,30 @@ def _limits(rng: np.random.Generator) -> Limits:
         allow_short=bool(rng.random() < 0.8),
         correlation_cut=_one(rng, 0.5, 0.5, 0.9),
         correlation_bars=int(rng.choice([40, 100])),
+        **_protections(rng),
     )
+
+
+def _protections(rng: np.random.Generator) -> dict[str, Any]:
+    """Return limits that look at closed trades: none in every other account."""
+    if rng.random() < 0.5:
+        return {}
+    spans = {
+        f"{name}_{what}": rng.choice([60.0, 600.0, 3000.0]).item()
+        for name in ("stop_guard", "low_profit", "recent_drawdown")
+        for what in ("minutes", "pause_minutes")
+    }
+    return spans | {
+        "exit_pause_minutes": _one(rng, 0.4, 120.0, 900.0),
+        "stop_guard_stops": _one(rng, 0.4, 1, 2, 4),
+        "stop_guard_each_symbol": bool(rng.random() < 0.5),
+        "low_profit_pct": _one(rng, 0.4, -2.0, 0.5, 3.0),
+        "low_profit_trades": int(rng.choice([1, 2, 3])),
+        "recent_drawdown_pct": _one(rng, 0.4, 1.0, 2.0, 6.0),
+        "recent_drawdown_trades": int(rng.choice([1, 2])),
+        "recent_drawdown_each_symbol": bool(rng.random() < 0.5),
+        "max_trades_per_symbol_day": _one(rng, 0.4, 1, 2),
+    }
 
 
 def _one(rng: np.random.Generator, chance: float, *values: float) -> Any:

@@ -73,6 +73,12 @@ class RefusalReason(StrEnum):
     """The exchange refused it."""
     RISK_UNKNOWN = "risk_unknown"
     """Equity is not a number."""
+    EXIT_PAUSE = "exit_pause"
+    """The strategy left the symbol a short while ago; this and what follows are core.risk.pauses."""
+    STOP_GUARD = "stop_guard"
+    LOW_PROFIT = "low_profit"
+    RECENT_DRAWDOWN = "recent_drawdown"
+    TRADES_A_DAY = "trades_a_day"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,16 @@ from core.backtest.replay import Replay, ReplayAccount, ReplayFeed, replay
 from core.engine import Step
 from core.risk.breakers import DAILY_LOSS, DRAWDOWN, RISK_UNKNOWN, RiskState
 from core.risk.limits import BREAKER_NAMES
+from core.risk.pauses import EXIT_PAUSE, LOW_PROFIT, RECENT_DRAWDOWN, STOP_GUARD, TRADES_A_DAY
 from core.risk_manager import RiskManager
 
 FEW = 100_000
 """Bars decided on, below which no code is compiled for them."""
+KNOWN = (
+    *(DAILY_LOSS, DRAWDOWN, RISK_UNKNOWN),
+    *(EXIT_PAUSE, STOP_GUARD, LOW_PROFIT, RECENT_DRAWDOWN, TRADES_A_DAY),
+)
+"""The breakers of the compiled account."""
 FEW_BARS = "so few bars are replayed sooner than the account is compiled"
 
 
@@ -61,7 +67,7 @@ def not_compiled(
         "paper.volume_pct limits what a bar fills": account.volume_share is not None,
         "a market has a smallest step of its own": risk is not None and bool(risk.markets),
         "risk goes on where it was": risk is not None and not _is_new(risk),
-        "a breaker is new to it": BREAKER_NAMES != (DAILY_LOSS, DRAWDOWN, RISK_UNKNOWN),
+        "a breaker is new to it": BREAKER_NAMES != KNOWN,
     }
     return next((why for why, applies in reasons.items() if applies), "")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,10 @@ from core.account.values import SeriesKey
 from core.backtest.exact import ExactAnswers
 from core.backtest.ledger import Ledger, Traded
 from core.backtest.replay import ReplayAccount, ReplayFeed, plan_of, series_of
-from core.domain import Bars, IntArray
+from core.domain import Bars, FloatArray, IntArray
 from core.engine import Decided, Session
 from core.execution import Executor
+from core.kernel import account_pauses
 from core.kernel import account_state as kernel
 from core.kernel.account import DAY, account
 from core.kernel.account_state import AllBars, BookArrays, FillLogs, FloatAccount, FloatLimits, Turns
@@ -29,6 +31,7 @@ from core.kernel.sets import SIZED_BY
 from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.regime.conditions import gauges
+from core.risk.limits import BREAKERS, Limits, active_pauses
 from core.risk_manager import RiskManager, wide_open
 from core.sizing import Gauges
 from core.symbols import is_same_money, pair_of
@@ -41,9 +44,6 @@ if TYPE_CHECKING:
 
 FIRST_ROOM = 4096
 """Trades that there is room for at first, beyond what a step can bring."""
-NEVER = -(2**53)
-"""A time before all others, which a float holds."""
-
 
 WHY_NOT = {
     kernel.RUINED: "equity is gone",
@@ -199,7 +199,8 @@ class CompiledAccount:
             np.zeros(turns),
             *(np.full(series, -1), np.zeros(series, np.int64)),
             *(np.full(len(self.symbols), np.nan), np.full(len(self.symbols), np.nan)),
-            np.full(whose, NEVER),
+            np.full(whose, int(kernel.NEVER)),
+            np.full((account_pauses.ROWS, turns), kernel.NEVER),
             *(told, codes),
             fills.open_book(0.0),
             np.zeros((3, whose, kernel.BY_LIMIT + len(RefusalReason)), np.int64),
@@ -277,7 +278,18 @@ def _limits(risk: RiskManager) -> FloatLimits:
         _or_none(limits.price_band_pct),
         int(limits.allow_short),
         limits.correlation_cut or 0.0,
+        *_pauses(limits),
     )
+
+
+def _pauses(limits: Limits) -> tuple[FloatArray, int]:
+    """Return the terms of pauses, and whether any is on."""
+    rows = [row.name for row in BREAKERS if row.pause is not None]
+    terms = np.zeros((account_pauses.ROWS, account_pauses.COLUMNS))
+    active = active_pauses(asdict(limits))
+    for one in active:
+        terms[rows.index(one.name)] = (1.0, *one.terms)
+    return terms, int(bool(active))
 
 
 def _left(loss_pct: float | None) -> float:

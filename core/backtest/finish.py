@@ -95,12 +95,14 @@ def remembered(run: CompiledAccount, closed: int) -> list[tuple[str, Trip]]:
     `closed` trades were closed before the end, which is told as the bookkeeper tells it.
     """
     risk, now = run.risk, int(run.state.times[-1])
-    risk.state, trips = _before_the_end(run, closed)
+    before, trips = _before_the_end(run, closed)
+    risk.state = _paused(run, before, closed)
     known, worth = risk.state.trips, float(run.state.numbers[kernel.SETTLED])
     risk.mark(now, worth)
     for trade in run.ledger.trades[closed:]:
         pnl = float(trade.pnl)
         risk.register_trade_pnl(pnl, worth - pnl, trade.strategy)
+        risk.close(trade)
     return [*trips, *(trip for trip in risk.state.trips.items() if trip[0] not in known)]
 
 
@@ -153,6 +155,20 @@ def _before_the_end(run: CompiledAccount, closed: int) -> tuple[RiskState, list[
         ),
         trips,
     )
+
+
+def _paused(run: CompiledAccount, state: RiskState, closed: int) -> RiskState:
+    """Return the state with what pauses remember after the last bar."""
+    risk, at = run.risk, _steps_of_trades(run, closed)
+    if not closed or not (most := risk.looks_back()):
+        return state
+    known, ends = state, run.state.times[at]
+    # What is older is forgotten by the newest trade, and so are its pauses.
+    for n in range(int(np.searchsorted(ends, ends[-1] - most)), closed):
+        risk.state = known._replace(time=int(ends[n]))
+        risk.close(run.ledger.trades[n])
+        known = risk.state
+    return state._replace(closed=known.closed, pauses=known.pauses)
 
 
 def _steps_of_trades(run: CompiledAccount, closed: int) -> IntArray:

@@ -7,7 +7,9 @@ import sys
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
+from typing import Any
 
 from core import cli
 from core.backtest.plan import (
@@ -28,6 +30,7 @@ from core.optimise.space import spans_of
 from core.reports.document import as_json, run_document, trades_csv
 from core.reports.table import print_comparison, print_table, room
 from core.results.runs import BacktestResult, DataRange, RunSpec, describe_data, describe_partner, stats_text
+from core.risk.limits import active_pauses, protections_of
 from core.settings import Settings
 from core.settings.models import StrategySettings
 from core.sizing import CHOICE_BOUNDS, Choices
@@ -65,7 +68,8 @@ def compare(args: argparse.Namespace) -> int:
     run_ids: dict[int, int] = {}
     results = []
     with cli.progress("backtests", len(jobs)) as advance:
-        for result in run_jobs(jobs, args.jobs, args.engine, on_failure=not_run.append):
+        engine = "account" if args.protections else args.engine
+        for result in run_jobs(jobs, args.jobs, engine, on_failure=not_run.append):
             # One by one, as they come: an interrupt keeps what was finished.
             if save is not None:
                 run_ids[id(result)] = save(result)
@@ -177,6 +181,7 @@ def load_jobs(
     start, end = cli.span(args)
     limit = args.limit or (None if args.use_sql or args.start else EXCHANGE_LIMIT)
     label, money = source.exchange, (costs(args, settings), settings.backtest.default_cash)
+    protections = wanted_protections(settings) if getattr(args, "protections", False) else {}
     wanted = [Series(label, plan.symbol, plan.timeframe) for plan in plans]
     candles: dict[Series, tuple[Bars, DataRange]] = {}
     with cli.progress("candles", len(set(wanted))) as advance:
@@ -189,7 +194,7 @@ def load_jobs(
     left_out = cannot(args, plans)
     for series, plan in zip(wanted, plans, strict=True):
         bars, data = candles[series]
-        spec = RunSpec(series, plan.strategy, plan.params, *money)
+        spec = RunSpec(series, plan.strategy, plan.params, *money, protections)
         if plan.strategy in left_out:
             not_run.append(NotRun(spec, f"{plan.strategy} {UNPROVABLE}"))
             continue
@@ -200,6 +205,18 @@ def load_jobs(
                 raise
             not_run.append(NotRun(spec, f"{plan.strategy} looks at a second symbol: {error}"))
     return jobs, not_run
+
+
+def wanted_protections(settings: Settings) -> dict[str, Any]:
+    """Return the protections that the settings turn on. Raises UsageError where there is none."""
+    found = protections_of(settings.risk.limits)
+    if not (active_pauses(asdict(settings.risk.limits)) or "cool_down_minutes" in found):
+        raise UsageError(
+            "--protections: settings.yaml turns none on: set risk.exit_pause_minutes, risk.stop_guard_stops, "
+            "risk.low_profit_pct, risk.recent_drawdown_pct, risk.max_trades_per_symbol_day or "
+            "risk.cool_down_minutes"
+        )
+    return found
 
 
 def costs(args: argparse.Namespace, settings: Settings) -> Costs:

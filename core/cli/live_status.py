@@ -27,6 +27,7 @@ from core.live.status import (
 from core.order_path import damage
 from core.order_path.lock import holder, mark_of
 from core.reports.screen import outside_lines
+from core.risk.pauses import row_of
 from core.utils import format_time, now_ms
 from db import live
 from db.base import database_file, open_engine
@@ -152,7 +153,7 @@ def _money(value: float | None, currency: str) -> str:
 def show_standing(status: AccountStatus, account: str = USUAL, start: str = "run_live.py") -> None:
     """Print all that keeps orders back, with the command that ends it; older states do not say all."""
     for name, why in status.breakers.items():
-        print(f"  {name}: {why}: {start} {command_of(f'--reset-breaker {name}', account)}")
+        print(f"  {name}: {why}: {start} {command_of(f'--reset-breaker {row_of(name)}', account)}")
     for name, why in status.quarantined.items():
         print(f"  {name}: {why}: {start} {command_of(f'--release {name}', account)}")
     if status.paused:

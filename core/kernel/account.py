@@ -39,7 +39,9 @@ from core.fills import (
 )
 from core.fills import NO_CASH as UNPAID
 from core.kernel import account_orders as orders
+from core.kernel import account_pauses as pauses
 from core.kernel.account_orders import act, count, seen_by, sum_up
+from core.kernel.account_pauses import tell_pauses
 from core.kernel.account_state import (
     AT,
     BOUNDS,
@@ -215,6 +217,8 @@ def judge(a: FloatAccount, now: int, before: int) -> bool:
         is_plain = is_nothing or abs(pnl) > NEAR * abs(trade[SIZE] * trade[ENTRY_PRICE])
         is_sure &= is_plain or a.limits.cool_down <= 0
         is_sure &= mark(a, a.numbers[WORTH] - pnl + pnl, n - before + 1)
+        if a.limits.has_pauses == 1:
+            tell_pauses(a, n, now)
     return is_sure
 
 
@@ -269,6 +273,7 @@ def account() -> Callable[[FloatAccount], int]:
     steps = (
         *(domain.side_of, domain.same, domain.changes, domain.enters, orders.count, orders.sum_up),
         *(orders.seen_by, orders.copy_rows, orders.leaving, orders.kept_for, orders.exposed),
+        *(pauses.closed_at, pauses.is_alike, pauses.paused_until, pauses.tell_pauses, pauses.pause_of),
         *(orders.has_plain_room, orders.objection_of_account, orders.objection, orders.bound_by),
         *(orders.approve, orders.tell_not_sized, orders.sizing_of, orders.order, orders.roughly_kept),
         *(orders.is_entangled, orders.act, has_space, log_entry, profit, fill_book, mark, judge),
@@ -283,6 +288,8 @@ def account() -> Callable[[FloatAccount], int]:
         orders.objection,
         mark,
         log_entry,
+        pauses.tell_pauses,
+        pauses.pause_of,
     )
     for step in steps:
         scope[step.__name__] = compile_copy(

@@ -31,6 +31,7 @@ from core.fills import (
     with_rungs,
 )
 from core.fills import ENTRY_PRICE as PRICE
+from core.kernel.account_pauses import pause_of
 from core.kernel.account_state import AMOUNT as CUT_TO
 from core.kernel.account_state import (
     ANSWER,
@@ -58,6 +59,7 @@ from core.kernel.account_state import (
     NO_LOT,
     NO_LOTS,
     ORDERED,
+    PAUSED,
     POSITIONS,
     RATE,
     REFUSALS,
@@ -287,7 +289,8 @@ def objection_of_account(a: FloatAccount, q: int) -> int:
     is_fast = 0 <= a.limits.per_minute <= a.counters[STEP_ORDERS]
     if is_fast or 0 <= a.limits.per_day <= a.counters[DAY_ORDERS]:
         return RATE
-    return -1
+    kind = pause_of(a, q) if a.limits.has_pauses == 1 else -1
+    return PAUSED + kind if kind >= 0 else -1
 
 
 def kept_for(turns: Turns, books: BookArrays, costs: Costs, q: int) -> float:

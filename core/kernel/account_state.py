@@ -15,6 +15,8 @@ MADE_BY = BARS + 1
 """Column of an entry asked for: what bound its size, a limit included."""
 NEAR = 1e-9
 """What floats may be off, as a part of what they were added up from."""
+NEVER = float(-(2**53))
+"""A time before all others."""
 NOBODY = -1
 """Whose turn it is before a step's bars are taken."""
 
@@ -35,7 +37,8 @@ REFUSALS, BOUNDS, CUTS = range(3)
 # Reasons that floats can tell, by their numbers in core.account.orders.RefusalReason.
 NO_BRACKET, NO_LOT, NO_CASH, NO_LOTS = range(4)
 BAND, SHORT, LOSS, FALL = range(5, 9)
-POSITIONS, COOL, RATE = 12, 14, 15
+POSITIONS, COOL, RATE, PAUSED = 12, 14, 15, 23
+"""Of pauses the first, the others follow."""
 # Why sizing refuses, as core.fills counts it.
 TOO_SMALL, WRONG_BRACKET, TOO_MANY = int(Refusal.LOT), int(Refusal.BRACKET), int(Refusal.LOTS)
 CORRELATED = len(Bound)
@@ -108,6 +111,9 @@ class FloatLimits(NamedTuple):
     """Percent."""
     allows_short: int
     correlation: float
+    pauses: FloatArray
+    """(pauses, …): the terms, as core.kernel.account_pauses lays them out."""
+    has_pauses: int
 
 
 class BookArrays(NamedTuple):
@@ -135,6 +141,8 @@ class BookArrays(NamedTuple):
     """… and as the venue does while it fills one series after the other."""
     lost: IntArray
     """When each strategy last lost, ms."""
+    paused: FloatArray
+    """(pauses, turns): until when each may not enter, ms."""
     told: FloatArray
     codes: IntArray
     """What goes to a search and comes from it: what was decided on last."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from core.live.health import health_of, lag_of
 from core.live.status import AccountStatus
 from core.risk.limits import BREAKER_NAMES
+from core.risk.pauses import row_of
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PREFIX = "hot_crypto_"
@@ -121,7 +122,7 @@ def _feeds(status: AccountStatus, now: int) -> Iterator[Metric]:
 
 
 def _risk(status: AccountStatus) -> Iterator[Metric]:
-    tripped = (({"breaker": name}, float(name in status.breakers)) for name in BREAKER_NAMES)
+    tripped = (({"breaker": name}, float(name in map(row_of, status.breakers))) for name in BREAKER_NAMES)
     yield Metric("breaker_tripped", "gauge", "1 while a breaker refuses entries.", tuple(tripped))
     used = (
         ({"limit": one.limit, "about": one.about}, one.used / one.most if one.most else math.nan)

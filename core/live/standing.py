@@ -11,7 +11,9 @@ from core.errors import unknown_name
 from core.live.modes import ON_PAPER
 from core.live.status import Standing
 from core.order_path.journal_view import HALT
+from core.risk.breakers import standing_at
 from core.risk.limits import BREAKER_NAMES
+from core.risk.pauses import row_of
 
 USUAL = "paper"
 """The account that run_live.py means when none is named."""
@@ -72,8 +74,8 @@ def resumed(session: Session, desk: Holder) -> str:
     # A person who wants to trade again does not want to be flat any more.
     session.to_close.clear()
     trips = (
-        Standing("breaker", name, trip.detail, command_of(f"--reset-breaker {name}", desk.account))
-        for name, trip in session.risk.state.trips.items()
+        Standing("breaker", name, why, command_of(f"--reset-breaker {row_of(name)}", desk.account))
+        for name, why in standing_at(session.risk.state, session.risk.state.time).items()
     )
     rest = [one.told(desk.start) for one in (*desk.standing(), *trips) if one.ends]
     if not rest:
@@ -86,10 +88,10 @@ def reset(session: Session, name: str) -> str:
     risk = session.risk
     if name not in BREAKER_NAMES:
         return f"refused: {unknown_name('breaker', name, BREAKER_NAMES)}"
-    if name not in risk.state.trips:
-        return (
-            f"refused: breaker {name!r} is not tripped; tripped are: {', '.join(risk.state.trips) or 'none'}"
-        )
+    # Of pauses the name of the row ends all.
+    now = [*risk.state.trips, *risk.state.pauses]
+    if name not in map(row_of, now):
+        return f"refused: breaker {name!r} is not tripped; tripped are: {', '.join(now) or 'none'}"
     risk.reset_breaker(name)
     return f"breaker {name} is reset"
 

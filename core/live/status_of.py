@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from core.engine import Session
 from core.live.feed import Lag
 from core.live.status import AccountStatus, DeskStatus, FeedStatus, PositionStatus, WaitingStatus
+from core.risk.breakers import standing_at
 from core.risk.notes import notes
 from core.risk.use import LimitUse
 from core.symbols import pair_of
@@ -29,7 +30,7 @@ def status_of(
             WaitingStatus(key, waiting.intent.side, waiting.intent.amount)
             for key, waiting in portfolio.pending.items()
         ),
-        breakers={name: trip.detail for name, trip in state.trips.items()},
+        breakers=standing_at(state, now),
         limits=tuple(limits_of(session)),
         cuts=dict(cuts),
         uses=_uses(session, now),

@@ -34,6 +34,8 @@ STATISTICS = (
 """Names and order of BacktestResult.stats, which are Backtesting.py's; it leaves out commissions
 if there were none."""
 
+PROTECTIONS = "protections"
+"""Under which a document, and a saved run's extras, name those of a run."""
 DIFFERENCES = {
     "Duration": "to the last bar's open",
     "Buy & Hold Return [%]": "from the close after warm-up, no costs",
@@ -59,6 +61,8 @@ class RunSpec:
     params: Mapping[str, float]
     costs: Costs
     cash: float
+    protections: Mapping[str, Any] = field(default_factory=dict)
+    """Limits of core.risk.limits.PROTECTIONS by name; none for a backtest without."""
 
 
 class DataRange(NamedTuple):
@@ -156,12 +160,14 @@ class BacktestResult:
     @property
     def extras(self) -> dict[str, Any]:
         """Return what documents and saved runs hold of it besides figures and trades, as plain values."""
-        entries = {"bound_by": dict(self.bounds), "refused": dict(self.refusals)}
+        entries: dict[str, Any] = {"bound_by": dict(self.bounds), "refused": dict(self.refusals)}
+        protections = {PROTECTIONS: dict(self.spec.protections)} if self.spec.protections else {}
         if self.partner is None:
-            return {"entries": entries}
+            return {"entries": entries, **protections}
         symbol, data, covered = self.partner
         span = {name: value for name, value in data._asdict().items() if name != "notes"}
-        return {"entries": entries, "partner": {"symbol": symbol, **span, "covered": covered}}
+        other = {"symbol": symbol, **span, "covered": covered}
+        return {"entries": entries, "partner": other, **protections}
 
 
 def presented(figures: Mapping[str, Any]) -> pd.Series:

@@ -2,19 +2,21 @@
 
 A breaker that tripped refuses entries and nothing else. Which ones there are is the table
 core.risk.limits.BREAKERS, handed over as `rows`; here is how any row of it works: it measures how far equity
-is below a base, trips at a threshold, and stays tripped until it is reset by name or its window ends. A
-restart in the same window finds everything as it was.
+is below a base, trips at a threshold, and stays tripped until it is reset by name or its window ends; or it
+looks at closed trades and pauses entries of their strategy for a while (core.risk.pauses). A restart in the
+same window finds everything as it was.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from core.account.orders import RefusalReason
 from core.figures import money
+from core.risk.pauses import ActivePause, Closed, Paused, PauseKind, key_of, row_of, told
 
 DAY = 86_400_000
 """Milliseconds; days are UTC and belong to exchange time."""
@@ -58,6 +60,8 @@ class Breaker(NamedTuple):
     """What it refuses entries for."""
     loss: Loss | None
     """None: no measure of equity trips it."""
+    pause: PauseKind | None = None
+    """None: no closed trades trip it."""
 
 
 Rows = tuple[Breaker, ...]
@@ -98,11 +102,17 @@ class RiskState(NamedTuple):
     """Symbols in which nobody may enter, and why."""
     quarantined: Mapping[str, str] = _NONE
     """Strategies that may not enter, and why."""
+    closed: tuple[Closed, ...] = ()
+    """Trades that a pause still looks back on, oldest first."""
+    pauses: Mapping[str, Paused] = _NONE
+    """Pauses, by `core.risk.pauses.key_of`; what is over stays until the next trade is closed."""
 
     def to_dict(self, rows: Rows) -> dict[str, Any]:
         """Return it as plain values that JSON can hold, NaN as None; windows and bases by their names."""
         plain = self._asdict() | {"trips": {name: asdict(trip) for name, trip in self.trips.items()}}
         windows, bases = plain.pop("windows"), plain.pop("bases")
+        plain["closed"] = [list(one) for one in self.closed]
+        plain["pauses"] = {key: list(one) for key, one in self.pauses.items()}
         for loss in _losses(rows):
             plain[loss.base] = _or_none(bases.get(loss.base, math.nan))
             if loss.window is not None:
@@ -121,8 +131,11 @@ class RiskState(NamedTuple):
             if loss.window is not None and (number := rest.pop(loss.window.name, -1)) >= 0:
                 windows[loss.window.name] = number
         trips = {name: Trip(**trip) for name, trip in rest.pop("trips").items()}
+        closed = tuple(Closed(*one) for one in rest.pop("closed", ()))
+        pauses = {key: Paused(*one) for key, one in rest.pop("pauses", {}).items()}
         equity, orders = _or_nan(rest.pop("equity")), tuple(rest.pop("orders"))
-        return cls(equity=equity, windows=windows, bases=bases, trips=trips, orders=orders, **rest)
+        kept = cls(equity=equity, windows=windows, bases=bases, trips=trips, orders=orders, **rest)
+        return kept._replace(closed=closed, pauses=pauses)
 
 
 def marked(state: RiskState, time: int, equity: float, rows: Rows) -> RiskState:
@@ -134,7 +147,7 @@ def marked(state: RiskState, time: int, equity: float, rows: Rows) -> RiskState:
     bases = _kept(state.bases, equity, begun, rows)
     if not begun:
         return state._replace(time=time, equity=equity, bases=bases)
-    ended = {name for name, _, loss in rows if loss and loss.window and loss.window.name in begun}
+    ended = {name for name, _, loss, _ in rows if loss and loss.window and loss.window.name in begun}
     return state._replace(
         time=time,
         equity=equity,
@@ -153,7 +166,7 @@ def moved(state: RiskState, by: float) -> RiskState:
 
 def judged(state: RiskState, thresholds: Mapping[str, float | None], rows: Rows) -> RiskState:
     """Return the state with the breakers tripped that its equity trips; `thresholds` by their settings."""
-    for name, _, loss in rows:
+    for name, _, loss, _ in rows:
         limit = None if loss is None else thresholds.get(loss.setting)
         if loss is None or limit is None or name in state.trips:
             continue
@@ -172,8 +185,35 @@ def tripped(state: RiskState, name: str, detail: str) -> RiskState:
 def reset(state: RiskState, name: str, rows: Rows) -> RiskState:
     """Return the state with a breaker reset; what it is measured from begins anew with the newest equity."""
     trips = {other: trip for other, trip in state.trips.items() if other != name}
+    pauses = {key: one for key, one in state.pauses.items() if row_of(key) != name}
     begun = {row.loss.base: state.equity for row in rows if row.name == name and row.loss}
-    return state._replace(trips=trips, bases={**state.bases, **begun})
+    return state._replace(trips=trips, bases={**state.bases, **begun}, pauses=pauses)
+
+
+def closed(state: RiskState, trade: Closed, active: Sequence[ActivePause]) -> RiskState:
+    """Return the state once another trade is closed, with the pauses that it begins."""
+    if not active:
+        return state
+    memory, pauses = told(state.closed, state.pauses, trade, active)
+    return state._replace(closed=memory, pauses=pauses)
+
+
+def pausing(
+    state: RiskState, strategy: str, symbol: str, now: int, rows: Rows
+) -> tuple[RefusalReason, str] | None:
+    """Return the pause that keeps a strategy from entering a symbol now, the first in the table's order."""
+    for name, reason, _, pause in rows if state.pauses else ():
+        for where in (symbol, "") if pause else ():
+            one = state.pauses.get(key_of(name, strategy, where))
+            if one is not None and now < one.until:
+                return reason, one.detail
+    return None
+
+
+def standing_at(state: RiskState, now: int) -> dict[str, str]:
+    """Return what is tripped and paused, and why."""
+    pauses = {key: one.detail for key, one in state.pauses.items() if now < one.until}
+    return {name: trip.detail for name, trip in state.trips.items()} | pauses
 
 
 def has_begun(state: RiskState) -> bool:
@@ -194,7 +234,7 @@ def _losses(rows: Rows) -> Iterator[Loss]:
 def _begun(windows: Mapping[str, int], time: int, rows: Rows) -> dict[str, int]:
     """Return the windows that begin with this time, by name, with their numbers."""
     begun = {}
-    for _, _, loss in rows:
+    for _, _, loss, _ in rows:
         if loss is not None and loss.window is not None:
             name, number_of = loss.window
             number = number_of(time)
@@ -207,7 +247,7 @@ def _kept(
     bases: Mapping[str, float], equity: float, begun: Mapping[str, int], rows: Rows
 ) -> Mapping[str, float]:
     """Return what losses are measured from once this equity is known."""
-    for _, _, loss in rows:
+    for _, _, loss, _ in rows:
         if loss is None:
             continue
         _, name, kept, window, _ = loss

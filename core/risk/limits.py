@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from core.account.money import NOTHING, affordable, decimal_of, float_below, minus, percent_of, to_step
 from core.account.orders import Intent, RefusalReason
 from core.account.values import Snapshot
 from core.domain import LOT
 from core.figures import money
+from core.risk import pauses
 from core.risk.breakers import DAILY_LOSS, DRAWDOWN, RISK_UNKNOWN, UTC_DAY, Breaker, Loss, first, names_of
+from core.risk.pauses import ActivePause, PauseKind
 from core.symbols import is_same_money, pair_of
 
 
@@ -39,6 +41,21 @@ class Limits:
     correlation_cut: float | None = None
     correlation_bars: int = 100
     min_notional_currency: str = "USDT"
+    exit_pause_minutes: float | None = None
+    stop_guard_stops: int | None = None
+    stop_guard_minutes: float = 1440.0
+    stop_guard_pause_minutes: float = 240.0
+    stop_guard_each_symbol: bool = False
+    low_profit_pct: float | None = None
+    low_profit_trades: int = 2
+    low_profit_minutes: float = 1440.0
+    low_profit_pause_minutes: float = 240.0
+    recent_drawdown_pct: float | None = None
+    recent_drawdown_trades: int = 2
+    recent_drawdown_minutes: float = 1440.0
+    recent_drawdown_pause_minutes: float = 240.0
+    recent_drawdown_each_symbol: bool = True
+    max_trades_per_symbol_day: int | None = None
 
 
 class MarketDemands(NamedTuple):
@@ -176,15 +193,46 @@ SMALLEST: tuple[tuple[RefusalReason, Check], ...] = (
 )
 """What is left must be as large as this."""
 
+_LOOKING_BACK = ("cool_down", "exit_pause", "stop_guard", "low_profit", "recent_drawdown", "max_trades")
+
 BREAKERS: tuple[Breaker, ...] = (
     Breaker(
         DAILY_LOSS, RefusalReason.DAILY_LOSS, Loss("max_daily_loss_pct", "day_equity", first, UTC_DAY, 0.4)
     ),
     Breaker(DRAWDOWN, RefusalReason.DRAWDOWN, Loss("max_drawdown_pct", "peak", max, None, 0.9)),
     Breaker(RISK_UNKNOWN, RefusalReason.RISK_UNKNOWN, None),
+    *(
+        Breaker(name, RefusalReason(name), None, PauseKind(terms, measure))
+        for name, terms, measure in (
+            (pauses.EXIT_PAUSE, pauses.exit_terms, pauses.exit_pause),
+            (pauses.STOP_GUARD, pauses.guard_terms, pauses.stop_guard),
+            (pauses.LOW_PROFIT, pauses.low_terms, pauses.low_profit),
+            (pauses.RECENT_DRAWDOWN, pauses.drawdown_terms, pauses.recent_drawdown),
+            (pauses.TRADES_A_DAY, pauses.day_terms, pauses.trades_a_day),
+        )
+    ),
 )
-"""What refuses all entries once it tripped, in this order: what it measures and what resets it."""
+"""What refuses all entries once it tripped, and what pauses those of a strategy, in this order: what each
+measures and what resets it."""
+PROTECTIONS = tuple(each.name for each in fields(Limits) if each.name.startswith(_LOOKING_BACK))
+"""The limits that look at a strategy's closed trades: what a backtest of one strategy can have too."""
 BREAKER_NAMES = names_of(BREAKERS)
+
+
+def protections_of(limits: Limits) -> dict[str, Any]:
+    """Return the limits that look at a strategy's closed trades and are not as usual, by name."""
+    usual = asdict(Limits(cool_down_minutes=0.0))
+    given = asdict(limits)
+    return {name: given[name] for name in PROTECTIONS if given[name] not in (None, usual[name])}
+
+
+def active_pauses(settings: Mapping[str, Any]) -> tuple[ActivePause, ...]:
+    """Return the pauses that settings of the section `risk` turn on."""
+    return tuple(
+        ActivePause(row.name, row.pause.measure, terms)
+        for row in BREAKERS
+        if row.pause is not None and (terms := row.pause.terms(settings)) is not None
+    )
 
 
 def cut_of(entry: Entry, limits: Limits) -> tuple[RefusalReason | None, Decimal]:

@@ -115,6 +115,11 @@ _Count = Annotated[
 ]
 
 
+_Minutes = Annotated[float, Field(gt=0, le=1_000_000, description="above 0 to 1000000 (minutes)")]
+_Number = Annotated[int, Field(ge=1, le=10_000, description="1 to 10000 (a whole number)")]
+_Switch = Annotated[bool, Field(description="true or false")]
+
+
 class RiskSettings(Section):
     """Limits of the account."""
 
@@ -169,6 +174,32 @@ class RiskSettings(Section):
         int, Field(ge=30, le=5000, description="30 to 5000 (bars of the strategy's timeframe)")
     ] = 100
     """Returns that the correlation is measured over."""
+    exit_pause_minutes: Annotated[
+        float | None, Field(ge=0, le=1_000_000, description="0 to 1000000 (minutes), or nothing")
+    ] = None
+    """How long a strategy does not enter a symbol again that it left, whether it won or lost."""
+    stop_guard_stops: _Count = None
+    """Losing stops of a strategy in so many minutes, after which it enters nothing for a while."""
+    stop_guard_minutes: _Minutes = 1440.0
+    stop_guard_pause_minutes: _Minutes = 240.0
+    stop_guard_each_symbol: _Switch = False
+    """Whether stops are counted, and entries paused, symbol by symbol."""
+    low_profit_pct: Annotated[
+        float | None, Field(ge=-100, le=100, description="-100 to 100 (percent), or nothing")
+    ] = None
+    """What a strategy's trades in a symbol are to make in so many minutes, added up; with less it pauses."""
+    low_profit_trades: _Number = 2
+    """Fewer trades than this pause nothing."""
+    low_profit_minutes: _Minutes = 1440.0
+    low_profit_pause_minutes: _Minutes = 240.0
+    recent_drawdown_pct: _Percent = None
+    """How far the results of a strategy's trades in so many minutes, added up, may fall; then it pauses."""
+    recent_drawdown_trades: _Number = 2
+    recent_drawdown_minutes: _Minutes = 1440.0
+    recent_drawdown_pause_minutes: _Minutes = 240.0
+    recent_drawdown_each_symbol: _Switch = True
+    max_trades_per_symbol_day: _Count = None
+    """Trades of a strategy in a symbol on a UTC day, after which it does not enter it until the next."""
 
     @property
     def limits(self) -> Limits:

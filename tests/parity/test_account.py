@@ -16,8 +16,9 @@ from core.backtest.finish import finished
 from core.backtest.replay import Replay, ReplayAccount, ReplayFeed, replay
 from core.cli.replay_command import risk_terms
 from core.domain import NAN, Bars, Costs, Decision, Reason, Refusal
-from core.kernel import account_state
-from core.risk.limits import Limits
+from core.kernel import account_pauses, account_state
+from core.risk.limits import BREAKERS, Limits
+from core.risk.pauses import PauseTerms
 from core.risk_manager import RiskManager
 from core.settings import load_settings
 from strategies.base import BaseStrategy, StrategySignal
@@ -67,7 +68,8 @@ def test_any_account_is_the_same_compiled_and_step_by_step() -> None:
     assert met[""] > 0.9 * sum(met[why] for why in ("", *WHY_NOT.values()))
     assert met["trades"] > 500
     limits = ("exposure", "symbol_exposure", "strategy_exposure", "reserve")
-    reasons = ("positions", "cool_down", "order_rate", "daily_loss", "short", "min_notional", "expired")
+    reasons = ["positions", "cool_down", "order_rate", "daily_loss", "short", "min_notional", "expired"]
+    reasons += ["stop_guard", "low_profit", "recent_drawdown"]
     assert {f"cut {limit}" for limit in limits} <= set(met)
     assert {f"refused {reason}" for reason in reasons} <= set(met)
 
@@ -187,10 +189,15 @@ def test_reasons_and_refusals_have_the_numbers_that_the_kernel_knows() -> None:
         "POSITIONS": "POSITIONS",
         "COOL": "COOL_DOWN",
         "RATE": "ORDER_RATE",
+        "PAUSED": "EXIT_PAUSE",
     }
     reasons = list(RefusalReason)
     for ours, theirs in names.items():
         assert reasons[getattr(account_state, ours)].name == theirs
+    pauses = [row for row in BREAKERS if row.pause is not None]
+    assert [row.reason for row in pauses] == reasons[account_state.PAUSED :]
+    assert len(pauses) == account_pauses.ROWS
+    assert len(PauseTerms._fields) == account_pauses.COLUMNS - 1
     assert (int(Refusal.LOT), int(Refusal.LOTS)) == (account_state.TOO_SMALL, account_state.TOO_MANY)
 
 

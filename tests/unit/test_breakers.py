@@ -36,7 +36,9 @@ def told(state: RiskState, *news: tuple[int, float]) -> RiskState:
 
 
 def test_the_names_are_those_that_commands_and_refusals_have_always_used() -> None:
-    assert BREAKER_NAMES == ("daily_loss", "drawdown", "risk_unknown")
+    of_equity = [row.name for row in BREAKERS if row.pause is None]
+    assert of_equity == ["daily_loss", "drawdown", "risk_unknown"]
+    assert len(set(BREAKER_NAMES)) == len(BREAKER_NAMES)
     assert [str(row.reason) for row in BREAKERS] == list(BREAKER_NAMES)
 
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
+from core.account.lots import Trade
 from core.account.orders import Approved, Purpose, RefusalReason, Refused, Side
 from core.account.values import Snapshot
 from core.domain import LOT, Costs
 from core.errors import UsageError
 from core.risk.breakers import DAY, RiskState
-from core.risk.limits import BREAKERS, Limits, MarketDemands
+from core.risk.limits import BREAKERS, PROTECTIONS, Limits, MarketDemands
 from core.risk.percents import PercentWarning
 from core.risk.present import AT_THE_CLOSE, Present
 from core.risk_manager import RiskManager, wide_open
@@ -48,11 +49,18 @@ TIGHT: dict[str, tuple[object, object, RefusalReason, dict[str, Any]]] = {
     "min_notional": (1e9, 0, RefusalReason.MIN_NOTIONAL, {}),
     "price_band_pct": (0.1, 100, RefusalReason.PRICE_BAND, {"mark": 99.0}),
     "allow_short": (False, True, RefusalReason.SHORT, {"side": "sell"}),
+    "exit_pause_minutes": (1_000_000, 0, RefusalReason.EXIT_PAUSE, {"left_at": [101.0]}),
+    "stop_guard_stops": (1, 1_000_000, RefusalReason.STOP_GUARD, {"left_at": [99.0]}),
+    "low_profit_pct": (100, -100, RefusalReason.LOW_PROFIT, {"left_at": [101.0, 99.0]}),
+    "recent_drawdown_pct": (0.1, 100, RefusalReason.RECENT_DRAWDOWN, {"left_at": [101.0, 99.0]}),
+    "max_trades_per_symbol_day": (1, 1_000_000, RefusalReason.TRADES_A_DAY, {"left_at": [101.0]}),
 }
 SIZING = {"default_risk_per_trade", "max_risk_per_trade", "correlation_cut", "correlation_bars"}
 """Cut sizes instead of refusing; tests/unit/test_execution.py and test_correlation.py."""
 UNITS = {"min_notional_currency"}
 """Say what another limit counts in."""
+SPANS = {name for name in PROTECTIONS if name not in TIGHT}
+"""How far and how long a pause looks; tests/unit/test_pauses.py."""
 
 
 def managed(**given: object) -> RiskManager:
@@ -62,12 +70,19 @@ def managed(**given: object) -> RiskManager:
     return RiskManager(settings.default_risk_per_trade, settings.max_daily_loss_pct, settings.limits)
 
 
+def trade(left_at: float) -> Trade:
+    """Return a long of A at 100 that a stop ended."""
+    return Trade("A", SYMBOL, 1, D(1), 0, NOW, 0, 1, 100.0, left_at, D(left_at) - 100, D(0), "stop")
+
+
 def outcome(risk: RiskManager, case: dict[str, Any], account: Snapshot = BUSY) -> Approved | Refused:
     risk.mark(NOW - 1000, 10_000.0)
     if "lost" in case:
         risk.mark(NOW - 500, 10_000.0 * (1 - case["lost"]))
     if "pnl" in case:
         risk.register_trade_pnl(case["pnl"], 10_000.0, "A")
+    for price in case.get("left_at", ()):
+        risk.close(trade(price))
     for n in range(case.get("before", 0)):
         assert isinstance(risk.approve(intent(leg=f"rung-{n}"), account, 100.0, NOW), Approved)
     wanted = intent(side=case.get("side", "buy"))
@@ -75,8 +90,8 @@ def outcome(risk: RiskManager, case: dict[str, Any], account: Snapshot = BUSY) -
 
 
 def test_every_key_of_the_section_has_its_test() -> None:
-    assert set(RiskSettings.model_fields) == set(TIGHT) | SIZING | UNITS
-    assert {limit.name for limit in fields(Limits)} <= set(TIGHT) | SIZING | UNITS
+    assert set(RiskSettings.model_fields) == set(TIGHT) | SIZING | UNITS | SPANS
+    assert {limit.name for limit in fields(Limits)} <= set(TIGHT) | SIZING | UNITS | SPANS
 
 
 @pytest.mark.filterwarnings("ignore:.*is in percent")

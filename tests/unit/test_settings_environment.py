@@ -45,6 +45,20 @@ SAMPLES = {
     "risk.correlation_cut": "0.25",
     "risk.correlation_bars": "50",
     "risk.allow_short": "true",
+    "risk.exit_pause_minutes": "30",
+    "risk.stop_guard_stops": "4",
+    "risk.low_profit_pct": "-1.5",
+    "risk.recent_drawdown_pct": "12.5",
+    "risk.max_trades_per_symbol_day": "3",
+    "risk.stop_guard_each_symbol": "true",
+    "risk.recent_drawdown_each_symbol": "false",
+    "risk.low_profit_trades": "5",
+    "risk.recent_drawdown_trades": "5",
+    **{
+        f"risk.{name}_{what}": "90"
+        for name in ("stop_guard", "low_profit", "recent_drawdown")
+        for what in ("minutes", "pause_minutes")
+    },
     "backtest.default_cash": "500",
     "backtest.commission_pct": "0.25",
     "backtest.spread_pct": "0.5",
