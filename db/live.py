@@ -215,6 +215,13 @@ def outcome_of(engine: Engine, command_id: int) -> str | None:
         return connection.execute(query).scalar_one_or_none()
 
 
+def was_given(engine: Engine, account: str, origin: str) -> bool:
+    """Return whether a command of exactly this origin was ever stored."""
+    query = select(LiveCommand.id).where(LiveCommand.account == account, LiveCommand.origin == origin)
+    with engine.connect() as connection:
+        return connection.execute(query.limit(1)).first() is not None
+
+
 def newest_command(engine: Engine, account: str) -> tuple[CommandRow, str | None] | None:
     """Return the newest command of an account and what came of it, None for none ever."""
     query = select(LiveCommand).where(LiveCommand.account == account).order_by(LiveCommand.id.desc()).limit(1)

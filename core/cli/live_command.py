@@ -12,7 +12,10 @@ from contextlib import ExitStack
 
 from sqlalchemy import Engine
 
+from core import cli
 from core.cli import outputs
+from core.cli.live_alerts import NO_ALARMS, Alarms, alarms_of
+from core.cli.live_chat import ANSWER, answer_to
 from core.cli.live_ending import Asked, Ended, Ending, listen, silent_end
 from core.cli.live_health import healthy
 from core.cli.live_output import Show, say, shown, tell_step
@@ -23,7 +26,7 @@ from core.errors import ExchangeError, RefusedError, UsageError
 from core.live.account import Opening, open_account
 from core.live.loop import Loop
 from core.live.real_money import refuse_real_money
-from core.live.records import COMMAND_LIFE, ONE_LOOK
+from core.live.records import COMMAND_LIFE, ONE_LOOK, RunBook
 from core.live.reload import Reloading, stored_weights, weighted
 from core.live.standing import command as whole
 from core.live.status_of import limits_of
@@ -31,6 +34,7 @@ from core.live.watchdog import Watchdog
 from core.live.world import World
 from core.order_path.lock import holder
 from core.reports.screen import outside_lines
+from core.settings import environment
 from core.utils import format_time, now_ms
 from db import live
 from db.base import database_file
@@ -43,8 +47,6 @@ HANGS = 120.0
 """Seconds after which a loop that says nothing is ended."""
 LOCKED = 90.0
 """Seconds for which a loop holds what it is about to store while another program writes; less than HANGS."""
-ANSWER = 5.0
-"""Seconds that a command's outcome is waited for."""
 REFUSED = "refused"
 """How the outcome of a command begins that changed nothing."""
 
@@ -71,23 +73,26 @@ def _trade(args: argparse.Namespace, command: str | None, wish_to_end: Asked) ->
         outputs.check_appended(args.log_file)
     with ExitStack() as stack:
         stack.callback(signal.setitimer, signal.ITIMER_REAL, 0)
-        client = client_of(args, settings, stack)
+        alarms = alarms_of(settings.alerts, environment(cli.ROOT), args.account, once=args.once)
+        client = client_of(args, settings, stack, alarms.on_notice)
         refuse_real_money(terms.orders, client)
         opened = init_db(settings.db.url)
         stack.callback(opened.dispose)
-        engine = patient(opened, Patience(LOCKED, say, time.monotonic))
+        engine = patient(opened, Patience(LOCKED, alarms.on_lock, time.monotonic))
         file = database_file(engine)
         if file is None:
             raise UsageError("an account is kept in a file: name a database other than memory")
         show_now = stack.enter_context(healthy(args, client, stack.enter_context(shown(args, file))))
-        ending = stack.enter_context(Ending(wish_to_end))
+        stack.enter_context(alarms.sending(opened))
+        ending = stack.enter_context(Ending(wish_to_end, alarms=alarms))
         if holder(file, args.account) is None and (line := silent_end(live.newest_run(engine, args.account))):
             say(line)
+            alarms.say("silent_end", line)
         if recalled:
             say(f"going on with what account {args.account} last ran on: {recalled}")
         terms = weighted(terms, stored_weights(engine, terms.name))
         world = world_of(args, settings, engine, client)
-        opening = Opening(terms, engine, world, stack, wish_to_end, say)
+        opening = Opening(terms, engine, world, stack, wish_to_end, say, alarms.on_alert)
         loop, book = open_account(opening)
         keep(engine, args)
         for line in (*outside_lines(loop.desk.status()), *limits_of(loop.session)):
@@ -96,17 +101,25 @@ def _trade(args: argparse.Namespace, command: str | None, wish_to_end: Asked) ->
         loop.reload, loop.set_weight = reloading, reloading.set_weight
         command_id = None if command is None else store(engine, args, command)
         ending.record = lambda why: live.end_run(engine, book.run_id, why, now_ms())
+        alarms.on_start(f"the loop begins, orders: {terms.orders}")
+        stack.enter_context(alarms.listening(opened))
         ended = follow(loop, world, ending, show_now, once=args.once)
         ending.why = ended.why
-        desk = loop.desk.status()
-        say(f"the journal ends at entry {desk.journal:,}{head_of(desk)}")
-        book.beat(loop.status(loop.looked_at), now_ms())
-        show(loop.status(loop.looked_at), terms.name, start_of(args, terms.orders, is_running=False))
-        left = loop.not_closed() if args.once else []
-        for line in left:
-            say(f"not closed yet: {line}; look again: {look_of(args, engine, '')}".rstrip())
+        left = _show_end(args, engine, loop, book)
         outcome = None if command_id is None else live.outcome_of(engine, command_id)
     return ended.code or (1 if left or (outcome and outcome.startswith(REFUSED)) else 0)
+
+
+def _show_end(args: argparse.Namespace, engine: Engine, loop: Loop, book: RunBook) -> list[str]:
+    """Show and keep how the account stands at the end; return what is not closed after one look."""
+    desk = loop.desk.status()
+    say(f"the journal ends at entry {desk.journal:,}{head_of(desk)}")
+    book.beat(loop.status(loop.looked_at), now_ms())
+    show(loop.status(loop.looked_at), args.account, start_of(args, args.orders, is_running=False))
+    left = loop.not_closed() if args.once else []
+    for line in left:
+        say(f"not closed yet: {line}; look again: {look_of(args, engine, '')}".rstrip())
+    return left
 
 
 def follow(loop: Loop, world: World, ending: Ending, show_now: Show, *, once: bool) -> Ended:
@@ -116,8 +129,10 @@ def follow(loop: Loop, world: World, ending: Ending, show_now: Show, *, once: bo
     dog.watch(HANGS / 10)
     try:
         while True:
-            _look(loop, world, once=once)
-            show_now(loop.status(loop.looked_at))
+            _look(loop, world, ending.alarms, once=once)
+            status = loop.status(loop.looked_at)
+            show_now(status)
+            ending.alarms.on_status(status)
             dog.alive()
             if loop.is_stopped:
                 return Ended("told to stop")
@@ -133,7 +148,7 @@ def follow(loop: Loop, world: World, ending: Ending, show_now: Show, *, once: bo
         dog.end()
 
 
-def _look(loop: Loop, world: World, *, once: bool) -> None:
+def _look(loop: Loop, world: World, alarms: Alarms = NO_ALARMS, *, once: bool) -> None:
     """Take one step; an exchange out of reach now may be back later, and its feed is stale until then.
 
     While it does not tell its time nothing counts as closed; commands and stops go on.
@@ -144,9 +159,12 @@ def _look(loop: Loop, world: World, *, once: bool) -> None:
         now, trouble = _time(world)
         for step in loop.step(now, is_sure=trouble is None):
             tell_step(step)
+            alarms.on_step(step)
         if trouble := trouble or loop.trouble:
             raise trouble
+        alarms.on_exchange(None, now)
     except ExchangeError as error:
+        alarms.on_exchange(error, world.about())
         if once:
             raise
         say(f"{error}; going on")
@@ -173,9 +191,7 @@ def give(args: argparse.Namespace, name: str) -> int:
         more = look and f"; with one look at the market: {look}"
         raise RefusedError(f"no loop runs on account {args.account}: nothing was done{more}")
     command = store(engine, args, name)
-    until = time.monotonic() + ANSWER
-    while (outcome := live.outcome_of(engine, command)) is None and time.monotonic() < until:
-        time.sleep(0.05)
+    outcome = answer_to(engine, command)
     if outcome is None:
         ends = format_time(now_ms() + COMMAND_LIFE)
         look = whole(args.account, "--status", db_url=args.db_url)

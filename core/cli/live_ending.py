@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from core.cli import INTERRUPTED
+from core.cli.live_alerts import NO_ALARMS, Alarms
 from core.cli.live_output import note, say
 from core.errors import HotCryptoError
 from db.live import RunState
@@ -76,13 +77,15 @@ def _cut_short(*_: object) -> None:
 class Ending:
     """Says why the block ends, whatever ends it; errors go on from here."""
 
-    def __init__(self, asked: Asked, leave: Callable[[int], object] = os._exit) -> None:
-        """Take what says which signal came, and what ends a process that hangs."""
+    def __init__(
+        self, asked: Asked, leave: Callable[[int], object] = os._exit, alarms: Alarms = NO_ALARMS
+    ) -> None:
+        """Take what says which signal came, what ends a process that hangs, and what tells people."""
         self.why = ""
         """Blank while nothing says why it ends."""
         self.record: Callable[[str], object] | None = None
         """Stores why, once there is a run."""
-        self.asked, self._leave = asked, leave
+        self.asked, self._leave, self.alarms = asked, leave, alarms
 
     def __enter__(self) -> Self:
         """Let even a crash of compiled code say where it was."""
@@ -97,6 +100,7 @@ class Ending:
         # Who runs the script says an error on stderr by itself.
         (note if error else say)(f"ended: {why}")
         self._store(why)
+        self.alarms.on_end(why, error, is_open=self.record is not None)
 
     def hung(self) -> None:
         """End the process although its loop goes nowhere: say where that is, as far as it still can."""
@@ -105,7 +109,7 @@ class Ending:
         why = f"hung: no step came to its end, the last thing it did was {where}"
         tellers = [
             threading.Thread(target=tell, args=(text,), daemon=True)
-            for tell, text in ((say, f"ended: {why}"), (self._store, why))
+            for tell, text in ((say, f"ended: {why}"), (self._store, why), (self.alarms.on_hang, why))
         ]
         for teller in tellers:
             teller.start()

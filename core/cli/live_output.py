@@ -17,7 +17,7 @@ from core.live.events import events_of, text_of
 from core.live.standing import USUAL, command
 from core.live.status import AccountStatus
 from core.reports.screen import Screen
-from core.settings import environment
+from core.settings import WEBHOOK_URL, environment
 from core.utils import format_time
 
 LOG = logging.getLogger("hot_crypto.live")
@@ -49,7 +49,8 @@ def shown(args: argparse.Namespace, database: Path) -> Iterator[Show]:
     default = database.parent / "logs" / f"{args.account}.jsonl"
     path = default if args.log_file is None else Path(args.log_file)
     outputs.check_appended(str(path))
-    secrets = [text for name, text in environment(cli.ROOT).items() if name.endswith(_SECRET_ENDINGS)]
+    known = environment(cli.ROOT).items()
+    secrets = [text for name, text in known if name.endswith(_SECRET_ENDINGS) or name == WEBHOOK_URL]
     with ExitStack() as opened:
         write, show = _plainly, _nothing
         if sys.stderr.isatty() and not (args.plain or args.once):

@@ -11,7 +11,7 @@ from core import cli
 from core.backtest.plan import check_params
 from core.cli.live_output import say
 from core.cli.replay_command import members, overrides, risk_terms
-from core.exchange.calls import Notice, RetryPolicy
+from core.exchange.calls import Notice, Notify, RetryPolicy
 from core.exchange_client import ExchangeClient
 from core.live.modes import AT_EXCHANGE
 from core.live.terms import AccountTerms
@@ -48,7 +48,9 @@ def terms_of(args: argparse.Namespace, settings: Settings) -> AccountTerms:
     )
 
 
-def client_of(args: argparse.Namespace, settings: Settings, opened: ExitStack) -> ExchangeClient | None:
+def client_of(
+    args: argparse.Namespace, settings: Settings, opened: ExitStack, notify: Notify | None = None
+) -> ExchangeClient | None:
     """Return the client of the exchange that is traded at; None where stored candles are all that is wanted.
 
     It has a key only if orders go to the exchange.
@@ -63,7 +65,7 @@ def client_of(args: argparse.Namespace, settings: Settings, opened: ExitStack) -
     client = ExchangeClient(
         *(name, *keys, sandbox),
         base_url=base,
-        notify=_heard,
+        notify=notify or _heard,
         timeout=TIMEOUT,
         retries=RetryPolicy(patience=SILENCE),
     )

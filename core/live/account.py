@@ -31,7 +31,7 @@ from core.live.standing import USUAL, command, database_of
 from core.live.terms import AccountTerms
 from core.live.warming import warmed_up
 from core.live.world import World
-from core.order_path.alerts import Alert, OnAlert
+from core.order_path.alerts import Alert, OnAlert, nobody
 from core.order_path.exchange_venue import ExchangeVenue
 from core.order_path.opening import trading
 from core.order_path.path import OrderPath
@@ -68,6 +68,8 @@ class Opening(NamedTuple):
     """Set when the process is to end."""
     say: Callable[[str], object]
     """Takes lines that a person should read."""
+    alert: OnAlert = nobody
+    """Takes what a person who does not look should know."""
 
 
 class DeskOpening(NamedTuple):
@@ -196,7 +198,7 @@ def _path(given: Opening, venue: Venue, policy: Policy) -> OrderPath:
         f"{terms.name}-{now_ms():x}",
         venue,
         now_ms,
-        notify=new_lines(given.say),
+        notify=new_lines(given.say, given.alert),
         policy=policy,
         accept_restore=terms.accept_restore,
         start=command(terms.name, db_url=terms.typed_url, once=terms.once, orders=terms.orders),
@@ -221,6 +223,7 @@ def agree(path: OrderPath, given: Opening) -> None:
         if found.waiting[0] != said:
             said = found.waiting[0]
             given.say(f"nothing is traded yet: {said}")
+            given.alert(Alert("exchange", "", f"nothing is traded yet: {said}"))
         if given.asked.wait(1.0):
             raise KeyboardInterrupt
         if given.terms.once and time.monotonic() > ends:
@@ -253,13 +256,14 @@ def _begin_run(given: Opening, session: Session, desk: PaperDesk | ExchangeDesk)
     return RunBook(given.engine, terms.name, run_id, kept, now_ms)
 
 
-def new_lines(say: Callable[[str], object]) -> OnAlert:
-    """Return what says events of the order path, but none twice in a row."""
+def new_lines(say: Callable[[str], object], alert: OnAlert = nobody) -> OnAlert:
+    """Return what says events of the order path and hands them on, but none twice in a row."""
     before = [""]
 
     def told(event: Alert) -> None:
         if event.text != before[0]:
             before[0] = event.text
             say(event.text)
+            alert(event)
 
     return told

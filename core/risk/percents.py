@@ -18,6 +18,7 @@ LIKE_A_FRACTION: Mapping[str, float] = {
     "volume_pct": 0.9,
     "commission_pct": 0.009,
     "spread_pct": 0.001,
+    "slippage_pct": 0.009,
 }
 """Every setting in percent, with the largest value that is more likely a fraction than a percentage."""
 

@@ -5,7 +5,7 @@
 
 Every scalar key of settings.yaml can be set by an environment variable HOT_CRYPTO_<SECTION>_<KEY>, such as
 HOT_CRYPTO_RISK_MAX_DAILY_LOSS_PCT. A blank variable counts as not set; an unknown one is an error. Secrets
-(SECRETS below: keys of the exchange and the live page) stay in the environment, no part of the settings.
+(SECRETS below: of the exchange, the live page, the alerts) stay in the environment, no part of the settings.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from core.errors import SettingsError, UsageError, unknown_name
 from core.risk.percents import percent_notes
 from core.settings.models import (
     SECTIONS,
+    AlertSettings,
     BacktestSettings,
     DbSettings,
     ExchangeSettings,
@@ -36,6 +37,7 @@ from core.settings.problems import check_form, not_a_mapping, without_secrets
 from core.settings.strict_yaml import Document, dotted, plain_scalar, read_text, read_yaml
 
 __all__ = [
+    "AlertSettings",
     "BacktestSettings",
     "DbSettings",
     "ExchangeSettings",
@@ -54,7 +56,12 @@ ParamCheck = Callable[[str, Mapping[str, object]], Iterable[str]]
 """(strategy's name in strategies.yaml, its params) -> one line per problem; may raise UsageError instead."""
 
 DASHBOARD = ("HOT_CRYPTO_DASHBOARD_PASSWORD", "HOT_CRYPTO_DASHBOARD_TOKEN")
-SECRETS = ("EXCHANGE_API_KEY", "EXCHANGE_API_SECRET", *DASHBOARD)
+BOT_TOKEN, BOT_CHATS = "TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID"
+WEBHOOK_URL, SMTP_PASSWORD = "HOT_CRYPTO_ALERTS_WEBHOOK_URL", "HOT_CRYPTO_ALERTS_SMTP_PASSWORD"
+SECRETS = (
+    *("EXCHANGE_API_KEY", "EXCHANGE_API_SECRET", *DASHBOARD),
+    *(BOT_TOKEN, BOT_CHATS, WEBHOOK_URL, SMTP_PASSWORD),
+)
 OWN_FOLDER = "HOT_CRYPTO_STRATEGIES"
 """Names the folder of one's own strategies, which is no setting: it may have settings in it."""
 COMMAND_LINE = "command line"

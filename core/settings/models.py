@@ -19,6 +19,8 @@ from core.utils import TIMEFRAMES, timeframe_name
 
 DB_URL = re.compile(r"sqlite(\+\w+)?://(/.*)?|(?!sqlite)[a-z0-9]+(\+\w+)?://.+")
 _A_SYMBOL = "BASE/QUOTE, such as BTC/USDT"
+CHANNELS = ("telegram", "webhook", "email")
+"""Ways to reach a person."""
 
 
 def _symbol(text: str) -> str:
@@ -59,6 +61,35 @@ def _base_url(text: str) -> str:
     if not _is_origin(text):
         raise ValueError("http:// or https://, a host and at most a port, such as http://127.0.0.1:8090")
     return text.rstrip("/")
+
+
+def _api_url(text: str) -> str:
+    url = _base_url(text)
+    if url.startswith("http:") and urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise ValueError(
+            "https://, since the bot's token is in every request; http:// for this machine alone"
+        )
+    return url
+
+
+def _channels(text: str) -> str:
+    names = [name.strip() for name in text.split(",")]
+    if not set(names) <= set(CHANNELS) or len(set(names)) < len(names):
+        raise ValueError(f"one or more of {', '.join(CHANNELS)}, each once, with commas between them")
+    return ",".join(names)
+
+
+def _addresses(text: str) -> str:
+    names = [name.strip() for name in text.split(",")]
+    if not all(re.fullmatch(r"[^\s@,<>\"]+@[^\s@,<>\"]+", name) for name in names):
+        raise ValueError("an address such as me@example.org, or several with commas between them")
+    return ",".join(names)
+
+
+def _clock_time(text: str) -> str:
+    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text):
+        raise ValueError("a time of day, UTC, such as 08:00")
+    return text
 
 
 def _is_origin(text: str) -> bool:
@@ -237,6 +268,54 @@ class PaperSettings(Section):
         return None if self.volume_pct is None else self.volume_pct / 100
 
 
+_A_ROUTE = Field(description=f"one or more of {', '.join(CHANNELS)}, with commas between them, or nothing")
+_Route = Annotated[Annotated[str, AfterValidator(_channels)] | None, _A_ROUTE]
+_MAIL = "an address such as me@example.org, or nothing"
+_Mail = Annotated[Annotated[str, AfterValidator(_addresses)] | None, Field(description=_MAIL)]
+
+
+class AlertSettings(Section):
+    """Which messages go where; keys, tokens and passwords of it are in the environment."""
+
+    info: _Route = None
+    """Channels of fills, closed positions, start and end; none: nowhere but in the report."""
+    warning: _Route = None
+    critical: _Route = None
+    report: _Route = None
+    """Channels of the daily report."""
+    report_time: Annotated[
+        str, AfterValidator(_clock_time), Field(description="a time of day, UTC, such as 08:00")
+    ] = "08:00"
+    """When the report of the day before is sent, UTC."""
+    slippage_pct: Annotated[
+        float, Field(gt=0, le=100, description="above 0 to 100 (percent of the order's price)")
+    ] = 1.0
+    """A fill that is worse than its order's price by more is told."""
+    telegram_commands: Annotated[bool, Field(description="true or false")] = True
+    """Whether commands are taken from TELEGRAM_CHAT_ID."""
+    telegram_api: Annotated[
+        str, AfterValidator(_api_url), Field(description="an address such as https://api.telegram.org")
+    ] = "https://api.telegram.org"
+    smtp_host: Annotated[
+        str | None, Field(pattern=r"^[A-Za-z0-9.:-]{1,253}$", description="a mail server's name, or nothing")
+    ] = None
+    smtp_port: Annotated[int, Field(ge=1, le=65_535, description="1 to 65535")] = 587
+    smtp_security: Annotated[
+        str, Field(pattern="^(starttls|tls|none)$", description="starttls, tls (port 465) or none")
+    ] = "starttls"
+    smtp_user: Annotated[
+        str | None, Field(pattern=r"^\S{1,320}$", description="a user's name, or nothing")
+    ] = None
+    smtp_from: _Mail = None
+    smtp_to: _Mail = None
+
+    @property
+    def routes(self) -> dict[str, tuple[str, ...]]:
+        """The channels by what goes to them: info, warning, critical, report."""
+        named = {"info": self.info, "warning": self.warning, "critical": self.critical, "report": self.report}
+        return {name: tuple(text.split(",")) for name, text in named.items() if text is not None}
+
+
 class StrategySettings(Section):
     """One entry of strategies.yaml."""
 
@@ -268,6 +347,7 @@ class Settings(Section):
     risk: RiskSettings
     backtest: BacktestSettings
     paper: PaperSettings = PaperSettings()
+    alerts: AlertSettings = AlertSettings()
     strategies: Mapping[str, StrategySettings]
     """By the strategy's module name, in the order of the file."""
     markets: tuple[MarketSettings, ...]
@@ -279,6 +359,7 @@ SECTIONS: dict[str, type[Section]] = {
     "risk": RiskSettings,
     "backtest": BacktestSettings,
     "paper": PaperSettings,
+    "alerts": AlertSettings,
 }
 """The sections of settings.yaml."""
 

@@ -20,7 +20,7 @@ import pytest
 
 from core import cli
 from core.candles.frames import empty_bars
-from core.cli import live_command, live_status, live_terms
+from core.cli import live_chat, live_command, live_status, live_terms
 from core.cli.live_ending import Asked
 from core.cli.replay_command import paced
 from core.domain import Bars, Series
@@ -342,6 +342,7 @@ def test_a_loop_that_does_not_answer_carries_a_command_out_soon_or_never(
 ) -> None:
     engine, now = init_db(url), [NOON]
     run = live.start_run(engine, "paper", "paper", pid=1, code_version="x", settings={}, now=1)
+    monkeypatch.setattr(live_chat, "ANSWER", 0.0)
     monkeypatch.setattr(live_command, "ANSWER", 0.0)
     monkeypatch.setattr(live_command, "now_ms", lambda: NOON)
     with (

@@ -62,6 +62,20 @@ SAMPLES = {
     "backtest.default_cash": "500",
     "backtest.commission_pct": "0.25",
     "backtest.spread_pct": "0.5",
+    "alerts.info": "telegram,email",
+    "alerts.warning": "webhook",
+    "alerts.critical": "telegram",
+    "alerts.report": "email",
+    "alerts.report_time": "06:30",
+    "alerts.slippage_pct": "0.5",
+    "alerts.telegram_commands": "false",
+    "alerts.telegram_api": "http://127.0.0.1:9000",
+    "alerts.smtp_host": "smtp.example.org",
+    "alerts.smtp_port": "465",
+    "alerts.smtp_security": "tls",
+    "alerts.smtp_user": "me",
+    "alerts.smtp_from": "a@example.org",
+    "alerts.smtp_to": "b@example.org,c@example.org",
 }
 
 

@@ -1,0 +1,114 @@
+"""Commands that a person writes to the Telegram bot: from allowed chats, and each of them once.
+
+They are carried out as those of run_live.py are: stored, taken by the loop, answered with what came of it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection
+from typing import Any, Protocol
+
+from core.alerts.lane import FIRST, LONGEST, NotSentError
+from core.alerts.telegram import Bot
+from core.figures import how_many
+from core.utils import Clock
+
+WAITS = 25.0
+"""Seconds that Telegram waits for something to say."""
+OLDEST = 120_000
+"""Milliseconds after which what was written is not carried out any more."""
+GIVEN = ("pause", "resume", "flatten")
+"""Commands that the loop carries out."""
+HELP = "/status /positions /pause /resume /flatten"
+
+
+class ChatDesk(Protocol):
+    """What answers a person."""
+
+    def status(self) -> str:
+        """Return how the account stands."""
+        ...
+
+    def positions(self) -> str:
+        """Return what it holds."""
+        ...
+
+    def give(self, name: str, update: int) -> str:
+        """Store a command for the loop, once for each update; return what came of it."""
+        ...
+
+
+class Chat:
+    """Reads what is written to a bot and answers."""
+
+    def __init__(
+        self, bot: Bot, chats: Collection[str], desk: ChatDesk, clock: Clock, say: Callable[[str], object]
+    ) -> None:
+        """Take the chats that are listened to; `clock` (ms UTC) says what is too old."""
+        self.unknown = 0
+        """Messages from other chats."""
+        self._bot, self._chats, self._desk = bot, frozenset(chats), desk
+        self._clock, self._say = clock, say
+        self._newest, self._fails = 0, 0
+        self._ended = threading.Event()
+
+    def step(self, waits: float = WAITS) -> float:
+        """Answer what was written; return how many seconds to wait before the next look."""
+        try:
+            for update in self._bot.updates(self._newest, waits):
+                self._newest = max(self._newest, update["update_id"])
+                self._take(update)
+        except NotSentError as error:
+            if not self._fails:
+                self._say(f"commands by telegram are not read for now: {error}")
+            self._fails += 1
+            return max(min(FIRST * 2.0 ** (self._fails - 1), LONGEST), error.wait)
+        if self._fails:
+            self._say("commands by telegram are read again")
+        self._fails = 0
+        return 0.0
+
+    def start(self) -> None:
+        """Look from a thread of its own until `end`."""
+
+        def work() -> None:
+            while not self._ended.is_set():
+                self._ended.wait(self.step())
+
+        threading.Thread(target=work, name="alerts chat", daemon=True).start()
+
+    def end(self) -> None:
+        """Look no longer; what is being waited for is not waited for."""
+        self._ended.set()
+
+    def _take(self, update: dict[str, Any]) -> None:
+        message = update.get("message")
+        chat = message.get("chat") if isinstance(message, dict) else None
+        if not isinstance(message, dict) or not isinstance(chat, dict):
+            return
+        number, text, date = str(chat.get("id")), message.get("text"), message.get("date")
+        if number not in self._chats:
+            self.unknown += 1
+            if self.unknown == 1:
+                self._say(
+                    "a chat that is not allowed wrote to the telegram bot: it is ignored, as others are"
+                )
+            return
+        if isinstance(text, str) and type(date) is int:
+            self._bot.say(number, self._answer(text, date * 1000, update["update_id"]))
+
+    def _answer(self, text: str, written_at: int, update: int) -> str:
+        name = (text.split() or [""])[0].removeprefix("/").partition("@")[0].lower()
+        if name == "status":
+            others = how_many(self.unknown, "message")
+            ignored = f"\n{others} of other chats ignored" if self.unknown else ""
+            return self._desk.status() + ignored
+        if name == "positions":
+            return self._desk.positions()
+        if name not in GIVEN:
+            return f"commands: {HELP}"
+        age = self._clock() - written_at
+        if age > OLDEST:
+            return f"/{name} was written {age // 1000:,} s ago and is not carried out: write it again"
+        return self._desk.give(name, update)

@@ -1,0 +1,394 @@
+"""Telegram, webhook and e-mail against local servers: what arrives, outages, and no secret told."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import json
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from core.alerts.chat import HELP, OLDEST, Chat
+from core.alerts.lane import FIRST, Letter, NotSentError
+from core.alerts.levels import message
+from core.alerts.mail import MailChannel, MailTerms
+from core.alerts.telegram import LONGEST, Bot, TelegramChannel
+from core.alerts.web import LARGEST, Web
+from core.alerts.webhook import WebhookChannel
+from tests.alert_help import TOKEN, HttpServer, Ticking, http_server, login, mail_server, warning
+from tests.exchange_help import NOON
+
+OK = {"ok": True, "result": {}}
+HOOK = "/services/CANARY-of-a-webhook"
+PASSWORD = "CANARY-of-a-mail-password"
+LETTERS = [Letter(warning("near its stop", "BTC/USDT"), 3), Letter(message("halt", "halted <b>&", NOON))]
+TEXT = "⚠️ 2024-01-01 12:00 UTC near its stop (and 2 more like it)\n\n🚨 2024-01-01 12:00 UTC halted <b>&"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_secret_is_told(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    caplog.set_level(logging.DEBUG)
+    yield
+    said = capfd.readouterr()
+    assert "CANARY" not in caplog.text + said.out + said.err
+
+
+def telegram(url: str, timeout: float = 5.0) -> TelegramChannel:
+    return TelegramChannel(Bot(url, TOKEN, Web(timeout)), "77")
+
+
+def webhook(url: str, timeout: float = 5.0) -> WebhookChannel:
+    return WebhookChannel(f"{url}{HOOK}", "paper", Web(timeout))
+
+
+both = pytest.mark.parametrize("channel", [telegram, webhook])
+
+
+def error_of(send: Callable[[], object]) -> NotSentError:
+    with pytest.raises(NotSentError) as caught:
+        send()
+    shown = f"{caught.value!r} {caught.value.__cause__!r}"
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    assert "CANARY" not in shown
+    return caught.value
+
+
+def test_telegram_gets_one_text_with_a_sound_for_what_is_critical() -> None:
+    with http_server(lambda *_: (200, OK)) as server:
+        channel = telegram(server.url)
+        channel.send(LETTERS)
+        channel.send(LETTERS[:1])
+        channel.close()
+    fields = {"chat_id": "77", "text": TEXT, "disable_notification": False}
+    assert server.asked[0] == (f"/bot{TOKEN}/sendMessage", fields)
+    assert server.asked[1][1]["disable_notification"] is True
+
+
+def test_a_text_that_telegram_would_refuse_for_its_length_is_cut() -> None:
+    with http_server(lambda *_: (200, OK)) as server:
+        Bot(server.url, TOKEN, Web()).say("1", "x" * 5_000)
+    assert len(server.asked[0][1]["text"]) == LONGEST
+
+
+def test_a_webhook_gets_the_text_and_each_message_as_data() -> None:
+    with http_server(lambda *_: (204, b"")) as server:
+        webhook(server.url).send(LETTERS)
+    ((path, document),) = server.asked
+    assert path == HOOK
+    assert (document["account"], document["text"]) == ("paper", TEXT)
+    assert document["messages"] == [
+        {
+            "kind": "near_stop",
+            "level": "warning",
+            "time": NOON,
+            "ref": "BTC/USDT",
+            "text": "near its stop",
+            "count": 3,
+        },
+        {
+            "kind": "halt",
+            "level": "critical",
+            "time": NOON,
+            "ref": "",
+            "text": "halted <b>&",
+            "count": 1,
+        },
+    ]
+
+
+@both
+@pytest.mark.parametrize(
+    ("status", "is_final"),
+    [
+        (500, False),
+        (503, False),
+        (429, False),
+        (408, False),
+        (400, True),
+        (401, True),
+        (404, True),
+        (302, True),
+    ],
+)
+def test_an_answer_that_is_no_yes_says_whether_it_is_worth_trying_again(
+    channel: Any, status: int, is_final: bool
+) -> None:
+    with http_server(lambda *_: (status, {"ok": False, "description": f"no: {TOKEN}"})) as server:
+        server.headers = {"Location": f"{server.url}/elsewhere", "Retry-After": "12"}
+        error = error_of(lambda: channel(server.url).send(LETTERS))
+    assert (error.is_final, error.wait) == (is_final, 12)
+    assert str(error).startswith(f"it answered {status}")
+    assert len(server.asked) == 1
+
+
+def test_telegrams_own_word_on_how_long_to_wait_counts() -> None:
+    answer = {"ok": False, "description": "Too Many Requests", "parameters": {"retry_after": 31}}
+    with http_server(lambda *_: (429, answer)) as server:
+        error = error_of(lambda: telegram(server.url).send(LETTERS))
+    assert (str(error), error.wait) == ("it answered 429, Too Many Requests", 31)
+
+
+def test_an_answer_of_somebody_else_than_telegram_is_told() -> None:
+    for answer in (b"<html>login</html>", b"", {"ok": False}, [1]):
+        with http_server(lambda *_, answer=answer: (200, answer)) as server:
+            error = error_of(lambda url=server.url: telegram(url).send(LETTERS))  # type: ignore[misc]
+        assert "look at alerts.telegram_api" in str(error)
+
+
+@both
+def test_a_refused_connection_and_one_that_is_hung_up_are_tried_again(channel: Any) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        error = error_of(lambda: channel(f"http://127.0.0.1:{port}").send(LETTERS))
+    assert (str(error), error.is_final) == ("no connection", False)
+
+    def hang_up(*_: object) -> tuple[int, Any]:
+        raise ConnectionError
+
+    with http_server(hang_up) as server:
+        assert str(error_of(lambda: channel(server.url).send(LETTERS))) == "no connection"
+
+
+@both
+def test_a_server_that_hangs_is_given_up_after_the_time_out(channel: Any) -> None:
+    with http_server() as server:
+        server.answer = lambda *_: (200, server.released.wait() and OK)
+        error = error_of(lambda: channel(server.url, 0.05).send(LETTERS))
+        server.released.set()
+    assert (str(error), error.is_final) == ("no answer in 0.05 s", False)
+
+
+def test_an_answer_that_drips_or_never_ends_is_given_up_at_the_deadline() -> None:
+    clock = Ticking()
+
+    def late(*_: object) -> tuple[int, Any]:
+        clock.now += 11
+        return 200, OK
+
+    with http_server(late) as server:
+        error = error_of(lambda: Web(10.0, clock).post(f"{server.url}{HOOK}", {}))
+        assert str(error) == "no whole answer in 10 s"
+        server.answer = lambda *_: (200, b"x" * (LARGEST + 1))
+        error_of(lambda: Web(10.0, clock).post(f"{server.url}{HOOK}", {}))
+
+
+def test_an_address_that_is_none_is_no_connection() -> None:
+    for address in ("http://[::1", "http://127.0.0.1:99999/CANARY", "nonsense CANARY"):
+        assert str(error_of(lambda address=address: Web().post(address, {}))) == "no connection"  # type: ignore[misc]
+
+
+def mail(port: int, timeout: float = 5.0, **given: Any) -> MailChannel:
+    terms = MailTerms(
+        **{
+            "host": "127.0.0.1",
+            "port": port,
+            "security": "none",
+            "sender": "bot@example.org",
+            "to": ("a@example.org", "b@example.org"),
+            "user": "me",
+            "password": PASSWORD,
+            **given,
+        }
+    )
+    return MailChannel(terms, "paper", timeout)
+
+
+def test_a_mail_has_the_worst_in_its_subject_and_all_in_its_text() -> None:
+    with mail_server() as server:
+        mail(server.port).send(LETTERS)
+    assert login("me", PASSWORD) in server.words
+    assert [word for word in server.words if word.startswith(("mail", "rcpt"))] == [
+        "mail FROM:<bot@example.org>",
+        "rcpt TO:<a@example.org>",
+        "rcpt TO:<b@example.org>",
+    ]
+    found = email.message_from_string(server.mails[0], policy=email.policy.default)
+    assert found["Subject"] == "[HOT-Crypto paper] CRITICAL: halted <b>& (+1)"
+    assert found["To"] == "a@example.org, b@example.org"
+    assert found.get_content().replace("\r\n", "\n") == TEXT + "\n"
+
+
+def test_a_text_of_many_lines_makes_no_header_of_its_own() -> None:
+    with mail_server() as server:
+        mail(server.port, user="").send([Letter(message("failed", "one\nBcc: x@example.org", NOON))])
+    found = email.message_from_string(server.mails[0], policy=email.policy.default)
+    assert (found["Bcc"], found["Subject"]) == (None, "[HOT-Crypto paper] CRITICAL: one")
+
+
+@pytest.mark.parametrize(
+    ("word", "reply", "said", "is_final"),
+    [
+        ("CONNECT", "554 no", "the mail server answered 554", False),
+        ("AUTH", f"535 wrong {PASSWORD}", "the mail server answered 535", True),
+        ("AUTH", "454 later", "the mail server answered 454", False),
+        ("RCPT", "550 nobody", "the mail server takes nothing for alerts.smtp_to", True),
+        (".", "451 later", "the mail server answered 451", False),
+        ("DATA", "554 spam", "the mail server answered 554", True),
+        ("EHLO", "250 local", "the mail server cannot do what alerts.smtp_security or smtp_user asks", False),
+    ],
+)
+def test_what_a_mail_server_says_instead_of_yes(word: str, reply: str, said: str, is_final: bool) -> None:
+    with mail_server() as server:
+        server.replies[word] = reply
+        error = error_of(lambda: mail(server.port).send(LETTERS))
+    assert (str(error), error.is_final) == (said, is_final)
+
+
+def test_a_mail_server_that_hangs_is_gone_or_speaks_no_tls() -> None:
+    with mail_server() as server:
+        server.replies["CONNECT"] = "hang"
+        assert "said nothing for 0.05 s" in str(error_of(lambda: mail(server.port, 0.05).send(LETTERS)))
+    assert "no connection" in str(error_of(lambda: mail(server.port).send(LETTERS)))
+    with mail_server() as server:
+        assert "cannot do what" in str(error_of(lambda: mail(server.port, security="starttls").send(LETTERS)))
+        error = error_of(lambda: mail(server.port, security="tls").send(LETTERS))
+        assert "speaks no TLS" in str(error)
+
+
+class Desk:
+    """Answers a person, and remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.given: list[tuple[str, int]] = []
+
+    def status(self) -> str:
+        return "all well"
+
+    def positions(self) -> str:
+        return "nothing is held"
+
+    def give(self, name: str, update: int) -> str:
+        self.given.append((name, update))
+        return f"{name}: done"
+
+
+def written(update: int, text: object, chat: object = 77, age: int = 0) -> dict[str, Any]:
+    return {
+        "update_id": update,
+        "message": {"date": NOON // 1000 - age, "chat": {"id": chat}, "text": text},
+    }
+
+
+class Telegram:
+    """The updates that a local Bot API has, and the replies that it was given."""
+
+    def __init__(self, *updates: Any) -> None:
+        self.updates, self.replies, self.offsets = list(updates), list[tuple[str, str]](), list[int]()
+
+    def __call__(self, path: str, document: Any) -> tuple[int, Any]:
+        if path.endswith("/sendMessage"):
+            self.replies.append((document["chat_id"], document["text"]))
+            return 200, OK
+        self.offsets.append(document["offset"])
+        return 200, {"ok": True, "result": [one for one in self.updates if self._is_new(one, document)]}
+
+    @staticmethod
+    def _is_new(one: Any, document: Any) -> bool:
+        return not isinstance(one, dict) or one.get("update_id", 0) >= document["offset"]
+
+
+def chat_of(server: HttpServer, desk: Desk, said: list[str]) -> Chat:
+    return Chat(Bot(server.url, TOKEN, Web()), ["77", "-100"], desk, lambda: NOON, said.append)
+
+
+def test_commands_of_an_allowed_chat_are_carried_out_once_and_answered() -> None:
+    api, desk, said = Telegram(*(written(n, text) for n, text in enumerate(TYPED, 1))), Desk(), list[str]()
+    with http_server(api) as server:
+        chat = chat_of(server, desk, said)
+        assert [chat.step(0), chat.step(0)] == [0.0, 0.0]
+    assert desk.given == [("pause", 3), ("resume", 4), ("flatten", 5)]
+    assert [text for _, text in api.replies] == [
+        "all well",
+        "nothing is held",
+        "pause: done",
+        "resume: done",
+        "flatten: done",
+        f"commands: {HELP}",
+        f"commands: {HELP}",
+        f"commands: {HELP}",
+    ]
+    assert {number for number, _ in api.replies} == {"77"}
+    assert api.offsets == [1, len(TYPED) + 1]
+    assert said == []
+
+
+TYPED = ["/status", "/positions@my_bot", "/pause", "/RESUME now", "/flatten", "hello", "/stop", ""]
+
+
+def test_other_chats_are_ignored_and_counted() -> None:
+    others = [written(1, "/flatten", 78), written(2, "/status", "78"), written(3, "/status", None)]
+    api, desk, said = Telegram(*others, written(4, "/status", -100)), Desk(), list[str]()
+    with http_server(api) as server:
+        chat = chat_of(server, desk, said)
+        chat.step(0)
+    assert (desk.given, chat.unknown) == ([], 3)
+    assert api.replies == [("-100", "all well\n3 messages of other chats ignored")]
+    assert said == ["a chat that is not allowed wrote to the telegram bot: it is ignored, as others are"]
+
+
+def test_what_is_no_message_is_passed_over() -> None:
+    odd: list[Any] = [
+        {"update_id": 9},
+        {"update_id": 10, "message": {"chat": 3}},
+        {"update_id": 11, "message": {"chat": {"id": 77}, "date": "x", "text": "/flatten"}},
+        {"update_id": 12, "message": {"chat": {"id": 77}, "date": NOON // 1000, "photo": []}},
+    ]
+    api, desk = Telegram(*odd), Desk()
+    with http_server(api) as server:
+        chat = chat_of(server, desk, [])
+        chat.step(0)
+        api.updates += [7, {"update_id": "8"}]
+        chat.step(0)
+    assert (desk.given, api.replies, api.offsets) == ([], [], [1, 13])
+
+
+def test_a_command_that_was_written_long_ago_is_not_carried_out() -> None:
+    seconds = OLDEST // 1000
+    api, desk = Telegram(written(1, "/flatten", age=seconds), written(2, "/flatten", age=seconds + 1)), Desk()
+    with http_server(api) as server:
+        chat_of(server, desk, []).step(0)
+    assert desk.given == [("flatten", 1)]
+    assert api.replies[1][1] == "/flatten was written 121 s ago and is not carried out: write it again"
+
+
+def test_an_outage_of_telegram_is_said_once_and_waited_for() -> None:
+    api, desk, said = Telegram(), Desk(), list[str]()
+    with http_server(lambda *_: (502, {})) as server:
+        chat = chat_of(server, desk, said)
+        assert [chat.step(0), chat.step(0)] == [FIRST, 2 * FIRST]
+        server.answer = api
+        assert chat.step(0) == 0.0
+        server.answer = lambda *_: (200, {"ok": True, "result": 7})
+        assert chat.step(0) == FIRST
+    assert said == [
+        "commands by telegram are not read for now: it answered 502",
+        "commands by telegram are read again",
+        "commands by telegram are not read for now: its answer has no updates in it",
+    ]
+
+
+def test_the_thread_that_reads_commands_ends_when_it_is_told() -> None:
+    api, desk = Telegram(written(1, "/pause")), Desk()
+    with http_server() as server:
+        chat = chat_of(server, desk, [])
+
+        def answer(path: str, document: Any) -> tuple[int, Any]:
+            if path.endswith("/sendMessage"):
+                chat.end()
+                server.released.set()
+            return api(path, document)
+
+        server.answer = answer
+        chat.start()
+        assert server.released.wait(10)
+    assert desk.given == [("pause", 1)]
+    assert json.dumps(api.replies)
