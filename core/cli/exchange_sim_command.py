@@ -13,6 +13,7 @@ from core.exchange_sim import server
 from core.exchange_sim.accounts import AccountConfig, parse_balances
 from core.exchange_sim.candles import CandleSource
 from core.exchange_sim.faults import Faults, parse_faults
+from core.exchange_sim.kraken_gate import kraken_secret
 from core.exchange_sim.replay import replay_clock
 from core.exchange_sim.synthetic import SyntheticSource
 from core.figures import exact
@@ -86,8 +87,9 @@ def banner(url: str, served: Served, account: AccountConfig) -> str:
     owned = ", ".join(f"{exact(amount)} {asset}" for asset, amount in account.balances.items())
     return (
         f"local exchange (Binance.US, Kraken) at {url}\n{served.words}\n"
-        f"test account (Binance.US): {owned}\n"
+        f"test account at each: {owned}\n"
         f"         EXCHANGE_API_KEY={account.key} EXCHANGE_API_SECRET={account.secret}\n"
+        f"Kraken:  EXCHANGE_API_SECRET={kraken_secret(account)}\n"
         f"use it:  EXCHANGE_BASE_URL={url} python scripts/fetch_ohlcv_to_db.py "
         f"--symbol {served.symbol} --timeframe {served.timeframe}\nstop it: Ctrl-C"
     )

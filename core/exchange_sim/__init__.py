@@ -14,9 +14,14 @@
     synthetic.py   generated candles         stored.py  candles from a database or from files
     replay.py      clocks that put the exchange's present into the past
 
-Trading is Binance.US only, for one account:
+Trading, for one account at each venue:
 
-    signed.py      the routes behind a key; order_params.py reads orders, order_wire.py writes them
+    kraken_signed.py   Kraken's routes behind a key: kraken_changes.py places and cancels,
+                   kraken_history.py tells, kraken_transfers.py; kraken_gate.py has nonce, signature and
+                   counters, kraken_params.py reads fields, kraken_wire.py writes the JSON, kraken_names.py
+                   has Kraken's names
+    rules.py       what differs between venues in matching; kraken_rules.py is Kraken's
+    signed.py      Binance.US's routes behind a key; order_params.py reads orders, order_wire.py writes them
     state.py       the account's past in a file
     trading.py     plays the feed's trades to the open orders whenever somebody asks
     matching.py    orders against the book and the tape; orders.py its values, liquidity.py what the

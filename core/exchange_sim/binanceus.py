@@ -82,6 +82,9 @@ class BinanceUS:
         weight = (("X-MBX-USED-WEIGHT", used), ("X-MBX-USED-WEIGHT-1M", used))
         return body._replace(headers=body.headers + weight)
 
+    def arrive(self, request: SimRequest, now: int) -> None:
+        """Do nothing: a request that comes late is judged by its time alone."""
+
     def _body(self, request: SimRequest, route: Route | None, now: int) -> SimAnswer:
         if route is None:
             return _no_route(request.path)

@@ -29,6 +29,12 @@ and of requests that place, cancel or look up orders:
     clock          refused with code -1021, as if the exchange's clock had jumped; never processed
     foreign        processed, but the answer names another order
 
+and of Kraken's alone:
+
+    warning        processed; the answer has a warning beside its result
+    no_id          processed; the answer to a new order names no order
+    not_counted    processed; the answer to a cancel says that it cancelled nothing
+
 Faults at random leave `twice` and `foreign` out: no client can undo what the first does to a market
 order, and the second never happens by itself.
 """
@@ -49,17 +55,31 @@ CONNECTION_KINDS = ("delay", "reset_before", "reset_after", "cut")
 BODY_KINDS = ("status", "rate_limit", "html", "empty", "cut_json", "stale")
 CANDLE_KINDS = ("missing", "duplicate", "garbage")
 KINDS = CONNECTION_KINDS + BODY_KINDS + CANDLE_KINDS
-ORDER_KINDS = ("late", "late_answer", "twice", "status_before", "unknown", "ban", "clock", "foreign")
+KRAKEN_KINDS = ("warning", "no_id", "not_counted")
+ORDER_KINDS = (
+    *("late", "late_answer", "twice", "status_before", "unknown", "ban", "clock", "foreign"),
+    *KRAKEN_KINDS,
+)
 UNPROCESSED = ("reset_before", "rate_limit", "late", "status_before", "ban", "clock")
 """The venue never sees these requests, or not now."""
 TRADING_KINDS = (
     *("delay", "reset_before", "reset_after", "cut", "status", "rate_limit", "html", "empty", "cut_json"),
     *("late", "late_answer", "status_before", "unknown", "ban", "clock"),
+    *KRAKEN_KINDS,
 )
 """What meets orders at random."""
 METHODS = ("", "GET", "POST", "DELETE")
 MOST_TIMES, MOST_SECONDS = 1_000_000, 86_400
-TRADING_PATHS = ("/order", "/order/oco", "/openOrders", "/orderList")
+TRADING_PATHS = (
+    *("/order", "/order/oco", "/openOrders", "/orderList"),
+    *("/AddOrder", "/AmendOrder", "/EditOrder", "/CancelOrder", "/OpenOrders", "/ClosedOrders"),
+)
+KRAKEN_PATH = "/0/"
+KRAKEN_SILENCES = (
+    *("EService:Timeout", "EService:Deadline elapsed", "EService:Busy", "EService:Unavailable"),
+    "EGeneral:Internal error",
+)
+"""What Kraken says when it does not know, or does not say, what became of a request."""
 CANDLE_PATHS = ("/klines", "/OHLC")
 GARBAGE: tuple[tuple[int, object], ...] = (
     (4, "NaN"),
@@ -218,13 +238,20 @@ def parse_faults(text: str, seed: int, *, trading: bool = False) -> tuple[Fault,
     return trading_schedule(rate, seed) if trading else FaultSchedule(seed, rate)
 
 
-def spoiled(fault: Fault, answer: SimAnswer, previous: SimAnswer | None, seed: int) -> SimAnswer:
+def spoiled(
+    fault: Fault, answer: SimAnswer, previous: SimAnswer | None, seed: int, path: str = ""
+) -> SimAnswer:
     """Return what becomes of an answer whose connection is left alone.
 
-    `previous` is the last answer to the same question, `seed` chooses the rows of candle faults.
+    `previous` is the last answer to the same question, `seed` chooses the rows of candle faults and the
+    words of Kraken's silences.
     """
     if fault.kind in CANDLE_KINDS:
         return _with_rows(answer, fault.kind, seed)
+    if fault.kind in KRAKEN_KINDS:
+        return _of_kraken(fault.kind, answer)
+    if fault.kind == "unknown" and path.startswith(KRAKEN_PATH):
+        return _kraken_error(KRAKEN_SILENCES[seed % len(KRAKEN_SILENCES)])
     replaced = {
         "status": _trouble(fault.status),
         "html": page(200, "Please wait"),
@@ -242,6 +269,8 @@ def instead(fault: Fault, request: SimRequest, now: int) -> SimAnswer:
     """Return what is answered to a request the venue never sees, whose connection is left alone."""
     if fault.kind == "rate_limit":
         return _rate_limited(request.path, fault.seconds)
+    if fault.kind in ("ban", "clock") and request.path.startswith(KRAKEN_PATH):
+        return _kraken_error("EGeneral:Temporary lockout" if fault.kind == "ban" else "EAPI:Invalid nonce")
     if fault.kind == "ban":
         until = now + round(fault.seconds * 1000)
         text = f"Way too much request weight used; IP banned until {until}."
@@ -263,7 +292,7 @@ _TITLES: Mapping[int, str] = {
 
 def _rate_limited(path: str, seconds: float) -> SimAnswer:
     body: dict[str, object] = {"code": -1003, "msg": "Too many requests."}
-    if path.startswith("/0/"):
+    if path.startswith(KRAKEN_PATH):
         body = {"error": ["EGeneral:Too many requests"]}
     return _silenced(as_json(body, 429), seconds)
 
@@ -274,6 +303,25 @@ def _silenced(answer: SimAnswer, seconds: float) -> SimAnswer:
 
 def _trouble(status: int) -> SimAnswer:
     return page(status, f"{status} {_TITLES.get(status, 'Error')}")
+
+
+def _kraken_error(text: str) -> SimAnswer:
+    return as_json({"error": [text]})
+
+
+def _of_kraken(kind: str, answer: SimAnswer) -> SimAnswer:
+    """Return an answer of Kraken's with a flaw in it; one without a result stays as it is."""
+    body = json.loads(answer.body)
+    result = body.get("result") if isinstance(body, dict) else None
+    if not isinstance(result, dict):
+        return answer
+    if kind == "warning":
+        return as_json(body | {"error": ["WGeneral:Deprecated"]})
+    if kind == "no_id" and "txid" in result:
+        return as_json(body | {"result": result | {"txid": []}})
+    if kind == "not_counted" and "count" in result:
+        return as_json(body | {"result": result | {"count": 0, "pending": True}})
+    return answer
 
 
 def _renamed(answer: SimAnswer) -> SimAnswer:
@@ -310,6 +358,8 @@ def _spoil_rows(rows: list[Any], kind: str, rng: np.random.Generator) -> None:
 
 
 def _fits(kind: str, path: str) -> bool:
+    if kind in KRAKEN_KINDS:
+        return path.startswith(KRAKEN_PATH)
     return kind not in CANDLE_KINDS or path.endswith(CANDLE_PATHS)
 
 

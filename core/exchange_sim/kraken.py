@@ -1,14 +1,22 @@
-"""Kraken's public REST: assets and pairs under Kraken's own names, and never more than 720 bars."""
+"""Kraken's REST: assets and pairs under Kraken's own names, and never more than 720 bars.
+
+What is below a key is in kraken_signed.py.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from core.exchange_sim.book import BookSide, OrderBook, book, no_book
 from core.exchange_sim.candles import DAY, MINUTE, Candles, Interval
 from core.exchange_sim.feed import MarketFeed
+from core.exchange_sim.kraken_gate import PRIVATE
+from core.exchange_sim.kraken_names import KrakenPair, pair_of
+from core.exchange_sim.kraken_rules import LEAST_COST, least_of
+from core.exchange_sim.kraken_signed import KrakenAccount, error
+from core.exchange_sim.kraken_wire import asset, stamp
 from core.exchange_sim.markets import TRADING, SimMarket, quoted
 from core.exchange_sim.tape import Trades
 from core.exchange_sim.ticker import ticker
@@ -19,37 +27,22 @@ MOST_BARS = 720
 MOST_TRADES = 1000
 MINUTES = (1, 5, 15, 30, 60, 240, 1440, 10080, 21600)
 """Candle intervals."""
-RENAMED = {"BTC": "XBT", "DOGE": "XDG"}
-LETTERED = {"XBT": "XXBT", "ETH": "XETH", "LTC": "XLTC", "XDG": "XXDG", "USD": "ZUSD", "EUR": "ZEUR"}
-"""Assets of Kraken's first years have an X (coins) or a Z (currencies) in front."""
-DECIMALS = {"BTC": 1, "DOGE": 7}
-"""Price decimals where Kraken's differ from the candles' own."""
-SMALLEST = {"BTC": "0.00005", "ETH": "0.001", "SOL": "0.02", "DOGE": "13", "LTC": "0.04"}
 TAKER = [[0, 0.4], [10000, 0.35], [50000, 0.24], [100000, 0.22]]
 MAKER = [[0, 0.25], [10000, 0.2], [50000, 0.14], [100000, 0.12]]
 
 
-class KrakenPair(NamedTuple):
-    """A market under Kraken's names, with Kraken's price decimals."""
-
-    id: str
-    altname: str
-    wsname: str
-    base: str
-    quote: str
-    market: SimMarket
-
-
 class Kraken:
-    """The public part of the venue over one feed."""
+    """The venue over one feed; without an account it is public only."""
 
-    def __init__(self, feed: MarketFeed, markets: tuple[SimMarket, ...]) -> None:
-        self._feed = feed
+    def __init__(
+        self, feed: MarketFeed, markets: tuple[SimMarket, ...], account: KrakenAccount | None = None
+    ) -> None:
+        self._feed, self._account = feed, account
         self._pairs = [pair_of(market) for market in markets]
         self._by_name = {name: pair for pair in self._pairs for name in (pair.id, pair.altname, pair.wsname)}
         self._routes: dict[str, Callable[[dict[str, str], int], Json]] = {
             "Time": _time,
-            "SystemStatus": _status,
+            "SystemStatus": self._status,
             "Assets": self._assets,
             "AssetPairs": self._asset_pairs,
             "OHLC": self._ohlc,
@@ -60,29 +53,29 @@ class Kraken:
 
     def answer(self, request: SimRequest, now: int) -> SimAnswer:
         """Return the answer at `now`; errors come with HTTP 200, as Kraken sends them."""
-        if request.path.startswith("/0/private/"):
-            return _error("EAPI:Invalid key")
+        if request.path.startswith(PRIVATE):
+            return self._account.answer(request, now) if self._account else error("EAPI:Invalid key")
         route = self._routes.get(request.path.removeprefix(ROOT))
         if route is None or request.method not in ("GET", "POST"):
-            return _error("EGeneral:Unknown method")
+            return error("EGeneral:Unknown method")
         try:
             return as_json({"error": [], "result": route(request.params, now)})
         except RequestRefused as refusal:
-            return _error(refusal.message)
+            return error(refusal.message)
+
+    def arrive(self, request: SimRequest, now: int) -> None:
+        """Take notice of a request that is processed later."""
+        if self._account and request.path.startswith(PRIVATE):
+            self._account.arrive(request, now)
+
+    def _status(self, params: dict[str, str], now: int) -> Json:
+        del params
+        return {"status": self._account.status if self._account else "online", "timestamp": stamp(now)}
 
     def _assets(self, params: dict[str, str], now: int) -> Json:
         del params, now
         names = {name for pair in self._pairs for name in (pair.base, pair.quote)}
-        return {
-            name: {
-                "aclass": "currency",
-                "altname": next((short for short, long in LETTERED.items() if long == name), name),
-                "decimals": 10 if name.startswith("X") else 8,
-                "display_decimals": 5,
-                "status": "enabled",
-            }
-            for name in sorted(names)
-        }
+        return {name: asset(name) for name in sorted(names)}
 
     def _asset_pairs(self, params: dict[str, str], now: int) -> Json:
         del now
@@ -156,35 +149,10 @@ class Kraken:
         return self._by_name[name]
 
 
-def pair_of(market: SimMarket) -> KrakenPair:
-    """Return a market under Kraken's names: XXBTZUSD, XBTUSD and XBT/USD for BTC/USD."""
-    base, quote = (RENAMED.get(asset, asset) for asset in (market.base, market.quote))
-    long_base, long_quote = (LETTERED.get(asset, asset) for asset in (base, quote))
-    # Only pairs of two lettered assets have the letters in their id, and the dogecoin's has not.
-    lettered = long_base != base and long_quote != quote and base != "XDG"
-    own = market._replace(price_decimals=DECIMALS.get(market.base, market.price_decimals))
-    return KrakenPair(
-        long_base + long_quote if lettered else base + quote,
-        base + quote,
-        f"{base}/{quote}",
-        long_base,
-        long_quote,
-        own,
-    )
-
-
 def _time(params: dict[str, str], now: int) -> Json:
     del params
     moment = datetime.fromtimestamp(now // 1000, UTC)
     return {"unixtime": now // 1000, "rfc1123": moment.strftime("%a, %d %b %y %H:%M:%S +0000")}
-
-
-def _status(params: dict[str, str], now: int) -> Json:
-    del params
-    return {
-        "status": "online",
-        "timestamp": datetime.fromtimestamp(now // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }
 
 
 def _described(pair: KrakenPair) -> Json:
@@ -198,7 +166,7 @@ def _described(pair: KrakenPair) -> Json:
         "lot": "unit",
         "cost_decimals": 5,
         "pair_decimals": pair.market.price_decimals,
-        "lot_decimals": 8,
+        "lot_decimals": pair.market.lot_decimals,
         "lot_multiplier": 1,
         "leverage_buy": [],
         "leverage_sell": [],
@@ -207,8 +175,8 @@ def _described(pair: KrakenPair) -> Json:
         "fee_volume_currency": "ZUSD",
         "margin_call": 80,
         "margin_stop": 40,
-        "ordermin": SMALLEST.get(pair.market.base, quoted(pair.market.lot)),
-        "costmin": "0.5",
+        "ordermin": least_of(pair.market),
+        "costmin": f"{LEAST_COST}",
         "tick_size": quoted(pair.market.tick, pair.market.price_decimals),
         "status": "online" if pair.market.status == TRADING else "cancel_only",
     }
@@ -265,7 +233,3 @@ def _since_ms(since: int) -> int:
 
 def _invalid(name: str) -> RequestRefused:
     return RequestRefused(0, f"EGeneral:Invalid arguments:{name}")
-
-
-def _error(text: str) -> SimAnswer:
-    return as_json({"error": [text]})

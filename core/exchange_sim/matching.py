@@ -16,7 +16,7 @@ from decimal import Decimal
 
 from core.account.money import minus, plus, times, to_step, total
 from core.exchange_sim.accounts import AccountConfig, Wallet
-from core.exchange_sim.filters import OrderInMarket, check_filters
+from core.exchange_sim.filters import OrderInMarket
 from core.exchange_sim.liquidity import Liquidity
 from core.exchange_sim.markets import TRADING, SimMarket
 from core.exchange_sim.orders import (
@@ -32,7 +32,6 @@ from core.exchange_sim.orders import (
     MARKET_STOPS,
     NO_LIST,
     PARTLY,
-    SMALLEST,
     STOP_LOSS,
     TAKE_PROFIT,
     ZERO,
@@ -48,6 +47,7 @@ from core.exchange_sim.orders import (
     lot_of,
     walk,
 )
+from core.exchange_sim.rules import BinanceRules, MatchingRules
 from core.exchange_sim.venue import RequestRefused
 
 Funds = tuple[str, int]
@@ -58,14 +58,15 @@ _UNSUPPORTED = {STOP_LOSS: "Stop loss", TAKE_PROFIT: "Take profit"}
 class Matching:
     """One account's orders, trades and balances."""
 
-    def __init__(self, account: AccountConfig, depth: DepthAt) -> None:
+    def __init__(self, account: AccountConfig, depth: DepthAt, rules: MatchingRules | None = None) -> None:
+        """Take the account, what says what the book offers, and a venue's rules (default: Binance.US)."""
         self.wallet = Wallet(account.balances)
         self.orders: dict[str, dict[int, SimOrder]] = {}
         """By symbol and id."""
         self.trades: dict[str, list[OwnTrade]] = {}
         """By symbol, oldest first."""
         self.lists: dict[int, OrderList] = {}
-        self._account = account
+        self._rules = rules or BinanceRules(account)
         self._liquidity = Liquidity(depth)
         self._open: dict[str, dict[int, SimOrder]] = {}
         self._kept: dict[Funds, Decimal] = {}
@@ -99,14 +100,17 @@ class Matching:
         Raises Refused with Binance's code when it is not taken; nothing has changed then.
         """
         self.check(new, seen)
-        order = self._draft(new, seen.time)
+        order = self.draft(new, seen.time)
         if order.kind == MARKET:
             return self._at_market(order, new, seen)
-        self._keep(order, order.needs)
+        self._keep(order, self._rules.needs(order))
         self._put(order)
-        if order.kind in ALGOS:
-            return order
-        return self._work(order, seen.time, seen.last)
+        if order.kind not in ALGOS:
+            return self._work(order, seen.time, seen.last)
+        if order.triggered_by(seen.last):
+            # Only where a venue takes stops whose price is reached already.
+            self._trigger(order, Print(seen.time, seen.last, ZERO))
+        return self.orders[order.market.symbol][order.id]
 
     def place_pair(self, new: NewPair, seen: Seen) -> OrderList:
         """Take two orders of which one cancels the other; funds are kept once, for the dearer.
@@ -121,10 +125,10 @@ class Matching:
         ids = self._next_id(new.limit.market), self._next_id(new.limit.market) + 1
         made = OrderList(len(self.lists) + 1, new.client_id, new.limit.market, ids, seen.time)
         legs = [
-            replace(self._draft(asked, seen.time), id=order_id, list_id=made.id)
+            replace(self.draft(asked, seen.time), id=order_id, list_id=made.id)
             for asked, order_id in zip((new.limit, new.stop), ids, strict=True)
         ]
-        self._keep(legs[0], max(leg.needs for leg in legs))
+        self._keep(legs[0], max(map(self._rules.needs, legs)))
         self.lists[made.id] = made
         for leg in legs:
             self._put(leg)
@@ -133,6 +137,33 @@ class Matching:
     def cancel(self, order: SimOrder, now: int) -> list[SimOrder]:
         """Cancel an open order, and the other of its pair; return them as they stand then."""
         return [self._close(one, CANCELED, now) for one in self._siblings(order) if one.open]
+
+    def amend(self, order: SimOrder, new: NewOrder, seen: Seen) -> SimOrder:
+        """Give an open order another amount, price or stop price, and return it as it stands then.
+
+        It keeps its id and what was executed. Raises Refused when it cannot be; nothing has changed then.
+        """
+        if new.quantity is None or new.quantity <= order.executed:
+            raise RequestRefused(-1013, "Filter failure: LOT_SIZE")
+        changed = replace(
+            order,
+            quantity=new.quantity,
+            price=new.price or ZERO,
+            stop=new.stop or ZERO,
+            updated=seen.time,
+        )
+        mine = len(self._open.get(order.market.symbol, ()))
+        held = OrderInMarket(new, seen, mine, mine)
+        self._rules.check(held, is_triggered=not changed.working and changed.triggered_by(seen.last))
+        if order.kind == LIMIT_MAKER and self._crosses(new, seen):
+            raise RequestRefused(-2010, "Order would immediately match and take.")
+        self._keep(changed, self._rules.needs(changed))
+        self._put(changed)
+        if changed.working:
+            return self._work(changed, seen.time, seen.last)
+        if changed.triggered_by(seen.last):
+            self._trigger(changed, Print(seen.time, seen.last, ZERO))
+        return self.orders[order.market.symbol][order.id]
 
     def trade(self, market: SimMarket, seen: Print) -> None:
         """Let one trade of the tape reach resting orders and set waiting ones to work."""
@@ -151,17 +182,17 @@ class Matching:
         _check_market(new)
         mine = self._open.get(new.market.symbol, {}).values()
         waiting = sum(one.kind in ALGOS for one in mine) + 1
-        check_filters(OrderInMarket(new, seen, len(mine) + count, waiting))
-        if any(one.client_id == new.client_id for one in mine):
+        is_triggered = new.kind in ALGOS and self.draft(new, seen.time).triggered_by(seen.last)
+        if new.client_id and any(one.client_id == new.client_id for one in mine):
             raise RequestRefused(-2010, "Duplicate order sent.")
-        if new.kind in ALGOS and self._draft(new, seen.time).triggered_by(seen.last):
-            raise RequestRefused(-2010, "Stop price would trigger immediately.")
+        self._rules.check(OrderInMarket(new, seen, len(mine) + count, waiting), is_triggered=is_triggered)
 
     def _crosses(self, new: NewOrder, seen: Seen) -> bool:
-        order = self._draft(new, seen.time)
+        order = self.draft(new, seen.time)
         return bool(walk(self._liquidity.offered(order, seen.time, seen.last), order, None))
 
-    def _draft(self, new: NewOrder, now: int) -> SimOrder:
+    def draft(self, new: NewOrder, now: int) -> SimOrder:
+        """Return the order that would be placed, with nothing checked or kept."""
         return SimOrder(
             id=self._next_id(new.market),
             list_id=NO_LIST,
@@ -177,6 +208,8 @@ class Matching:
             created=now,
             updated=now,
             working=new.kind not in ALGOS,
+            fee_asset=new.fee_asset,
+            userref=new.userref,
         )
 
     def _at_market(self, order: SimOrder, new: NewOrder, seen: Seen) -> SimOrder:
@@ -187,7 +220,9 @@ class Matching:
             if levels and not taken:
                 raise RequestRefused(-1013, "Filter failure: LOT_SIZE")
             order = replace(order, quantity=_amount(taken))
-        wanted = (new.value or _cost(taken)) if order.buys else order.quantity
+        wanted = self._rules.price_of(order, taken) if order.buys else order.quantity
+        if order.buys and new.value:
+            wanted = max(wanted, new.value)
         self._keep(order, wanted)
         self._put(order)
         return self._take(order, taken, seen.time)
@@ -213,9 +248,9 @@ class Matching:
             return
         # Its funds were kept at the stop price; the book may be dearer, and then free cash pays as well.
         self._keep(order, ZERO)
-        budget = self.wallet.of(order.pays).free if order.buys else None
+        budget = self._rules.budget(order, self.wallet.of(order.pays).free) if order.buys else None
         taken = walk(self._liquidity.offered(order, seen.time, seen.price), order, order.left, budget)
-        self._keep(order, _cost(taken) if order.buys else order.left)
+        self._keep(order, self._rules.price_of(order, taken) if order.buys else order.left)
         self._take(order, taken, seen.time)
 
     def _executed(
@@ -237,16 +272,14 @@ class Matching:
                 self._liquidity.take(order, Level(price, amount), now)
         # What takes at any price has its funds counted out already.
         if order.price or not order.open:
-            self._keep(order, order.needs)
+            self._keep(order, self._rules.needs(order))
         return order
 
     def _book(self, order: SimOrder, price: Decimal, amount: Decimal, now: int, *, maker: bool) -> None:
-        cost = times(price, amount)
-        given, taken = (cost, amount) if order.buys else (amount, cost)
-        fee = to_step(times(taken, self._account.maker if maker else self._account.taker), SMALLEST)
-        self.wallet.pay(order.pays, given)
-        self._kept[_unit(order)] = minus(self._kept[_unit(order)], given)
-        self.wallet.earn(order.earns, minus(taken, fee))
+        settled = self._rules.settle(order, Level(price, amount), maker=maker)
+        self.wallet.pay(order.pays, settled.given)
+        self._kept[_unit(order)] = minus(self._kept[_unit(order)], settled.given)
+        self.wallet.earn(order.earns, settled.taken)
         done = self.trades.setdefault(order.market.symbol, [])
         done.append(
             OwnTrade(
@@ -258,22 +291,22 @@ class Matching:
                 maker,
                 price,
                 amount,
-                fee,
-                order.earns,
+                settled.fee,
+                settled.fee_asset,
                 now,
             )
         )
 
     def _close(self, order: SimOrder, status: str, now: int) -> SimOrder:
         order = self._put(replace(order, status=status, updated=now))
-        self._keep(order, max(one.needs for one in self._siblings(order)))
+        self._keep(order, max(map(self._rules.needs, self._siblings(order))))
         return order
 
     def _expire_others(self, order: SimOrder, now: int) -> None:
         for other in self._siblings(order):
             if other.id != order.id and other.open:
                 self._put(replace(other, status=EXPIRED, updated=now))
-                self._keep(order, order.needs)
+                self._keep(order, self._rules.needs(order))
 
     def _siblings(self, order: SimOrder) -> list[SimOrder]:
         mine = self.orders[order.market.symbol]
@@ -316,10 +349,6 @@ def _unit(order: SimOrder) -> Funds:
 
 def _amount(levels: Iterable[Level]) -> Decimal:
     return total(level.amount for level in levels)
-
-
-def _cost(levels: Iterable[Level]) -> Decimal:
-    return total(times(level.price, level.amount) for level in levels)
 
 
 def _check_market(new: NewOrder) -> None:

@@ -82,6 +82,10 @@ class NewOrder(NamedTuple):
     price: Decimal | None = None
     stop: Decimal | None = None
     lifetime: str = GTC
+    fee_asset: str = ""
+    """The asset that fees are wanted in; blank for the venue's own choice."""
+    userref: str = ""
+    """A number of the trader's own, which Kraken keeps."""
 
 
 class NewPair(NamedTuple):
@@ -123,6 +127,8 @@ class SimOrder:
     """Quote units paid or earned, before fees."""
     working: bool = True
     """False while a stop waits for its price."""
+    fee_asset: str = ""
+    userref: str = ""
 
     @property
     def open(self) -> bool:
@@ -148,13 +154,6 @@ class SimOrder:
     def earns(self) -> str:
         """Return the asset it takes in, which fees are taken from."""
         return self.market.base if self.buys else self.market.quote
-
-    @property
-    def needs(self) -> Decimal:
-        """Return what must be kept for it, in the asset it pays with."""
-        if not self.open:
-            return ZERO
-        return times(self.left, self.price or self.stop) if self.buys else self.left
 
     def reached_by(self, price: Decimal) -> bool:
         """Say whether a trade at this price executes it, resting at its limit."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import struct
 import threading
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
@@ -22,6 +23,10 @@ from core.exchange_sim.candles import CandleSource
 from core.exchange_sim.faults import UNPROCESSED, Fault, FaultPlan, Faults, instead, plan_of, spoiled
 from core.exchange_sim.feed import MarketFeed
 from core.exchange_sim.kraken import Kraken
+from core.exchange_sim.kraken_gate import PRIVATE, STARTER, Gate, Tier
+from core.exchange_sim.kraken_names import pair_of
+from core.exchange_sim.kraken_rules import KrakenRules
+from core.exchange_sim.kraken_signed import KrakenAccount
 from core.exchange_sim.limits import ORDER_LIMIT, RAW_LIMIT, WEIGHT_LIMIT, OrderLimit, WeightCounter
 from core.exchange_sim.markets import LISTED, SimMarket
 from core.exchange_sim.matching import Matching
@@ -36,6 +41,7 @@ from core.utils import Clock, now_ms
 
 Pause = Callable[[float], Awaitable[None]]
 HOST = "127.0.0.1"
+BINANCEUS, KRAKEN = "binanceus", "kraken"
 MOST_LOGGED = 50_000
 MOST_REMEMBERED = 64
 RESET = ("reset_before", "reset_after", "late")
@@ -60,7 +66,7 @@ class SimConfig:
     trading_faults: Faults = ()
     """Further ones, which come first."""
     account: AccountConfig = field(default_factory=AccountConfig)
-    """Of Binance.US; Kraken has none."""
+    """Of Binance.US; one with the same key, balances and fees is at Kraken."""
     state: Path | None = None
     """A file to keep the account in, so that it outlives the exchange; None: in memory."""
     weight_limit: int = WEIGHT_LIMIT
@@ -68,6 +74,8 @@ class SimConfig:
     order_limit: int = ORDER_LIMIT
     pause: Pause = asyncio.sleep
     """How the faults `delay` and `late_answer` wait, seconds."""
+    tier: Tier = STARTER
+    """How much the account may ask at Kraken."""
 
 
 class Logged(NamedTuple):
@@ -93,6 +101,8 @@ class RunningSim:
     pause: Pause
     trading: Trading
     account: Signed
+    kraken_trading: Trading
+    kraken: KrakenAccount
     state: StateFile | None = None
     skew_ms: int = 0
     """Added to the clock."""
@@ -113,36 +123,44 @@ class RunningSim:
         """Start a new fault plan."""
         self.plan = plan_of(faults, trading)
 
-    def books(self) -> Matching:
+    def books(self, venue: str = BINANCEUS) -> Matching:
         """Return the account's orders, trades and balances as they stand now: what no fault can hide."""
         with self.lock:
             self._deliver()
+            if venue == KRAKEN:
+                self.kraken.play(self.now())
+                return self.kraken_trading.matching
             self.trading.play(self.now())
             return self.trading.matching
 
-    def deposit(self, coin: str, amount: str, *, pending: bool = False) -> int:
+    def deposit(self, coin: str, amount: str, *, pending: bool = False, venue: str = BINANCEUS) -> int:
         """Let coins come from outside, credited at once unless pending, and return the deposit's number."""
         status = str(PENDING if pending else CREDITED)
-        with self.lock:
-            made = self.account.by_hand("deposit", self.now(), coin=coin, amount=amount, status=status)
+        made = self._by_hand(venue, "deposit", coin=coin, amount=amount, status=status)
         return int(made["id"])
 
-    def credit(self, deposit: int) -> None:
+    def credit(self, deposit: int, venue: str = BINANCEUS) -> None:
         """Credit a deposit that was pending."""
-        with self.lock:
-            self.account.by_hand("credit", self.now(), id=str(deposit))
+        self._by_hand(venue, "credit", id=str(deposit))
 
-    def fail_withdrawal(self, withdrawal: int) -> None:
+    def fail_withdrawal(self, withdrawal: int, venue: str = BINANCEUS) -> None:
         """Let a withdrawal (the first is 1) fail while it is processed: it comes back."""
+        self._by_hand(venue, "fail", id=str(withdrawal))
+
+    def set_status(self, mode: str) -> None:
+        """Put Kraken into one of its modes: online, limit_only, post_only, cancel_only, maintenance."""
+        self._by_hand(KRAKEN, "status", status=mode)
+
+    def _by_hand(self, venue: str, what: str, **told: str) -> Any:
         with self.lock:
-            self.account.by_hand("fail", self.now(), id=str(withdrawal))
+            account = self.kraken if venue == KRAKEN else self.account
+            return account.by_hand(what, self.now(), **told)
 
     def convert(self, gone: tuple[str, str], came: tuple[str, str], *, dust: bool = False) -> None:
         """Turn an amount of a coin into another, or sweep it as dust: what a person does without an order."""
         (coin, amount), (into, brings) = gone, came
         told = {"coin": coin, "amount": amount, "into": into, "brings": brings, "dust": str(dust).lower()}
-        with self.lock:
-            self.account.by_hand("convert", self.now(), **told)
+        self._by_hand(BINANCEUS, "convert", **told)
 
     def log(self, request: SimRequest) -> None:
         """Remember a request; of very many only the newest."""
@@ -165,10 +183,11 @@ class RunningSim:
                 del self.previous[next(iter(self.previous))]
             if fault is None:
                 return answer
-            return spoiled(fault, answer, before, self.seed + len(self.faults_met))
+            return spoiled(fault, answer, before, self.seed + len(self.faults_met), request.path)
 
     def _unprocessed(self, request: SimRequest, fault: Fault) -> SimAnswer:
         if fault.kind == "late":
+            self._venue_of(request).arrive(request, self.now())
             self.delayed.append((self.now() + round(fault.seconds * 1000), request))
         return instead(fault, request, self.now())
 
@@ -180,8 +199,10 @@ class RunningSim:
             self._process(request, moment)
 
     def _process(self, request: SimRequest, now: int) -> SimAnswer:
-        venue = next(venue for start, venue in self.venues.items() if request.path.startswith(start))
-        return venue.answer(request, now)
+        return self._venue_of(request).answer(request, now)
+
+    def _venue_of(self, request: SimRequest) -> SimVenue:
+        return next(venue for start, venue in self.venues.items() if request.path.startswith(start))
 
 
 @contextmanager
@@ -210,19 +231,23 @@ def _sim(config: SimConfig, url: str) -> RunningSim:
     feed = MarketFeed(source, config.seed)
     trading = Trading(feed, config.account)
     account = Signed(trading, markets)
+    there = Trading(feed, config.account, KrakenRules(config.account))
+    kraken = KrakenAccount(there, map(pair_of, markets), Gate(config.account, config.tier))
     limits = WeightCounter(config.weight_limit, config.raw_limit)
     state = None
     if config.state is not None:
         state = StateFile(config.state, source.kind, config.seed, config.account)
-        account.remember(state.changes, state.append)
+        ours = [change for change in state.changes if not change.path.startswith(PRIVATE)]
+        account.remember(ours, state.append)
+        kraken.remember((change for change in state.changes if change not in ours), state.append)
     venues: dict[str, SimVenue] = {
-        "/0/": Kraken(feed, markets),
+        "/0/": Kraken(feed, markets, kraken),
         "": BinanceUS(feed, markets, limits, account, OrderLimit(config.order_limit)),
     }
     plan = plan_of(config.faults, config.trading_faults)
     return RunningSim(
         *(url, source.kind, venues, config.clock, plan, config.seed, config.pause),
-        *(trading, account, state),
+        *(trading, account, there, kraken, state),
     )
 
 
@@ -255,10 +280,23 @@ async def _handle(sim: RunningSim, web_request: web.Request) -> web.StreamRespon
 async def _read(web_request: web.Request) -> SimRequest:
     body = await web_request.text()
     form = {name: str(value) for name, value in (await web_request.post()).items()}
+    if web_request.content_type == "application/json":
+        form = _flat(body)
     query = web_request.raw_path.partition("?")[2]
     params = {**form, **web_request.query}
-    key = web_request.headers.get("X-MBX-APIKEY", "")
-    return SimRequest(web_request.method, web_request.path, params, query + body, key)
+    headers = web_request.headers
+    key = headers.get("X-MBX-APIKEY", headers.get("API-Key", ""))
+    signature = headers.get("API-Sign", "")
+    return SimRequest(web_request.method, web_request.path, params, query + body, key, signature)
+
+
+def _flat(body: str) -> dict[str, str]:
+    """Return the fields of a JSON body as text."""
+    try:
+        told = json.loads(body)
+    except ValueError:
+        told = None
+    return {name: str(value) for name, value in told.items()} if isinstance(told, dict) else {}
 
 
 async def _send(sim: RunningSim, request: web.Request, answer: SimAnswer, *, cut: bool) -> web.StreamResponse:

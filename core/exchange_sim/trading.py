@@ -18,6 +18,7 @@ from core.exchange_sim.feed import MarketFeed
 from core.exchange_sim.markets import SimMarket, quoted
 from core.exchange_sim.matching import Matching
 from core.exchange_sim.orders import Depth, Level, Print, Seen
+from core.exchange_sim.rules import MatchingRules
 from core.exchange_sim.tape import Trades
 from core.exchange_sim.venue import RequestRefused
 
@@ -31,9 +32,11 @@ EVERY_TRADE = 2**31
 class Trading:
     """One account on one feed."""
 
-    def __init__(self, feed: MarketFeed, account: AccountConfig) -> None:
+    def __init__(self, feed: MarketFeed, account: AccountConfig, rules: MatchingRules | None = None) -> None:
         self.account = account
-        self.matching = Matching(account, self._depth)
+        self.matching = Matching(account, self._depth, rules)
+        self.is_halted = False
+        """Whether nothing is matched, as in maintenance."""
         self._feed = feed
         self._played_to = 0
 
@@ -41,6 +44,8 @@ class Trading:
         """Let the market move to `now`, ms UTC, and return the moment it stands at: never an earlier one."""
         while self._played_to < now:
             markets = {one.market.symbol: one.market for one in self.matching.open_orders()}
+            if self.is_halted:
+                markets = {}
             until = min(now, self._played_to + SLICE) if markets else now
             for market, seen in self._prints(list(markets.values()), until):
                 self.matching.trade(market, seen)

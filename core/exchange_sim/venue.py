@@ -22,6 +22,8 @@ class SimRequest(NamedTuple):
     """The text that is signed: the query string and the body behind it, as they came."""
     key: str = ""
     """Of the header that names the account."""
+    sign: str = ""
+    """The signature, where a header carries it."""
 
 
 class SimAnswer(NamedTuple):
@@ -38,6 +40,9 @@ class SimVenue(Protocol):
 
     def answer(self, request: SimRequest, now: int) -> SimAnswer:
         """Return the answer at `now`, ms UTC."""
+
+    def arrive(self, request: SimRequest, now: int) -> None:
+        """Take notice of a request that is on its way and answered later."""
 
 
 class RequestRefused(RefusedError):  # noqa: N818 - an answer on the wire, never shown to the user

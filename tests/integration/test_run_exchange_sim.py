@@ -153,7 +153,7 @@ def test_main_serves_with_faults_and_a_replayed_clock(
 def test_the_test_account_is_shown_and_trades_with_the_cash_given() -> None:
     args = ("--cash", "500", "--balance", "BTC=0.25", "--api-key", "mine", "--api-secret", "hush")
     with running(*args, "--trading-faults", "status_before:method=POST") as (banner, _):
-        assert "test account (Binance.US): 500 USDT, 0.25 BTC" in banner
+        assert "test account at each: 500 USDT, 0.25 BTC" in banner
         assert "EXCHANGE_API_KEY=mine EXCHANGE_API_SECRET=hush" in banner
         url = next(word for word in banner.split() if word.startswith("http://"))
         with ExchangeClient("binanceus", "mine", "hush", base_url=url) as client:

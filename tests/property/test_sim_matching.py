@@ -32,6 +32,7 @@ from core.exchange_sim.orders import (
     Seen,
     SimOrder,
 )
+from core.exchange_sim.rules import BinanceRules
 from core.exchange_sim.synthetic import SyntheticSource
 from core.exchange_sim.trading import Trading
 from core.exchange_sim.venue import RequestRefused
@@ -59,7 +60,9 @@ class Books(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.engine = Matching(AccountConfig(balances=START, maker=D("0.0007"), taker=D("0.0013")), depth)
+        account = AccountConfig(balances=START, maker=D("0.0007"), taker=D("0.0013"))
+        self.venue_rules = BinanceRules(account)
+        self.engine = Matching(account, depth, self.venue_rules)
         self.now, self.count = NOON, 0
         self.last = {BTC: D(100), ETH: D(100)}
 
@@ -166,10 +169,10 @@ class Books(RuleBasedStateMachine):
         needed: dict[str, Decimal] = defaultdict(Decimal)
         for order in self.all_orders():
             if order.list_id == NO_LIST:
-                needed[order.pays] += order.needs
+                needed[order.pays] += self.venue_rules.needs(order)
         for pair in self.engine.lists.values():
             legs = [self.engine.orders[pair.market.symbol][order_id] for order_id in pair.orders]
-            needed[legs[0].pays] += max(leg.needs for leg in legs)
+            needed[legs[0].pays] += max(map(self.venue_rules.needs, legs))
         locked = {asset: balance.locked for asset, balance in self.engine.wallet.all().items()}
         assert {asset: amount for asset, amount in locked.items() if amount} == {
             asset: amount for asset, amount in needed.items() if amount

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from core.exchange_sim.kraken import pair_of
+from core.exchange_sim.kraken_names import pair_of
 from core.exchange_sim.markets import SimMarket
 from core.exchange_sim.synthetic import SyntheticSource
 from tests.sim import DAY, HOUR, MINUTE, NOON, Asked, hand_made, steps_of
