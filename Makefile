@@ -27,13 +27,17 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # A script keeps the compiled form of what it imports, or the next would start two seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-browser test-smoke test-critical test-statistics lint format docs bench fuzz soak bench-peers parquet lock clean
+.PHONY: help demo demo-live test test-browser test-smoke test-critical test-statistics lint format docs bench fuzz soak bench-peers parquet lock clean
 help:
 	@sed -n 's/^## //p' Makefile
 
 ## make demo    set up, load candles, compare four strategies, write a report
 demo: $(RUN)
 	@$(BIN)/python scripts/demo.py
+
+## make demo-live  local exchange, paper loop and live page together, until Ctrl-C
+demo-live: $(RUN)
+	@$(BIN)/python scripts/demo_live.py
 
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
 

@@ -55,7 +55,8 @@ def main(argv: list[str] | None = None) -> int:
         f"--param ema_fast=10 --use-sql --exchange {LABEL} --db-url {db_url}\n"
         f"# the same again:  .venv/bin/python scripts/run_backtest.py --rerun 1 --db-url {db_url}\n"
         f"# every saved run: .venv/bin/python scripts/show_runs.py --db-url {db_url}\n"
-        f"# in a browser:    .venv/bin/python scripts/start_dashboard.py --db-url {db_url}"
+        f"# in a browser:    .venv/bin/python scripts/start_dashboard.py --db-url {db_url}\n"
+        "# live, on paper: make demo-live (local exchange, loop and page together)"
     )
     return 0
 

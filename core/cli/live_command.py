@@ -19,6 +19,7 @@ from core.cli.live_chat import ANSWER, answer_to
 from core.cli.live_ending import Asked, Ended, Ending, listen, silent_end
 from core.cli.live_health import healthy
 from core.cli.live_output import Show, say, shown, tell_step
+from core.cli.live_pace import pace_of
 from core.cli.live_recall import keep, look_of, recall, start_of
 from core.cli.live_status import existing, head_of, newest_run, show
 from core.cli.live_terms import client_of, read_settings, terms_of, world_of
@@ -43,6 +44,8 @@ from db.patience import Patience, patient
 
 POLL = 1.0
 """Seconds between two looks: a command is carried out within two."""
+LEAST_POLL = 0.1
+"""The same at an exchange whose time runs fast: each of its bars is to be seen before the next one closes."""
 HANGS = 120.0
 """Seconds after which a loop that says nothing is ended."""
 LOCKED = 90.0
@@ -103,7 +106,7 @@ def _trade(args: argparse.Namespace, command: str | None, wish_to_end: Asked) ->
         ending.record = lambda why: live.end_run(engine, book.run_id, why, now_ms())
         alarms.on_start(f"the loop begins, orders: {terms.orders}")
         stack.enter_context(alarms.listening(opened))
-        ended = follow(loop, world, ending, show_now, once=args.once)
+        ended = follow(loop, world, ending, show_now, once=args.once, pause=pause_of(pace_of(args)))
         ending.why = ended.why
         left = _show_end(args, engine, loop, book)
         outcome = None if command_id is None else live.outcome_of(engine, command_id)
@@ -122,8 +125,15 @@ def _show_end(args: argparse.Namespace, engine: Engine, loop: Loop, book: RunBoo
     return left
 
 
-def follow(loop: Loop, world: World, ending: Ending, show_now: Show, *, once: bool) -> Ended:
-    """Step until a command, a signal or `once` ends it; return why it ended."""
+def pause_of(pace: float) -> float:
+    """Return the seconds between two looks at an exchange whose time runs `pace` times as fast."""
+    return max(LEAST_POLL, POLL / pace) if pace > 1 else POLL
+
+
+def follow(
+    loop: Loop, world: World, ending: Ending, show_now: Show, *, once: bool, pause: float = POLL
+) -> Ended:
+    """Step until a command, a signal or `once` ends it, with so many seconds between; return why."""
     asked = ending.asked
     dog = Watchdog(HANGS, ending.hung, time.monotonic)
     dog.watch(HANGS / 10)
@@ -138,7 +148,7 @@ def follow(loop: Loop, world: World, ending: Ending, show_now: Show, *, once: bo
                 return Ended("told to stop")
             if once:
                 return Ended(ONE_LOOK)
-            if asked.wait(POLL):
+            if asked.wait(pause):
                 return Ended(f"interrupted by {asked.by}", asked.code(once=once))
     except KeyboardInterrupt:
         why = f"interrupted by {asked.by} while the exchange did not answer"

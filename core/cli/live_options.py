@@ -47,8 +47,8 @@ def _check_replay(parser: argparse.ArgumentParser, args: argparse.Namespace) -> 
     """End with wrong usage when what is of a replay was given without one, or the other way round."""
     if (args.start or args.end) and not args.replay:
         parser.error("--start and --end choose stored candles: they need --replay")
-    if args.speed != "max" and not args.replay:
-        parser.error("--speed is of --replay; the market has its own")
+    if args.speed != "max" and args.once:
+        parser.error("--speed is of what goes on, --once ends by itself: leave one out")
     if (args.report or args.force) and not args.replay:
         parser.error("--report and --force are of --replay")
     if args.replay and (args.once or args.use_sql):
@@ -107,7 +107,12 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     add("--end", metavar="TIME", help="replay: bars that open before this time")
     options.add_report(what)
     options.add_force(what, "that file if it exists")
-    add("--speed", type=cli.speed, default="max", help="replay: times the market's own (default: max)")
+    add(
+        "--speed",
+        type=cli.speed,
+        default="max",
+        help="times the market's own: of a replay (default: max), or of a local exchange as it was started",
+    )
 
 
 def _add_account(parser: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from core import cli
 from core.backtest.plan import check_params
 from core.cli.live_output import say
+from core.cli.live_pace import check_pace, clocks_of, pace_of
 from core.cli.replay_command import members, overrides, risk_terms
 from core.exchange.calls import Notice, Notify, RetryPolicy
 from core.exchange_client import ExchangeClient
@@ -56,6 +57,7 @@ def client_of(
     It has a key only if orders go to the exchange.
     """
     if args.use_sql and not args.refresh_from_ccxt:
+        check_pace(args, None)
         return None
     name = args.exchange or settings.exchange.name
     sandbox = settings.exchange.sandbox and name == settings.exchange.name
@@ -68,7 +70,9 @@ def client_of(
         notify=notify or _heard,
         timeout=TIMEOUT,
         retries=RetryPolicy(patience=SILENCE),
+        **clocks_of(pace_of(args))._asdict(),
     )
+    check_pace(args, client)
     return opened.enter_context(client)
 
 

@@ -68,11 +68,15 @@ class RunBook:
 
     def beat(self, status: AccountStatus, now: int) -> None:
         """Keep how the account stands."""
-        live.record(self._engine, self.run_id, status=to_document(status), now=now)
+        live.record(self._engine, self.run_id, status=to_document(status), now=self._written(now))
 
-    def _record(self, **what: Any) -> None:
+    def _record(self, *, now: int, **what: Any) -> None:
         state = {(self._account, "session"): self._snapshot()}
-        live.record(self._engine, self.run_id, state=state, **what)
+        live.record(self._engine, self.run_id, state=state, now=self._written(now), **what)
+
+    def _written(self, now: int) -> int:
+        """Return when something is stored: by this machine's clock, for the exchange's may be another's."""
+        return now if self._clock is None else self._clock()
 
     def _fill(self, event: Executed) -> dict[str, Any]:
         fill = event.fill

@@ -466,7 +466,7 @@ def test_everything_that_a_status_can_hold_is_shown(capsys: pytest.CaptureFixtur
     ("given", "said"),
     [
         (["--start", "2024-01-01"], "they need --replay"),
-        (["--speed", "60"], "--speed is of --replay"),
+        (["--once", "--speed", "60"], "--speed is of what goes on"),
         (["--refresh-from-ccxt"], "it needs --use-sql"),
         (["--replay", "--once"], "leave --once and --use-sql out"),
         (["--json"], "--json is of --status"),

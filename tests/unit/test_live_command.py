@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from core.cli import live_command
-from core.errors import ExchangeError, ExchangeUnreachableError
+from core.cli import live_command, live_pace
+from core.errors import ExchangeError, ExchangeUnreachableError, UsageError
 from core.live.world import World
+from scripts import run_live
 from tests.exchange_help import NOON
 
 AWAY = ExchangeUnreachableError("no answer")
@@ -65,3 +67,27 @@ def test_trouble_with_a_series_is_said_and_of_one_look_it_is_the_end(monkeypatch
 
 def test_stored_candles_alone_have_the_local_clock() -> None:
     assert World("x", lambda *_: pytest.fail("not read here"), lambda: NOON).about() == NOON
+
+
+def test_a_fast_exchange_is_looked_at_more_often_and_its_clocks_run_as_fast(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert [live_command.pause_of(pace) for pace in (0.5, 1.0, 4.0, 1000.0)] == [1.0, 1.0, 0.25, 0.1]
+    now = [1_000]
+    monkeypatch.setattr(live_pace, "now_ms", lambda: now[0])
+    monkeypatch.setattr(live_pace, "steady_ms", lambda: now[0] - 900)
+    clocks = live_pace.clocks_of(30.0)
+    assert clocks.ticks is not None
+    assert (clocks.clock(), clocks.ticks()) == (1_000, 3_000)
+    now[0] += 2_000
+    assert (clocks.clock(), clocks.ticks()) == (61_000, 63_000)
+    clocks.sleep(0.0)
+    assert live_pace.clocks_of(1.0).ticks is None
+
+
+def test_time_runs_faster_at_a_local_exchange_alone(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    for more in (["--use-sql"], []):
+        with pytest.raises(UsageError, match=r"--speed is of --replay, or of a local exchange"):
+            run_live.main(["--speed", "30", "--exchange", "kraken", *more, "--db-url", url])
+    assert not (tmp_path / "a.db").exists()
