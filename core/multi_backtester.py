@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -18,6 +17,7 @@ from core.candles.column_cache import SharedBars, shared
 from core.domain import Bars, Costs, Series
 from core.errors import NoDataError, UsageError, unknown_name
 from core.results.runs import BacktestResult, DataRange, RunSpec, describe_data
+from core.utils import interrupts_held_back
 from strategies.folder import place_of, settings_file
 from strategies.registry import folder_in_use, use_folder
 
@@ -101,7 +101,7 @@ def _attempts(
     spawned = multiprocessing.get_context("spawn"), use_folder, (folder_in_use(),)
     with ProcessPoolExecutor(workers, *spawned) as pool:
         try:
-            with _interrupts_held_back():
+            with interrupts_held_back():
                 futures = {
                     pool.submit(
                         _run_here, _sent(job.bars), job.spec, job.data, _sent(job.partner), engine
@@ -230,13 +230,3 @@ def _run_here(
     bars, other = (table.load() if isinstance(table, SharedBars) else table for table in (candles, partner))
     is_gone = bars is None or (other is None and partner is not None)
     return None if bars is None or is_gone else runner(engine)(bars, spec, data, other)
-
-
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Hold Ctrl-C back in this process; processes started meanwhile never get it, from the first line on."""
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)

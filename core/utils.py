@@ -6,9 +6,11 @@ import logging
 import math
 import platform
 import re
+import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from numbers import Integral
 
@@ -164,3 +166,13 @@ def over(something: float, other: float) -> float:
     if other:
         return something / other
     return math.copysign(math.inf, something) if something else math.nan
+
+
+@contextmanager
+def interrupts_held_back() -> Iterator[None]:
+    """Hold Ctrl-C back in this process; processes started meanwhile never get it, from the first line on."""
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)

@@ -22,6 +22,7 @@ from core.backtest.plan import (
     split_names,
 )
 from core.cli.candles import EXCHANGE_LIMIT, source_of
+from core.cli.trial_journal import record_results
 from core.data_source import DataSource
 from core.domain import Bars, Costs, Series
 from core.errors import NoDataError, UsageError
@@ -75,6 +76,7 @@ def compare(args: argparse.Namespace) -> int:
                 run_ids[id(result)] = save(result)
             results.append(result)
             advance()
+    record_results("backtest", results, settings.db.url)
     results = best_first(results)
     stored = source_of(args, settings) if args.use_sql else None
     report(args, jobs, results, [run_ids[id(result)] for result in results if run_ids], stored)

@@ -11,11 +11,13 @@ from core.account.money import total
 from core.backtest.fast_backtester import run_fast
 from core.backtest.plan import check_params
 from core.cli import backtest_command
+from core.cli.trial_journal import record_results
 from core.ensemble.ensemble import combine, weights_of
 from core.figures import money
 from core.multi_backtester import Job
 from core.reports.table import print_table
 from core.results.attribution import attribute
+from core.results.runs import BacktestResult
 from core.symbols import pair_of
 from strategies.registry import load_strategy
 
@@ -26,13 +28,12 @@ def run(args: argparse.Namespace) -> int:
     overrides = backtest_command.overrides(args)
     settings = cli.load_settings(overrides, check_params, args.strategies_file, args.strategies_dir)
     jobs, _ = backtest_command.planned_jobs(args, settings)
-    for job in jobs:
-        show(job)
+    record_results("ensemble", [show(job) for job in jobs], settings.db.url)
     return 0
 
 
-def show(job: Job) -> None:
-    """Print one row per member and their sum."""
+def show(job: Job) -> BacktestResult:
+    """Print one row per member and their sum; return the run."""
     currency = pair_of(job.spec.series.symbol).quote
     result = run_fast(*job)
     params = load_strategy("ENSEMBLE").rule.make_params(result.spec.params)
@@ -55,3 +56,4 @@ def show(job: Job) -> None:
     print(f"{job.spec.series}: {job.bars.ts.size:,} bars, {len(result.records):,} trades\n")
     print_table(["member", "weight", "long %", "short %", "mean part", f"earned {currency}"], rows)
     print()
+    return result

@@ -6,6 +6,7 @@ import argparse
 import shlex
 import textwrap
 from collections.abc import Mapping, Sequence
+from functools import partial
 from math import prod
 from typing import Any, NamedTuple
 
@@ -17,8 +18,10 @@ from core.backtest.plan import PlannedRun, check_params, partner_bars, plan_runs
 from core.candles.oddities import odd_bars
 from core.cli.backtest_command import costs, overrides
 from core.cli.candles import EXCHANGE_LIMIT, source_of
+from core.cli.trial_journal import record, tried, windows_of
 from core.domain import Bars, Series
 from core.optimise.held_out import lucky_best
+from core.optimise.objectives import KEPT, kept_figures
 from core.optimise.search import Found, Question, by_set, figure_of, search, summary_at
 from core.optimise.space import choose_sets, parse_space
 from core.reports.document import as_json
@@ -27,6 +30,7 @@ from core.results.measures import summary_json
 from core.settings import Settings
 from core.utils import format_time, timeframe_ms
 from db.status import SYNTHETIC_NOTE, is_synthetic
+from db.trial_rows import LOOK, TRIALS, Trials
 from strategies.registry import load_strategy
 
 SHOWN = ("return_pct", "max_drawdown_pct", "sharpe_ratio", "trades_count")
@@ -55,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
     runs = len(plan.markets) * (len(plan.asked.sets) + min(args.best, len(plan.asked.sets)))
     with cli.progress("runs", runs) as advance:
         found = search(plan.markets, plan.asked, plan.partners, args.jobs, advance)
+    record_search(plan, found, settings.db.url)
     if "-" not in (args.json, args.csv):
         report(args, plan, found)
     if args.json:
@@ -62,6 +67,24 @@ def run(args: argparse.Namespace) -> int:
     if args.csv:
         cli.write_output(args.csv, found.seen.to_csv(index=False, lineterminator="\n"))
     return 0
+
+
+def record_search(plan: SweepPlan, found: Found, db_url: str | None) -> None:
+    """Write down the sets that were tried, and those that were looked at on the unseen bars."""
+    series, asked = len(found.splits), plan.asked
+    names = [f"{figure} {one.symbol}" for one in found.splits for figure in KEPT]
+
+    def entry(kind: str, parts: Mapping[Series, Bars], table: pd.DataFrame, sets: Sequence[Any]) -> Trials:
+        kept = kept_figures(table, series).transpose(1, 0, 2).reshape(len(sets), -1)
+        return tried("sweep", asked.strategy, windows_of(parts), sets, names, kept, kind)
+
+    older = {one: part.chosen_on for one, part in found.splits.items()}
+    entries = [partial(entry, TRIALS, older, found.seen, asked.sets)]
+    if len(found.unseen):
+        newer = {one: part.unseen for one, part in found.splits.items()}
+        best = [asked.sets[place] for place in found.ranked[: asked.best]]
+        entries.append(partial(entry, LOOK, newer, found.unseen, best))
+    record(db_url, entries)
 
 
 def planned(args: argparse.Namespace, settings: Settings) -> SweepPlan:

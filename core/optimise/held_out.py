@@ -33,12 +33,17 @@ def split(markets: Mapping[Series, Bars], unseen_share: float) -> dict[Series, S
         raise NoDataError(f"{times.size} bars are too few to keep {unseen_share:.0%} of them unseen")
     if cut == times.size:
         return {series: Split(bars, bars.since(bars.ts.size)) for series, bars in markets.items()}
+    return split_at(markets, int(times[cut]))
+
+
+def split_at(markets: Mapping[Series, Bars], time: int) -> dict[Series, Split]:
+    """Cut all series at this time, ms UTC: what opens from then on is unseen. Raises NoDataError."""
     found = {}
     for series, bars in markets.items():
-        place = int(np.searchsorted(bars.ts, times[cut]))
+        place = int(np.searchsorted(bars.ts, time))
         if place in (0, bars.ts.size):
             raise NoDataError(
-                f"{series} has no bar {'before' if place == 0 else 'from'} {format_time(int(times[cut]))} UTC"
+                f"{series} has no bar {'before' if place == 0 else 'from'} {format_time(time)} UTC"
                 f"{'' if place == 0 else ' on'}, where the unseen part of all begins: leave it out, or give "
                 "the time that all have with --start and --end"
             )
@@ -46,15 +51,16 @@ def split(markets: Mapping[Series, Bars], unseen_share: float) -> dict[Series, S
     return found
 
 
-def lucky_best(sharpes: FloatArray) -> float:
+def lucky_best(sharpes: FloatArray, tried: int | None = None) -> float:
     """Return the best Sharpe ratio to expect of so many sets if none had an edge, NaN for fewer than two.
+
+    `tried`: how many were tried in all, where these are a part of them.
 
     Expected maximum of as many independent normal draws as there are values, with their deviation (Bailey and
     López de Prado, "The Deflated Sharpe Ratio", Journal of Portfolio Management, 2014, equation 1). Sets that
     resemble each other are fewer draws than they count, so this is an upper estimate. NaNs are left out.
     """
     known = sharpes[np.isfinite(sharpes)]
-    count = known.size
-    if count < 2:
+    if known.size < 2:
         return math.nan
-    return float(known.std(ddof=1)) * luckiest(count)
+    return float(known.std(ddof=1)) * luckiest(max(known.size, tried or 0))

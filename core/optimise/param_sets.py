@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from core.domain import FloatArray
 from core.errors import UsageError
 from core.sizing import PLAIN, Choices
 from strategies.rule import StrategyRule
@@ -81,3 +84,19 @@ def grid(rule: StrategyRule, values: Mapping[str, Sequence[float]]) -> list[dict
     if not allowed:
         raise none_allowed(rule, values)
     return allowed
+
+
+def full_names(rule: StrategyRule) -> tuple[str, ...]:
+    """Return the names of what makes one set another: the rule's parameters, and how entries are sized."""
+    own = rule.params._fields
+    return (*own, *(name for name in Choices._fields if name not in own))
+
+
+def full_values(rule: StrategyRule, sets: Sequence[Mapping[str, float]]) -> FloatArray:
+    """Return the sets with every value filled in, a row each, columns as `full_names`.
+
+    Raises UsageError for a set that the rule does not allow.
+    """
+    sizes = [name for name in Choices._fields if name not in rule.params._fields]
+    rows = [[*own, *(getattr(choices, name) for name in sizes)] for own, choices in parse(rule, sets)]
+    return np.array(rows, np.float64).reshape(len(rows), len(full_names(rule)))

@@ -99,7 +99,8 @@ def choose_sets(rule: StrategyRule, space: Space, count: int | None, seed: int) 
         return _drawn(rule, space, size, count, seed)
     if size > MOST_SETS:
         raise UsageError(
-            f"--param: {size:,} sets, a search takes {MOST_SETS:,} at most: fewer values, or --sets N draws N"
+            f"--param: {size:,} sets, a search takes {MOST_SETS:,} at most: fewer values, or draw some at "
+            "random (--sets N, --method random)"
         )
     return grid(rule, space)
 

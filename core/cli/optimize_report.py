@@ -1,0 +1,265 @@
+"""What optimize.py prints and writes: the best sets on both parts of the bars, and what to think of them."""
+
+from __future__ import annotations
+
+import math
+import shlex
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from core import cli
+from core.candles.oddities import odd_bars
+from core.cli.optimize_plan import SearchTask, joined
+from core.domain import Bars
+from core.errors import NoDataError
+from core.optimise.held_out import lucky_best
+from core.optimise.objectives import KEPT, OBJECTIVES, TRADES
+from core.optimise.search import summary_at
+from core.reports.document import as_json
+from core.reports.table import HEADINGS, number, print_table, room
+from core.results.measures import summary_json
+from core.utils import format_time, timeframe_ms
+from db.status import SYNTHETIC_NOTE, is_synthetic
+from strategies.registry import known, load_strategy
+
+if TYPE_CHECKING:
+    from core.cli.optimize_command import SearchOutcome
+
+SHOWN = ("return_pct", "max_drawdown_pct", "sharpe_ratio", "trades_count")
+"""Figures in the table, of the older bars and of the unseen ones."""
+SPARE = ("unseen max dd %", "max dd %", "unseen trades", "trades")
+"""Columns that are left out where there is no room, the first one first."""
+
+
+def report(task: SearchTask, outcome: SearchOutcome, *, wide: bool = False) -> None:
+    """Print what was searched on what, the best sets, and what to think of them."""
+    print_series(task)
+    print_best(task, outcome, wide=wide)
+    for line in lines_of(task, outcome):
+        print(textwrap.fill(line, room(), subsequent_indent="  ", break_on_hyphens=False))
+    if outcome.best:
+        print(f"\nthe first one again:\n  {command(task, outcome)}")
+
+
+def print_series(task: SearchTask) -> None:
+    """Print of each series which bars sets were chosen on and which were kept back."""
+    for series, part in task.splits.items():
+        line = f"{series}: chosen on {_span(part.chosen_on)}"
+        if not part.unseen.ts.size:
+            line += "; every bar is seen"
+        elif task.is_open:
+            line += f"; unseen {_span(part.unseen)}"
+        else:
+            line += f"; held out {_span(part.unseen)}, not looked at (--open looks, once)"
+        print(textwrap.fill(line, room(), subsequent_indent="  "))
+        for note in odd_bars(joined(part), timeframe_ms(series.timeframe)):
+            print(textwrap.fill(f"  note: {note}", room(), subsequent_indent="        "))
+    if any(map(is_synthetic, task.splits)):
+        print(SYNTHETIC_NOTE)
+    print()
+
+
+def print_best(task: SearchTask, outcome: SearchOutcome, *, wide: bool = False) -> None:
+    """Print a row for each of the best sets, and each series where there are several."""
+    searched = [name for name, values in task.terms.wanted.space.items() if len(values) > 1]
+    many, looked = len(task.splits) > 1, len(outcome.unseen) > 0
+    # Of one symbol the objective may be one of the figures shown anyway.
+    objectives = [
+        (order, name)
+        for order, name in enumerate(task.terms.wanted.objectives)
+        if many or OBJECTIVES[name] not in SHOWN
+    ]
+    headings = [
+        *searched,
+        *(name for _, name in objectives),
+        *(["symbol"] if many else []),
+        *(HEADINGS[name] for name in SHOWN),
+    ]
+    headings += [f"unseen {HEADINGS[name]}" for name in SHOWN] if looked else []
+    rows, count = [], len(outcome.best)
+    for rank, place in enumerate(outcome.best):
+        for place_of, series in enumerate(task.splits):
+            cells = [f"{outcome.found.sets[place][name]:g}" for name in searched]
+            cells += [number(float(outcome.found.scores[place, order])) for order, _ in objectives]
+            cells += [series.symbol] if many else []
+            cells += _figures(outcome.seen.iloc[place_of * count + rank])
+            cells += _figures(outcome.unseen.iloc[place_of * count + rank]) if looked else []
+            rows.append(cells)
+    if rows:
+        print_table(headings, rows, left=0, spare=SPARE, wide=wide)
+        print()
+
+
+def lines_of(task: SearchTask, outcome: SearchOutcome) -> Iterator[str]:
+    """Yield what was tried, how far the best stand out, how often it was tried before, and how to go on."""
+    wanted, found = task.terms.wanted, outcome.found
+    count, unranked = len(found.sets), int(np.isnan(found.scores[:, 0]).sum())
+    over = "" if len(task.splits) == 1 else f", the {task.terms.over} over {len(task.splits)} symbols"
+    seed = "" if wanted.method == "grid" else f", seed {wanted.seed}"
+    yield (
+        f"{count:,} sets of {task.strategy} by {wanted.method}{seed}; best by "
+        f"{' and '.join(wanted.objectives)}{over}; commission "
+        f"{task.costs.commission:g} a side, spread {task.costs.spread:g}"
+    )
+    if len(wanted.objectives) > 1:
+        yield f"{len(found.ranked):,} sets are on the Pareto front: none is better in all than one of them"
+    if unranked:
+        yield (
+            f"{unranked:,} of {count:,} are not ranked: fewer than {task.terms.fewest_trades:,} trades "
+            "(--min-trades) or no such figure on one of the series"
+        )
+    yield from _counted(task, outcome)
+    yield from _held_back(task, outcome)
+    yield f"search {task.study}, SHA-256 of all sets and figures {found.digest[:16]}"
+
+
+def _counted(task: SearchTask, outcome: SearchOutcome) -> Iterator[str]:
+    counted = outcome.counted
+    commands = ", ".join(f"{name} {runs:,}" for name, runs in counted.by_command.items())
+    yield (
+        f"{counted.different:,} different sets of {task.strategy} were tried on these bars by all commands "
+        f"so far ({commands}): that is what the best one has to stand out from"
+    )
+    sharpes = outcome.found.kept[:, :, KEPT.index("sharpe")].mean(axis=0)
+    lucky = lucky_best(sharpes, counted.different)
+    if not math.isnan(lucky):
+        yield (
+            f"by luck alone the best Sharpe of {counted.different:,} such sets would be about "
+            f"{number(lucky)}: one that is not well above it, or is gone on unseen bars, is no edge"
+        )
+
+
+def _held_back(task: SearchTask, outcome: SearchOutcome) -> Iterator[str]:
+    if task.declared and not task.is_open:
+        yield "the bars held out are still closed: nothing about them was computed"
+    if not len(outcome.unseen):
+        return
+    looks = sum(outcome.looks.values())
+    commands = ", ".join(f"{name} {count:,}" for name, count in sorted(outcome.looks.items()))
+    what = "bars held out" if task.declared else "unseen bars"
+    if looks:
+        yield (
+            f"look {looks + 1:,} at these {what} with {task.strategy} ({commands} before): what is picked "
+            "after several looks was chosen on them too"
+        )
+    elif task.declared:
+        yield "the bars held out were opened by this: their first look, the only one that counts"
+
+
+def command(task: SearchTask, outcome: SearchOutcome) -> str:
+    """Return what runs the best set alone."""
+    chosen, first = outcome.found.sets[outcome.best[0]], next(iter(task.splits))
+    symbols = ",".join(series.symbol for series in task.splits)
+    words = ["--strategy", task.strategy, "--exchange", first.exchange, "--symbol", symbols]
+    words += ["--timeframe", first.timeframe, *(["--use-sql"] if task.can_resume else [])]
+    words += ["--commission", f"{task.costs.commission:g}", "--spread", f"{task.costs.spread:g}"]
+    for name, values in task.terms.wanted.space.items():
+        if len(values) > 1:
+            words += ["--param", f"{name}={chosen[name]:.12g}"]
+    return shlex.join(["run_backtest.py", *words])
+
+
+def as_text(task: SearchTask, outcome: SearchOutcome) -> str:
+    """Return everything as JSON: every set with what it reached, the best ones with all figures."""
+    return as_json(document(task, outcome))
+
+
+def document(task: SearchTask, outcome: SearchOutcome) -> dict[str, Any]:
+    """Return everything as JSON can hold it."""
+    wanted, found, terms = task.terms.wanted, outcome.found, task.terms
+    ranks = {place: rank + 1 for rank, place in enumerate(found.ranked)}
+    trades = found.kept[:, :, KEPT.index(TRADES)].sum(axis=0)
+    return {
+        "search": task.study,
+        "strategy": task.strategy,
+        "method": wanted.method,
+        "seed": wanted.seed,
+        "objectives": list(wanted.objectives),
+        "over": terms.over,
+        "min_trades": terms.fewest_trades,
+        "costs": task.costs._asdict(),
+        "cash": task.cash,
+        "space": wanted.space,
+        "series": [
+            {**series._asdict(), "chosen_on": _bounds(part.chosen_on), "unseen": _bounds(part.unseen)}
+            for series, part in task.splits.items()
+        ],
+        "looked": bool(len(outcome.unseen)),
+        "looks_before": outcome.looks,
+        "held_out": bool(task.declared),
+        "counted": outcome.counted._asdict(),
+        "sha256": found.digest,
+        "best": [_best(task, outcome, rank, place) for rank, place in enumerate(outcome.best)],
+        "sets": [
+            {
+                "params": dict(params),
+                "rank": ranks.get(place),
+                "trades": int(trades[place]) if np.isfinite(trades[place]) else 0,
+                **{
+                    name: _plain(value)
+                    for name, value in zip(wanted.objectives, found.scores[place].tolist(), strict=True)
+                },
+            }
+            for place, params in enumerate(found.sets)
+        ],
+    }
+
+
+def _best(task: SearchTask, outcome: SearchOutcome, rank: int, place: int) -> dict[str, Any]:
+    count = len(outcome.best)
+
+    def by_series(table: pd.DataFrame) -> list[dict[str, Any]]:
+        return [summary_json(summary_at(table, order * count + rank)) for order in range(len(task.splits))]
+
+    return {
+        "params": load_strategy(task.strategy).rule.complete(outcome.found.sets[place]),
+        "chosen_on": by_series(outcome.seen),
+        "unseen": by_series(outcome.unseen) if len(outcome.unseen) else None,
+    }
+
+
+def save(path: str, task: SearchTask, outcome: SearchOutcome) -> None:
+    """Write the best set as a strategies file that runs it alone. Raises NoDataError if there is none."""
+    if not outcome.best:
+        raise NoDataError(f"{path} is not written: no set is ranked; fewer --min-trades rank more")
+    cli.check_free(path, force=False)
+    cli.write_output(
+        path, strategies_file(task, outcome.found.sets[outcome.best[0]], len(outcome.found.sets))
+    )
+
+
+def strategies_file(task: SearchTask, params: Mapping[str, float], count: int) -> str:
+    """Return a strategies.yaml that has this set alone."""
+    rule, first = load_strategy(task.strategy).rule, next(iter(task.splits))
+    objectives = " and ".join(task.terms.wanted.objectives)
+    lines = [
+        f"# The best of {count:,} sets of {task.strategy} by {objectives}: search {task.study}.",
+        f"# run_backtest.py --strategy {task.strategy} --strategies-file THIS runs it. Chosen is not proven.",
+        f"{known()[task.strategy]}:",
+        "  enabled: true",
+        f"  symbols: [{', '.join(series.symbol for series in task.splits)}]",
+        f"  timeframe: {first.timeframe}",
+        "  params:",
+        *(f"    {name}: {value!r}" for name, value in rule.complete(params).items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _plain(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _bounds(bars: Bars) -> dict[str, int] | None:
+    return {"start": int(bars.ts[0]), "end": int(bars.ts[-1]), "bars": bars.ts.size} if bars.ts.size else None
+
+
+def _span(bars: Bars) -> str:
+    return f"{bars.ts.size:,} bars, {format_time(int(bars.ts[0]))} to {format_time(int(bars.ts[-1]))} UTC"
+
+
+def _figures(row: pd.Series) -> list[str]:
+    return [number(int(row[name]) if name == "trades_count" else float(row[name])) for name in SHOWN]

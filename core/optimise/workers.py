@@ -1,0 +1,131 @@
+"""Sets run here on threads, or by processes of this machine: the figures are the same bit for bit.
+
+Each run is one set on one series alone, whatever runs beside it: how sets are dealt out, and who runs them,
+changes nothing. A process that is killed is replaced, and what it had not finished is run again.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import NamedTuple
+
+import numpy as np
+
+from core.domain import Bars, Costs, FloatArray, Series
+from core.errors import HotCryptoError
+from core.optimise.objectives import KEPT, kept_figures
+from core.optimise.study import ParamSets
+from core.optimise.sweep import sweep
+from core.utils import interrupts_held_back
+from strategies.registry import folder_in_use, use_folder
+
+LOST = 20
+"""Times that processes are replaced before it is given up: something kills them all."""
+PIECES = 4
+"""Parts of a batch for each process, so that none waits long for another's last one."""
+
+
+class Workload(NamedTuple):
+    """What every set runs on."""
+
+    markets: Mapping[Series, Bars]
+    partners: Mapping[Series, Bars]
+    strategy: str
+    costs: Costs
+    cash: float
+
+
+class HereRunner:
+    """Runs sets in this process, on as many threads as there are cores."""
+
+    def __init__(self, load: Workload, threads: int | None = None) -> None:
+        self._load, self._threads = load, threads
+
+    def __call__(self, sets: ParamSets) -> FloatArray:
+        """Return what the sets come to, shape (series, sets, KEPT)."""
+        return figures_of(self._load, sets, self._threads)
+
+
+class ProcessRunner:
+    """Runs sets by processes, which get the candles once."""
+
+    def __init__(self, load: Workload, workers: int) -> None:
+        self._load, self._workers, self.lost = load, workers, 0
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __call__(self, sets: ParamSets) -> FloatArray:
+        """Return what the sets come to. Raises HotCryptoError when processes end again and again."""
+        found = np.full((len(self._load.markets), len(sets), len(KEPT)), np.nan)
+        left = list(self._pieces(len(sets)))
+        while left:
+            with interrupts_held_back():
+                futures = [(piece, self._submit([*sets[piece]])) for piece in left]
+            left = [piece for piece, future in futures if not _filled(future, found, piece)]
+            if left:
+                self._replace()
+        return found
+
+    def close(self) -> None:
+        """End the processes, without waiting for what they run."""
+        if self._pool is not None:
+            children = [*(self._pool._processes or {}).values()]
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            for child in children:
+                child.terminate()
+            self._pool = None
+
+    def _pieces(self, count: int) -> Iterator[slice]:
+        length = max(1, -(-count // (PIECES * self._workers)))
+        yield from (slice(start, min(start + length, count)) for start in range(0, count, length))
+
+    def _submit(self, sets: ParamSets) -> Future[FloatArray] | None:
+        if self._pool is None:
+            context = multiprocessing.get_context("spawn")
+            given = folder_in_use(), self._load
+            self._pool = ProcessPoolExecutor(self._workers, context, _begin, given)
+        try:
+            return self._pool.submit(_run_here, [dict(params) for params in sets])
+        except BrokenProcessPool:
+            return None
+
+    def _replace(self) -> None:
+        self.lost += 1
+        self.close()
+        if self.lost > LOST:
+            raise HotCryptoError(
+                f"worker processes ended {self.lost} times before their work was done: fewer --workers need "
+                "less memory"
+            )
+
+
+def figures_of(load: Workload, sets: ParamSets, threads: int | None) -> FloatArray:
+    """Return what sets come to, shape (series, sets, KEPT)."""
+    table = sweep(load.markets, load.strategy, sets, load.costs, load.cash, threads, load.partners)
+    return kept_figures(table, len(load.markets))
+
+
+def _filled(future: Future[FloatArray] | None, found: FloatArray, piece: slice) -> bool:
+    """Fill in what a piece came to; tell whether it came to anything: its process may have been killed."""
+    if future is None:
+        return False
+    try:
+        found[:, piece] = future.result()
+    except BrokenProcessPool:
+        return False
+    return True
+
+
+_here: list[Workload] = []
+"""What this worker process runs sets on."""
+
+
+def _begin(folder: str | None, load: Workload) -> None:
+    use_folder(folder)
+    _here[:] = [load]
+
+
+def _run_here(sets: Sequence[Mapping[str, float]]) -> FloatArray:
+    return figures_of(_here[0], sets, 1)

@@ -1,0 +1,166 @@
+"""The trial journal: every parameter set that was ever tried, counted whoever tried it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from typing import Any, NamedTuple
+
+import numpy as np
+from sqlalchemy import Connection, Engine
+
+from core.errors import DatabaseError
+from core.utils import now_ms
+from db.base import marked, writing
+from db.trial_rows import (
+    BEGINNING,
+    HELD_OUT,
+    LOOK,
+    STUDY,
+    TRIALS,
+    TrialRow,
+    Trials,
+    TrialWindow,
+    made_row,
+    problem_of,
+)
+
+_COLUMNS = ", ".join(TrialRow._fields)
+_SELECT = f"SELECT {_COLUMNS} FROM trial_entries"  # noqa: S608 - names of columns
+_INSERT = f"INSERT INTO trial_entries ({_COLUMNS}) VALUES ({', '.join('?' * len(TrialRow._fields))})"  # noqa: S608
+
+
+class TrialCount(NamedTuple):
+    """How many parameter sets of a rule were tried on bars that overlap some."""
+
+    different: int
+    """Sets that differ in a value, in the timeframe or in the rule's code: what luck had a chance with."""
+    runs: int
+    """All of them, those that were tried again too."""
+    by_command: dict[str, int]
+    """The runs of each command."""
+
+
+def append(engine: Engine, entry: Trials, clock: Callable[[], int] = now_ms) -> TrialRow:
+    """Write an entry behind all others, whole or not at all; return it. Raises DatabaseError."""
+    with writing(engine) as connection:
+        head = connection.exec_driver_sql("SELECT seq, hash FROM trial_heads WHERE id = 1").fetchone()
+        if head is None and _newest(connection) is not None:
+            raise DatabaseError(
+                "the trial journal does not say any more which of its entries is the newest: nothing can be "
+                "added behind it; restore a backup with scripts/backup_database.py --restore FILE"
+            )
+        seq, before = (0, BEGINNING) if head is None else (int(head[0]), str(head[1]))
+        row = made_row(entry, seq + 1, clock(), before)
+        connection.exec_driver_sql(marked(_INSERT, connection), tuple(row))
+        connection.exec_driver_sql(
+            marked(
+                "INSERT INTO trial_heads (id, seq, hash) VALUES (1, ?, ?) "
+                "ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, hash = excluded.hash",
+                connection,
+            ),
+            (row.seq, row.hash),
+        )
+    return row
+
+
+def entries(
+    engine: Engine, *, rule: str | None = None, study: str | None = None, kinds: Sequence[str] = ()
+) -> list[TrialRow]:
+    """Return entries in order, of one rule, search and kinds if they are named."""
+    texts = [f"{name} = ?" for name, value in (("rule", rule), ("study", study)) if value is not None]
+    values = [value for value in (rule, study) if value is not None]
+    if kinds:
+        texts.append(f"kind IN ({', '.join('?' * len(kinds))})")
+        values += kinds
+    text = f"{_SELECT}{' WHERE ' * bool(texts)}{' AND '.join(texts)} ORDER BY seq"
+    with engine.connect() as connection:
+        found = connection.exec_driver_sql(marked(text, connection), tuple(values))
+        return [_row(values) for values in found]
+
+
+def study_of(engine: Engine, name: str) -> tuple[TrialRow, list[TrialRow]] | None:
+    """Return a search's beginning and its batches in order, None when there is none of this name."""
+    rows = entries(engine, study=name)
+    begun = next((row for row in rows if row.kind == STUDY), None)
+    return None if begun is None else (begun, [row for row in rows if row.kind == TRIALS])
+
+
+def count_trials(
+    engine: Engine, rule: str, windows: Sequence[TrialWindow], *, timeframe: str | None = None
+) -> TrialCount:
+    """Count a rule's sets that were tried on bars of these markets in a time that overlaps theirs.
+
+    `timeframe`: on bars of this length alone; else whoever tried other lengths tried his luck as well.
+    """
+    different: set[tuple[Any, ...]] = set()
+    unreadable = 0
+    commands: Counter[str] = Counter()
+    for row in entries(engine, rule=rule, kinds=(TRIALS,)):
+        frames = {one.timeframe for one in row.windows if any(one.overlaps(other) for other in windows)}
+        if frames and timeframe in (None, *frames):
+            commands[row.command] += row.trials
+            try:
+                names, values = row.names[0], np.ascontiguousarray(row.values())
+            except DatabaseError:
+                # All that it says there were: `damage` tells of it.
+                unreadable += row.trials
+                continue
+            key = row.code, tuple(sorted(frames)), tuple(names)
+            different.update((key, values[place].tobytes()) for place in range(row.trials))
+    return TrialCount(len(different) + unreadable, commands.total(), dict(sorted(commands.items())))
+
+
+def looks(
+    engine: Engine, windows: Sequence[TrialWindow], *, after: int = 0, rule: str | None = None
+) -> list[TrialRow]:
+    """Return the entries, later than the one of this number, of runs on bars that these windows share."""
+    return [
+        row
+        for row in entries(engine, rule=rule, kinds=(LOOK, TRIALS))
+        if row.seq > after and any(one.overlaps(other) for one in row.windows for other in windows)
+    ]
+
+
+def held_out(engine: Engine, windows: Sequence[TrialWindow]) -> list[TrialRow]:
+    """Return the declarations of bars to be kept back that these windows share a time with."""
+    return [
+        row
+        for row in entries(engine, kinds=(HELD_OUT,))
+        if any(one.overlaps(other) for one in row.windows for other in windows)
+    ]
+
+
+def damage(engine: Engine) -> list[str]:
+    """Return what is wrong with the journal, a line each: changed, missing or added entries."""
+    return list(_damage(engine))
+
+
+def _damage(engine: Engine) -> Iterator[str]:
+    before, seq = BEGINNING, 0
+    with engine.connect() as connection:
+        head = connection.exec_driver_sql("SELECT seq, hash FROM trial_heads WHERE id = 1").fetchone()
+        with closing(connection.exec_driver_sql(f"{_SELECT} ORDER BY seq")) as found:
+            for values in found:
+                row = _row(values)
+                if row.seq != seq + 1:
+                    yield f"trial journal: entries {seq + 1} to {row.seq - 1} are missing"
+                elif problem := problem_of(before, row):
+                    yield f"trial journal: entry {row.seq} ({row.command} {row.rule}) {problem}"
+                before, seq = row.hash, row.seq
+    newest = (0, BEGINNING) if head is None else (int(head[0]), str(head[1]))
+    if newest[0] > seq:
+        yield f"trial journal: entries {seq + 1} to {newest[0]} are missing"
+    elif newest != (seq, before):
+        yield "trial journal: its newest entry is not the one that was written last"
+
+
+def _newest(connection: Connection) -> int | None:
+    newest: int | None = connection.exec_driver_sql("SELECT max(seq) FROM trial_entries").scalar()
+    return newest
+
+
+def _row(values: Sequence[Any]) -> TrialRow:
+    # PostgreSQL's driver returns a view of bytes.
+    return TrialRow._make(bytes(one) if isinstance(one, memoryview) else one for one in values)

@@ -1,0 +1,493 @@
+"""A search from the command line: what it finds, counts, keeps back and writes, however it is cut."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core import cli
+from core.cli import optimize_command
+from core.domain import Bars
+from core.errors import NoDataError, UsageError
+from core.optimise import workers
+from core.optimise.study import ParamSets
+from core.optimise.workers import ProcessRunner
+from db import trials
+from db.candles import upsert_bars
+from db.trial_rows import LOOK, TRIALS
+from scripts import run_backtest, run_sweep, show_trials
+from scripts.optimize import main
+from tests.markets import random_bars
+from tests.stored import HOUR, NOW, SERIES, START, make_database, opened, run_sql, url_of
+
+COUNT, CUT = 4000, 2800
+SMALL = ["--param", "ema_fast=5:20:5", "--param", "ema_slow=30,60", "--param", "atr_period=14"]
+SMALL += ["--param", "atr_stop_mult=2", "--param", "rr_ratio=1.5,3"]
+"""16 sets."""
+
+
+def hourly(seed: int, count: int = COUNT) -> Bars:
+    ts = START + HOUR * np.arange(count, dtype=np.int64)
+    return random_bars(seed, count + 400).until(count)._replace(ts=ts)
+
+
+def poisoned(bars: Bars, start: int) -> Bars:
+    """Return the bars with other prices from row `start` on."""
+    later = hourly(99, bars.ts.size)
+    return Bars(
+        bars.ts,
+        *(np.concatenate([old[:start], new[start:]]) for old, new in zip(bars[1:], later[1:], strict=True)),
+    )
+
+
+def at(hour: int) -> str:
+    return str(np.datetime64(START + HOUR * hour, "ms").astype("datetime64[m]"))
+
+
+class Told:
+    """A database, and a search over what is in it."""
+
+    def __init__(self, folder: Path, bars: Bars) -> None:
+        self.folder, self.path = folder, make_database(folder, bars, SERIES)
+        self.url = url_of(self.path)
+        self.which = ["--strategy", "TREND_EMA", "--symbol", "BTC/USDT", "--timeframe", "1h", "--use-sql"]
+        self.which += ["--exchange", "binanceus", "--db-url", self.url]
+        self.documents = 0
+
+    def search(self, *more: str) -> dict[str, Any]:
+        """Search, and return the document."""
+        return self.run([*self.which, "--min-trades", "5", *more])
+
+    def again(self, name: str, *more: str) -> dict[str, Any]:
+        return self.run(["--resume", name, "--db-url", self.url, *more])
+
+    def run(self, words: list[str]) -> dict[str, Any]:
+        self.documents += 1
+        target = self.folder / f"found-{self.documents}.json"
+        assert main([*words, "--json", str(target)]) == 0
+        found: dict[str, Any] = json.loads(target.read_text())
+        return found
+
+    def rows(self) -> list[Any]:
+        engine = opened(self.path)
+        found = trials.entries(engine)
+        assert trials.damage(engine) == []
+        engine.dispose()
+        return found
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Told:
+    return Told(tmp_path, hourly(5))
+
+
+def same(left: dict[str, Any], right: dict[str, Any]) -> bool:
+    """Tell whether two searches came to the same, bit for bit."""
+    names = ("sets", "best", "sha256", "space", "series")
+    return all(left[name] == right[name] for name in names)
+
+
+def test_the_best_are_shown_on_both_parts_with_what_was_tried_and_how_to_go_on(
+    told: Told, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*told.which, *SMALL, "--method", "grid", "--min-trades", "5", "--best", "3"]) == 0
+    out = capsys.readouterr().out
+    flat = " ".join(out.split())
+    assert "chosen on 2,800 bars" in flat
+    assert "unseen 1,200 bars" in flat
+    assert "16 sets of TREND_EMA by grid; best by sharpe; commission 0.001 a side, spread 0" in flat
+    assert (
+        "16 different sets of TREND_EMA were tried on these bars by all commands so far (optimize 16)" in flat
+    )
+    assert "search TREND_EMA-1, SHA-256" in flat
+    lines = out.splitlines()
+    heads = next(number for number, line in enumerate(lines) if line.startswith("ema_fast"))
+    assert "unseen return %" in lines[heads]
+    assert max(map(len, lines[: lines.index("the first one again:")])) <= 100
+    named = lines[-1].split()
+    assert named[0] == "run_backtest.py"
+    assert run_backtest.main([*named[1:], "--db-url", told.url]) == 0
+
+
+def test_its_numbers_are_those_of_single_backtests_of_each_part(told: Told, tmp_path: Path) -> None:
+    found, single = told.search(*SMALL, "--method", "grid", "--best", "100"), tmp_path / "single.json"
+    assert len(found["best"]) == 16
+    for best in found["best"][::5]:
+        params = [f"--param={name}={value!r}" for name, value in best["params"].items()]
+        for part, span in (("chosen_on", ["--end", at(CUT)]), ("unseen", ["--start", at(CUT)])):
+            assert run_backtest.main([*told.which, *params, *span, "--json", str(single), "--force"]) == 0
+            alone = json.loads(single.read_text())["runs"][0]
+            assert best[part][0] == {name: alone[name] for name in best[part][0]}
+    ranked = {tuple(one["params"].values()): one["sharpe"] for one in found["sets"]}
+    shown = [ranked[tuple(float(best["params"][name]) for name in found["space"])] for best in found["best"]]
+    assert shown == [best["chosen_on"][0]["sharpe_ratio"] for best in found["best"]]
+    assert shown == sorted(shown, reverse=True)
+
+
+@pytest.mark.parametrize("method", ["random", "tpe", "cmaes"])
+def test_what_is_chosen_never_depends_on_the_bars_kept_back(told: Told, tmp_path: Path, method: str) -> None:
+    (tmp_path / "other").mkdir()
+    other = Told(tmp_path / "other", poisoned(hourly(5), CUT))
+    asked = ["--method", method, "--trials", "120"]
+    one, two = told.search(*asked), other.search(*asked)
+    assert one["sha256"] == two["sha256"]
+    assert [best["chosen_on"] for best in one["best"]] == [best["chosen_on"] for best in two["best"]]
+    assert [best["unseen"] for best in one["best"]] != [best["unseen"] for best in two["best"]]
+
+
+def test_an_edge_that_was_planted_is_found_and_holds_on_unseen_bars(tmp_path: Path) -> None:
+    # Prices fall back to a line after every push away from it: what buys below the band earns.
+    random = np.random.default_rng(1)
+    count = 6000
+    away = np.zeros(count)
+    for i in range(1, count):
+        away[i] = 0.9 * away[i - 1] + random.normal(0, 0.01)
+    close = 100 * np.exp(away)
+    opens = np.concatenate([[100.0], close[:-1]])
+    edge = 1 + np.abs(random.normal(0, 0.0005, count))
+    ts = START + HOUR * np.arange(count, dtype=np.int64)
+    bars = Bars(
+        ts, opens, np.maximum(opens, close) * edge, np.minimum(opens, close) / edge, close, np.ones(count)
+    )
+    told = Told(tmp_path, bars)
+    told.which[1] = "MR_BB"
+    found = told.search("--method", "tpe", "--trials", "150")
+    best = found["best"][0]
+    assert best["chosen_on"][0]["sharpe_ratio"] > 3
+    assert best["unseen"][0]["sharpe_ratio"] > 3
+
+
+def test_any_number_of_workers_comes_to_the_same_bit_for_bit(told: Told) -> None:
+    asked = ["--method", "tpe", "--trials", "110", "--seed", "3"]
+    alone = told.search(*asked)
+    for count in ("1", "3"):
+        assert same(told.search(*asked, "--workers", count), alone)
+
+
+class Assassin(ProcessRunner):
+    """Kills a worker while it works, twice."""
+
+    batches = 0
+
+    def _submit(self, sets: ParamSets) -> Any:
+        future = super()._submit(sets)
+        Assassin.batches += 1
+        if Assassin.batches in (3, 14) and self._pool is not None:
+            os.kill(next(iter(self._pool._processes or {})), signal.SIGKILL)
+        return future
+
+
+def test_a_worker_that_is_killed_changes_nothing(
+    told: Told, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--method", "random", "--trials", "1300"]
+    alone = told.search(*asked)
+    monkeypatch.setattr(optimize_command, "ProcessRunner", Assassin)
+    assert same(told.search(*asked, "--workers", "2"), alone)
+    assert "note: worker processes ended" in capsys.readouterr().err
+
+
+def test_workers_that_all_end_are_given_up(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "LOST", 0)
+    monkeypatch.setattr(workers, "_filled", lambda *_: False)
+    with pytest.raises(Exception, match="worker processes ended 1 times before their work was done"):
+        told.search(*SMALL, "--method", "grid", "--workers", "1")
+
+
+@pytest.mark.parametrize("method", ["random", "tpe", "cmaes"])
+def test_a_search_that_is_interrupted_goes_on_to_what_it_would_have_been(
+    told: Told, method: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--method", method, "--trials", {"random": "2200", "tpe": "170", "cmaes": "70"}[method]]
+    whole = told.search(*asked)
+    batches, append = [0], trials.append
+
+    def interrupted(engine: Any, entry: Any, *more: Any) -> Any:
+        row = append(engine, entry, *more)
+        batches[0] += entry.kind == TRIALS
+        if batches[0] == 2:
+            raise KeyboardInterrupt
+        return row
+
+    with monkeypatch.context() as patched:
+        patched.setattr(trials, "append", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            told.search(*asked)
+    said = capsys.readouterr().err
+    name = said.partition("--resume ")[2].split()[0]
+    assert f"the search is kept: optimize.py --resume {name} goes on with it" in said
+    assert same(told.again(name), whole)
+    rows = told.rows()
+    first = [row for row in rows if row.study == whole["search"] and row.kind == TRIALS]
+    second = [row for row in rows if row.study == name and row.kind == TRIALS]
+    assert [row[10:17] for row in first] == [row[10:17] for row in second]
+    # What is complete is shown again, and nothing is tried or looked at once more.
+    assert same(told.again(name, "--workers", "1"), whole)
+    assert told.rows() == rows
+
+
+def test_a_search_whose_process_is_killed_goes_on_to_what_it_would_have_been(told: Told) -> None:
+    asked = ["--method", "tpe", "--trials", "250"]
+    whole = told.search(*asked)
+    words = [
+        sys.executable,
+        str(cli.ROOT / "scripts" / "optimize.py"),
+        *told.which,
+        "--min-trades",
+        "5",
+        *asked,
+    ]
+    process = subprocess.Popen(words, cwd=cli.ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    before = len(told.rows())
+    while process.poll() is None and len(told.rows()) < before + 3:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.05)
+    process.kill()
+    process.wait()
+    name = next(row.study for row in told.rows()[before:])
+    assert len(told.rows()) < before + 1 + 5 + 1
+    assert same(told.again(name), whole)
+
+
+def test_a_search_on_other_candles_or_other_code_is_not_gone_on_with(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = told.search(*SMALL, "--method", "grid")["search"]
+    with pytest.raises(UsageError, match=r"--resume: unknown search 'TREND_EMA-9'.*did you mean"):
+        told.again("TREND_EMA-9")
+    with monkeypatch.context() as patched:
+        patched.setattr("core.cli.trial_journal.code_version", lambda _: "0.1.0+made.0123456789ab")
+        with pytest.raises(UsageError, match="the code of TREND_EMA has changed since TREND_EMA-1 began"):
+            told.again(name)
+    run_sql(told.path, f"UPDATE ohlcv SET close = high WHERE ts = {START + 7 * HOUR}")
+    with pytest.raises(UsageError, match="the candles of binanceus BTC/USDT 1h have changed since"):
+        told.again(name)
+
+
+def test_every_command_s_trials_are_counted_once_for_the_rule_and_the_bars(told: Told) -> None:
+    assert told.search(*SMALL, "--method", "grid")["counted"]["different"] == 16
+    assert told.search(*SMALL, "--method", "grid")["counted"]["different"] == 16
+    sweep = [
+        "--param",
+        "ema_fast=5:25:5",
+        "--param",
+        "ema_slow=30,60",
+        "--param",
+        "atr_stop_mult=2",
+        "--param",
+        "rr_ratio=1.5,3",
+    ]
+    assert run_sweep.main([*told.which, *sweep, "--min-trades", "1"]) == 0
+    # Four of the sweep's twenty are new.
+    assert run_backtest.main([*told.which, "--param", "ema_fast=31"]) == 0
+    assert run_backtest.main([*told.which, "--param", "ema_fast=31"]) == 0
+    # Bars of which none was chosen on, another rule, and another market count for none.
+    assert run_backtest.main([*told.which, "--param", "ema_fast=33", "--start", at(CUT)]) == 0
+    assert run_backtest.main(["--strategy", "MR_BB", *told.which[2:]]) == 0
+    found = told.search(*SMALL, "--method", "grid")
+    assert found["counted"] == {
+        "different": 16 + 4 + 1,
+        "runs": 3 * 16 + 20 + 2,
+        "by_command": {"backtest": 2, "optimize": 48, "sweep": 20},
+    }
+    # Both backtests over all bars, that of the unseen ones, the sweep's look and those of the two searches.
+    assert found["looks_before"] == {"backtest": 3, "optimize": 2, "sweep": 1}
+
+
+def test_bars_held_out_are_closed_to_a_search_and_every_look_is_counted(
+    told: Told, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = [*SMALL, "--method", "grid"]
+    held = told.search(*asked, "--held-out", at(3000))
+    assert (held["looked"], held["held_out"]) == (False, True)
+    assert held["series"][0]["chosen_on"]["bars"] == 3000
+    assert [best["unseen"] for best in held["best"]] == [None] * 10
+    # A later search is cut there too, and may not look either.
+    again = told.search(*asked)
+    assert (again["sha256"], again["looked"]) == (held["sha256"], False)
+    assert main([*told.which, *asked, "--min-trades", "5"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "held out 1,000 bars" in said
+    assert "the bars held out are still closed: nothing about them was computed" in said
+    assert main(["--resume", again["search"], "--db-url", told.url, "--open"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "the bars held out were opened by this: their first look, the only one that counts" in said
+    assert run_backtest.main([*told.which]) == 0
+    assert "note: this looks at bars that were held out, BTC/USDT from" in capsys.readouterr().err
+    assert main([*told.which, *asked, "--min-trades", "5", "--open"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "look 3 at these bars held out with TREND_EMA (backtest 1, optimize 1 before)" in said
+    assert show_trials.main(["--db-url", told.url]) == 0
+    assert "looked at 3 times" in capsys.readouterr().out
+    assert sum(row.kind == LOOK for row in told.rows()) == 2
+
+
+def test_the_bars_held_out_change_nothing_that_is_computed_while_they_are_closed(
+    told: Told, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    other = Told(tmp_path / "other", poisoned(hourly(5), 3000))
+    asked = ["--held-out", at(3000), "--method", "random", "--trials", "50"]
+    one, two = told.search(*asked), other.search(*asked)
+    assert {**one, "series": None} == {**two, "series": None}
+
+
+def test_two_symbols_are_searched_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = Told(tmp_path, hourly(5))
+    engine = opened(told.path)
+    upsert_bars(engine, SERIES._replace(symbol="ETH/USDT"), hourly(6), clock=lambda: NOW)
+    engine.dispose()
+    both = ["--symbol", "BTC/USDT,ETH/USDT", *SMALL, "--method", "grid", "--best", "100"]
+    for over, made in (("mean", np.mean), ("worst", np.min)):
+        found = told.search(*both, "--over", over)
+        for best in found["best"]:
+            own = next(one for one in found["sets"] if one["rank"] == found["best"].index(best) + 1)
+            assert own["sharpe"] == made([each["sharpe_ratio"] for each in best["chosen_on"]])
+            assert own["trades"] == sum(each["trades_count"] for each in best["chosen_on"])
+    capsys.readouterr()
+    assert main([*told.which, *both]) == 0
+    assert "best by sharpe, the mean over 2 symbols" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_pareto_front_has_no_set_that_another_beats(told: Told) -> None:
+    found = told.search("--objective", "sharpe,return_drawdown,sqn", "--trials", "300", "--best", "300")
+    scores = [
+        (one["rank"], np.array([one[name] for name in found["objectives"]], float)) for one in found["sets"]
+    ]
+    known = [score for _, score in scores if np.isfinite(score).all()]
+    front = [score for rank, score in scores if rank is not None]
+    assert 1 < len(front) < len(known)
+    for score in front:
+        assert not any((other >= score).all() and (other > score).any() for other in known)
+
+
+def test_the_best_set_is_saved_as_a_new_strategies_file_that_runs(
+    told: Told, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, document = tmp_path / "tuned.yaml", tmp_path / "runs.json"
+    found = told.search(*SMALL, "--method", "grid", "--save", str(file))
+    words = [
+        "--strategy",
+        "TREND_EMA",
+        "--use-sql",
+        "--exchange",
+        "binanceus",
+        "--db-url",
+        told.url,
+        "--strategies-file",
+        str(file),
+    ]
+    assert run_backtest.main([*words, "--json", str(document)]) == 0
+    (run,) = json.loads(document.read_text())["runs"]
+    assert run["params"] == found["best"][0]["params"]
+    before = file.read_text()
+    with pytest.raises(UsageError, match="exists and is left as it is"):
+        told.search(*SMALL, "--method", "grid", "--save", str(file))
+    assert file.read_text() == before
+    with pytest.raises(NoDataError, match="is not written: no set is ranked"):
+        told.search(*SMALL, "--method", "grid", "--min-trades", "9999", "--save", str(tmp_path / "none.yaml"))
+    assert not (tmp_path / "none.yaml").exists()
+    capsys.readouterr()
+
+
+def test_the_values_that_are_tried_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--list", "--strategy", "trend_ema"]) == 0
+    out = capsys.readouterr().out
+    assert "TREND_EMA, ema_fast < ema_slow" in out
+    assert "ema_fast          5:50:1      46       20    2 … 1999" in out
+    assert main(["--list"]) == 0
+    assert "SUPERTREND" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--param", "ema_fats=1,2"], "unknown parameter 'ema_fats'"),
+        (["--param", "ema_fast=1:2"], "wanted NAME=VALUES"),
+        (["--param", "ema_fast=1,5"], "TREND_EMA.ema_fast: wanted a whole number from 2 to 1999, got 1"),
+        (["--objective", "luck"], "--objective: unknown objective 'luck'"),
+        (["--method", "grid"], "490,176 sets, a search takes 200,000 at most"),
+        (["--method", "cmaes", "--objective", "sharpe,sqn"], "--method cmaes strives for one --objective"),
+        (["--open"], "--open: no bars of these are held out"),
+        (["--held-out", "2050-01-01"], "has no bar from 2050-01-01 00:00 UTC on"),
+        (["--held-out", "soon"], "wanted|cannot read"),
+        (["--param", "ema_fast=60,70", "--param", "ema_slow=50", "--method", "tpe"], "no combination of the"),
+    ],
+)  # fmt: skip
+def test_wrong_usage_is_one_line_and_nothing_is_written_down(told: Told, more: list[str], said: str) -> None:
+    with pytest.raises((UsageError, NoDataError), match=said) as error:
+        main([*told.which, *more])
+    assert "\n" not in str(error.value)
+    assert told.rows() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "name a --strategy, or a search to --resume"),
+        (
+            ["--strategy", "A", "--method", "grid", "--trials", "5"],
+            "--method grid tries every set: leave out",
+        ),
+        (
+            ["--strategy", "A", "--held-out", "2024-01-01", "--unseen", "20"],
+            "--held-out says which bars are kept",
+        ),
+        (["--resume", "A-1", "--trials", "5"], "--resume takes the rest from the search: leave out --trials"),
+        (["--list", "--workers", "2"], "--list shows and does not search: leave out --workers"),
+        (["--strategy", "A", "--save", "-"], "--save writes a new file: name one"),
+        (["--strategy", "A", "--method", "luck"], "invalid choice: 'luck'"),
+        (["--strategy", "A", "--workers", "0"], "wanted a whole number from 1 to 1024"),
+        (["--strategy", "A", "--over", "median"], "invalid choice: 'median'"),
+    ],
+)
+def test_options_that_say_nothing_are_refused(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_the_record_is_shown_and_checked(
+    told: Told, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert show_trials.main(["--db-url", told.url]) == 0
+    assert "no trials are recorded yet" in capsys.readouterr().out
+    name, table = told.search(*SMALL, "--method", "grid")["search"], tmp_path / "sets.csv"
+    assert run_backtest.main([*told.which, "--param", "ema_fast=31"]) == 0
+    capsys.readouterr()
+    assert show_trials.main(["--db-url", told.url, "--strategy", "trend_ema"]) == 0
+    out = capsys.readouterr().out
+    assert "backtest 1, optimize 16" in " ".join(out.split())
+    assert "checked: unbroken, 4 entries" in out
+    assert show_trials.main(["--db-url", told.url, "--search", name, "--csv", str(table)]) == 0
+    assert "16 sets in 1 batches, 1 looks at unseen bars" in capsys.readouterr().out
+    assert len(table.read_text().splitlines()) == 17
+    with pytest.raises(UsageError, match="--search: unknown search 'TREND_EMA-7'"):
+        show_trials.main(["--db-url", told.url, "--search", "TREND_EMA-7"])
+    run_sql(told.path, "UPDATE trial_entries SET trials = 1 WHERE seq = 2")
+    assert show_trials.main(["--db-url", told.url]) == 1
+    damaged = capsys.readouterr()
+    assert "checked: DAMAGED" in damaged.out
+    assert "trial journal: entry 2 (optimize TREND_EMA) was changed" in damaged.err
+
+
+def test_what_cannot_be_written_down_is_said_and_the_run_goes_on(
+    told: Told, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_sql(told.path, f"PRAGMA user_version = {SERIES.timeframe[0]}")
+    words = [*told.which[:-1], f"{told.url}?mode=ro"]
+    assert run_backtest.main(words) == 0
+    assert "note: not counted as a trial: database" in capsys.readouterr().err
+    assert told.rows() == []
