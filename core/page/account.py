@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from decimal import Decimal
 from math import isfinite
 from typing import Any, NamedTuple
@@ -26,15 +27,24 @@ ROWS = 50
 """Of a list that can be leafed through."""
 LAST = 2**62
 """Above any row's number."""
+GONE = (0, 0)
+"""The number of a file that is not there."""
 HIDDEN = ("reload",)
 """Commands that read files again: these are given where the files are."""
 
 
-class Watched(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Watched:
     """An account in a database."""
 
     engine: Engine
     account: str
+    file: tuple[int, int] | None = field(init=False)
+    """Device and number of the database's file, None for a server."""
+
+    def __post_init__(self) -> None:
+        """Remember which file it is."""
+        object.__setattr__(self, "file", _file_of(self.engine))
 
 
 class Look(NamedTuple):
@@ -45,17 +55,34 @@ class Look(NamedTuple):
     document: dict[str, Any]
 
 
-def present(engine: Engine) -> None:
-    """Raise NoDatabaseError when the database's file was taken away: an open one goes on with old rows."""
-    file = database_file(engine)
-    if file is not None and not file.exists():
+def present(books: Watched) -> None:
+    """Raise DatabaseError when the database's file was taken away, or another one put in its place.
+
+    What is open goes on with the old rows, and would show them for ever.
+    """
+    found, file = _file_of(books.engine), database_file(books.engine)
+    if found == GONE:
         what = f"the database {file} is gone: put it back, or start the page again on another one"
         raise NoDatabaseError(what, str(file))
+    if found != books.file:
+        what = f"the database {file} was replaced by another one since this page began"
+        raise DatabaseError(f"{what}: start the page again")
+
+
+def _file_of(engine: Engine) -> tuple[int, int] | None:
+    file = database_file(engine)
+    if file is None:
+        return None
+    try:
+        about = file.stat()
+    except OSError:
+        return GONE
+    return about.st_dev, about.st_ino
 
 
 def look(books: Watched, before: Look | None = None) -> Look:
     """Return how the account stands now; the look before, where nothing was said since."""
-    present(books.engine)
+    present(books)
     said = page_rows.told(books.engine, books.account)
     beat = said and (said.run_id, said.beat_at)
     rows = page_rows.newest(books.engine)._asdict()
@@ -162,7 +189,7 @@ def give(books: Watched, name: str, argument: str) -> dict[str, Any]:
     if name not in given_here():
         raise UsageError(f"{name[:40]!r} is no command of this page")
     check_command(name, argument)
-    present(books.engine)
+    present(books)
     if not runs(books):
         return {"refused": f"no loop runs on account {books.account}: nothing was done"}
     return {"id": live.give_command(books.engine, books.account, name, argument, "live page", now_ms())}

@@ -164,7 +164,7 @@ async def _answer(terms: PageTerms, request: web.Request) -> web.Response:
 
 
 def _asked(question: Asking, terms: PageTerms, request: web.Request) -> dict[str, Any]:
-    account.present(terms.books.engine)
+    account.present(terms.books)
     return question(terms, request)
 
 
@@ -186,6 +186,13 @@ def _number(request: web.Request, name: str) -> int | None:
     if text and not (text.isascii() and text.isdigit() and len(text) < 19):
         raise UsageError(f"{name}: wanted a whole number, got {text[:40]!r}")
     return int(text) if text else None
+
+
+def _needed(request: web.Request, name: str) -> int:
+    found = _number(request, name)
+    if found is None:
+        raise UsageError(f"{name}: wanted a whole number, got nothing")
+    return found
 
 
 def _at_least_one(request: web.Request, name: str, otherwise: int) -> int:
@@ -224,7 +231,7 @@ _QUESTIONS: dict[str, Asking] = {
     "strategies": lambda terms, _: account.strategies(terms.books),
     "journal": lambda terms, asked: account.journal(terms.books, _number(asked, "before")),
     "health": lambda terms, _: account.health(terms.books),
-    "outcome": lambda terms, asked: account.outcome(terms.books, _number(asked, "id") or 0),
+    "outcome": lambda terms, asked: account.outcome(terms.books, _needed(asked, "id")),
     "series": lambda terms, _: market.series(terms.books.engine),
     "candles": _asked_candles,
     "runs": lambda terms, _: market.saved(terms.books.engine),

@@ -127,6 +127,8 @@ QUESTION = "candles?exchange=x&symbol=BTC/USDT&timeframe=1h"
         ("candles?exchange=x&symbol=BTC/USDT&timeframe=5h", 400, "timeframe"),
         (f"{QUESTION}&count=9", 400, "wanted 50 to 20,000 candles, got 9"),
         (f"{QUESTION}&count=0", 400, "wanted 50 to 20,000 candles, got 0"),
+        ("outcome", 400, "id: wanted a whole number, got nothing"),
+        ("outcome?id=x", 400, "id: wanted a whole number, got 'x'"),
         ("trades?most=0", 400, "most: wanted 1 or more, got 0"),
         ("decisions?before=1;DROP", 400, "before: wanted a whole number, got '1;DROP'"),
     ],
@@ -259,6 +261,25 @@ def test_a_database_that_was_taken_away_is_said(tmp_path: Path) -> None:
             assert (name, "is gone" in said["why"]) == ("trouble", True)
         (tmp_path / "away.db").rename(file)
         assert get(url, "health")["database"] == str(file)
+    engine.dispose()
+
+
+def test_a_database_that_was_replaced_is_said_and_never_mixed_with_the_one_before(tmp_path: Path) -> None:
+    engine = seeded(tmp_path)
+    file = Path(str(engine.url.database))
+    with serve(PageTerms(Watched(engine, "paper"), port=0, keys=KEYS, pause=0.05)) as url:
+        stream = events(url)
+        assert next(stream)[0] == "whole"
+        init_db(url_of(tmp_path / "other.db")).dispose()
+        (tmp_path / "other.db").replace(file)
+        name, said = next(stream)
+        assert name == "trouble"
+        assert said["why"] == (
+            f"the database {file} was replaced by another one since this page began: start the page again"
+        )
+        stream.close()
+        assert requests.get(f"{url}/api/trades", timeout=10).status_code == 503
+        assert post(url, "pause").status_code == 503
     engine.dispose()
 
 

@@ -26,7 +26,11 @@ from tests.page_help import begin
 from tests.stored import url_of
 
 ROOT = Path(__file__).resolve().parents[2]
-WAITS = "import signal, sys\nprint('ready at 7', flush=True)\nsignal.sigwait([signal.SIGINT])\n"
+WAITS = """import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+print('ready at 7', flush=True)
+signal.sigwait([signal.SIGINT])
+"""
 
 
 @pytest.fixture
