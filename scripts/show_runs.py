@@ -15,6 +15,7 @@ EXAMPLES = """\
   show_runs.py 12 --trades 20
   show_runs.py 12 --json run12.json
   show_runs.py 12 --report run12.html
+  show_runs.py 12 15 --report both.html
 """
 
 
@@ -30,7 +31,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     """Return the arguments."""
     parser = cli.parser(__doc__ or "", EXAMPLES)
     parser.add_argument(
-        "run_id", nargs="?", type=cli.positive, metavar="RUN_ID", help="show this run (default: list)"
+        "run_id",
+        nargs="*",
+        default=[],
+        type=cli.positive,
+        metavar="RUN_ID",
+        help="show this run, or several side by side (default: list)",
     )
     parser.add_argument("--limit", type=cli.positive, help="newest runs to list (default 50)")
     parser.add_argument("--symbol", type=cli.symbol, help="list runs on this symbol")
@@ -39,7 +45,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "--trades", type=cli.positive, metavar="N", help="show the first N trades (default 20)"
     )
     parser.add_argument(
-        "--json", metavar="PATH", help="write the run as a JSON document; - for stdout, alone"
+        "--json", metavar="PATH", help="write the runs as a JSON document; - for stdout, alone"
     )
     options.add_report(parser)
     options.add_strategies_dir(parser)
@@ -47,9 +53,13 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     options.add_force(parser, "these files if they exist")
     options.add_db_url(parser)
     args = parser.parse_args(argv)
-    if args.run_id is None and (args.json or args.trades or args.report):
-        parser.error("--json, --report and --trades show one run: name its RUN_ID")
-    if args.run_id is not None and (args.limit or args.symbol or args.strategy or args.strategies_dir):
+    if not args.run_id and (args.json or args.trades or args.report):
+        parser.error("--json, --report and --trades show runs: name a RUN_ID")
+    if len(args.run_id) > 1 and args.trades:
+        parser.error("--trades shows those of one run: name one RUN_ID, or look at all in a --report")
+    if twice := [one for one in args.run_id if args.run_id.count(one) > 1]:
+        parser.error(f"run {twice[0]} is named twice: once is enough")
+    if args.run_id and (args.limit or args.symbol or args.strategy or args.strategies_dir):
         what = "--limit, --symbol, --strategy and --strategies-dir"
         parser.error(f"{what} choose from the list: leave them or RUN_ID out")
     return args

@@ -5,15 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from core import cli
 from core.backtest.replay import Replay, ReplayAccount, ReplayFeed
 from core.data_source import DataSource
 from core.domain import Bars, Series
 from core.errors import NoDataError
+from core.proof.rerun import Rerun
 from core.reports.report import Reported, report_html
 from core.reports.run_report import compared, reported, reported_replay
 from core.results.runs import BacktestResult
+from core.sql_data_source import SQLDataSource
 from db.status import SYNTHETIC_NOTE, is_synthetic
 
 
@@ -25,6 +28,30 @@ def write_report(
     runs = [reported(result, candles[result.spec.series], everything) for result in results]
     title = "HOT-Crypto backtests" if len(runs) > 1 else f"{runs[0].name} on {results[0].spec.series}"
     write_page(path, runs, candles, title)
+
+
+def write_saved(path: str, found: Sequence[Rerun], db_url: str | None) -> None:
+    """Write the page of saved runs that were repeated; several stand side by side, each on its own range."""
+    runs: list[Reported] = []
+    whole: dict[Series, Bars] = {}
+    for one in found:
+        series = one.stored.series
+        source = SQLDataSource(db_url, series.exchange)
+        own = {series: one.bars}
+        run = reported(one.again, one.bars, {**own, **others(own, source)})
+        runs.append(replace(run, name=f"{run.name}, run {one.stored.run_id}") if len(found) > 1 else run)
+        whole[series] = _both(whole.get(series, one.bars), one.bars, series, source)
+    title = "HOT-Crypto saved runs" if len(runs) > 1 else f"{runs[0].name} on {found[0].stored.series}"
+    write_page(path, runs, whole, title)
+
+
+def _both(one: Bars, other: Bars, series: Series, source: DataSource) -> Bars:
+    """Return the candles from the first of both to the last."""
+    start, end = min(one.ts[0], other.ts[0]), max(one.ts[-1], other.ts[-1])
+    for bars in (one, other):
+        if (bars.ts[0], bars.ts[-1]) == (start, end):
+            return bars
+    return source.get_bars(series.symbol, series.timeframe, None, start=int(start), end=int(end) + 1)
 
 
 def write_replay(

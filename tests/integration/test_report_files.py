@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -59,7 +60,47 @@ def test_a_page_of_no_run_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> 
     with pytest.raises(SystemExit) as ended:
         show_runs.main(["--report", "page.html"])
     assert ended.value.code == 2
-    assert "name its RUN_ID" in capsys.readouterr().err
+    assert "name a RUN_ID" in capsys.readouterr().err
+
+
+def test_saved_runs_stand_side_by_side_each_on_its_own_range(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spans = ["2023-11-20", "2023-12-01", "2023-12-10"]
+    for first, last in ((0, 1), (1, 2)):
+        dates = ["--start", spans[first], "--end", spans[last], "--persist"]
+        assert call("--strategy", "MR_BB", "--symbol", "BTC/USDT", *dates) == 0
+    assert call("--strategy", "TREND_EMA", "--symbol", "ETH/USDT", "--persist") == 0
+    page, document = home / "three.html", home / "three.json"
+    capsys.readouterr()
+    assert show_runs.main(["2", "1", "3", "--report", str(page), "--json", str(document)]) == 0
+    table = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in table[1:4]] == ["2", "1", "3"]
+    found = document_of(page.read_text())
+    assert [run["name"] for run in found["runs"]] == ["MR_BB, run 2", "MR_BB, run 1", "TREND_EMA, run 3"]
+    entries = json.loads(document.read_text())["runs"]
+    for run, entry in zip(found["runs"], entries, strict=True):
+        assert run["trades"]["count"] == len(entry["trades"])
+        assert run["entry"]["final_equity"] == entry["final_equity"]
+        assert run["entry"]["data"] == entry["data"]
+    # The candles are there once, from the first of both ranges to the end of the last.
+    btc = found["candles"][0]
+    bars = sum(entry["data"]["bars"] for entry in entries[:2])
+    assert sum(count for _, _, count in btc["times"]) == bars
+    assert [run["candles"] for run in found["runs"]] == [[0], [0], [1]]
+    assert found["title"] == "HOT-Crypto saved runs"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["1", "2", "--trades", "3"], "name one RUN_ID"), (["1", "2", "1"], "run 1 is named twice")],
+)
+def test_several_runs_are_asked_for_rightly(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        show_runs.main(words)
+    assert said in capsys.readouterr().err
 
 
 def test_an_account_has_one_page_by_portfolio_and_replay_alike(
