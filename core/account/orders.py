@@ -79,6 +79,7 @@ class RefusalReason(StrEnum):
     LOW_PROFIT = "low_profit"
     RECENT_DRAWDOWN = "recent_drawdown"
     TRADES_A_DAY = "trades_a_day"
+    ORDER_SIZE = "order_size"
 
 
 @dataclass(frozen=True, slots=True)

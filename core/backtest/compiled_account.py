@@ -270,6 +270,7 @@ def _limits(risk: RiskManager) -> FloatLimits:
         _or_none(limits.max_exposure_pct),
         _or_none(limits.max_symbol_exposure_pct),
         _or_none(limits.max_strategy_exposure_pct),
+        _or_none(limits.max_order),
         _or_none(limits.cash_reserve_pct),
         int(_or_none(limits.max_positions)),
         60_000.0 * (limits.cool_down_minutes or 0),

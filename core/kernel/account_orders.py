@@ -331,6 +331,7 @@ def has_plain_room(a: FloatAccount, q: int, amount: float) -> bool:
         (limits.exposure < 0 or limits.exposure * most - whole >= needed)
         and (limits.of_symbol < 0 or limits.of_symbol * most - of_symbol >= needed)
         and (limits.of_strategy < 0 or limits.of_strategy * most - of_strategy >= needed)
+        and (limits.order < 0 or limits.order >= needed)
     )
     # The rate of a buyer, who pays more.
     paid = free - max(0.0, limits.reserve) * most >= needed * (1 + a.costs.commission + a.costs.spread)

@@ -101,7 +101,10 @@ class FloatLimits(NamedTuple):
     """Percents of equity."""
     of_symbol: float
     of_strategy: float
+    order: float
+    """Quote units."""
     reserve: float
+    """Percent of equity."""
     positions: int
     cool_down: float
     """Milliseconds."""

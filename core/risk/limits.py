@@ -30,6 +30,7 @@ class Limits:
     max_exposure_pct: float | None = None
     max_symbol_exposure_pct: float | None = None
     max_strategy_exposure_pct: float | None = None
+    max_order: float | None = None
     max_positions: int | None = None
     cash_reserve_pct: float | None = None
     cool_down_minutes: float | None = None
@@ -158,6 +159,11 @@ def strategy_exposure(entry: Entry, limits: Limits) -> Decimal | None:
     return _left(limits.max_strategy_exposure_pct, entry, held)
 
 
+def order_size(entry: Entry, limits: Limits) -> Decimal | None:  # noqa: ARG001 - all rooms are called alike
+    """Return the most notional that one entry may have."""
+    return None if limits.max_order is None else decimal_of(limits.max_order)
+
+
 def reserve(entry: Entry, limits: Limits) -> Decimal | None:
     """Return what free cash pays, costs included, besides what is to be kept of it."""
     if limits.cash_reserve_pct is None:
@@ -182,6 +188,7 @@ ROOMS: tuple[tuple[RefusalReason, Room], ...] = (
     (RefusalReason.EXPOSURE, exposure),
     (RefusalReason.SYMBOL_EXPOSURE, symbol_exposure),
     (RefusalReason.STRATEGY_EXPOSURE, strategy_exposure),
+    (RefusalReason.ORDER_SIZE, order_size),
     (RefusalReason.RESERVE, reserve),
     (RefusalReason.CASH, cash),
 )

@@ -25,6 +25,7 @@ def notes(
     smallest = max([limits.min_notional or 0.0 if counts else 0.0, *least])
     idle = [] if counts or limits.min_notional is None else [_idle(limits, quote)]
     cuts = [*_risk(limits, sizings), *_stakes(limits, sizings, quote), *_cuts(limits, sizings, equity)]
+    cuts += _order(limits, smallest, quote)
     return [*idle, *cuts, *_never(limits, smallest, equity), *_too_small(sizings, smallest, equity)]
 
 
@@ -81,6 +82,15 @@ def _too_small(sizings: Mapping[str, Sizing], smallest: float, equity: float) ->
     for name, sizing in sizings.items():
         if is_staked(sizing) and (stake := stake_of(equity, sizing)) < smallest:
             yield f"{name} stakes {stake:,.8g}; the smallest order is {smallest:,.8g}: it enters nothing"
+
+
+def _order(limits: Limits, smallest: float, quote: str) -> Iterator[str]:
+    most = limits.max_order
+    if most is None:
+        return
+    yield f"risk.max_order: no entry is larger than {most:,.8g} {quote}"
+    if most < smallest:
+        yield f"the smallest order is {smallest:,.8g} {quote}, risk.max_order is less: nothing can be entered"
 
 
 def _never(limits: Limits, smallest: float, equity: float) -> Iterator[str]:

@@ -172,6 +172,10 @@ class RiskSettings(Section):
     """The same of one symbol."""
     max_strategy_exposure_pct: _Exposure = None
     """The same of one strategy."""
+    max_order: Annotated[
+        float | None, Field(gt=0, le=1e12, description="above 0 to 1e12 (quote currency), or nothing")
+    ] = None
+    """The most notional of one entry, in what the account counts in."""
     max_positions: _Count = None
     """Positions open or asked for, counted by strategy and symbol."""
     cash_reserve_pct: Annotated[

@@ -33,6 +33,7 @@ SAMPLES = {
     "risk.max_exposure_pct": "90",
     "risk.max_symbol_exposure_pct": "50",
     "risk.max_strategy_exposure_pct": "40",
+    "risk.max_order": "250.5",
     "risk.max_positions": "3",
     "risk.cash_reserve_pct": "5",
     "risk.cool_down_minutes": "30",
