@@ -25,6 +25,7 @@ from core.errors import (
     UsageError,
     nearest,
 )
+from core.exchange.account_facts import AccountFacts
 from core.exchange.calls import Caller, Notify, RetryPolicy, clock_is_off, clock_moved, log_notice
 from core.exchange.candles import CandleReader
 from core.exchange.clock import ExchangeClock
@@ -45,7 +46,7 @@ from core.exchange.orders import Orders
 from core.exchange.pages import concat
 from core.exchange.permission import Called, Guard, Permission, permission_of
 from core.exchange.rate_limit import Pacer, RateLimiter
-from core.exchange.setup import addresses_of, enter_sandbox, redirect, send_through
+from core.exchange.setup import addresses_of, enter_sandbox, redirect, send_plain_digits, send_through
 from core.exchange.transport import Transport
 from core.exchange.urls import is_below, is_host_of, parse_base
 from core.exchange.venues import venue_of
@@ -127,6 +128,8 @@ class ExchangeClient:
         self._pacer = Pacer(self._ticks, sleep)
         self._candles = CandleReader(self._exchange, self._call, self._clock, self._venue.keeps, notify)
         supported = self._venue.journal
+        self.facts = AccountFacts(exchange, self._call, self._ready)
+        """What the venue tells about itself and the key."""
         self._orders = Orders(exchange, self._call, self._ready, self.create_order, supported=supported)
 
     def __repr__(self) -> str:
@@ -244,6 +247,15 @@ class ExchangeClient:
         ticker = self._call.read(action, lambda: self._exchange.fetch_ticker(symbol))
         return checked_price(ticker.get("last"), self.name, action)
 
+    @property
+    def has_key(self) -> bool:
+        """Whether it was given a key, of whatever use."""
+        return bool(self._key)
+
+    def is_open(self, symbol: str) -> bool:
+        """Return whether orders in a symbol are taken now. Raises UnsupportedError for an unknown symbol."""
+        return self._market(symbol).get("active") is not False
+
     def rules(self, symbol: str) -> MarketRules:
         """Return what an order in a symbol must satisfy. Raises UnsupportedError for an unknown symbol."""
         return market_rules(self._market(symbol), _PRECISIONS.get(self._exchange.precisionMode, "digits"))
@@ -325,6 +337,7 @@ class ExchangeClient:
         kind, options = self._venue.number, dict(self._venue.options)
         exchange = getattr(ccxt, self.name)({"enableRateLimit": True, "number": kind, "options": options})
         exchange.throttle = self._throttle
+        send_plain_digits(exchange)
         # What signs a request tells the time by the same clock as everything else here.
         exchange.milliseconds = self._clock.peek
         real = addresses_of(exchange, self._venue.domain)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, and_, select
 
-from db.live_models import LiveFill, LiveTrade
-from db.order_models import OrderFill
+from db.live_models import LiveFill, LiveRun, LiveTrade
+from db.order_models import OrderFill, StoredOrder
 
 
 class ClosedTrade(NamedTuple):
@@ -51,6 +52,58 @@ class PaidFee(NamedTuple):
     symbol: str
     fee: Decimal
     asset: str
+
+
+class RunSpan(NamedTuple):
+    """One run of the loop: when, in which mode, on which configuration."""
+
+    mode: str
+    since: int
+    until: int
+    """When it last said that it was alive; all in ms UTC."""
+    configuration: str
+    """Blank for runs of before it was kept."""
+    differences: tuple[str, ...]
+    """Where its books differed when it last said how they stood."""
+
+
+def run_spans(engine: Engine, account: str) -> list[RunSpan]:
+    """Return all runs of an account, oldest first."""
+    names = ("mode", "started_at", "beat_at", "settings_json", "status_json")
+    query = select(*(getattr(LiveRun, name) for name in names)).where(LiveRun.account == account)
+    with engine.connect() as connection:
+        rows = connection.execute(query.order_by(LiveRun.id)).all()
+    return [
+        RunSpan(mode, since, max(since, until), _configuration(settings), _differences(status))
+        for mode, since, until, settings, status in rows
+    ]
+
+
+def _configuration(text: str) -> str:
+    found = _object(text).get("configuration", "")
+    return found if isinstance(found, str) else ""
+
+
+def _differences(text: str) -> tuple[str, ...]:
+    desk = _object(text).get("desk") or {}
+    found = desk.get("disagreements", ()) if isinstance(desk, dict) else ()
+    return tuple(map(str, found))
+
+
+def _object(text: str) -> dict[str, Any]:
+    """Return an object of JSON; an empty one of what is none, which others tell of."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def order_names(engine: Engine, account: str) -> set[str]:
+    """Return the names of all orders that an account ever placed."""
+    query = select(StoredOrder.client_order_id).where(StoredOrder.account == account)
+    with engine.connect() as connection:
+        return set(connection.execute(query).scalars())
 
 
 def closed_trades(engine: Engine, account: str) -> list[ClosedTrade]:

@@ -20,6 +20,8 @@ EXAMPLES = """\
   run_live.py --reset-breaker daily_loss
   run_live.py --accept BTC/USDT | --release halt       what --status says is held up goes on
   run_live.py --reload                                 strategies.yaml has changed; positions stay
+  run_live.py --check --orders exchange | --live       what is in order before orders go there
+  run_live.py --live --i-understand-the-risks          real money: docs/live.md first
   run_live.py --once --flatten                         a command without a running loop
   run_live.py --accept-restore                         after backup_database.py --restore
 
@@ -34,6 +36,10 @@ def main(argv: list[str] | None = None) -> int:
         from core.cli import replay_command
 
         return replay_command.run(args)
+    if args.check:
+        from core.cli import preflight_command
+
+        return preflight_command.run(args)
     if args.status:
         from core.cli import live_status
 

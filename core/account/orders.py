@@ -73,13 +73,13 @@ class RefusalReason(StrEnum):
     """The exchange refused it."""
     RISK_UNKNOWN = "risk_unknown"
     """Equity is not a number."""
+    ORDER_SIZE = "order_size"
     EXIT_PAUSE = "exit_pause"
     """The strategy left the symbol a short while ago; this and what follows are core.risk.pauses."""
     STOP_GUARD = "stop_guard"
     LOW_PROFIT = "low_profit"
     RECENT_DRAWDOWN = "recent_drawdown"
     TRADES_A_DAY = "trades_a_day"
-    ORDER_SIZE = "order_size"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from core.cli import outputs
 from core.cli.live_status import existing, newest_run, status_of_run
 from core.errors import DatabaseError, RefusedError, UsageError
 from core.figures import exact
-from core.live.modes import AT_EXCHANGE, orders_of
+from core.live.modes import ON_PAPER, orders_of
 from core.live.standing import command, database_of
 from core.order_path.lock import AccountLock
 from db.archive import copy_account, count_rows, delete_account
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
 def check_orders(file: Path, run: RunState, db_url: str | None = None) -> None:
     """Raise RefusedError while orders at an exchange may be open: a new start would not know them."""
-    if orders_of(run.mode) != AT_EXCHANGE:
+    if orders_of(run.mode) == ON_PAPER:
         return
     journal = read_journal(f"sqlite:///{file}", run.account)
     try:
@@ -68,7 +68,7 @@ def check_orders(file: Path, run: RunState, db_url: str | None = None) -> None:
     finally:
         journal.close()
     if orders:
-        closing = command(run.account, "--flatten", db_url=db_url, once=True, orders=AT_EXCHANGE)
+        closing = command(run.account, "--flatten", db_url=db_url, once=True, orders=orders_of(run.mode))
         raise RefusedError(
             f"{len(orders)} orders of account {run.account} may be open at the exchange: let a loop finish "
             f"them first, as with {closing}"

@@ -8,7 +8,9 @@ import platform
 import shlex
 import signal
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
 from sqlalchemy import Engine
 
@@ -23,6 +25,7 @@ from core.cli.live_pace import pace_of
 from core.cli.live_recall import keep, look_of, recall, start_of
 from core.cli.live_status import existing, head_of, newest_run, show
 from core.cli.live_terms import client_of, read_settings, terms_of, world_of
+from core.cli.real_money import again, arm, real_terms
 from core.errors import ExchangeError, RefusedError, UsageError
 from core.live.account import Opening, open_account
 from core.live.loop import Loop
@@ -31,11 +34,12 @@ from core.live.records import COMMAND_LIFE, ONE_LOOK, RunBook
 from core.live.reload import Reloading, stored_weights, weighted
 from core.live.standing import command as whole
 from core.live.status_of import limits_of
+from core.live.terms import AccountTerms
 from core.live.watchdog import Watchdog
 from core.live.world import World
 from core.order_path.lock import holder
 from core.reports.screen import outside_lines
-from core.settings import environment
+from core.settings import Settings, environment
 from core.utils import format_time, now_ms
 from db import live
 from db.base import database_file
@@ -69,6 +73,7 @@ def trade(args: argparse.Namespace, command: str | None = None) -> int:
 
 
 def _trade(args: argparse.Namespace, command: str | None, wish_to_end: Asked) -> int:
+    armed = arm(args)
     recalled = recall(args) if args.once else ""
     settings = read_settings(args)
     terms = terms_of(args, settings)
@@ -77,14 +82,9 @@ def _trade(args: argparse.Namespace, command: str | None, wish_to_end: Asked) ->
     with ExitStack() as stack:
         stack.callback(signal.setitimer, signal.ITIMER_REAL, 0)
         alarms = alarms_of(settings.alerts, environment(cli.ROOT), args.account, once=args.once)
-        client = client_of(args, settings, stack, alarms.on_notice)
-        refuse_real_money(terms.orders, client)
-        opened = init_db(settings.db.url)
-        stack.callback(opened.dispose)
-        engine = patient(opened, Patience(LOCKED, alarms.on_lock, time.monotonic))
-        file = database_file(engine)
-        if file is None:
-            raise UsageError("an account is kept in a file: name a database other than memory")
+        client = client_of(args, settings, stack, alarms.on_notice, armed.address if armed else None)
+        refuse_real_money(terms.orders, client, is_meant=terms.is_real)
+        opened, engine, file = _database(settings, stack, alarms.on_lock)
         show_now = stack.enter_context(healthy(args, client, stack.enter_context(shown(args, file))))
         stack.enter_context(alarms.sending(opened))
         ending = stack.enter_context(Ending(wish_to_end, alarms=alarms))
@@ -93,6 +93,8 @@ def _trade(args: argparse.Namespace, command: str | None, wish_to_end: Asked) ->
             alarms.say("silent_end", line)
         if recalled:
             say(f"going on with what account {args.account} last ran on: {recalled}")
+        if armed is not None and client is not None:
+            armed, terms = real_terms(armed, args, client, engine)
         terms = weighted(terms, stored_weights(engine, terms.name))
         world = world_of(args, settings, engine, client)
         opening = Opening(terms, engine, world, stack, wish_to_end, say, alarms.on_alert)
@@ -100,7 +102,7 @@ def _trade(args: argparse.Namespace, command: str | None, wish_to_end: Asked) ->
         keep(engine, args)
         for line in (*outside_lines(loop.desk.status()), *limits_of(loop.session)):
             say(line)
-        reloading = Reloading(opening, loop, lambda: terms_of(args, read_settings(args)))
+        reloading = Reloading(opening, loop, lambda: again(args, armed, engine))
         loop.reload, loop.set_weight = reloading, reloading.set_weight
         command_id = None if command is None else store(engine, args, command)
         ending.record = lambda why: live.end_run(engine, book.run_id, why, now_ms())
@@ -108,17 +110,32 @@ def _trade(args: argparse.Namespace, command: str | None, wish_to_end: Asked) ->
         stack.enter_context(alarms.listening(opened))
         ended = follow(loop, world, ending, show_now, once=args.once, pause=pause_of(pace_of(args)))
         ending.why = ended.why
-        left = _show_end(args, engine, loop, book)
+        left = _show_end(args, terms, engine, loop, book)
         outcome = None if command_id is None else live.outcome_of(engine, command_id)
     return ended.code or (1 if left or (outcome and outcome.startswith(REFUSED)) else 0)
 
 
-def _show_end(args: argparse.Namespace, engine: Engine, loop: Loop, book: RunBook) -> list[str]:
+def _database(
+    settings: Settings, stack: ExitStack, on_lock: Callable[[str], object]
+) -> tuple[Engine, Engine, Path]:
+    """Return the account's database, the same waiting for other programs, and its file."""
+    opened = init_db(settings.db.url)
+    stack.callback(opened.dispose)
+    engine = patient(opened, Patience(LOCKED, on_lock, time.monotonic))
+    file = database_file(engine)
+    if file is None:
+        raise UsageError("an account is kept in a file: name a database other than memory")
+    return opened, engine, file
+
+
+def _show_end(
+    args: argparse.Namespace, terms: AccountTerms, engine: Engine, loop: Loop, book: RunBook
+) -> list[str]:
     """Show and keep how the account stands at the end; return what is not closed after one look."""
     desk = loop.desk.status()
     say(f"the journal ends at entry {desk.journal:,}{head_of(desk)}")
     book.beat(loop.status(loop.looked_at), now_ms())
-    show(loop.status(loop.looked_at), args.account, start_of(args, args.orders, is_running=False))
+    show(loop.status(loop.looked_at), terms.name, start_of(args, terms.typed_orders, is_running=False))
     left = loop.not_closed() if args.once else []
     for line in left:
         say(f"not closed yet: {line}; look again: {look_of(args, engine, '')}".rstrip())

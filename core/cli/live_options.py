@@ -29,10 +29,11 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
         parser.error("--refresh-from-ccxt keeps candles in the database: it needs --use-sql")
     if args.orders == "exchange" and args.use_sql and not args.refresh_from_ccxt:
         parser.error("--orders exchange follows that exchange: --use-sql needs --refresh-from-ccxt with it")
-    if args.json and not args.status:
-        parser.error("--json is of --status")
+    if args.json and not (args.status or args.check):
+        parser.error("--json is of --status and --check")
     if args.once and args.health_port is not None:
         parser.error("--health-port is of a loop that goes on, --once ends by itself: leave one out")
+    _check_real(parser, args)
     if args.once and args.stop:
         parser.error("--stop ends a running loop, --once begins one that ends by itself: leave one out")
     if args.status or (command_of(args) and not args.once):
@@ -41,6 +42,20 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
         of_loops = {"account", "orders", "log_file", "plain", "accept_restore", "health_port"}
         own = vars(args).keys() - of_loops
         options.allow_only(parser, args, "--replay begins an account of its own", own)
+
+
+def _check_real(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """End with wrong usage when what is of real money or of its check was given without it."""
+    if args.live and args.orders == "exchange":
+        parser.error("--live says who fills orders: leave --orders out; it is for play money")
+    if args.i_understand_the_risks and not args.live:
+        parser.error("--i-understand-the-risks is of --live")
+    if args.test_order and not args.check:
+        parser.error("--test-order is of --check")
+    if args.check and (args.once or args.replay or args.status or command_of(args)):
+        parser.error("--check is done alone: leave the other action out")
+    if args.live and args.cash is not None:
+        parser.error("--live begins with caps.capital of config/live.yaml: leave --cash out")
 
 
 def _check_replay(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
@@ -84,7 +99,24 @@ def _add_modes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--once", action="store_true", help="one look at the market, with a command first if one is named"
     )
-    parser.add_argument("--json", action="store_true", help="--status as JSON")
+    parser.add_argument("--json", action="store_true", help="--status or --check as JSON")
+    _add_real(parser)
+
+
+def _add_real(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("before orders go to an exchange").add_argument
+    add("--live", action="store_true", help="trade real money, as config/live.yaml allows (docs/live.md)")
+    add("--i-understand-the-risks", action="store_true", help="--live wants it typed")
+    add(
+        "--check",
+        action="store_true",
+        help="show what is in order and what is not; with --live, for real money",
+    )
+    add(
+        "--test-order",
+        action="store_true",
+        help="with --check: place the smallest order far away, and cancel it",
+    )
 
 
 def _add_what(parser: argparse.ArgumentParser) -> None:

@@ -25,6 +25,8 @@ _NAMES = (
     "timeframe",
     "exchange",
     "orders",
+    "live",
+    "i_understand_the_risks",
     "use_sql",
     "refresh_from_ccxt",
     "strategies_file",
@@ -44,7 +46,7 @@ def recall(args: argparse.Namespace) -> str:
         # A new one, or what opening the account will say.
         return ""
     # Who fills orders is never recalled: whoever types nothing gets paper, or is told to name the exchange.
-    typed = {*_typed(args), "orders"}
+    typed = {*_typed(args), "orders", "live", "i_understand_the_risks"}
     missing = {name: value for name, value in kept.items() if name not in typed}
     vars(args).update(missing)
     return words_of(missing)
@@ -83,5 +85,7 @@ def look_of(args: argparse.Namespace, engine: Engine, option: str) -> str:
 
 
 def _typed(args: argparse.Namespace) -> dict[str, Any]:
+    # Real money says by itself who fills orders.
+    usual = [("orders", ON_PAPER), *([("orders", args.orders)] if args.live else [])]
     given = ((name, getattr(args, name)) for name in _NAMES)
-    return {name: value for name, value in given if value and (name, value) != ("orders", ON_PAPER)}
+    return {name: value for name, value in given if value and (name, value) not in usual}

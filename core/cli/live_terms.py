@@ -41,6 +41,7 @@ def terms_of(args: argparse.Namespace, settings: Settings) -> AccountTerms:
         members=tuple(members(args, settings)),
         cash=settings.backtest.default_cash,
         is_cash_named=args.cash is not None,
+        is_real=args.live,
         costs=settings.backtest.costs,
         risk=risk_terms(settings),
         volume_share=settings.paper.volume_share,
@@ -50,11 +51,15 @@ def terms_of(args: argparse.Namespace, settings: Settings) -> AccountTerms:
 
 
 def client_of(
-    args: argparse.Namespace, settings: Settings, opened: ExitStack, notify: Notify | None = None
+    args: argparse.Namespace,
+    settings: Settings,
+    opened: ExitStack,
+    notify: Notify | None = None,
+    real_money: str | None = None,
 ) -> ExchangeClient | None:
     """Return the client of the exchange that is traded at; None where stored candles are all that is wanted.
 
-    It has a key only if orders go to the exchange.
+    It has a key only if orders go to the exchange; of real money, `real_money` alone is signed for.
     """
     if args.use_sql and not args.refresh_from_ccxt:
         check_pace(args, None)
@@ -67,6 +72,7 @@ def client_of(
     client = ExchangeClient(
         *(name, *keys, sandbox),
         base_url=base,
+        real_money=real_money,
         notify=notify or _heard,
         timeout=TIMEOUT,
         retries=RetryPolicy(patience=SILENCE),

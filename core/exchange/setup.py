@@ -21,6 +21,15 @@ def send_through(exchange: Any, transport: Transport) -> None:
     logging.getLogger("urllib3.connectionpool").addFilter(without_queries)
 
 
+def send_plain_digits(exchange: Any) -> None:
+    """Let amounts and prices leave as they were handed over, as text.
+
+    With exact numbers ccxt does not see that a market has a precision, and sends a float: 0.00002 leaves as
+    2e-05, which Binance refuses.
+    """
+    exchange.parse_to_numeric = exchange.number_to_string
+
+
 def without_queries(record: logging.LogRecord) -> bool:
     """Cut what stands behind a `?` from a log line's texts, and let the line pass."""
     if isinstance(record.args, tuple):

@@ -118,6 +118,7 @@ class BinanceUS:
             "avgPrice": Route(self._average, ("symbol",)),
             "ticker/24hr": Route(self._day, (*MARKET_FILTER, "type"), _day_weight),
             "ticker/price": Route(self._price, MARKET_FILTER, _price_weight),
+            "/sapi/v1/system/status": Route(_status),
             "ticker/bookTicker": Route(self._best, MARKET_FILTER, _price_weight),
         }
 
@@ -196,6 +197,10 @@ class BinanceUS:
 
 def _ping(_: Params, __: int) -> object:
     return {}
+
+
+def _status(_: Params, __: int) -> object:
+    return {"status": 0, "msg": "normal"}
 
 
 def _time(_: Params, now: int) -> object:

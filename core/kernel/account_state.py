@@ -37,7 +37,7 @@ REFUSALS, BOUNDS, CUTS = range(3)
 # Reasons that floats can tell, by their numbers in core.account.orders.RefusalReason.
 NO_BRACKET, NO_LOT, NO_CASH, NO_LOTS = range(4)
 BAND, SHORT, LOSS, FALL = range(5, 9)
-POSITIONS, COOL, RATE, PAUSED = 12, 14, 15, 23
+POSITIONS, COOL, RATE, PAUSED = 12, 14, 15, 24
 """Of pauses the first, the others follow."""
 # Why sizing refuses, as core.fills counts it.
 TOO_SMALL, WRONG_BRACKET, TOO_MANY = int(Refusal.LOT), int(Refusal.BRACKET), int(Refusal.LOTS)

@@ -19,6 +19,7 @@ from core.errors import ExchangeUnreachableError, UsageError
 from core.exchange_client import ExchangeClient
 from core.execution import Executor
 from core.figures import amount, exact, how_many
+from core.live.configuration import configuration_of
 from core.live.exchange_desk import ExchangeDesk
 from core.live.feed import Feed
 from core.live.loop import Loop
@@ -86,7 +87,7 @@ def open_account(given: Opening) -> tuple[Loop, RunBook]:
     check_exchange(given)
     risk = terms.risk.manager(terms.costs)
     desk, cash, take_up = (_at_exchange if terms.orders == AT_EXCHANGE else _on_paper)(given, risk)
-    desk.start = command(USUAL, db_url=terms.typed_url, once=terms.once, orders=terms.orders)
+    desk.start = command(USUAL, db_url=terms.typed_url, once=terms.once, orders=terms.typed_orders)
     stored = live.read_state(given.engine, terms.name).get("session")
     if stored is not None and terms.is_cash_named:
         raise UsageError(f"--cash is of a new account, {terms.name} has begun: name another --account")
@@ -96,7 +97,7 @@ def open_account(given: Opening) -> tuple[Loop, RunBook]:
     decided = {(symbol, frame): newest for symbol, frame, newest, _ in (stored or {"bars": []})["bars"]}
     been = 0 if stored is None else stored["risk"]["time"]
     since = warmed_up(session, terms.members, world, decided, given.say, been)
-    look = command(terms.name, db_url=terms.typed_url, once=True, orders=terms.orders)
+    look = command(terms.name, db_url=terms.typed_url, once=True, orders=terms.typed_orders)
     kept = None if stored is None else restore(session, stored, terms.orders, look)
     if kept is None:
         given.say(f"account {terms.name} begins with {amount(cash, terms.quote)}")
@@ -164,7 +165,7 @@ def _at_exchange(given: Opening, risk: RiskManager) -> DeskOpening:
     terms, quote, client = given.terms, given.terms.quote, given.world.client
     if client is None:
         raise UsageError("--orders exchange trades at the exchange: leave --use-sql out or refresh from it")
-    refuse_real_money(terms.orders, client)
+    refuse_real_money(terms.orders, client, is_meant=terms.is_real)
     take_rules(client, terms.symbols, risk)
     risk.markets.update({name: market._replace(is_spot=True) for name, market in risk.markets.items()})
     # A key that is not accepted will not be later either; what else is wrong may be.
@@ -201,7 +202,7 @@ def _path(given: Opening, venue: Venue, policy: Policy) -> OrderPath:
         notify=new_lines(given.say, given.alert),
         policy=policy,
         accept_restore=terms.accept_restore,
-        start=command(terms.name, db_url=terms.typed_url, once=terms.once, orders=terms.orders),
+        start=command(terms.name, db_url=terms.typed_url, once=terms.once, orders=terms.typed_orders),
     )
     path = given.opened.enter_context(opening)
     path.journal.patience = patience_of(given.engine.get_execution_options())
@@ -246,7 +247,7 @@ def _begin_run(given: Opening, session: Session, desk: PaperDesk | ExchangeDesk)
         mode_of(terms.orders, client.permission.network if (client := given.world.client) else ""),
         pid=os.getpid(),
         code_version=code_version(_modules(terms)),
-        settings={"members": [member._asdict() for member in terms.members], "cash": cash},
+        settings=_settings(terms, cash),
         now=now_ms(),
     )
 
@@ -254,6 +255,14 @@ def _begin_run(given: Opening, session: Session, desk: PaperDesk | ExchangeDesk)
         return snapshot(session, desk.applied, terms.orders, desk.claims)
 
     return RunBook(given.engine, terms.name, run_id, kept, now_ms)
+
+
+def _settings(terms: AccountTerms, cash: Decimal) -> dict[str, object]:
+    """Return what a run began with, without secrets, as it is stored."""
+    members = [member._asdict() for member in terms.members]
+    return {"members": members, "cash": cash, "configuration": configuration_of(terms)} | (
+        {"confirmed": terms.confirmed} if terms.confirmed else {}
+    )
 
 
 def new_lines(say: Callable[[str], object], alert: OnAlert = nobody) -> OnAlert:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 ON_PAPER, AT_EXCHANGE = "paper", "exchange"
 """Who fills an account's orders."""
+REAL_MONEY = "real money"
+"""How a run is called, and a network, where money is real."""
 NETWORKS = {"loopback": "local exchange"}
 """How a run is called whose orders go to a network (core.exchange.permission), where not by its own name."""
 OLD = "live"
@@ -21,5 +23,5 @@ def mode_text(mode: str) -> str:
 
 
 def orders_of(mode: str) -> str:
-    """Return who fills the orders of a stored run."""
-    return ON_PAPER if mode == ON_PAPER else AT_EXCHANGE
+    """Return who fills the orders of a stored run, as commands to type say it."""
+    return mode if mode in (ON_PAPER, REAL_MONEY) else AT_EXCHANGE

@@ -152,7 +152,7 @@ class Reloading:
 
     def _typed(self, option: str) -> str:
         terms = self._given.terms
-        return command(terms.name, option, db_url=terms.typed_url, once=terms.once, orders=terms.orders)
+        return command(terms.name, option, db_url=terms.typed_url, once=terms.once, orders=terms.typed_orders)
 
     def _check(self, change: MemberChange, policy: str) -> None:
         portfolio = self._loop.session.portfolio

@@ -8,13 +8,15 @@ from typing import Protocol
 
 from core.engine import Session
 from core.errors import unknown_name
-from core.live.modes import ON_PAPER
+from core.live.modes import ON_PAPER, REAL_MONEY
 from core.live.status import Standing
 from core.order_path.journal_view import HALT
 from core.risk.breakers import standing_at
 from core.risk.limits import BREAKER_NAMES
 from core.risk.pauses import row_of
 
+REAL_OPTIONS = "--live --i-understand-the-risks"
+"""What has to be typed to trade real money."""
 USUAL = "paper"
 """The account that run_live.py means when none is named."""
 
@@ -27,9 +29,16 @@ def command(
     `orders`: who fills them, which one look has to be told; a running loop knows.
     """
     look = "--once" if once else ""
-    filled = f"--orders {orders}" if once and orders != ON_PAPER else ""
+    filled = _filling(orders) if once else ""
     named = "" if account == USUAL else f"--account {account}"
     return " ".join(filter(None, ("run_live.py", look, database_of(db_url), filled, named, *options)))
+
+
+def _filling(orders: str) -> str:
+    """Return the options that say who fills orders; blank for paper."""
+    if orders == REAL_MONEY:
+        return REAL_OPTIONS
+    return "" if orders == ON_PAPER else f"--orders {orders}"
 
 
 def database_of(db_url: str | None) -> str:

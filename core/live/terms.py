@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from core.backtest.plan import PlannedRun
 from core.domain import Costs
 from core.errors import UsageError
+from core.live.modes import REAL_MONEY
 from core.risk.limits import Limits
 from core.risk.percents import PercentWarning
 from core.risk_manager import RiskManager
@@ -55,8 +56,17 @@ class AccountTerms:
     """One look at the market was asked for: what cannot be had soon is an error."""
     typed_url: str | None = None
     """The database as it was named on the command line, which commands to type name too."""
+    is_real: bool = False
+    """Whether orders go where money is real."""
+    confirmed: str = ""
+    """What a person wrote of why real money is traded without a record on paper; kept with the run."""
     accept_restore: bool = False
     """Begin on a backup: what the exchange did since is taken over first."""
+
+    @property
+    def typed_orders(self) -> str:
+        """Return who fills the orders, as commands to type say it."""
+        return REAL_MONEY if self.is_real else self.orders
 
     @property
     def symbols(self) -> list[str]:

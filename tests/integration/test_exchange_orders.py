@@ -24,7 +24,18 @@ from core.exchange.urls import Address
 from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET
 from core.exchange_sim.faults import Fault
 from core.exchange_sim.server import RunningSim, SimConfig, serve
-from tests.exchange_help import KEY, NOON, SECRET, Bench, Reply, TinyExchange, bench, said, tiny_exchange
+from tests.exchange_help import (
+    KEY,
+    MARKET,
+    NOON,
+    SECRET,
+    Bench,
+    Reply,
+    TinyExchange,
+    bench,
+    said,
+    tiny_exchange,
+)
 
 ORDER = "/api/v3/order"
 OPEN = "/api/v3/openOrders"
@@ -366,3 +377,25 @@ def test_open_orders_are_read_for_one_symbol_or_all_and_reads_are_tried_again(
     assert len([one for one in sim.requests if one.path == OPEN]) == 3
     with pytest.raises(UnsupportedError):
         local.client.get_open_orders("NO/SUCH")
+
+
+@pytest.mark.parametrize("amount", ["0.00003", "0.000031", "3E-5", "0.1"])
+def test_amounts_and_prices_leave_in_plain_digits_however_small(amount: str, local: Bench) -> None:
+    price = Decimal("45000.01")
+    order = local.client.create_order("BTC/USDT", "buy", "limit", amount, price)
+    assert order["amount"] == Decimal(f"{Decimal(amount):.5f}")
+    assert order["price"] == price
+
+
+def test_a_price_far_below_a_cent_leaves_in_plain_digits(exchange: TinyExchange, one: Bench) -> None:
+    cheap = MARKET | {"symbol": "PEPEUSDT", "baseAsset": "PEPE"}
+    cheap["filters"] = [
+        {"filterType": "PRICE_FILTER", "minPrice": "0.00000001", "maxPrice": "1", "tickSize": "0.00000001"},
+        {"filterType": "LOT_SIZE", "minQty": "1", "maxQty": "900000000", "stepSize": "1"},
+    ]
+    exchange.standing["/api/v3/exchangeInfo"] = said({"symbols": [cheap]})
+    exchange.queue(ORDER, said({"code": -2010, "msg": "Account has insufficient balance"}, 400))
+    with pytest.raises(OrderRefusedError):
+        one.client.create_order("PEPE/USDT", "buy", "limit", 2_000_000, "0.00001234")
+    (sent,) = exchange.asked("POST", ORDER)
+    assert (sent.params["quantity"], sent.params["price"]) == ("2000000", "0.00001234")

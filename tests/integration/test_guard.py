@@ -237,8 +237,8 @@ def outcome_of(wish: Wish, settings: Settings) -> str:
         (
             {"HOT_CRYPTO_EXCHANGE_NAME": "binance", "HOT_CRYPTO_EXCHANGE_SANDBOX": "true"},
             ["--exchange", "binanceus"],
-            "trading real money is not offered yet: binanceus: --orders exchange has no permission to sign "
-            "requests for https://api.binance.us, where money may be real",
+            "--orders exchange is for a local exchange or a test network: binanceus: it has no permission to "
+            "sign requests for https://api.binance.us, where money may be real",
         ),
         (
             {"HOT_CRYPTO_EXCHANGE_NAME": "kraken", "HOT_CRYPTO_EXCHANGE_SANDBOX": "true"},

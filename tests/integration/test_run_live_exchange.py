@@ -154,11 +154,13 @@ def test_a_key_that_is_not_accepted_ends_it_at_once(
 
 
 @pytest.mark.parametrize("base", ["", "https://api.binance.us", "http://10.0.0.1:8090"])
-def test_real_money_is_not_traded_yet(
+def test_orders_exchange_never_goes_where_money_may_be_real(
     base: str, url: str, monkeypatch: pytest.MonkeyPatch, project: Path
 ) -> None:
     monkeypatch.setenv("EXCHANGE_BASE_URL", base)
-    with pytest.raises(UsageError, match="trading real money is not offered yet"):
+    with pytest.raises(
+        UsageError, match="--orders exchange is for a local exchange or a test network: binanceus"
+    ):
         once(url, *LOCAL)
     assert not Path(url.removeprefix("sqlite:///")).exists()
 
@@ -208,7 +210,7 @@ def doubtful(
     clock = SimpleNamespace(monotonic=lambda: 30.0 * len(waited))
     monkeypatch.setattr(account, "time", clock)
     terms, asked = SimpleNamespace(once=once, symbols=["BTC/USDT"]), SimpleNamespace(wait=wait)
-    return found, SimpleNamespace(terms=terms, asked=asked, say=say), waited
+    return found, SimpleNamespace(terms=terms, asked=asked, say=say, alert=lambda _: None), waited
 
 
 def test_a_loop_whose_books_do_not_agree_says_why_once_and_waits_until_it_is_to_end(
@@ -238,13 +240,27 @@ def test_orders_go_to_no_exchange_when_candles_are_the_database_s_alone() -> Non
         account._at_exchange(given, RiskManager())  # type: ignore[arg-type]
 
 
-def test_an_account_is_not_opened_where_money_may_be_real_whoever_opens_it() -> None:
-    permission = SimpleNamespace(addresses=(), refusal="no permission to sign")
+@pytest.mark.parametrize(
+    ("network", "is_meant", "said"),
+    [
+        ("none", False, "it has no permission to sign; real money is traded with --live"),
+        ("real money", False, "orders would go to real money, and real money was not meant: use --live"),
+        ("loopback", True, "orders would go to loopback, and --live is for real money alone"),
+        ("test network", True, "orders would go to test network, and --live is for real money alone"),
+    ],
+)
+def test_an_account_is_opened_where_it_was_meant_to_be_alone(
+    network: str, *, is_meant: bool, said: str
+) -> None:
+    addresses = () if network == "none" else ("somewhere",)
+    permission = SimpleNamespace(addresses=addresses, network=network, refusal="no permission to sign")
     client = SimpleNamespace(name="binanceus", permission=permission)
     world = World("x", lambda *_: empty_bars(), lambda: NOON, client)  # type: ignore[arg-type]
-    given = SimpleNamespace(world=world, terms=SimpleNamespace(quote="USDT", orders="exchange"))
-    with pytest.raises(UsageError, match="real money is not offered yet: binanceus"):
+    terms = SimpleNamespace(quote="USDT", orders="exchange", is_real=is_meant)
+    given = SimpleNamespace(world=world, terms=terms)
+    with pytest.raises(UsageError) as error:
         account._at_exchange(given, RiskManager())  # type: ignore[arg-type]
+    assert said in str(error.value)
 
 
 def test_an_event_of_the_order_path_is_said_but_not_twice_in_a_row() -> None:

@@ -1,0 +1,164 @@
+"""Trading real money: what a person has to say before it is done, and the stricter limits it is done with."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from typing import NamedTuple
+
+from sqlalchemy import Engine
+
+from core import cli
+from core.cli.live_output import say
+from core.cli.live_terms import read_settings, terms_of
+from core.errors import RefusedError, UsageError
+from core.exchange_client import ExchangeClient
+from core.figures import how_many
+from core.live.configuration import configuration_of
+from core.live.facts import Meant, facts_of
+from core.live.modes import AT_EXCHANGE, REAL_MONEY
+from core.live.preflight import CheckLine, Colour, preflight, refusals
+from core.live.standing import USUAL
+from core.live.terms import AccountTerms
+from core.settings import Settings
+from core.settings.real_money import Caps, RealMoney, load_real_money
+from core.utils import now_ms
+from db import live
+from db.live_history import run_spans
+
+DAY = 86_400_000
+
+
+class Armed(NamedTuple):
+    """What config/live.yaml says, for a run that was asked for by both options."""
+
+    file: RealMoney
+    day: int = 0
+    """How many whole days ago the account first traded real money."""
+
+    @property
+    def address(self) -> str:
+        """The one address that requests are signed for."""
+        return self.file.address
+
+    def settings(self, settings: Settings) -> Settings:
+        """Return settings whose limits are at least as strict as the caps."""
+        return settings.model_copy(update={"risk": _stricter(settings, self.file.caps, self.day)})
+
+
+def arm(args: argparse.Namespace) -> Armed | None:
+    """Return what to trade real money with, None when it was not asked for; set the options that follow.
+
+    Raises UsageError where one of the three confirmations is missing or says another thing.
+    """
+    if not args.live:
+        return None
+    if not (args.i_understand_the_risks or args.check):
+        raise UsageError(
+            "--live trades real money: type --i-understand-the-risks too, after run_live.py --check --live "
+            "has shown no red line"
+        )
+    file = load_real_money(cli.ROOT / "config")
+    if file.mode != "live" and not args.check:
+        raise UsageError("config/live.yaml: mode is paper: --live wants mode: live there")
+    for option, typed, said in (
+        ("--account", None if args.account == USUAL else args.account, file.account),
+        ("--exchange", args.exchange, file.exchange),
+    ):
+        if typed is not None and typed != said:
+            raise UsageError(f"{option} {typed}: config/live.yaml allows {said} alone: change one of them")
+    args.account, args.exchange, args.orders = file.account, file.exchange, AT_EXCHANGE
+    return Armed(file)
+
+
+def begun(armed: Armed, engine: Engine) -> Armed:
+    """Return it with the day that its account is in."""
+    spans = [one for one in run_spans(engine, armed.file.account) if one.mode == REAL_MONEY]
+    first = min((one.since for one in spans), default=None)
+    return armed if first is None else armed._replace(day=max(0, now_ms() - first) // DAY)
+
+
+def real_terms(
+    armed: Armed, args: argparse.Namespace, client: ExchangeClient, engine: Engine
+) -> tuple[Armed, AccountTerms]:
+    """Return the terms that real money is traded on, the caps in them, once every check was made.
+
+    Raises RefusedError when one of them is red.
+    """
+    settings = read_settings(args)
+    lines = checked(client, engine, terms_of(args, settings), settings, armed)
+    for line in lines:
+        if line.colour is not Colour.GREEN:
+            say(f"{line.colour}: {line.name}: {line.said}" + (f": {line.remedy}" if line.remedy else ""))
+    if red := refusals(lines):
+        raise RefusedError(
+            f"real money is not traded: {how_many(len(red), 'check is', 'checks are')} red "
+            f"({', '.join(line.name for line in red)}): run_live.py --check --live shows all"
+        )
+    armed = begun(armed, engine)
+    terms = terms_of(args, armed.settings(settings))
+    if "session" not in live.read_state(engine, terms.name):
+        terms = replace(terms, cash=armed.file.caps.capital, is_cash_named=True)
+    return armed, replace(terms, confirmed=armed.file.paper.without_it)
+
+
+def again(args: argparse.Namespace, armed: Armed | None, engine: Engine) -> AccountTerms:
+    """Return an account's terms as the files say now, within the caps of this day."""
+    settings = read_settings(args)
+    return terms_of(args, settings if armed is None else begun(armed, engine).settings(settings))
+
+
+def checked(
+    client: ExchangeClient,
+    engine: Engine | None,
+    terms: AccountTerms,
+    settings: Settings,
+    armed: Armed | None,
+) -> list[CheckLine]:
+    """Return all checks; `terms` and `settings` are those of before the caps."""
+    if armed is not None and engine is not None:
+        armed = begun(armed, engine)
+    return preflight(facts_of(client, engine, wanted_of(terms, settings, armed)))
+
+
+def wanted_of(terms: AccountTerms, settings: Settings, armed: Armed | None) -> Meant:
+    """Return what is to be checked; `terms` and `settings` are those of before the caps."""
+    risk = (settings if armed is None else armed.settings(settings)).risk
+    plain = Meant(
+        account=terms.name,
+        symbols=tuple(terms.symbols),
+        quote=terms.quote,
+        capital=terms.cash,
+        order_cap=risk.max_order,
+        daily_loss_pct=risk.max_daily_loss_pct,
+        commission=terms.costs.commission,
+        configuration=configuration_of(terms),
+        channels=tuple(settings.alerts.critical or ()),
+    )
+    if armed is None:
+        return plain
+    file = armed.file
+    return plain._replace(
+        capital=file.caps.capital,
+        is_meant=file.mode == "live",
+        confirmed=frozenset(name for name, yes in file.confirmed.model_dump().items() if yes),
+        record_account=file.paper.account,
+        record_days=file.paper.days,
+        without_record=file.paper.without_it,
+    )
+
+
+def _stricter(settings: Settings, caps: Caps, day: int) -> object:
+    risk = settings.risk
+    return risk.model_copy(
+        update={
+            "max_order": _least(risk.max_order, caps.order_cap(day)),
+            "max_orders_per_day": _least(risk.max_orders_per_day, caps.max_orders_per_day),
+            "max_daily_loss_pct": min(risk.max_daily_loss_pct, caps.max_daily_loss_pct),
+            "allow_short": False,
+        }
+    )
+
+
+def _least(own: float | None, cap: float) -> float:
+    return cap if own is None else min(own, cap)

@@ -1,0 +1,250 @@
+"""run_live.py --check and --live: what they show at the local exchange, and what keeps real money shut."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core import cli
+from core.errors import RefusedError, SettingsError, UsageError
+from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET
+from core.exchange_sim.server import RunningSim, SimConfig, serve
+from db.base import open_engine
+from db.init_db import init_db
+from db.live import start_run
+from scripts import run_live
+from tests.exchange_help import MARKET, NOON, FakeTime
+from tests.integration.test_guard import ANSWER, Sent, hosts, leaving
+from tests.stored import url_of
+
+TRADED = ["--symbol", "BTC/USDT", "--strategy", "TREND_EMA", "--timeframe", "1h"]
+__all__ = ["ANSWER", "leaving"]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    root = tmp_path / "project"
+    shutil.copytree(cli.ROOT / "config", root / "config")
+    monkeypatch.setattr(cli, "ROOT", root)
+    monkeypatch.setenv("HOT_CRYPTO_DB_URL", url_of(tmp_path / "x.db"))
+    monkeypatch.setenv("EXCHANGE_API_KEY", TEST_KEY)
+    monkeypatch.setenv("EXCHANGE_API_SECRET", TEST_SECRET)
+    return root
+
+
+@pytest.fixture
+def sim(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSim]:
+    with serve(SimConfig(clock=FakeTime(NOON).clock)) as running:
+        monkeypatch.setenv("EXCHANGE_BASE_URL", running.url)
+        yield running
+
+
+def change(project: Path, *pairs: tuple[str, str]) -> None:
+    file = project / "config" / "live.yaml"
+    text = file.read_text()
+    for before, after in pairs:
+        assert before in text
+        text = text.replace(before, after, 1)
+    file.write_text(text)
+
+
+def check(capsys: pytest.CaptureFixture[str], *more: str) -> tuple[int, dict[str, tuple[str, str]]]:
+    """Return the exit code of --check, and the colour and text of each line by its name."""
+    code = run_live.main(["--check", "--orders", "exchange", *TRADED, "--json", *more])
+    lines = json.loads(capsys.readouterr().out)
+    return code, {one["name"]: (one["colour"], one["said"]) for one in lines}
+
+
+def test_a_check_at_the_local_exchange_tells_what_it_saw_and_stores_nothing(
+    sim: RunningSim, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, lines = check(capsys)
+    assert code == 0
+    assert lines["network"] == ("green", "binanceus: loopback")
+    assert lines["BTC/USDT"] == ("green", "open; smallest order 1.00 USDT")
+    assert lines["fees"] == ("green", "taking costs 0.1 %, backtests count 0.1 %")
+    assert lines["balance"] == ("green", "10,000.00 USDT are free")
+    assert lines["foreign orders"] == ("green", "none")
+    assert lines["withdrawals"][0] == "amber"
+    assert not (tmp_path / "x.db").exists()
+
+
+def test_a_test_order_rests_is_seen_and_is_cancelled(
+    sim: RunningSim, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, lines = check(capsys, "--test-order")
+    assert code == 0
+    colour, said = lines["test order"]
+    assert colour == "green"
+    assert said.endswith(": seen, cancelled")
+    assert check(capsys)[1]["foreign orders"] == ("green", "none")
+
+
+def test_a_check_without_a_key_is_red(
+    sim: RunningSim, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EXCHANGE_API_KEY", "")
+    assert run_live.main(["--check", "--orders", "exchange", *TRADED]) == 1
+    out = capsys.readouterr().out
+    assert "red    key" in out
+    assert "put EXCHANGE_API_KEY and EXCHANGE_API_SECRET into .env" in " ".join(out.split())
+
+
+def test_a_check_with_a_wrong_key_says_so_in_the_lines_that_need_one(
+    sim: RunningSim, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EXCHANGE_API_SECRET", "another")
+    code, lines = check(capsys)
+    assert code == 0
+    assert lines["balance"][0] == "amber"
+    assert "another" not in str(lines)
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--live"], "--live trades real money: type --i-understand-the-risks too"),
+        (["--live", "--i-understand-the-risks"], "config/live.yaml: mode is paper"),
+    ],
+)
+def test_real_money_wants_both_options_and_the_file(words: list[str], said: str, leaving: list[Sent]) -> None:
+    with pytest.raises(UsageError) as error:
+        run_live.main(words)
+    assert str(error.value).startswith(said)
+    assert leaving == []
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--i-understand-the-risks"],
+        ["--live", "--orders", "exchange"],
+        ["--live", "--cash", "5"],
+        ["--test-order"],
+        ["--check", "--once"],
+        ["--check", "--status"],
+        ["--check", "--pause"],
+        ["--json"],
+    ],
+)
+def test_options_that_do_not_go_together_are_wrong_usage(words: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run_live.main(words)
+    assert ended.value.code == 2
+
+
+ARMED = ["--live", "--i-understand-the-risks", "--once", *TRADED]
+MEANT = ("mode: paper ", "mode: live ")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "more", "said"),
+    [
+        ([MEANT], ["--account", "other"], "--account other: config/live.yaml allows live alone"),
+        ([MEANT], ["--exchange", "kraken"], "--exchange kraken: config/live.yaml allows binanceus alone"),
+        (
+            [MEANT, ("https://api.binance.us", "https://api.binance.com")],
+            [],
+            "binanceus: real_money must name the https address of real money that is called",
+        ),
+        (
+            [MEANT, ("https://api.binance.us", "https://api.binance.us.evil.example")],
+            [],
+            "binanceus: real_money must name the https address of real money that is called",
+        ),
+    ],
+)
+def test_real_money_goes_to_the_account_exchange_and_address_of_the_file_alone(
+    pairs: list[tuple[str, str]], more: list[str], said: str, project: Path, leaving: list[Sent]
+) -> None:
+    change(project, *pairs)
+    with pytest.raises(UsageError) as error:
+        run_live.main([*ARMED, *more])
+    assert str(error.value).startswith(said)
+    assert leaving == []
+
+
+def test_real_money_does_not_go_to_a_local_exchange(sim: RunningSim, project: Path) -> None:
+    change(project, MEANT)
+    with pytest.raises(UsageError, match="real_money must name the https address of real money that is"):
+        run_live.main(ARMED)
+
+
+def test_a_missing_file_is_one_line(project: Path, leaving: list[Sent]) -> None:
+    (project / "config" / "live.yaml").unlink()
+    with pytest.raises(SettingsError, match=r"live\.yaml"):
+        run_live.main(ARMED)
+    assert leaving == []
+
+
+def test_what_is_signed_for_real_money_goes_to_the_named_address_and_nothing_is_ordered(
+    project: Path, leaving: list[Sent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ANSWER, "symbols", [MARKET])
+    monkeypatch.setitem(ANSWER, "lastPrice", "50000")
+    change(project, MEANT)
+    with pytest.raises(RefusedError) as error:
+        run_live.main(ARMED)
+    assert str(error.value).startswith("real money is not traded: ")
+    assert "withdrawals" in str(error.value)
+    assert hosts(leaving) == {"api.binance.us"}
+    assert {one.host for one in leaving} == {"api.binance.us"}
+
+
+def test_a_run_keeps_its_configuration_and_paper_time_on_it_is_counted(
+    sim: RunningSim, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_live.main(["--once", *TRADED]) == 0
+    capsys.readouterr()
+    engine = open_engine(url_of(tmp_path / "x.db"))
+    with engine.connect() as connection:
+        (kept,) = connection.exec_driver_sql("SELECT settings_json FROM live_runs").scalars()
+    same = json.loads(kept)
+    assert len(same["configuration"]) == 12
+    for days, settings in ((20, same), (40, same | {"configuration": "another"})):
+        run = start_run(engine, "paper", "paper", pid=1, code_version="x", settings=settings, now=0)
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"UPDATE live_runs SET beat_at = {days * 86_400_000} WHERE id = {run}")
+    engine.dispose()
+    colour, said = check(capsys)[1]["paper record"]
+    assert (colour, said[:16]) == ("green", "20.0 of 14 days ")
+    _, lines = check(capsys, "--timeframe", "4h")
+    assert lines["paper record"] == (
+        "amber",
+        "0.0 of 14 days with these rules, parameters, symbols and limits",
+    )
+
+
+def test_a_test_order_is_not_tried_where_something_is_red(
+    sim: RunningSim, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = project / "config" / "settings.yaml"
+    settings.write_text(settings.read_text().replace("  # max_order: 500 ", "  max_order: 0.5 "))
+    code, lines = check(capsys, "--test-order")
+    assert code == 1
+    assert lines["BTC/USDT"][0] == "red"
+    assert lines["test order"] == ("amber", "not tried: something else is red")
+
+
+def test_an_order_of_somebody_else_is_seen(sim: RunningSim, capsys: pytest.CaptureFixture[str]) -> None:
+    from core.exchange_client import ExchangeClient
+
+    with ExchangeClient("binanceus", TEST_KEY, TEST_SECRET, base_url=sim.url) as client:
+        client.create_order("BTC/USDT", "buy", "limit", "0.001", client.last_price("BTC/USDT") * 0.9)
+    code, lines = check(capsys)
+    assert lines["foreign orders"] == ("red", "1 open order on the account are not this program's")
+    assert code == 1
+
+
+def test_the_order_names_of_an_account_are_its_own(tmp_path: Path) -> None:
+    from db.live_history import order_names
+
+    engine = init_db(url_of(tmp_path / "new.db"))
+    assert order_names(engine, "paper") == set()
+    engine.dispose()
