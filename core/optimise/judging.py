@@ -9,9 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from core.domain import Bars, Costs, FloatArray, IntArray, Series
-from core.errors import UsageError
+from core.errors import NoDataError, UsageError
 from core.optimise.daily import Stretch, daily_runs, day_ends, hold_returns, trade_spans
+from core.optimise.search import Question
 from core.optimise.sweep import sweep
+from core.optimise.walk_forward import WalkForward, between, traded_at
 from core.utils import timeframe_ms
 from core.verdict.benchmarks import plateau, random_entries
 from core.verdict.judge import Evidence
@@ -87,6 +89,50 @@ def gather(
         random_entries=random_chance(case, seed),
         shuffled=shuffled,
         plateau=plateau_of(case.sets, case.chosen, sharpes_of_all(found["seen"])),
+    )
+
+
+def gather_walk(
+    markets: Mapping[Series, Bars],
+    asked: Question,
+    walk: WalkForward,
+    partners: Mapping[Series, Bars] | None = None,
+    tries: int = 0,
+    looks: int = 1,
+    threads: int | None = None,
+) -> Evidence:
+    """Return the evidence on a walk forward: what it chose first was seen, and all that it traded was not.
+
+    `tries` and `looks` as in JudgedSearch. With costs doubled the sets stay those that it chose. Raises
+    NoDataError when nothing could be chosen on the first fit.
+    """
+    first = walk.steps[0]
+    if first.chosen is None:
+        raise NoDataError(
+            f"walk forward: no set has {asked.fewest_trades} trades on the first fit: fit on more days"
+        )
+    days = day_ends(first.window.fit_start, first.window.fit_stop)
+    seen, hold, trades = [], [], 0
+    for series, bars in markets.items():
+        rule = bind(load_strategy(asked.strategy), (partners or {}).get(series)).rule
+        fit = Stretch(between(bars, first.window.fit_start, first.window.fit_stop), series.timeframe)
+        runs = daily_runs(fit, rule, asked.sets, asked.costs, asked.cash, days, threads)
+        seen.append(runs.returns)
+        trades += int(runs.trades[first.chosen])
+        whole = Stretch(bars, series.timeframe)
+        hold.append(hold_returns(whole, asked.costs, np.concatenate([days, walk.days])))
+    known = _mean(seen)
+    dearer = traded_at(markets, asked, walk, _doubled(asked.costs), partners)
+    return Evidence(
+        seen=known,
+        chosen=first.chosen,
+        unseen=walk.returns,
+        hold=_mean(hold),
+        tries=max(tries, len(asked.sets)),
+        trades=trades + sum(step.trades for step in walk.steps),
+        doubled=float(np.prod(1 + dearer)) - 1,
+        looks=looks,
+        plateau=plateau_of(asked.sets, first.chosen, sharpes_of_all(known)),
     )
 
 

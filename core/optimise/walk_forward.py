@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.domain import Bars, FloatArray, IntArray, Series
+from core.domain import Bars, Costs, FloatArray, IntArray, Series
 from core.errors import NoDataError, UsageError
 from core.optimise.daily import Stretch, daily_runs, day_ends
 from core.optimise.search import Question, search
@@ -173,6 +173,21 @@ def _fit(
     ends = day_ends(window.fit_start, window.fit_stop)
     made, _ = _run(stretches, asked, found.ranked[0], ends, partners)
     return found.ranked[0], float(found.scores[found.ranked[0]]), float(made.mean())
+
+
+def traded_at(
+    markets: Mapping[Series, Bars],
+    asked: Question,
+    walk: WalkForward,
+    costs: Costs,
+    partners: Mapping[Series, Bars] | None = None,
+) -> FloatArray:
+    """Return what a walk's account would have made each day at other costs, with the sets that it chose."""
+    dearer, made = asked._replace(costs=costs), []
+    for step in walk.steps:
+        ends = day_ends(step.window.test_start, step.window.test_stop)
+        made.append(_traded(markets, dearer, step.chosen, step.window, ends, partners)[0])
+    return np.concatenate(made)
 
 
 def between(bars: Bars, start: int, stop: int) -> Bars:

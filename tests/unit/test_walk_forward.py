@@ -10,9 +10,11 @@ import pytest
 from core.domain import Bars, Costs, Series
 from core.errors import NoDataError, UsageError
 from core.optimise.daily import Stretch, daily_runs
+from core.optimise.judging import gather_walk
 from core.optimise.search import Question, search
-from core.optimise.walk_forward import WalkTerms, between, walk_forward, windows_of
+from core.optimise.walk_forward import WalkTerms, between, traded_at, walk_forward, windows_of
 from core.results.measures import DAY
+from core.verdict.judge import Answer, judge
 from strategies.registry import load_strategy
 from tests.markets import random_bars
 
@@ -149,3 +151,32 @@ def test_runs_are_told_as_they_are_made() -> None:
     told: list[int] = []
     walk_forward({BTC: BARS}, ASKED, TERMS, advance=told.append)
     assert sum(told) == 3 * len(SETS)
+
+
+def test_other_costs_are_paid_with_the_sets_that_were_chosen() -> None:
+    walk = walk_forward({BTC: BARS}, ASKED, TERMS)
+    assert traded_at({BTC: BARS}, ASKED, walk, ASKED.costs).tobytes() == walk.returns.tobytes()
+    dearer = traded_at({BTC: BARS}, ASKED, walk, Costs(0.005, 0.0))
+    assert np.prod(1 + dearer) < np.prod(1 + walk.returns)
+
+
+def test_the_evidence_on_a_walk_is_its_first_fit_and_all_that_it_traded() -> None:
+    markets = {BTC: BARS, ETH: random_bars(6, 3300).until(3000)}
+    walk = walk_forward(markets, ASKED, TERMS)
+    found = gather_walk(markets, ASKED, walk, tries=77, looks=2)
+    first = walk.steps[0]
+    assert found.unseen.tobytes() == walk.returns.tobytes()
+    assert (found.chosen, found.tries, found.looks) == (first.chosen, 77, 2)
+    assert found.seen.shape[0] == len(SETS)
+    assert found.seen[found.chosen].mean() == pytest.approx(first.fit_mean)
+    assert found.hold.size == found.seen.shape[1] + found.unseen.size
+    dearer = traded_at(markets, ASKED, walk, Costs(0.002, 0.0))
+    assert found.doubled == pytest.approx(np.prod(1 + dearer) - 1)
+    assert found.trades > sum(step.trades for step in walk.steps)
+    assert judge(found).answer is Answer.NOT_ENOUGH
+
+
+def test_a_walk_that_could_choose_nothing_at_first_is_no_evidence() -> None:
+    asked = ASKED._replace(fewest_trades=10_000)
+    with pytest.raises(NoDataError, match="no set has 10000 trades on the first fit"):
+        gather_walk({BTC: BARS}, asked, walk_forward({BTC: BARS}, asked, TERMS))
