@@ -14,6 +14,7 @@ EXAMPLES = """\
   run_sweep.py --strategy TREND_EMA --use-sql --param ema_fast=10:30:10 --param ema_slow=40,60,80
   run_sweep.py --strategy MR_BB --symbol BTC/USDT,ETH/USDT --use-sql --param bb_period=10:60:10 --sets 500
   run_sweep.py --strategy TREND_EMA --use-sql --param ema_fast=5:60:5 --unseen 0 --csv all.csv
+  run_sweep.py --strategy MR_BB --use-sql --param bb_period=10:60:5 --param bb_std=2:3:0.25 --report map.html
 """
 SORT = {
     "return": "return_pct",
@@ -48,7 +49,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     output.add_argument(
         "--csv", metavar="PATH", help="write every set on the older bars; - for stdout, alone"
     )
-    options.add_force(output, "these files if they")
+    options.add_report(output)
+    options.add_force(output, "these files if they exist")
     options.add_wide(output)
     output.add_argument("--jobs", type=cli.processes, help="threads (default: all cores)")
     args = parser.parse_args(argv)

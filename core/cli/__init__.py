@@ -297,6 +297,13 @@ def write_output(path: str, text: str) -> None:
         raise UsageError(f"cannot write {path}: {error.strerror}; name a folder you may write to") from None
 
 
+def write_page(path: str, text: str) -> None:
+    """Write a page and say where it is. Raises UsageError if it cannot."""
+    write_output(path, text)
+    if path != "-":
+        print(f"report: {path} (open it in a browser)", file=sys.stderr)
+
+
 def _write_whole(target: Path, text: str) -> None:
     # A name of its own length: beside the longest name there is room for no longer one.
     unfinished = target.with_name(f".{os.getpid()}.part")

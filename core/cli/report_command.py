@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -89,6 +88,4 @@ def note_of(candles: Mapping[Series, Bars]) -> str:
 
 def write_page(path: str, runs: Sequence[Reported], candles: Mapping[Series, Bars], title: str) -> None:
     """Write the page of runs and say where it is."""
-    cli.write_output(path, report_html(runs, candles, title=title, note=note_of(candles)))
-    if path != "-":
-        print(f"report: {path} (open it in a browser)", file=sys.stderr)
+    cli.write_page(path, report_html(runs, candles, title=title, note=note_of(candles)))

@@ -25,6 +25,7 @@ from core.optimise.objectives import KEPT, kept_figures
 from core.optimise.search import Found, Question, by_set, figure_of, search, summary_at
 from core.optimise.space import choose_sets, parse_space
 from core.reports.document import as_json
+from core.reports.sweep_page import SweptSets, shown_figures, sweep_html
 from core.reports.table import HEADINGS, number, print_table, room
 from core.results.measures import summary_json
 from core.settings import Settings
@@ -53,19 +54,21 @@ class SweepPlan(NamedTuple):
 
 def run(args: argparse.Namespace) -> int:
     """Plan, load, search, print, write."""
-    cli.check_free(args.json, args.csv, force=args.force)
+    cli.check_free(args.json, args.csv, page=args.report, force=args.force)
     settings = cli.load_settings(overrides(args), check_params, args.strategies_file, args.strategies_dir)
     plan = planned(args, settings)
     runs = len(plan.markets) * (len(plan.asked.sets) + min(args.best, len(plan.asked.sets)))
     with cli.progress("runs", runs) as advance:
         found = search(plan.markets, plan.asked, plan.partners, args.jobs, advance)
     record_search(plan, found, settings.db.url)
-    if "-" not in (args.json, args.csv):
+    if "-" not in (args.json, args.csv, args.report):
         report(args, plan, found)
     if args.json:
         cli.write_output(args.json, as_json(document(plan, found)))
     if args.csv:
         cli.write_output(args.csv, found.seen.to_csv(index=False, lineterminator="\n"))
+    if args.report:
+        cli.write_page(args.report, sweep_html(swept_sets(plan, found)))
     return 0
 
 
@@ -133,12 +136,40 @@ def report(args: argparse.Namespace, plan: SweepPlan, found: Found) -> None:
         print(f"\nthe first one again:\n  {command(args, plan, found)}")
 
 
+def swept_sets(plan: SweepPlan, found: Found) -> SweptSets:
+    """Return a search as its page shows it."""
+    asked, many = plan.asked, len(found.splits)
+    names = shown_figures(asked.figure)
+    costs = f"commission {asked.costs.commission:g} a side, spread {asked.costs.spread:g}"
+    held = ", ".join(f"{name} {asked.sets[0][name]:g}" for name in asked.sets[0] if name not in plan.searched)
+    about = [split_line(series, found) for series in found.splits]
+    about.append(
+        f"{len(asked.sets):,} sets, {asked.cash:,.0f} at the start, {costs}; the rest: {held or 'none'}"
+    )
+    return SweptSets(
+        title=f"HOT-Crypto search of {asked.strategy}",
+        about=about,
+        verdict=verdict(plan, found),
+        figure=asked.figure,
+        params={name: np.array([one[name] for one in asked.sets]) for name in plan.searched},
+        seen={name: figure_of(found.seen, name, many) for name in names},
+        ranked=found.ranked[: asked.best],
+        unseen={name: figure_of(found.unseen, name, many) for name in names} if len(found.unseen) else {},
+        note=SYNTHETIC_NOTE if any(map(is_synthetic, found.splits)) else "",
+    )
+
+
+def split_line(series: Series, found: Found) -> str:
+    """Return of a series which bars sets were chosen on, and which are unseen."""
+    older, newer = found.splits[series]
+    rest = f"; unseen {_span(newer)}" if newer.ts.size else "; every bar is seen"
+    return f"{series}: chosen on {_span(older)}{rest}"
+
+
 def print_split(plan: SweepPlan, found: Found) -> None:
     """Print of each series which bars sets were chosen on, which are unseen, and what is odd with them."""
-    for series, (older, newer) in found.splits.items():
-        line = f"{series}: chosen on {_span(older)}"
-        line += f"; unseen {_span(newer)}" if newer.ts.size else "; every bar is seen"
-        print(textwrap.fill(line, room(), subsequent_indent="  "))
+    for series in found.splits:
+        print(textwrap.fill(split_line(series, found), room(), subsequent_indent="  "))
         for note in odd_bars(plan.markets[series], timeframe_ms(series.timeframe)):
             print(textwrap.fill(f"  note: {note}", room(), subsequent_indent="        "))
     if any(map(is_synthetic, found.splits)):

@@ -15,6 +15,7 @@ from scripts import run_backtest
 from scripts.run_sweep import main
 from tests.markets import random_bars
 from tests.stored import HOUR, SERIES, START, make_database, url_of
+from tests.unit.test_report import document_of, unpacked_json
 
 COUNT, CUT = 4000, 2800
 WHICH = ["--strategy", "TREND_EMA", "--symbol", "BTC/USDT", "--timeframe", "1h", "--use-sql"]
@@ -66,6 +67,39 @@ def test_its_numbers_are_those_of_single_backtests_of_each_part(told: list[str],
         figures = best[part][0]
         assert figures == {name: alone[name] for name in figures}
     assert found["series"][0]["unseen"]["bars"] == COUNT - CUT
+
+
+def test_its_page_has_the_numbers_of_its_document(told: list[str], tmp_path: Path) -> None:
+    page, document = tmp_path / "map.html", tmp_path / "sets.json"
+    words = [
+        *told,
+        *SPACE,
+        "--min-trades",
+        "5",
+        "--best",
+        "3",
+        "--report",
+        str(page),
+        "--json",
+        str(document),
+    ]
+    assert main(words) == 0
+    shown, sets = document_of(page.read_text()), json.loads(document.read_text())["sets"]
+    assert shown["figure"] == "sharpe_ratio"
+    assert {name: unpacked_json(values) for name, values in shown["params"].items()} == {
+        name: [one["params"][name] for one in sets] for name in ("ema_fast", "ema_slow")
+    }
+    for figure in (one["name"] for one in shown["figures"]):
+        assert unpacked_json(shown["seen"][figure]) == [one["chosen_on"][0][figure] for one in sets]
+    ranked = sorted((one for one in sets if one["rank"]), key=lambda one: one["rank"])[:3]
+    assert [sets[place] for place in shown["ranked"]] == ranked
+    assert shown["unseen"]["return_pct"] == [one["unseen"][0]["return_pct"] for one in ranked]
+    assert any("by luck alone" in line for line in shown["verdict"])
+    assert main([*words, "--force"]) == 0
+    with pytest.raises(UsageError, match="add --force"):
+        main(words)
+    assert main([*told, *SPACE, "--min-trades", "5", "--unseen", "0", "--report", str(page), "--force"]) == 0
+    assert document_of(page.read_text())["unseen"] is None
 
 
 def test_every_set_is_written_and_the_ranks_follow_the_figure(told: list[str], tmp_path: Path) -> None:

@@ -53,8 +53,12 @@ def document_of(html: str) -> dict[str, Any]:
     return found
 
 
+def unpacked_json(text: str) -> Any:
+    return json.loads(zlib.decompress(base64.b64decode(text)))
+
+
 def trades_of(run: dict[str, Any]) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = json.loads(zlib.decompress(base64.b64decode(run["trades"]["columns"])))
+    found: dict[str, list[Any]] = unpacked_json(run["trades"]["columns"])
     return found
 
 

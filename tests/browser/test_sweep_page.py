@@ -1,0 +1,101 @@
+"""The page of a search in a browser: heatmap, choices, best sets, nothing asked of anybody."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from core.reports.sweep_page import SweptSets, shown_figures, sweep_html
+from tests.browser.conftest import Visit
+from tests.browser.looks import faults
+
+HOSTILE = "</script><b data-hostile onload=x>"
+
+
+def swept(**changes: object) -> SweptSets:
+    """Return a search of two parameters, 3 by 4, with a third of two values."""
+    fast, slow, wide = (axis.ravel() for axis in np.meshgrid([5, 10, 20], [30, 40, 60, 90], [1.5, 2.5]))
+    names = shown_figures("sharpe_ratio")
+    seen = dict.fromkeys(names, (fast - 12.5) * wide + slow / 100)
+    seen["profit_factor"] = np.where(fast == 5, np.nan, 1.25)
+    ranked = [int(place) for place in np.argsort(-seen["sharpe_ratio"], kind="stable")[:4]]
+    given = {
+        "title": "a search",
+        "about": [f"binanceus BTC/USDT 1h{HOSTILE}"],
+        "verdict": ["by luck alone"],
+        "figure": "sharpe_ratio",
+        "params": {"ema_fast": fast, "ema_slow": slow, "wide": wide},
+        "seen": seen,
+        "ranked": ranked,
+        "unseen": {name: seen[name][ranked] / 2 for name in names},
+        "note": "SYNTHETIC",
+    }
+    return SweptSets(**{**given, **changes})  # type: ignore[arg-type]
+
+
+def write(folder: Path, found: SweptSets) -> str:
+    page = folder / "sweep.html"
+    page.write_text(sweep_html(found))
+    return page.as_uri()
+
+
+def heat(visit: Visit) -> list[float]:
+    cells = "all => all.map(one => JSON.parse(one.dataset.heat))"
+    found: list[float] = visit.tab.eval_on_selector_all("#heat [data-heat]", cells)
+    return found
+
+
+def test_two_parameters_are_a_heatmap_of_any_figure(visit: Visit, tmp_path: Path) -> None:
+    found = swept()
+    url = write(tmp_path, found)
+    visit.go(url)
+    tab = visit.tab
+    assert visit.asked == [url]
+    assert tab.inner_text("#note") == "SYNTHETIC"
+    sharpe = found.seen["sharpe_ratio"].reshape(4, 3, 2)
+    assert heat(visit) == sharpe.mean(axis=2).ravel().tolist()
+    assert tab.locator("#heat td.best").count() == 1
+    tab.select_option("select[aria-label='of several sets']", "best")
+    assert heat(visit) == sharpe.max(axis=2).ravel().tolist()
+    tab.select_option("select[aria-label=columns]", "wide")
+    assert len(heat(visit)) == 8
+    tab.select_option("select[aria-label=rows]", "wide")
+    assert "choose another" in tab.inner_text("#heat [role=status]")
+    tab.select_option("select[aria-label=rows]", "ema_fast")
+    tab.select_option("select[aria-label=figure]", "profit_factor")
+    # The sets of one value have no such figure.
+    assert heat(visit) == [1.25] * 4
+    assert faults(tab) == []
+    tab.click("#theme")
+    assert faults(tab) == []
+    assert tab.locator("[data-hostile]").count() == 0
+    assert HOSTILE in tab.inner_text("#main")
+
+
+def test_the_best_sets_stand_on_both_parts_of_the_bars(visit: Visit, tmp_path: Path) -> None:
+    found = swept()
+    visit.go(write(tmp_path, found))
+    for part, values in (
+        ("seen", found.seen["sharpe_ratio"][list(found.ranked)]),
+        ("unseen", found.unseen["sharpe_ratio"]),
+    ):
+        cells = f"#best td[data-part={part}][data-figure=sharpe_ratio]"
+        shown = visit.tab.eval_on_selector_all(cells, "all => all.map(one => JSON.parse(one.dataset.value))")
+        assert shown == values.tolist()
+    assert "What is gone on the unseen bars was luck." in visit.tab.inner_text("#best")
+
+
+def test_one_parameter_many_values_and_no_ranked_set_have_pages_too(visit: Visit, tmp_path: Path) -> None:
+    many = np.linspace(1.0, 2.0, 100)
+    names = shown_figures("return_pct")
+    found = swept(
+        figure="return_pct", params={"bb_std": many}, seen=dict.fromkeys(names, many), ranked=[], unseen={}
+    )
+    visit.go(write(tmp_path, found))
+    assert len(heat(visit)) == 34
+    assert "No set is ranked" in visit.tab.inner_text("#best")
+    assert visit.tab.locator("select[aria-label=rows]").count() == 0
+    assert faults(visit.tab) == []
+    assert json.loads(visit.tab.get_attribute("#heat td >> nth=0", "data-heat")) == many[1]
