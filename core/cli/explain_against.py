@@ -9,8 +9,8 @@ from typing import Any
 from core.account.money import minus
 from core.backtest_persistence import StoredRun
 from core.cli.live_status import existing, newest_run, status_of_run
-from core.cli.round_trips import round_trips
 from core.errors import NoDataError
+from core.live.round_trips import round_trips
 from core.proof.trade_pairs import TradeList
 from core.results.runs import TradeRecord
 from core.utils import timeframe_ms

@@ -11,8 +11,8 @@ from typing import Any
 from core import cli
 from core.cli.account_tables import print_closed_trades, print_results
 from core.cli.live_status import existing, newest_run, status_of_run
-from core.cli.round_trips import round_trips
 from core.figures import exact
+from core.live.round_trips import round_trips
 from core.live.status import PositionStatus
 from core.symbols import pair_of
 from db.live_history import ClosedTrade, PaidFee, paid_fees

@@ -20,6 +20,7 @@ from core.exchange_client import ExchangeClient
 from core.execution import Executor
 from core.figures import amount, exact, how_many
 from core.live.configuration import configuration_of
+from core.live.day_book import DayBook
 from core.live.exchange_desk import ExchangeDesk
 from core.live.feed import Feed
 from core.live.loop import Loop
@@ -254,7 +255,8 @@ def _begin_run(given: Opening, session: Session, desk: PaperDesk | ExchangeDesk)
     def kept() -> dict[str, object]:
         return snapshot(session, desk.applied, terms.orders, desk.claims)
 
-    return RunBook(given.engine, terms.name, run_id, kept, now_ms)
+    days = DayBook(given.engine, terms.name, given.world.label)
+    return RunBook(given.engine, terms.name, run_id, kept, now_ms, days)
 
 
 def _settings(terms: AccountTerms, cash: Decimal) -> dict[str, object]:

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from core.account.lots import Trade
 from core.account.orders import Executed
 from core.engine import Step
+from core.live.day_book import DayBook
 from core.live.loop import Command, DecisionLine
 from core.live.status import AccountStatus, to_document
 from core.utils import Clock
@@ -32,14 +33,16 @@ class RunBook:
         run_id: int,
         snapshot: Callable[[], Any],
         clock: Clock | None = None,
+        days: DayBook | None = None,
     ) -> None:
         """Take what returns the account's state as plain values; it is kept with every step.
 
-        `clock` (ms UTC) is that of whoever gives commands; without it none is too old.
+        `clock` (ms UTC) is that of whoever gives commands; without it none is too old. `days` keeps hours and
+        days.
         """
         self.run_id = run_id
         self._engine, self._account, self._snapshot = engine, account, snapshot
-        self._clock = clock
+        self._clock, self._days = clock, days
 
     def commands(self) -> Sequence[Command]:
         """Return the commands to carry out, oldest first; those that waited for too long are closed."""
@@ -65,10 +68,16 @@ class RunBook:
             status=to_document(status),
             now=now,
         )
+        self._keep_day(status)
 
     def beat(self, status: AccountStatus, now: int) -> None:
         """Keep how the account stands."""
         live.record(self._engine, self.run_id, status=to_document(status), now=self._written(now))
+        self._keep_day(status)
+
+    def _keep_day(self, status: AccountStatus) -> None:
+        if self._days is not None:
+            self._days.look(status)
 
     def _record(self, *, now: int, **what: Any) -> None:
         state = {(self._account, "session"): self._snapshot()}

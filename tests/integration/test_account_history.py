@@ -15,10 +15,10 @@ from core.account.messages import OrderNews, OrderRequest
 from core.account.money import total
 from core.cli import archive_command
 from core.cli.account_tables import print_closed_trades, print_results
-from core.cli.round_trips import merged
 from core.engine import Step
 from core.errors import DatabaseError, NoDataError, RefusedError, UsageError
 from core.live.records import RunBook
+from core.live.round_trips import merged
 from core.order_path.audit import check_books
 from core.order_path.lock import AccountLock
 from db import live
