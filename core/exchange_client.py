@@ -5,7 +5,6 @@ The only module that imports ccxt. Times are ms UTC, prices quote currency, amou
 
 from __future__ import annotations
 
-import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +19,6 @@ from core.errors import (
     AuthenticationError,
     ExchangeUnreachableError,
     NotPermittedError,
-    OrderRefusedError,
     UnsupportedError,
     UsageError,
     nearest,
@@ -40,15 +38,16 @@ from core.exchange.order_rules import (
     fit_order,
     fit_stops,
     market_rules,
+    refuse_halted,
     refuse_resending,
 )
 from core.exchange.orders import Orders
 from core.exchange.pages import concat
 from core.exchange.permission import Called, Guard, Permission, permission_of
 from core.exchange.rate_limit import Pacer, RateLimiter
-from core.exchange.setup import addresses_of, enter_sandbox, redirect, send_plain_digits, send_through
+from core.exchange.setup import base_of, made_by, named, prepare, send_through
 from core.exchange.transport import Transport
-from core.exchange.urls import is_below, is_host_of, parse_base
+from core.exchange.urls import is_below, is_host_of
 from core.exchange.venues import venue_of
 from core.utils import Clock, as_ms, awake_or_asleep_ms, now_ms, steady_ms, timeframe_ms
 
@@ -100,37 +99,22 @@ class ExchangeClient:
         self.name = exchange_name
         self._sandbox = sandbox
         self._venue = venue_of(exchange_name)
-        base_url = base_url if base_url is not None else os.environ.get("EXCHANGE_BASE_URL") or None
-        self._base = parse_base(base_url) if base_url else None
-        self._key = api_key if api_key is not None else os.environ.get("EXCHANGE_API_KEY", "")
-        secret = api_secret if api_secret is not None else os.environ.get("EXCHANGE_API_SECRET", "")
+        self._base = base_of(base_url)
+        keys = named(api_key, "EXCHANGE_API_KEY"), named(api_secret, "EXCHANGE_API_SECRET")
+        self._key = keys[0]
         self._notify = notify
         self._local = clock
         self._markets_at: int | None = None
-        retries = retries or RetryPolicy()
         self._ticks, self._asleep = ticks or steady_ms, ticks or awake_or_asleep_ms
         self._clock = ExchangeClock(clock, self._counted, self._measure, self._moved)
-        limiter = RateLimiter(
-            exchange_name, self._venue.budgets, self._ticks, sleep, patience=retries.patience
-        )
-        exchange, called = self._make_exchange(sandbox=sandbox)
+        self._exchange, called = self._make_exchange(sandbox=sandbox)
         self.permission: Permission = permission_of(called, real_money)
         """Where its signed requests may go; its transport checks it on each of them."""
-        keys = (self._key, secret)
-        guard = Guard(self.permission, self._is_allowed, keys, self._venue.public_posts)
-        self._transport = Transport(guard, limiter, self._venue.costs, self._clock.peek, timeout)
-        send_through(exchange, self._transport)
-        if self._key and self.permission.addresses:
-            exchange.apiKey, exchange.secret = keys
-        self._exchange = exchange
-        attempt = Attempt(exchange_name, "", keys, self._base)
-        self._call = Caller(attempt, self._transport, limiter, self._clock, retries, sleep, notify)
         self._pacer = Pacer(self._ticks, sleep)
+        self._connect(keys, timeout, retries or RetryPolicy(), sleep)
         self._candles = CandleReader(self._exchange, self._call, self._clock, self._venue.keeps, notify)
-        supported = self._venue.journal
-        self.facts = AccountFacts(exchange, self._call, self._ready)
-        """What the venue tells about itself and the key."""
-        self._orders = Orders(exchange, self._call, self._ready, self.create_order, supported=supported)
+        dialect = self._venue.journal(self._exchange, self._call) if self._venue.journal else None
+        self._orders = Orders(exchange_name, dialect, self._call, self._ready, self.create_order)
 
     def __repr__(self) -> str:
         return f"ExchangeClient({self.name!r}, base_url={self._base!r})"
@@ -157,8 +141,7 @@ class ExchangeClient:
         if self._base is not None and self._transport.candle_source is None:
             self._clock.measure()
         source = self._transport.candle_source
-        made = "synthetic" if source == "synthetic" else "replay"
-        return self.name if source is None else f"{self.name}-{made}"
+        return self.name if source is None else f"{self.name}-{made_by(source)}"
 
     @property
     def orders(self) -> Orders:
@@ -291,22 +274,18 @@ class ExchangeClient:
         Raises OrderRefusedError (InsufficientFundsError) when nothing is open because of it, and
         OrderUnknownError, which names the client order id, when nobody knows: look it up then.
         """
-        sent = checked_params(params, uuid.uuid4().hex)
+        sent = checked_params(params, uuid.uuid4().hex, self._venue.names)
         refuse_resending(self._exchange.options)
         client_id = sent["clientOrderId"]
         action = f"place the {order_type} {side} of {amount} {symbol} (client order id {client_id})"
         self._require_key(action)
-        market = self._market(symbol)
-        if market.get("active") is False:
-            raise OrderRefusedError(
-                f"{symbol}: order refused before sending: {self.name} has halted trading in it"
-            )
+        refuse_halted(self._market(symbol), self.name)
         rules = self.rules(symbol)
         fitted = fit_order(rules, side, order_type, amount, price)
         sent = fit_stops(rules, side, sent)
         # Text, because a float would lose digits and ccxt formats what it gets.
         numbers = (f"{fitted.amount:f}", None if fitted.price is None else f"{fitted.price:f}")
-        self._clock.now()
+        sent = {**self._venue.always_sent(self._clock.now()), **sent}
         order = self._call.order(
             action, lambda: self._exchange.create_order(symbol, order_type, side, *numbers, sent)
         )
@@ -337,16 +316,25 @@ class ExchangeClient:
         kind, options = self._venue.number, dict(self._venue.options)
         exchange = getattr(ccxt, self.name)({"enableRateLimit": True, "number": kind, "options": options})
         exchange.throttle = self._throttle
-        send_plain_digits(exchange)
         # What signs a request tells the time by the same clock as everything else here.
         exchange.milliseconds = self._clock.peek
-        real = addresses_of(exchange, self._venue.domain)
-        if sandbox:
-            enter_sandbox(exchange, self._venue.no_sandbox, self._base)
-        if self._base is not None:
-            redirect(exchange, self._base)
-        now = addresses_of(exchange, self._venue.domain if self._base is None else None)
-        return exchange, Called(self.name, now, real, sandbox)
+        called = prepare(exchange, self._venue.domain, self._venue.no_sandbox, self._base, sandbox=sandbox)
+        return exchange, called
+
+    def _connect(
+        self, keys: tuple[str, str], timeout: float, retries: RetryPolicy, sleep: Callable[[float], None]
+    ) -> None:
+        """Make the one way out, and set the key where signed requests may go anywhere."""
+        limiter = RateLimiter(self.name, self._venue.budgets, self._ticks, sleep, patience=retries.patience)
+        guard = Guard(self.permission, self._is_allowed, keys, self._venue.public_posts)
+        self._transport = Transport(guard, limiter, self._venue.costs, self._clock.peek, timeout)
+        send_through(self._exchange, self._transport)
+        if self._key and self.permission.addresses:
+            self._exchange.apiKey, self._exchange.secret = keys
+        attempt = Attempt(self.name, "", keys, self._base)
+        self._call = Caller(attempt, self._transport, limiter, self._clock, retries, sleep, self._notify)
+        self.facts = AccountFacts(self._exchange, self._call, self._ready)
+        """What the venue tells about itself and the key."""
 
     def _is_allowed(self, url: str) -> bool:
         if self._base is not None:
@@ -394,12 +382,12 @@ class ExchangeClient:
         if symbol is not None:
             self._market(symbol)
 
-    def _markets(self) -> Mapping[str, Any]:
+    def _markets(self) -> Mapping[str, Mapping[str, Any]]:
         now = self._ticks()
         if self._markets_at is None or not 0 <= now - self._markets_at < MARKETS_EVERY_MS:
             self._call.read("read its markets", lambda: self._exchange.load_markets(reload=True))
             self._markets_at = now
-        markets: Mapping[str, Any] = self._exchange.markets or {}
+        markets: Mapping[str, Mapping[str, Any]] = self._exchange.markets or {}
         if not markets:
             self._markets_at = None
             raise ExchangeUnreachableError(f"{self.name}: it lists no market at all; try again later")
@@ -409,5 +397,4 @@ class ExchangeClient:
         markets = self._markets()
         if symbol not in markets:
             raise UnsupportedError(nearest("symbol", symbol, markets, f"{self.name} lists"))
-        market: Mapping[str, Any] = markets[symbol]
-        return market
+        return markets[symbol]

@@ -319,6 +319,10 @@ class Line:
             return shown[: len(shown) // 2]
         return [one for one in shown for _ in range(2 if fault == "doubled" else 1)]
 
+    def newest_fill(self, symbol: str) -> str:
+        found = self.fills(symbol, None)
+        return found[-1].fill.id if found else ""
+
     def balances(self) -> dict[str, Balance]:
         self._travel("balances")
         return {asset: Balance(total, D(0)) for asset, total in self.market.totals.items() if total}

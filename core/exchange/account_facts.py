@@ -21,8 +21,16 @@ class KeyRights(NamedTuple):
 
 
 UNTOLD = KeyRights()
-_KRAKEN_TRADES = frozenset({"modify-trades", "close-trades", "query-open-trades", "query-funds"})
-"""What placing, cancelling and following orders needs; as Kraken's GetApiKeyInfo spells them."""
+_KRAKEN_TRADES = frozenset(
+    {
+        *("modify-trades", "close-trades", "query-open-trades", "query-closed-trades", "query-funds"),
+        "query-ledger",
+    }
+)
+"""What placing, cancelling and following orders needs; as Kraken's GetApiKeyInfo spells them.
+
+The ledger alone tells what a fee was taken from.
+"""
 
 
 class AccountFacts:

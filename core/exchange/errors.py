@@ -70,6 +70,11 @@ class Cause(Enum):
 
     RATE = "too many requests"
     CLOCK = "this machine's clock and the venue's disagree"
+    NONCE = (
+        "its nonce was not higher than the one before: another program uses this key, or the clock was set "
+        "back; give each program a key of its own"
+    )
+    MODE = "its market does not take this now"
     KEY = "the key was not accepted; check EXCHANGE_API_KEY, EXCHANGE_API_SECRET and its permissions"
     PLACE = "the venue turns this address away"
     FUNDS = "the account cannot pay it"
@@ -99,6 +104,12 @@ _KEY_CODES = {"-1002", "-1022", "-2008", "-2014", "-2015"}
 _REFUSALS = {"InvalidOrder", "BadRequest", "ArgumentsRequired", "OperationRejected"}
 _TRANSIENT_WORDS = ("EService:", "EGeneral:Internal error")
 """Kraken says these with HTTP 200; ccxt calls them a plain refusal."""
+_KRAKEN_REFUSALS = ("EOrder:", "EGeneral:Invalid arguments", "EGeneral:Unknown order", "EFunding:")
+_KRAKEN_KEYS = ("EAPI:Invalid signature", "EAPI:Invalid key", "EGeneral:Permission denied", "EAuth:")
+_MODE = re.compile(r"\bMarket in (cancel|post|limit)_only mode")
+_WARNING = re.compile(r"W[A-Z]\w+:")
+_MAYBE_THERE = ("Duplicate", "Invalid arguments:cl_ord_id")
+"""Say that an order of this name may be open."""
 _BROKEN = {"SSLError", "ChunkedEncodingError", "ContentDecodingError"}
 _PLACES = {
     403: "its firewall turns this address away: wait some minutes and ask less often",
@@ -110,16 +121,23 @@ _PLACES = {
 # flood of requests.
 _CAUSES: tuple[tuple[Callable[[_Case], bool], Cause], ...] = (
     (lambda case: case.answer.status in (418, 429), Cause.RATE),
+    (lambda case: "EAPI:Invalid nonce" in case.said, Cause.NONCE),
     (lambda case: case.code == "-1021" or "InvalidNonce" in case.kinds, Cause.CLOCK),
     (lambda case: case.code in _KEY_CODES or "AuthenticationError" in case.kinds, Cause.KEY),
+    (lambda case: case.said.startswith(_KRAKEN_KEYS), Cause.KEY),
+    (lambda case: case.said.startswith("EService:") and _MODE.search(case.said) is not None, Cause.MODE),
     (lambda case: bool(case.kinds & {"RateLimitExceeded", "DDoSProtection"}), Cause.RATE),
     (lambda case: case.answer.status in _PLACES and "OperationFailed" in case.kinds, Cause.PLACE),
-    (lambda case: "InsufficientFunds" in case.kinds, Cause.FUNDS),
+    (lambda case: "InsufficientFunds" in case.kinds or "Insufficient funds" in case.said, Cause.FUNDS),
     (lambda case: bool(case.kinds & {"BadSymbol", "NotSupported"}), Cause.NAME),
     (lambda case: bool(case.kinds & _REFUSALS), Cause.REFUSED),
+    (lambda case: case.said.startswith("EQuery:Unknown asset"), Cause.NAME),
+    (lambda case: case.said.startswith(_KRAKEN_REFUSALS), Cause.REFUSED),
     (lambda case: "BaseError" not in case.kinds and not case.sent, Cause.LOCAL),
     # What is not ccxt's own error came up while it took apart an answer that was not what it looked like.
     (lambda case: "BaseError" not in case.kinds or "OperationFailed" in case.kinds, Cause.TROUBLE),
+    # A warning of Kraken's has a result beside it.
+    (lambda case: _WARNING.match(case.said) is not None, Cause.TROUBLE),
     (lambda case: case.broken in _BROKEN or case.said.startswith(_TRANSIENT_WORDS), Cause.TROUBLE),
     # ccxt could not make sense of an answer that is no refusal.
     (lambda case: case.sent and not case.said, Cause.TROUBLE),
@@ -127,6 +145,8 @@ _CAUSES: tuple[tuple[Callable[[_Case], bool], Cause], ...] = (
 _READ_ERRORS: Mapping[Cause, tuple[type[ExchangeError], Remedy]] = MappingProxyType(
     {
         Cause.CLOCK: (AuthenticationError, Remedy.CLOCK),
+        Cause.NONCE: (AuthenticationError, Remedy.AGAIN),
+        Cause.MODE: (ExchangeUnreachableError, Remedy.AGAIN),
         Cause.KEY: (AuthenticationError, Remedy.NOTHING),
         Cause.PLACE: (ExchangeUnreachableError, Remedy.NOTHING),
         Cause.NAME: (UnsupportedError, Remedy.NOTHING),
@@ -136,6 +156,8 @@ _READ_ERRORS: Mapping[Cause, tuple[type[ExchangeError], Remedy]] = MappingProxyT
 _ORDER_ERRORS: Mapping[Cause, type[ExchangeError]] = MappingProxyType(
     {
         Cause.CLOCK: AuthenticationError,
+        # Nothing was taken, and the same order may be later.
+        Cause.MODE: ExchangeUnreachableError,
         Cause.KEY: AuthenticationError,
         Cause.FUNDS: InsufficientFundsError,
         Cause.NAME: OrderRefusedError,
@@ -186,8 +208,9 @@ def _is_definite(case: _Case) -> bool:
     if status in (418, 429):
         return True
     answered = status is not None and status < 500 and status not in (408, 409) and bool(case.said)
-    # "Duplicate order sent." says that an order with this id is open.
-    return answered and case.code not in _SENT_ANYWAY and "Duplicate" not in case.said
+    return (
+        answered and case.code not in _SENT_ANYWAY and not any(words in case.said for words in _MAYBE_THERE)
+    )
 
 
 def _case(error: Exception, answer: LastAnswer, *, sent: bool) -> _Case:
@@ -209,7 +232,7 @@ def _sentence(cause: Cause, case: _Case) -> str:
         return f"too many requests: it wants {answer.retry_after:.0f} s of silence"
     if cause is Cause.PLACE and answer.status is not None:
         return _PLACES[answer.status]
-    return _trouble(case) if cause is Cause.TROUBLE else str(cause.value)
+    return _trouble(case) if cause in (Cause.TROUBLE, Cause.MODE) else str(cause.value)
 
 
 def _trouble(case: _Case) -> str:
@@ -274,7 +297,6 @@ def _words(error: Exception, case: _Case, attempt: Attempt) -> str:
 
 
 _LONGEST = 160
-_MODE = re.compile(r"\bMarket in (cancel|post|limit)_only mode")
 _MODES = {"cancel": "cancels", "post": "limit orders that wait", "limit": "limit orders"}
 _ADDRESS = re.compile(r"\w+://\S+")
 _SIGNED = re.compile(r"(?i)\b(signature|api-?key|api-sign|x-mbx-apikey)\b\W*[=:]\W*[\w%+/=-]+")

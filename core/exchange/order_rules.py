@@ -81,9 +81,11 @@ def market_rules(market: Mapping[str, Any], precision: Precision = "step") -> Ma
         bounds = limits.get(name) or {}
         return AllowedRange(exact(bounds.get("min")), exact(bounds.get("max")))
 
+    tick = exact((market.get("info") or {}).get("tick_size"))
     return MarketRules(
         market["symbol"],
-        step("price"),
+        # Kraken's may be coarser than the decimals that ccxt reads.
+        tick or step("price"),
         step("amount"),
         *map(span, ("amount", "market", "price", "cost")),
     )
@@ -162,23 +164,41 @@ def _refused(rules: MarketRules, came: str, allowed: str) -> OrderRefusedError:
     return OrderRefusedError(f"{rules.symbol}: order refused before sending: {came}: {allowed}")
 
 
-_CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
+class OrderNames(NamedTuple):
+    """How a venue lets orders be called, and what else may be said of them through ccxt."""
+
+    form: str = r"[A-Za-z0-9_-]{1,36}"
+    words: str = "1 to 36 letters, digits, - or _"
+    params: tuple[str, ...] | None = None
+    """Parameters that do there what they say; None where unknown ones are refused by the venue itself."""
+
+
+ANY_NAMES = OrderNames()
+KRAKEN_NAMES = OrderNames(
+    r"[0-9a-f]{32}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[A-Za-z0-9_-]{1,18}",
+    "32 hex digits, a UUID, or 1 to 18 letters, digits, - or _",
+    # Others, stopPrice and triggerPrice among them, are sent as fields that Kraken does not know and may take
+    # for nothing: of a stop there is left an order at once.
+    ("clientOrderId", "timeInForce", "postOnly", "stopLossPrice", "takeProfitPrice", "oflags", "deadline"),
+)
+"""Names of another form are refused; so are those that ccxt would send as something else."""
 _RESENDING = "maxRetriesOnFailure"
 _STOPS = ("stopLossPrice", "takeProfitPrice", "triggerPrice", "stopPrice")
 _BY_COST = ("cost", "quoteOrderQty")
 
 
-def checked_params(params: Mapping[str, Any] | None, new_id: str) -> dict[str, Any]:
+def checked_params(
+    params: Mapping[str, Any] | None, new_id: str, names: OrderNames = ANY_NAMES
+) -> dict[str, Any]:
     """Return an order's further parameters with its client order id, `new_id` when they name none.
 
     Raises OrderRefusedError for an id of another form and for parameters that change what is sent.
     """
     sent = {"clientOrderId": new_id, **(params or {})}
     client_id = sent["clientOrderId"]
-    if not isinstance(client_id, str) or not _CLIENT_ID.fullmatch(client_id):
+    if not isinstance(client_id, str) or not re.fullmatch(names.form, client_id):
         raise OrderRefusedError(
-            f"client order id {client_id!r}: order refused before sending: wanted 1 to 36 "
-            "letters, digits, - or _"
+            f"client order id {client_id!r}: order refused before sending: wanted {names.words}"
         )
     for name in _BY_COST:
         if name in sent:
@@ -186,6 +206,12 @@ def checked_params(params: Mapping[str, Any] | None, new_id: str) -> dict[str, A
                 f"parameter {name}: order refused before sending: give the amount instead"
             )
     refuse_resending(sent)
+    strange = [name for name in sent if names.params is not None and name not in names.params]
+    if strange:
+        raise OrderRefusedError(
+            f"parameter {strange[0]}: order refused before sending: the venue may take it for nothing; "
+            f"wanted of {', '.join(names.params or ())}"
+        )
     return sent
 
 
@@ -198,6 +224,14 @@ def refuse_resending(settings: Mapping[str, Any]) -> None:
                     f"{name} is {place[name]}: order refused before sending: an order whose answer was lost "
                     "would be placed again; set it to 0"
                 )
+
+
+def refuse_halted(market: Mapping[str, Any], venue: str) -> None:
+    """Raise OrderRefusedError for a market in which the venue takes no orders."""
+    if market.get("active") is False:
+        raise OrderRefusedError(
+            f"{market['symbol']}: order refused before sending: {venue} has halted trading in it"
+        )
 
 
 def check_confirmed(order: Any, attempt: Attempt, symbol: str, client_id: str) -> None:

@@ -31,6 +31,19 @@ BINANCEUS_BUDGETS = (
     Budget("orders", 10, 1.1),
 )
 
+READS = "reads"
+"""A budget of questions alone: what costs of it may wait as long as any question."""
+KRAKEN_BUDGETS = (
+    # What may be asked below a key, at the lowest tier: 15 at once, and one in three seconds. The counter
+    # runs down all the time; so many in any window never fill it.
+    Budget(READS, 15, 46.0),
+    # A second for each public question, as its documents ask for.
+    Budget("public", 1, 1.0),
+)
+KRAKEN_ORDERS = ("AddOrder", "AmendOrder", "EditOrder", "CancelOrder")
+"""Have another counter, which only the venue knows."""
+KRAKEN_SLOW = ("TradesHistory", "Ledgers")
+
 _WEIGHTS: tuple[tuple[str, int, int], ...] = (
     # path below /api/v3, weight with a symbol, weight without one
     ("exchangeInfo", 10, 10),
@@ -58,6 +71,16 @@ def binanceus_costs(method: str, url: str) -> CallCosts:
     order = method == "POST" and path.startswith("order")
     weight = 1 if method != "GET" else _read_weight(path, query)
     return {"weight": weight, "requests": 1} | ({"orders": 1} if order else {})
+
+
+def kraken_costs(method: str, url: str) -> CallCosts:
+    """Return what one request costs at Kraken, where questions below the key are posted."""
+    del method
+    path = urlsplit(url).path
+    if "/private/" not in path:
+        return {"public": 1}
+    name = path.rpartition("/")[2]
+    return {} if name in KRAKEN_ORDERS else {READS: 2 if name in KRAKEN_SLOW else 1}
 
 
 def _read_weight(path: str, query: Mapping[str, list[str]]) -> int:

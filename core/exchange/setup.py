@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import Any
 
 from core.errors import UnsupportedError
+from core.exchange.permission import Called
 from core.exchange.transport import Transport
-from core.exchange.urls import Address, address_of, check_below, is_host_of, leaves, point_at
+from core.exchange.urls import Address, address_of, check_below, is_host_of, leaves, parse_base, point_at
 
 
 def send_through(exchange: Any, transport: Transport) -> None:
@@ -79,3 +81,34 @@ def _restore_error_tables(exchange: Any) -> None:
         return
     for kind, table in exchange.exceptions["spot"].items():
         exchange.exceptions[kind] = {**exchange.exceptions[kind], **table}
+
+
+def prepare(exchange: Any, domain: str | None, objection: str, base: str | None, *, sandbox: bool) -> Called:
+    """Point an exchange object at where it is to go, and return what it calls.
+
+    `objection` says why its sandbox must not be used. Raises UnsupportedError for one that cannot be.
+    """
+    send_plain_digits(exchange)
+    real = addresses_of(exchange, domain)
+    if sandbox:
+        enter_sandbox(exchange, objection, base)
+    if base is not None:
+        redirect(exchange, base)
+    now = addresses_of(exchange, domain if base is None else None)
+    return Called(exchange.id, now, real, sandbox)
+
+
+def made_by(source: str) -> str:
+    """Return what is put behind a label for candles that a local exchange made up or read from storage."""
+    return "synthetic" if source == "synthetic" else "replay"
+
+
+def named(text: str | None, variable: str) -> str:
+    """Return what was said, or what a variable of the environment says, blank when neither is there."""
+    return text if text is not None else os.environ.get(variable, "")
+
+
+def base_of(text: str | None) -> str | None:
+    """Return the base URL that was said or that the environment names. Raises SettingsError for no URL."""
+    said = named(text, "EXCHANGE_BASE_URL")
+    return parse_base(said) if said else None

@@ -23,8 +23,8 @@ def read_transfers(exchange: Any) -> list[Transfer]:
     Raises ExchangeUnreachableError for a row that a ledger cannot use, and what ccxt raises.
     """
     found = [
-        *(_report("deposit", row) for row in _pages(exchange.fetch_deposits)),
-        *(_report("withdrawal", row) for row in _pages(exchange.fetch_withdrawals)),
+        *(transfer_of("deposit", row) for row in _pages(exchange.fetch_deposits)),
+        *(transfer_of("withdrawal", row) for row in _pages(exchange.fetch_withdrawals)),
         *read_conversions(exchange),
     ]
     return sorted(found, key=lambda one: one.time)
@@ -40,7 +40,8 @@ def _pages(fetch: Callable[..., list[Mapping[str, Any]]]) -> Iterator[Mapping[st
         offset += len(page)
 
 
-def _report(kind: TransferKind, row: Mapping[str, Any]) -> Transfer:
+def transfer_of(kind: TransferKind, row: Mapping[str, Any]) -> Transfer:
+    """Return one of ccxt's transactions. Raises ExchangeUnreachableError for one that a ledger cannot use."""
     # A venue that numbers no deposits names the transaction they came with.
     name, amount = row.get("id") or row.get("txid"), exact(row.get("amount"))
     asset, time = row.get("currency"), row.get("timestamp")

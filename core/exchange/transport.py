@@ -28,7 +28,7 @@ from urllib3.exceptions import NameResolutionError, NewConnectionError
 from core.errors import ExchangeError, ExchangeUnreachableError
 from core.exchange.errors import LastAnswer
 from core.exchange.permission import Guard
-from core.exchange.rate_limit import CallCosts, RateLimiter
+from core.exchange.rate_limit import READS, CallCosts, RateLimiter
 from core.exchange.signing import Leaving
 from core.utils import Clock
 
@@ -135,7 +135,8 @@ class Transport(HTTPAdapter):
         method, url = request.method or "GET", request.url or ""
         self.answer = LastAnswer()
         self._guard.check(Leaving(method, url, request.headers or {}, request.body))
-        self._limiter.acquire(self._costs(method, url), None if method == "GET" else ORDER_PATIENCE)
+        costs = self._costs(method, url)
+        self._limiter.acquire(costs, None if method == "GET" or READS in costs else ORDER_PATIENCE)
         # What was checked is where it goes: neither ccxt's settings nor the environment put a proxy between.
         kwargs["proxies"] = {}
         kwargs["timeout"] = (min(CONNECT_SECONDS, self._timeout), self._timeout)

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from core.exchange.rate_limit import BINANCEUS_BUDGETS, Budget, CallCosts, binanceus_costs
+from core.exchange.binance_orders import BinanceOrders
+from core.exchange.calls import Caller
+from core.exchange.dialects import OrderDialect
+from core.exchange.kraken_orders import KrakenOrders, always_sent
+from core.exchange.order_rules import ANY_NAMES, KRAKEN_NAMES, OrderNames
+from core.exchange.rate_limit import (
+    BINANCEUS_BUDGETS,
+    KRAKEN_BUDGETS,
+    Budget,
+    CallCosts,
+    binanceus_costs,
+    kraken_costs,
+)
 
 
 def _no_costs(_method: str, _url: str) -> CallCosts:
@@ -31,8 +43,12 @@ class VenueTraits(NamedTuple):
     """Timeframes whose bars open at other times than here, to what to do instead."""
     no_sandbox: str = ""
     """Why ccxt's sandbox mode must not be used."""
-    journal: bool = False
-    """Whether ccxt looks orders up by the id they were given and pages trades by theirs."""
+    journal: Callable[[Any, Caller], OrderDialect] | None = None
+    """Makes what an order journal needs of one ccxt exchange; None where there is nothing for it yet."""
+    always_sent: Callable[[int], Mapping[str, str]] = lambda _: {}
+    """Takes the exchange's time, ms UTC; returns what every order carries unless it says otherwise."""
+    names: OrderNames = ANY_NAMES
+    """How orders may be called, and what else may be said of them."""
     options: Mapping[str, Any] = MappingProxyType({})
     """ccxt options."""
     public_posts: tuple[str, ...] = ()
@@ -60,13 +76,19 @@ _VENUES: Mapping[str, VenueTraits] = MappingProxyType(
             costs=binanceus_costs,
             no_sandbox="Binance.US has none; ccxt would switch to the test networks of binance.com",
             number=Decimal,
-            journal=True,
+            journal=BinanceOrders,
             options=_SPOT_ONLY,
         ),
-        "binance": VenueTraits(number=Decimal, journal=True, options=_SPOT_ONLY),
+        "binance": VenueTraits(number=Decimal, journal=BinanceOrders, options=_SPOT_ONLY),
         # With decimals ccxt cannot read Kraken's markets: it takes their precisions for missing.
         "kraken": VenueTraits(
-            keeps=720, other_grids={"1w": "its weeks start on Thursdays, here they do on Mondays: take 1d"}
+            keeps=720,
+            other_grids={"1w": "its weeks start on Thursdays, here they do on Mondays: take 1d"},
+            budgets=KRAKEN_BUDGETS,
+            costs=kraken_costs,
+            journal=KrakenOrders,
+            always_sent=always_sent,
+            names=KRAKEN_NAMES,
         ),
         "blockchaincom": VenueTraits(no_sandbox="ccxt would switch to the test network of another exchange"),
         "cex": VenueTraits(

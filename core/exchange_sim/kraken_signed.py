@@ -23,6 +23,10 @@ from core.exchange_sim.trading import Trading
 from core.exchange_sim.venue import RequestRefused, SimAnswer, SimRequest, as_json
 
 MODES = ("online", "limit_only", "post_only", "cancel_only", "maintenance")
+RIGHTS = (
+    *("query-funds", "query-open-trades", "query-closed-trades", "modify-trades", "close-trades"),
+    *("query-ledger", "access-websockets", "withdraw-funds"),
+)
 BY_HAND = "BY HAND"
 """The method of what happens to the account without a request: no client can send it."""
 WORDS: Mapping[str, str] = {
@@ -49,6 +53,8 @@ class KrakenAccount:
 
     def __init__(self, trading: Trading, pairs: Iterable[KrakenPair], gate: Gate) -> None:
         self.status = MODES[0]
+        self.rights: tuple[str, ...] = RIGHTS
+        """What its key may do."""
         self.unknown: Counter[str] = Counter()
         """Fields that were sent and that Kraken does not know, as `AddOrder.stopPrice`."""
         self._trading, self._gate = trading, gate
@@ -123,6 +129,7 @@ class KrakenAccount:
             "BalanceEx": KrakenRoute(
                 lambda _, __: wire.extended_balances(self._trading.matching.wallet.all())
             ),
+            "GetApiKeyInfo": KrakenRoute(self._key_info),
             "TradeVolume": KrakenRoute(self._volume, ("pair", "fee-info")),
             "OpenOrders": KrakenRoute(history.open_orders, mine),
             "ClosedOrders": KrakenRoute(history.closed_orders, (*mine, *span, "closetime")),
@@ -164,6 +171,16 @@ class KrakenAccount:
         del now
         names = params.get("pair", "").split(",") if params.get("pair") else []
         return wire.volume([self._changes.pair(name) for name in names], self._trading.account)
+
+    def _key_info(self, params: Params, now: int) -> object:
+        del params, now
+        return {
+            "apiKeyName": "local",
+            "permissions": list(self.rights),
+            "ipAllowlist": ["127.0.0.1"],
+            "modifiedTime": "0",
+            "createdTime": "0",
+        }
 
     def _set_status(self, params: Params, now: int) -> object:
         del now

@@ -60,8 +60,7 @@ class Booking:
         mirror = self._store.mirror
         if CURSOR + symbol in mirror.cursors:
             return
-        found = self._venue.fills(symbol, None)
-        first = found[-1].fill.id if found else ""
+        first = self._venue.newest_fill(symbol)
         cursors = {CURSOR + symbol: cursor_text(first), BASELINE + symbol: first}
         with self._store.writing() as tx:
             self._write_around(tx, None, None, cursors)

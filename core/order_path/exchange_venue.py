@@ -62,6 +62,10 @@ class ExchangeVenue:
         """Return all open orders of the account."""
         return self._orders.open()
 
+    def newest_fill(self, symbol: str) -> str:
+        """Return an id after which all later executions of a symbol come, blank before the first."""
+        return self._orders.newest_fill(symbol)
+
     def fills(self, symbol: str, after: str | None) -> Sequence[Execution]:
         """Return all executions that came after the one of this id, or ever, oldest first."""
         return self._orders.fills(symbol, after_id=after, source=self.exchange)

@@ -45,6 +45,9 @@ class Venue(Protocol):
     def open_orders(self) -> Sequence[OrderReport]:
         """Return all open orders of the account."""
 
+    def newest_fill(self, symbol: str) -> str:
+        """Return an id after which all later executions of a symbol come, blank before the first."""
+
     def fills(self, symbol: str, after: str | None) -> Sequence[Execution]:
         """Return all executions that came after the one of this id, or ever, oldest first."""
 

@@ -146,6 +146,11 @@ class PaperVenue:
                 return found[place:]
         return list(found)
 
+    def newest_fill(self, symbol: str) -> str:
+        """Return the newest execution of a symbol, blank before the first."""
+        found = self._executions[symbol]
+        return found[-1].fill.id if found else ""
+
     def balances(self) -> Mapping[str, Balance]:
         """Return what the account has, by asset."""
         return {asset: Balance(amount, ZERO) for asset, amount in self._totals.items() if amount}

@@ -19,12 +19,9 @@ from core.errors import (
     RateLimitedError,
     UnsupportedError,
 )
-from core.exchange.orders import (
-    PAGE,
-    Orders,
-    execution,
-    order_report,
-)
+from core.exchange.binance_orders import PAGE
+from core.exchange.orders import Orders
+from core.exchange.reports import execution, order_report
 from core.exchange_client import ExchangeClient
 from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET, AccountConfig
 from core.exchange_sim.faults import TRADING_KINDS, Fault, trading_schedule
@@ -310,7 +307,7 @@ def test_a_cancel_without_an_answer_is_unknown_and_sent_once(sim: RunningSim, or
 def test_fills_are_paged_by_id_and_continue_after_one(
     orders: Orders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.exchange.orders.PAGE", 2)
+    monkeypatch.setattr("core.exchange.binance_orders.PAGE", 2)
     for n in range(5):
         orders.place(request("market", "0.1", f"c{n}"))
     assert PAGE == 1000
@@ -347,7 +344,7 @@ def test_random_faults_never_place_an_order_twice_and_never_lie(sim: RunningSim,
 def test_without_a_key_or_the_venues_help_nothing_is_sent(sim: RunningSim, time: FakeTime) -> None:
     kinds: tuple[tuple[dict[str, Any], type[ExchangeError], str], ...] = (
         ({"api_key": "", "api_secret": ""}, AuthenticationError, "there is no key"),
-        ({"name": "kraken", "api_secret": "c2VjcmV0"}, UnsupportedError, "cannot keep an order journal"),
+        ({"name": "okx", "api_secret": "c2VjcmV0"}, UnsupportedError, "cannot keep an order journal"),
         ({}, UnsupportedError, "did you mean BTC/USDT"),
     )
     for how, kind, why in kinds:

@@ -21,6 +21,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from core import cli
+from core.account.messages import OrderRequest
 from core.cli import live_terms
 from core.cli.live_terms import client_of
 from core.errors import HotCryptoError, NotPermittedError, OrderUnknownError, UsageError
@@ -121,6 +122,13 @@ def try_everything(client: ExchangeClient) -> None:
         lambda: client.cancel_order("1", "BTC/USDT"),
         client.get_open_orders,
         client.orders.balances,
+        client.orders.transfers,
+        client.orders.open,
+        lambda: client.orders.find("BTC/USDT", "mine"),
+        lambda: client.orders.cancel("BTC/USDT", "mine"),
+        lambda: client.orders.fills("BTC/USDT", after_id="T1"),
+        lambda: client.orders.newest_fill("BTC/USDT"),
+        lambda: client.orders.place(OrderRequest("mine", "BTC/USDT", "buy", Decimal(1))),
     ]
     raw: list[Callable[[], object]] = [
         exchange.fetch_balance,
