@@ -147,7 +147,15 @@ def test_at_a_local_exchange_what_nobody_tells_refuses_nothing() -> None:
 
 
 # What Kraken documents of GetApiKeyInfo, and Binance of account/apiRestrictions.
-KRAKEN = {"permissions": ["query-funds", "query-open-trades", "modify-trades", "close-trades"]}
+RIGHTS = (
+    "query-funds",
+    "query-open-trades",
+    "query-closed-trades",
+    "query-ledger",
+    "modify-trades",
+    "close-trades",
+)
+KRAKEN = {"permissions": list(RIGHTS)}
 
 
 @pytest.mark.parametrize(
