@@ -115,12 +115,15 @@ def count_trials(
 def looks(
     engine: Engine, windows: Sequence[TrialWindow], *, after: int = 0, rule: str | None = None
 ) -> list[TrialRow]:
-    """Return the entries, later than the one of this number, of runs on bars that these windows share."""
-    return [
-        row
-        for row in entries(engine, rule=rule, kinds=(LOOK, TRIALS))
-        if row.seq > after and any(one.overlaps(other) for one in row.windows for other in windows)
-    ]
+    """Return the entries, later than the one of this number, of runs on bars that these windows share.
+
+    Of a search, whose batches have an entry each, the first.
+    """
+    found: dict[str, TrialRow] = {}
+    for row in entries(engine, rule=rule, kinds=(LOOK, TRIALS)):
+        if row.seq > after and any(one.overlaps(other) for one in row.windows for other in windows):
+            found.setdefault(row.study or f"{row.seq}", row)
+    return list(found.values())
 
 
 def held_out(engine: Engine, windows: Sequence[TrialWindow]) -> list[TrialRow]:

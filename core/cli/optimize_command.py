@@ -17,6 +17,7 @@ from core.backtest.plan import check_params
 from core.cli import optimize_plan, optimize_report, trial_journal
 from core.cli.backtest_command import listed, overrides
 from core.cli.optimize_plan import SearchTask
+from core.cli.optimize_verdict import Judgement, judged, walked
 from core.domain import FloatArray, Series
 from core.errors import UsageError
 from core.optimise.asking import METHODS
@@ -25,6 +26,7 @@ from core.optimise.param_sets import full_names
 from core.optimise.space import spans_of, values_of
 from core.optimise.study import StudyBatch, StudyResult, run_study
 from core.optimise.sweep import sweep
+from core.optimise.walk_forward import WalkForward, WalkTerms
 from core.optimise.workers import HereRunner, ProcessRunner, Workload
 from core.reports.table import print_table
 from core.settings import Settings
@@ -50,6 +52,8 @@ class SearchOutcome(NamedTuple):
     """The rule's trials on the bars that were chosen on, by all commands."""
     looks: dict[str, int]
     """How often each command had looked at the bars kept back before, with this rule."""
+    judgement: Judgement
+    walk: WalkForward | None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -65,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"note: {line}: trials may be missing from what is counted", file=sys.stderr)
         task = optimize_plan.resumed(args, settings, engine) if args.resume else begun(args, settings, engine)
         found = searched(args, task, engine)
-        outcome = judged(task, found, engine, args.best)
+        outcome = concluded(args, task, found, engine)
     finally:
         engine.dispose()
     if args.json != "-":
@@ -158,9 +162,14 @@ def progress(task: SearchTask) -> Iterator[Callable[[int, FloatArray], None]]:
         yield watch
 
 
-def judged(task: SearchTask, found: StudyResult, engine: Engine, count: int) -> SearchOutcome:
-    """Run the best on the bars that they were chosen on and, if they may be looked at, on those kept back."""
-    best = found.ranked[:count]
+def concluded(
+    args: argparse.Namespace, task: SearchTask, found: StudyResult, engine: Engine
+) -> SearchOutcome:
+    """Run the best on the bars that they were chosen on and, if they may be looked at, on those kept back.
+
+    Then judge the first of them.
+    """
+    best = found.ranked[: args.best]
     sets = [found.sets[place] for place in best]
     chosen = {series: part.chosen_on for series, part in task.splits.items()}
     later = {series: part.unseen for series, part in task.splits.items() if part.unseen.ts.size}
@@ -181,7 +190,13 @@ def judged(task: SearchTask, found: StudyResult, engine: Engine, count: int) -> 
             entry = trial_journal.tried(COMMAND, task.strategy, windows, sets, names, kept, LOOK)
             trials.append(engine, entry._replace(study=task.study))
     counted = trials.count_trials(engine, task.strategy, trial_journal.windows_of(chosen))
-    return SearchOutcome(found, best, seen, unseen, counted, looks)
+    judgement = judged(task, found, counted.different, 1 + sum(looks.values()), args.shuffles)
+    walk = None
+    if args.walk_forward:
+        terms = WalkTerms(args.walk_forward, args.fit_days, not args.rolling, args.embargo)
+        with cli.progress("walk forward", args.walk_forward * len(found.sets) * len(chosen)) as advance:
+            walk = walked(task, found, terms, advance)
+    return SearchOutcome(found, best, seen, unseen, counted, looks, judgement, walk)
 
 
 def show_spaces(args: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ from core.cli import options
 
 METHODS = ("grid", "random", "tpe", "cmaes")
 TRIALS, SEED, LEAST = 1000, 1, 30
+FIT_DAYS, EMBARGO = 365, 1
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +20,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     data = parser.add_argument_group("on which candles")
     options.add_candles(data, symbol="as in strategies.yaml", timeframe="as in strategies.yaml")
     _add_unseen(parser)
+    _add_judging(parser)
     options.add_costs(parser.add_argument_group("money"))
     output = parser.add_argument_group("what to do with the results")
     output.add_argument("--best", type=cli.positive, default=10, metavar="N", help="sets shown (default 10)")
@@ -91,6 +93,31 @@ def _add_unseen(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_judging(parser: argparse.ArgumentParser) -> None:
+    days = partial(cli.whole, 1, 10_000)
+    add = parser.add_argument_group("what is asked of the best one").add_argument
+    add(
+        "--walk-forward",
+        type=partial(cli.whole, 1, 1000),
+        metavar="N",
+        help="choose among these sets again and again, in N windows, and trade what came after",
+    )
+    add("--fit-days", type=days, metavar="DAYS", help=f"of the first window's fit (default {FIT_DAYS})")
+    add("--rolling", action="store_true", help="each fit moves along (default: all begin at the first bar)")
+    add(
+        "--embargo",
+        type=partial(cli.whole, 0, 1000),
+        metavar="DAYS",
+        help=f"left out between fit and test (default {EMBARGO})",
+    )
+    add(
+        "--shuffles",
+        type=partial(cli.whole, 19, 10_000),
+        metavar="N",
+        help="run the search on shuffled bars too, N times: 19 or more",
+    )
+
+
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """End with wrong usage for options that do not go together; fill in what follows from others."""
     if args.list:
@@ -101,7 +128,8 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
             {"list", "strategy", "strategies_file", "strategies_dir"},
         )
     elif args.resume is not None:
-        allowed = {"resume", "workers", "best", "save", "json", "force", "wide", "db_url", "open"}
+        allowed = {"resume", "workers", "best", "save", "json", "force", "wide", "db_url", "open", "shuffles"}
+        allowed |= {"walk_forward", "fit_days", "rolling", "embargo"}
         options.allow_only(
             parser, args, "--resume takes the rest from the search", allowed | {"strategies_dir"}
         )
@@ -111,8 +139,17 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
         parser.error("--method grid tries every set: leave out --trials and --seed")
     if args.held_out is not None and args.unseen is not None:
         parser.error("--held-out says which bars are kept back: leave out --unseen")
+    if args.walk_forward is None and (args.fit_days or args.embargo is not None or args.rolling):
+        parser.error("--fit-days, --rolling and --embargo are for --walk-forward N: give it too")
+    if args.walk_forward is not None and args.resume is None and args.method not in ("grid", "random"):
+        parser.error(
+            "--walk-forward takes --method grid or random: others have seen all of the bars chosen on"
+        )
     if args.save == "-":
         parser.error("--save writes a new file: name one")
+    args.fit_days = FIT_DAYS if args.fit_days is None else args.fit_days
+    args.embargo = EMBARGO if args.embargo is None else args.embargo
+    args.shuffles = args.shuffles or 0
     args.trials = TRIALS if args.trials is None else args.trials
     args.seed = SEED if args.seed is None else args.seed
     args.unseen = 30.0 if args.unseen is None else args.unseen

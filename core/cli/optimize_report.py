@@ -14,6 +14,7 @@ import pandas as pd
 from core import cli
 from core.candles.oddities import odd_bars
 from core.cli.optimize_plan import SearchTask, joined
+from core.cli.optimize_verdict import print_verdict, print_walk, verdict_json, walk_json, walk_lines
 from core.domain import Bars
 from core.errors import NoDataError
 from core.optimise.held_out import lucky_best
@@ -39,6 +40,9 @@ def report(task: SearchTask, outcome: SearchOutcome, *, wide: bool = False) -> N
     """Print what was searched on what, the best sets, and what to think of them."""
     print_series(task)
     print_best(task, outcome, wide=wide)
+    if outcome.walk is not None:
+        print_walk(task, outcome.walk, wide=wide)
+    print_verdict(outcome.judgement, wide=wide)
     for line in lines_of(task, outcome):
         print(textwrap.fill(line, room(), subsequent_indent="  ", break_on_hyphens=False))
     if outcome.best:
@@ -114,6 +118,9 @@ def lines_of(task: SearchTask, outcome: SearchOutcome) -> Iterator[str]:
         )
     yield from _counted(task, outcome)
     yield from _held_back(task, outcome)
+    if outcome.walk is not None:
+        yield from walk_lines(outcome.walk)
+    yield outcome.judgement.sentence
     yield f"search {task.study}, SHA-256 of all sets and figures {found.digest[:16]}"
 
 
@@ -193,6 +200,8 @@ def document(task: SearchTask, outcome: SearchOutcome) -> dict[str, Any]:
         "held_out": bool(task.declared),
         "counted": outcome.counted._asdict(),
         "sha256": found.digest,
+        "verdict": verdict_json(outcome.judgement),
+        "walk_forward": None if outcome.walk is None else walk_json(outcome.walk),
         "best": [_best(task, outcome, rank, place) for rank, place in enumerate(outcome.best)],
         "sets": [
             {

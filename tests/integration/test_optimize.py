@@ -144,26 +144,86 @@ def test_what_is_chosen_never_depends_on_the_bars_kept_back(told: Told, tmp_path
     assert [best["unseen"] for best in one["best"]] != [best["unseen"] for best in two["best"]]
 
 
-def test_an_edge_that_was_planted_is_found_and_holds_on_unseen_bars(tmp_path: Path) -> None:
-    # Prices fall back to a line after every push away from it: what buys below the band earns.
+def pulled_back(count: int, pull: float) -> Bars:
+    """Return bars whose prices fall back to a line by this part of their distance each hour."""
     random = np.random.default_rng(1)
-    count = 6000
     away = np.zeros(count)
     for i in range(1, count):
-        away[i] = 0.9 * away[i - 1] + random.normal(0, 0.01)
+        away[i] = (1 - pull) * away[i - 1] + random.normal(0, 0.01)
     close = 100 * np.exp(away)
     opens = np.concatenate([[100.0], close[:-1]])
     edge = 1 + np.abs(random.normal(0, 0.0005, count))
     ts = START + HOUR * np.arange(count, dtype=np.int64)
-    bars = Bars(
-        ts, opens, np.maximum(opens, close) * edge, np.minimum(opens, close) / edge, close, np.ones(count)
-    )
-    told = Told(tmp_path, bars)
+    high, low = np.maximum(opens, close) * edge, np.minimum(opens, close) / edge
+    return Bars(ts, opens, high, low, close, np.ones(count))
+
+
+@pytest.mark.parametrize(("pull", "answer"), [(0.1, "edge"), (0.0, "no edge")])
+def test_an_edge_that_was_planted_is_found_and_a_walk_has_none(
+    tmp_path: Path, pull: float, answer: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = Told(tmp_path, pulled_back(16_000, pull))
     told.which[1] = "MR_BB"
-    found = told.search("--method", "tpe", "--trials", "150")
+    found = told.search("--method", "tpe", "--trials", "150", "--unseen", "40")
+    assert found["verdict"]["answer"] == answer
     best = found["best"][0]
-    assert best["chosen_on"][0]["sharpe_ratio"] > 3
-    assert best["unseen"][0]["sharpe_ratio"] > 3
+    if answer == "edge":
+        assert best["chosen_on"][0]["sharpe_ratio"] > 3
+        assert best["unseen"][0]["sharpe_ratio"] > 3
+    assert main(["--resume", found["search"], "--db-url", told.url]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert found["verdict"]["sentence"] in said
+    assert ("NOT PASSED" in said) == (answer != "edge")
+
+
+def test_the_verdict_counts_what_every_command_tried_and_looked_at(told: Told) -> None:
+    def told_of(found: dict[str, Any], name: str) -> str:
+        return str(next(test for test in found["verdict"]["tests"] if test["name"] == name))
+
+    first = told.search(*SMALL, "--method", "grid")
+    assert first["verdict"]["answer"] == "not enough data"
+    assert "51 days on which nothing was chosen, wanted 251" in first["verdict"]["sentence"]
+    again = told.search(*SMALL, "--method", "grid")
+    assert told_of(first, "unseen") != told_of(again, "unseen")
+    wider = told.search("--trials", "500")
+    assert (first["counted"]["different"], wider["counted"]["different"]) == (16, 516)
+
+
+def test_a_walk_forward_chooses_before_and_trades_after(
+    told: Told, capsys: pytest.CaptureFixture[str]
+) -> None:
+    walk = ["--walk-forward", "4", "--fit-days", "60", "--embargo", "2"]
+    found = told.search(*SMALL, "--method", "grid", *walk)["walk_forward"]
+    assert len(found["windows"]) == 4
+    assert all(one["fit_stop"] + 2 * 24 * HOUR == one["test_start"] for one in found["windows"])
+    assert {one["fit_start"] for one in found["windows"]} == {START}
+    assert found["windows"][-1]["test_stop"] == START + COUNT * HOUR
+    assert set(found["drift"]) == {"ema_fast", "ema_slow", "rr_ratio"}
+    rolled = told.again("TREND_EMA-1", *walk, "--rolling")["walk_forward"]
+    assert len({one["fit_start"] for one in rolled["windows"]}) == 4
+    assert main(["--resume", "TREND_EMA-1", "--db-url", told.url, *walk]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "walk forward: 4 windows" in said
+    assert "efficiency" in said
+    name = told.search("--method", "tpe", "--trials", "50")["search"]
+    with pytest.raises(UsageError, match="a search that learns has seen all the bars that it chose on"):
+        told.again(name, *walk)
+
+
+def test_a_walk_forward_leaves_bars_that_are_held_out_alone(told: Told, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = Told(tmp_path / "other", poisoned(hourly(5), 3000))
+    asked = ["--held-out", at(3000), *SMALL, "--method", "grid", "--walk-forward", "3", "--fit-days", "60"]
+    one, two = told.search(*asked), other.search(*asked)
+    assert one["walk_forward"] == two["walk_forward"]
+    assert one["verdict"] == {"answer": None, "sentence": two["verdict"]["sentence"]}
+    assert "it needs bars on which nothing was chosen" in one["verdict"]["sentence"]
+
+
+def test_the_search_runs_on_shuffled_bars_too_if_asked(told: Told) -> None:
+    found = told.search(*SMALL, "--method", "grid", "--shuffles", "19")
+    test = next(one for one in found["verdict"]["tests"] if one["name"] == "shuffled bars")
+    assert test["found"] in [k / 20 for k in range(1, 21)]
 
 
 def test_any_number_of_workers_comes_to_the_same_bit_for_bit(told: Told) -> None:
@@ -443,6 +503,12 @@ def test_wrong_usage_is_one_line_and_nothing_is_written_down(told: Told, more: l
             "--held-out says which bars are kept",
         ),
         (["--resume", "A-1", "--trials", "5"], "--resume takes the rest from the search: leave out --trials"),
+        (["--strategy", "A", "--rolling"], "are for --walk-forward N: give it too"),
+        (
+            ["--strategy", "A", "--method", "tpe", "--walk-forward", "4"],
+            "--walk-forward takes --method grid or",
+        ),
+        (["--strategy", "A", "--shuffles", "5"], "wanted a whole number from 19 to 10000"),
         (["--list", "--workers", "2"], "--list shows and does not search: leave out --workers"),
         (["--strategy", "A", "--save", "-"], "--save writes a new file: name one"),
         (["--strategy", "A", "--method", "luck"], "invalid choice: 'luck'"),

@@ -132,6 +132,13 @@ def test_looks_are_those_after_a_declaration_by_any_command(engine: Engine) -> N
     assert trials.looks(engine, held.windows, after=held.seq, rule="B") == [run]
 
 
+def test_a_search_looks_once_however_many_batches_it_has(engine: Engine) -> None:
+    first = trials.append(engine, batch((1, 2))._replace(study="A-1"))
+    trials.append(engine, batch((3, 4))._replace(study="A-1", batch=1))
+    other = trials.append(engine, batch((5, 6))._replace(study="A-9"))
+    assert trials.looks(engine, [BTC]) == [first, other]
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
