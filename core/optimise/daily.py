@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from core.domain import Bars, Costs, FloatArray, IntArray
-from core.fills import ENTRY_BAR, ENTRY_PRICE, EXIT_BAR, SIZE
+from core.fills import ENTRY_BAR, ENTRY_PRICE, EXIT_BAR, PNL, SIZE
 from core.kernel.frames import Group
 from core.kernel.sets import SIZED_BY, SetRunner, Sets
 from core.optimise.column_groups import ColumnGroups
@@ -124,10 +124,19 @@ def daily_runs(
     return found
 
 
-def trade_spans(
+class TradesMade(NamedTuple):
+    """A set's trades as core.verdict wants them."""
+
+    spans: Spans
+    """Where they lie on the traded bars."""
+    returns: FloatArray
+    """What each made, as a fraction of the equity at its entry."""
+
+
+def trades_made(
     stretch: Stretch, rule: StrategyRule, given: Mapping[str, float], costs: Costs, cash: float
-) -> Spans:
-    """Return a set's trades as they lie on the stretch's traded bars, for core.verdict.benchmarks."""
+) -> TradesMade:
+    """Return a set's trades on the stretch's traded bars."""
     runner = _Runner(stretch, rule, costs, cash)
     curves, _ = runner.run(parse(rule, [given]))
     trades = runner.trades
@@ -135,8 +144,9 @@ def trade_spans(
     worth = np.concatenate([[cash], curves[0]])[entries]
     with np.errstate(all="ignore"):
         exposures = np.where(worth > 0, trades[:, SIZE] * trades[:, ENTRY_PRICE] / worth, 0.0)
+        returns = np.where(worth > 0, trades[:, PNL] / worth, 0.0)
     paid = np.full(entries.size, 2 * costs.commission + costs.spread)
-    return Spans(entries, trades[:, EXIT_BAR].astype(np.int64), exposures, paid)
+    return TradesMade(Spans(entries, trades[:, EXIT_BAR].astype(np.int64), exposures, paid), returns)
 
 
 def hold_returns(stretch: Stretch, costs: Costs, ends: IntArray) -> FloatArray:

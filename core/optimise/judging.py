@@ -10,7 +10,7 @@ import numpy as np
 
 from core.domain import Bars, Costs, FloatArray, IntArray, Series
 from core.errors import NoDataError, UsageError
-from core.optimise.daily import Stretch, daily_runs, day_ends, hold_returns, trade_spans
+from core.optimise.daily import Stretch, daily_runs, day_ends, hold_returns, trades_made
 from core.optimise.search import Question
 from core.optimise.sweep import sweep
 from core.optimise.walk_forward import WalkForward, between, traded_at
@@ -77,6 +77,7 @@ def gather(
         parts["hold"].append(hold_returns(whole, case.costs, both))
         trades += int(seen.trades[case.chosen] + unseen.trades[0])
     found = {name: _mean(values) for name, values in parts.items()}
+    chance, returns = against_random(case, seed)
     return Evidence(
         seen=found["seen"],
         chosen=case.chosen,
@@ -86,7 +87,8 @@ def gather(
         trades=trades,
         doubled=float(np.prod(1 + found["doubled"])) - 1,
         looks=case.looks,
-        random_entries=random_chance(case, seed),
+        random_entries=chance,
+        trade_returns=returns,
         shuffled=shuffled,
         plateau=plateau_of(case.sets, case.chosen, sharpes_of_all(found["seen"])),
     )
@@ -132,19 +134,24 @@ def gather_walk(
         trades=trades + sum(step.trades for step in walk.steps),
         doubled=float(np.prod(1 + dearer)) - 1,
         looks=looks,
+        walked=True,
         plateau=plateau_of(asked.sets, first.chosen, sharpes_of_all(known)),
     )
 
 
-def random_chance(case: JudgedSearch, seed: int = 1) -> float:
-    """Return the probability, 0 … 1, that random entries earn as much as the chosen set's, over all bars."""
+def against_random(case: JudgedSearch, seed: int = 1) -> tuple[float, FloatArray]:
+    """Return the probability, 0 … 1, that random entries earn as much as the chosen set's over all bars, and
+    what each of its trades made, a fraction of equity.
+    """
     own, random, best = 0.0, np.zeros(1), case.sets[case.chosen]
+    returns = []
     for number, (series, bars) in enumerate(case.markets.items()):
         stretch = Stretch(bars, series.timeframe)
-        spans = trade_spans(stretch, _rule(case, series), best, case.costs, case.cash)
-        found = random_entries(bars.open, bars.close, spans, seed=seed + number)
+        made = trades_made(stretch, _rule(case, series), best, case.costs, case.cash)
+        found = random_entries(bars.open, bars.close, made.spans, seed=seed + number)
         own, random = own + found.own, random + found.random
-    return share_as_good(random, own)
+        returns.append(made.returns / len(case.markets))
+    return share_as_good(random, own), np.concatenate(returns)
 
 
 def shuffled_chance(case: JudgedSearch, times: int, seed: int = 1, threads: int | None = None) -> float:

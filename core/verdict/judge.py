@@ -12,7 +12,8 @@ It says "an edge" only if all of this holds; the first that does not decides and
 6. Market: over all days it earns more than holding at the same risk.
 7. Overfitting: of the best sets of one half of the days at most half are below the middle on the other half,
    or at most a quarter lose there: where all sets are good, which is the best is chance and no harm. This one
-   can only say no: on a random walk it is good by chance.
+   can only say no: on a random walk it is good by chance. It is not asked of a walk forward, which lives by
+   choosing.
 8. If they are known: random entries (at most 5 %), shuffled bars (at most 5 %), neighbours that earn too.
 
 Tests 2 and 3 are each wrong at most once in twenty where there is nothing, and both must be passed.
@@ -30,8 +31,9 @@ import numpy as np
 from core.domain import FloatArray
 from core.errors import UsageError
 from core.verdict.benchmarks import hold_at_equal_risk
-from core.verdict.cross_validation import overfitting
-from core.verdict.reality_check import luck
+from core.verdict.cross_validation import overfitting, paths
+from core.verdict.reality_check import luck, superior_ability
+from core.verdict.resampling import bands
 from core.verdict.sharpe import (
     SURE,
     SharpeSample,
@@ -43,6 +45,7 @@ from core.verdict.sharpe import (
     sharpes_of_all,
     shortest_track_record,
 )
+from core.verdict.shuffling import shuffled_trades
 
 YEAR = 365
 """Days: these markets never close."""
@@ -54,6 +57,8 @@ FEWEST_TRADES = 30
 """On all days together."""
 HALF, QUARTER = 0.5, 0.25
 """Probability of overfitting, and of a loss where the best was not chosen, that are accepted."""
+GROUPS, FEWEST_PATH_DAYS = 6, 60
+"""Parts of the days for combinatorial paths, of which each way tests two; and from how many days on."""
 BLOCKS = 12
 """Parts that the days are cut into for the probability of overfitting: 924 ways."""
 
@@ -92,6 +97,11 @@ class Evidence:
     """Probability of core.verdict.benchmarks.random_entries; None if it was not looked at."""
     shuffled: float | None = None
     """Probability of core.verdict.shuffling.chance_of_shuffled; None if it was not looked at."""
+    walked: bool = False
+    """`unseen` comes from a walk forward. It lives by choosing, so whether choosing works needs no other
+    test, least of all one on its first fit alone."""
+    trade_returns: FloatArray | None = None
+    """Of the chosen one's trades on all these days, fractions of equity; None if they are not known."""
     plateau: float | None = None
     """Score of core.verdict.benchmarks.plateau; None if it was not looked at."""
 
@@ -127,6 +137,7 @@ def judge(evidence: Evidence, seed: int = 1) -> Verdict:
     require_sound(evidence)
     figures: dict[str, float] = {}
     tests = tuple(_tests(evidence, seed, figures))
+    figures |= besides(evidence, seed)
     failed = next((test for test in tests if not test.passed), None)
     if failed is None:
         texts = [test.text for test in tests if test.name in ("unseen", "luck", "costs")]
@@ -162,7 +173,7 @@ def _tests(evidence: Evidence, seed: int, figures: dict[str, float]) -> Iterator
     earned = evidence.doubled
     yield Hurdle("costs", earned > 0, earned, 0.0, f"with costs doubled it {_earns(earned)}")
     yield _market(evidence, whole, figures)
-    if evidence.seen.shape[0] > 1 and evidence.seen.shape[1] >= 2 * BLOCKS:
+    if not evidence.walked and evidence.seen.shape[0] > 1 and evidence.seen.shape[1] >= 2 * BLOCKS:
         yield _overfitting(evidence, figures)
     yield from _more(evidence)
 
@@ -271,6 +282,33 @@ def _more(evidence: Evidence) -> Iterator[Hurdle]:
     score = evidence.plateau
     if score is not None and not math.isnan(score):
         yield Hurdle("neighbours", score > 0, score, 0.0, f"its neighbours make {score:.0%} of its figure")
+
+
+def besides(evidence: Evidence, seed: int = 1) -> dict[str, float]:
+    """Return what decides nothing and is good to know, by name.
+
+    `superior` and `reality_check`: probabilities that the best try on the seen days is luck. `path_sharpe`
+    and `losing_paths`: the middle annual Sharpe ratio of combinatorial paths, the share of those that lose.
+    `sharpe_low` and `sharpe_high`: the annual one of the unseen days nine times in ten; `drawdown_high` the
+    drawdown that one in twenty has there; `drawdown_shuffled` the one that one in twenty orders of all trades
+    has.
+    """
+    seen, unseen, year = evidence.seen, evidence.unseen, math.sqrt(YEAR)
+    ability, band = superior_ability(seen, seed=seed), bands(unseen, seed=seed)
+    found = {
+        "superior": ability.consistent,
+        "reality_check": ability.white,
+        "sharpe_low": band["sharpe"].low * year,
+        "sharpe_high": band["sharpe"].high * year,
+        "drawdown_high": band["drawdown"].high,
+    }
+    if seen.shape[1] >= FEWEST_PATH_DAYS:
+        sharpes = np.nan_to_num(sharpes_of_all(paths(seen, GROUPS, 2, held=1, embargo=1))) * year
+        found |= {"path_sharpe": float(np.median(sharpes)), "losing_paths": float((sharpes <= 0).mean())}
+    if evidence.trade_returns is not None and evidence.trade_returns.size:
+        orders = shuffled_trades(evidence.trade_returns, seed=seed)
+        found["drawdown_shuffled"] = float(np.quantile(orders, SURE))
+    return found
 
 
 def _earns(earned: float) -> str:

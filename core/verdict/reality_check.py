@@ -29,6 +29,8 @@ class Superior(NamedTuple):
     consistent: float
     high: float
     """All tries count as if they were just without an edge."""
+    white: float
+    """White's, as `reality_check` gives it."""
 
 
 class _Drawn(NamedTuple):
@@ -48,11 +50,7 @@ def reality_check(returns: FloatArray, draws: int = DRAWS, seed: int = 1) -> flo
     White, "A Reality Check for Data Snooping", Econometrica, 2000, against no trade. 1 where no try varies.
     """
     drawn = _drawn(returns, draws, seed)
-    if drawn.means.size == 0:
-        return 1.0
-    # White's statistic is not in units of deviation.
-    best = float((drawn.means * drawn.deviations).max())
-    return share_as_good((drawn.apart * drawn.deviations).max(axis=1), best)
+    return _white(drawn) if drawn.means.size else 1.0
 
 
 def superior_ability(returns: FloatArray, draws: int = DRAWS, seed: int = 1) -> Superior:
@@ -64,7 +62,7 @@ def superior_ability(returns: FloatArray, draws: int = DRAWS, seed: int = 1) -> 
     """
     drawn = _drawn(returns, draws, seed)
     if drawn.means.size == 0:
-        return Superior(1.0, 1.0, 1.0)
+        return Superior(1.0, 1.0, 1.0, 1.0)
     best = max(0.0, float(drawn.means.max()))
     count = max(returns.shape[1], 3)
     bad = -math.sqrt(2 * math.log(math.log(count)))
@@ -73,8 +71,10 @@ def superior_ability(returns: FloatArray, draws: int = DRAWS, seed: int = 1) -> 
         np.where(drawn.means < bad, drawn.means, 0.0),
         np.zeros(drawn.means.size),
     )
-    found = [share_as_good(np.maximum((drawn.apart + centre).max(axis=1), 0.0), best) for centre in centres]
-    return Superior(*found)
+    low, consistent, high = (
+        share_as_good(np.maximum((drawn.apart + centre).max(axis=1), 0.0), best) for centre in centres
+    )
+    return Superior(low, consistent, high, _white(drawn))
 
 
 def luck(
@@ -103,6 +103,12 @@ def luck(
     old, new = math.sqrt(share), math.sqrt(1 - share)
     found = old * float(own.means[0]) + new * float(second.means[0])
     return share_as_good(old * best + new * second.apart[:, 0], found)
+
+
+def _white(drawn: _Drawn) -> float:
+    # White's statistic is not in units of deviation.
+    best = float((drawn.means * drawn.deviations).max())
+    return share_as_good((drawn.apart * drawn.deviations).max(axis=1), best)
 
 
 def _drawn(returns: FloatArray, draws: int, seed: int) -> _Drawn:

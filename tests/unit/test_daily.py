@@ -14,9 +14,9 @@ from core.optimise.daily import (
     daily_runs,
     day_ends,
     hold_returns,
-    trade_spans,
+    trades_made,
 )
-from core.optimise.judging import JudgedSearch, gather, plateau_of, random_chance, shuffled_chance
+from core.optimise.judging import JudgedSearch, against_random, gather, plateau_of, shuffled_chance
 from core.proof.markets import companion
 from core.results.measures import DAY, span_of
 from core.verdict.judge import Answer, judge
@@ -72,7 +72,7 @@ def test_a_stretch_begins_flat_and_warm() -> None:
     # 100 bars are too few for a slow average of 60 from nothing to trade soon; warm ones trade at once.
     start = 2900
     warm, cold = Stretch(BARS, "1h", start), Stretch(BARS.since(start), "1h")
-    spans = [trade_spans(one, RULE, SETS[1], COSTS, 10_000.0) for one in (warm, cold)]
+    spans = [trades_made(one, RULE, SETS[1], COSTS, 10_000.0).spans for one in (warm, cold)]
     assert spans[0].entries[0] < 60 <= spans[1].entries[0]
     ends = ends_of(BARS.since(start))
     assert daily_runs(warm, RULE, SETS[1:2], COSTS, 1e4, ends).returns[0, 0] != 0.0
@@ -94,17 +94,19 @@ def test_no_bars_and_no_sets_make_nothing() -> None:
 def test_sizing_by_volatility_is_warm_too() -> None:
     given = {**SETS[1], "vol_target": 0.3, "vol_period": 50}
     start = 2900
-    found = trade_spans(Stretch(BARS, "1h", start), RULE, given, COSTS, 10_000.0)
-    assert found.entries[0] < 50
+    found = trades_made(Stretch(BARS, "1h", start), RULE, given, COSTS, 10_000.0)
+    assert found.spans.entries[0] < 50
 
 
 def test_spans_are_those_of_the_backtests_trades() -> None:
-    spans = trade_spans(Stretch(BARS, "1h"), RULE, SETS[0], COSTS, 10_000.0)
+    made = trades_made(Stretch(BARS, "1h"), RULE, SETS[0], COSTS, 10_000.0)
+    spans = made.spans
     alone = simulate(BARS, RULE, RULE.make_params(SETS[0]), 10_000.0, COSTS)
     assert spans.entries.tolist() == alone.trades[:, 2].tolist()
     worth = alone.curve[spans.entries[5] - 1]
     assert spans.exposures[5] == pytest.approx(alone.trades[5, 0] * alone.trades[5, 1] / worth)
     assert spans.costs[0] == pytest.approx(0.0022)
+    assert made.returns[5] == pytest.approx(alone.trades[5, 9] / worth)
 
 
 def test_holding_is_worth_its_price() -> None:
@@ -133,7 +135,10 @@ def test_evidence_is_what_the_runs_before_and_after_the_cut_made() -> None:
     assert found.seen == pytest.approx((parts[0].returns + parts[1].returns) / 2)
     assert found.seen.shape[1] + found.unseen.size == found.hold.size
     assert (found.tries, found.looks, found.chosen) == (500, 3, 2)
-    assert found.random_entries == random_chance(case())
+    chance, returns = against_random(case())
+    assert found.random_entries == chance
+    assert found.trade_returns is not None
+    assert found.trade_returns.tobytes() == returns.tobytes()
     assert gather(case()).tries == len(SETS)
 
 

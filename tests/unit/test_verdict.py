@@ -11,6 +11,8 @@ import pytest
 
 from core.errors import UsageError
 from core.verdict.judge import Answer, Evidence, fewest_days, judge
+from core.verdict.reality_check import reality_check, superior_ability
+from core.verdict.shuffling import shuffled_trades
 
 DAILY = 2.5 / math.sqrt(365) * 0.01
 """Mean of a day's return, with a deviation of 0.01, at an annual Sharpe ratio of 2.5."""
@@ -90,6 +92,12 @@ def test_choosing_that_harms_is_overfitting_whatever_else_holds() -> None:
     assert verdict.answer is Answer.NO_EDGE
 
 
+def test_a_walk_forward_is_not_asked_whether_choosing_works() -> None:
+    names = [hurdle.name for hurdle in judge(evidence(walked=True)).tests]
+    assert "overfitting" not in names
+    assert "luck" in names
+
+
 def test_little_overfitting_alone_is_no_edge() -> None:
     # The best is the best on every half, and on unseen days nothing is left of it.
     changed = evidence(**with_bad_unseen())
@@ -123,6 +131,20 @@ def test_a_single_try_has_nothing_to_be_overfitted() -> None:
 def test_one_that_never_traded_has_no_edge() -> None:
     still = judge(evidence(unseen=np.zeros(730)))
     assert (still.answer, still.decided_by) == (Answer.NO_EDGE, "unseen")
+
+
+def test_what_decides_nothing_is_told_besides() -> None:
+    plain = evidence(trade_returns=np.array([0.02, -0.01] * 100))
+    found, whole = judge(plain).figures, np.array([0.02, -0.01] * 100)
+    assert found["superior"] == superior_ability(plain.seen).consistent
+    assert found["reality_check"] == reality_check(plain.seen)
+    assert found["sharpe_low"] < found["unseen_sharpe"] < found["sharpe_high"]
+    assert found["drawdown_shuffled"] == np.quantile(shuffled_trades(whole), 0.95)
+    # The one with the edge is the best on nearly all paths.
+    assert (found["path_sharpe"] > 1.5, found["losing_paths"]) == (True, 0.0)
+    assert "drawdown_shuffled" not in judge(evidence()).figures
+    short = evidence(seen=plain.seen[:, :50], hold=plain.hold[:780])
+    assert "path_sharpe" not in judge(short).figures
 
 
 def test_days_that_are_enough_are_some_eight_months() -> None:

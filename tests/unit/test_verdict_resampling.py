@@ -113,6 +113,7 @@ def test_bad_tries_hide_a_good_one_from_white_and_not_from_hansen() -> None:
 def test_the_three_probabilities_of_hansen_are_in_order() -> None:
     found = superior_ability(noise(7, 20, 300))
     assert found.low <= found.consistent <= found.high
+    assert found.white == reality_check(noise(7, 20, 300))
 
 
 def test_tries_that_never_vary_are_no_evidence() -> None:
