@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, and_, select
 
-from db.live_models import LiveFill, LiveRun, LiveTrade
+from core.utils import timeframe_ms
+from db.live_models import LiveDecision, LiveFill, LiveRun, LiveTrade
 from db.order_models import OrderFill, StoredOrder
 
 
@@ -104,6 +107,54 @@ def order_names(engine: Engine, account: str) -> set[str]:
     query = select(StoredOrder.client_order_id).where(StoredOrder.account == account)
     with engine.connect() as connection:
         return set(connection.execute(query).scalars())
+
+
+class Bracket(NamedTuple):
+    """Stop and take of an entry, as they were when it was decided."""
+
+    bar_ts: int
+    """Open time of the bar that it was decided on, ms UTC."""
+    lasts: int
+    """How long that bar is, ms."""
+    stop: float | None
+    take: float | None
+
+
+Brackets = Mapping[tuple[str, str], Sequence[Bracket]]
+"""By strategy and symbol, the oldest first."""
+WAITS = 10
+"""Bars after which an entry that was decided is taken to have filled, or never."""
+
+
+def entry_brackets(engine: Engine, account: str, first: int, last: int, step: int) -> Brackets:
+    """Return the brackets of what filled between two times; `step`: the longest bar decided on; ms UTC."""
+    runs = select(LiveRun.id).where(LiveRun.account == account)
+    names = ("strategy", "symbol", "timeframe", "bar_ts", "detail_json")
+    columns = (getattr(LiveDecision, name) for name in names)
+    query = (
+        select(*columns)
+        .where(LiveDecision.run_id.in_(runs), LiveDecision.bar_ts.between(first - WAITS * step, last))
+        .where(LiveDecision.outcome == "approved", LiveDecision.action.startswith("entry "))
+        .order_by(LiveDecision.bar_ts, LiveDecision.id)
+    )
+    found: dict[tuple[str, str], list[Bracket]] = {}
+    with engine.connect() as connection:
+        for strategy, symbol, timeframe, bar_ts, detail in connection.execute(query):
+            told = json.loads(detail)
+            prices = (None if told.get(name) is None else float(told[name]) for name in ("stop", "take"))
+            found.setdefault((strategy, symbol), []).append(Bracket(bar_ts, timeframe_ms(timeframe), *prices))
+    return found
+
+
+def bracket_of(
+    brackets: Brackets, strategy: str, symbol: str, entry_ts: int
+) -> tuple[float | None, float | None]:
+    """Return stop and take of what filled at this time, None for what is not known or was not set."""
+    known = brackets.get((strategy, symbol), ())
+    place = bisect_left(known, entry_ts, key=lambda one: one.bar_ts) - 1
+    if place < 0 or entry_ts - known[place].bar_ts > WAITS * known[place].lasts:
+        return None, None
+    return known[place].stop, known[place].take
 
 
 def closed_trades(engine: Engine, account: str) -> list[ClosedTrade]:

@@ -53,8 +53,9 @@ def told(engine: Engine, run_id: int, hostile: str = "", *, count: int = 120) ->
     """Store decisions, equity, trades, commands and a status that says everything."""
     decisions = [
         live.DecisionRow(
-            *(BTC, START + i * HOUR, "MR_BB", "buy", "cash" if i % 3 == 0 else "approved"),
-            {"amount": "0.01", "price": "50000", "reason": f"entry{hostile}", "bound": "risk"},
+            *(BTC, START + i * HOUR, "MR_BB", "entry buy", "cash" if i % 3 == 0 else "approved"),
+            {"amount": "0.01", "price": "50000", "reason": f"entry{hostile}", "bound": "risk"}
+            | {"stop": "49000.5", "take": None if i % 2 else "52000"},
         )
         for i in range(count)
     ]

@@ -22,7 +22,7 @@ from core.results.measures import as_summary, max_drawdown, measure, reasons, sp
 from core.utils import timeframe_ms
 from db import page_rows
 from db.candles import read_bars
-from db.live_history import ClosedTrade
+from db.live_history import Brackets, ClosedTrade, bracket_of, entry_brackets
 
 EVERY = 2**62
 """More points than any curve has."""
@@ -55,6 +55,8 @@ def write_account(
         for series, bars in candles.items()
         for one in held(series, bars, Costs(0.0, 0.0), candles)
     }
+    steps = [timeframe_ms(series.timeframe) for series in candles]
+    brackets = entry_brackets(engine, account, int(times[0]), int(times[-1]), max(steps))
     run = Reported(
         name=account,
         entry={**summary_json(summary), "none_because": reasons(summary)},
@@ -62,10 +64,10 @@ def write_account(
         times=times,
         equity=equity,
         cash=float(equity[0]),
-        trades=[_trade(one) for one in trades],
+        trades=[_trade(one, brackets) for one in trades],
         series=list(candles),
         held=list(curves.values()),
-        notes=["Holding is drawn without costs; stop and take are not kept with closed trades."],
+        notes=["Holding is drawn without costs; stop and take are those that entries were decided with."],
     )
     write_page(path, [run], candles, f"HOT-Crypto account {account}")
 
@@ -81,7 +83,8 @@ def _candles(engine: Engine, status: AccountStatus | None, span: tuple[int, int]
     return found
 
 
-def _trade(one: ClosedTrade) -> dict[str, Any]:
+def _trade(one: ClosedTrade, brackets: Brackets) -> dict[str, Any]:
+    stop, take = bracket_of(brackets, one.strategy, one.symbol, one.entry_ts)
     pnl, size = float(minus(one.gross, one.fees)), float(one.amount)
     return {
         **{name: getattr(one, name) for name in ("strategy", "symbol", "side", "entry_ts", "exit_ts")},
@@ -90,4 +93,6 @@ def _trade(one: ClosedTrade) -> dict[str, Any]:
         "pnl": pnl,
         "pnl_pct": 100 * pnl / (size * one.entry_price),
         "fees": float(one.fees),
+        "stop": stop,
+        "take": take,
     }

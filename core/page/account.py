@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from math import isfinite
@@ -15,11 +15,12 @@ from core.errors import DatabaseError, NoDatabaseError, UsageError
 from core.live.modes import mode_text
 from core.live.status import AccountStatus, from_document, to_document
 from core.order_path.lock import holder
-from core.utils import now_ms
+from core.utils import now_ms, timeframe_ms
 from db import live, page_rows
 from db.base import database_file, schema_version
 from db.command_names import COMMANDS, check_command
 from db.faults import database_name
+from db.live_history import Brackets, bracket_of, entry_brackets
 
 POINTS = 2_000
 """Of the equity curve."""
@@ -129,7 +130,23 @@ def decisions(books: Watched, before: int | None, *, refused: bool) -> dict[str,
 def trades(books: Watched, before: int | None, most: int = ROWS) -> dict[str, Any]:
     """Return closed trades, one for each fill that closed some, the newest first."""
     found = page_rows.closed_parts(books.engine, books.account, before=_before(before), most=most)
-    return {"rows": [{**row, "pnl": f"{_pnl(row):f}"} for row in found]}
+    brackets = _brackets(books, [row["entry_ts"] for row in found])
+
+    def shown(row: dict[str, Any]) -> dict[str, Any]:
+        stop, take = bracket_of(brackets, row["strategy"], row["symbol"], row["entry_ts"])
+        return {**row, "pnl": f"{_pnl(row):f}", "stop": stop, "take": take}
+
+    return {"rows": list(map(shown, found))}
+
+
+def _brackets(books: Watched, entries: Sequence[int]) -> Brackets:
+    """Return stops and takes of what was entered at these times."""
+    run = page_rows.told(books.engine, books.account)
+    if not entries or run is None:
+        return {}
+    members = page_rows.begun_with(books.engine, run.run_id).get("members", ())
+    step = max((timeframe_ms(member["timeframe"]) for member in members), default=timeframe_ms("1d"))
+    return entry_brackets(books.engine, books.account, min(entries), max(entries), step)
 
 
 def strategies(books: Watched) -> dict[str, Any]:

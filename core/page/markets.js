@@ -88,9 +88,57 @@ function columnsOf(rows) {
   found.size = sorted.map((row) => Number(row.amount));
   found.pnl = sorted.map((row) => Number(row.pnl));
   found.pnl_pct = sorted.map((row) => (100 * Number(row.pnl)) / (Number(row.amount) * row.entry_price));
-  found.stop = found.take = sorted.map(() => null);
+  [found.stop, found.take] = [pick("stop"), pick("take")];
   found.longest = sorted.reduce((most, row) => Math.max(most, row.exit_ts - row.entry_ts), 0);
   return found;
+}
+const HELD = 4; // Charts of what is held, at most.
+// A chart for each symbol that is held, with its trades, entry, stop and take; candles come anew when one closed.
+function heldCharts(host) {
+  const shown = new Map();
+  async function load(one) {
+    const [exchange, symbol, timeframe] = one.series.split(" ");
+    const which = new URLSearchParams({ exchange, symbol, timeframe, count: 300 });
+    try {
+      const [found, closed] = await Promise.all([ask(`/api/candles?${which}`), ask("/api/trades?most=200")]);
+      one.bars = await unpackBars(found);
+      one.trades = columnsOf(closed.rows.filter((row) => row.symbol === symbol));
+      draw(one);
+    } catch (error) {
+      one.box.replaceChildren(el("p", { className: "soft" }, `${symbol}: ${error.message}`));
+    }
+  }
+  function draw(one) {
+    const { bars } = one;
+    const last = bars.ts.at(-1) + bars.step;
+    // Whoever looks at an earlier stretch goes on looking at it.
+    const before = one.view && one.view.max < one.view.last ? [one.view.min, one.view.max] : null;
+    one.view = new View(bars.ts[0], last + 3 * bars.step, SHORTEST * bars.step);
+    one.box.replaceChildren(el("h4", {}, one.series));
+    candleChart(one.box, { bars, trades: one.trades, label: `Candles of ${one.series} with entry, stop and take`, view: one.view, height: 260, ground: (u) => paintHeld(u, one.positions) });
+    one.view.set(...(before ?? [bars.ts[Math.max(0, bars.ts.length - 120)], last + 3 * bars.step]));
+    one.view.draw();
+    one.box.dataset.lines = one.positions.flatMap((held) => [held.entry_price, held.stop, held.take]).filter((price) => price !== null).length;
+    one.box.dataset.trades = one.trades.entry_ts.length;
+  }
+  redrawAll.push(() => shown.forEach((one) => one.view?.draw()));
+  return { update: (status) => {
+    const symbols = [...new Set(status.positions.map((held) => held.symbol))].slice(0, HELD);
+    const wanted = symbols.flatMap((symbol) => status.feeds.find((feed) => feed.series.split(" ")[1] === symbol) ?? []);
+    for (const [series, one] of shown) if (!wanted.some((feed) => feed.series === series)) (one.box.remove(), shown.delete(series));
+    for (const { series, last } of wanted) {
+      const one = shown.get(series) ?? { series, box: el("section", { "aria-label": `candles of ${series}`, className: "held" }), newest: NaN };
+      const symbol = series.split(" ")[1];
+      const positions = status.positions.filter((held) => held.symbol === symbol);
+      const levels = JSON.stringify(positions.map((held) => [held.entry_price, held.stop, held.take]));
+      const [moved, closed] = [levels !== one.levels, last !== one.newest];
+      Object.assign(one, { positions, levels, newest: last });
+      if (!shown.has(series)) host.append(one.box);
+      shown.set(series, one);
+      if (closed) load(one);
+      else if (moved && one.bars) draw(one);
+    }
+  } };
 }
 // What is held now: a line at its entry, dashed ones at its stop and take.
 function paintHeld(u, positions) {

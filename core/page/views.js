@@ -10,8 +10,10 @@ const failed = (host, error) => host.replaceChildren(el("p", { className: "empty
 const NEVER = "No loop has run on this account yet. It begins with: python scripts/run_live.py";
 
 function accountView(host) {
-  const [cards, standing, curve, held, orders, books, closed] = Array.from({ length: 7 }, () => el("div"));
-  host.append(cards, standing, curve, el("h3", {}, "Positions"), held, el("h3", {}, "Orders"), orders, el("h3", {}, "Newest closed trades"), closed, el("h3", {}, "Feeds and books"), books);
+  const [cards, standing, curve, held, charts, orders, books, closed] = Array.from({ length: 8 }, () => el("div"));
+  curve.className = "curve";
+  const drawn = heldCharts(charts);
+  host.append(cards, standing, curve, el("h3", {}, "Positions"), held, charts, el("h3", {}, "Orders"), orders, el("h3", {}, "Newest closed trades"), closed, el("h3", {}, "Feeds and books"), books);
   let rows = {};
   const update = ({ run, status, rows: now, commands }) => {
     if (!run) return renew(cards, "never", () => nothing(NEVER));
@@ -21,6 +23,7 @@ function accountView(host) {
       el("div", { className: "cards" }, card(`equity ${status.currency}`, status.equity === null ? "none" : money(status.equity)), card("open profit", signed(open)), card("cash", amountOf(status.cash)), card("kept for orders", amountOf(status.reserved)), card("positions", String(status.positions.length))));
     renew(standing, [status.breakers, status.quarantined, status.paused, status.desk?.standing, commands], () => standingList(status, commands));
     renew(held, status.positions, () => positionsTable(status.positions));
+    drawn.update(status);
     renew(orders, [status.open_orders, status.desk?.orders, status.desk?.foreign_orders], () => ordersTable(status));
     renew(books, [status.feeds, status.desk?.disagreements, status.desk?.agreed_at, status.desk?.outside], () => [feedsTable(status.feeds), booksText(status)]);
     if (now.equity !== rows.equity) drawEquity(curve);

@@ -83,7 +83,8 @@ def test_text_from_the_database_is_shown_as_text(url: str, visit: Visit) -> None
 def test_what_the_loop_says_appears_without_a_reload(url: str, engine: Engine, visit: Visit) -> None:
     tab = open_view(visit, url, "account")
     tab.wait_for_selector("text=10,012.50")
-    tab.evaluate("document.querySelector('#main .chart').dataset.kept = 'yes'")
+    tab.wait_for_selector(".curve .chart")
+    tab.evaluate("document.querySelector('.curve .chart').dataset.kept = 'yes'")
     run = live.newest_run(engine, "paper")
     assert run
     status = to_document(STATUS._replace(equity=12_345.67, breakers={}, currency="USDT"))
@@ -93,6 +94,21 @@ def test_what_the_loop_says_appears_without_a_reload(url: str, engine: Engine, v
     assert tab.locator("#main .chart[data-kept=yes]").count() == 1
     live.end_run(engine, run.id, "told to stop", START + 2)
     tab.wait_for_selector("#banner >> text=The loop ended at")
+
+
+def test_what_is_held_has_a_chart_with_its_entry_stop_and_take(
+    url: str, engine: Engine, visit: Visit
+) -> None:
+    tab = open_view(visit, url, "account")
+    tab.wait_for_selector("section.held[data-lines='3'][data-trades='60']")
+    assert faults(tab) == []
+    run = live.newest_run(engine, "paper")
+    assert run
+    held = STATUS.positions[0]._replace(stop=None)
+    live.record(engine, run.id, status=to_document(STATUS._replace(positions=(held,))), now=START + 1)
+    tab.wait_for_selector("section.held[data-lines='2']")
+    live.record(engine, run.id, status=to_document(STATUS._replace(positions=())), now=START + 2)
+    tab.wait_for_selector("section.held", state="detached")
 
 
 def test_two_timeframes_stand_side_by_side_with_averages_regimes_and_trades(url: str, visit: Visit) -> None:

@@ -88,6 +88,21 @@ def test_lists_are_leafed_through_from_the_newest_on(url: str) -> None:
     assert get(url, "journal")["rows"] == []
 
 
+def test_closed_trades_have_the_stop_and_take_that_their_entries_were_decided_with(url: str) -> None:
+    rows = {row["id"]: row for row in get(url, "trades?most=1000")["rows"]}
+    brackets = [(rows[number]["stop"], rows[number]["take"]) for number in range(1, 9)]
+    assert brackets == [
+        (None, None),  # There was no decision before it.
+        (49_000.5, None),
+        (49_000.5, 52_000.0),  # The one on the bar before was refused.
+        (49_000.5, None),
+        (49_000.5, None),
+        (49_000.5, 52_000.0),
+        (49_000.5, None),
+        (None, None),  # The last one that was decided is too long ago to be its.
+    ]
+
+
 def test_sums_are_those_of_the_stored_trades(url: str) -> None:
     found = get(url, "strategies")
     assert found["members"][0]["params"] == {"bb_period": 20}
