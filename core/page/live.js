@@ -22,7 +22,7 @@ function renew(host, shown, ...build) {
   const key = JSON.stringify(shown);
   if (host.shown === key) return;
   host.shown = key;
-  host.replaceChildren(...build.map((one) => one()).flat().filter((one) => one !== null));
+  host.replaceChildren(...build.map((one) => one()).flat(Infinity).filter((one) => one !== null));
 }
 let view = null;
 function open() {

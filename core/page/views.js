@@ -1,5 +1,7 @@
 "use strict";
 const TITLES = { account: "Account", markets: "Markets", decisions: "Decisions", strategies: "Strategies", runs: "Backtests", risk: "Risk", journal: "Journal", health: "Health" };
+// An amount as it is stored, without the noughts behind it.
+const exact = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
 const amountOf = (text) => (text === null || text === undefined ? "none" : money(Number(text)));
 const signed = (value) => el("span", { className: value > 0 ? "up" : value < 0 ? "down" : "" }, value === null ? "none" : money(value));
 const card = (name, value) => el("div", {}, el("span", {}, name), el("b", {}, value));
@@ -49,12 +51,12 @@ function standingList(status, commands) {
 function positionsTable(positions) {
   if (!positions.length) return nothing("Nothing is held.");
   return table([...lefts("strategy", "symbol", "side"), ...["amount", "entry", "price", "stop", "take", "open profit"].map((one) => th(one))], positions.map((one) =>
-    cells(one.strategy, left(one.symbol), left(one.side), one.amount, quoted(one.entry_price), quoted(one.price), quoted(one.stop), quoted(one.take), el("td", {}, signed(one.open_profit)))));
+    cells(one.strategy, left(one.symbol), left(one.side), exact(one.amount), quoted(one.entry_price), quoted(one.price), quoted(one.stop), quoted(one.take), el("td", {}, signed(one.open_profit)))));
 }
 function ordersTable(status) {
   const rows = [
-    ...status.open_orders.map((one) => cells(one.key, left("approved"), left(one.side), one.amount)),
-    ...(status.desk?.orders ?? []).map((one) => cells(one.key, left(`journal: ${one.state}`), left(""), `${one.filled} filled`)),
+    ...status.open_orders.map((one) => cells(one.key, left("approved"), left(one.side), exact(one.amount))),
+    ...(status.desk?.orders ?? []).map((one) => cells(one.key, left(`journal: ${one.state}`), left(""), `${exact(one.filled)} filled`)),
     ...(status.desk?.foreign_orders ?? []).map((text) => cells(text, left("somebody else's"), left(""), "")),
   ];
   return rows.length ? table([...lefts("order", "state", "side"), th("amount")], rows) : nothing("No order waits.");
@@ -67,7 +69,7 @@ function feedsTable(feeds) {
 function booksText(status) {
   const desk = status.desk;
   if (!desk) return el("p", { className: "soft" }, "The books were not compared yet.");
-  const outside = (desk.outside ?? []).map((one) => el("p", {}, `${Number(one.amount) < 0 ? "missing at the exchange" : "held outside the account"}: ${one.amount} ${one.asset}`));
+  const outside = (desk.outside ?? []).map((one) => el("p", {}, `${Number(one.amount) < 0 ? "missing at the exchange" : "held outside the account"}: ${exact(one.amount)} ${one.asset}`));
   const when = desk.agreed_at ? `, last at ${clock(desk.agreed_at)} UTC` : "";
   const agreed = desk.disagreements.length ? desk.disagreements.map((line) => el("p", { className: "down" }, `Books and exchange differ: ${line}`)) : el("p", {}, `Account, journal and exchange agree${when}: ${desk.journal} entries, ${desk.fills} fills.`);
   return [agreed, outside].flat();

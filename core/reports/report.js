@@ -163,7 +163,7 @@ document.addEventListener("DOMContentLoaded", async () => {
     shortcut("state").remove();
     showFigures();
     showCurves();
-    shortcut("main").append(el("section", { id: "run" }));
+    shortcut("main").append(el("section", { id: "run", "aria-labelledby": "chosen" }));
     choose(0);
     document.documentElement.dataset.ready = "yes";
   } catch (error) {

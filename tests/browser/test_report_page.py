@@ -111,10 +111,18 @@ def test_a_page_with_faults_has_them_found(browser: Any) -> None:
     tab = browser.new_page(viewport={"width": 390, "height": 800})
     tab.set_content(
         "<html><body><p style='color:#aaa;background:#fff'>pale</p><button></button><i id=a></i><i id=a></i>"
-        "<div style='width:900px'>wide</div></body></html>"
+        "<div style='width:900px'>wide</div><h3>deep</h3><section>x</section><p aria-labelledby=nobody>y</p>"
+        "<b tabindex=3>z</b><table><tr><th>q</th></tr></table><img src='data:,'><i role=meter>m</i>"
+        "<button style='outline:none' aria-label=dull>d</button><p>[object Object]</p></body></html>"
     )
     found = " ".join(faults(tab))
-    for fault in ("contrast P pale", "no label <button>", "two of #a", "no language", "not one h1", "wider"):
+    for fault in (
+        *("contrast P pale", "no label <button>", "two of #a", "no language", "not one h1", "wider"),
+        *("heading deep is of level 3 after 0", "no name <section>", "aria-labelledby of nothing: nobody"),
+        *("focus out of order <b", "heading of a table without scope: q", "an image without words"),
+        *("a meter without its values", "too small to hit <button>", "not one main", "no title"),
+        *("focus is not seen <button style", "no text for people: [object"),
+    ):
         assert fault in found
     tab.close()
 
