@@ -25,6 +25,7 @@ from db import live
 
 if TYPE_CHECKING:
     from core.alerts.chat import Chat
+    from core.cli.live_reports import DailyReport
 
 DRAIN = 5.0
 """Seconds that the end of a loop waits for what is still to be sent."""
@@ -43,11 +44,17 @@ class Alarms:
         box: Mailbox | None = None,
         slippage_pct: float = 1.0,
         chat: Callable[[Engine], Chat] | None = None,
+        report_time: str | None = None,
         *,
         once: bool = False,
     ) -> None:
-        """Take where messages go, None for nowhere, and what reads commands; `once`: this is but one look."""
+        """Take where messages go, None for nowhere, what reads commands, and when the daily report is sent.
+
+        `once`: this is but one look.
+        """
         self._account, self._box, self._chat, self._once = account, box, chat, once
+        self._report_time = report_time
+        self._daily: DailyReport | None = None
         self._watch = None if box is None else Watch(self._put, slippage_pct)
 
     def say(self, kind: str, text: str) -> None:
@@ -75,6 +82,8 @@ class Alarms:
         """Tell what changed in how the account stands."""
         if self._watch is not None:
             self._watch.on_status(status)
+        if self._daily is not None:
+            self._daily.look(status)
 
     def on_alert(self, alert: Alert) -> None:
         """Tell an event of the order path."""
@@ -123,6 +132,7 @@ class Alarms:
         with suppress(DatabaseError):
             self._box.owe(from_stored(live.read_state(engine, self._account).get(STATE)))
         self._box.start()
+        self._daily = self._daily_report(engine, self._box)
         try:
             yield
         finally:
@@ -134,6 +144,13 @@ class Alarms:
                     live.keep_state(engine, self._account, STATE, as_stored(missed), now_ms())
             except HotCryptoError as error:
                 note(f"which alerts could not be sent is not stored: {error}")
+
+    def _daily_report(self, engine: Engine, box: Mailbox) -> DailyReport | None:
+        if self._report_time is None:
+            return None
+        from core.cli.live_reports import DailyReport
+
+        return DailyReport(engine, self._account, self._report_time, box.put)
 
     @contextmanager
     def listening(self, engine: Engine) -> Iterator[None]:
@@ -163,4 +180,5 @@ def alarms_of(settings: AlertSettings, env: Mapping[str, str], account: str, *, 
     from core.cli.live_channels import chat_of, lanes_of
 
     box = Mailbox(lanes_of(settings, env, account))
-    return Alarms(account, box, settings.slippage_pct, chat_of(settings, env, account), once=once)
+    at = settings.report_time if settings.report is not None else None
+    return Alarms(account, box, settings.slippage_pct, chat_of(settings, env, account), at, once=once)

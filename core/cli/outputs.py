@@ -26,8 +26,11 @@ DATA = re.compile(
         "(runs|search)"\s*:          # run documents, searches
       | "strategy"\s*:\s*"[^"]*",\s*"ranked_by"\s*:
       | "account"\s*:\s*"[^"]*",\s*"(trades|decisions)"\s*:
+      | "version"\s*:\s*\d+,\s*"account"\s*:\s*"[^"]*",\s*"currency"\s*:   # reports of days
       | "name"\s*:\s*"[^"]*",\s*"size"\s*:\s*(\d+|null),\s*"schema_version"
-    )""",
+    )
+    | (\#|\xf0\x9f\x93\x8a)\ ((Daily|Weekly)\ )?Report\ \xe2\x80\x94\ \d{4}-\d{2}   # and as text
+    """,
     re.VERBOSE,
 )
 """How the documents and tables begin that this program writes."""

@@ -12,7 +12,7 @@ import pytest
 
 from core import cli
 from core.alerts.lane import Missed, as_stored, from_stored
-from core.cli import live_alerts, live_channels, live_chat, live_command
+from core.cli import generate_command, live_alerts, live_channels, live_chat, live_command
 from core.cli.live_alerts import NO_ALARMS, STATE, alarms_of
 from core.cli.live_chat import LoopDesk
 from core.cli.live_ending import Asked, Ending
@@ -21,12 +21,13 @@ from core.exchange.calls import Notice
 from core.exchange_sim.server import RunningSim, SimConfig, serve
 from core.live.status import to_document
 from core.order_path.alerts import Alert
+from core.results.measures import DAY
 from core.settings import AlertSettings, environment
 from core.settings.models import CHANNELS
 from core.utils import now_ms
 from db import live
 from db.init_db import init_db
-from scripts import run_live
+from scripts import generate_report, run_live
 from tests.alert_help import TOKEN, HttpServer, http_server, mail_server
 from tests.exchange_help import NOON, FakeTime
 from tests.status_help import CALM, STATUS
@@ -160,6 +161,29 @@ def test_a_loop_takes_commands_of_a_chat_and_tells_its_start_and_its_end(
     assert "the loop ended: told to stop" in text
     assert live.was_given(engine, "paper", "telegram, update 5")
     engine.dispose()
+
+
+def test_the_daily_report_is_sent_in_the_morning_and_the_command_writes_the_same(
+    sim: RunningSim,
+    time: FakeTime,
+    telegram: HttpServer,
+    url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("HOT_CRYPTO_ALERTS_REPORT", "telegram")
+    monkeypatch.setattr(generate_command, "now_ms", lambda: NOON + DAY)
+    assert once(url) == 0
+    assert "Daily Report" not in texts(telegram)
+    time.now += DAY
+    for _ in range(2):
+        assert once(url) == 0
+    (sent,) = [document["text"] for _, document in telegram.asked if "Daily Report" in document["text"]]
+    capsys.readouterr()
+    assert generate_report.main(["--daily", "--db-url", url]) == 0
+    assert capsys.readouterr().out == f"{sent}\n"
+    assert sent.startswith("📊 Daily Report — 2024-01-01\n\n💰 Portfolio: $10,000.00 (+$0.00 / +0.00%)")
+    assert SECRET not in sent
 
 
 def test_an_error_that_ends_the_loop_is_told(telegram: HttpServer, url: str, sim: RunningSim) -> None:
