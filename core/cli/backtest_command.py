@@ -6,7 +6,7 @@ import argparse
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -21,25 +21,23 @@ from core.backtest.plan import (
     plan_runs,
     split_names,
 )
+from core.cli import strategy_list
 from core.cli.candles import EXCHANGE_LIMIT, source_of
-from core.cli.trial_journal import record_results
+from core.cli.trial_journal import record_results, record_specs
 from core.data_source import DataSource
 from core.domain import Bars, Costs, Series
 from core.errors import NoDataError, UsageError
 from core.multi_backtester import Job, NotRun, best_first, run_jobs
-from core.optimise.space import spans_of
 from core.reports.document import as_json, run_document, trades_csv
 from core.reports.table import print_comparison, print_table, room
 from core.results.runs import BacktestResult, DataRange, RunSpec, describe_data, describe_partner, stats_text
 from core.risk.limits import active_pauses, protections_of
 from core.settings import Settings
-from core.settings.models import StrategySettings
-from core.sizing import CHOICE_BOUNDS, Choices
 from core.symbols import pair_of
 from core.utils import format_time
 from db.status import SYNTHETIC_NOTE, is_synthetic
 from strategies.pairing import bind
-from strategies.registry import UNPROVABLE, canonical_name, file_of, known, load_strategy, own_names
+from strategies.registry import UNPROVABLE, load_strategy
 
 CODE = {
     True: "identical",
@@ -52,7 +50,7 @@ CODE = {
 def run(args: argparse.Namespace) -> int:
     """List, repeat, verify or compare, as was asked for."""
     if args.list:
-        return show_strategies(args)
+        return strategy_list.show_strategies(args)
     if args.rerun is not None:
         return run_again(args)
     if args.portfolio:
@@ -117,6 +115,7 @@ def portfolio(args: argparse.Namespace) -> int:
     account = ReplayAccount(first.cash, first.costs, risk, settings.paper.volume_share)
     stored = source_of(args, settings) if args.use_sql else None
     show(feeds, account, first.series.exchange, report=args.report, source=stored)
+    record_specs("backtest", seen_by(jobs), settings.db.url)
     print_not_run(not_run)
     return 0
 
@@ -140,8 +139,14 @@ def verify(args: argparse.Namespace) -> int:
         raise NoDataError(not_run[-1].reason)
     print_data(jobs)
     print_verdicts(verdicts, wide=args.wide)
+    record_specs("backtest", seen_by(jobs), settings.db.url)
     print_not_run(not_run)
     return 1 if any(verdict.differences for verdict in verdicts) else 0
+
+
+def seen_by(jobs: Sequence[Job]) -> list[tuple[RunSpec, DataRange]]:
+    """Return what each job runs, on which candles."""
+    return [(job.spec, job.data or describe_data(job.bars, job.spec.series)) for job in jobs]
 
 
 def planned_jobs(args: argparse.Namespace, settings: Settings) -> tuple[list[Job], list[NotRun]]:
@@ -322,78 +327,13 @@ def counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {n}" for name, n in Counter(counts).most_common()) or "none"
 
 
-def show_strategies(args: argparse.Namespace) -> int:
-    """Print the registry, a row per strategy; those named, or all with --wide, with bounds of parameters."""
-    settings = cli.load_settings(None, check_params, args.strategies_file, args.strategies_dir)
-    named = [canonical_name(name) for name in split_names(args.strategy)]
-    if named or args.wide:
-        for name in named or listed():
-            show_parameters(name, settings.strategies.get(known()[name]))
-        show_choices()
-        return 0
-    rows = []
-    for name in listed():
-        entry = settings.strategies.get(known()[name])
-        loaded = load_strategy(name)
-        params = loaded.rule.make_params(entry.params if entry else {})._asdict()
-        shown = ", ".join(f"{param} {value:g}" for param, value in params.items())
-        if loaded.backtest is None:
-            shown = f"(an on_bar of its own: not provable three ways) {shown}"
-        rows.append([name, file_of(name), state_of(entry), shown])
-    print_table(["strategy", "file", "enabled", "set to"], rows, left=4, wraps=("set to",))
-    print("\n--list --strategy NAME shows the defaults and bounds of one, --list --wide of all")
-    return 0
-
-
-def listed() -> Iterator[str]:
-    """Yield the strategies that can be loaded; what is wrong with the others is said on stderr."""
-    for name in known():
-        try:
-            load_strategy(name)
-        except UsageError as error:
-            if name not in own_names():
-                raise
-            print(f"note: left out: {error}", file=sys.stderr)
-        else:
-            yield name
-
-
-def state_of(entry: StrategySettings | None) -> str:
-    """Return the timeframe of an enabled strategy, or `no`."""
-    return entry.timeframe if entry and entry.enabled else "no"
-
-
-def show_parameters(name: str, entry: StrategySettings | None) -> None:
-    """Print a strategy's parameters with defaults and bounds."""
-    rule = load_strategy(name).rule
-    enabled = state_of(entry)
-    print(f"{name} ({known()[name]}; {'not enabled' if enabled == 'no' else f'enabled, {enabled}'})")
-    rows, spans = [], spans_of(rule)
-    for param, value in rule.make_params(entry.params if entry else {})._asdict().items():
-        low, high = rule.bounds_of(param)
-        default = rule.params._field_defaults[param]
-        searched = "-" if param not in spans else "{:g} … {:g} by {:g}".format(*spans[param])
-        rows.append([f"  {param}", f"{value:g}", f"{default:g}", f"{low:g} … {high:g}", searched])
-    print_table(["  parameter", "set to", "default", "allowed", "searched"], rows)
-    print()
-
-
-def show_choices() -> None:
-    """Print how the entries of any strategy may be sized."""
-    print("any strategy, how its entries are sized (--sizing sets them by name)")
-    rows = [
-        [f"  {name}", f"{default:g}", "{:g} … {:g}".format(*CHOICE_BOUNDS[name])]
-        for name, default in Choices._field_defaults.items()
-    ]
-    print_table(["  parameter", "default", "allowed"], rows)
-
-
 def run_again(args: argparse.Namespace) -> int:
     """Repeat a saved run; exit code 1 when anything differs."""
     from core.proof.rerun import rerun
 
     settings = cli.load_settings(overrides(args), strategies_dir=args.strategies_dir)
     again = rerun(args.rerun, settings.db.url)
+    record_results("backtest", [again.again], settings.db.url)
     print_comparison([again.again], wide=args.wide)
     then = f"saved {format_time(again.stored.created_at)} UTC by {again.stored.engine}"
     print(f"\nrun {args.rerun}, {then}")

@@ -14,10 +14,11 @@ from sqlalchemy import Engine
 
 from core import cli
 from core.backtest.plan import check_params
-from core.cli import optimize_plan, optimize_report, trial_journal
-from core.cli.backtest_command import listed, overrides
+from core.cli import optimize_page, optimize_plan, optimize_report, trial_journal
+from core.cli.backtest_command import overrides
 from core.cli.optimize_plan import SearchTask
 from core.cli.optimize_verdict import Judgement, judged, walked
+from core.cli.strategy_list import listed
 from core.domain import FloatArray, Series
 from core.errors import UsageError
 from core.optimise.asking import METHODS
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     """Plan or take up a search, run it, look at what was kept back, print, write."""
     if args.list:
         return show_spaces(args)
-    cli.check_free(args.json, force=args.force)
+    cli.check_free(args.json, page=args.report, force=args.force)
     cli.check_free(args.save, force=False)
     settings = cli.load_settings(overrides(args), check_params, args.strategies_file, args.strategies_dir)
     engine = init_db(settings.db.url)
@@ -72,10 +73,12 @@ def run(args: argparse.Namespace) -> int:
         outcome = concluded(args, task, found, engine)
     finally:
         engine.dispose()
-    if args.json != "-":
+    if "-" not in (args.json, args.report):
         optimize_report.report(task, outcome, wide=args.wide)
     if args.json:
         cli.write_output(args.json, optimize_report.as_text(task, outcome))
+    if args.report:
+        cli.write_page(args.report, optimize_page.search_html(task, outcome))
     if args.save:
         optimize_report.save(args.save, task, outcome)
     return 0

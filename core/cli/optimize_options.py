@@ -26,7 +26,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     output.add_argument("--best", type=cli.positive, default=10, metavar="N", help="sets shown (default 10)")
     output.add_argument("--save", metavar="FILE", help="write the best set as a new strategies file")
     output.add_argument("--json", metavar="PATH", help="write every set as JSON; - for stdout, alone")
-    options.add_force(output, "the JSON file if it")
+    options.add_report(output)
+    options.add_force(output, "the JSON file or page if it")
     options.add_wide(output)
 
 
@@ -128,7 +129,19 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
             {"list", "strategy", "strategies_file", "strategies_dir"},
         )
     elif args.resume is not None:
-        allowed = {"resume", "workers", "best", "save", "json", "force", "wide", "db_url", "open", "shuffles"}
+        allowed = {
+            "resume",
+            "workers",
+            "best",
+            "save",
+            "json",
+            "report",
+            "force",
+            "wide",
+            "db_url",
+            "open",
+            "shuffles",
+        }
         allowed |= {"walk_forward", "fit_days", "rolling", "embargo"}
         options.allow_only(
             parser, args, "--resume takes the rest from the search", allowed | {"strategies_dir"}

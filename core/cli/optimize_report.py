@@ -15,7 +15,7 @@ from core import cli
 from core.candles.oddities import odd_bars
 from core.cli.optimize_plan import SearchTask, joined
 from core.cli.optimize_verdict import print_verdict, print_walk, verdict_json, walk_json, walk_lines
-from core.domain import Bars
+from core.domain import Bars, Series
 from core.errors import NoDataError
 from core.optimise.held_out import lucky_best
 from core.optimise.objectives import KEPT, OBJECTIVES, TRADES
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 SHOWN = ("return_pct", "max_drawdown_pct", "sharpe_ratio", "trades_count")
 """Figures in the table, of the older bars and of the unseen ones."""
+MOST_PARAMS = 6
+"""Parameters that have a column each; more stand below the table."""
 SPARE = ("unseen max dd %", "max dd %", "unseen trades", "trades")
 """Columns that are left out where there is no room, the first one first."""
 
@@ -52,19 +54,23 @@ def report(task: SearchTask, outcome: SearchOutcome, *, wide: bool = False) -> N
 def print_series(task: SearchTask) -> None:
     """Print of each series which bars sets were chosen on and which were kept back."""
     for series, part in task.splits.items():
-        line = f"{series}: chosen on {_span(part.chosen_on)}"
-        if not part.unseen.ts.size:
-            line += "; every bar is seen"
-        elif task.is_open:
-            line += f"; unseen {_span(part.unseen)}"
-        else:
-            line += f"; held out {_span(part.unseen)}, not looked at (--open looks, once)"
-        print(textwrap.fill(line, room(), subsequent_indent="  "))
+        print(textwrap.fill(series_line(task, series), room(), subsequent_indent="  "))
         for note in odd_bars(joined(part), timeframe_ms(series.timeframe)):
             print(textwrap.fill(f"  note: {note}", room(), subsequent_indent="        "))
     if any(map(is_synthetic, task.splits)):
         print(SYNTHETIC_NOTE)
     print()
+
+
+def series_line(task: SearchTask, series: Series) -> str:
+    """Return of a series which bars sets were chosen on, and what became of the others."""
+    part = task.splits[series]
+    line = f"{series}: chosen on {_span(part.chosen_on)}"
+    if not part.unseen.ts.size:
+        return f"{line}; every bar is seen"
+    if task.is_open:
+        return f"{line}; unseen {_span(part.unseen)}"
+    return f"{line}; held out {_span(part.unseen)}, not looked at (--open looks, once)"
 
 
 def print_best(task: SearchTask, outcome: SearchOutcome, *, wide: bool = False) -> None:
@@ -77,8 +83,9 @@ def print_best(task: SearchTask, outcome: SearchOutcome, *, wide: bool = False) 
         for order, name in enumerate(task.terms.wanted.objectives)
         if many or OBJECTIVES[name] not in SHOWN
     ]
+    apart = len(searched) > MOST_PARAMS
     headings = [
-        *searched,
+        *(["set"] if apart else searched),
         *(name for _, name in objectives),
         *(["symbol"] if many else []),
         *(HEADINGS[name] for name in SHOWN),
@@ -88,6 +95,7 @@ def print_best(task: SearchTask, outcome: SearchOutcome, *, wide: bool = False) 
     for rank, place in enumerate(outcome.best):
         for place_of, series in enumerate(task.splits):
             cells = [f"{outcome.found.sets[place][name]:g}" for name in searched]
+            cells = [f"{rank + 1}"] if apart else cells
             cells += [number(float(outcome.found.scores[place, order])) for order, _ in objectives]
             cells += [series.symbol] if many else []
             cells += _figures(outcome.seen.iloc[place_of * count + rank])
@@ -95,6 +103,11 @@ def print_best(task: SearchTask, outcome: SearchOutcome, *, wide: bool = False) 
             rows.append(cells)
     if rows:
         print_table(headings, rows, left=0, spare=SPARE, wide=wide)
+        print()
+    for rank, place in enumerate(outcome.best if apart else []):
+        values = ", ".join(f"{name} {outcome.found.sets[place][name]:g}" for name in searched)
+        print(textwrap.fill(f"set {rank + 1}: {values}", room(), subsequent_indent="  "))
+    if apart:
         print()
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from core.domain import Bars, FloatArray, Series
 from core.errors import DatabaseError, NoDatabaseError
 from core.optimise.param_sets import full_names, full_values
-from core.results.runs import BacktestResult, DataRange, describe_data
+from core.results.runs import BacktestResult, DataRange, RunSpec, describe_data
 from core.utils import format_time
 from core.version import code_version
 from db import trials
@@ -71,6 +71,17 @@ def record_results(command: str, results: Iterable[BacktestResult], db_url: str 
     """Write down single runs of rules; a class with an on_bar of its own has no sets to count."""
     given = [result for result in results if load_strategy(result.spec.strategy).backtest is not None]
     record(db_url, [partial(_single, command, result) for result in given])
+
+
+def record_specs(command: str, runs: Sequence[tuple[RunSpec, DataRange]], db_url: str | None) -> None:
+    """Write down runs of which no figures of their own are kept, such as those of one account."""
+    given = [run for run in runs if load_strategy(run[0].strategy).backtest is not None]
+
+    def entry(spec: RunSpec, data: DataRange) -> Trials:
+        windows = [window_of(spec.series, data)]
+        return tried(command, spec.strategy, windows, [spec.params], (), np.empty((1, 0)))
+
+    record(db_url, [partial(entry, *run) for run in given])
 
 
 def _single(command: str, result: BacktestResult) -> Trials:

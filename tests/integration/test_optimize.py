@@ -459,6 +459,47 @@ def test_the_best_set_is_saved_as_a_new_strategies_file_that_runs(
     capsys.readouterr()
 
 
+def test_the_page_has_every_set_once_and_the_verdict(told: Told, tmp_path: Path) -> None:
+    page = tmp_path / "search.html"
+    found = told.search(
+        "--method", "tpe", "--trials", "120", "--objective", "sqn,sharpe", "--report", str(page)
+    )
+    text = page.read_text()
+    assert f"HOT-Crypto search {found['search']}" in text
+    assert found["verdict"]["sentence"] in text
+    with pytest.raises(UsageError, match="exists and is left as it is"):
+        told.search(*SMALL, "--method", "grid", "--report", str(page))
+
+
+def test_many_parameters_stand_below_the_table(told: Told, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--strategy", "MOMENTUM", *told.which[2:], "--trials", "20", "--min-trades", "1", "--best", "2"]
+    assert main(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("set  return %") for line in lines)
+    assert any(line.startswith("set 2: ema_fast ") for line in lines)
+    assert max(map(len, lines[: lines.index("the first one again:")])) <= 100
+
+
+def test_damage_of_the_record_is_said_and_a_search_goes_on(
+    told: Told, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told.search(*SMALL, "--method", "grid")
+    run_sql(told.path, "UPDATE trial_entries SET sets = x'00' WHERE seq = 2")
+    capsys.readouterr()
+    assert told.search(*SMALL, "--method", "grid")["counted"]["different"] == 32
+    said = capsys.readouterr().err
+    assert "note: trial journal: entry 2 (optimize TREND_EMA) was changed: trials may be missing" in said
+
+
+def test_accounts_proofs_and_repeated_runs_are_counted_too(told: Told) -> None:
+    assert run_backtest.main([*told.which, "--param", "ema_fast=11", "--portfolio"]) == 0
+    assert run_backtest.main([*told.which, "--param", "ema_fast=12", "--verify", "--limit", "900"]) == 0
+    assert run_backtest.main([*told.which, "--param", "ema_fast=13", "--persist"]) == 0
+    assert run_backtest.main(["--rerun", "1", "--db-url", told.url]) == 0
+    fast = [row.values()[0, 0] for row in told.rows()]
+    assert fast == [11, 12, 13, 13]
+
+
 def test_the_values_that_are_tried_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--list", "--strategy", "trend_ema"]) == 0
     out = capsys.readouterr().out

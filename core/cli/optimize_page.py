@@ -1,0 +1,56 @@
+"""A search as a page: two of its parameters as a heatmap, and the best sets on both parts of the bars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.cli.optimize_plan import SearchTask
+from core.cli.optimize_report import lines_of, series_line
+from core.domain import FloatArray
+from core.optimise.objectives import OBJECTIVES
+from core.optimise.search import figure_of
+from core.optimise.sweep import sweep
+from core.reports.sweep_page import SweptSets, shown_figures, sweep_html
+from core.reports.table import HEADINGS
+from db.status import SYNTHETIC_NOTE, is_synthetic
+
+if TYPE_CHECKING:
+    from core.cli.optimize_command import SearchOutcome
+
+
+def search_html(task: SearchTask, outcome: SearchOutcome) -> str:
+    """Return the page; all figures of every set are computed once more for it."""
+    found, many = outcome.found, len(task.splits)
+    wanted = task.terms.wanted
+    # A set that was proposed twice is one square of the heatmap.
+    _, firsts = np.unique(found.values, axis=0, return_index=True)
+    places = sorted(firsts.tolist())
+    sets = [found.sets[place] for place in places]
+    bars = {series: part.chosen_on for series, part in task.splits.items()}
+    seen = sweep(bars, task.strategy, sets, task.costs, task.cash, partners=task.partners)
+    chosen = OBJECTIVES[wanted.objectives[0]]
+    figure = chosen if chosen in HEADINGS else "return_pct"
+    names = shown_figures(figure)
+
+    def figures(table: object) -> dict[str, FloatArray]:
+        return {name: figure_of(table, name, many) for name in names}  # type: ignore[arg-type]
+
+    unseen: Mapping[str, FloatArray] = figures(outcome.unseen) if len(outcome.unseen) else {}
+    sentence = outcome.judgement.sentence
+    searched = [name for name, values in wanted.space.items() if len(values) > 1]
+    return sweep_html(
+        SweptSets(
+            title=f"HOT-Crypto search {task.study}",
+            about=[series_line(task, series) for series in task.splits],
+            verdict=[sentence, *(line for line in lines_of(task, outcome) if line != sentence)],
+            figure=figure,
+            params={name: np.array([one[name] for one in sets]) for name in searched},
+            seen=figures(seen),
+            ranked=[places.index(place) for place in outcome.best],
+            unseen=unseen,
+            note=SYNTHETIC_NOTE if any(map(is_synthetic, task.splits)) else "",
+        )
+    )
