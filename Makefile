@@ -100,7 +100,7 @@ bench-peers: .venv-peers/made
 	$(INSTALL)
 	@touch $@
 
-## make fuzz    odd values of all options, ten thousand lives of the order path, 600 processes killed (minutes)
+## make fuzz    odd values of all options, ten thousand lives of the order path at each venue, 1,000 processes killed
 fuzz: $(DEV)
 	@$(BIN)/python -m tests.fuzz_commands
 	@$(BIN)/python -m tests.fuzz_order_path --schedules 10000 --kills 200

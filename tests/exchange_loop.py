@@ -1,7 +1,7 @@
 """The loop of an account at the local exchange, through real ccxt, in processes that can be killed.
 
-`python -m tests.exchange_loop ADDRESS DATABASE BEGAN` reads a line per life from stdin: how many points to
-live (0 for all), how many ms (0 for any), and for how many seconds to trade before it ends by itself.
+`python -m tests.exchange_loop ADDRESS DATABASE BEGAN VENUE` reads a line per life from stdin: how many points
+to live (0 for all), how many ms (0 for any), and for how many seconds to trade before it ends by itself.
 """
 
 from __future__ import annotations
@@ -36,10 +36,8 @@ from core.domain import (
 )
 from core.engine import LiveDecider, Session
 from core.errors import ExchangeError, HotCryptoError
-from core.exchange.calls import RetryPolicy
 from core.exchange.pages import concat
 from core.exchange_client import ExchangeClient
-from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET
 from core.exchange_sim.replay import replay_clock
 from core.execution import Executor, Plan
 from core.live.exchange_desk import ExchangeDesk
@@ -58,10 +56,9 @@ from db.base import open_engine
 from db.journal import Journal
 from strategies.base import BaseStrategy
 from strategies.rule import StrategyRule, T
-from tests.order_process import DONE, START, TIRED, Deadly, _wall
+from tests.order_process import DONE, START, SYMBOLS, TIRED, Deadly, _wall, client_of
 
 ACCOUNT, SPEED = "local", 240.0
-SYMBOLS = ("BTC/USDT", "ETH/USDT")
 MINUTE = 60_000
 CASH = Decimal(50_000)
 
@@ -107,10 +104,11 @@ class Process:
 
     def __init__(self, client: ExchangeClient, database: str, clock: Clock, opened: ExitStack) -> None:
         self.client, self.ends = client, time.monotonic() + 20
+        self.symbols = SYMBOLS[client.name]
         self.engine = open_engine(database)
         opened.callback(self.engine.dispose)
         path = opened.enter_context(trading(database, ACCOUNT, "kills", self.patiently(self._venue), clock))
-        while not path.reconcile(SYMBOLS).done:
+        while not path.reconcile(self.symbols).done:
             time.sleep(0.005)
         risk = RiskManager(0.01, None, Limits(), Costs(0.001), self.patiently(self._markets))
         self.desk = ExchangeDesk(path)
@@ -119,7 +117,7 @@ class Process:
         self.session = Session(Executor(Portfolio(CASH, steps), risk, self.desk, Costs(0.001)))
         stored = live.read_state(self.engine, ACCOUNT).get("session")
         since = {}
-        for symbol in SYMBOLS:
+        for symbol in self.symbols:
             bars = self.patiently(lambda: self._warm(symbol, stored))  # noqa: B023 - called at once
             since[Series("x", symbol, "1m")] = int(bars.ts[-1])
             for name, away in (("NEAR", 0.0003), ("FAR", 0.002)):
@@ -165,7 +163,7 @@ class Process:
             self._step()
             path, portfolio = self.desk.path, self.session.portfolio
             idle = not path.orders() and not portfolio.pending and not self.desk.waiting
-            if idle and path.reconcile(SYMBOLS).done and not path.take_fills():
+            if idle and path.reconcile(self.symbols).done and not path.take_fills():
                 wrong = self.desk.disagreements()
                 sys.stderr.write("".join(f"{line}\n" for line in wrong))
                 return 1 if wrong else DONE
@@ -182,7 +180,7 @@ class Process:
         return ExchangeVenue(self.client)
 
     def _markets(self) -> dict[str, MarketDemands]:
-        rules = {symbol: self.client.rules(symbol) for symbol in SYMBOLS}
+        rules = {symbol: self.client.rules(symbol) for symbol in self.symbols}
         return {name: MarketDemands(one.lot, one.amount.least, one.cost.least) for name, one in rules.items()}
 
     def _warm(self, symbol: str, stored: dict[str, Any] | None) -> Bars:
@@ -206,22 +204,13 @@ def clock_from(began: int) -> Clock:
     return replay_clock(START, speed=SPEED, wall=_wall(began))
 
 
-def child(address: str, database: str, clock: Clock, points: int, seconds: float) -> int:
+def child(address: str, database: str, clock: Clock, points: int, seconds: float, venue: str) -> int:
     """Live in a process of its own and return how it ended."""
     deadly = Deadly(points)
     Journal._run = deadly.around(Journal._run)  # type: ignore[method-assign]
     live.record = deadly.around(live.record)
     event.listen(Engine, "commit", lambda _: deadly.point())
-    client = ExchangeClient(
-        *("binanceus", TEST_KEY, TEST_SECRET),
-        base_url=address,
-        clock=clock,
-        ticks=clock,
-        sleep=lambda seconds: time.sleep(seconds / SPEED),
-        timeout=2.0,
-        retries=RetryPolicy(tries=3, base=0.2, jitter=lambda: 0.5),
-        notify=lambda _: None,
-    )
+    client = client_of(address, venue, clock, SPEED)
     client._transport.send = deadly.around(client._transport.send)  # type: ignore[method-assign]
     try:
         with ExitStack() as opened:
@@ -234,13 +223,13 @@ def child(address: str, database: str, clock: Clock, points: int, seconds: float
 
 def main(argv: list[str]) -> int:
     """Give birth as asked."""
-    address, database, began = argv
+    address, database, began, venue = argv
     clock = clock_from(int(began))
     for line in sys.stdin:
         points, ms, seconds = json.loads(line)
         born = os.fork()
         if born == 0:
-            os._exit(child(address, database, clock, points, seconds))
+            os._exit(child(address, database, clock, points, seconds, venue))
         killer = threading.Timer(ms / 1000, os.kill, (born, SIGKILL)) if ms else None
         if killer:
             killer.start()

@@ -12,10 +12,13 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from core.exchange_sim.server import BINANCEUS, KRAKEN
 from tests.loop_kills import Kills, kill_at_exchange, kill_on_paper
 from tests.order_kills import KILLED, kill_often
 from tests.order_mutants import MUTANTS, weakened
 from tests.order_schedules import Schedule
+
+VENUES = (BINANCEUS, KRAKEN)
 
 
 class Tally(NamedTuple):
@@ -25,12 +28,12 @@ class Tally(NamedTuple):
     wrong: list[str]
 
 
-def run_schedules(first: int, count: int) -> Tally:
+def run_schedules(first: int, count: int, venue: str = BINANCEUS) -> Tally:
     """Run some schedules of the full design."""
     counts: Counter[str] = Counter()
     wrong = []
     for seed in range(first, first + count):
-        schedule = Schedule(seed)
+        schedule = Schedule(seed, venue=venue)
         found = schedule.run()
         if found:
             wrong.append(f"seed {seed}: {found[0]}")
@@ -50,12 +53,12 @@ def run_schedules(first: int, count: int) -> Tally:
     return Tally(counts, wrong)
 
 
-def first_caught(name: str, most: int) -> int | None:
+def first_caught(name: str, most: int, venue: str = BINANCEUS) -> int | None:
     """Return after how many schedules a weakened path is caught, None if it is not."""
     make = weakened(name)
     for seed in range(most):
         try:
-            found = Schedule(seed, make).run()
+            found = Schedule(seed, make, venue=venue).run()
         except Exception:  # a weakened path may fall over its own feet: noticed, too
             return seed + 1
         if found:
@@ -71,31 +74,46 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--mutants", type=int, default=2000, help="most schedules per weakened variant")
     parser.add_argument("--kills", type=int, default=0, help="of real processes on the local exchange")
     args = parser.parse_args(argv)
-    began, ok = time.monotonic(), True
+    ok = True
+    for venue in VENUES:
+        ok = fuzz(args, venue) and ok
+    if args.kills:
+        for venue in VENUES:
+            ok = kill(args.kills, args.first, venue) and ok
+        ok = kill_loops(args.kills, args.first) and ok
+    return 0 if ok else 1
+
+
+def fuzz(args: argparse.Namespace, venue: str) -> bool:
+    """Run the schedules and the weakened variants of a venue, and return whether nothing is wrong."""
+    began = time.monotonic()
     starts = range(args.first, args.first + args.schedules, 100)
+    count = len(starts)
     with ProcessPoolExecutor() as pool:
         total, wrong = Counter[str](), list[str]()
-        for tally in pool.map(run_schedules, starts, [100] * len(starts)):
+        for tally in pool.map(run_schedules, starts, [100] * count, [venue] * count):
             total += tally.counts
             wrong += tally.wrong
         told = ", ".join(f"{count} {what}" for what, count in total.items())
-        print(f"{told}: {len(wrong)} wrong, {time.monotonic() - began:.0f} s", *wrong, sep="\n", flush=True)
-        ok = not wrong
-        caught = pool.map(first_caught, MUTANTS, [args.mutants] * len(MUTANTS))
-        for name, after in zip(MUTANTS, caught, strict=True):
-            print(f"{name}: {'NOT CAUGHT' if after is None else f'caught by schedule {after}'}")
+        spent = f"{time.monotonic() - began:.0f} s"
+        print(f"{venue}: {told}: {len(wrong)} wrong, {spent}", *wrong, sep="\n", flush=True)
+        ok, names = not wrong, list(MUTANTS)
+        for name, after in zip(
+            names,
+            pool.map(first_caught, names, [args.mutants] * len(names), [venue] * len(names)),
+            strict=True,
+        ):
+            print(f"{venue}: {name}: {'NOT CAUGHT' if after is None else f'caught by schedule {after}'}")
             ok = ok and after is not None
-    if args.kills:
-        ok = kill(args.kills, args.first) and ok
-        ok = kill_loops(args.kills, args.first) and ok
-    return 0 if ok else 1
+    return ok
 
 
 def kill_loops(kills: int, seed: int) -> bool:
     """Kill the whole loop, on paper and at the local exchange, and return whether nothing is wrong."""
     killers: dict[str, Callable[[Path], Kills]] = {
         "loop on paper": lambda folder: kill_on_paper(folder, kills, seed, 3 * kills),
-        "loop at the exchange": lambda folder: kill_at_exchange(folder, kills, seed),
+        "loop at Binance.US": lambda folder: kill_at_exchange(folder, kills, seed),
+        "loop at Kraken": lambda folder: kill_at_exchange(folder, kills, seed, venue=KRAKEN),
     }
     ok = True
     for words, killer in killers.items():
@@ -108,12 +126,13 @@ def kill_loops(kills: int, seed: int) -> bool:
     return ok
 
 
-def kill(kills: int, seed: int) -> bool:
+def kill(kills: int, seed: int, venue: str) -> bool:
     """Kill real processes, print what came of it and return whether nothing is wrong."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        found = kill_often(Path(folder), kills, seed)
-    told = f"{found.ends[KILLED]} kills, {found.orders} orders, {found.fills} fills, {found.faults} faults"
+        found = kill_often(Path(folder), kills, seed, venue=venue)
+    told = f"{venue}: {found.ends[KILLED]} kills, {found.orders} orders, {found.fills} fills"
+    told = f"{told}, {found.faults} faults"
     print(f"{told}: {len(found.wrong)} wrong, {time.monotonic() - began:.0f} s", *found.wrong, sep="\n")
     return not found.wrong
 

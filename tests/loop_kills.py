@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from core.exchange_sim.accounts import AccountConfig
 from core.exchange_sim.faults import TRADING_PATHS, FaultSchedule
-from core.exchange_sim.server import RunningSim, SimConfig, serve
+from core.exchange_sim.server import BINANCEUS, RunningSim, SimConfig, serve
 from core.order_path.audit import AtExchange, check_books
 from core.order_path.journal_view import Mirror
 from core.utils import now_ms
@@ -25,7 +25,8 @@ from db.base import open_engine
 from db.init_db import init_db
 from db.journal import open_journal
 from tests import exchange_loop, loop_process
-from tests.order_kills import KILLED, KINDS, last_life
+from tests.order_kills import KILLED, KINDS, fill_name, last_life
+from tests.order_process import ENDLESS
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = {
@@ -64,15 +65,18 @@ def kill_on_paper(folder: Path, kills: int, seed: int, bars: int) -> Kills:
     return Kills(failed + compare(killed, whole), ends, *_counted(killed))
 
 
-def kill_at_exchange(folder: Path, kills: int, seed: int, rate: float = 0.15) -> Kills:
+def kill_at_exchange(
+    folder: Path, kills: int, seed: int, rate: float = 0.15, venue: str = BINANCEUS
+) -> Kills:
     """Let a loop that trades at the local exchange be killed so many times, and return what is wrong then."""
     rng, began, database = random.Random(seed), now_ms(), _database(folder, "exchange")
-    account = AccountConfig(balances={"USDT": exchange_loop.CASH})
+    account = AccountConfig(balances={"USDT": exchange_loop.CASH, "USD": exchange_loop.CASH})
     faults = FaultSchedule(seed, rate, KINDS, 0.5, TRADING_PATHS)
-    config = SimConfig(clock=exchange_loop.clock_from(began), account=account, trading_faults=faults)
+    clock = exchange_loop.clock_from(began)
+    config = SimConfig(clock=clock, account=account, trading_faults=faults, tier=ENDLESS)
     ends: Counter[int] = Counter()
     with serve(config) as sim:
-        with nursery("tests.exchange_loop", sim.url, database, str(began)) as give_birth:
+        with nursery("tests.exchange_loop", sim.url, database, str(began), venue) as give_birth:
             lives = 0
             while ends[KILLED] < kills and lives < 3 * kills:
                 lives += 1
@@ -81,7 +85,8 @@ def kill_at_exchange(folder: Path, kills: int, seed: int, rate: float = 0.15) ->
                 ends[give_birth(*given)] += 1
             sim.set_faults(())
             last = last_life(lambda: give_birth(0, 0, 1))
-        wrong = ([] if last == 0 else [f"the last life ended with {last}"]) + compare_with(sim, database)
+        wrong = [] if last == 0 else [f"the last life ended with {last}"]
+        wrong += compare_with(sim, database, venue)
     return Kills(wrong, ends, *_counted(database))
 
 
@@ -121,9 +126,9 @@ def compare(killed: str, whole: str) -> list[str]:
     return found
 
 
-def compare_with(sim: RunningSim, database: str) -> list[str]:
+def compare_with(sim: RunningSim, database: str, venue: str) -> list[str]:
     """Return where an account and the exchange differ."""
-    there = sim.books()
+    there = sim.books(venue)
     placed = [order.client_id for orders in there.orders.values() for order in orders.values()]
     found = [f"order {name} was placed {count} times" for name, count in Counter(placed).items() if count > 1]
     exchange = AtExchange(
@@ -132,7 +137,9 @@ def compare_with(sim: RunningSim, database: str) -> list[str]:
         {asset: one.free + one.locked for asset, one in there.wallet.all().items()},
     )
     found += books(database, exchange_loop.ACCOUNT, exchange)
-    executed = sorted((symbol, str(one.id)) for symbol, all_of in there.trades.items() for one in all_of)
+    executed = sorted(
+        (symbol, fill_name(one, venue)) for symbol, all_of in there.trades.items() for one in all_of
+    )
     booked = _rows(database, "fills", "symbol, id")
     if booked != sorted(executed, key=repr):
         found.append(f"{len(booked)} fills booked of {len(executed)}")

@@ -15,13 +15,15 @@ from typing import NamedTuple
 
 from core.exchange_sim.accounts import AccountConfig
 from core.exchange_sim.faults import TRADING_KINDS, TRADING_PATHS, FaultSchedule
-from core.exchange_sim.server import RunningSim, SimConfig, serve
+from core.exchange_sim.kraken_names import trade_txid
+from core.exchange_sim.orders import OwnTrade
+from core.exchange_sim.server import BINANCEUS, KRAKEN, RunningSim, SimConfig, serve
 from core.order_path.audit import AtExchange, check_books
 from core.order_path.client_ids import client_order_id
 from core.utils import now_ms
 from db.init_db import init_db
 from db.journal import open_journal
-from tests.order_process import ACCOUNT, INSTANCE, TIRED, Life, clock_from, wanted
+from tests.order_process import ACCOUNT, ENDLESS, INSTANCE, TIRED, Life, clock_from, wanted
 
 ROOT = Path(__file__).resolve().parents[1]
 KINDS = tuple(kind for kind in TRADING_KINDS if kind not in ("delay", "late_answer"))
@@ -41,17 +43,18 @@ class Kills(NamedTuple):
     faults: int
 
 
-def kill_often(folder: Path, kills: int, seed: int, rate: float = 0.25) -> Kills:
+def kill_often(folder: Path, kills: int, seed: int, rate: float = 0.25, venue: str = BINANCEUS) -> Kills:
     """Let an engine be killed so many times, then finish, and return what is wrong."""
     intents = 40 + 2 * kills
     rng, began = random.Random(seed), now_ms()
     database = f"sqlite:///{folder / 'orders.db'}"
     init_db(database).dispose()
-    account = AccountConfig(balances={"USDT": Decimal(1_000_000)})
+    account = AccountConfig(balances={"USDT": Decimal(1_000_000), "USD": Decimal(1_000_000)})
     faults = FaultSchedule(seed, rate, KINDS, 0.5, TRADING_PATHS)
     ends: Counter[int] = Counter()
-    with serve(SimConfig(clock=clock_from(began), account=account, trading_faults=faults)) as sim:
-        with nursery(sim, database, began, intents) as process:
+    config = SimConfig(clock=clock_from(began), account=account, trading_faults=faults, tier=ENDLESS)
+    with serve(config) as sim:
+        with nursery(sim, database, began, intents, venue) as process:
             lives = 0
             while ends[KILLED] < kills and lives < 3 * kills:
                 lives += 1
@@ -60,9 +63,10 @@ def kill_often(folder: Path, kills: int, seed: int, rate: float = 0.25) -> Kills
             met = len(sim.faults_met)
             sim.set_faults(())
             last = last_life(lambda: give_birth(process, Life(0, 0)))
-        wrong = compare(sim, database, intents) + ([] if last == 0 else [f"the last life ended with {last}"])
-        orders = sum(len(found) for found in sim.books().orders.values())
-        fills = sum(len(found) for found in sim.books().trades.values())
+        wrong = [] if last == 0 else [f"the last life ended with {last}"]
+        wrong += compare(sim, database, intents, venue)
+        orders = sum(len(found) for found in sim.books(venue).orders.values())
+        fills = sum(len(found) for found in sim.books(venue).trades.values())
         return Kills(wrong, ends, orders, fills, met)
 
 
@@ -76,9 +80,12 @@ def last_life(live: Callable[[], int]) -> int:
 
 
 @contextmanager
-def nursery(sim: RunningSim, database: str, began: int, intents: int) -> Iterator[subprocess.Popen[str]]:
+def nursery(
+    sim: RunningSim, database: str, began: int, intents: int, venue: str
+) -> Iterator[subprocess.Popen[str]]:
     """Run the process whose children are killed."""
-    command = [sys.executable, "-m", "tests.order_process", sim.url, database, str(began), str(intents)]
+    words = (sim.url, database, str(began), str(intents), venue)
+    command = [sys.executable, "-m", "tests.order_process", *words]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -96,15 +103,20 @@ def give_birth(process: subprocess.Popen[str], life: Life) -> int:
     return int(process.stdout.readline())
 
 
-def compare(sim: RunningSim, database: str, intents: int) -> list[str]:
+def fill_name(trade: OwnTrade, venue: str) -> str:
+    """Return the id that a venue tells of an execution."""
+    return trade_txid(trade) if venue == KRAKEN else str(trade.id)
+
+
+def compare(sim: RunningSim, database: str, intents: int, venue: str) -> list[str]:
     """Return what the books and the exchange disagree on."""
-    books = sim.books()
+    books = sim.books(venue)
     placed = [order for orders in books.orders.values() for order in orders.values()]
     names = [order.client_id for order in placed]
     found = [f"order {name} was placed {count} times" for name, count in Counter(names).items() if count > 1]
     keys = {
         client_order_id(ACCOUNT, INSTANCE, approved.intent.key, attempt): approved.intent.key
-        for approved, _ in wanted(intents)
+        for approved, _ in wanted(intents, venue)
         for attempt in range(100)
     }
     per = Counter(keys.get(name, f"nobody wanted {name}") for name in names)
@@ -120,7 +132,7 @@ def compare(sim: RunningSim, database: str, intents: int) -> list[str]:
     found += check_books(journal, there)
     booked = sorted((fill.symbol, fill.id, fill.amount, fill.price) for fill in journal.fills())
     executed = sorted(
-        (symbol, str(one.id), one.amount, one.price)
+        (symbol, fill_name(one, venue), one.amount, one.price)
         for symbol, trades in books.trades.items()
         for one in trades
     )

@@ -143,20 +143,28 @@ class Market:
         base, quote = assets_of(request.symbol)
         price = request.terms.price or PRICES[request.symbol]
         sign = 1 if request.side == "buy" else -1
-        got, value = (base, amount) if sign > 0 else (quote, amount * price)
-        fee_asset = self.fee_asset or got
-        fee = (value * FEE).quantize(D("0.00000001"), ROUND_DOWN) if fee_asset == got else D("0.00001234")
+        fee_asset, fee = self.fee_of(request, amount, price)
         self.totals[base] += sign * amount
         self.totals[quote] -= sign * amount * price
         self.totals[fee_asset] -= fee
         order.filled += amount
         if order.filled >= request.amount:
             order.standing = OrderNews.FILLED
-        trade = str(len(self.trades) + 101)
-        fill = Fill(
-            *("model", request.symbol, trade, "", request.side), amount, price, fee, fee_asset, self.now
-        )
+        names = ("model", request.symbol, self.trade_id(), "", request.side)
+        fill = Fill(*names, amount, price, fee, fee_asset, self.now)
         self.trades.append((self.now + self.hidden(), Execution(order.id, fill)))
+
+    def trade_id(self) -> str:
+        """Return the name of the next execution."""
+        return str(len(self.trades) + 101)
+
+    def fee_of(self, request: OrderRequest, amount: Decimal, price: Decimal) -> tuple[str, Decimal]:
+        """Return what an execution is charged, and in what."""
+        base, quote = assets_of(request.symbol)
+        got, value = (base, amount) if request.side == "buy" else (quote, amount * price)
+        if self.fee_asset in ("", got):
+            return got, (value * FEE).quantize(D("0.00000001"), ROUND_DOWN)
+        return self.fee_asset, D("0.00001234")
 
     def hidden(self) -> int:
         """Return for how many ms something new is not shown."""
@@ -308,12 +316,10 @@ class Line:
 
     def fills(self, symbol: str, after: str | None) -> list[Execution]:
         fault = self._travel("fills", 40, ("fail", "doubled", "short"))
+        names = [one.fill.id for _, one in self.market.trades]
+        later = self.market.trades[names.index(after) + 1 if after in names else 0 :]
         shown = [
-            one
-            for seen_from, one in self.market.trades
-            if seen_from <= self.market.now
-            and one.fill.symbol == symbol
-            and int(one.fill.id) > int(after or 0)
+            one for seen_from, one in later if seen_from <= self.market.now and one.fill.symbol == symbol
         ]
         if fault == "short":
             return shown[: len(shown) // 2]

@@ -1,8 +1,8 @@
 """A small engine that trades against the local exchange, in processes of their own that can be killed.
 
-`python -m tests.order_process ADDRESS DATABASE BEGAN INTENTS` reads a line per life from stdin (how many
-points to live, 0 for all; how many ms, 0 for any) and forks a child for it: a fork is as good a process as
-any, and has everything imported. It answers with how the life ended.
+`python -m tests.order_process ADDRESS DATABASE BEGAN INTENTS VENUE` reads a line per life from stdin (how
+many points to live, 0 for all; how many ms, 0 for any) and forks a child for it: a fork is as good a process
+as any, and has everything imported. It answers with how the life ended.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from core.account.orders import Approved, Intent, Purpose, Side
 from core.errors import DatabaseError, HotCryptoError
 from core.exchange.calls import RetryPolicy
 from core.exchange_client import ExchangeClient
-from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET
+from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET, AccountConfig
+from core.exchange_sim.kraken_gate import Tier, kraken_secret
 from core.exchange_sim.replay import replay_clock
 from core.order_path.exchange_venue import ExchangeVenue
 from core.order_path.opening import trading
@@ -37,7 +38,11 @@ SPEED = 20.0
 """The exchange's clock, and the engine's, against the real one."""
 START = 1_704_110_400_000
 ACCOUNT, INSTANCE = "local-exchange", "kill-test"
-SYMBOLS = ("BTC/USDT", "ETH/USDT")
+SYMBOLS = {"binanceus": ("BTC/USDT", "ETH/USDT"), "kraken": ("BTC/USD", "ETH/USD")}
+"""By venue."""
+SECRETS = {"binanceus": TEST_SECRET, "kraken": kraken_secret(AccountConfig())}
+ENDLESS = Tier(1e12, 1e12, 1e12, 1e12)
+"""Kraken's counters, for engines whose clock runs too fast for them."""
 LONGEST = 20.0
 """Seconds of a life."""
 DONE, TIRED = 0, 7
@@ -62,19 +67,20 @@ def _wall(began: int) -> Callable[[], int]:
     return lambda: next(first, None) or time.time_ns() // 1_000_000
 
 
-def wanted(count: int) -> Iterator[tuple[Approved, Terms]]:
+def wanted(count: int, venue: str) -> Iterator[tuple[Approved, Terms]]:
     """Yield what two strategies decide, the same in every life."""
+    symbols = SYMBOLS[venue]
     rng = random.Random(5)
     for number in range(count):
-        symbol = rng.choice(SYMBOLS)
+        symbol = rng.choice(symbols)
         purpose = rng.choice((Purpose.ENTRY, Purpose.ENTRY, Purpose.EXIT))
         side: Side = "buy" if purpose is Purpose.ENTRY else "sell"
-        amount = Decimal(rng.randint(20, 400)) / (10_000 if symbol == "BTC/USDT" else 1000)
+        amount = Decimal(rng.randint(20, 400)) / (10_000 if symbol == symbols[0] else 1000)
         intent = Intent(
             *(rng.choice(("trend", "revert")), symbol, "1m", START + number * 60_000, purpose, "main", side),
             *(amount, Decimal(1), "a test", START, 2 * START),
         )
-        high = Decimal(900_000) if symbol == "BTC/USDT" else Decimal(90_000)
+        high = Decimal(900_000) if symbol == symbols[0] else Decimal(90_000)
         yield (
             Approved(intent),
             rng.choice((MARKET, MARKET, Terms("limit", high))) if side == "buy" else MARKET,
@@ -105,21 +111,28 @@ class Deadly:
         return called
 
 
-def live(address: str, database: str, clock: Clock, points: int, intents: int) -> int:
-    """Trade until everything that is wanted is done."""
-    deadly = Deadly(points)
-    Journal._run = deadly.around(Journal._run)  # type: ignore[method-assign]
+def client_of(address: str, venue: str, clock: Clock, speed: float) -> ExchangeClient:
+    """Return a client of the local exchange that lives as fast as it does."""
     client = ExchangeClient(
-        *("binanceus", TEST_KEY, TEST_SECRET),
+        *(venue, TEST_KEY, SECRETS[venue]),
         base_url=address,
         clock=clock,
         ticks=clock,
-        sleep=lambda seconds: time.sleep(seconds / SPEED),
+        sleep=lambda seconds: time.sleep(seconds / speed),
         timeout=2.0,
         retries=RetryPolicy(tries=3, base=0.2, jitter=lambda: 0.5),
         notify=lambda _: None,
     )
-    with client:
+    if venue == "kraken":
+        client._transport._limiter._windows.clear()
+    return client
+
+
+def live(address: str, database: str, clock: Clock, points: int, intents: int, venue_name: str) -> int:
+    """Trade until everything that is wanted is done."""
+    deadly = Deadly(points)
+    Journal._run = deadly.around(Journal._run)  # type: ignore[method-assign]
+    with client_of(address, venue_name, clock, SPEED) as client:
         client._transport.send = deadly.around(client._transport.send)  # type: ignore[method-assign]
         while True:
             try:
@@ -128,14 +141,14 @@ def live(address: str, database: str, clock: Clock, points: int, intents: int) -
             except HotCryptoError:
                 time.sleep(0.01)
         with trading(database, ACCOUNT, INSTANCE, venue, clock) as path:
-            return work(path, list(wanted(intents)))
+            return work(path, list(wanted(intents, venue_name)), SYMBOLS[venue_name])
 
 
-def work(path: OrderPath, todo: list[tuple[Approved, Terms]]) -> int:
+def work(path: OrderPath, todo: list[tuple[Approved, Terms]], symbols: tuple[str, ...]) -> int:
     """Go round until everything is done or the time is up."""
     ends = time.monotonic() + LONGEST
     while time.monotonic() < ends:
-        if not path.ready and not path.reconcile(SYMBOLS).done:
+        if not path.ready and not path.reconcile(symbols).done:
             time.sleep(0.01)
             continue
         fresh = 0
@@ -150,15 +163,15 @@ def work(path: OrderPath, todo: list[tuple[Approved, Terms]]) -> int:
         for order in path.orders():
             if order.kind == "limit" and order.state == State.PARTIAL:
                 path.cancel(order.intent_key)
-        if not fresh and not path.orders() and path.reconcile(SYMBOLS).done:
+        if not fresh and not path.orders() and path.reconcile(symbols).done:
             return DONE
     return TIRED
 
 
-def child(address: str, database: str, clock: Clock, points: int, intents: int) -> int:
+def child(address: str, database: str, clock: Clock, points: int, intents: int, venue: str) -> int:
     """Live in a process of its own and return how it ended."""
     try:
-        return live(address, database, clock, points, intents)
+        return live(address, database, clock, points, intents, venue)
     except DatabaseError as error:
         sys.stderr.write(f"{error}\n")
         return 3
@@ -166,13 +179,13 @@ def child(address: str, database: str, clock: Clock, points: int, intents: int) 
 
 def main(argv: list[str]) -> int:
     """Give birth as asked."""
-    address, database, began, intents = argv
+    address, database, began, intents, venue = argv
     clock = clock_from(int(began))
     for line in sys.stdin:
         life = Life(*json.loads(line))
         born = os.fork()
         if born == 0:
-            os._exit(child(address, database, clock, life.points, int(intents)))
+            os._exit(child(address, database, clock, life.points, int(intents), venue))
         killer = threading.Timer(life.ms / 1000, os.kill, (born, signal.SIGKILL)) if life.ms else None
         if killer:
             killer.start()

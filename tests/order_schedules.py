@@ -19,6 +19,7 @@ from core.order_path.client_ids import client_order_id
 from core.order_path.path import OrderPath
 from core.order_path.transfers import CONVERSIONS, KINDS, TRANSFERS
 from db.journal import Journal, memory_journal
+from tests.kraken_model import KrakenLine, KrakenMarket
 from tests.order_model import PRICES, START, SYMBOLS, Crash, Line, Market
 
 D = Decimal
@@ -107,6 +108,8 @@ class Schedule:
     clock_steps: tuple[int, ...] = (-20_000, 20_000)
     thorough: bool = False
     """Check all books after every step."""
+    venue: str = "binanceus"
+    """Whose ways market and line have."""
     events: list[Alert] = field(default_factory=list)
     crashed: int = 0
     disturbed: int = 0
@@ -115,11 +118,12 @@ class Schedule:
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
-        self.market = Market(random.Random(self.seed + 1))
+        market, line = (KrakenMarket, KrakenLine) if self.venue == "kraken" else (Market, Line)
+        self.market = market(random.Random(self.seed + 1))
         self.market.totals.update(BALANCES)
         self.market.lag = self.rng.choice((0, 2000))
         self.market.fee_asset = self.rng.choice(("", "", "BNB"))
-        self.line = Line(self.market, random.Random(self.seed + 2), self.point)
+        self.line = line(self.market, random.Random(self.seed + 2), self.point)
         self.line.rate = self.rate
         self.thorough = self.thorough or self.seed % 10 == 0
         self.connection = memory_journal(ACCOUNT)._connection

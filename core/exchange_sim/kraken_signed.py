@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from core.exchange_sim import kraken_params as given
@@ -25,8 +26,23 @@ from core.exchange_sim.venue import RequestRefused, SimAnswer, SimRequest, as_js
 MODES = ("online", "limit_only", "post_only", "cancel_only", "maintenance")
 RIGHTS = (
     *("query-funds", "query-open-trades", "query-closed-trades", "modify-trades", "close-trades"),
-    *("query-ledger", "access-websockets", "withdraw-funds"),
+    *("query-ledger", "access-websockets"),
 )
+"""What a key that trades should be allowed, and nothing beyond."""
+NEEDED: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            ("Balance", "BalanceEx", "TradeVolume", "DepositStatus", "WithdrawStatus"), "query-funds"
+        ),
+        **dict.fromkeys(("OpenOrders", "QueryOrders"), "query-open-trades"),
+        **dict.fromkeys(("ClosedOrders", "TradesHistory", "QueryTrades"), "query-closed-trades"),
+        **dict.fromkeys(("AddOrder", "AmendOrder", "EditOrder"), "modify-trades"),
+        **dict.fromkeys(("CancelOrder", "CancelAll", "CancelAllOrdersAfter"), "close-trades"),
+        "Ledgers": "query-ledger",
+        "Withdraw": "withdraw-funds",
+    }
+)
+"""The right that a path needs; none for those that are not here."""
 BY_HAND = "BY HAND"
 """The method of what happens to the account without a request: no client can send it."""
 WORDS: Mapping[str, str] = {
@@ -86,6 +102,8 @@ class KrakenAccount:
             if self.status == "maintenance":
                 raise refused("EService:Unavailable")
             self._gate.check(request, now)
+            if NEEDED.get(name, RIGHTS[0]) not in self.rights:
+                raise refused("EGeneral:Permission denied")
             params = {key: value for key, value in request.params.items() if key not in given.SIGNING}
             self.unknown.update(f"{name}.{field}" for field in params if field not in route.params)
             return as_json({"error": [], "result": self._done(request.method, name, params, now)})

@@ -261,7 +261,11 @@ def _application(sim: RunningSim) -> web.Application:
 
 
 async def _handle(sim: RunningSim, web_request: web.Request) -> web.StreamResponse:
-    request = await _read(web_request)
+    try:
+        request = await _read(web_request)
+    except ConnectionResetError:
+        # Whoever asked was gone before all of it was sent.
+        return web.Response()
     sim.log(request)
     fault = sim.plan.next(request.path, request.method)
     kind = fault.kind if fault else ""

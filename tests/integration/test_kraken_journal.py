@@ -434,7 +434,7 @@ def test_the_ledger_is_asked_once_for_each_execution(sim: RunningSim, orders: Or
 def test_deposits_and_withdrawals_are_told_exactly(sim: RunningSim, client: ExchangeClient) -> None:
     sim.deposit("USD", "12.3456", venue=KRAKEN)
     sim.deposit("BTC", "7", pending=True, venue=KRAKEN)
-    exchange = client._exchange
+    exchange, sim.kraken.rights = client._exchange, (*sim.kraken.rights, "withdraw-funds")
     for amount in ("0.25", "0.125"):
         exchange.private_post_withdraw({"asset": "XXBT", "key": "mine", "amount": amount})
     sim.fail_withdrawal(2, KRAKEN)
@@ -443,6 +443,17 @@ def test_deposits_and_withdrawals_are_told_exactly(sim: RunningSim, client: Exch
         *(("deposit", "BTC", D(0)), ("deposit", "USD", D("12.3456"))),
         *(("withdrawal", "BTC", D(0)), ("withdrawal", "BTC", D("-0.25"))),
     ]
+
+
+def test_a_key_that_may_not_read_the_ledger_is_said_before_the_first_order(
+    sim: RunningSim, client: ExchangeClient
+) -> None:
+    rights = client.facts.rights()
+    assert (rights.may_trade, rights.may_withdraw, rights.is_bound) == (True, False, True)
+    sim.kraken.rights = tuple(one for one in sim.kraken.rights if one != "query-ledger")
+    assert client.facts.rights().may_trade is False
+    with pytest.raises(AuthenticationError, match=r"cannot read the ledger: .*Permission denied"):
+        client.orders.newest_fill(SYMBOL)
 
 
 def test_two_processes_on_one_key_are_told_of_each_other_and_no_order_is_doubled(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.loop_kills import kill_at_exchange, kill_on_paper
 from tests.order_kills import KILLED
 from tests.tiers import statistics, tries
@@ -20,8 +22,9 @@ def test_a_loop_killed_often_leaves_what_one_leaves_that_was_not(tmp_path: Path)
 
 
 @statistics
-def test_a_loop_killed_often_at_an_exchange_agrees_with_it(tmp_path: Path) -> None:
-    found = kill_at_exchange(tmp_path, KILLS, 1)
+@pytest.mark.parametrize("venue", ["binanceus", "kraken"])
+def test_a_loop_killed_often_at_an_exchange_agrees_with_it(tmp_path: Path, venue: str) -> None:
+    found = kill_at_exchange(tmp_path, KILLS, 1, venue=venue)
     assert found.wrong == []
     assert found.ends[KILLED] == KILLS
     assert 2 * found.fills > KILLS

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.order_kills import KILLED, kill_often
 from tests.tiers import statistics, tries
 
@@ -11,8 +13,9 @@ KILLS = tries(20, 6)
 
 
 @statistics
-def test_an_engine_killed_often_has_lost_and_doubled_nothing(tmp_path: Path) -> None:
-    found = kill_often(tmp_path, KILLS, 1)
+@pytest.mark.parametrize("venue", ["binanceus", "kraken"])
+def test_an_engine_killed_often_has_lost_and_doubled_nothing(tmp_path: Path, venue: str) -> None:
+    found = kill_often(tmp_path, KILLS, 1, venue=venue)
     assert found.wrong == []
     assert found.ends[KILLED] == KILLS
     assert found.orders > KILLS

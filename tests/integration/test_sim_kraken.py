@@ -62,6 +62,7 @@ def sim(time: Time) -> Iterator[RunningSim]:
     """Serve an account that may ask as often as it likes."""
     config = SimConfig(source=SOURCE, clock=lambda: time.now, account=ACCOUNT, tier=LOCAL)
     with serve(config) as running:
+        running.kraken.rights += ("withdraw-funds",)
         yield running
 
 
@@ -641,3 +642,23 @@ def test_answers_that_look_fine_name_no_order_and_count_no_cancel(sim: RunningSi
     sim.set_faults([Fault("not_counted"), Fault("missing")])
     assert kraken.fetch_time() == NOON
     assert sim.books(KRAKEN).open_orders() == []
+
+
+@pytest.mark.parametrize(
+    ("right", "call"),
+    [
+        ("query-funds", lambda e: e.fetch_balance()),
+        ("query-open-trades", lambda e: e.fetch_open_orders()),
+        ("query-closed-trades", lambda e: e.fetch_my_trades()),
+        ("query-ledger", lambda e: e.fetch_ledger()),
+        ("modify-trades", lambda e: e.create_order(BTC, "market", "buy", 0.01)),
+        ("close-trades", lambda e: e.cancel_all_orders()),
+        ("withdraw-funds", lambda e: e.withdraw("USDT", 30, "elsewhere", {"key": "mine"})),
+    ],
+)
+def test_a_key_may_do_what_it_has_a_right_to(sim: RunningSim, kraken: Any, right: str, call: Any) -> None:
+    assert right in kraken.private_post_getapikeyinfo()["result"]["permissions"]
+    call(kraken)
+    sim.kraken.rights = tuple(one for one in sim.kraken.rights if one != right)
+    with pytest.raises(ccxt.PermissionDenied, match="EGeneral:Permission denied"):
+        call(kraken)

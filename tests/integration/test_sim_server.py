@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -101,6 +102,21 @@ def test_without_a_source_the_seed_makes_the_candles() -> None:
 def test_markets_of_ones_own_can_be_listed() -> None:
     with serve(SimConfig(markets=(SimMarket("ADA/USDT", 4, 1),), clock=lambda: NOON)) as sim:
         assert [row["symbol"] for row in Got(sim, "/api/v3/ticker/price").said] == ["ADAUSDT"]
+
+
+def test_whoever_is_gone_before_all_was_sent_is_no_error(
+    sim: RunningSim, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = urlsplit(sim.url)
+    head = b"POST /0/private/AddOrder HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\nnonce=1"
+    for _ in range(3):
+        with socket.create_connection((address.hostname, address.port)) as gone:
+            gone.sendall(head)
+            # Lingering for no time makes the kernel send RST instead of FIN.
+            gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert Got(sim, "/api/v3/ping").said == {}
+    assert [one.path for one in sim.requests] == ["/api/v3/ping"]
+    assert caplog.text == ""
 
 
 def test_requests_are_logged_with_query_and_form(sim: RunningSim) -> None:

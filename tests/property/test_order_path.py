@@ -15,7 +15,7 @@ from core.account.messages import MARKET, Terms
 from core.account.orders import Purpose
 from core.errors import HotCryptoError
 from core.order_path.audit import check_books
-from tests.fuzz_order_path import first_caught, run_schedules
+from tests.fuzz_order_path import VENUES, first_caught, run_schedules
 from tests.order_model import PLACE_FAULTS, PRICES, SYMBOLS, Market
 from tests.order_mutants import MUTANTS, weakened
 from tests.order_schedules import STRATEGIES, Schedule, Wanted, full_design, intent, memory_view
@@ -27,18 +27,20 @@ ENOUGH = 800
 
 
 @statistics
+@pytest.mark.parametrize("venue", VENUES)
 @pytest.mark.parametrize("first", range(0, tries(1000, 250), CHUNK))
-def test_seeded_schedules_of_faults_and_kills_end_as_the_exchange_says(first: int) -> None:
-    tally = run_schedules(first, CHUNK)
+def test_seeded_schedules_of_faults_and_kills_end_as_the_exchange_says(first: int, venue: str) -> None:
+    tally = run_schedules(first, CHUNK, venue)
     assert tally.wrong == []
     assert tally.counts["crashes"] > CHUNK
     assert tally.counts["faults"] > 10 * CHUNK
     assert tally.counts["fills"] > 2 * CHUNK
 
 
+@pytest.mark.parametrize("venue", VENUES)
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_weakened_path_is_caught_by_the_same_schedules(name: str) -> None:
-    assert first_caught(name, ENOUGH) is not None
+def test_a_weakened_path_is_caught_by_the_same_schedules(name: str, venue: str) -> None:
+    assert first_caught(name, ENOUGH, venue) is not None
 
 
 @pytest.mark.parametrize("seed", [4372, 5716])
