@@ -79,7 +79,7 @@ class Watch:
                 self.say(subject[0], text, status.time, subject[1])
         for subject in self._stands.keys() - stands.keys():
             kind, ref = subject
-            self.say("over", f"over: {self._stands[subject]}", status.time, f"{kind} {ref}")
+            self.say("over", f"no longer: {self._stands[subject]}", status.time, f"{kind} {ref}")
         self._stands = stands
 
     def on_exchange(self, error: ExchangeError | None, time: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -12,10 +12,11 @@ from core.alerts.lane import as_stored, from_stored
 from core.alerts.levels import Message
 from core.alerts.mailbox import Mailbox
 from core.alerts.watch import Watch
-from core.cli.live_output import note, say
+from core.cli.live_output import note, say, secrets_of
 from core.engine import Step
 from core.errors import DatabaseError, ExchangeError, HotCryptoError, RefusedError, UsageError
 from core.exchange.calls import Notice
+from core.live.event_log import HIDDEN
 from core.live.standing import USUAL
 from core.live.status import AccountStatus
 from core.order_path.alerts import Alert
@@ -47,11 +48,13 @@ class Alarms:
         report_time: str | None = None,
         *,
         once: bool = False,
+        secrets: Sequence[str] = (),
     ) -> None:
         """Take where messages go, None for nowhere, what reads commands, and when the daily report is sent.
 
-        `once`: this is but one look.
+        `once`: this is but one look. Of `secrets` none may appear in a message.
         """
+        self._secrets = secrets
         self._account, self._box, self._chat, self._once = account, box, chat, once
         self._report_time = report_time
         self._daily: DailyReport | None = None
@@ -63,8 +66,10 @@ class Alarms:
             self._watch.say(kind, text, now_ms())
 
     def _put(self, message: Message) -> None:
-        if self._account != USUAL:
-            message = message._replace(text=f"{self._account}: {message.text}")
+        text = message.text if self._account == USUAL else f"{self._account}: {message.text}"
+        for secret in self._secrets:
+            text = text.replace(secret, HIDDEN)
+        message = message._replace(text=text)
         if self._box is not None:
             self._box.put(message)
 
@@ -181,4 +186,5 @@ def alarms_of(settings: AlertSettings, env: Mapping[str, str], account: str, *, 
 
     box = Mailbox(lanes_of(settings, env, account))
     at = settings.report_time if settings.report is not None else None
-    return Alarms(account, box, settings.slippage_pct, chat_of(settings, env, account), at, once=once)
+    chat, secrets = chat_of(settings, env, account), secrets_of(env)
+    return Alarms(account, box, settings.slippage_pct, chat, at, once=once, secrets=secrets)

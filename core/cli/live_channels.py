@@ -20,6 +20,9 @@ from core.errors import SettingsError
 from core.settings import BOT_CHATS, BOT_TOKEN, SMTP_PASSWORD, WEBHOOK_URL, AlertSettings
 from core.utils import now_ms
 
+HERE = ("127.0.0.1", "localhost", "::1")
+"""This machine, to which a password may go as it is."""
+
 
 def lanes_of(settings: AlertSettings, env: Mapping[str, str], account: str) -> dict[str, list[Lane]]:
     """Return the lanes of each route. Raises SettingsError for a channel that lacks something."""
@@ -86,6 +89,11 @@ def _mail_terms(settings: AlertSettings, env: Mapping[str, str]) -> MailTerms:
         wanted = {"smtp_host": host, "smtp_from": sender, "smtp_to": to}
         missing = ", ".join(f"alerts.{name}" for name, value in wanted.items() if value is None)
         raise SettingsError(f"alerts go to email, and {missing} is not set: set it in config/settings.yaml")
+    if settings.smtp_user is not None and settings.smtp_security == "none" and host not in HERE:
+        raise SettingsError(
+            f"alerts.smtp_security: none would send the password to {host} for all to read: set starttls or "
+            "tls"
+        )
     password = env.get(SMTP_PASSWORD, "").strip()
     if settings.smtp_user is not None and not password:
         _needed(SMTP_PASSWORD, env, "email", "the password of alerts.smtp_user")

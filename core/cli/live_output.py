@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -43,14 +43,19 @@ def tell_step(step: Step) -> None:
         LOG.info(text_of(event), extra={"event": event})
 
 
+def secrets_of(env: Mapping[str, str]) -> list[str]:
+    """Return the values of an environment that may appear nowhere."""
+    named = ((name.endswith(_SECRET_ENDINGS) or name == WEBHOOK_URL, text) for name, text in env.items())
+    return [text for is_secret, text in named if is_secret and text]
+
+
 @contextmanager
 def shown(args: argparse.Namespace, database: Path) -> Iterator[Show]:
     """Write the lines said in the block to wherever they belong; yield what shows the account."""
     default = database.parent / "logs" / f"{args.account}.jsonl"
     path = default if args.log_file is None else Path(args.log_file)
     outputs.check_appended(str(path))
-    known = environment(cli.ROOT).items()
-    secrets = [text for name, text in known if name.endswith(_SECRET_ENDINGS) or name == WEBHOOK_URL]
+    secrets = secrets_of(environment(cli.ROOT))
     with ExitStack() as opened:
         write, show = _plainly, _nothing
         if sys.stderr.isatty() and not (args.plain or args.once):

@@ -53,6 +53,8 @@ EXCHANGE = "exchange"
 """Under this name the state of an account says whose candles it trades on."""
 AGREE = 60.0
 """Seconds in which books and exchange should agree when one look was asked for."""
+LATE = 20.0
+"""Seconds after which a person is told that they do not agree yet."""
 EXCHANGE_POLICY = Policy()
 PAPER_POLICY = Policy(settle_ms=0)
 """Nothing is ever on its way to the paper exchange, so nothing is waited for."""
@@ -220,15 +222,18 @@ def agree(path: OrderPath, given: Opening) -> None:
     Raises KeyboardInterrupt when the process is to end, ExchangeUnreachableError when one look was asked for
     and it lasts.
     """
-    said, ends = "", time.monotonic() + AGREE
+    said, began, is_told = "", time.monotonic(), False
     while not (found := path.reconcile(given.terms.symbols)).done:
         if found.waiting[0] != said:
             said = found.waiting[0]
             given.say(f"nothing is traded yet: {said}")
+        # A new account's books take a moment to follow the exchange.
+        if not is_told and time.monotonic() - began > LATE:
+            is_told = True
             given.alert(Alert("exchange", "", f"nothing is traded yet: {said}"))
         if given.asked.wait(1.0):
             raise KeyboardInterrupt
-        if given.terms.once and time.monotonic() > ends:
+        if given.terms.once and time.monotonic() - began > AGREE:
             raise ExchangeUnreachableError(f"books and exchange did not agree in {AGREE:.0f} s: {said}")
     for text in found.adjusted:
         given.say(f"the books follow the exchange: {text}")

@@ -258,6 +258,19 @@ def test_another_account_than_the_usual_one_is_named_in_every_message(tmp_path: 
     assert document["messages"][0]["text"] == "second: the loop begins"
 
 
+def test_a_secret_that_an_error_repeats_is_in_no_message(tmp_path: Path) -> None:
+    with http_server(lambda *_: (200, {})) as server:
+        env = {HOOK: server.url, "EXCHANGE_API_KEY": "CANARY-key", "EXCHANGE_API_SECRET": ""}
+        alarms = alarms_of(AlertSettings(critical="webhook"), env, "second", once=False)
+        engine = init_db(url_of(tmp_path / "hooks.db"))
+        with alarms.sending(engine):
+            alarms.on_alert(Alert("lost", "k", "no order for CANARY-key at all", critical=True))
+        engine.dispose()
+    ((_, document),) = server.asked
+    assert document["messages"][0]["text"] == "second: no order for *** at all"
+    assert SECRET not in str(document)
+
+
 def test_a_loop_that_hangs_is_told_before_its_process_ends() -> None:
     settings, codes = AlertSettings(critical="webhook"), list[int]()
     with http_server(lambda *_: (200, {})) as server:
@@ -301,6 +314,7 @@ MAILED = {"smtp_host": "h", "smtp_from": "a@b", "smtp_to": "a@b"}
         ("webhook", {}, {}, "HOT_CRYPTO_ALERTS_WEBHOOK_URL is not set: put its address into .env"),
         ("webhook", {}, {HOOK: "ftp://CANARY"}, "wanted an address that begins with https"),
         ("email", {}, {}, "alerts.smtp_host, alerts.smtp_from, alerts.smtp_to is not set: set"),
+        ("email", {**MAILED, "smtp_user": "me", "smtp_security": "none"}, {}, "none would send the password"),
         ("email", {**MAILED, "smtp_user": "me"}, {}, "ALERTS_SMTP_PASSWORD is not set: put the password of"),
     ],
 )  # fmt: skip

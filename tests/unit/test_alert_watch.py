@@ -63,7 +63,7 @@ def test_what_stands_in_the_way_is_told_once_and_again_when_it_is_over(
     assert world.sees(status) == [(kind, text)]
     assert world.told[0].level is KINDS[kind].level
     assert world.sees(status) == []
-    assert world.sees(CALM) == [("over", f"over: {text}")]
+    assert world.sees(CALM) == [("over", f"no longer: {text}")]
     assert world.sees(status) == [(kind, text)]
 
 
@@ -82,7 +82,7 @@ def test_books_and_exchange_that_differ_are_told_when_it_lasts() -> None:
     told = world.sees(differs._replace(time=NOON + LASTS))
     assert told == [("difference", "books and exchange differ: BTC +1; ETH -2")]
     assert world.told[0].level is AlertLevel.CRITICAL
-    assert world.sees(CALM) == [("over", "over: books and exchange differ: BTC +1; ETH -2")]
+    assert world.sees(CALM) == [("over", "no longer: books and exchange differ: BTC +1; ETH -2")]
     assert world.sees(differs._replace(time=NOON + 9 * LASTS)) == []
 
 
@@ -123,7 +123,7 @@ def test_a_limit_of_which_most_is_used_is_told() -> None:
     uses = LimitUse("max_exposure_pct", 48.0, 60.0), LimitUse("max_positions", 19, 20)
     text = "max_exposure_pct: 48.0 of 60 percent are used"
     assert world.sees(CALM._replace(uses=uses)) == [("near_limit", text)]
-    assert world.sees(CALM._replace(uses=())) == [("over", f"over: {text}")]
+    assert world.sees(CALM._replace(uses=())) == [("over", f"no longer: {text}")]
     assert World().sees(CALM._replace(uses=(LimitUse("max_exposure_pct", 47.9, 60.0),))) == []
 
 
