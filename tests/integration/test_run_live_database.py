@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from core import cli
-from core.cli import live_command
+from core.cli import live_alerts, live_command
 from core.engine import Step
 from core.errors import DatabaseError
 from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET
@@ -144,7 +144,7 @@ def test_a_loop_holds_what_it_decided_while_another_program_writes(
                 other.execute("ROLLBACK")
 
         monkeypatch.setattr(Loop, "step", locked)
-        monkeypatch.setattr(live_command, "say", heard)
+        monkeypatch.setattr(live_alerts, "say", heard)
         assert once(file, "?timeout=0.2") == 0
     assert times(file) == [NOON, NOON + HOUR]
     assert any(line.startswith("the database is free again after") for line in said)
