@@ -92,6 +92,11 @@ class Missed(NamedTuple):
             (*self.lines, *(_cut(one.line().split("\n")[0], LINE) for one in letters))[:LISTED],
         )
 
+    def less(self, told: Missed) -> Missed:
+        """Return it without those of before, which have been told."""
+        rest = Missed(self.number - told.number, self.since, self.lines[len(told.lines) :])
+        return rest if rest.number else Missed()
+
     def letter(self) -> Letter:
         """Return what is said of them once somebody listens again."""
         what = how_many(self.number, "message")
@@ -210,8 +215,7 @@ class Lane:
             if self._fails:
                 self._say(f"alerts by {self.name} arrive again")
             self._fails, self._pause_until = 0, 0.0
-            if self.missed is missed:
-                self.missed = Missed()
+            self.missed = self.missed.less(missed)
             self._took(due, letters)
 
     def _took(self, due: list[_Waiting], letters: list[Letter]) -> None:

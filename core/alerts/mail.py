@@ -56,6 +56,10 @@ class MailChannel:
             ) from None
         except ssl.SSLError:
             raise NotSentError("the mail server's certificate is not trusted, or it speaks no TLS") from None
+        except ValueError:
+            # Python's own words repeat the letter, which may be one of the password.
+            what = "a name, password or address has letters that the mail server cannot take"
+            raise NotSentError(what, is_final=True) from None
         except (OSError, smtplib.SMTPException) as error:
             # Of a greeting that does not come smtplib says this as well, in words alone.
             is_late = "timed out" in str(error)

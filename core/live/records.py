@@ -68,14 +68,11 @@ class RunBook:
             status=to_document(status),
             now=now,
         )
-        self._keep_day(status)
 
     def beat(self, status: AccountStatus, now: int) -> None:
         """Keep how the account stands."""
         live.record(self._engine, self.run_id, status=to_document(status), now=self._written(now))
-        self._keep_day(status)
-
-    def _keep_day(self, status: AccountStatus) -> None:
+        # Not with a step, whose orders are about to leave: a day's figures can take a second.
         if self._days is not None:
             self._days.look(status)
 

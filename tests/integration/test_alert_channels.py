@@ -243,6 +243,15 @@ def test_what_a_mail_server_says_instead_of_yes(word: str, reply: str, said: str
     assert (str(error), error.is_final) == (said, is_final)
 
 
+def test_letters_that_a_mail_server_cannot_take_are_told_without_repeating_them() -> None:
+    with mail_server() as server:
+        error = error_of(lambda: mail(server.port, password="CANARY-ß").send(LETTERS))
+    assert (str(error), error.is_final) == (
+        "a name, password or address has letters that the mail server cannot take",
+        True,
+    )
+
+
 def test_a_mail_server_that_hangs_is_gone_or_speaks_no_tls() -> None:
     with mail_server() as server:
         server.replies["CONNECT"] = "hang"

@@ -170,6 +170,21 @@ def test_many_missed_messages_are_counted_and_some_of_them_shown() -> None:
     assert len(text) < ROOM / 2
 
 
+def test_what_is_missed_while_the_missed_are_told_is_told_next() -> None:
+    world = World()
+    world.lane.missed = Missed(2, NOON, ("a", "b"))
+
+    class Slow(Noted):
+        def send(self, letters: Sequence[Letter]) -> None:
+            super().send(letters)
+            world.lane.missed = world.lane.missed.with_more([Letter(warning("c"))])
+
+    world.lane._channel = Slow()
+    world.lane.step()
+    assert (world.lane.missed.number, len(world.lane.missed.lines)) == (1, 1)
+    assert world.lane.missed.lines[0].endswith(" c")
+
+
 def test_together_go_as_many_as_there_is_room_for() -> None:
     world = World()
     for n in range(TOGETHER + 3):
