@@ -26,7 +26,7 @@ from core.exchange_sim.replay import replay_clock
 from core.exchange_sim.server import RunningSim, SimConfig, serve
 from core.live import account
 from core.live.world import World
-from core.order_path.alerts import Alert
+from core.order_path.alerts import Alert, OnAlert, nobody
 from core.order_path.opening import trading
 from core.order_path.policy import Policy
 from core.order_path.reconciling import Reconciliation
@@ -197,7 +197,12 @@ def test_it_ends_within_ten_seconds_though_the_exchange_does_not_answer(url: str
 
 
 def doubtful(
-    monkeypatch: pytest.MonkeyPatch, *, once: bool, ends_after: int, say: Callable[[str], object] = print
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    once: bool,
+    ends_after: int,
+    say: Callable[[str], object] = print,
+    alert: OnAlert = nobody,
 ) -> tuple[Any, Any, list[float]]:
     """Return a path that never agrees, what it is opened with, and how long it was waited for."""
     looks, waited = iter(("one", "one", "two", "two", "two")), list[float]()
@@ -210,18 +215,22 @@ def doubtful(
     clock = SimpleNamespace(monotonic=lambda: 30.0 * len(waited))
     monkeypatch.setattr(account, "time", clock)
     terms, asked = SimpleNamespace(once=once, symbols=["BTC/USDT"]), SimpleNamespace(wait=wait)
-    return found, SimpleNamespace(terms=terms, asked=asked, say=say, alert=lambda _: None), waited
+    return found, SimpleNamespace(terms=terms, asked=asked, say=say, alert=alert), waited
 
 
 def test_a_loop_whose_books_do_not_agree_says_why_once_and_waits_until_it_is_to_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    lines: list[str] = []
-    path, given, waited = doubtful(monkeypatch, once=False, ends_after=4, say=lines.append)
+    lines, alerts = list[str](), list[Alert]()
+    path, given, waited = doubtful(
+        monkeypatch, once=False, ends_after=4, say=lines.append, alert=alerts.append
+    )
     with pytest.raises(KeyboardInterrupt):
         account.agree(path, given)
     assert waited == [1.0] * 4
     assert lines == ["nothing is traded yet: one", "nothing is traded yet: two"]
+    # A person who does not look is told once it lasts, and once.
+    assert alerts == [Alert("exchange", "", "nothing is traded yet: one")]
 
 
 def test_one_look_at_books_that_do_not_agree_gives_up_after_a_minute(
