@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -239,3 +240,13 @@ def test_the_page_on_alerts_has_every_kind_with_its_level() -> None:
     page = (ROOT / "docs" / "alerts.md").read_text("utf-8")
     rows = [f"| `{name}` | {kind.level.value.upper()} | {kind.meaning} |" for name, kind in KINDS.items()]
     assert "\n".join(rows) in page
+
+
+def test_every_event_that_the_order_path_tells_and_all_that_stands_in_the_way_has_a_kind() -> None:
+    sources = [path.read_text("utf-8") for path in (ROOT / "core").rglob("*.py")]
+    told = {kind for text in sources for kind in re.findall(r"\bAlert\(\s*\"([a-z_]+)\"", text)}
+    stands = {kind for text in sources for kind in re.findall(r"\bStanding\(\s*\"([a-z_]+)\"", text)}
+    assert {"lost", "taken", "exchange"} <= told
+    assert {"halt", "hold", "exits", "difference"} <= stands
+    # What a person ordered closed is no trouble.
+    assert (told | stands) - KINDS.keys() == {"flatten"}
