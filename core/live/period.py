@@ -90,6 +90,7 @@ class Period(NamedTuple):
     refused: int
     """Decisions that were refused."""
     days: tuple[DayFigures, ...]
+    """Those that have begun."""
     status: AccountStatus | None
     """How the account stood in its days or the day after; None where that is not kept any more."""
     snapshot: SnapshotRow | None
@@ -159,7 +160,7 @@ def period_of(
         refused=account_days.count_refused(engine, account, start, end),
         days=tuple(
             _day(day, curve, [one for one in trades if day <= one.time < day + DAY], currency)
-            for day in range(start, end, DAY)
+            for day in range(start, min(end, now), DAY)
         ),
         status=status if is_near else None,
         snapshot=kept[-1] if kept else None,

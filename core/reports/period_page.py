@@ -96,7 +96,7 @@ def report_markdown(period: Period, journal: str = "") -> str:
 
 def report_page(period: Period, journal: str = "") -> str:
     """Return a report as one HTML file."""
-    title = escape(f"HOT-Crypto {period.account}: {title_of(period)}")
+    title = escape(f"HOT-Crypto: {title_of(period)}")
     parts = [f"<h1>{title}</h1>"]
     for table in tables_of(period):
         head = "".join(f"<th>{escape(name)}</th>" for name in table.headings)

@@ -9,6 +9,7 @@ from core.figures import NONE, amount, exact, how_many, money, price
 from core.live.period import Period
 from core.live.status import PositionStatus
 from core.results.days import DayResult
+from core.results.measures import DAY
 from core.symbols import DOLLARS, pair_of
 from core.utils import format_time
 
@@ -179,7 +180,8 @@ def stat_lines(period: Period) -> Iterator[tuple[str, str]]:
 
 
 def _hours(period: Period) -> str:
-    return "24h" if period.span.kind == "daily" else f"{len(period.days)}d"
+    span = period.span
+    return "24h" if span.kind == "daily" else f"{(span.end - span.start) // DAY}d"
 
 
 def _indented(lines: Iterable[str]) -> list[str]:

@@ -159,7 +159,8 @@ def test_weeks_begin_on_monday_and_days_before_the_account_are_not_known(
     text = text_of(database, capsys, "--weekly", "--date", DATE)
     assert text.splitlines()[0] == "📊 Weekly Report — 2023-11-13 to 2023-11-19, so far"
     lines = text.splitlines()
-    days = lines[lines.index("📅 Days:") + 1 :][:7]
+    days = lines[lines.index("📅 Days:") + 1 : lines.index("📈 Open Positions:") - 1]
+    assert [day[2:12] for day in days] == [f"2023-11-{day}" for day in range(13, 17)]
     assert days[0] == "  2023-11-13: not known (not known), 0 trades"
     assert days[2] == "  2023-11-15: $10,002.99 (+0.03%), 2 trades"
     assert "🔄 7d Stats:" in lines
