@@ -16,6 +16,8 @@ from core.utils import Clock
 
 WAITS = 25.0
 """Seconds that Telegram waits for something to say."""
+IDLE = 1.0
+"""Seconds after an answer with nothing in it."""
 OLDEST = 120_000
 """Milliseconds after which what was written is not carried out any more."""
 GIVEN = ("pause", "resume", "flatten")
@@ -56,7 +58,8 @@ class Chat:
     def step(self, waits: float = WAITS) -> float:
         """Answer what was written; return how many seconds to wait before the next look."""
         try:
-            for update in self._bot.updates(self._newest, waits):
+            updates = self._bot.updates(self._newest, waits)
+            for update in updates:
                 self._newest = max(self._newest, update["update_id"])
                 self._take(update)
         except NotSentError as error:
@@ -67,7 +70,8 @@ class Chat:
         if self._fails:
             self._say("commands by telegram are read again")
         self._fails = 0
-        return 0.0
+        # A server that does not wait must not be asked without a pause.
+        return 0.0 if updates else IDLE
 
     def start(self) -> None:
         """Look from a thread of its own until `end`."""

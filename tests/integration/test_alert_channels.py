@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from core.alerts.chat import HELP, OLDEST, Chat
+from core.alerts.chat import HELP, IDLE, OLDEST, Chat
 from core.alerts.lane import FIRST, Letter, NotSentError
 from core.alerts.levels import message
 from core.alerts.mail import MailChannel, MailTerms
@@ -313,7 +313,7 @@ def test_commands_of_an_allowed_chat_are_carried_out_once_and_answered() -> None
     api, desk, said = Telegram(*(written(n, text) for n, text in enumerate(TYPED, 1))), Desk(), list[str]()
     with http_server(api) as server:
         chat = chat_of(server, desk, said)
-        assert [chat.step(0), chat.step(0)] == [0.0, 0.0]
+        assert [chat.step(0), chat.step(0)] == [0.0, IDLE]
     assert desk.given == [("pause", 3), ("resume", 4), ("flatten", 5)]
     assert [text for _, text in api.replies] == [
         "all well",
@@ -375,7 +375,7 @@ def test_an_outage_of_telegram_is_said_once_and_waited_for() -> None:
         chat = chat_of(server, desk, said)
         assert [chat.step(0), chat.step(0)] == [FIRST, 2 * FIRST]
         server.answer = api
-        assert chat.step(0) == 0.0
+        assert chat.step(0) == IDLE
         server.answer = lambda *_: (200, {"ok": True, "result": 7})
         assert chat.step(0) == FIRST
     assert said == [
