@@ -7,6 +7,7 @@ a bounded stretch of the past, so that a live window gives the last bit of a bac
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.domain import FloatArray, IntArray
 from strategies.indicators import atr, ema, highest, lowest, sma
@@ -287,3 +288,14 @@ def residual(x: FloatArray, y: FloatArray, period: int, least: float) -> FloatAr
     z = np.where(is_line, away / np.sqrt(np.where(is_line, left, 1.0) / period), 0.0)
     out[period - 1 :] = np.where(np.isnan(of_both), np.nan, z)
     return out
+
+
+def signal(condition: NDArray[np.bool_], *read: FloatArray) -> FloatArray:
+    """Return 1 where a condition holds and 0 where it does not; NaN until all that it reads has values.
+
+    What has none later on, such as a division by 0, is as a comparison takes it: it does not hold.
+    """
+    known = np.ones(condition.size, bool)
+    for column in read:
+        known &= ~np.isnan(column)
+    return np.where(np.logical_or.accumulate(known), condition.astype(float), np.nan)

@@ -50,7 +50,7 @@ def ta(name: str, bars: Bars, *given: FloatArray, **params: float) -> Any:
     in the past, or a parameter it does not have.
     """
     function, lookback = _known(name.upper(), tuple(sorted(params.items())))
-    taken = given or tuple(getattr(bars, column) for column in _inputs(name.upper()))
+    taken = given or tuple(getattr(bars, column) for column in inputs_of(name.upper()))
     inputs = [np.ascontiguousarray(column, np.float64) for column in taken]
     pieces = _pieces(bars.ts, max(STRETCH * lookback, SHORTEST), lookback)
     outputs: list[FloatArray] = []
@@ -88,6 +88,15 @@ def _pieces(ts: IntArray, length: int, lookback: int) -> list[tuple[int, int, in
     return pieces
 
 
+def objection_to(name: str) -> str:
+    """Return why an indicator is none for `ta`, blank when it is one."""
+    try:
+        _known(name, ())
+    except UsageError as error:
+        return str(error)
+    return ""
+
+
 @cache
 def _known(name: str, params: tuple[tuple[str, float], ...]) -> tuple[Any, int]:
     """Return the function and the bars that it looks back on."""
@@ -99,7 +108,7 @@ def _known(name: str, params: tuple[tuple[str, float], ...]) -> tuple[Any, int]:
         raise UsageError(f"ta({name!r}): {UNFIT[name]}, so it is none of a column: compute it otherwise")
     if name not in talib.get_functions():
         raise UsageError(f"ta: {unknown_name('indicator', name, talib.get_functions())}")
-    function, few = getattr(talib, name), [np.ones(2)] * len(_inputs(name))
+    function, few = getattr(talib, name), [np.ones(2)] * len(inputs_of(name))
     try:
         function(*few, **dict(params))
     except Exception as error:  # TA-Lib's own errors are plain ones.
@@ -109,7 +118,7 @@ def _known(name: str, params: tuple[tuple[str, float], ...]) -> tuple[Any, int]:
 
 
 @cache
-def _inputs(name: str) -> tuple[str, ...]:
+def inputs_of(name: str) -> tuple[str, ...]:
     """Return the columns of bars that an indicator takes, in its order."""
     found: list[str] = []
     for columns in about(name).info["input_names"].values():

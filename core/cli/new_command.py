@@ -17,13 +17,23 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples" / "strategi
 def run(args: argparse.Namespace) -> int:
     """Write the file, print what to do next. Raises UsageError rather than overwrite anything."""
     name = args.name.upper()
+    text = named((EXAMPLES / f"{args.like}.py").read_text("utf-8"), args.like.upper(), name)
+    file = create(args, name, text)
+    where = f" --strategies-dir {args.strategies_dir}" if args.strategies_dir else ""
+    print(f"{file}: {len(text.splitlines())} lines, like {args.like}. Change it, then:")
+    print(f"  python scripts/check_strategy.py {file}")
+    print(f"  python scripts/run_backtest.py --strategy {name} --use-sql{where}")
+    return 0
+
+
+def create(args: argparse.Namespace, name: str, text: str) -> Path:
+    """Write a strategy's file where one's own are. Raises UsageError rather than overwrite anything."""
     if not NAME.fullmatch(name):
-        raise UsageError(f"{args.name!r} is no name for a strategy: wanted {CALLED}")
+        raise UsageError(f"{args.name or name!r} is no name for a strategy: wanted {CALLED}")
     if name in REGISTRY or name.lower() in REGISTRY.values():
         raise UsageError(f"{name} is one of the project's strategies: choose another name")
     folder = folder_of(args)
     file = folder / f"{name.lower()}.py"
-    text = named((EXAMPLES / f"{args.like}.py").read_text("utf-8"), args.like.upper(), name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with file.open("x", encoding="utf-8") as out:
@@ -32,11 +42,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{file} is there already, and is not overwritten: choose another name") from None
     except OSError as error:
         raise UsageError(f"cannot write {file}: {error.strerror}") from None
-    where = f" --strategies-dir {args.strategies_dir}" if args.strategies_dir else ""
-    print(f"{file}: {len(text.splitlines())} lines, like {args.like}. Change it, then:")
-    print(f"  python scripts/check_strategy.py {file}")
-    print(f"  python scripts/run_backtest.py --strategy {name} --use-sql{where}")
-    return 0
+    return file
 
 
 def folder_of(args: argparse.Namespace) -> Path:

@@ -1,0 +1,1 @@
+"""Strategies written for other programs, read without running them."""

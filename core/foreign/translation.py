@@ -1,0 +1,383 @@
+"""freqtrade's expressions on a data frame, as formulas on arrays.
+
+Whatever is not understood raises UsageError with the reason: nothing is guessed, and nothing is run.
+"""
+
+from __future__ import annotations
+
+import ast
+import keyword
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.errors import UsageError
+from core.foreign.facts import ClassFacts
+from core.foreign.formulas import Formula, Several, added, joined, longest, shown
+from strategies.indicators_talib import about, inputs_of, objection_to
+
+PRICES = ("open", "high", "low", "close", "volume")
+BINARY = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.Pow: "**",
+    ast.BitAnd: "&",
+    ast.BitOr: "|",
+}
+COMPARED = {ast.Gt: ">", ast.Lt: "<", ast.GtE: ">=", ast.LtE: "<=", ast.Eq: "==", ast.NotEq: "!="}
+SAME = frozenset({"copy", "values", "to_numpy", "astype", "fillna", "round"})
+"""What leaves a series as it is here."""
+ROLLING = {"mean": "sma({x}, {n})", "max": "highest({x}, {n})", "min": "lowest({x}, {n})"}
+TAKEN = frozenset(
+    {
+        "bars",
+        "p",
+        "np",
+        "ta",
+        "before",
+        "sma",
+        "std",
+        "highest",
+        "lowest",
+        "hour",
+        "weekday",
+        "columns",
+        "decide",
+    }
+    | {"signal", "enter", "flat", "hold", "move", "roi", "trail", "best", "profit", "now", "prev", "held"}
+    | set(dir(__builtins__))
+)
+
+
+@dataclass
+class Translation:
+    """What a class's statements have made so far."""
+
+    facts: ClassFacts
+    frames: set[str] = field(default_factory=set)
+    """Names that stand for the data frame."""
+    columns: dict[str, Formula] = field(default_factory=dict)
+    """By the data frame's names."""
+    others: dict[str, Formula | Several] = field(default_factory=dict)
+    """Variables."""
+    loops: dict[str, str] = field(default_factory=dict)
+    """Loop variables that run over a parameter's range, by the parameter."""
+    why_not: dict[str, str] = field(default_factory=dict)
+    """Columns and variables that are not translated, and why."""
+    imports: set[str] = field(default_factory=set)
+    used: dict[str, None] = field(default_factory=dict)
+    """Parameters that are read."""
+    variables: set[str] = field(default_factory=set)
+
+    def variable(self, name: str) -> str:
+        """Return a name for a variable, that nothing else has."""
+        plain = re.sub(r"\W+", "_", name).strip("_").lower() or "column"
+        plain = f"x{plain}" if plain[0].isdigit() else plain
+        while plain in TAKEN or keyword.iskeyword(plain) or plain in self.variables:
+            plain += "_"
+        self.variables.add(plain)
+        return plain
+
+    def formula(self, node: ast.expr) -> Formula:
+        """Return an expression. Raises UsageError with why it is none."""
+        found = self.any(node)
+        if isinstance(found, Several):
+            raise UsageError(f"{shown(node)} has several outputs: {', '.join(found.outputs)}")
+        return found
+
+    def any(self, node: ast.expr) -> Formula | Several:
+        """Return an expression, which may have several outputs."""
+        kinds: dict[type[ast.expr], Callable[[Any], Formula | Several]] = {
+            ast.Constant: self._constant,
+            ast.Name: self._name,
+            ast.Attribute: self._attribute,
+            ast.Subscript: self._subscript,
+            ast.BinOp: self._binary,
+            ast.UnaryOp: self._unary,
+            ast.Compare: self._compared,
+            ast.Call: self._call,
+        }
+        if type(node) not in kinds:
+            raise UsageError(f"{shown(node)} is not understood")
+        return kinds[type(node)](node)
+
+    def key(self, node: ast.expr) -> str | None:
+        """Return the name that a text, or one with a parameter in it, stands for."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return node.value
+        if not isinstance(node, ast.JoinedStr):
+            return None
+        parts = []
+        for one in node.values:
+            if isinstance(one, ast.Constant):
+                parts.append(str(one.value))
+            elif isinstance(one, ast.FormattedValue):
+                name = one.value.id if isinstance(one.value, ast.Name) else None
+                parts.append(
+                    "{" + (self.loops.get(name or "") or self.parameter(one.value) or shown(one.value)) + "}"
+                )
+        return "".join(parts)
+
+    def parameter(self, node: ast.expr) -> str | None:
+        """Return the parameter that `self.x.value` or `self.x` is of, None for another thing."""
+        if isinstance(node, ast.Attribute) and node.attr == "value":
+            node = node.value
+        is_own = (
+            isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
+        )
+        return node.attr if is_own and isinstance(node, ast.Attribute) else None
+
+    def is_frame(self, node: ast.expr) -> bool:
+        """Tell whether an expression is the data frame."""
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "copy":
+            node = node.func.value
+        return isinstance(node, ast.Name) and node.id in self.frames
+
+    def module(self, node: ast.expr) -> str:
+        """Return which known module a name stands for, nothing for another."""
+        return self.facts.modules.get(node.id, "") if isinstance(node, ast.Name) else ""
+
+    def _constant(self, node: ast.Constant) -> Formula:
+        if isinstance(node.value, bool):
+            return Formula(str(node.value))
+        if not isinstance(node.value, int | float):
+            raise UsageError(f"{shown(node)} is no number")
+        return Formula(repr(node.value))
+
+    def _name(self, node: ast.Name) -> Formula | Several:
+        if node.id in self.loops:
+            return self._tuned(self.loops[node.id])
+        if node.id in self.others:
+            return self.others[node.id]
+        raise UsageError(self.why_not.get(node.id) or f"{node.id} is not known")
+
+    def _tuned(self, name: str) -> Formula:
+        facts = self.facts
+        if name in facts.tuned:
+            self.used[name] = None
+            return Formula(f"p.{name}")
+        value = facts.fixed.get(name, facts.values.get(name))
+        if isinstance(value, int | float):
+            return Formula(repr(value))
+        raise UsageError(f"self.{name} is no number that is known")
+
+    def _attribute(self, node: ast.Attribute) -> Formula | Several:
+        name = self.parameter(node)
+        if name is not None:
+            return self._tuned(name)
+        if self.is_frame(node.value):
+            return self.column(node.attr)
+        if node.attr in SAME:
+            return self.any(node.value)
+        clock = {"hour": "hour", "dayofweek": "weekday", "weekday": "weekday"}
+        if node.attr in clock and isinstance(node.value, ast.Attribute) and node.value.attr == "dt":
+            self.imports.add(f"strategies.longer.{clock[node.attr]}")
+            return Formula(f"{clock[node.attr]}(bars)")
+        known = self.any(node.value)
+        if isinstance(known, Several) and node.attr in known.outputs:
+            return known.one(node.attr)
+        raise UsageError(f"{shown(node)} is not understood")
+
+    def column(self, name: str) -> Formula:
+        """Return a column of the data frame."""
+        if name in self.columns:
+            return self.columns[name]
+        if name in self.why_not:
+            raise UsageError(f"{name!r} is not translated: {self.why_not[name]}")
+        if name in PRICES:
+            return Formula(f"bars.{name}")
+        raise UsageError(f"the data frame has no column {name!r} yet")
+
+    def _subscript(self, node: ast.Subscript) -> Formula:
+        name = self.key(node.slice)
+        if self.is_frame(node.value) and name is not None:
+            return self.column(name)
+        known = self.any(node.value)
+        if isinstance(known, Several):
+            number = node.slice.value if isinstance(node.slice, ast.Constant) else None
+            if name in known.outputs:
+                return known.one(name or "")
+            if isinstance(number, int) and 0 <= number < len(known.outputs):
+                return known.one(known.outputs[number])
+            raise UsageError(f"{shown(node)}: it has {', '.join(known.outputs)}")
+        raise UsageError(f"{shown(node)} is not understood")
+
+    def _binary(self, node: ast.BinOp) -> Formula:
+        if type(node.op) not in BINARY:
+            raise UsageError(f"{shown(node)} is not understood")
+        left, right = self.formula(node.left), self.formula(node.right)
+        return joined(f"({left.text} {BINARY[type(node.op)]} {right.text})", left, right)
+
+    def _unary(self, node: ast.UnaryOp) -> Formula:
+        one = self.formula(node.operand)
+        sign = {ast.USub: "-", ast.Invert: "~", ast.UAdd: "+"}.get(type(node.op))
+        if sign is None:
+            raise UsageError(f"{shown(node)} is not understood")
+        return joined(f"({sign}{one.text})", one)
+
+    def _compared(self, node: ast.Compare) -> Formula:
+        if len(node.ops) != 1 or type(node.ops[0]) not in COMPARED:
+            raise UsageError(f"{shown(node)} is not understood")
+        left, right = self.formula(node.left), self.formula(node.comparators[0])
+        return joined(f"({left.text} {COMPARED[type(node.ops[0])]} {right.text})", left, right)
+
+    def _call(self, node: ast.Call) -> Formula | Several:
+        function = node.func
+        if isinstance(function, ast.Name) and function.id == "abs" and len(node.args) == 1:
+            return self._numpy("abs", node)
+        if not isinstance(function, ast.Attribute):
+            raise UsageError(f"{shown(node)} calls a function that is not known")
+        module = self.module(function.value)
+        if module == "talib":
+            return self._talib(function.attr, node)
+        if module == "qtpylib":
+            return self._qtpylib(function.attr, node)
+        if module == "numpy":
+            return self._numpy(function.attr, node)
+        if isinstance(function.value, ast.Name) and not self.is_known(function.value):
+            raise UsageError(f"{shown(function)} belongs to a library that is not known here")
+        return self._method(function, node)
+
+    def is_known(self, node: ast.Name) -> bool:
+        """Tell whether a name is a variable, a loop's or the data frame."""
+        return node.id in (*self.others, *self.loops, *self.frames, *self.why_not)
+
+    def _method(self, function: ast.Attribute, node: ast.Call) -> Formula | Several:
+        if function.attr in SAME:
+            return self.any(function.value)
+        inner = function.value
+        if (
+            isinstance(inner, ast.Call)
+            and isinstance(inner.func, ast.Attribute)
+            and inner.func.attr == "rolling"
+        ):
+            return self._rolling(function.attr, inner)
+        one = self.formula(inner)
+        if function.attr == "abs":
+            return joined(f"np.abs({one.text})", one)
+        if function.attr in ("shift", "diff", "pct_change"):
+            periods = self.argument(node, 0, "periods", "1")
+            past = self.before(one, periods)
+            forms = {"shift": "{1}", "diff": "({0} - {1})", "pct_change": "({0} / {1} - 1)"}
+            return joined(forms[function.attr].format(one.text, past.text), one, past)
+        if function.attr in ("mean", "max", "min", "std", "sum", "median", "quantile"):
+            raise UsageError(
+                f"{shown(node)} looks at the whole series, later candles too: give it a rolling window"
+            )
+        raise UsageError(f".{function.attr}() of a series is not understood")
+
+    def before(self, one: Formula, periods: str) -> Formula:
+        """Return the values of so many bars ago."""
+        if periods.startswith(("-", "(-")):
+            raise UsageError(f"shift({periods.strip('()')}) looks ahead")
+        self.imports.add("strategies.indicators_more.before")
+        return one._replace(text=f"before({one.text}, {periods})", window=added(one.window, periods))
+
+    def _rolling(self, name: str, window: ast.Call) -> Formula:
+        one = self.formula(window.func.value)  # type: ignore[attr-defined]
+        size = self.argument(window, 0, "window", "")
+        if not size:
+            raise UsageError(f"{shown(window)} is not understood")
+        return self.rolled(name, one, size)
+
+    def rolled(self, name: str, one: Formula, size: str) -> Formula:
+        """Return a function of the last so many values."""
+        if name in ROLLING:
+            text = ROLLING[name].format(x=one.text, n=size)
+            self.imports.add(f"strategies.indicators.{text.partition('(')[0]}")
+        elif name == "std":
+            # pandas' is of a sample.
+            self.imports.add("strategies.indicators.std")
+            text = f"(std({one.text}, {size}) * ({size} / ({size} - 1)) ** 0.5)"
+        elif name == "sum":
+            self.imports.add("strategies.indicators.sma")
+            text = f"({size} * sma({one.text}, {size}))"
+        else:
+            raise UsageError(f".rolling(…).{name}() is not understood")
+        return joined(text, one)._replace(window=added(one.window, size))
+
+    def argument(self, node: ast.Call, place: int, name: str, otherwise: str) -> str:
+        """Return the source of one argument of a call that is a number."""
+        given = next((one.value for one in node.keywords if one.arg == name), None)
+        if given is None:
+            given = node.args[place] if place < len(node.args) else None
+        return otherwise if given is None else self.formula(given).text
+
+    def _numpy(self, name: str, node: ast.Call) -> Formula:
+        if name not in ("abs", "where", "minimum", "maximum", "sqrt", "log") or node.keywords:
+            raise UsageError(f"np.{name} is not understood")
+        parts = [self.formula(one) for one in node.args]
+        return joined(f"np.{name}({', '.join(part.text for part in parts)})", *parts)
+
+    def _talib(self, name: str, node: ast.Call) -> Formula | Several:
+        if why := objection_to(name):
+            raise UsageError(why)
+        own = list(about(name).info["parameters"])
+        frame = bool(node.args) and self.is_frame(node.args[0])
+        count = 1 if frame else len(inputs_of(name))
+        given = [] if frame else [self.formula(one) for one in node.args[:count]]
+        words = dict(zip(own, node.args[count:], strict=False))
+        for one in node.keywords:
+            if one.arg == "price" and (key := self.key(one.value)) is not None:
+                given = [self.column(key)]
+            elif one.arg in own:
+                words[one.arg or ""] = one.value
+            else:
+                raise UsageError(f"ta.{name}: {one.arg} is none of its parameters")
+        numbers = {word: self.formula(value).text for word, value in words.items()}
+        parts = [f'"{name}"', "bars", *(one.text for one in given), *(f"{k}={v}" for k, v in numbers.items())]
+        self.imports.add("strategies.indicators_talib.ta")
+        made = joined(f"ta({', '.join(parts)})", *given)
+        made = made._replace(memory=added(made.memory, _lookback(name, numbers)))
+        outputs = tuple(about(name).output_names)
+        return made if len(outputs) == 1 else Several(outputs, made)
+
+    def _qtpylib(self, name: str, node: ast.Call) -> Formula | Several:
+        if name in ("crossed_above", "crossed_below"):
+            return self._crossed(node, ">" if name == "crossed_above" else "<")
+        if name in ("typical_price", "mid_price"):
+            extra = " + bars.close) / 3)" if name == "typical_price" else ") / 2)"
+            return Formula(f"((bars.high + bars.low{extra}")
+        if name == "heikinashi":
+            self.imports.add("strategies.indicators_talib.ta")
+            return Several(("open", "high", "low", "close"), Formula('ta("HA", bars)', memory="40"))
+        if name in ("rolling_mean", "sma", "rolling_max", "rolling_min", "rolling_std"):
+            what = {"sma": "mean"}.get(name, name.rpartition("_")[2])
+            return self.rolled(what, self.formula(node.args[0]), self.argument(node, 1, "window", "200"))
+        if name == "bollinger_bands":
+            return self._bollinger(node)
+        raise UsageError(f"qtpylib.{name} is not understood")
+
+    def _crossed(self, node: ast.Call, sign: str) -> Formula:
+        one, other = (self.formula(arg) for arg in node.args[:2])
+        past = [part if _is_number(part) else self.before(part, "1") for part in (one, other)]
+        back = {">": "<=", "<": ">="}[sign]
+        text = f"(({one.text} {sign} {other.text}) & ({past[0].text} {back} {past[1].text}))"
+        return joined(text, one, other, *past)
+
+    def _bollinger(self, node: ast.Call) -> Several:
+        one = self.formula(node.args[0])
+        size, width = self.argument(node, 1, "window", "20"), self.argument(node, 2, "stds", "2")
+        mean, spread = self.rolled("mean", one, size), self.rolled("std", one, size)
+        low, high = (f"{mean.text} {sign} {width} * {spread.text}" for sign in "-+")
+        made = joined(f"({low}, {mean.text}, {high})", mean, spread)
+        return Several(("lower", "mid", "upper"), made)
+
+
+def _is_number(one: Formula) -> bool:
+    return not one.reads and "bars" not in one.text
+
+
+def _lookback(name: str, numbers: dict[str, str]) -> str:
+    """Return no less than the bars that an indicator looks back on."""
+    periods: dict[str, str] = {
+        word: str(value) for word, value in about(name).info["parameters"].items() if "period" in word
+    }
+    periods |= {word: text for word, text in numbers.items() if word in periods}
+    total = "0"
+    for text in periods.values():
+        total = added(total, text)
+    return longest(total, str(about(name).lookback)) if not periods else total

@@ -1,0 +1,228 @@
+"""import_freqtrade.py: what it writes says what the class said, and passes every check."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core import cli
+from core.cli import check_command
+from core.errors import UsageError
+from core.foreign.facts import facts_of
+from core.foreign.protections import settings_of
+from scripts import check_strategy, import_freqtrade, run_backtest
+from strategies.registry import load_strategy, use_folder
+from strategies.rule_check import check_rule
+from tests.freqtrade_files import PARTLY, PLAIN, source
+from tests.freqtrade_stub import modules, signals
+from tests.markets import random_bars
+from tests.tiers import tries
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = {
+    "RsiBand": "RSI_BAND",
+    "OldNames": "OLD_NAMES",
+    "BothSides": "BOTH_SIDES",
+    "StochRsi": "STOCH_RSI",
+    "TakenBack": "TAKEN_BACK",
+}
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A project with the shipped settings and no strategies of one's own; checks that take less long."""
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    monkeypatch.setattr(cli, "ROOT", tmp_path)
+    monkeypatch.delenv("HOT_CRYPTO_STRATEGIES", raising=False)
+    monkeypatch.setenv("HOT_CRYPTO_DB_URL", f"sqlite:///{tmp_path / 'candles.db'}")
+    monkeypatch.chdir(tmp_path)
+    for name, value in (("LENGTH", 300), ("MARKETS", 1), ("CUTS", 8)):
+        monkeypatch.setattr(check_command, name, value)
+    yield tmp_path
+    use_folder(None)
+
+
+def imported(name: str, text: str, *more: str) -> tuple[int, str]:
+    """Import such a class; return the exit code and what it is called."""
+    Path(f"{name}.py").write_text(source(name, text))
+    code = import_freqtrade.main([f"{name}.py", *more])
+    use_folder("user_strategies")
+    return code, NAMES.get(name, name.upper())
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_every_signal_is_the_one_that_pandas_computes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, ours = imported(name, PLAIN[name])
+    assert code == 0
+    for full, module in modules().items():
+        monkeypatch.setitem(sys.modules, full, module)
+    bars = random_bars(3, 2_500, volatility=0.01)
+    frame, rule = signals(name, source(name, PLAIN[name]), bars), load_strategy(ours).rule
+    columns = rule.columns(bars, rule.params())
+    seen = 0
+    for key in columns._fields:
+        if key.startswith(("enter", "exit")):
+            theirs = frame[key].fillna(0).to_numpy() if key in frame else np.zeros(bars.ts.size)
+            # Long after all that an average remembers.
+            assert np.array_equal(getattr(columns, key)[1_500:], theirs[1_500:])
+            seen += int(theirs[1_500:].sum()) if key.startswith("enter") else 0
+    assert seen > 0
+
+
+@pytest.mark.parametrize("name", [*PLAIN, *PARTLY])
+def test_what_is_written_is_a_sound_rule(name: str) -> None:
+    text = PLAIN[name] if name in PLAIN else PARTLY[name][0]
+    _, ours = imported(name, text)
+    strategy = load_strategy(ours)
+    assert list(check_rule(strategy, params=strategy.rule.params())) == []
+    # The check takes some seconds for each.
+
+
+@pytest.mark.parametrize("name", list(PLAIN)[:: tries(1, 5)])
+def test_what_is_written_passes_the_check(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    _, ours = imported(name, PLAIN[name])
+    assert check_strategy.main([f"user_strategies/{ours.lower()}.py"]) == 0
+    assert "nothing is wrong" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", PARTLY)
+def test_what_is_not_translated_is_told_and_marked(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text, wanted = PARTLY[name]
+    code, ours = imported(name, text)
+    assert code == 1
+    out = " ".join(capsys.readouterr().out.split())
+    marked = Path("user_strategies", f"{ours.lower()}.py").read_text()
+    marked = " ".join(line.removeprefix("#").strip() for line in marked.splitlines())
+    for words in wanted:
+        assert words in out
+        assert words in marked
+    assert "NOT TRANSLATED, line " in marked
+
+
+def test_nothing_of_the_file_is_run_and_nothing_is_overwritten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trap = (
+        source("RsiBand", PLAIN["RsiBand"])
+        + f"\n\nopen({str(tmp_path / 'run')!r}, 'w')\nraise SystemExit(9)\n"
+    )
+    Path("trap.py").write_text(trap)
+    assert import_freqtrade.main(["trap.py"]) == 0
+    assert not (tmp_path / "run").exists()
+    before = Path("user_strategies/rsi_band.py").read_text()
+    with pytest.raises(UsageError, match="is there already, and is not overwritten"):
+        import_freqtrade.main(["trap.py"])
+    assert Path("user_strategies/rsi_band.py").read_text() == before
+    assert import_freqtrade.main(["trap.py", "--name", "OTHER"]) == 0
+    assert "--strategy OTHER --timeframe 1h" in capsys.readouterr().out
+
+
+def test_exits_are_those_of_the_class() -> None:
+    text = {}
+    for name in ("RsiBand", "OldNames", "BothSides", "Chosen", "Channel", "Smooth", "Where"):
+        _, ours = imported(name, PLAIN[name])
+        text[name] = Path("user_strategies", f"{ours.lower()}.py").read_text()
+    assert "TABLE = ((0.0, 0.06), (2.0, 0.03), (10.0, 0.0))" in text["RsiBand"]
+    assert "enter(1.0, now.close * (1 - p.stop_ratio), now.close * (1 + roi(0, TABLE)))" in text["RsiBand"]
+    assert "stop = trail(held, top, p.stop_ratio * top)" in text["OldNames"]
+    assert "now.enter_long <= 0 and profit(held, now.close) > 0.0" in text["OldNames"]
+    assert "enter(-1.0, now.close * (1 + p.stop_ratio)" in text["BothSides"]
+    assert "away = p.trail_ratio if" in text["BothSides"]
+    assert ">= p.offset_ratio * held.entry_price:" in text["Chosen"]
+    # No profit is enough there.
+    assert "TABLE" not in text["Channel"]
+    # A profit of -1 is any: all is closed then.
+    assert "held.bars_held + 1 >= 20" in text["Smooth"]
+    assert "exit_long" not in text["Where"]
+
+
+def test_a_parameter_of_the_class_is_one_of_the_rule(capsys: pytest.CaptureFixture[str]) -> None:
+    _, ours = imported("Averages", PLAIN["Averages"])
+    rule = load_strategy(ours).rule
+    assert rule.params()._asdict() == {
+        "short_period": 9,
+        "long_period": 25,
+        "factor": 1.0,
+        "stop_ratio": 0.08,
+        "stake": 0.3,
+    }
+    assert rule.bounds["short_period"] == (3.0, 20.0)
+    assert rule.history is not None
+    assert rule.history(rule.params(long_period=60)) > rule.history(rule.params())
+    assert run_backtest.main(["--list", "--strategy", ours]) == 0
+    assert "factor" in capsys.readouterr().out
+
+
+def test_protections_become_settings() -> None:
+    found = settings_of(
+        [
+            {"method": "CooldownPeriod", "stop_duration_candles": 5},
+            {
+                "method": "StoplossGuard",
+                "lookback_period_candles": 24,
+                "trade_limit": 4,
+                "stop_duration": 120,
+                "only_per_pair": True,
+                "required_profit": 0.1,
+            },
+            {"method": "LowProfitPairs", "lookback_period": 360, "trade_limit": 2, "required_profit": 0.02},
+            {"method": "MaxDrawdown", "lookback_period": 60, "trade_limit": 20, "max_allowed_drawdown": 0.2},
+            {"method": "MaxDrawdown"},
+            {"method": "Moon"},
+        ],
+        60,
+    )
+    assert found.settings == (
+        *("exit_pause_minutes: 300", "stop_guard_stops: 4", "stop_guard_minutes: 1440"),
+        *("stop_guard_pause_minutes: 120", "stop_guard_each_symbol: true"),
+        *("low_profit_pct: 2", "low_profit_trades: 2", "low_profit_minutes: 360"),
+        *("low_profit_pause_minutes: 60", "recent_drawdown_pct: 20", "recent_drawdown_trades: 20"),
+        *("recent_drawdown_minutes: 60", "recent_drawdown_pause_minutes: 60"),
+        "recent_drawdown_each_symbol: false",
+    )
+    assert [gap.split(":")[0] for gap in found.gaps] == [
+        "required_profit of StoplossGuard",
+        "a second MaxDrawdown",
+        "Moon",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("class A:\n    pass\n", "found none"),
+        ("class A(IStrategy)", "cannot be read"),
+        ("class A(IStrategy): pass\nclass B(IStrategy): pass\n", "found A, B"),
+        ("class A(IStrategy):\n    x = 1\n", "no entry that could be translated: it sets none"),
+        ("class A(IStrategy):\n    timeframe = '7m'\n", r"A.timeframe"),
+        (source("Bad", PLAIN["RsiBand"]) + "    stoploss = 'much'\n", r"Bad.stoploss"),
+        (source("Bad", PLAIN["RsiBand"]) + "    minimal_roi = {'x': 1}\n", "minimal_roi"),
+        (source("TrendEma", PLAIN["RsiBand"]), "is one of the project's strategies"),
+    ],
+)
+def test_wrong_input_is_one_line_and_writes_nothing(text: str, words: str) -> None:
+    Path("a.py").write_text(text)
+    with pytest.raises(UsageError, match=words) as error:
+        import_freqtrade.main(["a.py"])
+    assert "\n" not in str(error.value)
+    assert not Path("user_strategies").exists()
+
+
+def test_a_file_that_cannot_be_read_is_told() -> None:
+    Path("b.py").write_bytes(b"\xff\xfe\x00")
+    for name in ("nowhere.py", "b.py"):
+        with pytest.raises(UsageError, match="wanted a Python file with a freqtrade class"):
+            import_freqtrade.main([name])
+
+
+def test_one_of_several_classes_is_chosen_by_name() -> None:
+    text = source("First", PLAIN["RsiBand"]) + "\n\nclass Second(First):\n    stoploss = -0.03\n"
+    facts = facts_of(
+        text + "\n    def populate_entry_trend(self, d, m):\n        return d\n", "x.py", "Second"
+    )
+    assert (facts.name, facts.value("stoploss"), facts.value("timeframe")) == ("Second", -0.03, "1h")
