@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from tests.judge import NONE, Market, View, Want
@@ -53,6 +54,22 @@ def both_rungs(m: Market, p: Params) -> Judged:
         return Want(1.0, NONE, at + p["gain"] * reach[i], rungs=(1, 2), limit=at, valid=2)
 
     return Judged(decide, period + 1)
+
+
+def pullback(m: Market, p: Params) -> Judged:
+    """Above the mean wait below the close, below it want nothing: docs/examples/strategies/pullback.py."""
+    period = int(p["mean_period"])
+
+    def decide(i: int, held: View) -> Want | None:
+        if m.close[i] < math.fsum(m.close[i - period + 1 : i + 1]) / period:
+            return Want(0.0, reason="rule" if held.side else "")
+        if held.side or held.waiting:
+            return None
+        at = m.close[i] * (1 - p["dip_ratio"])
+        stop, take = at * (1 - p["stop_ratio"]), at * (1 + p["take_ratio"])
+        return Want(1.0, stop, take, limit=at, valid=int(p["wait_period"]))
+
+    return Judged(decide, period)
 
 
 RULES: dict[str, Callable[[Market, Params], Judged]] = {"PATIENT": patient, "RUNGS": both_rungs}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.domain import Costs, Series
+from core.domain import LOT, Costs, Series
 from core.proof.markets import companion, random_bars
 from core.proof.verify import verify
 from core.results.runs import RunSpec
@@ -16,10 +16,15 @@ from scripts.new_strategy import KINDS
 from strategies.pairing import bind
 from strategies.registry import load_strategy, own_names, use_folder
 from strategies.rule_check import check_rule
+from tests.judge import Judge, Market, Terms, differences
+from tests.judge_waiting import pullback
+from tests.judging import on_backtesting_py
 from tests.tiers import statistics, tries
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "examples" / "strategies"
 NAMES = sorted(path.stem.upper() for path in FOLDER.glob("*.py"))
+PRICED = {"PULLBACK"}
+"""Entries at a price."""
 PUBLIC = {"ROI", "DIP", "SUPERTREND3", "PSAR", "DCA", "CLOCK", "PARTNER", "HIGHER", "UNITS"}
 """The nine kinds of public strategies: profit by age, dip, three SuperTrends with a trailing stop, a stop at
 the SAR, doubling, hour and weekday, a second symbol, a longer timeframe, units."""
@@ -36,6 +41,7 @@ ENDS = {
     "HIGHER": {"rule", "stop"},
     "UNITS": {"stop", "trail"},
     "BREAKOUT": {"trail"},
+    "PULLBACK": {"rule"},
 }
 """How trades must end, among others, on these markets."""
 
@@ -50,7 +56,7 @@ def examples() -> Iterator[None]:
 
 def test_every_kind_of_public_strategy_has_an_example_and_every_new_file_one() -> None:
     assert own_names() == set(NAMES)
-    assert PUBLIC | {kind.upper() for kind in KINDS} == set(NAMES)
+    assert PUBLIC | PRICED | {kind.upper() for kind in KINDS} == set(NAMES)
 
 
 @statistics
@@ -68,6 +74,23 @@ def test_an_example_trades_alike_three_ways(name: str) -> None:
         ends |= {trade.reason for trade in verdict.runs[0].trades}
     assert trades >= 2
     assert ends >= ENDS.get(name, set())
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_judge_makes_the_trades_of_the_example_whose_entries_wait(seed: int) -> None:
+    bars, strategy = random_bars(seed, 1200, 0.01), load_strategy("PULLBACK")
+    params = strategy.rule.params()._asdict()
+    spec = RunSpec(Series("made-up", "BTC/USDT", "1h"), "PULLBACK", params, Costs(0.001, 0.0004), 10_000.0)
+    terms = Terms(10_000.0, *spec.costs, risk=params["risk_per_trade"], exposure=0.95, lot=LOT)
+    judge = Judge(Market(*(column.tolist() for column in bars[1:])), terms)
+    rule = pullback(judge.market, params)
+    money = judge.run(rule.decide, rule.first)
+    trades, worth = on_backtesting_py(bars, spec, strategy)
+    assert len(judge.trades) > 20
+    assert differences(judge.trades, trades, LOT) == 0
+    assert worth == pytest.approx(money, rel=1e-8)
+    assert {"rule", "take"} <= {trade.reason for trade in judge.trades}
+    assert "expired" in judge.refused
 
 
 def test_doubling_buys_one_two_and_four_sevenths() -> None:
