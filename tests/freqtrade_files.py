@@ -117,7 +117,7 @@ PLAIN = {
         return dataframe
 
     def populate_exit_trend(self, dataframe, metadata):
-        dataframe.loc[dataframe["close"] < dataframe["bottom"], "exit_long"] = 1
+        dataframe.loc[dataframe["close"].lt(np.nan_to_num(dataframe["bottom"])), "exit_long"] = 1
         return dataframe
 """,
     "BothSides": """

@@ -224,7 +224,8 @@ def _column(reading: Reading, key: str, value: ast.expr) -> None:
         return
     if key in SIGNALS:
         if not (isinstance(value, ast.Constant) and value.value in (0, False)):
-            reading.signals.setdefault(SIGNALS[key], []).append(_chosen(reading, value))
+            found = _chosen(reading, value)
+            reading.signals.setdefault(SIGNALS[key], []).append(found)
         return
     try:
         t.columns[key] = _kept(reading, key, t.formula(value))
@@ -259,7 +260,8 @@ def _located(reading: Reading, place: ast.expr, value: ast.expr) -> None:
         if key not in SIGNALS or number not in (0, 1):
             raise UsageError("only signals are set by .loc here")
         if number == 1 and not is_all:
-            reading.signals.setdefault(SIGNALS[key], []).append(_condition(reading, condition))
+            found = _condition(reading, condition)
+            reading.signals.setdefault(SIGNALS[key], []).append(found)
         elif not is_all:
             raise UsageError("a signal is taken back: write it into the condition")
 

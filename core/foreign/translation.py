@@ -28,6 +28,7 @@ BINARY = {
     ast.BitOr: "|",
 }
 COMPARED = {ast.Gt: ">", ast.Lt: "<", ast.GtE: ">=", ast.LtE: "<=", ast.Eq: "==", ast.NotEq: "!="}
+METHODS = {"gt": ">", "lt": "<", "ge": ">=", "le": "<=", "eq": "==", "ne": "!="}
 SAME = frozenset({"copy", "values", "to_numpy", "astype", "fillna", "round"})
 """What leaves a series as it is here."""
 ROLLING = {"mean": "sma({x}, {n})", "max": "highest({x}, {n})", "min": "lowest({x}, {n})"}
@@ -256,6 +257,9 @@ class Translation:
         ):
             return self._rolling(function.attr, inner)
         one = self.formula(inner)
+        if function.attr in METHODS and len(node.args) == 1:
+            other = self.formula(node.args[0])
+            return joined(f"({one.text} {METHODS[function.attr]} {other.text})", one, other)
         if function.attr == "abs":
             return joined(f"np.abs({one.text})", one)
         if function.attr in ("shift", "diff", "pct_change"):
@@ -307,6 +311,9 @@ class Translation:
         return otherwise if given is None else self.formula(given).text
 
     def _numpy(self, name: str, node: ast.Call) -> Formula:
+        if name == "nan_to_num" and len(node.args) == 1:
+            # Bars without a value decide nothing here, as those with a 0 hardly do.
+            return self.formula(node.args[0])
         if name not in ("abs", "where", "minimum", "maximum", "sqrt", "log") or node.keywords:
             raise UsageError(f"np.{name} is not understood")
         parts = [self.formula(one) for one in node.args]

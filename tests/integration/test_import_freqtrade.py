@@ -33,6 +33,15 @@ NAMES = {
 }
 
 
+BLIND = """
+    def populate_entry_trend(self, dataframe, metadata):
+        dataframe.loc[dataframe["secret"] > 0, "enter_long"] = 1
+        dataframe["enter_short"] = dataframe["secret"] < 0
+        return dataframe
+"""
+"""Nothing of its entries is understood."""
+
+
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A project with the shipped settings and no strategies of one's own; checks that take less long."""
@@ -200,6 +209,7 @@ def test_protections_become_settings() -> None:
         ("class A(IStrategy): pass\nclass B(IStrategy): pass\n", "found A, B"),
         ("class A(IStrategy):\n    x = 1\n", "no entry that could be translated: it sets none"),
         ("class A(IStrategy):\n    timeframe = '7m'\n", r"A.timeframe"),
+        (source("Bad", BLIND), "no entry that could be translated: line"),
         (source("Bad", PLAIN["RsiBand"]) + "    stoploss = 'much'\n", r"Bad.stoploss"),
         (source("Bad", PLAIN["RsiBand"]) + "    minimal_roi = {'x': 1}\n", "minimal_roi"),
         (source("TrendEma", PLAIN["RsiBand"]), "is one of the project's strategies"),
