@@ -181,3 +181,12 @@ def test_too_short_a_series_gives_only_warm_up(length: int) -> None:
     ):
         assert values.size == length
         assert np.isnan(values).all()
+
+
+def test_a_signal_is_unknown_until_all_that_it_reads_is_known_and_off_where_a_comparison_is() -> None:
+    slow = np.array([np.nan, np.nan, 1.0, 3.0, np.nan, 0.0])
+    fast = np.array([np.nan, 2.0, 2.0, 2.0, 2.0, 2.0])
+    found = more.signal(slow < fast, slow, fast)
+    assert np.isnan(found[:2]).all()
+    assert found[2:].tolist() == [1.0, 0.0, 0.0, 1.0]
+    assert more.signal(fast > 1).tolist() == [0.0, 1.0, 1.0, 1.0, 1.0, 1.0]
