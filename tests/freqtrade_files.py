@@ -307,6 +307,7 @@ PARTLY = {
     "Handmade": (
         """
     leverage_num = 3
+    stoploss = -LOSS
     position_adjustment_enable = True
     ignore_roi_if_entry_signal = True
 
@@ -348,6 +349,7 @@ PARTLY = {
             "a library that is not known",
             "custom_stoploss()",
             "adjust_trade_position()",
+            "stoploss: it is no plain value",
             "leverage()",
             "own_trend()",
             "ignore_roi_if_entry_signal",

@@ -43,6 +43,8 @@ class ClassFacts:
     values: dict[str, Any] = field(default_factory=dict)
     """Attributes that are plain values, by name."""
     tuned: dict[str, Tuned] = field(default_factory=dict)
+    unread: dict[str, int] = field(default_factory=dict)
+    """Attributes that are no plain values, by the line they are on."""
     fixed: dict[str, Any] = field(default_factory=dict)
     """Parameters that are chosen from a list, each at its default."""
 
@@ -125,6 +127,7 @@ def _take(facts: ClassFacts, key: str, node: ast.expr) -> None:
         facts.values[key] = ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError):
         facts.values.pop(key, None)
+        facts.unread[key] = node.lineno
 
 
 def _take_parameter(facts: ClassFacts, key: str, node: ast.Call, kind: str) -> None:

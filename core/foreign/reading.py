@@ -42,6 +42,11 @@ INSTEAD = {
     "order_filled": "held, in decide",
 }
 """Methods that are not translated, and what does it here."""
+NEEDED = frozenset(
+    {"minimal_roi", "stoploss", "trailing_stop", "trailing_stop_positive", "trailing_stop_positive_offset"}
+    | {"trailing_only_offset_is_reached", "timeframe", "protections", "use_exit_signal", "exit_profit_only"}
+)
+"""Attributes without which a rule would be another one."""
 QUIET = frozenset({name for step in STEPS for name in step} | {"protections", "bot_start", "version"})
 
 
@@ -101,6 +106,9 @@ def _unread(facts: ClassFacts) -> Iterator[Gap]:
             yield Gap(node.lineno, f"{name}()", INSTEAD[name])
         elif name not in QUIET and not (name.startswith("__") or name == "bot_loop_start"):
             yield Gap(node.lineno, f"{name}()", "a method of its own")
+    for name, line in facts.unread.items():
+        if name in NEEDED:
+            yield Gap(line, name, "it is no plain value, so it is as if it were not there")
     if facts.value("ignore_roi_if_entry_signal", "ignore_roi_if_buy_signal"):
         yield Gap(
             facts.tree.lineno, "ignore_roi_if_entry_signal", "the take-profit stays while it would enter"
