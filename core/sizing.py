@@ -141,11 +141,12 @@ def size_entry(want: Decision, close: float, account: Capital, sizing: Sizing, c
     # With all of equity free the two are one amount, added up in another order.
     bound = Bound.CASH if free < payable * (1 - SAME_MONEY) else Bound.EXPOSURE
     payable = min(payable, free)
+    # Neither is below 0.
+    if sizing.stake + sizing.stake_money > 0:
+        staked = share * stake_of(account.equity, sizing)
+        bound = Bound.STAKE if staked < payable else bound
+        payable = min(payable, staked)
     units = payable / unit_cost
-    if is_staked(sizing):
-        staked = share * stake_of(account.equity, sizing) / unit_cost
-        if staked < units:
-            units, bound = staked, Bound.STAKE
     if not math.isnan(want.stop):
         risky = share * risk_of(account, sizing) * account.equity / abs(close - want.stop)
         if risky < units:

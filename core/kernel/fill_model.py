@@ -42,7 +42,7 @@ def fill_model() -> dict[str, Any]:
             domain.decision,
         ),
         *(sizing.round_down, sizing.brackets, sizing.steadied, sizing.is_kelly, sizing.risk_of),
-        *(sizing.is_staked, sizing.stake_of),
+        sizing.stake_of,
         *(
             sizing.multiple,
             sizing.gain,
