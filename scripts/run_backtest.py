@@ -95,7 +95,9 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_money_and_output(parser: argparse.ArgumentParser) -> None:
-    options.add_costs(parser.add_argument_group("money"))
+    money = parser.add_argument_group("money")
+    options.add_costs(money)
+    options.add_measured_costs(money)
     output = parser.add_argument_group("what to do with the results")
     add = output.add_argument
     add("--persist", action="store_true", help="save runs and trades in the database")

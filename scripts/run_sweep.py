@@ -43,7 +43,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     _add_what(parser)
     data = parser.add_argument_group("on which candles")
     options.add_candles(data, symbol="as in strategies.yaml", timeframe="as in strategies.yaml")
-    options.add_costs(parser.add_argument_group("money"))
+    money = parser.add_argument_group("money")
+    options.add_costs(money)
+    options.add_measured_costs(money)
     output = parser.add_argument_group("what to do with the results")
     output.add_argument("--json", metavar="PATH", help="write every set as JSON; - for stdout, alone")
     output.add_argument(

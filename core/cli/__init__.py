@@ -187,6 +187,14 @@ def account(text: str) -> str:
     return _checked(partial(checked_name, "account"), text)
 
 
+def measured(text: str) -> str:
+    """Return the account of `measured` or `measured:live`; an argparse type."""
+    word, _, name = text.partition(":")
+    if word != "measured" or (":" in text and not name):
+        raise argparse.ArgumentTypeError(f"wanted measured, or measured:ACCOUNT, got {text!r}")
+    return account(name or "paper")
+
+
 def rate(text: str) -> float:
     """Return a share of price or notional, as settings.yaml allows it: at most 5 %."""
     number = _number(text)

@@ -227,8 +227,14 @@ def wanted_protections(settings: Settings) -> dict[str, Any]:
 
 
 def costs(args: argparse.Namespace, settings: Settings) -> Costs:
-    """Return the costs as rates."""
+    """Return the costs as rates: of the settings, as typed, or as an account paid them."""
     commission, spread = settings.backtest.costs
+    if args.costs is not None:
+        if not (args.commission is None and args.spread is None):
+            raise UsageError("--costs brings commission and spread: leave --commission and --spread out")
+        from core.cli.drift_command import costs_of_account
+
+        return costs_of_account(args, settings.backtest.costs)
     return Costs(
         commission if args.commission is None else args.commission,
         spread if args.spread is None else args.spread,

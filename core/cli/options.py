@@ -81,6 +81,16 @@ def add_costs(options: argparse._ActionsContainer) -> None:
     options.add_argument("--spread", type=cli.rate, help="rate of price, paid on entry")
 
 
+def add_measured_costs(options: argparse._ActionsContainer) -> None:
+    """Add the option that takes costs from what an account paid."""
+    options.add_argument(
+        "--costs",
+        type=cli.measured,
+        metavar="measured[:ACCOUNT]",
+        help="both as that account paid them, by show_drift.py (default account: paper)",
+    )
+
+
 def allow_only(
     parser: argparse.ArgumentParser, args: argparse.Namespace, why: str, allowed: Set[str]
 ) -> None:

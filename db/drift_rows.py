@@ -1,0 +1,72 @@
+"""What an account ordered for its rules, and what was executed of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import NamedTuple
+
+from sqlalchemy import Engine, and_, select
+
+from db.order_models import OrderFill, OrderIntent, StoredOrder
+
+FINAL = ("denied", "rejected", "not_placed", "canceled", "expired", "filled")
+"""States of an order of which nothing more comes."""
+_PURPOSES = ("entry", "exit")
+
+
+class DriftFill(NamedTuple):
+    """One execution; amounts as text."""
+
+    price: str
+    amount: str
+    fee: str
+    fee_asset: str
+    time: int
+
+
+class IntentRows(NamedTuple):
+    """One thing that was wanted at the open of a bar, and its executions."""
+
+    key: str
+    strategy: str
+    symbol: str
+    timeframe: str
+    bar: int
+    purpose: str
+    side: str
+    amount: str
+    fills: tuple[DriftFill, ...]
+
+
+def ordered(engine: Engine, account: str) -> list[IntentRows]:
+    """Return an account's entries and exits at the open that are over, oldest first, with their fills.
+
+    What waits for a price of its own has no open to be compared with, and is left out.
+    """
+    names = ("key", "strategy", "symbol", "timeframe", "bar", "purpose", "side", "amount")
+    wanted = (
+        select(*(getattr(OrderIntent, name) for name in names))
+        .where(OrderIntent.account == account, OrderIntent.purpose.in_(_PURPOSES))
+        .where(OrderIntent.entry_limit.is_(None), OrderIntent.entry_trigger.is_(None))
+        .order_by(OrderIntent.bar, OrderIntent.key)
+    )
+    same = and_(
+        OrderFill.account == StoredOrder.account, OrderFill.client_order_id == StoredOrder.client_order_id
+    )
+    columns = [getattr(OrderFill, name) for name in DriftFill._fields]
+    filled = (
+        select(StoredOrder.intent_key, *columns)
+        .join(OrderFill, same)
+        .where(StoredOrder.account == account)
+        .order_by(OrderFill.seq)
+    )
+    open_now = select(StoredOrder.intent_key).where(
+        StoredOrder.account == account, StoredOrder.state.not_in(FINAL)
+    )
+    with engine.connect() as connection:
+        fills: defaultdict[str, list[DriftFill]] = defaultdict(list)
+        for key, *fill in connection.execute(filled):
+            fills[key].append(DriftFill(*fill))
+        waiting = set(connection.execute(open_now).scalars())
+        rows = connection.execute(wanted).all()
+    return [IntentRows._make((*row, tuple(fills[row.key]))) for row in rows if row.key not in waiting]
