@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -97,7 +97,13 @@ def in_memory(bars: Bars, params: Mapping[str, float]) -> int:
 
 def on_disk(bars: Bars, params: Mapping[str, float], folder: Path) -> float:
     """Take all bars as the loop does, everything on disk; return the median seconds of a bar."""
-    file = folder / f"loop-{perf_counter()}.db"
+    with looped(bars, params, folder / f"loop-{perf_counter()}.db") as stepped:
+        return median(_timed(stepped) for _ in range(bars.ts.size))
+
+
+@contextmanager
+def looped(bars: Bars, params: Mapping[str, float], file: Path) -> Iterator[Iterator[None]]:
+    """Yield what takes a bar at each `next`, as the loop does, everything on disk."""
     engine = init_db(f"sqlite:///{file}")
     journal = open_journal(f"sqlite:///{file}", "bench")
     try:
@@ -109,7 +115,7 @@ def on_disk(bars: Bars, params: Mapping[str, float], folder: Path) -> float:
         since = {series: int(bars.ts[0]) - 60_000}
         source = LiveFeed(reader(bars), [series], since)
         loop = Loop("bench", session, source, book, lambda _: None, desk)
-        return median(_timed(loop, group) for group in islice(groups([feed]), None))
+        yield _steps(loop, groups([feed]))
     finally:
         journal.close()
         engine.dispose()
@@ -125,8 +131,14 @@ def reader(bars: Bars) -> Callable[[Series, int, int], Bars]:
     return read
 
 
-def _timed(loop: Loop, group: list[Bar]) -> float:
+def _steps(loop: Loop, bars: Iterable[list[Bar]]) -> Iterator[None]:
+    for group in bars:
+        loop.step(group[0].end)
+        yield
+
+
+def _timed(stepped: Iterator[None]) -> float:
     # What the disk takes to be sure is the disk's.
     began = cpu_seconds()
-    loop.step(group[0].end)
+    next(stepped)
     return cpu_seconds() - began

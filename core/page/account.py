@@ -98,10 +98,19 @@ def look(books: Watched, before: Look | None = None) -> Look:
     document = {
         "account": books.account,
         "run": told,
-        "status": None if status is None else to_document(status),
+        "status": None if status is None else _short(to_document(status)),
         "rows": rows,
     }
     return Look(beat, document)
+
+
+def _short(value: Any) -> Any:
+    """Return a document with its floats in ten digits: all that is shown, and half as much to send."""
+    if isinstance(value, float):
+        return float(f"{value:.10g}")
+    if isinstance(value, dict):
+        return {name: _short(one) for name, one in value.items()}
+    return [_short(one) for one in value] if isinstance(value, list) else value
 
 
 def status_of(run: live.RunState) -> AccountStatus | None:

@@ -9,10 +9,10 @@ const ask = async (path) => {
   return found;
 };
 function applied(old, change) {
-  if ("is" in change) return change.is;
+  if (Array.isArray(change)) return change[0];
   const made = Array.isArray(old) ? [...old] : { ...old };
-  for (const [key, one] of Object.entries(change.in ?? change.at)) {
-    if (one.gone) delete made[key];
+  for (const [key, one] of Object.entries(change)) {
+    if (one === 0) delete made[key];
     else made[key] = applied(made[key], one);
   }
   return made;

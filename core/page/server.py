@@ -284,12 +284,12 @@ async def _events(terms: PageTerms, watch: _Watch, request: web.Request) -> web.
                 watch.seen = await _seen(terms, watch)
             except HotCryptoError as error:
                 # The stream ends with it: the browser asks anew.
-                await response.write(_event("trouble", {"why": str(error)}))
+                await response.write(event("trouble", {"why": str(error)}))
                 return response
         whole = {**watch.seen.document, "commands": _commands(terms)}
         watch.viewers.add(queue)
     try:
-        await response.write(_event("whole", whole))
+        await response.write(event("whole", whole))
         while queue in watch.viewers or not queue.empty():
             await response.write(await queue.get())
     except ConnectionResetError:
@@ -315,10 +315,10 @@ async def _news(terms: PageTerms, watch: _Watch) -> bytes:
     try:
         watch.seen = await _seen(terms, watch)
     except HotCryptoError as error:
-        return _event("trouble", {"why": str(error)})
+        return event("trouble", {"why": str(error)})
     change = None if before is None else changes(before.document, watch.seen.document)
     # A word now and then shows that the line is open, and finds viewers who are gone.
-    return _event("change", change) if change else b": still here\n\n"
+    return event("change", change) if change else b": still here\n\n"
 
 
 async def _seen(terms: PageTerms, watch: _Watch) -> Look:
@@ -334,5 +334,6 @@ def _send(watch: _Watch, event: bytes) -> None:
             watch.viewers.discard(queue)
 
 
-def _event(name: str, document: Any) -> bytes:
+def event(name: str, document: Any) -> bytes:
+    """Return one message of the stream."""
     return b"event: " + name.encode() + b"\ndata: " + _text(document) + b"\n\n"
