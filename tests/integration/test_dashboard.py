@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -296,6 +298,35 @@ def test_a_database_that_was_replaced_is_said_and_never_mixed_with_the_one_befor
         assert requests.get(f"{url}/api/trades", timeout=10).status_code == 503
         assert post(url, "pause").status_code == 503
     engine.dispose()
+
+
+ALL_QUESTIONS = """
+import pathlib, sys, urllib.parse, urllib.request
+from core.page.account import Watched
+from core.page.server import PageTerms, serve
+from db.base import open_engine
+
+wanted = {"exchange": "binanceus", "symbol": "BTC/USDT", "timeframe": "1h", "count": 3000}
+series = urllib.parse.urlencode(wanted)
+asked = ["look", "equity", "decisions", "trades", "strategies", "journal", "health", "series", "runs"]
+with serve(PageTerms(Watched(open_engine(sys.argv[1]), "paper"), port=0)) as url:
+    for path in (*asked, f"candles?{series}&regimes=yes"):
+        assert urllib.request.urlopen(f"{url}/api/{path}").status == 200
+print(sorted({"pandas", "numba", "ccxt", "backtesting", "bokeh", "pyarrow"} & sys.modules.keys()))
+status = pathlib.Path("/proc/self/status")
+lines = status.read_text().splitlines() if status.exists() else ["VmHWM: 0 kB"]
+print(next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM")))
+"""
+
+
+def test_the_process_of_the_page_stays_small_whatever_is_looked_at(tmp_path: Path) -> None:
+    engine = seeded(tmp_path)
+    engine.dispose()
+    words = [sys.executable, "-c", ALL_QUESTIONS, str(engine.url)]
+    done = subprocess.run(words, cwd=cli.ROOT, capture_output=True, text=True, check=True)
+    heavy, megabytes = done.stdout.splitlines()
+    assert heavy == "[]"
+    assert int(megabytes) <= 120
 
 
 def test_a_command_is_stored_for_the_loop_and_its_outcome_comes_back(
