@@ -23,7 +23,7 @@ from core.cli.live_status import (
 )
 from core.errors import DatabaseError
 from core.figures import NONE, amount, how_many
-from core.live.health import Health, health_of
+from core.live.health import Health, health_of_run
 from core.live.modes import mode_text
 from core.live.records import ONE_LOOK
 from core.live.status import AccountStatus
@@ -94,17 +94,12 @@ def checkup(engine: Engine, args: argparse.Namespace) -> Checkup:
 
 
 def _stored(run: RunState, status: AccountStatus | None, *, is_running: bool) -> Health:
-    """Return how an account is by its rows; one that is looked at now and then has no loop to miss."""
-    is_seldom = not is_running and run.ending == ONE_LOOK
+    """Return how an account is by its rows."""
+    how = f"it ended {format_time(run.ended_at)} UTC: {run.ending}" if run.ended_at else "it left no word"
     # A local exchange may be ahead of this machine's clock.
     silent = max(0, now_ms() - run.beat_at)
-    found = health_of(status, silent, is_to_look=is_running)
-    if is_running or is_seldom:
-        return found
-    how = f"it ended {format_time(run.ended_at)} UTC: {run.ending}" if run.ended_at else "it left no word"
-    # How late the candles are says nothing more where nobody looks at them.
-    rest = health_of(status, 0, is_to_look=False)
-    return Health((f"no loop runs: {how}", *rest.reasons), rest.notes)
+    is_seldom = run.ending == ONE_LOOK
+    return health_of_run(status, silent, is_running=is_running, is_seldom=is_seldom, how=how)
 
 
 def _asked(args: argparse.Namespace, account: str) -> tuple[Health, str] | None:

@@ -50,6 +50,20 @@ def health_of(status: AccountStatus | None, silent_ms: int, *, is_to_look: bool 
     return Health(tuple(reasons), tuple(_notes(status)))
 
 
+def health_of_run(
+    status: AccountStatus | None, silent_ms: int, *, is_running: bool, is_seldom: bool, how: str
+) -> Health:
+    """Return what is wrong with an account by what is stored of its newest run.
+
+    `is_seldom`: it is looked at now and then (cron), so there is no loop to miss; `how` the run ended.
+    """
+    if is_running or is_seldom:
+        return health_of(status, silent_ms, is_to_look=is_running)
+    # How late the candles are says nothing more where nobody looks at them.
+    rest = health_of(status, 0, is_to_look=False)
+    return Health((f"no loop runs: {how}", *rest.reasons), rest.notes)
+
+
 def lag_of(feed: FeedStatus, now: int) -> int | None:
     """Return for how many ms, at this exchange time, a newer candle is due; None before the first."""
     if feed.last is None:

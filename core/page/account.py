@@ -12,7 +12,9 @@ from sqlalchemy import Engine
 
 from core.account.money import NOTHING, minus, plus
 from core.errors import DatabaseError, NoDatabaseError, UsageError
+from core.live.health import health_of_run
 from core.live.modes import mode_text
+from core.live.records import ONE_LOOK
 from core.live.status import AccountStatus, from_document, to_document
 from core.order_path.lock import holder
 from core.utils import now_ms, timeframe_ms
@@ -186,19 +188,31 @@ def journal(books: Watched, before: int | None) -> dict[str, Any]:
 
 
 def health(books: Watched) -> dict[str, Any]:
-    """Return what runs where, and the newest commands with what came of them."""
+    """Return whether all is well, what runs where, and the newest commands with what came of them."""
     run = page_rows.told(books.engine, books.account)
-    file = database_file(books.engine)
+    file, holder_is_there = database_file(books.engine), runs(books)
     begun = {} if run is None else page_rows.begun_with(books.engine, run.run_id)
     return {
         "database": database_name(books.engine.url),
         "bytes": None if file is None else file.stat().st_size,
         "schema": schema_version(books.engine),
-        "holder": runs(books),
+        "holder": holder_is_there,
+        "well": _well(books, is_running=holder_is_there),
         "accounts": live.accounts(books.engine),
         "code": begun.get("code_version"),
         "commands": page_rows.commands(books.engine, books.account, ROWS),
     }
+
+
+def _well(books: Watched, *, is_running: bool) -> dict[str, Any]:
+    """Return what is wrong, as health_check.py says it; nothing of an account that never ran."""
+    run = live.newest_run(books.engine, books.account)
+    if run is None:
+        return {"reasons": [], "notes": []}
+    how = run.ending or "it left no word"
+    silent, is_seldom = max(0, now_ms() - run.beat_at), run.ending == ONE_LOOK
+    found = health_of_run(status_of(run), silent, is_running=is_running, is_seldom=is_seldom, how=how)
+    return {"reasons": list(found.reasons), "notes": list(found.notes)}
 
 
 def runs(books: Watched) -> bool:

@@ -204,8 +204,8 @@ function journalView(host) {
   [th("entry"), ...lefts("time (UTC)", "what", "of", "content", "hash")], "The journal is empty.");
 }
 function healthView(host) {
-  const [cards, list] = [el("div"), el("div")];
-  host.append(cards, el("h3", {}, "Newest commands"), list);
+  const [well, cards, list] = [el("div"), el("div"), el("div")];
+  host.append(well, cards, el("h3", {}, "Newest commands"), list);
   let seen = null;
   const update = async ({ run, rows, status }) => {
     const key = `${run?.beat_at} ${rows.command}`;
@@ -213,6 +213,10 @@ function healthView(host) {
     seen = key;
     try {
       const found = await ask("/api/health");
+      const { reasons, notes } = found.well;
+      renew(well, [run?.id, found.well], () => !run ? null : [
+        el("p", {}, el("strong", { className: reasons.length ? "down" : "up" }, reasons.length ? "Not well" : "All is well")),
+        reasons.length || notes.length ? el("ul", {}, [...reasons, ...notes.map((one) => `Note: ${one}`)].map((one) => el("li", {}, one))) : null]);
       const late = status ? Math.max(0, ...status.feeds.map((one) => one.behind_ms)) : 0;
       renew(cards, [found.database, found.bytes, run, late, found.holder], () => el("div", { className: "cards" },
         card("loop", found.holder ? `runs, process ${run?.pid}` : "does not run"), card("last word (UTC)", run ? clock(run.beat_at) : "none"), card("mode", run?.mode ?? "none"), card("feeds behind", late ? lasting(late) : "none"),

@@ -58,7 +58,7 @@ def test_every_view_is_drawn_from_the_database_without_a_fault(url: str, visit: 
         "runs": "text=GRID_LR",
         "risk": "role=meter >> nth=1",
         "journal": "text=The journal is empty.",
-        "health": "text=version",
+        "health": "text=Not well",
     }
     for name in VIEWS:
         tab = open_view(visit, url, name)

@@ -75,6 +75,13 @@ def test_the_account_is_what_the_loop_said(url: str) -> None:
     assert "reload" not in found["commands"]
 
 
+def test_health_says_why_an_account_is_not_well(url: str) -> None:
+    well = get(url, "health")["well"]
+    assert well["reasons"][0] == "no loop runs: it left no word"
+    assert "halt: doubled (ends by --release halt)" in well["reasons"]
+    assert "entries are paused: by me" in well["notes"]
+
+
 def test_lists_are_leafed_through_from_the_newest_on(url: str) -> None:
     first = get(url, "decisions")["rows"]
     assert len(first) == 50
