@@ -46,17 +46,18 @@ def paired(one: TradeList, other: TradeList, step: int) -> list[TradePair]:
     waiting: defaultdict[tuple[int, str], list[TradeRecord]] = defaultdict(list)
     for trade in sorted(other.trades, key=_order):
         waiting[trade.entry_ts // step, trade.side].append(trade)
-    pairs = []
+    found: list[tuple[tuple[int, int], TradePair]] = []
     for trade in sorted(one.trades, key=_order):
         mates = waiting[trade.entry_ts // step, trade.side]
         if mates:
             mate = mates.pop(0)
-            pairs.append(TradePair(trade, mate, first_difference(trade, mate, step), mate.pnl - trade.pnl))
+            cause, more = first_difference(trade, mate, step), mate.pnl - trade.pnl
+            found.append((_order(trade), TradePair(trade, mate, cause, more)))
         else:
-            pairs.append(TradePair(trade, None, _absent(trade, other, step), -trade.pnl))
-    left = [trade for mates in waiting.values() for trade in mates]
-    pairs += [TradePair(None, trade, _absent(trade, one, step), trade.pnl) for trade in left]
-    return sorted(pairs, key=lambda pair: _order(_either(pair)))
+            found.append((_order(trade), TradePair(trade, None, _absent(trade, other, step), -trade.pnl)))
+    for trade in (trade for mates in waiting.values() for trade in mates):
+        found.append((_order(trade), TradePair(None, trade, _absent(trade, one, step), trade.pnl)))
+    return [pair for _, pair in sorted(found, key=lambda row: row[0])]
 
 
 def first_difference(one: TradeRecord, other: TradeRecord, step: int) -> str:
@@ -102,10 +103,3 @@ def _near(one: float, other: float) -> bool:
 
 def _order(trade: TradeRecord) -> tuple[int, int]:
     return trade.entry_ts, trade.exit_ts
-
-
-def _either(pair: TradePair) -> TradeRecord:
-    found = pair.one or pair.other
-    if found is None:
-        raise ValueError("a pair without a trade")
-    return found

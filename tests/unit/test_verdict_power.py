@@ -40,9 +40,9 @@ def test_a_walk_forward_confirms_it_more_often() -> None:
 
 
 @statistics
-@pytest.mark.parametrize("name", NOISE)
-def test_where_there_is_nothing_the_verdict_says_so(name: str) -> None:
-    count = tries(500, 1)
+@pytest.mark.parametrize(("name", "most"), [("random walk", 200), ("GARCH", 150), ("shuffled", 150)])
+def test_where_there_is_nothing_the_verdict_says_so(name: str, most: int) -> None:
+    count = tries(most, 1)
     verdicts = [judged(NOISE[name](10_000 + seed), threads=None) for seed in range(count)]
     said = sum(verdict.answer is Answer.NO_EDGE for verdict in verdicts)
     assert said >= (0.95 * count if WHOLE else 1)
@@ -51,7 +51,7 @@ def test_where_there_is_nothing_the_verdict_says_so(name: str) -> None:
 
 @statistics
 def test_ten_thousand_tries_find_no_edge_where_there_is_none() -> None:
-    count = tries(40, 1)
+    count = tries(20, 1)
     verdicts = [
         judged(random_walk(20_000 + seed), sets=TEN_THOUSAND if WHOLE else TEN_THOUSAND[::10], threads=None)
         for seed in range(count)
