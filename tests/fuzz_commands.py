@@ -87,6 +87,11 @@ BASES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "scripts.run_paper": (("--status",),),
     "scripts.show_ensemble": (STORED,),
     "scripts.show_regime": (STORED,),
+    "scripts.optimize": (
+        ("--strategy", "SMA_CROSS", "--trials", "3", *STORED),
+        ("--list",),
+        ("--resume", "SMA_CROSS-1"),
+    ),
     "scripts.run_sweep": (("--strategy", "SMA_CROSS", "--param", "sma_fast=5,10", *STORED),),
     "scripts.import_ohlcv_to_db": (
         ("candles.csv", "--exchange", "binance", "--symbol", "BTC/USDT", "--timeframe", "4h"),

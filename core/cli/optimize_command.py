@@ -118,7 +118,7 @@ def searched(args: argparse.Namespace, task: SearchTask, engine: Engine) -> Stud
 
     with running(args, task) as run_sets, progress(task) as watch:
         try:
-            return run_study(strategy.rule, task.terms, run_sets, task.known, record, watch)
+            return run_study(strategy.rule, task.terms, run_sets, task.known, record, watch, task.asker)
         except KeyboardInterrupt:
             print(f"the search is kept: optimize.py --resume {task.study} goes on with it", file=sys.stderr)
             raise
@@ -149,11 +149,10 @@ def progress(task: SearchTask) -> Iterator[Callable[[int, FloatArray], None]]:
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     wanted, best = task.terms.wanted, -np.inf
-    total = optimize_plan.size_of(task) if wanted.method in ("grid", "random") else wanted.trials
     with Progress(
         *columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True
     ) as bar:
-        line = bar.add_task("trials", total=total)
+        line = bar.add_task("trials", total=task.asker.total)
 
         def watch(count: int, scores: FloatArray) -> None:
             nonlocal best

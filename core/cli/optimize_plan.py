@@ -18,10 +18,10 @@ from core.cli.candles import source_of
 from core.cli.sweep_command import load
 from core.domain import Bars, Costs, Series
 from core.errors import UsageError, unknown_name
-from core.optimise.asking import SearchedFor, asker_of
+from core.optimise.asking import Asker, SearchedFor, asker_of
 from core.optimise.held_out import Split, split, split_at
 from core.optimise.objectives import parse_objectives
-from core.optimise.space import choose_sets, parse_space, searched_space
+from core.optimise.space import parse_space, searched_space
 from core.optimise.study import StudyBatch, StudyTerms
 from core.settings import Settings
 from core.utils import parse_time
@@ -47,6 +47,7 @@ class SearchTask(NamedTuple):
     """The unseen bars are looked at."""
     can_resume: bool
     """The candles are stored, so that the search can be taken up again."""
+    asker: Asker
     study: str = ""
     known: Sequence[StudyBatch] = ()
 
@@ -72,7 +73,7 @@ def planned(args: argparse.Namespace, settings: Settings, engine: Engine) -> Sea
     space = searched_space(rule, chosen, plans[0].params)
     wanted = SearchedFor(args.method, objectives, args.trials, args.seed, space)
     # What cannot be searched is said before candles are loaded.
-    asker_of(rule, wanted)
+    asker = asker_of(rule, wanted)
     markets, partners = load(args, settings, plans)
     declared = held_back(args, engine, strategy, markets)
     parts = cut(markets, declared, args.unseen / 100)
@@ -91,6 +92,7 @@ def planned(args: argparse.Namespace, settings: Settings, engine: Engine) -> Sea
         declared=declared,
         is_open=args.open or not declared,
         can_resume=args.use_sql,
+        asker=asker,
     )
 
 
@@ -120,14 +122,6 @@ def cut(markets: Mapping[Series, Bars], declared: Sequence[TrialRow], share: flo
     """Cut the bars where the first of those held out begins, else by the share of the newest."""
     starts = [window.start for row in declared for window in row.windows if any(map(window.is_of, markets))]
     return split_at(markets, min(starts)) if starts else split(markets, share)
-
-
-def size_of(task: SearchTask) -> int:
-    """Return how many sets a search of known ones tries."""
-    wanted, rule = task.terms.wanted, load_strategy(task.strategy).rule
-    return len(
-        choose_sets(rule, wanted.space, None if wanted.method == "grid" else wanted.trials, wanted.seed)
-    )
 
 
 def study_entry(task: SearchTask, command: str) -> Trials:
@@ -193,6 +187,7 @@ def resumed(args: argparse.Namespace, settings: Settings, engine: Engine) -> Sea
         declared=declared,
         is_open=args.open or (told["is_open"] and not declared),
         can_resume=True,
+        asker=asker_of(rule_to_search(row.rule), wanted),
         study=row.study,
         known=[StudyBatch(one.batch, one.values(), one.figures()) for one in batches],
     )

@@ -17,13 +17,13 @@ from core.cli.optimize_plan import SearchTask, joined
 from core.cli.optimize_verdict import print_verdict, print_walk, verdict_json, walk_json, walk_lines
 from core.domain import Bars, Series
 from core.errors import NoDataError
-from core.optimise.held_out import lucky_best
 from core.optimise.objectives import KEPT, OBJECTIVES, TRADES
 from core.optimise.search import summary_at
 from core.reports.document import as_json
 from core.reports.table import HEADINGS, number, print_table, room
-from core.results.measures import summary_json
+from core.results.measures import DAY, FEWEST, YEAR, summary_json
 from core.utils import format_time, timeframe_ms
+from core.verdict.sharpe import luckiest
 from db.status import SYNTHETIC_NOTE, is_synthetic
 from strategies.registry import known, load_strategy
 
@@ -144,12 +144,13 @@ def _counted(task: SearchTask, outcome: SearchOutcome) -> Iterator[str]:
         f"{counted.different:,} different sets of {task.strategy} were tried on these bars by all commands "
         f"so far ({commands}): that is what the best one has to stand out from"
     )
-    sharpes = outcome.found.kept[:, :, KEPT.index("sharpe")].mean(axis=0)
-    lucky = lucky_best(sharpes, counted.different)
-    if not math.isnan(lucky):
+    days = max(int(part.chosen_on.ts[-1] - part.chosen_on.ts[0]) / DAY for part in task.splits.values())
+    if days >= FEWEST and counted.different > 1:
+        # A Sharpe ratio of nothing varies from sample to sample as one over the root of the returns.
+        lucky = luckiest(counted.different) * math.sqrt(YEAR / days)
         yield (
-            f"by luck alone the best Sharpe of {counted.different:,} such sets would be about "
-            f"{number(lucky)}: one that is not well above it, or is gone on unseen bars, is no edge"
+            f"of {counted.different:,} sets without an edge the luckiest makes a Sharpe of about "
+            f"{number(lucky)} on {days:,.0f} days; fewer where they resemble each other"
         )
 
 

@@ -32,6 +32,9 @@ ParamValues = Mapping[str, float]
 class Asker(Protocol):
     """What proposes parameter sets."""
 
+    total: int
+    """How many it will have proposed."""
+
     def ask(self) -> list[dict[str, float]]:
         """Return the next batch, none at the end."""
         ...
@@ -50,6 +53,7 @@ class Listed:
 
     def __init__(self, sets: Sequence[dict[str, float]], batch: int) -> None:
         self._sets, self._batch, self._asked = list(sets), batch, 0
+        self.total = len(self._sets)
 
     def ask(self) -> list[dict[str, float]]:
         """Return the next batch, none at the end."""

@@ -35,6 +35,7 @@ class CmaAsker:
         self._places, self._wanted, self._batch = places, wanted, batch
         self._last = np.array(places.sizes) - 1.0
         self._left, self._number, self._starts = wanted.trials, 0, 0
+        self.total = wanted.trials
         self._optimizer: Any = self._started()
         self._proposed: tuple[tuple[int, ...], FloatArray] = (), np.empty(0)
         self._meant: list[FloatArray] = []

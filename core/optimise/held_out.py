@@ -51,10 +51,8 @@ def split_at(markets: Mapping[Series, Bars], time: int) -> dict[Series, Split]:
     return found
 
 
-def lucky_best(sharpes: FloatArray, tried: int | None = None) -> float:
+def lucky_best(sharpes: FloatArray) -> float:
     """Return the best Sharpe ratio to expect of so many sets if none had an edge, NaN for fewer than two.
-
-    `tried`: how many were tried in all, where these are a part of them.
 
     Expected maximum of as many independent normal draws as there are values, with their deviation (Bailey and
     López de Prado, "The Deflated Sharpe Ratio", Journal of Portfolio Management, 2014, equation 1). Sets that
@@ -63,4 +61,4 @@ def lucky_best(sharpes: FloatArray, tried: int | None = None) -> float:
     known = sharpes[np.isfinite(sharpes)]
     if known.size < 2:
         return math.nan
-    return float(known.std(ddof=1)) * luckiest(max(known.size, tried or 0))
+    return float(known.std(ddof=1)) * luckiest(known.size)

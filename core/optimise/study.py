@@ -14,7 +14,7 @@ import numpy as np
 
 from core.domain import FloatArray
 from core.errors import UsageError
-from core.optimise.asking import SearchedFor, asker_of
+from core.optimise.asking import Asker, SearchedFor, asker_of
 from core.optimise.objectives import KEPT, ranked, scores_of
 from core.optimise.param_sets import full_names, full_values
 from strategies.rule import StrategyRule
@@ -65,14 +65,16 @@ def run_study(
     known: Sequence[StudyBatch] = (),
     record: Callable[[StudyBatch], object] = lambda _: None,
     watch: Callable[[int, FloatArray], object] = lambda _, __: None,
+    asker: Asker | None = None,
 ) -> StudyResult:
     """Search; `run` returns what sets come to, shape (series, sets, KEPT).
 
     `known` are the batches that were run before, from the first on; `record` gets each that is run now,
     before the next is asked for; `watch` gets how many sets there are so far and what the newest reached.
-    Raises UsageError for a space in which nothing is allowed, and for batches of another search.
+    `asker`: that of these terms, if it was made already. Raises UsageError for a space in which nothing is
+    allowed, and for batches of another search.
     """
-    asker, names = asker_of(rule, terms.wanted), full_names(rule)
+    asker, names = asker or asker_of(rule, terms.wanted), full_names(rule)
     sets: list[Mapping[str, float]] = []
     batches: list[StudyBatch] = []
     scores = [np.empty((0, len(terms.wanted.objectives)))]

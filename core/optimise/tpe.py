@@ -39,6 +39,7 @@ class TpeAsker:
         self._optuna: Any = optuna
         self._places, self._wanted, self._batch = places, wanted, batch
         self._left, self._number = wanted.trials, 0
+        self.total = wanted.trials
         self._distributions = {
             name: optuna.distributions.IntDistribution(0, size - 1)
             for name, size in zip(places.names, places.sizes, strict=True)

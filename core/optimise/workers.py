@@ -7,6 +7,8 @@ changes nothing. A process that is killed is replaced, and what it had not finis
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -62,6 +64,7 @@ class ProcessRunner:
         left = list(self._pieces(len(sets)))
         while left:
             with interrupts_held_back():
+                self._open(len(left))
                 futures = [(piece, self._submit([*sets[piece]])) for piece in left]
             left = [piece for piece, future in futures if not _filled(future, found, piece)]
             if left:
@@ -81,11 +84,15 @@ class ProcessRunner:
         length = max(1, -(-count // (PIECES * self._workers)))
         yield from (slice(start, min(start + length, count)) for start in range(0, count, length))
 
+    def _open(self, pieces: int) -> None:
+        """Have as many processes as are wanted, or as have something to do."""
+        if self._pool is None:
+            context, given = multiprocessing.get_context("spawn"), (folder_in_use(), self._load)
+            self._pool = ProcessPoolExecutor(min(self._workers, pieces), context, _begin, given)
+
     def _submit(self, sets: ParamSets) -> Future[FloatArray] | None:
         if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            given = folder_in_use(), self._load
-            self._pool = ProcessPoolExecutor(self._workers, context, _begin, given)
+            return None
         try:
             return self._pool.submit(_run_here, [dict(params) for params in sets])
         except BrokenProcessPool:
@@ -123,8 +130,17 @@ _here: list[Workload] = []
 
 
 def _begin(folder: str | None, load: Workload) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     use_folder(folder)
     _here[:] = [load]
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone: nobody would ever give it work again."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _run_here(sets: Sequence[Mapping[str, float]]) -> FloatArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -295,24 +296,40 @@ def test_a_search_that_is_interrupted_goes_on_to_what_it_would_have_been(
     assert told.rows() == rows
 
 
-def test_a_search_whose_process_is_killed_goes_on_to_what_it_would_have_been(told: Told) -> None:
+def children_of(pid: int) -> list[int]:
+    """Return the processes that one has started and that still are."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            _, _, rest = stat.read_text().rpartition(") ")
+            found += [int(stat.parent.name)] * (int(rest.split()[1]) == pid)
+    return found
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="processes are looked at as Linux shows them")
+def test_a_search_whose_process_is_killed_leaves_no_worker_and_goes_on_to_what_it_would_have_been(
+    told: Told,
+) -> None:
     asked = ["--method", "tpe", "--trials", "250"]
     whole = told.search(*asked)
-    words = [
-        sys.executable,
-        str(cli.ROOT / "scripts" / "optimize.py"),
-        *told.which,
-        "--min-trades",
-        "5",
-        *asked,
-    ]
-    process = subprocess.Popen(words, cwd=cli.ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    words = [*told.which, "--min-trades", "5", *asked, "--workers", "1"]
+    process = subprocess.Popen(
+        [sys.executable, str(cli.ROOT / "scripts" / "optimize.py"), *words],
+        cwd=cli.ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     before = len(told.rows())
     while process.poll() is None and len(told.rows()) < before + 3:
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.05)
+    watched = [os.pidfd_open(child) for child in children_of(process.pid)]
     process.kill()
     process.wait()
+    assert watched
+    for child in watched:
+        assert select.select([child], [], [], 60)[0]
+        os.close(child)
     name = next(row.study for row in told.rows()[before:])
     assert len(told.rows()) < before + 1 + 5 + 1
     assert same(told.again(name), whole)
