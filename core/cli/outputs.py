@@ -22,9 +22,11 @@ PAGES = re.compile(
 """Stands in the head of every page that this program writes; the second: of those of before 2026-12."""
 DATA = re.compile(
     rb"""exchange,symbol,timeframe,   # trades, sets of a sweep
+    | [\w,.]*,sharpe\ [^,\n]+,sortino\    # every set that was ever tried
     | \s*\{\s* (
         "(runs|search)"\s*:          # run documents, searches
       | "strategy"\s*:\s*"[^"]*",\s*"ranked_by"\s*:
+      | "run"\s*:\s*\d+,\s*"detail"\s*: | "one"\s*:\s*"[^"]*",\s*"other"\s*:   # what made a difference
       | "account"\s*:\s*"[^"]*",\s*"(trades|decisions)"\s*:
       | "version"\s*:\s*\d+,\s*"account"\s*:\s*"[^"]*",\s*"currency"\s*:   # reports of days
       | "name"\s*:\s*"[^"]*",\s*"size"\s*:\s*(\d+|null),\s*"schema_version"

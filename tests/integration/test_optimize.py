@@ -596,6 +596,8 @@ def test_the_record_is_shown_and_checked(
     assert "backtest 1, optimize 16" in " ".join(out.split())
     assert "checked: unbroken, 4 entries" in out
     assert show_trials.main(["--db-url", told.url, "--search", name, "--csv", str(table)]) == 0
+    # What this program wrote it may replace.
+    assert show_trials.main(["--db-url", told.url, "--search", name, "--csv", str(table), "--force"]) == 0
     assert "16 sets in 1 batches, 1 looks at unseen bars" in capsys.readouterr().out
     assert len(table.read_text().splitlines()) == 17
     with pytest.raises(UsageError, match="--search: unknown search 'TREND_EMA-7'"):

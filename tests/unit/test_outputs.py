@@ -70,6 +70,9 @@ DOCUMENTS = (
     '{"account": "paper", "decisions": []}',
     '{"name": "a.db", "size": 3, "schema_version": 5}',
     "exchange,symbol,timeframe,strategy\n",
+    "ema_fast,ema_slow,sharpe BTC/USDT,sortino BTC/USDT,trades BTC/USDT\n10,20,1,2,3\n",
+    '{"run": 3, "detail": "1m"}',
+    '{"one": "run 1", "other": "run 2", "total": {}}',
 )
 FOREIGN = (
     "mine",
