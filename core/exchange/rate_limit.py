@@ -21,6 +21,8 @@ class Budget(NamedTuple):
     limit: int
     window: float
     """Seconds."""
+    runs_down: bool = False
+    """What was spent is forgotten little by little, all of a full budget within a window."""
 
 
 BINANCEUS_BUDGETS = (
@@ -34,9 +36,8 @@ BINANCEUS_BUDGETS = (
 READS = "reads"
 """A budget of questions alone: what costs of it may wait as long as any question."""
 KRAKEN_BUDGETS = (
-    # What may be asked below a key, at the lowest tier: 15 at once, and one in three seconds. The counter
-    # runs down all the time; so many in any window never fill it.
-    Budget(READS, 15, 46.0),
+    # What may be asked below a key, at the lowest tier: 15 at once, and one in about three seconds.
+    Budget(READS, 15, 46.0, runs_down=True),
     # A second for each public question, as its documents ask for.
     Budget("public", 1, 1.0),
 )
@@ -123,6 +124,31 @@ class _Window:
         return self.budget.window
 
 
+class _Counter:
+    """What was spent of one budget that runs down, and when (seconds)."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self.total = 0.0
+        self._at = 0.0
+
+    def add(self, moment: float, amount: int) -> None:
+        """Spend."""
+        self.total, self._at = self._left(moment) + amount, moment
+
+    def wait(self, cost: int, now: float) -> float:
+        """Return the seconds until this cost fits."""
+        over = self._left(now) + cost - self.budget.limit
+        if cost == 0 or over <= 0:
+            return 0.0
+        return min(over * self.budget.window / self.budget.limit, self.budget.window)
+
+    def _left(self, now: float) -> float:
+        # The local clock may have been set back.
+        gone = max(0.0, now - self._at) * self.budget.limit / self.budget.window
+        return max(0.0, self.total - gone)
+
+
 class RateLimiter:
     """Waits before a request that would break a budget or a wanted silence."""
 
@@ -139,7 +165,9 @@ class RateLimiter:
         self._clock = clock
         self._sleep = sleep
         self._patience = patience
-        self._windows = {budget.name: _Window(budget) for budget in budgets}
+        self._windows: dict[str, _Window | _Counter] = {
+            budget.name: (_Counter if budget.runs_down else _Window)(budget) for budget in budgets
+        }
         self._silent_until = 0.0
 
     def acquire(self, costs: CallCosts, patience: float | None = None) -> None:
@@ -166,7 +194,7 @@ class RateLimiter:
         """Take over the venue's own count where it is higher: somebody else shares this address."""
         window = self._windows.get(name)
         if window is not None and used > window.total:
-            window.add(self._clock() / 1000, used - window.total)
+            window.add(self._clock() / 1000, used - round(window.total))
 
     def silence(self, seconds: float) -> None:
         """Send nothing for this long, whoever asks."""

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from core.errors import RateLimitedError
-from core.exchange.rate_limit import BINANCEUS_BUDGETS, Budget, Pacer, RateLimiter, binanceus_costs
+from core.exchange.rate_limit import (
+    BINANCEUS_BUDGETS,
+    KRAKEN_BUDGETS,
+    READS,
+    Budget,
+    Pacer,
+    RateLimiter,
+    binanceus_costs,
+)
 from tests.exchange_help import FakeTime
 
 API = "https://api.binance.us/api/v3/"
@@ -89,6 +97,38 @@ def test_twenty_minutes_of_klines_stay_below_1200_in_every_minute() -> None:
 
 
 NOW_MINUTE = FakeTime().now // 60_000 * 60_000
+
+
+def test_a_budget_that_runs_down_lets_one_through_as_soon_as_it_fits() -> None:
+    time = FakeTime()
+    one = limiter(time, (Budget(READS, 10, 20.0, runs_down=True),))
+    for _ in range(5):
+        one.acquire({READS: 2})
+    assert time.slept == []
+    one.acquire({READS: 2})
+    one.acquire({READS: 1})
+    assert time.slept == [4.0, 2.0]
+    time.now += 4000
+    one.acquire({READS: 3})
+    assert time.slept == [4.0, 2.0, 2.0]
+    # A clock that was set back makes nobody wait longer than for all of it.
+    time.now -= 3_600_000
+    one.acquire({READS: 10})
+    assert time.slept[3:] == [20.0]
+    one.observe(READS, 3)
+    time.now += 3_600_000
+    one.acquire({READS: 10})
+    assert len(time.slept) == 4
+
+
+def test_a_long_row_of_questions_to_kraken_waits_a_little_before_each() -> None:
+    time = FakeTime()
+    one = limiter(time, KRAKEN_BUDGETS, patience=20.0)
+    for _ in range(60):
+        one.acquire({READS: 2})
+    # What a sliding window would do at once, 45 s of silence, is more than a look may wait.
+    assert max(time.slept) < 7
+    assert 300 < sum(time.slept) < 400
 
 
 def test_the_venues_higher_count_is_taken_over() -> None:
