@@ -662,3 +662,36 @@ def test_a_key_may_do_what_it_has_a_right_to(sim: RunningSim, kraken: Any, right
     sim.kraken.rights = tuple(one for one in sim.kraken.rights if one != right)
     with pytest.raises(ccxt.PermissionDenied, match="EGeneral:Permission denied"):
         call(kraken)
+
+
+def test_a_market_stop_buys_what_the_cash_pays_with_its_fee(sim: RunningSim, kraken: Any, time: Time) -> None:
+    last = price(kraken)
+    amount = round(100_000 / (last * 1.0005 * 1.004), 4) - 1e-4
+    order = kraken.create_order(
+        BTC, "market", "buy", amount, None, {"stopLossPrice": round(last * 1.0005, 1)}
+    )
+    # All cash is kept at the stop price, and the book is dearer.
+    assert kraken.fetch_balance()["USD"]["free"] < 30
+    time.now += 12 * HOUR
+    bought = kraken.fetch_order(order["id"])
+    assert 0.99 * amount < bought["filled"] <= amount
+    assert 0 <= sim.books(KRAKEN).wallet.of("USD").free < 100
+    assert kraken.private_post_balance()["result"]["ZUSD"] == f"{sim.books(KRAKEN).wallet.of('USD').free:.4f}"
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"ordertype": "market", "volume": "0.1", "oflags": "viqc"}, "Cost minimum not met"),
+        ({"ordertype": "market", "volume": "1", "oflags": "post"}, "oflags"),
+        ({"ordertype": "stop-loss", "volume": "1"}, "price"),
+        ({"ordertype": "limit", "volume": "1", "price": "1", "timeinforce": "GTD"}, "timeinforce"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(kraken: Any, fields: dict[str, str], words: str) -> None:
+    with pytest.raises(ccxt.BaseError, match=words):
+        kraken.private_post_addorder({"pair": "XBTUSD", "type": "buy"} | fields)
+    with pytest.raises(ccxt.BaseError, match="timeout"):
+        kraken.private_post_cancelallordersafter({"timeout": "86401"})
+    with pytest.raises(ccxt.BaseError, match="timeout"):
+        kraken.private_post_cancelallordersafter({"timeout": "soon"})
