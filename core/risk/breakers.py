@@ -191,9 +191,7 @@ def reset(state: RiskState, name: str, rows: Rows) -> RiskState:
 
 
 def closed(state: RiskState, trade: Closed, active: Sequence[ActivePause]) -> RiskState:
-    """Return the state once another trade is closed, with the pauses that it begins."""
-    if not active:
-        return state
+    """Return the state once another trade is closed, with the pauses that it begins; some must be active."""
     memory, pauses = told(state.closed, state.pauses, trade, active)
     return state._replace(closed=memory, pauses=pauses)
 
