@@ -32,7 +32,8 @@ from core.optimise.workers import HereRunner, ProcessRunner, Workload
 from core.reports.table import print_table
 from core.settings import Settings
 from db import trials
-from db.init_db import init_db
+from db.base import open_engine
+from db.init_db import get_db_url, init_db
 from db.trial_rows import LOOK, TRIALS, Trials
 from strategies.registry import canonical_name, load_strategy
 
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     cli.check_free(args.json, page=args.report, force=args.force)
     cli.check_free(args.save, force=False)
     settings = cli.load_settings(overrides(args), check_params, args.strategies_file, args.strategies_dir)
-    engine = init_db(settings.db.url)
+    engine = opened(args, settings)
     try:
         for line in trials.damage(engine):
             print(f"note: {line}: trials may be missing from what is counted", file=sys.stderr)
@@ -82,6 +83,15 @@ def run(args: argparse.Namespace) -> int:
     if args.save:
         optimize_report.save(args.save, task, outcome)
     return 0
+
+
+def opened(args: argparse.Namespace, settings: Settings) -> Engine:
+    """Return the database; one is made for a new search on candles of an exchange, and for nothing else."""
+    if args.resume or args.use_sql:
+        return open_engine(settings.db.url or get_db_url())
+    # What is asked wrongly is said before anything is made.
+    optimize_plan.asked(args, settings)
+    return init_db(settings.db.url)
 
 
 def begun(args: argparse.Namespace, settings: Settings, engine: Engine) -> SearchTask:

@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 from sqlalchemy import Engine
 
-from core.backtest.plan import partner_bars, plan_runs, split_names
+from core.backtest.plan import PlannedRun, partner_bars, plan_runs, split_names
 from core.cli import trial_journal
 from core.cli.backtest_command import costs
 from core.cli.candles import source_of
@@ -64,16 +64,8 @@ def joined(part: Split) -> Bars:
 
 def planned(args: argparse.Namespace, settings: Settings, engine: Engine) -> SearchTask:
     """Return the search that was asked for. Raises UsageError, NoDataError."""
-    chosen, objectives = parse_space(args.param), parse_objectives(args.objective)
-    plans = plan_runs(
-        settings, strategies=[args.strategy], symbols=split_names(args.symbol), timeframe=args.timeframe
-    )
+    plans, wanted, asker = asked(args, settings)
     strategy = plans[0].strategy
-    rule = rule_to_search(strategy)
-    space = searched_space(rule, chosen, plans[0].params)
-    wanted = SearchedFor(args.method, objectives, args.trials, args.seed, space)
-    # What cannot be searched is said before candles are loaded.
-    asker = asker_of(rule, wanted)
     markets, partners = load(args, settings, plans)
     declared = held_back(args, engine, strategy, markets)
     parts = cut(markets, declared, args.unseen / 100)
@@ -94,6 +86,18 @@ def planned(args: argparse.Namespace, settings: Settings, engine: Engine) -> Sea
         can_resume=args.use_sql,
         asker=asker,
     )
+
+
+def asked(args: argparse.Namespace, settings: Settings) -> tuple[list[PlannedRun], SearchedFor, Asker]:
+    """Return which runs are meant, what is searched, and what proposes it: no candle is needed to know."""
+    chosen, objectives = parse_space(args.param), parse_objectives(args.objective)
+    plans = plan_runs(
+        settings, strategies=[args.strategy], symbols=split_names(args.symbol), timeframe=args.timeframe
+    )
+    rule = rule_to_search(plans[0].strategy)
+    space = searched_space(rule, chosen, plans[0].params)
+    wanted = SearchedFor(args.method, objectives, args.trials, args.seed, space)
+    return plans, wanted, asker_of(rule, wanted)
 
 
 def rule_to_search(strategy: str) -> StrategyRule:

@@ -18,7 +18,7 @@ import pytest
 from core import cli
 from core.cli import optimize_command
 from core.domain import Bars
-from core.errors import NoDataError, UsageError
+from core.errors import DatabaseError, NoDataError, UsageError
 from core.optimise import workers
 from core.optimise.study import ParamSets
 from core.optimise.workers import ProcessRunner
@@ -495,6 +495,14 @@ def test_many_parameters_stand_below_the_table(told: Told, capsys: pytest.Captur
     assert any(line.startswith("set  return %") for line in lines)
     assert any(line.startswith("set 2: ema_fast ") for line in lines)
     assert max(map(len, lines[: lines.index("the first one again:")])) <= 100
+
+
+def test_nothing_is_made_for_what_is_asked_wrongly(tmp_path: Path) -> None:
+    url = url_of(tmp_path / "new.db")
+    for words in (["--resume", "A-1"], ["--strategy", "TREND_EMA", "--param", "ema_fast=1"]):
+        with pytest.raises((UsageError, DatabaseError)):
+            main([*words, "--db-url", url])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_damage_of_the_record_is_said_and_a_search_goes_on(
