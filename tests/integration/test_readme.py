@@ -180,6 +180,13 @@ def test_every_path_that_a_text_names_leads_somewhere(page: Path) -> None:
     assert [path for path in paths_in(re.sub(LINK, "", text)) if not is_there(path)] == []
 
 
+def test_every_decision_has_a_number_of_its_own_which_its_heading_says() -> None:
+    files = sorted((cli.ROOT / "docs" / "decisions").glob("*.md"))
+    numbers = [file.name[:4] for file in files]
+    assert sorted(set(numbers)) == numbers
+    assert [file.read_text().split()[1] for file in files] == numbers
+
+
 def test_paths_are_found_in_a_text_and_dead_ones_are_told_from_living_ones() -> None:
     text = (
         "`core/{fills,gone}.py`, core/live/ and (docs/decisions/0018), scripts/<name>.py; tests/unit/no.py."
