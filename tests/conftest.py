@@ -6,17 +6,18 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from functools import wraps
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import Any
 
 import pytest
 from hypothesis import settings
-from numba.core.dispatcher import _DispatcherBase
+from numba.core.dispatcher import _FunctionCompiler
 
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
@@ -44,8 +45,8 @@ def untraced(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 # The compiler is not ours, and being watched makes it twice as slow.
-COMPILER: Any = _DispatcherBase
-COMPILER._compile_for_args = untraced(COMPILER._compile_for_args)
+COMPILER: Any = _FunctionCompiler
+COMPILER.compile = untraced(COMPILER.compile)
 
 # Tables are as wide as for everyone.
 os.environ.pop("COLUMNS", None)
@@ -60,13 +61,11 @@ os.environ["HOT_CRYPTO_STRATEGIES"] = str(Path(__file__).parents[1] / ".pytest_c
 Path(os.environ["HOT_CRYPTO_STRATEGIES"]).mkdir(parents=True, exist_ok=True)
 
 HERE = Path(__file__).parent
-UNMEASURED = {
-    *(f"parity/test_{name}.py" for name in ("judges", "replay", "statistics", "sweep", "three_ways")),
-    *(f"integration/test_{name}.py" for name in ("fuzz_commands", "loop_kills", "order_kills")),
-}
-"""What runs over markets, values and kills the lines that other tests run once. Being measured doubles its
-time and shows nothing more. Compiled code cannot be measured at all: of `core/kernel` only what runs as plain
-Python counts."""
+PACKAGES = ("core", "strategies", "db", "llm", "scripts")
+FOLDERS = ("golden", "parity", "property")
+"""What runs over markets, values and kills the lines that other tests run once is not measured, nor what is
+marked `unmeasured`: being measured doubles its time and shows nothing more. Compiled code cannot be measured
+at all: of `core/kernel` only what runs as plain Python counts."""
 HAS_READER = find_spec("pyarrow") is not None
 if not HAS_READER:
     collect_ignore_glob = ["unit/test_candles_*.py", "property/test_candles_files.py"]
@@ -77,25 +76,49 @@ def pytest_report_header() -> list[str]:
     return [] if HAS_READER else ["left out: tests of candle files; pyarrow is not installed (make parquet)"]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection() -> None:
-    """Let every second process begin with the last tests: what one has translated, the others find."""
-    if int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 2:
-        for path in sorted(HERE.glob("*/test_*.py"), reverse=True):
-            # What cannot be imported is said when its turn comes.
-            with suppress(Exception):
-                import_module(".".join(path.relative_to(HERE.parent).with_suffix("").parts))
+@contextmanager
+def unmeasured() -> Iterator[None]:
+    """Stop coverage for a while, where it runs; a program's own requirements do not bring it."""
+    coverage = sys.modules["coverage"].Coverage.current() if "coverage" in sys.modules else None
+    if coverage is None:
+        yield
+        return
+    coverage.stop()
+    try:
+        yield
+    finally:
+        coverage.start()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Iterator[None]:
+    """Measure what importing our modules runs, once for all; the tests are imported without coverage.
+
+    Every second process begins with the last tests: what one has translated, the others find.
+    """
+    for package in map(import_module, PACKAGES):
+        for module in walk_packages(package.__path__, f"{package.__name__}."):
+            import_module(module.name)
+    with unmeasured():
+        if int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 2:
+            for path in sorted(HERE.glob("*/test_*.py"), reverse=True):
+                # What cannot be imported is said when its turn comes.
+                with suppress(Exception):
+                    import_module(".".join(path.relative_to(HERE.parent).with_suffix("").parts))
+        return (yield)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, so that no process works on alone at the end.
-
-    What is UNMEASURED runs without coverage.
-    """
+    """Begin with what takes longest, so that no process works on alone at the end."""
     items.sort(key=lambda item: "[ENSEMBLE]" not in item.nodeid)
-    for item in items:
-        if item.path.relative_to(HERE).as_posix() in UNMEASURED:
-            item.add_marker("no_cover")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[Any]:
+    """Run what shows nothing more without coverage, its fixtures too."""
+    is_repeated = item.path.relative_to(HERE).parts[0] in FOLDERS or item.get_closest_marker("unmeasured")
+    with unmeasured() if is_repeated else nullcontext():
+        return (yield)
 
 
 def pytest_collection_finish() -> None:

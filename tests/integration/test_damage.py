@@ -28,6 +28,8 @@ from tests.stored import run_sql, url_of
 from tests.tiers import statistics, tries
 from tests.traded import trade
 
+pytestmark = pytest.mark.unmeasured
+
 PAPER = "paper"
 
 

@@ -13,6 +13,8 @@ from tests.command_sandbox import Call, Sandbox, is_one_line, make_template
 from tests.fuzz_commands import BASES, calls_of, fuzz_calls, fuzz_settings, options_of, pairs, scripts
 from tests.tiers import tries
 
+pytestmark = pytest.mark.unmeasured
+
 SEED = 3
 
 

@@ -10,6 +10,8 @@ from tests.loop_kills import kill_at_exchange, kill_on_paper
 from tests.order_kills import KILLED
 from tests.tiers import statistics, tries
 
+pytestmark = pytest.mark.unmeasured
+
 KILLS = tries(20, 5)
 
 

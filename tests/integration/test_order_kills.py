@@ -9,6 +9,8 @@ import pytest
 from tests.order_kills import KILLED, kill_often
 from tests.tiers import statistics, tries
 
+pytestmark = pytest.mark.unmeasured
+
 KILLS = tries(20, 6)
 
 
