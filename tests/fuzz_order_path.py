@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,10 +54,13 @@ def run_schedules(first: int, count: int, venue: str = BINANCEUS) -> Tally:
     return Tally(counts, wrong)
 
 
-def first_caught(name: str, most: int, venue: str = BINANCEUS) -> int | None:
-    """Return after how many schedules a weakened path is caught, None if it is not."""
+def first_caught(name: str, most: int, venue: str = BINANCEUS, first: int = 0) -> int | None:
+    """Return the schedule by which a weakened path is caught, counted from one, None if it is not.
+
+    The search goes round from `first` on.
+    """
     make = weakened(name)
-    for seed in range(most):
+    for seed in chain(range(first, most), range(first)):
         try:
             found = Schedule(seed, make, venue=venue).run()
         except Exception:  # a weakened path may fall over its own feet: noticed, too

@@ -15,12 +15,11 @@ from core.live.loop import Loop
 from core.live.records import RunBook
 from core.order_path.lock import AccountLock
 from db import live
-from db.init_db import init_db
 from db.journal import open_journal
 from tests.desk_help import Account
 from tests.markets import HOUR, START
 from tests.scripted import SCRIPTED
-from tests.stored import url_of
+from tests.stored import new_database, url_of
 
 BTC = Series("x", "BTC/USDT", "1h")
 LONG, FLAT = 1.0, 3.0
@@ -30,7 +29,7 @@ ORDERS = {3: LONG, 6: FLAT, 8: LONG, 11: FLAT, 14: LONG}
 
 def trade(database: Path, name: str = "paper", mode: str = "paper") -> None:
     """Let an account trade as the loop does, with everything on the disk."""
-    engine = init_db(url_of(database))
+    engine = new_database(database)
     price = np.where(np.arange(18) >= 10, 102.0, 100.0)
     volume = np.array([ORDERS.get(bar, 0.0) for bar in range(18)])
     bars = Bars(START + HOUR * np.arange(18), price, price + 1, price - 1, price, volume)

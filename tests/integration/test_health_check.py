@@ -17,13 +17,12 @@ from core.live.status import AccountStatus, to_document
 from core.order_path.lock import AccountLock
 from core.page.health import Board, serve_health
 from db import live
-from db.init_db import init_db
 from db.journal_rows import BEGINNING
 from scripts import health_check
 from tests.page_help import begin
 from tests.schemas import schema_of_status
 from tests.status_help import CALM, DESK, FEED, HELD, NOON, STATUS
-from tests.stored import run_sql, url_of
+from tests.stored import new_database, run_sql, url_of
 
 FRESH = FEED._replace(last=NOON - 3_600_000, behind_ms=0)
 # The database of these tests has no journal, so a status that counts entries would be damage.
@@ -44,7 +43,7 @@ def engine(file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     monkeypatch.setattr(health_command, "now_ms", lambda: NOON + 1_000)
     # Whatever listens there on this machine is no loop of these tests.
     monkeypatch.setattr(health_command, "HEALTH_PORT", 9)
-    found = init_db(url_of(file))
+    found = new_database(file)
     yield found
     found.dispose()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from db.candles import upsert_bars
 from db.init_db import init_db
 from scripts import run_backtest, run_live, show_runs
 from tests.markets import random_bars
+from tests.stored import url_of
 
 ROOT = Path(__file__).resolve().parents[2]
 STRATEGIES = """\
@@ -33,19 +35,26 @@ grid_ladder: {enabled: true, symbols: [BTC/USDT], timeframe: 1h, params: {levels
 """
 
 
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with BTC/USDT and ETH/USDT on 1h."""
+    path = tmp_path_factory.mktemp("stored") / "candles.db"
+    engine = init_db(url_of(path))
+    for seed, symbol in enumerate(("BTC/USDT", "ETH/USDT")):
+        upsert_bars(engine, Series("binanceus", symbol, "1h"), random_bars(seed, 700))
+    upsert_bars(engine, Series("binanceus-synthetic", "BTC/USDT", "1h"), random_bars(5, 300))
+    engine.dispose()
+    return path
+
+
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, stored: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home with its own configuration and a database with BTC/USDT and ETH/USDT on 1h."""
     (tmp_path / "config").mkdir()
     for name in ("settings.yaml", "markets.yaml"):
         (tmp_path / "config" / name).write_text((ROOT / "config" / name).read_text())
     (tmp_path / "config" / "strategies.yaml").write_text(STRATEGIES)
-    url = f"sqlite:///{tmp_path / 'candles.db'}"
-    engine = init_db(url)
-    for seed, symbol in enumerate(("BTC/USDT", "ETH/USDT")):
-        upsert_bars(engine, Series("binanceus", symbol, "1h"), random_bars(seed, 700))
-    upsert_bars(engine, Series("binanceus-synthetic", "BTC/USDT", "1h"), random_bars(5, 300))
-    engine.dispose()
+    url = f"sqlite:///{shutil.copy(stored, tmp_path)}"
     monkeypatch.setattr(cli, "ROOT", tmp_path)
     monkeypatch.setenv("HOT_CRYPTO_DB_URL", url)
     return tmp_path

@@ -18,14 +18,14 @@ from db.init_db import init_db
 from db.live_models import LiveDecision, LiveEquity, LiveFill, LiveTrade
 from tests.account_help import fill_of, intent
 from tests.status_help import CALM
-from tests.stored import run_sql, url_of
+from tests.stored import new_database, run_sql, url_of
 
 BTC = Series("binanceus", "BTC/USDT", "1h")
 
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    made = init_db(url_of(tmp_path / "live.db"))
+    made = new_database(tmp_path / "live.db")
     yield made
     made.dispose()
 
