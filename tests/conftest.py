@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
-from numba.core.dispatcher import _FunctionCompiler
 
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
@@ -45,7 +44,7 @@ def untraced(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 # The compiler is not ours, and being watched makes it twice as slow.
-COMPILER: Any = _FunctionCompiler
+COMPILER: Any = import_module("numba.core.dispatcher")._FunctionCompiler
 COMPILER.compile = untraced(COMPILER.compile)
 
 # Tables are as wide as for everyone.
@@ -78,16 +77,19 @@ def pytest_report_header() -> list[str]:
 
 @contextmanager
 def unmeasured() -> Iterator[None]:
-    """Stop coverage for a while, where it runs; a program's own requirements do not bring it."""
-    coverage = sys.modules["coverage"].Coverage.current() if "coverage" in sys.modules else None
-    if coverage is None:
-        yield
-        return
-    coverage.stop()
+    """Stop coverage for a while, where it runs; a program's own requirements do not bring it.
+
+    In a process of xdist pytest-cov starts it twice, and who stops one of them starts the other again.
+    """
+    running: list[Any] = []
+    while "coverage" in sys.modules and (one := sys.modules["coverage"].Coverage.current()) is not None:
+        one.stop()
+        running.append(one)
     try:
         yield
     finally:
-        coverage.start()
+        for one in reversed(running):
+            one.start()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

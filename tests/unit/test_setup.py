@@ -239,3 +239,8 @@ def test_what_the_readme_writes_is_not_offered_to_git() -> None:
         [git, "check-ignore", *sorted(names)], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert set(done.stdout.split()) == names
+
+
+@pytest.mark.unmeasured
+def test_what_is_not_measured_runs_without_coverage() -> None:
+    assert "coverage" not in repr(sys.gettrace())
