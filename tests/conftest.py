@@ -61,10 +61,6 @@ Path(os.environ["HOT_CRYPTO_STRATEGIES"]).mkdir(parents=True, exist_ok=True)
 
 HERE = Path(__file__).parent
 PACKAGES = ("core", "strategies", "db", "llm", "scripts")
-FOLDERS = ("golden", "parity", "property")
-"""What runs over markets, values and kills the lines that other tests run once is not measured, nor what is
-marked `unmeasured`: being measured doubles its time and shows nothing more. Compiled code cannot be measured
-at all: of `core/kernel` only what runs as plain Python counts."""
 HAS_READER = find_spec("pyarrow") is not None
 if not HAS_READER:
     collect_ignore_glob = ["unit/test_candles_*.py", "property/test_candles_files.py"]
@@ -117,9 +113,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[Any]:
-    """Run what shows nothing more without coverage, its fixtures too."""
-    is_repeated = item.path.relative_to(HERE).parts[0] in FOLDERS or item.get_closest_marker("unmeasured")
-    with unmeasured() if is_repeated else nullcontext():
+    """Run what is marked `unmeasured` without coverage, its fixtures too.
+
+    Compiled code cannot be measured at all: of `core/kernel` only what runs as plain Python counts.
+    """
+    with unmeasured() if item.get_closest_marker("unmeasured") else nullcontext():
         return (yield)
 
 

@@ -9,6 +9,8 @@ import pytest
 from strategies.registry import REGISTRY
 from tests.golden.trades import HERE, golden_run, path_of
 
+pytestmark = pytest.mark.unmeasured
+
 
 @pytest.mark.parametrize("name", REGISTRY)
 def test_the_golden_trades_are_made_again_to_the_last_bit(name: str) -> None:

@@ -43,6 +43,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> str:
     return " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("kind", new_strategy.KINDS)
 def test_a_new_file_runs_and_nothing_is_wrong_with_it(
     kind: str, project: Path, capsys: pytest.CaptureFixture[str]

@@ -28,8 +28,6 @@ from tests.stored import run_sql, url_of
 from tests.tiers import statistics, tries
 from tests.traded import trade
 
-pytestmark = pytest.mark.unmeasured
-
 PAPER = "paper"
 
 
@@ -349,6 +347,7 @@ def test_an_amount_that_another_text_stands_for_is_noticed(database: Path) -> No
     assert tried == len(changes) >= 10
 
 
+@pytest.mark.unmeasured
 @statistics
 def test_every_value_that_has_another_text_is_noticed_though_it_counts_the_same(database: Path) -> None:
     with closing(sqlite3.connect(database)) as connection:

@@ -416,6 +416,7 @@ RECOVERED = [
 ]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("fault", RECOVERED, ids=lambda fault: f"{fault.kind}-{fault.path}-{fault.times}")
 def test_a_read_survives_a_fault_with_the_right_data(sim: RunningSim, time: FakeTime, fault: Fault) -> None:
     since = NOON - 2500 * HOUR
@@ -430,6 +431,7 @@ def test_a_read_survives_a_fault_with_the_right_data(sim: RunningSim, time: Fake
 SURVIVABLE = tuple(kind for kind in KINDS if kind != "delay")
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("seed", range(8))
 def test_a_schedule_of_faults_ends_in_the_right_data_or_the_right_error(seed: int) -> None:
     time = FakeTime(NOON)

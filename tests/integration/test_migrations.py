@@ -194,6 +194,7 @@ def test_a_database_of_a_former_version_keeps_all_it_has(version: str, today: Pa
         check_whole(path, before, version)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_migration_that_ends_at_any_statement_is_undone_and_completes_the_next_time(
     version: str, today: Path, tmp_path: Path

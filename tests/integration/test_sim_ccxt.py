@@ -126,6 +126,7 @@ def venue_of(sim: RunningSim, name: str, module: Any = ccxt) -> Any:
     return exchange
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("venue", "name", "skipped"),
     [("binanceus", *row) for row in BINANCEUS.items()] + [("kraken", *row) for row in KRAKEN.items()],
@@ -221,6 +222,7 @@ def some_trading(exchange: Any) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(("name", "skipped"), PRIVATE.items())
 def test_ccxt_is_content_with_an_account_that_traded(
     traded: RunningSim, time: Time, name: str, skipped: dict[str, bool]

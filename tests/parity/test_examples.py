@@ -21,6 +21,8 @@ from tests.judge_waiting import pullback
 from tests.judging import on_backtesting_py
 from tests.tiers import statistics, tries
 
+pytestmark = pytest.mark.unmeasured
+
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "examples" / "strategies"
 NAMES = sorted(path.stem.upper() for path in FOLDER.glob("*.py"))
 PRICED = {"PULLBACK"}

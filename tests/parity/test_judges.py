@@ -22,6 +22,8 @@ from tests.judge import Trade, differences
 from tests.judge_backtesting import run_plain
 from tests.judging import NAMES, SERIES, fill_model, main, on_backtesting_py, verdict
 
+pytestmark = pytest.mark.unmeasured
+
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_judge_and_the_program_make_the_same_trades_and_the_same_money(name: str) -> None:

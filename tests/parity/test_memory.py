@@ -25,6 +25,8 @@ from tests.parity.test_three_ways import mutated
 from tests.remembering import RECALLING, REMEMBERING
 from tests.tiers import statistics, tries
 
+pytestmark = pytest.mark.unmeasured
+
 SERIES = Series("binanceus", "BTC/USDT", "1h")
 COSTS = (Costs(0.0, 0.0), Costs(0.001, 0.0), Costs(0.0007, 0.0004))
 RULES = {"REMEMBERING": REMEMBERING, "RECALLING": RECALLING}

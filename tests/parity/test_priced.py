@@ -28,6 +28,7 @@ FREE = Costs(0.0, 0.0)
 WHOLE = OneBar(100.0, 100.0, 100.0, 100.0)
 
 
+@pytest.mark.unmeasured
 @statistics
 @pytest.mark.parametrize("name", RULES)
 def test_three_ways_agree_on_entries_at_a_price(name: str) -> None:
@@ -46,6 +47,7 @@ def test_three_ways_agree_on_entries_at_a_price(name: str) -> None:
     assert "expired" in refused
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_restart_while_entries_wait_changes_nothing(seed: int) -> None:
     assert restarted(market(seed, 110), RULES, range(12, 110, 3)) > 50

@@ -30,6 +30,8 @@ from tests.markets import random_bars
 from tests.scripted import SCRIPTED
 from tests.tiers import statistics, tries
 
+pytestmark = pytest.mark.unmeasured
+
 ROOT = Path(__file__).parents[2]
 FOUR = ("TREND_EMA", "MR_BB", "SQZ_BO", "GRID_LR")
 SYMBOL, OTHER, TIMEFRAME = "BTC/USDT", "ETH/USDT", "1h"

@@ -26,6 +26,8 @@ from tests.reference import DAY, Outcome, differences, expected, random_run, ran
 from tests.tiers import statistics as many
 from tests.tiers import tries
 
+pytestmark = pytest.mark.unmeasured
+
 
 def found(run: Outcome) -> pd.Series:
     return presented(named(compute(describe_market(run.bars), run.trades, run.curve, run.first)))

@@ -22,6 +22,8 @@ from tests.lively import LIVELY, partner
 from tests.markets import random_bars
 from tests.tiers import WHOLE, statistics
 
+pytestmark = pytest.mark.unmeasured
+
 BTC, ETH = Series("binanceus", "BTC/USDT", "1h"), Series("binanceus", "ETH/USDT", "1h")
 COSTS = Costs(0.001, 0.0002)
 VALUES: dict[str, dict[str, list[float]]] = {

@@ -27,6 +27,8 @@ from tests.markets import HOUR, START, random_bars
 from tests.scripted import SCRIPTED, TURNING
 from tests.tiers import statistics, tries
 
+pytestmark = pytest.mark.unmeasured
+
 SERIES = Series("binanceus", "BTC/USDT", "1h")
 FIRST_FOUR = {"TREND_EMA", "MR_BB", "SQZ_BO", "GRID_LR"}
 RARE_ENDS = {"RSI_REVERSION": 14}

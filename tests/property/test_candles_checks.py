@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.candles.checks import check_candles
 from core.domain import Bars
 from tests.stored import HOUR, START, same_bars
+
+pytestmark = pytest.mark.unmeasured
 
 NOW = START + 8 * HOUR
 stamps = st.one_of(

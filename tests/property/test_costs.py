@@ -19,6 +19,8 @@ from strategies.registry import REGISTRY
 from tests.lively import LIVELY, strategy_for
 from tests.markets import random_bars
 
+pytestmark = pytest.mark.unmeasured
+
 SERIES = Series("binanceus", "BTC/USDT", "1h")
 
 

@@ -12,6 +12,8 @@ from strategies import indicators_more as more
 from strategies.indicators import adx, atr, bollinger, ema, macd, rsi, sma, std, stochastic
 from tests.markets import random_bars
 
+pytestmark = pytest.mark.unmeasured
+
 INDICATORS: dict[str, Callable[[Bars], FloatArray]] = {
     "ema": lambda b: ema(b.close, 10),
     "sma": lambda b: sma(b.close, 10),

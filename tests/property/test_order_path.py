@@ -39,6 +39,7 @@ def test_seeded_schedules_of_faults_and_kills_end_as_the_exchange_says(first: in
     assert tally.counts["fills"] > 2 * CHUNK
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("venue", VENUES)
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_weakened_path_is_caught_by_the_same_schedules(name: str, venue: str) -> None:
@@ -135,11 +136,13 @@ def explore(kind: type[RuleBasedStateMachine], examples: int, *phases: Phase) ->
     run_state_machine_as_test(kind, settings=how)
 
 
+@pytest.mark.unmeasured
 @statistics
 def test_no_order_of_events_that_hypothesis_finds_breaks_the_path() -> None:
     explore(Path, tries(300, 75), Phase.generate, Phase.shrink)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", ["SendsAgain", "TakesErrorsForFailures", "BelievesAnyAnswer"])
 def test_hypothesis_finds_what_breaks_a_weakened_path(name: str) -> None:
     machine = type("Weakened", (Path,), {"make": staticmethod(weakened(name))})

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,8 @@ from core.exchange_sim.feed import LATEST, MarketFeed
 from core.exchange_sim.markets import LISTED, SimMarket, quoted
 from core.exchange_sim.synthetic import FIRST_DAY, SyntheticSource
 from core.exchange_sim.tape import started, tape
+
+pytestmark = pytest.mark.unmeasured
 
 FEED = MarketFeed(SyntheticSource(7), 7)
 FIRST, LAST = FIRST_DAY * DAY, 22_000 * DAY

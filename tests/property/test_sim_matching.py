@@ -6,6 +6,7 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -37,6 +38,8 @@ from core.exchange_sim.synthetic import SyntheticSource
 from core.exchange_sim.trading import Trading
 from core.exchange_sim.venue import RequestRefused
 from tests.sim import MINUTE, NOON
+
+pytestmark = pytest.mark.unmeasured
 
 D = Decimal
 BTC = SimMarket("BTC/USDT", 2, 5, market_stops=True)

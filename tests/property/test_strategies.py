@@ -19,6 +19,8 @@ from strategies.rule import first_decision, row
 from tests.lively import LIVELY, strategy_for
 from tests.markets import random_bars
 
+pytestmark = pytest.mark.unmeasured
+
 LOPSIDED = {"TREND_EMA", "GRID_LR", "SQZ_BO", "ENSEMBLE", "PAIRS"}
 """Long only, or measured against the price's level: all others treat up and down alike."""
 SLOW = {"ENSEMBLE"}

@@ -71,6 +71,7 @@ def test_the_second_read_is_mapped_and_equal(path: Path, table_reads: list[objec
     assert [file.name.partition("-")[0] for file in files(path)] == ["binanceus"]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("start", [None, -3, 0, 1, 3, 8])
 @pytest.mark.parametrize("end", [None, 0, 3, 5, 6, 99])
 @pytest.mark.parametrize("limit", [None, 1, 3, 4, 99])

@@ -38,6 +38,7 @@ def test_there_are_as_many_as_the_library_has() -> None:
     assert {"MFI", "CCI", "STOCHF", "SAR", "WILLR", "KC", "HA", "SUPERTREND", "CDLENGULFING"} <= set(NAMES)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", sorted(set(NAMES) - OWN))
 def test_a_value_is_the_library_s_and_has_the_same_bits_in_a_live_window(name: str) -> None:
     whole, lookback = arrays(ta(name, BARS)), _known(name, ())[1]

@@ -440,6 +440,7 @@ def test_findings_are_told_together(tmp_path: Path, mine: list[ModuleType]) -> N
     require(())
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", REGISTRY)
 def test_nothing_is_wrong_with_any_strategy(name: str) -> None:
     strategy = load_strategy(name)

@@ -84,6 +84,7 @@ def test_a_quoted_number_is_text(file: Path, quoted: str) -> None:
     assert read(file, f"key: {quoted}").data == {"key": "5"}
 
 
+@pytest.mark.unmeasured
 @given(st.text(alphabet="0123456789.eE+-", min_size=1, max_size=30))
 def test_whatever_is_read_as_a_number_is_the_number_python_reads(text: str) -> None:
     value = plain_scalar(text)
@@ -187,6 +188,7 @@ def outcome(path: Path) -> str:
         return str(error)
 
 
+@pytest.mark.unmeasured
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused_in_one_line(tmp_path_factory: Any, text: str) -> None:
     path = tmp_path_factory.getbasetemp() / "any.yaml"

@@ -70,6 +70,7 @@ def test_a_day_opens_where_the_day_before_closed() -> None:
     assert minutes.open[1:].tolist() == minutes.close[:-1].tolist()
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("symbol", "low", "high"),
     [("BTC/USDT", 5e3, 5e5), ("ETH/USDT", 2e2, 3e4), ("DOGE/USDT", 0.01, 5.0), ("SOL/USDT", 5.0, 2e3)],

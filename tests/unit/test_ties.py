@@ -93,6 +93,7 @@ def test_only_rounding_is_a_tie(size: float) -> None:
     assert np.isnan(side_of(x, one, size)[5])
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("params", [LIVELY["DUAL_THRUST"], {"session_bars": 7, "day_count": 2}, {}])
 @pytest.mark.parametrize("days", [1, 365, 366])
 def test_dual_thrust_trades_alike_in_every_year(params: dict[str, float], days: int) -> None:

@@ -51,6 +51,7 @@ def changed(root: Path, file: str, before: dict[str, str], monkeypatch: pytest.M
     return {name for name in REGISTRY if found[name] != before[name]}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("file", "of"),
     [
