@@ -184,7 +184,6 @@ def is_allowed(levers: Levers, current: Current, bounds: Bounds) -> bool:
     )
 
 
-@pytest.mark.unmeasured
 @settings(max_examples=500)
 @given(proposals, currents, all_bounds)
 def test_a_proposal_is_accepted_exactly_when_every_number_is_inside_its_bound(
@@ -197,7 +196,6 @@ def test_a_proposal_is_accepted_exactly_when_every_number_is_inside_its_bound(
     assert not expected or answer == Accepted(proposal.levers)
 
 
-@pytest.mark.unmeasured
 @given(
     st.lists(st.tuples(st.floats(0, 1.5), st.integers(0, DAY_MS), st.sampled_from([0.0, 0.1])), max_size=40)
 )

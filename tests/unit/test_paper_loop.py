@@ -59,7 +59,6 @@ TRADED: dict[str, dict[str, float]] = {
 }
 
 
-@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", TRADED)
 def test_the_trades_are_the_backtest_s(name: str) -> None:
     strategy = load_strategy(name)
