@@ -78,3 +78,12 @@ def test_a_mistyped_currency_of_a_limit_is_said_and_not_silently_no_limit() -> N
             "risk.min_notional counts in USTD, nothing is priced in it here: it limits no entry; for one "
             f"that does set risk.min_notional_currency to {quote}, and risk.min_notional to an amount of it"
         ]
+
+
+def test_the_largest_order_is_said_and_whether_anything_can_be_entered_below_it() -> None:
+    said = "risk.max_order: no entry is larger than 50 USDT"
+    assert notes(Limits(max_order=50.0, min_notional=10), {}, {}, 10_000.0) == [said]
+    assert notes(Limits(max_order=50.0, min_notional=60), {}, {}, 10_000.0) == [
+        said,
+        "the smallest order is 60 USDT, risk.max_order is less: nothing can be entered",
+    ]
