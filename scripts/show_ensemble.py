@@ -32,6 +32,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "--param", action="append", default=[], metavar="NAME=VALUE", help="change a parameter"
     )
     options.add_costs(parser)
+    options.add_measured_costs(parser)
     return parser.parse_args(argv)
 
 
