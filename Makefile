@@ -4,6 +4,7 @@ RUN := .venv/run.stamp
 DEV := .venv/dev.stamp
 PARQUET := .venv/parquet.stamp
 BROWSER := .venv/browser.stamp
+DASHBOARD := .venv/dashboard.stamp
 ifeq ($(OS),Windows_NT)
 $(error HOT-Crypto runs on Linux and macOS; on Windows install WSL (wsl --install) and work inside it)
 endif
@@ -27,7 +28,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # A script keeps the compiled form of what it imports, or the next would start two seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo demo-live test test-browser test-smoke test-critical test-statistics lint format docs bench fuzz soak bench-peers parquet lock clean
+.PHONY: help demo demo-live test test-browser test-smoke test-critical test-statistics lint format docs bench fuzz soak bench-peers parquet dashboard lock clean
 help:
 	@sed -n 's/^## //p' Makefile
 
@@ -113,6 +114,10 @@ soak: $(DEV)
 ## make parquet install what reads Parquet and Feather files (165 MB)
 parquet: $(PARQUET)
 
+## make dashboard  install Streamlit (240 MB) and start the page to browse candles and saved runs
+dashboard: $(DASHBOARD)
+	@$(BIN)/python -m streamlit run dashboard_streamlit.py
+
 ## make lock    write the lock files from requirements*.txt
 COMPILE = $(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-index-url
 lock: $(DEV)
@@ -122,6 +127,7 @@ lock: $(DEV)
 	@$(COMPILE) --excludes requirements-left-out.txt requirements-parquet.txt -o requirements-parquet.lock
 	@$(COMPILE) --excludes requirements-left-out.txt requirements-dev.txt -o requirements-dev.lock
 	@$(COMPILE) --excludes requirements-left-out.txt requirements-browser.txt -o requirements-browser.lock
+	@$(COMPILE) --excludes requirements-left-out.txt requirements-dashboard.txt -o requirements-dashboard.lock
 	@$(COMPILE) requirements-peers.txt -o requirements-peers.lock
 
 ## make clean   remove the virtual environment and tool caches (never your data)
@@ -155,3 +161,8 @@ $(BROWSER): requirements-browser.lock | $(BIN)/python
 $(PARQUET): requirements-parquet.lock | $(RUN)
 	$(INSTALL)
 	@touch $@
+
+$(DASHBOARD): requirements-dashboard.lock | $(RUN)
+	@echo "installing what browses"
+	$(INSTALL)
+	@touch $(PARQUET) $@

@@ -25,7 +25,7 @@ from core import cli
 from tests.tiers import statistics, tries
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = tuple(f"requirements{kind}" for kind in ("", "-setup", "-parquet", "-dev", "-browser"))
+LOCKS = tuple(f"requirements{kind}" for kind in ("", "-setup", "-parquet", "-dev", "-browser", "-dashboard"))
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 
