@@ -13,9 +13,9 @@ from core.backtest.plan import check_params, enabled_names
 from core.backtest_persistence import StoredRun, list_runs, load_run
 from core.cli import browse_work, options
 from core.cli.browse_work import Curve, Picked, Ranking
-from core.cli.sweep_command import split_line, verdict
+from core.cli.sweep_command import swept_sets, verdict
 from core.domain import Series
-from core.errors import HotCryptoError, NoDataError, UsageError
+from core.errors import HotCryptoError, UsageError
 from core.page.guard import LOCAL
 from core.reports.table import HEADINGS
 from core.settings import Settings
@@ -215,8 +215,12 @@ def _sweep(st: Any, picked: Picked, settings: Settings) -> None:
         return
     plan, found = st.session_state["swept"]
     st.subheader(plain(f"{len(plan.asked.sets):,} sets of {plan.asked.strategy}"))
-    _lines(st, [split_line(series, found) for series in found.splits])
-    st.dataframe(browse_work.best_sets(plan, found), hide_index=True, height="content")
+    swept = swept_sets(plan, found)
+    if swept.note:
+        st.warning(plain(swept.note))
+    _lines(st, swept.about)
+    if found.ranked:
+        st.dataframe(browse_work.best_sets(plan, found), hide_index=True, height="content")
     _lines(st, map(as_labelled, verdict(plan, found)))
 
 
@@ -224,7 +228,10 @@ def _saved(st: Any, settings: Settings) -> None:
     """Draw the list of saved runs, and those chosen side by side."""
     runs = list_runs(settings.db.url, limit=LISTED)
     if not runs:
-        raise NoDataError("no saved runs: Save this run, or `run_backtest.py --all --use-sql --persist`")
+        st.info(
+            "no saved runs: *Save this run* saves one, `run_backtest.py --all --use-sql --persist` several"
+        )
+        return
     st.dataframe(browse_work.saved_table(runs), hide_index=True)
     names = {run.run_id: browse_work.title(run) for run in runs}
     chosen = st.multiselect(

@@ -13,6 +13,7 @@ import pytest
 
 from core import cli
 from core.backtest_persistence import list_runs, load_run
+from db.init_db import init_db
 from tests.page_help import seeded
 from tests.stored import url_of
 
@@ -97,8 +98,32 @@ def test_a_sweep_shows_its_best_sets_and_what_to_think_of_them(page: Any, url: s
     best = tables(page)["bb_period"]
     assert sorted(best["bb_period"]) == [10, 20, 30]
     assert best["return %"].is_monotonic_decreasing
-    assert any("3 sets of MR" in caption.value for caption in page.caption)
+    said = [caption.value.replace("\\", "") for caption in page.caption]
+    assert any("3 sets, 10,000 at the start, commission 0.001 a side" in line for line in said)
+    assert any("3 sets of MR_BB: return % " in line for line in said)
     assert len(list_runs(url)) == 2
+
+
+@needs_streamlit
+def test_a_sweep_without_enough_trades_says_why_nothing_is_ranked(page: Any) -> None:
+    page.text_input(key="space").set_value("ema_fast=10,20")
+    page.number_input(key="fewest").set_value(5_000)
+    page.button(key="sweep").click().run()
+    assert errors(page) == []
+    assert "ema_fast" not in tables(page)
+    assert any("2 of 2 are not ranked" in caption.value for caption in page.caption)
+
+
+@needs_streamlit
+def test_an_empty_database_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    init_db(url_of(tmp_path / "new.db")).dispose()
+    page = opened(monkeypatch, "--db-url", url_of(tmp_path / "new.db"))
+    assert errors(page) == []
+    lines = [line.value for line in page.info]
+    assert [line.partition(":")[0].strip("\\") for line in lines] == [
+        *2 * ["no candles are stored"],
+        "no saved runs",
+    ]
 
 
 @needs_streamlit
