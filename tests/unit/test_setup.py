@@ -167,7 +167,7 @@ def test_the_registry_has_a_wheel_of_every_pin(python: str, machine: str) -> Non
         [
             uv, "pip", "compile", "--quiet", "--no-deps", "--only-binary", ":all:",
             "--python-version", python, "--python-platform", machine, "--output-file", os.devnull,
-            "requirements-dev.lock",
+            "requirements-dev.lock", "requirements-dashboard.lock",
         ],
         cwd=ROOT, env=os.environ | {"MACOSX_DEPLOYMENT_TARGET": "14.0"}, capture_output=True, text=True,
         check=False,
