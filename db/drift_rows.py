@@ -11,7 +11,7 @@ from db.order_models import OrderFill, OrderIntent, StoredOrder
 
 FINAL = ("denied", "rejected", "not_placed", "canceled", "expired", "filled")
 """States of an order of which nothing more comes."""
-_PURPOSES = ("entry", "exit")
+_PURPOSES = ("entry", "exit", "stop", "take", "flatten")
 
 
 class DriftFill(NamedTuple):
@@ -35,15 +35,17 @@ class IntentRows(NamedTuple):
     purpose: str
     side: str
     amount: str
+    price: str
+    """What was known when it was ordered; of what protects, the price that reached it."""
     fills: tuple[DriftFill, ...]
 
 
 def ordered(engine: Engine, account: str) -> list[IntentRows]:
-    """Return an account's entries and exits at the open that are over, oldest first, with their fills.
+    """Return an account's orders that are over, oldest first, with their fills.
 
-    What waits for a price of its own has no open to be compared with, and is left out.
+    Entries that wait for a price of their own have no open to be compared with, and are left out.
     """
-    names = ("key", "strategy", "symbol", "timeframe", "bar", "purpose", "side", "amount")
+    names = ("key", "strategy", "symbol", "timeframe", "bar", "purpose", "side", "amount", "price")
     wanted = (
         select(*(getattr(OrderIntent, name) for name in names))
         .where(OrderIntent.account == account, OrderIntent.purpose.in_(_PURPOSES))

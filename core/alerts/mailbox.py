@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 
 from core.alerts.lane import Lane, Missed
@@ -36,11 +37,12 @@ class Mailbox:
             lane.start()
 
     def end(self, seconds: float) -> Missed:
-        """Send what there is, for so many seconds a channel at most; return what arrived nowhere.
+        """Send what there is, for so many seconds in all; return what arrived nowhere.
 
         What one of several channels did not take is known to whoever reads another.
         """
         for lane in self._lanes:
             lane.hurry()
-        left = [lane.end(seconds) for lane in self._lanes]
+        until = time.monotonic() + seconds
+        left = [lane.end(max(0.0, until - time.monotonic())) for lane in self._lanes]
         return min(left, key=lambda one: one.number, default=Missed())

@@ -53,7 +53,12 @@ def begin_anew(file: Path) -> None:
 
     Raises RefusedError while one runs, UsageError for a database that others than the demo traded from.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"--folder {file.parent}: {error.strerror}: name a folder that is there, or can be made"
+        ) from error
     if not file.exists():
         return
     if (pid := holder(file, ACCOUNT)) is not None:

@@ -37,6 +37,7 @@ from db.candles import read_bars
 from db.drift_rows import DriftFill, IntentRows, ordered
 from db.stored_series import stored_ranges
 
+_AT_ONCE = ("stop", "take", "flatten")
 SOURCE = "exchange"
 """Under this name the state of an account says whose candles it trades on."""
 HEADINGS = ("strategy", "symbol", "orders", "executed", "bps", *(f"{cause} bps" for cause in CAUSES))
@@ -81,7 +82,9 @@ def costs_of_account(args: argparse.Namespace, model: Costs) -> Costs:
 
     Raises NoDataError where too little was executed to tell.
     """
-    engine = existing(argparse.Namespace(account=args.costs, db_url=args.db_url))
+    named = argparse.Namespace(account=args.costs, db_url=args.db_url)
+    engine = existing(named)
+    newest_run(engine, named)
     found = compared(engine, args.costs, model, lambda _: True)
     engine.dispose()
     told = measured([one for one, _ in found.known])
@@ -106,7 +109,8 @@ def compared(engine: Engine, account: str, terms: Costs, is_wanted: Callable[[In
     orders = [_order(row, candles) for row in rows]
     both = [(one, drift_of(one, terms)) for one in orders]
     known = [(one, drift) for one, drift in both if drift is not None]
-    coarse = sum(any(math.isnan(part.price_then) for part in one.parts) for one, _ in known)
+    at_the_open = [one for one, _ in known if one.purpose not in _AT_ONCE]
+    coarse = sum(any(math.isnan(part.price_then) for part in one.parts) for one in at_the_open)
     return Compared(known, len(both) - len(known), coarse)
 
 
@@ -232,22 +236,27 @@ class _Candles:
 
 
 def _order(row: IntentRows, candles: _Candles) -> DriftOrder:
+    side = 1 if row.side == "buy" else -1
+    named = row.strategy, row.symbol, row.purpose, side, row.bar, float(row.amount)
+    if row.purpose in _AT_ONCE:
+        # Ordered at the price that reached it, or that a person saw: what comes after is slippage.
+        then = float(row.price)
+        parts = tuple(_part_of(fill, row, math.nan) for fill in row.fills)
+        return DriftOrder(*named, parts, then, then)
     opened = row.bar + timeframe_ms(row.timeframe)
     bars = candles.bars(row.symbol, row.timeframe)
     place = _at(bars, opened, exact=True)
     prices = (math.nan, math.nan) if place is None else (float(bars.open[place]), float(bars.close[place]))
-    parts = tuple(_part(fill, row, candles, opened) for fill in row.fills)
-    side = 1 if row.side == "buy" else -1
-    named = row.strategy, row.symbol, row.purpose, side, row.bar, float(row.amount)
+    parts = tuple(_part_of(fill, row, _then(fill, row, candles, opened)) for fill in row.fills)
     return DriftOrder(*named, parts, *prices)
 
 
-def _part(fill: DriftFill, row: IntentRows, candles: _Candles, opened: int) -> DriftPart:
+def _part_of(fill: DriftFill, row: IntentRows, then: float) -> DriftPart:
     price = float(fill.price)
     # A fee in the coin that was bought is paid at the price of the fill; of a third coin nobody tells.
     base, quote = row.symbol.split("/")
     rate = {quote: 1.0, base: price}.get(fill.fee_asset, 0.0)
-    return DriftPart(price, float(fill.amount), float(fill.fee) * rate, _then(fill, row, candles, opened))
+    return DriftPart(price, float(fill.amount), float(fill.fee) * rate, then)
 
 
 def _then(fill: DriftFill, row: IntentRows, candles: _Candles, opened: int) -> float:

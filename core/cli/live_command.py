@@ -94,7 +94,7 @@ def _trade(args: argparse.Namespace, command: str | None, wish_to_end: Asked) ->
         if recalled:
             say(f"going on with what account {args.account} last ran on: {recalled}")
         if armed is not None and client is not None:
-            armed, terms = real_terms(armed, args, client, engine)
+            terms = real_terms(armed, args, client, engine)
         terms = weighted(terms, stored_weights(engine, terms.name))
         world = world_of(args, settings, engine, client)
         opening = Opening(terms, engine, world, stack, wish_to_end, say, alarms.on_alert)
@@ -102,7 +102,7 @@ def _trade(args: argparse.Namespace, command: str | None, wish_to_end: Asked) ->
         keep(engine, args)
         for line in (*outside_lines(loop.desk.status()), *limits_of(loop.session)):
             say(line)
-        reloading = Reloading(opening, loop, lambda: again(args, armed, engine))
+        reloading = Reloading(opening, loop, lambda: again(args, client, engine))
         loop.reload, loop.set_weight = reloading, reloading.set_weight
         command_id = None if command is None else store(engine, args, command)
         ending.record = lambda why: live.end_run(engine, book.run_id, why, now_ms())

@@ -54,6 +54,8 @@ def _check_real(parser: argparse.ArgumentParser, args: argparse.Namespace) -> No
         parser.error("--test-order is of --check")
     if args.check and (args.once or args.replay or args.status or command_of(args)):
         parser.error("--check is done alone: leave the other action out")
+    if args.live and args.db_url is not None:
+        parser.error("--live keeps its account in the database of the settings: leave --db-url out")
     if args.live and args.cash is not None:
         parser.error("--live begins with caps.capital of config/live.yaml: leave --cash out")
 

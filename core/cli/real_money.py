@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from core import cli
 from core.cli.live_output import say
+from core.cli.live_status import status_of_run
 from core.cli.live_terms import read_settings, terms_of
 from core.errors import RefusedError, UsageError
 from core.exchange_client import ExchangeClient
@@ -20,8 +21,8 @@ from core.live.modes import AT_EXCHANGE, REAL_MONEY
 from core.live.preflight import CheckLine, Colour, preflight, refusals
 from core.live.standing import USUAL
 from core.live.terms import AccountTerms
-from core.settings import Settings
-from core.settings.real_money import Caps, RealMoney, load_real_money
+from core.settings import Settings, environment
+from core.settings.real_money import RealMoney, load_real_money
 from core.utils import now_ms
 from db import live
 from db.live_history import run_spans
@@ -35,6 +36,8 @@ class Armed(NamedTuple):
     file: RealMoney
     day: int = 0
     """How many whole days ago the account first traded real money."""
+    equity: float | None = None
+    """What the account was worth when it last said so, quote units; None for a new one."""
 
     @property
     def address(self) -> str:
@@ -43,7 +46,7 @@ class Armed(NamedTuple):
 
     def settings(self, settings: Settings) -> Settings:
         """Return settings whose limits are at least as strict as the caps."""
-        return settings.model_copy(update={"risk": _stricter(settings, self.file.caps, self.day)})
+        return settings.model_copy(update={"risk": _stricter(settings, self)})
 
 
 def arm(args: argparse.Namespace) -> Armed | None:
@@ -67,20 +70,31 @@ def arm(args: argparse.Namespace) -> Armed | None:
     ):
         if typed is not None and typed != said:
             raise UsageError(f"{option} {typed}: config/live.yaml allows {said} alone: change one of them")
+    if environment(cli.ROOT).get("EXCHANGE_BASE_URL", "").strip():
+        raise UsageError(
+            "--live goes to the exchange itself, and EXCHANGE_BASE_URL sends everything elsewhere: unset it "
+            "in the terminal and in .env"
+        )
     args.account, args.exchange, args.orders = file.account, file.exchange, AT_EXCHANGE
     return Armed(file)
 
 
 def begun(armed: Armed, engine: Engine) -> Armed:
-    """Return it with the day that its account is in."""
-    spans = [one for one in run_spans(engine, armed.file.account) if one.mode == REAL_MONEY]
+    """Return it with the day that its account is in, and what the account was worth last."""
+    account = armed.file.account
+    spans = [one for one in run_spans(engine, account) if one.mode == REAL_MONEY]
     first = min((one.since for one in spans), default=None)
-    return armed if first is None else armed._replace(day=max(0, now_ms() - first) // DAY)
+    if first is None:
+        return armed
+    run = live.newest_run(engine, account)
+    status = None if run is None else status_of_run(run)
+    equity = None if status is None else status.equity
+    return armed._replace(day=max(0, now_ms() - first) // DAY, equity=equity)
 
 
 def real_terms(
     armed: Armed, args: argparse.Namespace, client: ExchangeClient, engine: Engine
-) -> tuple[Armed, AccountTerms]:
+) -> AccountTerms:
     """Return the terms that real money is traded on, the caps in them, once every check was made.
 
     Raises RefusedError when one of them is red.
@@ -95,17 +109,28 @@ def real_terms(
             f"real money is not traded: {how_many(len(red), 'check is', 'checks are')} red "
             f"({', '.join(line.name for line in red)}): run_live.py --check --live shows all"
         )
-    armed = begun(armed, engine)
-    terms = terms_of(args, armed.settings(settings))
+    terms = terms_of(args, begun(armed, engine).settings(settings))
     if "session" not in live.read_state(engine, terms.name):
         terms = replace(terms, cash=armed.file.caps.capital, is_cash_named=True)
-    return armed, replace(terms, confirmed=armed.file.paper.without_it)
+    return replace(terms, confirmed=armed.file.paper.without_it)
 
 
-def again(args: argparse.Namespace, armed: Armed | None, engine: Engine) -> AccountTerms:
-    """Return an account's terms as the files say now, within the caps of this day."""
-    settings = read_settings(args)
-    return terms_of(args, settings if armed is None else begun(armed, engine).settings(settings))
+def again(args: argparse.Namespace, client: ExchangeClient | None, engine: Engine) -> AccountTerms:
+    """Return an account's terms as the files say now; where money is real, all is checked as at a start.
+
+    Raises UsageError where live.yaml names another account, exchange or address than the loop began with.
+    """
+    if not args.live or client is None:
+        return terms_of(args, read_settings(args))
+    file = load_real_money(cli.ROOT / "config")
+    if (file.mode, file.account, file.exchange) != ("live", args.account, args.exchange) or not (
+        client.permission.covers(file.address)
+    ):
+        raise UsageError(
+            "config/live.yaml has another mode, account, exchange or address than the loop began with: "
+            "stop it, and start anew"
+        )
+    return real_terms(Armed(file), args, client, engine)
 
 
 def checked(
@@ -148,13 +173,18 @@ def wanted_of(terms: AccountTerms, settings: Settings, armed: Armed | None) -> M
     )
 
 
-def _stricter(settings: Settings, caps: Caps, day: int) -> object:
-    risk = settings.risk
+def _stricter(settings: Settings, armed: Armed) -> object:
+    risk, caps = settings.risk, armed.file.caps
+    # An account that is worth more, by profits or a cap that was lowered, uses no more than the capital.
+    share = 100 * caps.capital / armed.equity if armed.equity and armed.equity > caps.capital else None
     return risk.model_copy(
         update={
-            "max_order": _least(risk.max_order, caps.order_cap(day)),
+            "max_order": _least(risk.max_order, caps.order_cap(armed.day)),
             "max_orders_per_day": _least(risk.max_orders_per_day, caps.max_orders_per_day),
             "max_daily_loss_pct": min(risk.max_daily_loss_pct, caps.max_daily_loss_pct),
+            "max_exposure_pct": risk.max_exposure_pct
+            if share is None
+            else _least(risk.max_exposure_pct, share),
             "allow_short": False,
         }
     )

@@ -27,7 +27,7 @@ from core.optimise.space import choose_sets, parse_space
 from core.reports.document import as_json
 from core.reports.sweep_page import SweptSets, shown_figures, sweep_html
 from core.reports.table import HEADINGS, number, print_table, room
-from core.results.measures import summary_json
+from core.results.measures import DAY, summary_json
 from core.settings import Settings
 from core.utils import format_time, timeframe_ms
 from db.status import SYNTHETIC_NOTE, is_synthetic
@@ -237,7 +237,8 @@ def _without(found: Found, figure: str) -> str:
 
 def _luck(found: Found) -> list[str]:
     sharpes = figure_of(found.seen, "sharpe_ratio", len(found.splits))
-    lucky = lucky_best(sharpes)
+    first = next(iter(found.splits.values())).chosen_on
+    lucky = lucky_best(sharpes, (int(first.ts[-1]) - int(first.ts[0])) / DAY)
     if np.isnan(lucky):
         return []
     return [
@@ -258,6 +259,7 @@ def command(args: argparse.Namespace, plan: SweepPlan, found: Found) -> str:
         # An address with a password is for nobody's screen.
         if value is not None and not (name == "db_url" and "@" in value):
             words += [f"--{name.replace('_', '-')}", f"{value}"]
+    words += ["--costs", f"measured:{args.costs}"] if args.costs else []
     for name in plan.searched:
         words += ["--param", f"{name}={chosen[name]:.12g}"]
     return shlex.join(["run_backtest.py", *words])

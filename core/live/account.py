@@ -28,7 +28,7 @@ from core.live.modes import AT_EXCHANGE, mode_of
 from core.live.paper_desk import PaperDesk, paper_desk
 from core.live.real_money import refuse_real_money
 from core.live.records import RunBook
-from core.live.snapshot import Restored, restore, snapshot
+from core.live.snapshot import Restored, check_venue, restore, snapshot
 from core.live.standing import USUAL, command, database_of
 from core.live.terms import AccountTerms
 from core.live.warming import warmed_up
@@ -88,10 +88,13 @@ def open_account(given: Opening) -> tuple[Loop, RunBook]:
     """Return the loop of an account as it was left, or of a new one, and its records."""
     terms, world = given.terms, given.world
     check_exchange(given)
+    stored = live.read_state(given.engine, terms.name).get("session")
+    if stored is not None:
+        # Before anything is asked of an exchange, or taken over from one.
+        check_venue(stored, terms.orders)
     risk = terms.risk.manager(terms.costs)
     desk, cash, take_up = (_at_exchange if terms.orders == AT_EXCHANGE else _on_paper)(given, risk)
     desk.start = command(USUAL, db_url=terms.typed_url, once=terms.once, orders=terms.typed_orders)
-    stored = live.read_state(given.engine, terms.name).get("session")
     if stored is not None and terms.is_cash_named:
         raise UsageError(f"--cash is of a new account, {terms.name} has begun: name another --account")
     steps = {symbol: market.step for symbol, market in risk.markets.items() if market.step}

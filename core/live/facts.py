@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from core.account.messages import OrderNews, OrderRequest, Terms
 from core.account.money import NOTHING, affordable, decimal_of, plus, times, to_step
-from core.errors import ExchangeError, UnsupportedError
+from core.errors import AuthenticationError, ExchangeError, OrderUnknownError, UnsupportedError
 from core.exchange.account_facts import UNTOLD
 from core.exchange.order_rules import MarketRules
 from core.exchange_client import ExchangeClient
@@ -58,10 +58,13 @@ def facts_of(client: ExchangeClient, engine: Engine | None, wanted: Meant) -> Fa
     about, network, untold = client.facts, client.permission.network, dict[str, str]()
     ahead = _told("clock", lambda: now_ms() - client.exchange_now(ask=True), untold)
     may_ask = client.has_key and bool(client.permission.addresses)
+    refused = _refused(client) if may_ask else ""
+    may_ask = may_ask and not refused
     facts = Facts(
         exchange=client.name,
         network=network,
         has_key=client.has_key,
+        key_refused=refused,
         quote=wanted.quote,
         capital=wanted.capital,
         order_cap=wanted.order_cap,
@@ -91,10 +94,15 @@ def test_order(client: ExchangeClient, symbol: str) -> CheckLine:
     try:
         order = _smallest(client.rules(symbol), client.last_price(symbol), symbol, name)
         client.orders.place(order)
+    except OrderUnknownError:
+        # It may exist: what follows finds it, or says that it could not.
+        pass
     except ExchangeError as error:
         return CheckLine("test order", Colour.RED, str(error), "see what the exchange wants")
     try:
         seen = client.orders.find(symbol, name)
+        if seen is None:
+            return CheckLine("test order", Colour.RED, f"order {name} was not seen", "look at the exchange")
         client.orders.cancel(symbol, name)
         gone = client.orders.find(symbol, name)
     except ExchangeError as error:
@@ -132,6 +140,17 @@ def _market(client: ExchangeClient, symbol: str) -> Tradable:
 def _free(client: ExchangeClient, quote: str) -> Decimal:
     found = client.orders.balances().get(quote)
     return NOTHING if found is None else found.free
+
+
+def _refused(client: ExchangeClient) -> str:
+    """Return why the key is not accepted; blank when it is, or when that cannot be told now."""
+    try:
+        client.orders.balances()
+    except AuthenticationError as error:
+        return str(error)
+    except ExchangeError:
+        return ""
+    return ""
 
 
 def _foreign(client: ExchangeClient, engine: Engine | None, wanted: Meant) -> int:

@@ -87,6 +87,8 @@ class Facts(NamedTuple):
     taker_fee: Decimal | None = None
     free: Decimal | None = None
     """Of the quote currency on the account."""
+    key_refused: str = ""
+    """Why the exchange does not take the key; blank where it does, or was not asked."""
     foreign_orders: int | None = None
     """Open orders that are not this account's own."""
     disk_free: int | None = None
@@ -136,7 +138,12 @@ def _key(f: Facts) -> Iterator[CheckLine]:
             "key", Colour.RED, "there is no key", "put EXCHANGE_API_KEY and EXCHANGE_API_SECRET into .env"
         )
         return
-    yield CheckLine("key", Colour.GREEN, "there is one")
+    if f.key_refused:
+        yield CheckLine(
+            "key", Colour.RED, f.key_refused, "see that key and secret in .env are this exchange's"
+        )
+        return
+    yield CheckLine("key", Colour.GREEN, "there is one, and it is accepted")
     yield from _withdrawal(f)
     yield from _bound(f)
     if f.rights.may_trade is False:
@@ -156,9 +163,8 @@ def _withdrawal(f: Facts) -> Iterator[CheckLine]:
     elif "key_cannot_withdraw" in f.confirmed:
         yield CheckLine(name, Colour.GREEN, "the key cannot withdraw: confirmed by you")
     else:
-        yield _untold(
-            f, name, "rights", "look at the exchange, then set confirmed.key_cannot_withdraw in live.yaml"
-        )
+        confirm = ", then set confirmed.key_cannot_withdraw in live.yaml" if f.is_real else ""
+        yield _untold(f, name, "rights", f"look at the exchange{confirm}")
 
 
 def _bound(f: Facts) -> Iterator[CheckLine]:
@@ -175,7 +181,7 @@ def _bound(f: Facts) -> Iterator[CheckLine]:
             name,
             Colour.AMBER,
             f"nobody tells whether the key works from anywhere: {f.untold.get('rights', 'not asked')}",
-            f"{remedy}, then set confirmed.key_is_bound_to_address in live.yaml",
+            remedy + (", then set confirmed.key_is_bound_to_address in live.yaml" if f.is_real else ""),
         )
 
 
@@ -242,7 +248,8 @@ def _money(f: Facts) -> Iterator[CheckLine]:
         yield _untold(f, "balance", "balance", "see that the key may read balances")
     elif float(f.free) < f.capital:
         said = f"{amount(float(f.free), f.quote)} are free, {amount(f.capital, f.quote)} are to be used"
-        yield CheckLine("balance", Colour.AMBER, said, "deposit, or lower caps.capital")
+        less = "lower caps.capital in live.yaml" if f.is_real else "begin with less by --cash"
+        yield CheckLine("balance", Colour.AMBER, said, f"deposit, or {less}")
     else:
         yield CheckLine("balance", Colour.GREEN, f"{amount(float(f.free), f.quote)} are free")
     if f.foreign_orders is None:
@@ -305,7 +312,12 @@ def _record(f: Facts) -> Iterator[CheckLine]:
         yield CheckLine(name, Colour.AMBER, f"{said}; begun without: {f.without_record}")
     else:
         colour = Colour.RED if f.is_real else Colour.AMBER
-        yield CheckLine(name, colour, said, "run on paper, or say why not in paper.without_it in live.yaml")
+        without = ", or say why not in paper.without_it in live.yaml" if f.is_real else ""
+        yield CheckLine(name, colour, said, f"run on paper first{without}")
+
+
+def _more(f: Facts) -> str:
+    return f"raise {'caps.max_order or caps.ramp_start_pct in live.yaml' if f.is_real else 'risk.max_order'}"
 
 
 def _untold(f: Facts, name: str, question: str, remedy: str) -> CheckLine:

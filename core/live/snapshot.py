@@ -82,6 +82,15 @@ class Restored(NamedTuple):
     """By key of what waits: for how many bars it has waited for its price."""
 
 
+def check_venue(plain: Mapping[str, Any], venue: str) -> None:
+    """Raise UsageError where who fills a stored account's orders is not who is to fill them now."""
+    if plain["venue"] != venue:
+        raise UsageError(
+            f"the account trades on {plain['venue']}, not on {venue}: choose --orders {plain['venue']}, or "
+            "another --account"
+        )
+
+
 def restore(
     session: Session, plain: Mapping[str, Any], venue: str = "paper", start: str = "run_live.py --once"
 ) -> Restored:
@@ -95,11 +104,7 @@ def restore(
             f"the account was kept in format {plain['format']}, this program reads {FORMAT}: "
             "begin another account with --account"
         )
-    if plain["venue"] != venue:
-        raise UsageError(
-            f"the account trades on {plain['venue']}, not on {venue}: choose --orders {plain['venue']}, or "
-            "another --account"
-        )
+    check_venue(plain, venue)
     portfolio = session.portfolio
     portfolio.deposits, portfolio.cash = Decimal(plain["deposits"]), Decimal(plain["cash"])
     portfolio.settled = plain["settled"]

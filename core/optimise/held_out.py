@@ -10,6 +10,7 @@ import numpy as np
 
 from core.domain import Bars, FloatArray, Series
 from core.errors import NoDataError
+from core.results.measures import YEAR
 from core.utils import format_time
 from core.verdict.sharpe import luckiest
 
@@ -51,14 +52,15 @@ def split_at(markets: Mapping[Series, Bars], time: int) -> dict[Series, Split]:
     return found
 
 
-def lucky_best(sharpes: FloatArray) -> float:
+def lucky_best(sharpes: FloatArray, days: float) -> float:
     """Return the best Sharpe ratio to expect of so many sets if none had an edge, NaN for fewer than two.
 
     Expected maximum of as many independent normal draws as there are values, with their deviation (Bailey and
-    López de Prado, "The Deflated Sharpe Ratio", Journal of Portfolio Management, 2014, equation 1). Sets that
-    resemble each other are fewer draws than they count, so this is an upper estimate. NaNs are left out.
+    López de Prado, "The Deflated Sharpe Ratio", Journal of Portfolio Management, 2014, equation 1), or with
+    that of a Sharpe ratio of nothing over so many `days` where it is less: luck cannot spread further. Sets
+    that resemble each other are fewer draws than they count, so this is an upper estimate. NaNs are left out.
     """
     known = sharpes[np.isfinite(sharpes)]
     if known.size < 2:
         return math.nan
-    return float(known.std(ddof=1)) * luckiest(known.size)
+    return min(float(known.std(ddof=1)), math.sqrt(YEAR / days)) * luckiest(known.size)

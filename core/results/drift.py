@@ -1,7 +1,8 @@
 """How far an account's orders ended from the model's fill, in money and by cause.
 
 The model fills an order whole at the open of the bar after its decision, with the backtest's spread on an
-entry and its commission (core.fills). What came of it differs by
+entry and its commission (core.fills); a stop, a take and what a person closes at the price then seen. What
+came of it differs by
 
     latency     the price moved from that open until the order was executed
     slippage    it was executed worse than the price then, less the spread that the model counts
@@ -39,7 +40,7 @@ class DriftOrder(NamedTuple):
     strategy: str
     symbol: str
     purpose: str
-    """entry or exit."""
+    """entry, exit, or what closed it by itself: stop, take, flatten."""
     side: int
     """+1 for a buy."""
     bar: int
@@ -122,7 +123,7 @@ class PaidCosts(NamedTuple):
 def measured(orders: Sequence[DriftOrder]) -> PaidCosts | None:
     """Return the costs that these orders had, never below 0; None without an executed entry and exit."""
     known = [one for one in orders if one.parts and math.isfinite(one.open)]
-    if {one.purpose for one in known} != {"entry", "exit"}:
+    if len({one.purpose == "entry" for one in known}) < 2:
         return None
     parts = [(one, part) for one in known for part in one.parts]
     executed = math.fsum(part.amount * one.open for one, part in parts)

@@ -171,7 +171,8 @@ def judged(state: RiskState, thresholds: Mapping[str, float | None], rows: Rows)
         if loss is None or limit is None or name in state.trips:
             continue
         whole = state.bases.get(loss.base, math.nan)
-        if state.equity <= whole * (1 - limit / 100):
+        # Of nothing nothing can be lost.
+        if whole != 0 and state.equity <= whole * (1 - limit / 100):
             lost = 100 * (1 - state.equity / whole)
             state = tripped(state, name, f"equity {money(state.equity)} is {lost:.2f} % below {money(whole)}")
     return state

@@ -184,3 +184,10 @@ def test_trades_arrive_on_the_page_and_one_key_ends_all_three(tmp_path: Path) ->
     assert not mine.exists()
     with pytest.raises(ProcessLookupError):
         os.kill(look["run"]["pid"], 0)
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UsageError, match="name a folder that is there, or can be made"):
+        demo_live.main(["--folder", str(tmp_path / "file"), "--port", "0"])
+    assert (tmp_path / "file").read_text() == "mine"

@@ -6,13 +6,19 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from core import cli
+from core.cli import real_money
+from core.cli.real_money import again
 from core.errors import RefusedError, SettingsError, UsageError
 from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET
+from core.exchange_sim.faults import Fault
 from core.exchange_sim.server import RunningSim, SimConfig, serve
+from core.live.preflight import CheckLine, Colour
 from db.base import open_engine
 from db.init_db import init_db
 from db.live import start_run
@@ -20,6 +26,9 @@ from scripts import run_live
 from tests.exchange_help import MARKET, NOON, FakeTime
 from tests.integration.test_guard import ANSWER, Sent, hosts, leaving
 from tests.stored import url_of
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 TRADED = ["--symbol", "BTC/USDT", "--strategy", "TREND_EMA", "--timeframe", "1h"]
 __all__ = ["ANSWER", "leaving"]
@@ -94,13 +103,15 @@ def test_a_check_without_a_key_is_red(
     assert "put EXCHANGE_API_KEY and EXCHANGE_API_SECRET into .env" in " ".join(out.split())
 
 
-def test_a_check_with_a_wrong_key_says_so_in_the_lines_that_need_one(
+def test_a_key_that_the_exchange_does_not_take_is_red(
     sim: RunningSim, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("EXCHANGE_API_SECRET", "another")
     code, lines = check(capsys)
-    assert code == 0
-    assert lines["balance"][0] == "amber"
+    assert code == 1
+    colour, said = lines["key"]
+    assert colour == "red"
+    assert "the key was not accepted" in said
     assert "another" not in str(lines)
 
 
@@ -172,7 +183,7 @@ def test_real_money_goes_to_the_account_exchange_and_address_of_the_file_alone(
 
 def test_real_money_does_not_go_to_a_local_exchange(sim: RunningSim, project: Path) -> None:
     change(project, MEANT)
-    with pytest.raises(UsageError, match="real_money must name the https address of real money that is"):
+    with pytest.raises(UsageError, match="EXCHANGE_BASE_URL sends everything elsewhere: unset it"):
         run_live.main(ARMED)
 
 
@@ -248,3 +259,72 @@ def test_the_order_names_of_an_account_are_its_own(tmp_path: Path) -> None:
     engine = init_db(url_of(tmp_path / "new.db"))
     assert order_names(engine, "paper") == set()
     engine.dispose()
+
+
+def test_an_account_on_paper_is_refused_at_an_exchange_before_anything_is_taken_over(
+    sim: RunningSim, tmp_path: Path
+) -> None:
+    assert run_live.main(["--once", "--cash", "7000", *TRADED]) == 0
+
+    def entries() -> int:
+        engine = open_engine(url_of(tmp_path / "x.db"))
+        with engine.connect() as connection:
+            count = connection.exec_driver_sql("SELECT count(*) FROM journal").scalar_one()
+        engine.dispose()
+        return int(count)
+
+    before = entries()
+    with pytest.raises(UsageError, match="the account trades on paper, not on exchange"):
+        run_live.main(["--once", "--orders", "exchange", *TRADED])
+    assert entries() == before
+
+
+def test_a_test_order_whose_answer_is_lost_is_found_and_cancelled(
+    sim: RunningSim, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sim.set_faults((), (Fault("reset_after", path="order", method="POST", times=1),))
+    code, lines = check(capsys, "--test-order")
+    assert lines["test order"][0] == "green"
+    assert code == 0
+    assert check(capsys)[1]["foreign orders"] == ("green", "none")
+
+
+def test_real_money_has_one_database(project: Path) -> None:
+    change(project, MEANT)
+    with pytest.raises(SystemExit) as ended:
+        run_live.main([*ARMED, "--db-url", "sqlite:///other.db"])
+    assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [],
+        [MEANT, ("account: live ", "account: other ")],
+        [MEANT, ("exchange: binanceus ", "exchange: binance ")],
+        [MEANT, ("https://api.binance.us", "https://api.binance.com")],
+    ],
+)
+def test_a_reload_reads_the_file_again_and_refuses_another_account_exchange_or_address(
+    pairs: list[tuple[str, str]], project: Path
+) -> None:
+    change(project, *pairs)
+    args = run_live.parse(["--live", "--i-understand-the-risks", *TRADED])
+    args.account, args.exchange = "live", "binanceus"
+    client = SimpleNamespace(permission=SimpleNamespace(covers=lambda url: url == "https://api.binance.us"))
+    with pytest.raises(UsageError, match="another mode, account, exchange or address than the loop began"):
+        again(args, client, cast("Engine", None))  # type: ignore[arg-type]
+
+
+def test_a_reload_makes_all_checks_again(
+    project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    change(project, MEANT)
+    args = run_live.parse(["--live", "--i-understand-the-risks", *TRADED])
+    args.account, args.exchange = "live", "binanceus"
+    client = SimpleNamespace(permission=SimpleNamespace(covers=lambda _: True))
+    red = CheckLine("stops", Colour.RED, "stops do not rest")
+    monkeypatch.setattr(real_money, "checked", lambda *_: [red])
+    with pytest.raises(RefusedError, match=r"1 check is red \(stops\)"):
+        again(args, client, cast("Engine", None))  # type: ignore[arg-type]
+    assert again(run_live.parse(TRADED), None, cast("Engine", None)).orders == "paper"

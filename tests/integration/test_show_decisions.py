@@ -27,7 +27,7 @@ def test_decisions_are_listed_as_they_were_made_with_their_reasons(
     head, _, names, *rows = capsys.readouterr().out.splitlines()
     assert head == "account paper: the newest 3 decisions"
     assert names.split()[:3] == ["bar", "(UTC)", "strategy"]
-    assert [row.split()[6] for row in rows] == ["cash", "approved", "approved"]
+    assert [row.split()[7] for row in rows] == ["cash", "approved", "approved"]
     assert rows[-1].endswith("entry; bound by risk")
     assert rows == sorted(rows)
 

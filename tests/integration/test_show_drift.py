@@ -35,7 +35,7 @@ def test_on_paper_nothing_drifts_from_the_model(traded: str, capsys: pytest.Capt
     assert show_drift.main(["--db-url", traded, "--json", "-"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["account"] == "paper"
-    assert {one["purpose"] for one in document["orders"]} == {"entry", "exit"}
+    assert {one["purpose"] for one in document["orders"]} == {"entry", "exit", "stop"}
     assert document["without_candles"] == 0
     for one in document["orders"]:
         assert one["total"] == pytest.approx(0.0, abs=1e-6)
@@ -63,7 +63,7 @@ def test_a_backtest_counts_what_an_account_paid(traded: str, capsys: pytest.Capt
     assert "note: costs as account paper paid them: commission 0.001000, spread 0.000000" in said.err
     with pytest.raises(UsageError, match="leave --commission and --spread out"):
         run_backtest.main([*words, "--costs", "measured", "--spread", "0.01"])
-    with pytest.raises(NoDataError, match="account other has no executed entry and exit"):
+    with pytest.raises(UsageError, match="unknown account 'other': known: paper"):
         run_backtest.main([*words, "--costs", "measured:other"])
 
 

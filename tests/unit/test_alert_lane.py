@@ -271,3 +271,17 @@ def test_each_level_goes_to_its_channels_and_the_report_to_its_own() -> None:
 
 def test_a_report_is_sent_as_it_is() -> None:
     assert Letter(message("report", "📊 Daily Report", NOON)).line() == "📊 Daily Report"
+
+
+def test_the_end_waits_once_for_all_channels_together_and_not_for_each_by_itself() -> None:
+    waited: list[float] = []
+
+    class Slow(Lane):
+        def end(self, seconds: float) -> Missed:
+            waited.append(seconds)
+            return Missed()
+
+    Mailbox({"critical": [Slow(str(n), Noted(), Ticking(), str) for n in range(3)]}).end(0.0)
+    assert waited == [0.0, 0.0, 0.0]
+    Mailbox({"critical": [Slow("one", Noted(), Ticking(), str)]}).end(5.0)
+    assert 0.0 < waited[-1] <= 5.0

@@ -121,3 +121,7 @@ def test_rows_that_share_a_window_begin_together() -> None:
 def test_a_name_that_is_no_row_is_refused() -> None:
     with pytest.raises(UsageError, match="weekly_loss"):
         RiskManager().reset_breaker("weekly_loss")
+
+
+def test_an_account_of_nothing_has_lost_nothing() -> None:
+    assert not told(RiskState(), (MONDAY, 0.0), (MONDAY + DAY, 0.0)).trips

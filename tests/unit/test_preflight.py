@@ -71,6 +71,7 @@ def test_where_all_is_in_order_nothing_is_red_and_stops_alone_are_amber() -> Non
         ("network", {"network": "none"}),
         ("mode", {"is_meant": False}),
         ("key", {"has_key": False}),
+        ("key", {"key_refused": "the key was not accepted"}),
         ("withdrawals", {"rights": KeyRights(True, True, True)}),
         ("withdrawals", {"rights": KeyRights(True, None, True)}),
         ("trading", {"rights": KeyRights(False, False, True)}),
@@ -245,6 +246,23 @@ def test_caps_make_every_limit_stricter_and_none_looser(
     assert after.max_orders_per_day == min(most, most if a_day is None else a_day)
     assert after.max_daily_loss_pct == min(loss, cap_loss)
     assert (after.allow_short, after.max_positions) == (False, 3)
+
+
+@pytest.mark.parametrize(
+    ("equity", "own", "share"),
+    [
+        (None, None, None),
+        (400.0, 80.0, 80.0),
+        (500.0, None, None),
+        (1000.0, None, 50.0),
+        (1000.0, 30.0, 30.0),
+    ],
+)
+def test_an_account_that_is_worth_more_uses_no_more_than_its_capital(
+    equity: float | None, own: float | None, share: float | None
+) -> None:
+    armed = Armed(file_with(CAPS), 0, equity)
+    assert armed.settings(settings_with(max_exposure_pct=own)).risk.max_exposure_pct == share
 
 
 def test_the_shipped_live_settings_are_for_paper_and_confirm_nothing() -> None:

@@ -13,6 +13,7 @@ from core.optimise.held_out import lucky_best, split
 from core.optimise.search import Question, search, summary_at
 from core.optimise.sweep import sweep
 from core.results.measures import Summary
+from core.verdict.sharpe import luckiest
 from tests.markets import random_bars
 
 BTC, ETH = Series("binanceus", "BTC/USDT", "1h"), Series("binanceus", "ETH/USDT", "1h")
@@ -120,11 +121,13 @@ def test_the_best_by_luck_is_near_the_mean_maximum_of_normal_draws(count: int, e
     # Expected maxima of standard normal samples are tabulated (Harter, Biometrika 1961).
     values = np.random.default_rng(1).standard_normal(count)
     values = (values - values.mean()) / values.std(ddof=1)
-    assert lucky_best(values) == pytest.approx(exact, rel=0.03)
-    assert lucky_best(2 * values) == pytest.approx(2 * lucky_best(values))
+    assert lucky_best(values, 1.0) == pytest.approx(exact, rel=0.03)
+    assert lucky_best(2 * values, 1.0) == pytest.approx(2 * lucky_best(values, 1.0))
 
 
 def test_luck_needs_two_sets_and_leaves_out_those_without_a_figure() -> None:
-    assert math.isnan(lucky_best(np.array([1.0])))
-    assert math.isnan(lucky_best(np.array([1.0, math.nan])))
-    assert lucky_best(np.array([1.0, 2.0, math.nan])) == lucky_best(np.array([1.0, 2.0]))
+    assert math.isnan(lucky_best(np.array([1.0]), 1.0))
+    assert math.isnan(lucky_best(np.array([1.0, math.nan]), 1.0))
+    assert lucky_best(np.array([1.0, 2.0, math.nan]), 1.0) == lucky_best(np.array([1.0, 2.0]), 1.0)
+    # Two years of nothing spread by 0.71: what is wider is no luck.
+    assert lucky_best(np.array([-9.0, 9.0]), 730.0) == pytest.approx(math.sqrt(0.5) * luckiest(2))
