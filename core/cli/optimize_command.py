@@ -17,7 +17,7 @@ from core.backtest.plan import check_params
 from core.cli import optimize_page, optimize_plan, optimize_report, trial_journal
 from core.cli.backtest_command import overrides
 from core.cli.optimize_plan import SearchTask
-from core.cli.optimize_verdict import Judgement, judged, walked
+from core.cli.optimize_verdict import Judgement, Walked, judged, walked
 from core.cli.strategy_list import listed
 from core.domain import FloatArray, Series
 from core.errors import UsageError
@@ -27,7 +27,7 @@ from core.optimise.param_sets import full_names
 from core.optimise.space import spans_of, values_of
 from core.optimise.study import StudyBatch, StudyResult, run_study
 from core.optimise.sweep import sweep
-from core.optimise.walk_forward import WalkForward, WalkTerms
+from core.optimise.walk_forward import WalkTerms
 from core.optimise.workers import HereRunner, ProcessRunner, Workload
 from core.reports.table import print_table
 from core.settings import Settings
@@ -55,7 +55,7 @@ class SearchOutcome(NamedTuple):
     looks: dict[str, int]
     """How often each command had looked at the bars kept back before, with this rule."""
     judgement: Judgement
-    walk: WalkForward | None
+    walk: Walked | None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -207,7 +207,7 @@ def concluded(
     if args.walk_forward:
         terms = WalkTerms(args.walk_forward, args.fit_days, not args.rolling, args.embargo)
         with cli.progress("walk forward", args.walk_forward * len(found.sets) * len(chosen)) as advance:
-            walk = walked(task, found, terms, advance)
+            walk = walked(task, found, terms, advance, counted.different, 1 + sum(looks.values()))
     return SearchOutcome(found, best, seen, unseen, counted, looks, judgement, walk)
 
 

@@ -43,7 +43,8 @@ def report(task: SearchTask, outcome: SearchOutcome, *, wide: bool = False) -> N
     print_series(task)
     print_best(task, outcome, wide=wide)
     if outcome.walk is not None:
-        print_walk(task, outcome.walk, wide=wide)
+        print_walk(task, outcome.walk.walk, wide=wide)
+        print_verdict(outcome.walk.judgement, wide=wide)
     print_verdict(outcome.judgement, wide=wide)
     for line in lines_of(task, outcome):
         print(textwrap.fill(line, room(), subsequent_indent="  ", break_on_hyphens=False))

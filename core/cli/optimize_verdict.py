@@ -11,7 +11,7 @@ import numpy as np
 
 from core.cli.optimize_plan import SearchTask
 from core.errors import NoDataError, UsageError
-from core.optimise.judging import JudgedSearch, gather, plateau_of, shuffled_chance
+from core.optimise.judging import JudgedSearch, gather, gather_walk, plateau_of, shuffled_chance
 from core.optimise.objectives import KEPT, OBJECTIVES
 from core.optimise.search import Question
 from core.optimise.study import StudyResult
@@ -112,9 +112,21 @@ def verdict_json(judgement: Judgement) -> dict[str, Any]:
     }
 
 
+class Walked(NamedTuple):
+    """A walk forward and what is to be thought of it."""
+
+    walk: WalkForward
+    judgement: Judgement
+
+
 def walked(
-    task: SearchTask, found: StudyResult, terms: WalkTerms, advance: Callable[[int], object]
-) -> WalkForward:
+    task: SearchTask,
+    found: StudyResult,
+    terms: WalkTerms,
+    advance: Callable[[int], object],
+    tries: int,
+    looks: int,
+) -> Walked:
     """Return what choosing among the search's sets again and again would have made, on the open bars.
 
     Raises NoDataError for too few bars, UsageError for an objective that is no figure of a sweep, and for
@@ -131,7 +143,12 @@ def walked(
     asked = Question(
         task.strategy, found.sets, task.costs, task.cash, figure, task.terms.fewest_trades, 0.0, 1
     )
-    return walk_forward(markets, asked, terms, task.partners, advance=advance)
+    walk = walk_forward(markets, asked, terms, task.partners, advance=advance)
+    try:
+        verdict = judge(gather_walk(markets, asked, walk, task.partners, tries, looks))
+    except (UsageError, NoDataError) as error:
+        return Walked(walk, Judgement(None, f"no verdict: {error}"))
+    return Walked(walk, Judgement(verdict, verdict.sentence))
 
 
 def print_walk(task: SearchTask, walk: WalkForward, *, wide: bool) -> None:
@@ -151,8 +168,9 @@ def print_walk(task: SearchTask, walk: WalkForward, *, wide: bool) -> None:
     print()
 
 
-def walk_lines(walk: WalkForward) -> Iterator[str]:
-    """Yield what the stitched windows made, and how far the chosen parameters wandered."""
+def walk_lines(walked: Walked) -> Iterator[str]:
+    """Yield what the stitched windows made, how far the chosen parameters wandered, and the verdict."""
+    walk = walked.walk
     sample = sharpe_sample(walk.returns)
     annual = sample.sharpe * math.sqrt(YEAR)
     total = 100 * float(walk.equity[-1] - 1)
@@ -166,11 +184,14 @@ def walk_lines(walk: WalkForward) -> Iterator[str]:
     if walk.moved:
         moved = ", ".join(f"{name} {100 * share:.0f} %" for name, share in walk.moved.items())
         yield f"from window to window the chosen values moved, as a part of all that were tried: {moved}"
+    yield f"of the walk forward: {walked.judgement.sentence}"
 
 
-def walk_json(walk: WalkForward) -> dict[str, Any]:
+def walk_json(walked: Walked) -> dict[str, Any]:
     """Return a walk as JSON can hold it."""
+    walk = walked.walk
     return {
+        "verdict": verdict_json(walked.judgement),
         "windows": [
             {
                 **step.window._asdict(),

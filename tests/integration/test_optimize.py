@@ -205,6 +205,9 @@ def test_a_walk_forward_chooses_before_and_trades_after(
     assert main(["--resume", "TREND_EMA-1", "--db-url", told.url, *walk]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "walk forward: 4 windows" in said
+    assert found["verdict"]["answer"] in ("edge", "no edge", "not enough data")
+    assert f"of the walk forward: {found['verdict']['sentence']}" in said
+    assert found["verdict"]["tests"][0]["name"] != "overfitting"
     assert "efficiency" in said
     name = told.search("--method", "tpe", "--trials", "50")["search"]
     with pytest.raises(UsageError, match="a search that learns has seen all the bars that it chose on"):
