@@ -11,12 +11,12 @@ import pytest
 
 from core.errors import NoDataError, RefusedError, UsageError
 from scripts import run_backtest, run_live, show_runs, show_trades
-from tests.integration.test_run_backtest import call, home
+from tests.integration.test_run_backtest import call, home, stored
 from tests.page_help import seeded
 from tests.stored import url_of
 from tests.unit.test_report import document_of, trades_of
 
-__all__ = ["home"]
+__all__ = ["home", "stored"]
 
 
 def test_a_comparison_is_held_against_btc_eth_and_half_of_each_that_are_stored(home: Path) -> None:
