@@ -47,6 +47,17 @@ def left_out() -> set[str]:
     return {canonicalize_name(item.name) for item in listed("requirements-left-out.txt")}
 
 
+def test_two_locks_never_want_two_versions_of_one_package() -> None:
+    """Else making one target's tools would change another's."""
+    wanted: dict[str, set[str]] = {}
+    for name in LOCKS:
+        for line in (ROOT / f"{name}.lock").read_text().splitlines():
+            # Of one package a version for some Pythons and another for others is no contradiction.
+            if found := re.match(r"([a-z0-9._-]+)==([^ ;\\]+)([^\\]*)", line):
+                wanted.setdefault(found[1] + found[3].rstrip(), set()).add(found[2])
+    assert {name: versions for name, versions in wanted.items() if len(versions) > 1} == {}
+
+
 @pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_pins_every_package_by_hash_and_names_no_index(name: str) -> None:
     text = (ROOT / f"{name}.lock").read_text()
