@@ -22,14 +22,16 @@ from core.backtest.plan import (
 )
 from core.backtest.replay import Replay, ReplayAccount, ReplayFeed, account_summary, plan_of
 from core.candles.oddities import odd_bars
+from core.cli.trial_journal import record_specs
 from core.data_source import DataSource
-from core.domain import Series
+from core.domain import Costs, Series
 from core.engine import Step
 from core.errors import NoDataError
 from core.figures import amount, money
 from core.live.terms import RiskTerms
 from core.reports.table import number, print_account, print_table, room
 from core.results.measures import profit_factor
+from core.results.runs import DataRange, RunSpec, describe_data
 from core.risk.notes import notes
 from core.settings import Settings
 from core.sql_data_source import SQLDataSource
@@ -55,7 +57,14 @@ def run(args: argparse.Namespace) -> int:
     exchange = args.exchange or settings.exchange.name
     source = SQLDataSource(settings.db.url, exchange)
     show(feeds, account, exchange, paced(args.speed), report=args.report, source=source)
+    record_specs("replay", [_seen_by(feed, exchange, costs, cash) for feed in feeds], settings.db.url)
     return 0
+
+
+def _seen_by(feed: ReplayFeed, exchange: str, costs: Costs, cash: float) -> tuple[RunSpec, DataRange]:
+    """Return what a member ran, on which candles: it was tried, and looked at."""
+    series = Series(exchange, feed.symbol, feed.timeframe)
+    return RunSpec(series, feed.name, feed.params, costs, cash), describe_data(feed.bars, series)
 
 
 def show(

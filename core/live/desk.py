@@ -50,8 +50,6 @@ DeskEvent = News
 class JournalledDesk(ABC):
     """What the desks of paper and of an exchange share."""
 
-    fills_by_bars = False
-
     def __init__(self, path: OrderPath) -> None:
         """Take an order path that may not be ready yet."""
         self.path = path

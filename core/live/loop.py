@@ -35,7 +35,6 @@ BEAT = 1_000
 """Milliseconds between two signs of life."""
 TICK = 3_000
 """Milliseconds between two looks at the price of what is held."""
-_PAUSING = frozenset({"pause", "flatten"})
 
 
 class DecisionLine(NamedTuple):
@@ -80,9 +79,6 @@ class Records(Protocol):
 
 class Desk(Holder, Patient, Protocol):
     """Where the session's orders go once a step is kept, and what comes of them between bars."""
-
-    fills_by_bars: bool
-    """Whether closed bars say what filled, as on paper; an exchange says it by itself."""
 
     def at(self, now: int) -> None:
         """Take the time, ms UTC."""
@@ -168,15 +164,8 @@ class Loop:
             # What a former process approved and did not live to send.
             self.desk.send()
         self.looked_at = now
-        commands = self._records.commands()
-        if self.desk.fills_by_bars and not _PAUSING.isdisjoint(command.name for command in commands):
-            # What has closed filled what waited before a person said so; nothing new is entered on it.
-            self.session.risk.pause("paused by command")
-            steps = self._bars(now, is_sure=is_sure)
-            self._carry_out(commands, now)
-        else:
-            self._carry_out(commands, now)
-            steps = self._bars(now, is_sure=is_sure)
+        self._carry_out(self._records.commands(), now)
+        steps = self._bars(now, is_sure=is_sure)
         steps += self._between(now)
         if steps:
             self._beat = now

@@ -28,8 +28,6 @@ _ACCEPTED = (State.OPEN, State.PARTIAL, State.CANCELING, State.CANCEL_UNKNOWN)
 class PaperDesk(JournalledDesk):
     """A session's desk on paper."""
 
-    fills_by_bars = True
-
     def __init__(self, path: OrderPath, exchange: PaperVenue) -> None:
         """Take an order path on this paper exchange."""
         super().__init__(path)

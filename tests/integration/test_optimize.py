@@ -25,7 +25,7 @@ from core.optimise.workers import ProcessRunner
 from db import trials
 from db.candles import upsert_bars
 from db.trial_rows import LOOK, TRIALS
-from scripts import run_backtest, run_sweep, show_trials
+from scripts import run_backtest, run_live, run_sweep, show_trials
 from scripts.optimize import main
 from tests.markets import random_bars
 from tests.stored import HOUR, NOW, SERIES, START, make_database, opened, run_sql, url_of
@@ -409,6 +409,19 @@ def test_bars_held_out_are_closed_to_a_search_and_every_look_is_counted(
     assert show_trials.main(["--db-url", told.url]) == 0
     assert "looked at 3 times" in capsys.readouterr().out
     assert sum(row.kind == LOOK for row in told.rows()) == 2
+
+
+def test_a_replay_over_bars_that_are_held_out_says_so_and_counts(
+    told: Told, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told.search(*SMALL, "--method", "grid", "--held-out", at(3000))
+    capsys.readouterr()
+    words = ["--replay", "--exchange", "binanceus", "--db-url", told.url, *told.which[:6]]
+    for look in (1, 2):
+        assert run_live.main(words) == 0
+        said = " ".join(capsys.readouterr().err.split())
+        assert "note: this looks at bars that were held out, BTC/USDT from " in said
+        assert f"UTC on: look {look}" in said
 
 
 def test_the_bars_held_out_change_nothing_that_is_computed_while_they_are_closed(

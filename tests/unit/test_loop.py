@@ -239,20 +239,6 @@ def test_an_entry_that_comes_late_and_sees_no_price_is_refused_when_its_bar_clos
     assert refused.reason.value == "expired"
 
 
-@pytest.mark.parametrize("name", ["pause", "flatten"])
-def test_what_filled_before_a_person_paused_is_booked_first_and_nothing_new_is_entered(name: str) -> None:
-    world = World({3: 1.0, 4: 5.0})
-    world.at(2)
-    world.at(3)
-    world.memory.given.append(Command(1, name, ""))
-    steps = world.at(4)
-    assert [float(event.fill.price) for event in steps[0].fills] == [100.0]
-    assert world.memory.answers[0][0] == name
-    assert "taken back" not in world.memory.answers[0][1]
-    assert "entry buy" not in [one.action for one in world.memory.decided[1:] if one.outcome == "approved"]
-    assert len(world.session.portfolio.lots("SCRIPTED", "BTC/USDT")) == 1
-
-
 def test_a_silent_feed_is_reported_once_and_enters_nothing_until_it_is_back() -> None:
     world = World({}, count=6)
     world.at(5)
