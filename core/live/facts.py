@@ -109,9 +109,9 @@ def test_order(client: ExchangeClient, symbol: str) -> CheckLine:
         return CheckLine(
             "test order", Colour.RED, str(error), f"order {name} of {symbol} may be open: cancel it"
         )
-    if seen is None or seen.standing is not OrderNews.OPEN:
+    if seen.standing is not OrderNews.OPEN:
         return CheckLine(
-            "test order", Colour.RED, f"order {name} was placed and not seen", "look at the exchange"
+            "test order", Colour.RED, f"order {name} did not rest: {seen.standing}", "look at the exchange"
         )
     if gone is None or gone.standing is not OrderNews.CANCELED:
         return CheckLine("test order", Colour.RED, f"order {name} was not cancelled", "cancel it by hand")

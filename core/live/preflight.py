@@ -143,7 +143,9 @@ def _key(f: Facts) -> Iterator[CheckLine]:
             "key", Colour.RED, f.key_refused, "see that key and secret in .env are this exchange's"
         )
         return
-    yield CheckLine("key", Colour.GREEN, "there is one, and it is accepted")
+    # A balance that was told is what shows it; an exchange that did not answer has accepted nothing yet.
+    accepted = "" if f.free is None else ", and it is accepted"
+    yield CheckLine("key", Colour.GREEN, f"there is one{accepted}")
     yield from _withdrawal(f)
     yield from _bound(f)
     if f.rights.may_trade is False:

@@ -101,6 +101,11 @@ def test_real_money_is_refused_and_the_line_says_what_to_do(name: str, changed: 
     assert refusals(checks(GOOD._replace(**changed))) == [found]
 
 
+def test_a_key_counts_as_accepted_only_where_the_exchange_has_answered() -> None:
+    assert line("key").said == "there is one, and it is accepted"
+    assert line("key", free=None).said == "there is one"
+
+
 @pytest.mark.parametrize(
     ("name", "changed"),
     [
