@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from decimal import Decimal
 from typing import Any
 
 from core.errors import UnsupportedError
@@ -29,7 +30,9 @@ def send_plain_digits(exchange: Any) -> None:
     With exact numbers ccxt does not see that a market has a precision, and sends a float: 0.00002 leaves as
     2e-05, which Binance refuses.
     """
-    exchange.parse_to_numeric = exchange.number_to_string
+    # Elsewhere ccxt computes with what this returns: whether a time is on a candle's grid, for one.
+    if exchange.number is Decimal:
+        exchange.parse_to_numeric = exchange.number_to_string
 
 
 def without_queries(record: logging.LogRecord) -> bool:
