@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine, and_, select
 
 from core.utils import timeframe_ms
-from db.live_models import LiveDecision, LiveFill, LiveRun, LiveTrade
+from db.live_models import AccountSnapshot, LiveDecision, LiveFill, LiveRun, LiveTrade
 from db.order_models import OrderFill, StoredOrder
 
 
@@ -80,6 +80,13 @@ def run_spans(engine: Engine, account: str) -> list[RunSpan]:
         RunSpan(mode, since, max(since, until), _configuration(settings), _differences(status))
         for mode, since, until, settings, status in rows
     ]
+
+
+def snapshot_times(engine: Engine, account: str) -> list[int]:
+    """Return when an account's snapshots were taken, ms UTC, oldest first."""
+    query = select(AccountSnapshot.timestamp).where(AccountSnapshot.account == account)
+    with engine.connect() as connection:
+        return list(connection.execute(query.order_by(AccountSnapshot.timestamp)).scalars())
 
 
 def _configuration(text: str) -> str:

@@ -79,7 +79,7 @@ class Watch:
                 self.say(subject[0], text, status.time, subject[1])
         for subject in self._stands.keys() - stands.keys():
             kind, ref = subject
-            self.say("over", f"no longer: {self._stands[subject]}", status.time, f"{kind} {ref}")
+            self.say("over", _over(kind, self._stands[subject]), status.time, f"{kind} {ref}")
         self._stands = stands
 
     def on_exchange(self, error: ExchangeError | None, time: int) -> None:
@@ -153,6 +153,14 @@ class Watch:
     def _from(self, subject: Subject) -> float:
         # Told once, not each time that a price goes to and fro.
         return FAR if subject in self._stands else NEAR
+
+
+def _over(kind: str, text: str) -> str:
+    """Return what to say of what stands no longer; prices and shares of then would pass for those of now."""
+    what = text.partition(": ")[0]
+    return {"near_stop": f"no longer: {what}", "near_limit": f"{what} is no longer near its limit"}.get(
+        kind, f"no longer: {text}"
+    )
 
 
 def _slipped(executed: Executed, most_pct: float) -> str:

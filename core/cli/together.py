@@ -18,6 +18,14 @@ from core.errors import RefusedError
 
 PATIENCE = 10.0
 """Seconds that each has to end once it is asked to."""
+GUARD = """import os, signal, sys
+for process in [int(line) for line in sys.stdin]:
+    try:
+        os.kill(process, signal.SIGINT)
+    except ProcessLookupError:
+        pass
+"""
+"""Ends what is named to it as soon as whoever names it is gone, by a kill too: then nobody else would."""
 KEPT = 20
 """Newest lines of each, in which it says why it ended."""
 
@@ -50,8 +58,16 @@ class Together:
         self._folder = folder
         self._started: list[subprocess.Popen[str]] = []
         self._heard: SimpleQueue[Heard] = SimpleQueue()
+        self._guard: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
+        # Not in our session: Ctrl-C is not for it.
+        self._guard = subprocess.Popen(  # noqa: S603 - this file's own lines
+            [sys.executable, "-I", "-S", "-c", GUARD],
+            stdin=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
         return self
 
     def __exit__(
@@ -59,6 +75,8 @@ class Together:
     ) -> None:
         for process in reversed(self._started):
             _end(process)
+        if self._guard is not None:
+            self._guard.communicate()
 
     def start(self, part: Script, environment: Mapping[str, str]) -> str:
         """Start a part, wait until it works and return what its line says.
@@ -78,6 +96,7 @@ class Together:
             start_new_session=True,
         )
         self._started.append(process)
+        self._name(process)
         threading.Thread(target=self._listen, args=(part, process), daemon=True).start()
         for heard in self.news():
             if heard.line is None:
@@ -85,6 +104,10 @@ class Together:
             if heard.part is part and (found := re.search(part.ready, heard.line)):
                 return found[1]
         raise RefusedError(f"nothing more is heard of the {part.name}")  # pragma: no cover - news go on
+
+    def _name(self, process: subprocess.Popen[str]) -> None:
+        if self._guard is not None and self._guard.stdin is not None:
+            print(process.pid, file=self._guard.stdin, flush=True)
 
     def news(self) -> Iterator[Heard]:
         """Yield what the parts say, as it comes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -17,15 +17,18 @@ from core.errors import AuthenticationError, ExchangeError, OrderUnknownError, U
 from core.exchange.account_facts import UNTOLD
 from core.exchange.order_rules import MarketRules
 from core.exchange_client import ExchangeClient
+from core.live.day_book import HOUR
 from core.live.modes import ON_PAPER
 from core.live.preflight import CheckLine, Colour, Facts, PaperRecord, Tradable
 from core.utils import now_ms
 from db.base import database_file
-from db.live_history import order_names, run_spans
+from db.live_history import RunSpan, order_names, run_spans, snapshot_times
 
 T = TypeVar("T")
 FAR = Decimal("0.9")
 """A test order rests at this part of the price: far enough to stay, near enough to be accepted."""
+LATE = 60_000
+"""A snapshot bears the exchange's time, and a run this machine's: they may differ by so much, ms."""
 MORE = Decimal("1.2")
 """And is so much larger than the smallest: at its own price it must not be too small."""
 
@@ -163,14 +166,26 @@ def _here(facts: Facts, engine: Engine, wanted: Meant) -> Facts:
     file = database_file(engine)
     spans = [one for one in run_spans(engine, wanted.record_account) if one.mode == ON_PAPER]
     mine = [one for one in spans if one.configuration == wanted.configuration]
-    record = PaperRecord(
-        sum(one.until - one.since for one in mine), tuple(line for one in mine for line in one.differences)
-    )
+    taken = snapshot_times(engine, wanted.record_account)
+    record = PaperRecord(watched(taken, mine), tuple(line for one in mine for line in one.differences))
     return facts._replace(
         record=record if spans else None,
         disk_free=None if file is None else shutil.disk_usage(file.parent).free,
         backup_age_ms=None if file is None else _age(file),
     )
+
+
+def watched(snapshots: Sequence[int], runs: Sequence[RunSpan]) -> int:
+    """Return for how long an account was looked at by these runs, ms: an hour for each hour with a snapshot.
+
+    A machine that slept through a day took none, and single looks (`--once`) each hour took them all.
+    """
+    hours = {
+        taken // HOUR
+        for taken in snapshots
+        if any(run.since - LATE <= taken <= run.until + LATE for run in runs)
+    }
+    return HOUR * len(hours)
 
 
 def _age(database: Path) -> int | None:

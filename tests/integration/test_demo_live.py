@@ -101,6 +101,17 @@ def test_one_that_does_not_end_is_ended(project: Path, monkeypatch: pytest.Monke
     assert parts._started[0].returncode == -signal.SIGKILL
 
 
+def test_parts_end_when_whoever_started_them_is_gone(project: Path) -> None:
+    with Together(project) as parts:
+        parts.start(script(project, "one", WAITS), os.environ)
+        assert parts._guard is not None
+        assert parts._guard.stdin is not None
+        # As the system does for a process that is killed.
+        parts._guard.stdin.close()
+        assert parts._started[0].wait(10) == 0
+        parts._guard.stdin = None
+
+
 def test_what_a_part_said_last_is_its_reason() -> None:
     part = Script("loop", ("x.py",), "")
     assert ended(Heard(part, None, 0, "")) == "the loop ended (exit code 0); the others ended with it"

@@ -102,7 +102,8 @@ def test_a_position_near_its_stop_is_told_once_however_the_price_goes_to_and_fro
     assert kind == "near_stop"
     assert text == "A long 0.5 BTC/USDT is near its stop: now 92, stop 90, entered at 100"
     assert world.sees(held(100 - 10 * FAR)) == []
-    assert [kind for kind, _ in world.sees(held(100 - 10 * FAR + 0.01))] == ["over"]
+    over = ("over", "no longer: A long 0.5 BTC/USDT is near its stop")
+    assert world.sees(held(100 - 10 * FAR + 0.01)) == [over]
     assert [kind for kind, _ in world.sees(held(91.0))] == ["near_stop"]
 
 
@@ -124,7 +125,7 @@ def test_a_limit_of_which_most_is_used_is_told() -> None:
     uses = LimitUse("max_exposure_pct", 48.0, 60.0), LimitUse("max_positions", 19, 20)
     text = "max_exposure_pct: 48.0 of 60 percent are used"
     assert world.sees(CALM._replace(uses=uses)) == [("near_limit", text)]
-    assert world.sees(CALM._replace(uses=())) == [("over", f"no longer: {text}")]
+    assert world.sees(CALM._replace(uses=())) == [("over", "max_exposure_pct is no longer near its limit")]
     assert World().sees(CALM._replace(uses=(LimitUse("max_exposure_pct", 47.9, 60.0),))) == []
 
 
