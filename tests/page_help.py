@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, String, select, update
 
 from core.backtest.fast_backtester import run_fast
 from core.backtest_persistence import save_result
@@ -13,7 +15,7 @@ from core.domain import Costs, Series
 from core.live.status import to_document
 from core.results.runs import RunSpec
 from db import live
-from db.base import open_engine
+from db.base import Base, open_engine, writing
 from db.candles import upsert_bars
 from db.init_db import init_db
 from tests.markets import START, random_bars
@@ -21,6 +23,7 @@ from tests.status_help import STATUS
 from tests.stored import url_of
 
 HOUR = 3_600_000
+KEPT_AS_THEY_ARE = ("account", "timeframe", "status_json")
 BTC, FOUR = Series("binanceus", "BTC/USDT", "1h"), Series("binanceus", "BTC/USDT", "4h")
 SAVED = (("MR_BB", 10_000.0), ("GRID_LR", 500.0))
 
@@ -99,3 +102,41 @@ def trade(number: int, hostile: str = "") -> dict[str, Any]:
 def reopened(folder: Path) -> Engine:
     """Open it once more, as another program does."""
     return open_engine(url_of(folder / "page.db"))
+
+
+def planted(engine: Engine, text: str) -> int:
+    """Append a text to every value that a database keeps as one, and return how many columns had some.
+
+    Accounts, timeframes and the run's sealed status stay: without them the page would have nothing to show.
+    """
+    count = 0
+    with writing(engine) as connection:
+        for table in Base.metadata.sorted_tables:
+            for column in table.columns:
+                if isinstance(column.type, String) and column.name not in KEPT_AS_THEY_ARE:
+                    rows = connection.execute(select(column).where(column.is_not(None), column != "")).all()
+                    for (old,) in {row for row in rows if not is_number(row[0])}:
+                        new = _planted(old, text) if column.name.endswith("_json") else old + text
+                        connection.execute(update(table).where(column == old).values({column.name: new}))
+                    count += bool(rows)
+    return count
+
+
+def is_number(text: str) -> bool:
+    """Tell whether a text is an exact amount."""
+    try:
+        Decimal(text)
+    except InvalidOperation:
+        return False
+    return True
+
+
+def _planted(document: str, text: str) -> str:
+    def walk(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: walk(one) for name, one in value.items()}
+        if isinstance(value, list):
+            return [walk(one) for one in value]
+        return value + text if isinstance(value, str) else value
+
+    return json.dumps(walk(json.loads(document)))

@@ -20,7 +20,7 @@ from db.init_db import init_db
 from tests.browser.conftest import Visit
 from tests.browser.looks import faults
 from tests.markets import START
-from tests.page_help import seeded
+from tests.page_help import planted, seeded
 from tests.status_help import STATUS
 from tests.stored import url_of
 
@@ -78,6 +78,18 @@ def test_text_from_the_database_is_shown_as_text(url: str, visit: Visit) -> None
     tab.wait_for_selector("tbody tr")
     assert f"entry{HOSTILE}" in tab.inner_text("#main")
     assert tab.locator("[data-hostile]").count() == 0
+
+
+def test_markup_in_every_text_that_is_stored_stays_text(url: str, engine: Engine, visit: Visit) -> None:
+    assert planted(engine, HOSTILE) >= 20
+    for name in VIEWS:
+        tab = open_view(visit, url, name)
+        if name in ("account", "markets", "decisions", "strategies", "runs"):
+            tab.wait_for_function("t => document.querySelector('#main').textContent.includes(t)", arg=HOSTILE)
+        assert tab.locator("[data-hostile]").count() == 0, name
+    # No symbol is called that, so its candles are refused, and shown as such.
+    assert all(one.startswith("Failed to load resource") for one in visit.errors)
+    visit.errors.clear()
 
 
 def test_what_the_loop_says_appears_without_a_reload(url: str, engine: Engine, visit: Visit) -> None:
