@@ -134,7 +134,7 @@ def is_number(text: str) -> bool:
 def _planted(document: str, text: str) -> str:
     def walk(value: Any) -> Any:
         if isinstance(value, dict):
-            return {name: walk(one) for name, one in value.items()}
+            return {name: one if name in KEPT_AS_THEY_ARE else walk(one) for name, one in value.items()}
         if isinstance(value, list):
             return [walk(one) for one in value]
         return value + text if isinstance(value, str) else value
