@@ -1,4 +1,4 @@
-"""The local exchange: an HTTP server on 127.0.0.1 that speaks the venues' own protocols.
+"""The local exchange: an HTTP and WebSocket server on 127.0.0.1 that speaks the venues' own protocols.
 
     server.py      the aiohttp application, its thread, `serve(SimConfig(...))`; applies faults
     venue.py       what a venue is: a pure function from a request and the time to an answer
@@ -13,6 +13,14 @@
     candles.py     bars with turnover, grids, aggregation; the CandleSource protocol
     synthetic.py   generated candles         stored.py  candles from a database or from files
     replay.py      clocks that put the exchange's present into the past
+
+Streams (WebSocket), on the same port:
+
+    sockets.py     frames in and out      streams.py   all connections, advanced to a moment
+    sessions.py    what a connection of a venue is
+    views.py       markets as all streams see them at a moment; followers.py   what changed since
+    binanceus_streams.py, kraken_streams.py, kraken_channels.py   the venues' subscriptions
+    binanceus_stream_wire.py, kraken_stream_wire.py               their JSON
 
 Trading, for one account at each venue:
 

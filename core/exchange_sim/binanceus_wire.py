@@ -99,8 +99,8 @@ def best_prices(market: SimMarket, book: OrderBook) -> Json:
 
 
 def depth(book: OrderBook, now: int) -> Json:
-    """Return both sides of the book."""
-    return {"lastUpdateId": now // 1000, "bids": _levels(book.bids), "asks": _levels(book.asks)}
+    """Return both sides of the book; its changes are numbered by the ms they happened at."""
+    return {"lastUpdateId": now, "bids": _levels(book.bids), "asks": _levels(book.asks)}
 
 
 def trades(told: Trades) -> list[Json]:

@@ -12,6 +12,8 @@ from core.exchange_sim.markets import SimMarket
 
 SPREAD = 0.0002
 """Distance of best bid and best ask, as a fraction of the price; at least one tick."""
+LEVELS = 500
+"""Price levels on each side."""
 TOP_VALUE = 2500.0
 """Usual value of one price level, quote units."""
 
@@ -40,8 +42,9 @@ def no_book() -> OrderBook:
 def book(market: SimMarket, last: float, now: int, seed: int, levels: int) -> OrderBook:
     """Return a book around the last price; it stays as it is within one second of `now`.
 
-    Asking for fewer levels gives the top of the same book.
+    It has at most LEVELS levels on each side; asking for fewer gives the top of the same book.
     """
+    levels = min(levels, LEVELS)
     ticks = round(last * 10**market.price_decimals)
     spread = max(1, round(ticks * SPREAD))
     best_bid = max(1, ticks - spread // 2)

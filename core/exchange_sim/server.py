@@ -31,7 +31,9 @@ from core.exchange_sim.limits import ORDER_LIMIT, RAW_LIMIT, WEIGHT_LIMIT, Order
 from core.exchange_sim.markets import LISTED, SimMarket
 from core.exchange_sim.matching import Matching
 from core.exchange_sim.signed import Signed
+from core.exchange_sim.sockets import SocketHost, is_socket, serve_socket
 from core.exchange_sim.state import StateFile
+from core.exchange_sim.streams import SimStreams
 from core.exchange_sim.synthetic import SyntheticSource
 from core.exchange_sim.trading import Trading
 from core.exchange_sim.transfers import CREDITED, PENDING
@@ -103,6 +105,7 @@ class RunningSim:
     account: Signed
     kraken_trading: Trading
     kraken: KrakenAccount
+    streams: SimStreams
     state: StateFile | None = None
     skew_ms: int = 0
     """Added to the clock."""
@@ -114,6 +117,11 @@ class RunningSim:
     delayed: list[tuple[int, SimRequest]] = field(default_factory=list, repr=False)
     """Requests on their way, and when (ms UTC) they arrive: those of the fault `late`."""
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    @property
+    def ws_url(self) -> str:
+        """Return the address of its WebSockets."""
+        return self.url.replace("http://", "ws://")
 
     def now(self) -> int:
         """Return the exchange's time, ms UTC."""
@@ -153,8 +161,10 @@ class RunningSim:
 
     def _by_hand(self, venue: str, what: str, **told: str) -> Any:
         with self.lock:
-            account = self.kraken if venue == KRAKEN else self.account
-            return account.by_hand(what, self.now(), **told)
+            account, now = self.kraken if venue == KRAKEN else self.account, self.now()
+            done = account.by_hand(what, now, **told)
+            self.streams.advance(now)
+            return done
 
     def convert(self, gone: tuple[str, str], came: tuple[str, str], *, dust: bool = False) -> None:
         """Turn an amount of a coin into another, or sweep it as dust: what a person does without an order."""
@@ -199,7 +209,9 @@ class RunningSim:
             self._process(request, moment)
 
     def _process(self, request: SimRequest, now: int) -> SimAnswer:
-        return self._venue_of(request).answer(request, now)
+        answer = self._venue_of(request).answer(request, now)
+        self.streams.advance(now)
+        return answer
 
     def _venue_of(self, request: SimRequest) -> SimVenue:
         return next(venue for start, venue in self.venues.items() if request.path.startswith(start))
@@ -245,9 +257,10 @@ def _sim(config: SimConfig, url: str) -> RunningSim:
         "": BinanceUS(feed, markets, limits, account, OrderLimit(config.order_limit)),
     }
     plan = plan_of(config.faults, config.trading_faults)
+    streams = SimStreams(feed, markets, map(pair_of, markets), lambda: kraken.status)
     return RunningSim(
         *(url, source.kind, venues, config.clock, plan, config.seed, config.pause),
-        *(trading, account, there, kraken, state),
+        *(trading, account, there, kraken, streams, state),
     )
 
 
@@ -261,6 +274,8 @@ def _application(sim: RunningSim) -> web.Application:
 
 
 async def _handle(sim: RunningSim, web_request: web.Request) -> web.StreamResponse:
+    if is_socket(web_request):
+        return await serve_socket(SocketHost(sim.streams, sim.now, sim.lock), web_request)
     try:
         request = await _read(web_request)
     except ConnectionResetError:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from operator import itemgetter
 
 from core.exchange_sim.accounts import AccountConfig
-from core.exchange_sim.book import BookSide, book
+from core.exchange_sim.book import LEVELS, BookSide, book
 from core.exchange_sim.candles import HOUR, MINUTE
 from core.exchange_sim.feed import MarketFeed
 from core.exchange_sim.markets import SimMarket, quoted
@@ -22,8 +22,6 @@ from core.exchange_sim.rules import MatchingRules
 from core.exchange_sim.tape import Trades
 from core.exchange_sim.venue import RequestRefused
 
-LEVELS = 500
-"""So many price levels of the book can be taken from."""
 SLICE = 6 * HOUR
 """So much of the tape is read at once."""
 EVERY_TRADE = 2**31

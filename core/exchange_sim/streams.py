@@ -1,0 +1,131 @@
+"""All WebSocket connections of the local exchange: who is connected, and what is on its way to them.
+
+Nothing here waits: connections are advanced to a moment of the exchange's clock, and what they say then
+is kept until a socket takes it. Before an answer over HTTP leaves all streams are advanced to its moment,
+so that nothing is ever seen over HTTP that the streams are not telling already.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from core.exchange_sim.binanceus_streams import BinanceSession, BinanceStreams
+from core.exchange_sim.feed import MarketFeed
+from core.exchange_sim.kraken_channels import PublicChannels
+from core.exchange_sim.kraken_names import KrakenPair
+from core.exchange_sim.kraken_streams import KrakenSession
+from core.exchange_sim.markets import SimMarket
+from core.exchange_sim.sessions import SimMessage, StreamSession, UnknownAsked, written
+from core.exchange_sim.views import MarketViews
+
+EVERY = 100
+"""ms between two looks at the markets, on the exchange's clock."""
+BINANCE_PATH, KRAKEN_PATH = "/ws", "/v2"
+GOING_AWAY = 1001
+
+
+class SocketFrame(NamedTuple):
+    """One thing that is done to a socket."""
+
+    text: str = ""
+    close: int = 0
+    """The code of a close frame."""
+
+
+class SimConnection:
+    """One connection, and what is on its way to it."""
+
+    def __init__(self, session: StreamSession, wake: Callable[[], None]) -> None:
+        self.session = session
+        self._outbox: deque[SocketFrame] = deque()
+        self._wake = wake
+
+    def say(self, said: Iterable[SimMessage]) -> None:
+        """Send messages."""
+        for one in said:
+            self._outbox.append(SocketFrame(written(one.body)))
+            self._wake()
+
+    def close(self, code: int) -> None:
+        """End the connection with a close frame."""
+        self._outbox.append(SocketFrame(close=code))
+        self._wake()
+
+    def take(self) -> list[SocketFrame]:
+        """Return what is to be done to the socket."""
+        taken = list(self._outbox)
+        self._outbox.clear()
+        return taken
+
+
+class SimStreams:
+    """The connections of both venues."""
+
+    def __init__(
+        self,
+        feed: MarketFeed,
+        markets: tuple[SimMarket, ...],
+        pairs: Iterable[KrakenPair],
+        status: Callable[[], str],
+    ) -> None:
+        self.unknown = UnknownAsked()
+        """Fields, methods and subscriptions that a venue does not know."""
+        self.dials: list[str] = []
+        """The path of every connection that was made, in order."""
+        self.connections: list[SimConnection] = []
+        """The open ones."""
+        views = MarketViews(feed)
+        self._markets = BinanceStreams(views, markets)
+        self._channels = PublicChannels(views, pairs)
+        self._status = status
+        self._looked = -1
+        """The latest moment that was looked at."""
+
+    def connect(self, path: str, now: int, wake: Callable[[], None]) -> SimConnection | None:
+        """Return a new connection; None for a path that no venue has.
+
+        `wake` is called, from any thread, when there is something to be taken from it.
+        """
+        session = self._session(path, now)
+        if session is None:
+            return None
+        self.dials.append(path)
+        connection = SimConnection(session, wake)
+        self.connections.append(connection)
+        connection.say(session.open(now))
+        return connection
+
+    def hear(self, connection: SimConnection, text: str, now: int) -> None:
+        """Take a message from a client."""
+        connection.say(connection.session.hear(text, now))
+
+    def leave(self, connection: SimConnection) -> None:
+        """Forget a connection that is over."""
+        self.connections.remove(connection)
+
+    def look(self, now: int) -> None:
+        """Advance all connections, unless that was done a moment ago."""
+        if now - self._looked >= EVERY:
+            self.advance(now)
+
+    def advance(self, now: int) -> None:
+        """Advance all connections to a moment, ms UTC; an earlier one than the last changes nothing."""
+        if now < self._looked:
+            return
+        self._looked = now
+        for connection in list(self.connections):
+            connection.say(connection.session.advance(now))
+            if now >= connection.session.closes_at:
+                connection.session.closes_at = now + 2**62
+                connection.close(GOING_AWAY)
+
+    def _session(self, path: str, now: int) -> StreamSession | None:
+        parts = [part for part in path.split("/") if part]
+        if parts[:1] == [BINANCE_PATH.strip("/")]:
+            names = [part for part in parts[1:] if "@" in part]
+            return BinanceSession(self._markets, names, self.unknown, now)
+        if path.rstrip("/").endswith(KRAKEN_PATH):
+            return KrakenSession(self._channels, self._status, self.unknown, len(self.dials) + 1)
+        return None
