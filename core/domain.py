@@ -112,6 +112,8 @@ class Reason(IntEnum):
     """The rule's exit after so many bars."""
     REVERSE = 11
     """The rule wanted the other side."""
+    BREAKER = 12
+    """A breaker of the account closed it: core.risk.limits.BREAKERS."""
 
 
 class Refusal(IntEnum):

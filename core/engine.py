@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from core.account.lots import Trade
-from core.account.orders import Executed, News, Taken
+from core.account.orders import Executed, News, Purpose, Taken
 from core.account.values import Held, SeriesKey
 from core.bookkeeper import Booked
-from core.domain import Bar, Decision, PositionView
+from core.domain import Bar, Decision, PositionView, Reason
 from core.errors import UsageError
 from core.execution import Executor, Moment, Outcome, Plan
-from core.risk.breakers import Trip
+from core.risk.breakers import ClosingScope, Trip, closed_by
+from core.risk.limits import BREAKERS
 from core.risk.present import AT_THE_CLOSE, Present
 from core.symbols import pair_of
 from strategies.signal_meaning import decision_of
@@ -123,6 +124,15 @@ class _Made(NamedTuple):
     """Strategies that raised something."""
 
 
+FLATTEN = "flatten"
+"""Why a position is to be closed that a person wants closed."""
+
+
+def closing_reason(why: str) -> str:
+    """Return what a trade that is to be closed for this is called."""
+    return FLATTEN if why == FLATTEN else Reason.BREAKER.name.lower()
+
+
 class Session:
     """Steps strategies and one account through closed bars of several series."""
 
@@ -131,8 +141,8 @@ class Session:
         self.portfolio, self.risk, self.desk = executor.portfolio, executor.risk, executor.desk
         self.slots: list[Slot] = []
         self.books = executor.books
-        self.to_close: set[Held] = set()
-        """Positions that a person wants closed and that are not yet."""
+        self.to_close: dict[Held, str] = {}
+        """Positions that are to be closed and are not yet, and why: a breaker's name, or a person's wish."""
         self._of_series: dict[SeriesKey, list[Slot]] = {}
         self._followers: dict[SeriesKey, list[Callable[[int, float], object]]] = {}
 
@@ -194,8 +204,9 @@ class Session:
             return Step(time, self.risk.state.equity, late=late)
         brought = self._advance(new)
         came = self._book(brought, new[0].end)
+        ended = [*self._end(came.tripped), *self._close(new, present)]
         made = self._decide(new, present)
-        told = tuple(made.choices), (*came.refused, *made.outcomes), tuple(made.failed)
+        told = tuple(made.choices), (*came.refused, *ended, *made.outcomes), tuple(made.failed)
         return Step(
             new[0].end, came.equity, new, late, came.fills, came.trades, *told, came.tripped, came.taken
         )
@@ -203,7 +214,8 @@ class Session:
     def on_events(self, events: Iterable[News], time: int) -> Step:
         """Book fills, refusals and what others took; tell risk what that leaves."""
         came = self.books.take(events, time)
-        told = came.fills, came.trades, (), came.refused, (), came.tripped, came.taken
+        refused = (*came.refused, *self._end(came.tripped))
+        told = came.fills, came.trades, (), refused, (), came.tripped, came.taken
         return Step(time, came.equity, (), (), *told)
 
     def counted(self) -> list[tuple[str, str, int, int]]:
@@ -230,6 +242,44 @@ class Session:
         """Have the desk book what the market brought, and take it into the account."""
         return self.books.take(self.desk.booked(brought), time)
 
+    def entering(self) -> set[Held]:
+        """Return the positions that orders out now may still open."""
+        orders = (one.intent for one in self.portfolio.pending.values())
+        return {(one.strategy, one.symbol) for one in orders if one.purpose is Purpose.ENTRY}
+
+    def forget_closed(self) -> None:
+        """Drop what was to be closed and is, and of which no entry may still fill."""
+        if self.to_close:
+            kept = self.entering().union(held for held in self.to_close if self.portfolio.lots(*held))
+            self.to_close = {held: why for held, why in self.to_close.items() if held in kept}
+
+    def _end(self, tripped: Sequence[tuple[str, Trip]]) -> list[Outcome]:
+        """Withdraw what waits for a price once a breaker tripped, and note what it closes."""
+        if not tripped:
+            return []
+        closes, entering = closed_by({name for name, _ in tripped}, BREAKERS), self.entering()
+        withdrawn: list[Outcome] = []
+        for slot in self.slots:
+            held = slot.strategy, slot.symbol
+            withdrawn += self.executor.withdraw(*held, f"the breaker {tripped[0][0]} tripped")
+            why = closes.get(ClosingScope.ALL) or (
+                None if slot.is_ladder else closes.get(ClosingScope.DIRECTIONAL)
+            )
+            if why and (held in entering or self.portfolio.lots(*held)):
+                self.to_close.setdefault(held, why)
+        return withdrawn
+
+    def _close(self, bars: Sequence[Bar], present: Present) -> list[Outcome]:
+        """Order closed, at the close of its own bar, what is to be closed and is not ordered so yet."""
+        self.forget_closed()
+        outcomes: list[Outcome] = []
+        for bar in bars if self.to_close else ():
+            for slot in self._of_series.get((bar.symbol, bar.timeframe), ()):
+                if why := self.to_close.get((slot.strategy, slot.symbol)):
+                    moment = Moment(bar.ts, bar.close, bar.end, present=present)
+                    outcomes += self.executor.flatten(slot.strategy, slot.symbol, moment, closing_reason(why))
+        return outcomes
+
     def _decide(self, bars: Iterable[Bar], present: Present) -> _Made:
         """Let every strategy of these bars' series decide, in turn, and order what it wants."""
         made = _Made([], [], [])
@@ -251,6 +301,9 @@ class Session:
             return
         if held.side and self.portfolio.lots(slot.strategy, slot.symbol)[-1].entry_time >= bar.end:
             # It closed before what is held was entered: of that it says nothing.
+            return
+        if held.side and (slot.strategy, slot.symbol) in self.to_close:
+            # What is being closed is not decided on.
             return
         want = decided.want
         is_change = want is not None and self.executor.changes(slot.strategy, slot.symbol, want, held)

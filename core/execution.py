@@ -181,7 +181,9 @@ class Executor:
         plan = self._plan(strategy)
         if not self.changes(strategy, symbol, want, held):
             return []
-        taken_back = self._withdraw(strategy, symbol, want) if held.waiting else []
+        is_new = bool(held.waiting) and want.reason != Reason.HOLD
+        why = "the strategy wants another thing before its price came"
+        taken_back = self.withdraw(strategy, symbol, why) if is_new else []
         book = self.portfolio.account_of(strategy, symbol)
         ask = fills.ask_ladder if plan.is_ladder else fills.ask
         kept = 1.0
@@ -205,19 +207,18 @@ class Executor:
         is_uneven = not is_ladder and self.portfolio.is_uneven(strategy, symbol)
         return changes(want, held, is_ladder) or is_uneven
 
-    def _withdraw(self, strategy: str, symbol: str, want: Decision) -> list[Outcome]:
-        """Withdraw what waits for its price, unless the decision is to hold; return it as refused."""
-        old = self.portfolio.waiting(strategy, symbol) if want.reason != Reason.HOLD else []
+    def withdraw(self, strategy: str, symbol: str, why: str) -> list[Outcome]:
+        """Withdraw what waits for its price; return it as refused."""
+        old = self.portfolio.waiting(strategy, symbol)
         if old:
             lots = self.portfolio.lots(strategy, symbol)
             self.desk.withdraw((strategy, symbol), {intent.key for intent in old}, lots)
         for intent in old:
             self.portfolio.release(intent.key)
-        why = "the strategy wants another thing before its price came"
         return [Refused(intent, RefusalReason.WITHDRAWN, why) for intent in old]
 
     def flatten(self, strategy: str, symbol: str, moment: Moment, reason: str = "flatten") -> list[Outcome]:
-        """Order everything closed that a strategy holds of a symbol, as a person may wish."""
+        """Order everything closed that a strategy holds of a symbol, as a person or a breaker may wish."""
         plan = self._plan(strategy)
         wanted = _Wanted(strategy, symbol, plan.timeframe, Decision(0.0), moment)
         outcomes: list[Outcome] = []

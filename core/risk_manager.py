@@ -87,6 +87,11 @@ class RiskManager:
         # A buyer pays the spread, a seller gets so much less, which binds the less.
         self._rates: dict[Side, Decimal] = {"buy": plus(paid, spread), "sell": minus(paid, spread)}
 
+    def threshold(self, setting: str) -> float | None:
+        """Return the loss at which a breaker trips, percent, by the name of its setting; None for none."""
+        limit: float | None = self._settings[setting]
+        return limit
+
     def take_settings(self, other: RiskManager) -> None:
         """Limit as another one does from now on; what was remembered and what is known of markets stays."""
         self.default_risk_per_trade = other.default_risk_per_trade

@@ -158,9 +158,20 @@ def _limits(rng: np.random.Generator) -> Limits:
         correlation_cut=_one(rng, 0.5, 0.5, 0.9),
         correlation_bars=int(rng.choice([40, 100])),
         **_protections(rng),
-        # From numbers of its own, so that the others stay as they were.
+        # From numbers of their own, so that the others stay as they were.
         max_order=_one(rng.spawn(1)[0], 0.3, 150.0, 1_500.0),
+        **_layers(rng.spawn(1)[0]),
     )
+
+
+def _layers(rng: np.random.Generator) -> dict[str, Any]:
+    """Return limits that end more than entries: none in every other account."""
+    if rng.random() < 0.5:
+        return {}
+    return {
+        "max_weekly_loss_pct": _one(rng, 0.8, 1.0, 2.0, 5.0),
+        "max_monthly_loss_pct": _one(rng, 0.6, 1.0, 3.0, 8.0),
+    }
 
 
 def _protections(rng: np.random.Generator) -> dict[str, Any]:

@@ -46,6 +46,8 @@ class Kills(NamedTuple):
     """Exit codes of the lives; -9 was killed."""
     orders: int
     fills: int
+    closed_by_breakers: int = 0
+    """Trades."""
 
 
 def kill_on_paper(folder: Path, kills: int, seed: int, bars: int) -> Kills:
@@ -62,7 +64,8 @@ def kill_on_paper(folder: Path, kills: int, seed: int, bars: int) -> Kills:
             ends[give_birth(killed, *((points, 0) if rng.random() < 0.8 else (0, rng.randint(20, 200))))] += 1
         last = give_birth(killed, 0, 0)
     failed = [f"{which} life ended with {code}" for which, code in (("whole", first), ("last", last)) if code]
-    return Kills(failed + compare(killed, whole), ends, *_counted(killed))
+    closed = [reason for (reason,) in _rows(killed, "live_trades", "reason") if reason == "breaker"]
+    return Kills(failed + compare(killed, whole), ends, *_counted(killed), len(closed))
 
 
 def kill_at_exchange(

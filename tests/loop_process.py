@@ -48,9 +48,23 @@ ACCOUNT = "paper"
 SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT")
 WARM = 120
 """Bars that were there before the account began."""
-COMMANDS = {60: ("flatten", ""), 64: ("resume", ""), 150: ("pause", ""), 153: ("resume", "")}
+COMMANDS = {
+    21: ("reset-breaker", "weekly_loss"),
+    60: ("flatten", ""),
+    64: ("resume", ""),
+    70: ("reset-breaker", "weekly_loss"),
+    150: ("pause", ""),
+    153: ("resume", ""),
+}
 """By the number of the bar before which they are given."""
-EVERYTHING = Limits(allow_short=True, cool_down_minutes=120, max_drawdown_pct=60, max_orders_per_day=60)
+EVERYTHING = Limits(
+    allow_short=True,
+    cool_down_minutes=120,
+    max_drawdown_pct=60,
+    max_orders_per_day=60,
+    # Trips and closes at bars 19, 65 and 157.
+    max_weekly_loss_pct=3,
+)
 
 
 def market(symbol: str, count: int) -> Bars:

@@ -80,6 +80,8 @@ class RefusalReason(StrEnum):
     LOW_PROFIT = "low_profit"
     RECENT_DRAWDOWN = "recent_drawdown"
     TRADES_A_DAY = "trades_a_day"
+    WEEKLY_LOSS = "weekly_loss"
+    MONTHLY_LOSS = "monthly_loss"
 
 
 @dataclass(frozen=True, slots=True)

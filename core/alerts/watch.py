@@ -27,7 +27,10 @@ STOPS: Final = ("stop", "trail")
 TOLD: Final = ("halt", "hold", "exits")
 """What keeps orders back without a person's wish."""
 ROUNDING: Final = 1e-9
-LIMITS: Final = ("max_daily_loss_pct", "max_drawdown_pct", "max_exposure_pct")
+LIMITS: Final = (
+    *("max_daily_loss_pct", "max_weekly_loss_pct", "max_monthly_loss_pct"),
+    *("max_drawdown_pct", "max_exposure_pct"),
+)
 """The limits that are told when most of them is used; the others are meant to be used."""
 
 Subject = tuple[str, str]

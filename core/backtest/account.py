@@ -12,7 +12,7 @@ from core.backtest.compiled_account import CompiledAccount
 from core.backtest.finish import finished
 from core.backtest.replay import Replay, ReplayAccount, ReplayFeed, replay
 from core.engine import Step
-from core.risk.breakers import DAILY_LOSS, DRAWDOWN, RISK_UNKNOWN, RiskState
+from core.risk.breakers import DAILY_LOSS, DRAWDOWN, MONTHLY_LOSS, RISK_UNKNOWN, WEEKLY_LOSS, RiskState
 from core.risk.limits import BREAKER_NAMES
 from core.risk.pauses import EXIT_PAUSE, LOW_PROFIT, RECENT_DRAWDOWN, STOP_GUARD, TRADES_A_DAY
 from core.risk_manager import RiskManager
@@ -20,7 +20,7 @@ from core.risk_manager import RiskManager
 FEW = 100_000
 """Bars decided on, below which no code is compiled for them."""
 KNOWN = (
-    *(DAILY_LOSS, DRAWDOWN, RISK_UNKNOWN),
+    *(DAILY_LOSS, WEEKLY_LOSS, MONTHLY_LOSS, DRAWDOWN, RISK_UNKNOWN),
     *(EXIT_PAUSE, STOP_GUARD, LOW_PROFIT, RECENT_DRAWDOWN, TRADES_A_DAY),
 )
 """The breakers of the compiled account."""

@@ -31,6 +31,7 @@ from core.kernel.sets import SIZED_BY
 from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.regime.conditions import gauges
+from core.risk.breakers import ClosingScope
 from core.risk.limits import BREAKERS, Limits, active_pauses
 from core.risk_manager import RiskManager, wide_open
 from core.sizing import Gauges
@@ -85,9 +86,9 @@ class CompiledAccount:
         turns, firsts = self._turns()
         counters, numbers = np.zeros(kernel.COUNTERS, np.int64), np.zeros(kernel.NUMBERS)
         counters[[kernel.TURN, kernel.TODAY]] = kernel.NOBODY, -1
-        numbers[[kernel.SETTLED, kernel.PEAK]] = portfolio.settled, -np.inf
+        numbers[kernel.SETTLED], numbers[kernel.BASE :] = portfolio.settled, -np.inf
         self.state = FloatAccount(
-            *(times, bars, turns, _limits(self.risk), account.costs, self._books(firsts)),
+            *(times, bars, turns, _limits(self.risk, times), account.costs, self._books(firsts)),
             *(self._logs(times), counters, numbers),
         )
         self.ledger = Ledger(portfolio.deposits, account.costs.commission, self._traded())
@@ -199,6 +200,7 @@ class CompiledAccount:
             np.zeros(turns),
             *(np.full(series, -1), np.zeros(series, np.int64)),
             *(np.full(len(self.symbols), np.nan), np.full(len(self.symbols), np.nan)),
+            *(np.zeros(turns, np.int64), np.zeros(turns, np.int64)),
             np.full(whose, int(kernel.NEVER)),
             np.full((account_pauses.ROWS, turns), kernel.NEVER),
             *(told, codes),
@@ -215,7 +217,7 @@ class CompiledAccount:
             np.zeros(room, np.int64),
             np.zeros((room, 5)),
             np.zeros(room, np.int64),
-            np.zeros((days, 3), np.int64),
+            np.zeros((kernel.LOSSES * days, 3), np.int64),
             np.zeros(times.size),
         )
 
@@ -262,11 +264,10 @@ def _times(bars: AllBars) -> IntArray:
     return np.unique(bars.ends)
 
 
-def _limits(risk: RiskManager) -> FloatLimits:
+def _limits(risk: RiskManager, times: IntArray) -> FloatLimits:
     limits = risk.limits
     return FloatLimits(
-        _left(risk.max_daily_loss_pct),
-        _left(limits.max_drawdown_pct),
+        *_losses(risk, times),
         _or_none(limits.max_exposure_pct),
         _or_none(limits.max_symbol_exposure_pct),
         _or_none(limits.max_strategy_exposure_pct),
@@ -280,6 +281,24 @@ def _limits(risk: RiskManager) -> FloatLimits:
         int(limits.allow_short),
         limits.correlation_cut or 0.0,
         *_pauses(limits),
+    )
+
+
+def _losses(
+    risk: RiskManager, times: IntArray
+) -> tuple[FloatArray, IntArray, int, IntArray, IntArray, IntArray]:
+    """Return what is left at each loss that trips a breaker, the windows of all days, and the endings."""
+    rows = [(row, row.loss) for row in BREAKERS if row.loss is not None]
+    days = range(int(times[0] // DAY), int(times[-1] // DAY) + 1)
+    windows = [[loss.window.number(day * DAY) if loss.window else 0 for _, loss in rows] for day in days]
+    closes, reasons = list(ClosingScope), list(RefusalReason)
+    return (
+        np.array([_left(risk.threshold(loss.setting)) for _, loss in rows]),
+        np.array(windows),
+        days.start,
+        np.array([int(row.ending.by_command) for row, _ in rows]),
+        np.array([closes.index(row.ending.closes) for row, _ in rows]),
+        np.array([reasons.index(row.reason) for row, _ in rows]),
     )
 
 

@@ -28,12 +28,15 @@ from core.fills import (
 )
 from core.kernel import account_state as kernel
 from core.kernel.account_orders import count
-from core.risk.breakers import DAILY_LOSS, DAY, DRAWDOWN, UTC_DAY, RiskState, Trip, judged
+from core.risk.breakers import Breaker, Loss, RiskState, Trip, judged
 from core.risk.limits import BREAKERS
+from core.risk.windows import DAY
 
 if TYPE_CHECKING:
     from core.backtest.compiled_account import CompiledAccount
 
+_LOSSES: list[tuple[Breaker, Loss]] = [(row, row.loss) for row in BREAKERS if row.loss is not None]
+"""What measures equity, in the order of the compiled account."""
 _REASONS = tuple(RefusalReason)
 _EXPIRED = _REASONS.index(RefusalReason.EXPIRED)
 _BOUNDS = [*(bound.name.lower() for bound in Bound), CORRELATION, *(reason.value for reason in RefusalReason)]
@@ -109,39 +112,45 @@ def remembered(run: CompiledAccount, closed: int) -> list[tuple[str, Trip]]:
 def _before_the_end(run: CompiledAccount, closed: int) -> tuple[RiskState, list[tuple[str, Trip]]]:
     """Return the state after the last bar, and what had tripped."""
     curve, days = run.state.logs.curve, run.state.times // DAY
-    first_of_day = np.searchsorted(days, days[-1])
+    first_of_day = int(np.searchsorted(days, days[-1]))
     trades = run.ledger.trades[:closed]
     pnl = np.array([float(trade.pnl) for trade in trades])
     at = _steps_of_trades(run, closed)
     # What risk is told after each trade: the equity less its profit, and the profit again.
     after = (curve[at] - pnl) + pnl
     highest, higher = np.maximum.accumulate(curve), np.maximum.accumulate(after)
+    windows = run.state.limits.windows[days - days[0]]
+
+    def base(kind: int, t: int, trades_told: int) -> float:
+        """Return what a loss is measured from at a step, after so many trades in all."""
+        if _LOSSES[kind][1].window is not None:
+            return float(curve[np.searchsorted(windows[:, kind], windows[t, kind])])
+        return max(float(highest[t]), float(higher[trades_told - 1]) if trades_told else -np.inf)
+
     trips: list[tuple[str, Trip]] = []
+    lasting: dict[str, Trip] = {}
     for kind, t, told in run.state.logs.trips[: run.state.counters[kernel.TRIPPED]].tolist():
         first = int(np.searchsorted(at, t))
         worth = float(after[first + told - 1] if told else curve[t])
-        peak = max(float(highest[t]), float(higher[first + told - 1]) if first + told else -np.inf)
-        began = float(curve[np.searchsorted(days, days[t])])
-        state = RiskState(int(run.state.times[t]), worth, {}, {"day_equity": began, "peak": peak})
-        name, setting, limit = (
-            (DAILY_LOSS, "max_daily_loss_pct", run.risk.max_daily_loss_pct)
-            if kind == 0
-            else (DRAWDOWN, "max_drawdown_pct", run.risk.limits.max_drawdown_pct)
-        )
-        trips.append((name, judged(state, {setting: limit}, BREAKERS).trips[name]))
-    is_today = [name == DRAWDOWN or trip.time // DAY == days[-1] for name, trip in trips]
+        row, loss = _LOSSES[kind]
+        state = RiskState(int(run.state.times[t]), worth, {}, {loss.base: base(kind, t, first + told)})
+        trip = judged(state, {loss.setting: run.risk.threshold(loss.setting)}, BREAKERS).trips[row.name]
+        trips.append((row.name, trip))
+        if row.ending.by_command or windows[t, kind] == windows[-1, kind]:
+            lasting[row.name] = trip
     return (
         RiskState(
             *(
                 int(run.state.times[-1]),
                 float(after[-1] if closed and at[-1] == days.size - 1 else curve[-1]),
             ),
-            {UTC_DAY.name: int(days[-1])},
             {
-                "day_equity": float(curve[first_of_day]),
-                "peak": float(max(highest[-1], higher[-1]) if closed else highest[-1]),
+                loss.window.name: int(windows[-1, kind])
+                for kind, (_, loss) in enumerate(_LOSSES)
+                if loss.window
             },
-            {name: trip for (name, trip), lasts in zip(trips, is_today, strict=True) if lasts},
+            {loss.base: base(kind, days.size - 1, closed) for kind, (_, loss) in enumerate(_LOSSES)},
+            lasting,
             {
                 trade.strategy: int(run.state.times[t])
                 for trade, t, won in zip(trades, at, pnl, strict=True)

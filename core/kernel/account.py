@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any
 
 from core import domain
-from core.domain import FloatArray, IntArray, is_priced
+from core.domain import FloatArray, IntArray, Reason, is_priced
 from core.fills import (
     ASKED,
     BOUND,
@@ -35,6 +35,8 @@ from core.fills import (
     TRADES,
     WANTED,
     OneBar,
+    ask_exit,
+    code,
     fill,
 )
 from core.fills import NO_CASH as UNPAID
@@ -43,23 +45,26 @@ from core.kernel import account_pauses as pauses
 from core.kernel.account_orders import act, count, seen_by, sum_up
 from core.kernel.account_pauses import tell_pauses
 from core.kernel.account_state import (
+    ALL,
     AT,
+    BASE,
     BOUNDS,
     BY_LIMIT,
     CLOSED,
+    CLOSING,
     CUTS,
     DAY_ORDERS,
-    DAY_WORTH,
+    DIRECTIONAL,
     DONE,
     ENTERED,
-    HAS_LOST,
+    HAS_TRIPPED,
+    LOSSES,
     MADE_BY,
     NEAR,
     NEEDS_ROOM,
     NO_CASH,
     NOBODY,
     ORDERED,
-    PEAK,
     PRICED,
     REFUSALS,
     RUINED,
@@ -88,7 +93,7 @@ DAY = 86_400_000
 def run(a: FloatAccount) -> int:
     """Run an account from where it is to the end, or to where the caller is needed; return why it stops."""
     counters, series, due = a.counters, a.turns.series, a.books.due
-    fresh, newest = a.books.fresh, a.books.newest
+    fresh, newest, closing = a.books.fresh, a.books.newest, a.books.closing
     while counters[AT] < a.times.size:
         if counters[TURN] == NOBODY:
             why = advance(a) if has_space(a.logs, counters, series.size) else NEEDS_ROOM
@@ -98,7 +103,7 @@ def run(a: FloatAccount) -> int:
         while counters[TURN] < series.size:
             q = counters[TURN]
             k = series[q]
-            if counters[STAGE] != SEARCHING or (fresh[k] == 1 and newest[k] >= due[q]):
+            if counters[STAGE] != SEARCHING or (fresh[k] == 1 and newest[k] >= due[q] and closing[q] == 0):
                 why = look(a)
                 if why != DONE:
                     return why
@@ -147,7 +152,41 @@ def advance(a: FloatAccount) -> int:
         return RUINED
     a.logs.curve[a.counters[AT]] = a.numbers[WORTH]
     a.counters[STEP_ORDERS] = 0
-    return DONE if judge(a, now, before) else UNSURE
+    tripped = a.counters[TRIPPED]
+    is_sure = judge(a, now, before)
+    if a.counters[TRIPPED] > tripped:
+        note_closing(a, tripped)
+    if a.counters[CLOSING] > 0:
+        close_noted(a)
+    return DONE if is_sure else UNSURE
+
+
+def note_closing(a: FloatAccount, first: int) -> None:
+    """Note what the breakers close that tripped at this step, from trip `first` on."""
+    for n in range(first, a.counters[TRIPPED]):
+        closes = a.limits.closes[a.logs.trips[n, 0]]
+        for q in range(a.turns.series.size):
+            is_meant = closes == ALL or (closes == DIRECTIONAL and a.turns.ladders[q] == 0)
+            if is_meant and a.books.rows[q, 0, LOTS] + a.books.rows[q, 0, ASKED] > 0:
+                a.books.noted[q] = 1
+                a.counters[CLOSING] = 1
+
+
+def close_noted(a: FloatAccount) -> None:
+    """Ask to close what is noted, at the close of its own bar; forget what is closed."""
+    a.counters[CLOSING] = 0
+    for q in range(a.turns.series.size):
+        book = a.books.rows[q]
+        a.books.closing[q] = 0
+        if book[0, LOTS] + book[0, ASKED] == 0:
+            a.books.noted[q] = 0
+        if a.books.noted[q] == 1:
+            a.counters[CLOSING] = 1
+            if book[0, LOTS] > 0:
+                a.books.closing[q] = 1
+                if a.books.fresh[a.turns.series[q]] == 1:
+                    for k in range(HELD, HELD + int(book[0, LOTS])):
+                        ask_exit(book, k, abs(book[k, SIZE]), code(Reason.BREAKER))
 
 
 def fill_book(a: FloatAccount, q: int, at: int) -> None:
@@ -204,9 +243,7 @@ def profit(books: BookArrays, prices: FloatArray, symbols: IntArray, order: IntA
 def judge(a: FloatAccount, now: int, before: int) -> bool:
     """Tell the breakers the equity, and what it was after each trade that closed; False when unsure."""
     if now // DAY > a.counters[TODAY]:
-        a.counters[TODAY], a.numbers[DAY_WORTH] = now // DAY, a.numbers[WORTH]
-        a.counters[HAS_LOST] = 0
-        a.counters[DAY_ORDERS] = 0
+        begin_day(a, now // DAY)
     is_sure = mark(a, a.numbers[WORTH], 0)
     for n in range(before, a.counters[CLOSED]):
         trade = a.logs.trades[n]
@@ -222,20 +259,33 @@ def judge(a: FloatAccount, now: int, before: int) -> bool:
     return is_sure
 
 
+def begin_day(a: FloatAccount, day: int) -> None:
+    """Begin the windows that begin with a day, at the step's equity."""
+    windows, row, last = a.limits.windows, day - a.limits.begins, a.counters[TODAY] - a.limits.begins
+    for kind in range(LOSSES):
+        if a.counters[TODAY] < 0 or windows[row, kind] > windows[last, kind]:
+            a.numbers[BASE + kind] = a.numbers[WORTH]
+            if a.limits.by_command[kind] == 0:
+                a.counters[HAS_TRIPPED + kind] = 0
+    a.counters[TODAY], a.counters[DAY_ORDERS] = day, 0
+
+
 def mark(a: FloatAccount, worth: float, after: int) -> bool:
     """Trip what this equity trips; False when it is too near to tell."""
-    a.numbers[PEAK] = max(a.numbers[PEAK], worth)
-    for kind in range(2):
-        kept = a.limits.fall if kind == 1 else a.limits.loss
-        if kept >= 0 and a.counters[HAS_LOST + kind] == 0:
-            bound = (a.numbers[PEAK] if kind == 1 else a.numbers[DAY_WORTH]) * kept
+    for kind in range(LOSSES):
+        # The highest is never in a window of its own.
+        if a.limits.windows[0, kind] == 0:
+            a.numbers[BASE + kind] = max(a.numbers[BASE + kind], worth)
+        kept = a.limits.left[kind]
+        if kept >= 0 and a.counters[HAS_TRIPPED + kind] == 0:
+            bound = a.numbers[BASE + kind] * kept
             if abs(worth - bound) <= NEAR * worth:
                 return False
             if worth <= bound:
                 n = a.counters[TRIPPED]
                 a.logs.trips[n, 0], a.logs.trips[n, 1], a.logs.trips[n, 2] = kind, a.counters[AT], after
                 a.counters[TRIPPED] += 1
-                a.counters[HAS_LOST + kind] = 1
+                a.counters[HAS_TRIPPED + kind] = 1
     return True
 
 
@@ -276,7 +326,8 @@ def account() -> Callable[[FloatAccount], int]:
         *(pauses.closed_at, pauses.is_alike, pauses.paused_until, pauses.tell_pauses, pauses.pause_of),
         *(orders.has_plain_room, orders.objection_of_account, orders.objection, orders.bound_by),
         *(orders.approve, orders.tell_not_sized, orders.sizing_of, orders.order, orders.roughly_kept),
-        *(orders.is_entangled, orders.act, has_space, log_entry, profit, fill_book, mark, judge),
+        *(orders.is_entangled, orders.act, has_space, log_entry, profit, fill_book, begin_day, mark, judge),
+        *(note_closing, close_noted),
         *(advance, show, wanted, look),
     )
     # The others are called in one place, and made part of it: to hand over so many arrays takes time.
@@ -287,6 +338,9 @@ def account() -> Callable[[FloatAccount], int]:
         orders.copy_rows,
         orders.objection,
         mark,
+        begin_day,
+        note_closing,
+        close_noted,
         log_entry,
         pauses.tell_pauses,
         pauses.pause_of,

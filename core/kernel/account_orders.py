@@ -45,12 +45,10 @@ from core.kernel.account_state import (
     CUT,
     DAY_ORDERS,
     DONE,
-    FALL,
-    HAS_FALLEN,
-    HAS_LOST,
+    HAS_TRIPPED,
     KEPT_CASH,
     KEPT_PART,
-    LOSS,
+    LOSSES,
     MADE_BY,
     NEAR,
     NEEDS_APPROVAL,
@@ -279,10 +277,10 @@ def objection(a: FloatAccount, q: int, side: float) -> int:
 
 def objection_of_account(a: FloatAccount, q: int) -> int:
     """Return what breakers, a recent loss and recent orders have against an entry; -1 for nothing."""
-    if a.counters[HAS_LOST] == 1:
-        return LOSS
-    if a.counters[HAS_FALLEN] == 1:
-        return FALL
+    for kind in range(LOSSES):
+        if a.counters[HAS_TRIPPED + kind] == 1:
+            reason: int = a.limits.reasons[kind]
+            return reason
     if a.times[a.counters[AT]] < a.books.lost[a.turns.strategies[q]] + a.limits.cool_down:
         return COOL
     # Bars close at whole minutes: an order less than a minute old is of this step.

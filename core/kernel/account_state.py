@@ -22,11 +22,15 @@ NOBODY = -1
 
 # Integers of the state: where the run is, how much is in the logs, what tripped.
 AT, TURN, STAGE, ROW, TOTAL, CLOSED, ENTERED, TRIPPED, ORDERED = range(9)
-TODAY, HAS_LOST, HAS_FALLEN, DAY_ORDERS, STEP_ORDERS, SEQUENCE = range(9, 15)
-COUNTERS = 15
-# Numbers of the state: cash as core.fills counts it, equity at the step, what breakers look at, answers.
-SETTLED, WORTH, PEAK, DAY_WORTH, KEPT_CASH, KEPT_PART, ANSWER, AMOUNT, WHY = range(9)
-NUMBERS = 9
+TODAY, DAY_ORDERS, STEP_ORDERS, SEQUENCE, CLOSING, HAS_TRIPPED = range(9, 15)
+LOSSES = 4
+"""Rows of core.risk.limits.BREAKERS that measure equity: each has a counter from HAS_TRIPPED on, a base."""
+COUNTERS = HAS_TRIPPED + LOSSES
+# Numbers of the state: cash as core.fills counts it, equity at the step, answers, what losses count from.
+SETTLED, WORTH, KEPT_CASH, KEPT_PART, ANSWER, AMOUNT, WHY, BASE = range(8)
+NUMBERS = BASE + LOSSES
+NOTHING, DIRECTIONAL, ALL = range(3)
+"""What a breaker closes."""
 # Stages of a turn: nothing is decided yet; it is, and what others keep is told; entries wait for approval, or
 # for the caller's.
 SEARCHING, TOLD, APPROVING, ASKING = range(4)
@@ -36,7 +40,7 @@ REFUSE, APPROVE, CUT = range(3)
 REFUSALS, BOUNDS, CUTS = range(3)
 # Reasons that floats can tell, by their numbers in core.account.orders.RefusalReason.
 NO_BRACKET, NO_LOT, NO_CASH, NO_LOTS = range(4)
-BAND, SHORT, LOSS, FALL = range(5, 9)
+BAND, SHORT = range(5, 7)
 POSITIONS, COOL, RATE, PAUSED = 12, 14, 15, 24
 """Of pauses the first, the others follow."""
 # Why sizing refuses, as core.fills counts it.
@@ -93,10 +97,18 @@ class Turns(NamedTuple):
 class FloatLimits(NamedTuple):
     """An account's limits as floats; what is below 0 is none."""
 
-    loss: float
-    """What is left of the day's first equity when the breaker trips, as a part."""
-    fall: float
-    """The same of the peak."""
+    left: FloatArray
+    """(losses,): what is left of the base when a breaker trips, as a part."""
+    windows: IntArray
+    """(days, losses): number of the window that each day is in; 0 where only the highest counts."""
+    begins: int
+    """The first of these days, counted from 1970."""
+    by_command: IntArray
+    """(losses,): 1 where it stays tripped when its window ends."""
+    closes: IntArray
+    """(losses,): NOTHING, DIRECTIONAL or ALL."""
+    reasons: IntArray
+    """(losses,): what each refuses entries for."""
     exposure: float
     """Percents of equity."""
     of_symbol: float
@@ -142,6 +154,10 @@ class BookArrays(NamedTuple):
     """Last close of each symbol, as the portfolio knows it …"""
     closes: FloatArray
     """… and as the venue does while it fills one series after the other."""
+    noted: IntArray
+    """(turns,): 1 where a breaker closes what is held, and what is entered yet …"""
+    closing: IntArray
+    """… and 1 while something of it is held, so that nothing else is decided."""
     lost: IntArray
     """When each strategy last lost, ms."""
     paused: FloatArray
@@ -169,7 +185,7 @@ class FillLogs(NamedTuple):
     orders: IntArray
     """Steps of approved entries."""
     trips: IntArray
-    """(trips, 3): 0 for the day's loss, 1 for the drawdown; the step; after how many of its trades."""
+    """(trips, 3): which loss; the step; after how many of its trades."""
     curve: FloatArray
     """Equity at each step."""
 

@@ -1,13 +1,12 @@
-"""Positions that a person wants closed: ordered closed until they are, or until a person takes it back."""
+"""Positions that a person or a breaker wants closed: ordered so until they are, or a person takes it back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Protocol
 
-from core.account.orders import Purpose
 from core.account.values import Held
-from core.engine import Session, Slot
+from core.engine import FLATTEN, Session, Slot, closing_reason
 from core.execution import Moment, Outcome
 
 PAUSE = 60_000
@@ -23,7 +22,7 @@ class Patient(Protocol):
 
 
 class Closing:
-    """Closes what a person wants closed; the wish is the session's, and is kept with it."""
+    """Closes what is to be closed; the wish is the session's, and is kept with it."""
 
     def __init__(self, session: Session, desk: Patient) -> None:
         """Take whose positions they are, and where their orders go."""
@@ -38,13 +37,14 @@ class Closing:
         """
         every = [slot[:2] for slot in slots]
         held = [one for one in every if self._session.portfolio.lots(*one)]
-        self._session.to_close.update(held, self._entering().intersection(every))
+        entering = self._session.entering().intersection(every)
+        self._session.to_close.update(dict.fromkeys((*held, *sorted(entering)), FLATTEN))
         return len(held), [outcome for one in held for outcome in self._order(one, now)]
 
     def again(self, now: int) -> list[Outcome]:
         """Order again what was refused, expired or filled in part; return what became of the orders."""
         outcomes: list[Outcome] = []
-        self.forget_closed()
+        self._session.forget_closed()
         for held in sorted(self._session.to_close):
             if not self._session.portfolio.lots(*held):
                 continue
@@ -52,21 +52,11 @@ class Closing:
                 outcomes += self._order(held, now)
         return outcomes
 
-    def forget_closed(self) -> None:
-        """Drop what is closed, and of which no entry may still fill."""
-        entering, lots = self._entering(), self._session.portfolio.lots
-        for held in [one for one in self._session.to_close if not lots(*one) and one not in entering]:
-            self._session.to_close.discard(held)
-
-    def _entering(self) -> set[Held]:
-        """Return the positions that orders out now may still open."""
-        orders = (one.intent for one in self._session.portfolio.pending.values())
-        return {(one.strategy, one.symbol) for one in orders if one.purpose is Purpose.ENTRY}
-
     def _order(self, held: Held, now: int) -> list[Outcome]:
         # Of the moment and not of a bar, since an intent is sent once and a bar can see several tries.
         moment = Moment(now, self._session.portfolio.marks[held[1]], now)
-        outcomes = self._session.executor.flatten(*held, moment)
+        reason = closing_reason(self._session.to_close[held])
+        outcomes = self._session.executor.flatten(*held, moment, reason)
         if outcomes:
             self._ordered[held] = now
         return outcomes

@@ -29,7 +29,7 @@ from core.account.orders import (
     Taken,
 )
 from core.account.values import Held
-from core.engine import Session
+from core.engine import FLATTEN, Session
 from core.errors import HotCryptoError
 from core.figures import exact
 from core.live.refusals import refusal_of
@@ -213,10 +213,11 @@ class JournalledDesk(ABC):
             Standing(
                 "flatten",
                 symbol,
-                f"{strategy} is ordered closed until it is; to keep it",
+                f"{strategy} is ordered closed until it is{'' if why == FLATTEN else f', for {why}'}; "
+                "to keep it",
                 self._ending("--resume"),
             )
-            for strategy, symbol in sorted(self.session.to_close)
+            for (strategy, symbol), why in sorted(self.session.to_close.items())
         ]
 
     @property

@@ -212,7 +212,7 @@ class Loop:
         return status_of(self.session, self.desk.status(), self.feed.lags(now), self._cuts, now)
 
     def not_closed(self) -> list[str]:
-        """Return what a person wants closed and is not, a line each with the reason."""
+        """Return what is to be closed and is not, a line each with the reason."""
         unknown = "stored candles tell no price of now, so it closes at the open of the next one"
         return [
             f"{strategy} {symbol}: "
@@ -273,7 +273,7 @@ class Loop:
 
     def _keep(self, step: Step, now: int) -> None:
         """Keep a step, then send what it approved, and say what a person should know."""
-        self.closing.forget_closed()
+        self.session.forget_closed()
         risk = self.session.risk
         for outcome in step.outcomes:
             if isinstance(outcome, Approved) and outcome.cut is not None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from core.account.lots import Lot, number_of
 from core.account.orders import Approved, Intent, Purpose
 from core.account.values import Held, LastExit, Result
-from core.engine import Session
+from core.engine import FLATTEN, Session
 from core.errors import UsageError
 from core.portfolio import DUST
 from core.risk.breakers import RiskState
@@ -63,7 +63,7 @@ def snapshot(session: Session, fills: int = 0, venue: str = "paper", claims: int
         "risk": session.risk.state.to_dict(BREAKERS),
         "bars": session.counted(),
         "series": [[*held, frame] for held, (_, frame) in session.books.series_of.items()],
-        "to_close": sorted(session.to_close),
+        "to_close": sorted((*held, why) for held, why in session.to_close.items()),
     }
 
 
@@ -123,7 +123,9 @@ def restore(
     frames = {(strategy, symbol): frame for strategy, symbol, frame in plain.get("series", ())}
     for held in plain["lots"]:
         _hold(session, held, frames, start)
-    session.to_close.update((strategy, symbol) for strategy, symbol in plain.get("to_close", ()))
+    # One of before breakers closed anything does not say why.
+    for strategy, symbol, *why in plain.get("to_close", ()):
+        session.to_close[strategy, symbol] = why[0] if why else FLATTEN
     session.risk.state = RiskState.from_dict(plain["risk"], BREAKERS)
     waiting = [Approved(_intent(one["intent"]), Decimal(one["reserve"])) for one in plain["waiting"]]
     for approved, one in zip(waiting, plain["waiting"], strict=True):

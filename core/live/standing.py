@@ -12,7 +12,7 @@ from core.live.modes import ON_PAPER, REAL_MONEY
 from core.live.status import Standing
 from core.order_path.journal_view import HALT
 from core.risk.breakers import standing_at
-from core.risk.limits import BREAKER_NAMES
+from core.risk.limits import BREAKER_NAMES, BREAKERS
 from core.risk.pauses import row_of
 
 REAL_OPTIONS = "--live --i-understand-the-risks"
@@ -84,7 +84,7 @@ def resumed(session: Session, desk: Holder) -> str:
     session.to_close.clear()
     trips = (
         Standing("breaker", name, why, command_of(f"--reset-breaker {row_of(name)}", desk.account))
-        for name, why in standing_at(session.risk.state, session.risk.state.time).items()
+        for name, why in standing_at(session.risk.state, session.risk.state.time, BREAKERS).items()
     )
     rest = [one.told(desk.start) for one in (*desk.standing(), *trips) if one.ends]
     if not rest:

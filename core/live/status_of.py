@@ -9,6 +9,7 @@ from core.engine import Session
 from core.live.feed import Lag
 from core.live.status import AccountStatus, DeskStatus, FeedStatus, PositionStatus, WaitingStatus
 from core.risk.breakers import standing_at
+from core.risk.limits import BREAKERS
 from core.risk.notes import notes
 from core.risk.use import LimitUse
 from core.symbols import pair_of
@@ -30,7 +31,7 @@ def status_of(
             WaitingStatus(key, waiting.intent.side, waiting.intent.amount)
             for key, waiting in portfolio.pending.items()
         ),
-        breakers=standing_at(state, now),
+        breakers=standing_at(state, now, BREAKERS),
         limits=tuple(limits_of(session)),
         cuts=dict(cuts),
         uses=_uses(session, now),

@@ -10,31 +10,39 @@ same window finds everything as it was.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from core.account.orders import RefusalReason
 from core.figures import money
 from core.risk.pauses import ActivePause, Closed, Paused, PauseKind, key_of, row_of, told
+from core.risk.windows import DAY, UTC_DAY, Window
+from core.utils import format_time
 
-DAY = 86_400_000
-"""Milliseconds; days are UTC and belong to exchange time."""
 MINUTE = 60_000
 DAILY_LOSS, DRAWDOWN, RISK_UNKNOWN = "daily_loss", "drawdown", "risk_unknown"
+WEEKLY_LOSS, MONTHLY_LOSS = "weekly_loss", "monthly_loss"
 _NONE: Mapping[str, Any] = {}
+_NOTHING_NEW: Mapping[str, int] = {}
 
 
-class Window(NamedTuple):
-    """Stretches of exchange time, one after the other."""
+class ClosingScope(StrEnum):
+    """What a breaker closes when it trips."""
 
-    name: str
-    """Under which the state keeps the number of the newest one."""
-    number: Callable[[int], int]
-    """Of the stretch that a time, ms UTC, is in; it never falls as time goes on."""
+    NOTHING = "nothing"
+    DIRECTIONAL = "directional"
+    """Positions of all strategies but ladders."""
+    ALL = "all"
 
 
-UTC_DAY = Window("day", lambda time: time // DAY)
+class BreakerEnding(NamedTuple):
+    """How a breaker ends trading; entries are refused, and what waits for a price is withdrawn, anyway."""
+
+    closes: ClosingScope = ClosingScope.NOTHING
+    by_command: bool = False
+    """Whether it stays tripped until it is reset by name, though its window ends."""
 
 
 class Loss(NamedTuple):
@@ -47,7 +55,8 @@ class Loss(NamedTuple):
     kept: Callable[[float, float], float]
     """The base after news of equity: (base before, equity) -> base."""
     window: Window | None
-    """With each of which the base begins anew and the breaker is reset; None: by name alone."""
+    """With each of which the base begins anew and the breaker is reset, unless its ending is by command;
+    None: by name alone."""
     like_a_fraction: float
     """The largest threshold that is more likely a fraction than a percentage."""
 
@@ -62,6 +71,7 @@ class Breaker(NamedTuple):
     """None: no measure of equity trips it."""
     pause: PauseKind | None = None
     """None: no closed trades trip it."""
+    ending: BreakerEnding = BreakerEnding()
 
 
 Rows = tuple[Breaker, ...]
@@ -147,7 +157,7 @@ def marked(state: RiskState, time: int, equity: float, rows: Rows) -> RiskState:
     bases = _kept(state.bases, equity, begun, rows)
     if not begun:
         return state._replace(time=time, equity=equity, bases=bases)
-    ended = {name for name, _, loss, _ in rows if loss and loss.window and loss.window.name in begun}
+    ended = {row.name for row in rows if _ends_with(row, begun)}
     return state._replace(
         time=time,
         equity=equity,
@@ -166,7 +176,7 @@ def moved(state: RiskState, by: float) -> RiskState:
 
 def judged(state: RiskState, thresholds: Mapping[str, float | None], rows: Rows) -> RiskState:
     """Return the state with the breakers tripped that its equity trips; `thresholds` by their settings."""
-    for name, _, loss, _ in rows:
+    for name, _, loss, *_ in rows:
         limit = None if loss is None else thresholds.get(loss.setting)
         if loss is None or limit is None or name in state.trips:
             continue
@@ -201,7 +211,7 @@ def pausing(
     state: RiskState, strategy: str, symbol: str, now: int, rows: Rows
 ) -> tuple[RefusalReason, str] | None:
     """Return the pause that keeps a strategy from entering a symbol now, the first in the table's order."""
-    for name, reason, _, pause in rows if state.pauses else ():
+    for name, reason, _, pause, _ in rows if state.pauses else ():
         for where in (symbol, "") if pause else ():
             one = state.pauses.get(key_of(name, strategy, where))
             if one is not None and now < one.until:
@@ -209,10 +219,20 @@ def pausing(
     return None
 
 
-def standing_at(state: RiskState, now: int) -> dict[str, str]:
-    """Return what is tripped and paused, and why."""
+def standing_at(state: RiskState, now: int, rows: Rows) -> dict[str, str]:
+    """Return what is tripped and paused, why, and until when."""
     pauses = {key: one.detail for key, one in state.pauses.items() if now < one.until}
-    return {name: trip.detail for name, trip in state.trips.items()} | pauses
+    tripped_rows = ((row, state.trips[row.name]) for row in rows if row.name in state.trips)
+    return {row.name: f"{trip.detail}; {_words(row, state)}" for row, trip in tripped_rows} | pauses
+
+
+def closed_by(names: Iterable[str], rows: Rows) -> dict[ClosingScope, str]:
+    """Return what breakers that tripped close, each with the first that closes it."""
+    found: dict[ClosingScope, str] = {}
+    for row in rows:
+        if row.name in names and row.ending.closes is not ClosingScope.NOTHING:
+            found.setdefault(row.ending.closes, row.name)
+    return found
 
 
 def has_begun(state: RiskState) -> bool:
@@ -225,17 +245,36 @@ def names_of(rows: Rows) -> tuple[str, ...]:
     return tuple(row.name for row in rows)
 
 
+def _words(row: Breaker, state: RiskState) -> str:
+    """Return what a tripped breaker does, and until when."""
+    does = "" if row.ending.closes is ClosingScope.NOTHING else f"closes {row.ending.closes} positions, "
+    if row.loss is None or row.loss.window is None or row.ending.by_command:
+        return f"{does}no entry until it is reset"
+    window = row.loss.window
+    return f"{does}no entry before {format_time(window.begins(window.number(state.time) + 1))} UTC"
+
+
+def _ends_with(row: Breaker, begun: Mapping[str, int]) -> bool:
+    """Tell whether a breaker is reset because these windows begin."""
+    if row.loss is None or row.loss.window is None or row.ending.by_command:
+        return False
+    return row.loss.window.name in begun
+
+
 def _losses(rows: Rows) -> Iterator[Loss]:
     return (row.loss for row in rows if row.loss is not None)
 
 
 # Both are run at every bar of a replay: no generators, and no new mapping where nothing is new.
-def _begun(windows: Mapping[str, int], time: int, rows: Rows) -> dict[str, int]:
+def _begun(windows: Mapping[str, int], time: int, rows: Rows) -> Mapping[str, int]:
     """Return the windows that begin with this time, by name, with their numbers."""
-    begun = {}
-    for _, _, loss, _ in rows:
+    if time // DAY <= windows.get(UTC_DAY.name, -1):
+        # Every window begins with a day.
+        return _NOTHING_NEW
+    begun = {UTC_DAY.name: time // DAY}
+    for _, _, loss, *_ in rows:
         if loss is not None and loss.window is not None:
-            name, number_of = loss.window
+            name, number_of, _ = loss.window
             number = number_of(time)
             if number > windows.get(name, -1):
                 begun[name] = number
@@ -246,7 +285,7 @@ def _kept(
     bases: Mapping[str, float], equity: float, begun: Mapping[str, int], rows: Rows
 ) -> Mapping[str, float]:
     """Return what losses are measured from once this equity is known."""
-    for _, _, loss, _ in rows:
+    for _, _, loss, *_ in rows:
         if loss is None:
             continue
         _, name, kept, window, _ = loss

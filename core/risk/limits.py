@@ -13,8 +13,21 @@ from core.account.values import Snapshot
 from core.domain import LOT
 from core.figures import money
 from core.risk import pauses
-from core.risk.breakers import DAILY_LOSS, DRAWDOWN, RISK_UNKNOWN, UTC_DAY, Breaker, Loss, first, names_of
+from core.risk.breakers import (
+    DAILY_LOSS,
+    DRAWDOWN,
+    MONTHLY_LOSS,
+    RISK_UNKNOWN,
+    WEEKLY_LOSS,
+    Breaker,
+    BreakerEnding,
+    ClosingScope,
+    Loss,
+    first,
+    names_of,
+)
 from core.risk.pauses import ActivePause, PauseKind
+from core.risk.windows import UTC_DAY, UTC_MONTH, UTC_WEEK
 from core.symbols import is_same_money, pair_of
 
 
@@ -57,6 +70,8 @@ class Limits:
     recent_drawdown_pause_minutes: float = 240.0
     recent_drawdown_each_symbol: bool = True
     max_trades_per_symbol_day: int | None = None
+    max_weekly_loss_pct: float | None = None
+    max_monthly_loss_pct: float | None = None
 
 
 class MarketDemands(NamedTuple):
@@ -206,6 +221,18 @@ BREAKERS: tuple[Breaker, ...] = (
     Breaker(
         DAILY_LOSS, RefusalReason.DAILY_LOSS, Loss("max_daily_loss_pct", "day_equity", first, UTC_DAY, 0.4)
     ),
+    Breaker(
+        WEEKLY_LOSS,
+        RefusalReason.WEEKLY_LOSS,
+        Loss("max_weekly_loss_pct", "week_equity", first, UTC_WEEK, 0.9),
+        ending=BreakerEnding(ClosingScope.DIRECTIONAL),
+    ),
+    Breaker(
+        MONTHLY_LOSS,
+        RefusalReason.MONTHLY_LOSS,
+        Loss("max_monthly_loss_pct", "month_equity", first, UTC_MONTH, 0.9),
+        ending=BreakerEnding(ClosingScope.ALL, by_command=True),
+    ),
     Breaker(DRAWDOWN, RefusalReason.DRAWDOWN, Loss("max_drawdown_pct", "peak", max, None, 0.9)),
     Breaker(RISK_UNKNOWN, RefusalReason.RISK_UNKNOWN, None),
     *(
@@ -220,7 +247,7 @@ BREAKERS: tuple[Breaker, ...] = (
     ),
 )
 """What refuses all entries once it tripped, and what pauses those of a strategy, in this order: what each
-measures and what resets it."""
+measures, how it ends trading, and what resets it."""
 PROTECTIONS = tuple(each.name for each in fields(Limits) if each.name.startswith(_LOOKING_BACK))
 """The limits that look at a strategy's closed trades: what a backtest of one strategy can have too."""
 BREAKER_NAMES = names_of(BREAKERS)

@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from core.account.values import Snapshot
-from core.risk.breakers import DAY, MINUTE, RiskState
+from core.risk.breakers import MINUTE, RiskState
 from core.risk.limits import BREAKERS, Limits
+from core.risk.windows import DAY
 
 
 class LimitUse(NamedTuple):

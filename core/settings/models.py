@@ -235,6 +235,12 @@ class RiskSettings(Section):
     recent_drawdown_each_symbol: _Switch = True
     max_trades_per_symbol_day: _Count = None
     """Trades of a strategy in a symbol on a UTC day, after which it does not enter it until the next."""
+    max_weekly_loss_pct: _Percent = None
+    """Percent of the week's first equity (from Monday, UTC) at which directional positions are closed; no
+    trade is opened until the next week."""
+    max_monthly_loss_pct: _Percent = None
+    """Percent of the calendar month's first equity at which everything is closed; no trade is opened until
+    the breaker is reset."""
 
     @property
     def limits(self) -> Limits:

@@ -21,6 +21,7 @@ def test_a_loop_killed_often_leaves_what_one_leaves_that_was_not(tmp_path: Path)
     assert found.wrong == []
     assert found.ends[KILLED] == KILLS
     assert found.fills > 10 * KILLS
+    assert found.closed_by_breakers > 3
 
 
 @statistics

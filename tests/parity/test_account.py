@@ -17,6 +17,7 @@ from core.backtest.replay import Replay, ReplayAccount, ReplayFeed, replay
 from core.cli.replay_command import risk_terms
 from core.domain import NAN, Bars, Costs, Decision, Reason, Refusal
 from core.kernel import account_pauses, account_state
+from core.risk.breakers import ClosingScope
 from core.risk.limits import BREAKERS, Limits
 from core.risk.pauses import PauseTerms
 from core.risk_manager import RiskManager
@@ -64,12 +65,16 @@ def test_any_account_is_the_same_compiled_and_step_by_step() -> None:
         )
         met.update({f"cut {limit}": n for counts in slow.cuts.values() for limit, n in counts.items()})
         met["trades"] += sum(map(len, slow.trades.values()))
+        met["closed by a breaker"] += sum(
+            trade.reason == "breaker" for trades in slow.trades.values() for trade in trades
+        )
     # Hardly any needs the slow way.
     assert met[""] > 0.9 * sum(met[why] for why in ("", *WHY_NOT.values()))
     assert met["trades"] > 500
     limits = ("exposure", "symbol_exposure", "strategy_exposure", "reserve", "order_size")
     reasons = ["positions", "cool_down", "order_rate", "daily_loss", "short", "min_notional", "expired"]
-    reasons += ["stop_guard", "low_profit", "recent_drawdown"]
+    reasons += ["stop_guard", "low_profit", "recent_drawdown", "weekly_loss", "monthly_loss"]
+    assert met["closed by a breaker"] > 5
     assert {f"cut {limit}" for limit in limits} <= set(met)
     assert {f"refused {reason}" for reason in reasons} <= set(met)
 
@@ -184,8 +189,6 @@ def test_reasons_and_refusals_have_the_numbers_that_the_kernel_knows() -> None:
         "NO_LOTS": "LOTS",
         "BAND": "PRICE_BAND",
         "SHORT": "SHORT",
-        "LOSS": "DAILY_LOSS",
-        "FALL": "DRAWDOWN",
         "POSITIONS": "POSITIONS",
         "COOL": "COOL_DOWN",
         "RATE": "ORDER_RATE",
@@ -195,7 +198,10 @@ def test_reasons_and_refusals_have_the_numbers_that_the_kernel_knows() -> None:
     for ours, theirs in names.items():
         assert reasons[getattr(account_state, ours)].name == theirs
     pauses = [row for row in BREAKERS if row.pause is not None]
-    assert [row.reason for row in pauses] == reasons[account_state.PAUSED :]
+    assert [row.reason for row in pauses] == reasons[account_state.PAUSED :][: len(pauses)]
+    assert sum(row.loss is not None for row in BREAKERS) == account_state.LOSSES
+    closes = [account_state.NOTHING, account_state.DIRECTIONAL, account_state.ALL]
+    assert [list(ClosingScope)[number].name for number in closes] == ["NOTHING", "DIRECTIONAL", "ALL"]
     assert len(pauses) == account_pauses.ROWS
     assert len(PauseTerms._fields) == account_pauses.COLUMNS - 1
     assert (int(Refusal.LOT), int(Refusal.LOTS)) == (account_state.TOO_SMALL, account_state.TOO_MANY)

@@ -8,9 +8,10 @@ from decimal import Decimal
 import pytest
 
 from core.account.values import Snapshot
-from core.risk.breakers import DAY, MINUTE
+from core.risk.breakers import MINUTE
 from core.risk.limits import BREAKERS, Limits
 from core.risk.use import LimitUse
+from core.risk.windows import DAY
 from core.risk_manager import RiskManager, wide_open
 from tests.account_help import D, intent, snapshot
 

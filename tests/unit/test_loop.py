@@ -700,3 +700,60 @@ def test_an_entry_that_a_limit_cut_is_kept_with_what_was_wanted_and_counted() ->
         "SCRIPTED asks for 1 % of equity at risk and gets 0.5 %",
         "SCRIPTED may hold 95 % of equity, risk.max_symbol_exposure_pct leaves 5 %",
     ]
+
+
+def fallen(risk: RiskManager, price: float) -> World:
+    """Return an account that bought at 100 and whose bar 5 closes at this price."""
+    world = World({3: 1.0, 4: 1.0}, risk)
+    world.bars.close[5:], world.bars.low[5:], world.bars.open[6:] = price, price - 1, price
+    for bar in range(2, 6):
+        world.at(bar)
+    return world
+
+
+@pytest.mark.filterwarnings("ignore:.*is in percent")
+def test_a_weekly_loss_closes_what_is_held_and_a_restart_carries_it_out_once() -> None:
+    limits = Limits(max_weekly_loss_pct=0.5, allow_short=True)
+    world = fallen(RiskManager(1.0, None, limits), 97.0)
+    assert world.lines[-1].startswith("breaker weekly_loss tripped: ")
+    (standing,) = world.loop.status(START).desk.standing  # type: ignore[union-attr]
+    assert standing.told("run_live.py") == (
+        "flatten BTC/USDT: SCRIPTED is ordered closed until it is, for weekly_loss; to keep it: "
+        "run_live.py --account test --resume"
+    )
+    (order,) = world.loop.status(START).open_orders
+    assert order.key.endswith("|flatten")
+    kept = json.loads(json.dumps(world.account.snapshot()))
+    again = account_of(RiskManager(1.0, None, limits), [BTC], world.account.journal)
+    again.open(kept, START + 6 * HOUR)
+    assert again.session.to_close == {("SCRIPTED", "BTC/USDT"): "weekly_loss"}
+    memory, feed = Memory(), Feed(world.read, [BTC], {BTC: int(world.ts[5])})
+    loop = Loop("x", again.session, feed, memory, world.lines.append, again.desk, lambda _: None)
+    for bar in (6, 7):
+        loop.step(START + (bar + 1) * HOUR)
+    trades = [trade for step in memory.steps for trade in step.trades]
+    assert [(trade.reason, trade.exit_price) for trade in trades] == [("breaker", 97.0)]
+    assert again.session.to_close == {}
+    assert loop.status(START).desk.standing == ()  # type: ignore[union-attr]
+    assert check_books(world.account.journal) == []
+
+
+@pytest.mark.filterwarnings("ignore:.*is in percent")
+def test_a_daily_loss_closes_nothing() -> None:
+    world = fallen(RiskManager(1.0, 0.5, Limits(allow_short=True)), 97.0)
+    assert "breaker daily_loss tripped" in world.lines[-1]
+    world.at(6)
+    assert world.session.portfolio.lots("SCRIPTED", "BTC/USDT")
+
+
+@pytest.mark.filterwarnings("ignore:.*is in percent")
+def test_a_loss_that_a_fill_brings_between_two_bars_is_closed_by_the_loop() -> None:
+    world = fallen(RiskManager(1.0, None, Limits(max_monthly_loss_pct=0.5, allow_short=True)), 100.0)
+    world.price = 97.0
+    world.session.portfolio.mark(BTC.symbol, 97.0)
+    step = world.session.on_events([], START + 6 * HOUR)
+    assert [name for name, _ in step.tripped] == ["monthly_loss"]
+    for look in (1, 2, 3):
+        world.loop.step(START + 6 * HOUR + look * TICK)
+    trades = [trade for step in world.memory.steps for trade in step.trades]
+    assert [(trade.reason, trade.exit_price) for trade in trades] == [("breaker", 97.0)]

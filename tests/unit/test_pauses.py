@@ -172,7 +172,7 @@ def test_profits_are_after_both_commissions() -> None:
     assert bot.answer(1) == "low_profit"
     assert (
         "made 0.80 %, wanted are 0.9 %"
-        in standing_at(bot.risk.state, MIDNIGHT + HOUR)[f"low_profit of A in {SYMBOL}"]
+        in standing_at(bot.risk.state, MIDNIGHT + HOUR, BREAKERS)[f"low_profit of A in {SYMBOL}"]
     )
 
 
@@ -191,8 +191,8 @@ def test_a_restart_finds_trades_and_pauses_as_they_were() -> None:
 def test_what_is_over_is_not_said_and_a_pause_ends_by_its_row_s_name() -> None:
     bot = Bot(Limits(exit_pause_minutes=60.0))
     bot.closes(1, 1.0)
-    assert list(standing_at(bot.risk.state, MIDNIGHT + HOUR)) == [f"exit_pause of A in {SYMBOL}"]
-    assert standing_at(bot.risk.state, MIDNIGHT + 2 * HOUR) == {}
+    assert list(standing_at(bot.risk.state, MIDNIGHT + HOUR, BREAKERS)) == [f"exit_pause of A in {SYMBOL}"]
+    assert standing_at(bot.risk.state, MIDNIGHT + 2 * HOUR, BREAKERS) == {}
     assert row_of(f"exit_pause of A in {SYMBOL}") == "exit_pause"
     bot.risk.reset_breaker("exit_pause")
     assert bot.answer(1) == ""

@@ -15,10 +15,11 @@ from core.account.orders import Approved, Purpose, RefusalReason, Refused, Side
 from core.account.values import Snapshot
 from core.domain import LOT, Costs
 from core.errors import UsageError
-from core.risk.breakers import DAY, RiskState
+from core.risk.breakers import RiskState
 from core.risk.limits import BREAKERS, PROTECTIONS, Limits, MarketDemands
 from core.risk.percents import PercentWarning
 from core.risk.present import AT_THE_CLOSE, Present
+from core.risk.windows import DAY
 from core.risk_manager import RiskManager, wide_open
 from core.settings import RiskSettings
 from tests.account_help import SYMBOL, D, exit_of, intent, snapshot
@@ -38,6 +39,8 @@ BUSY = snapshot(
 TIGHT: dict[str, tuple[object, object, RefusalReason, dict[str, Any]]] = {
     "max_daily_loss_pct": (0.1, 50, RefusalReason.DAILY_LOSS, {"lost": 0.002}),
     "max_drawdown_pct": (0.1, 100, RefusalReason.DRAWDOWN, {"lost": 0.002}),
+    "max_weekly_loss_pct": (0.1, 100, RefusalReason.WEEKLY_LOSS, {"lost": 0.002}),
+    "max_monthly_loss_pct": (0.1, 100, RefusalReason.MONTHLY_LOSS, {"lost": 0.002}),
     "max_exposure_pct": (1e-9, 1000, RefusalReason.EXPOSURE, {}),
     "max_symbol_exposure_pct": (1e-9, 1000, RefusalReason.SYMBOL_EXPOSURE, {}),
     "max_strategy_exposure_pct": (1e-9, 1000, RefusalReason.STRATEGY_EXPOSURE, {}),

@@ -1,0 +1,89 @@
+"""What breakers close: a judge that shares no code looks at the trades of random accounts."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from core.account.orders import Refused
+from core.backtest.replay import Replay, ReplayAccount, ReplayFeed, replay
+from core.domain import Costs
+from core.engine import Step
+from core.risk.limits import Limits
+from core.risk_manager import RiskManager
+from core.utils import timeframe_ms
+from tests.account_markets import random_account
+from tests.judge_layers import Lot, wrong_endings
+from tests.markets import random_bars
+from tests.tiers import statistics, tries
+from tests.waiting import PATIENT
+
+pytestmark = pytest.mark.unmeasured
+
+
+def lots_of(run: Replay, feeds: list[ReplayFeed]) -> list[Lot]:
+    by_held = {(feed.name, feed.symbol): feed for feed in feeds}
+    lots = []
+    for trade in (trade for trades in run.trades.values() for trade in trades):
+        feed = by_held[trade.strategy, trade.symbol]
+        is_ladder = not isinstance(feed.strategy, type) and feed.strategy.rule.is_ladder
+        series = feed.bars.ts.tolist(), timeframe_ms(feed.timeframe)
+        bars = trade.entry_bar, trade.exit_bar
+        lots.append(Lot(trade.strategy, trade.symbol, is_ladder, *series, *bars, trade.reason))
+    return lots
+
+
+@statistics
+def test_breakers_close_what_their_ending_says_and_nothing_else() -> None:
+    met: Counter[str] = Counter()
+    for seed in range(tries(200, 16)):
+        feeds, make = random_account(seed)
+        if not feeds:
+            continue
+        account = make()
+        limits = Limits(
+            max_weekly_loss_pct=2.0 if seed % 3 else None,
+            max_monthly_loss_pct=3.0 if seed % 2 else None,
+            allow_short=True,
+        )
+        run = replay(feeds, ReplayAccount(account.cash, account.costs, RiskManager(0.01, None, limits)))
+        lots = lots_of(run, feeds)
+        assert wrong_endings(lots, [(name, trip.time) for name, trip in run.trips]) == []
+        assert not run.session.to_close
+        met.update(f"{lot.reason}{' of a ladder' * lot.is_ladder}" for lot in lots)
+        met.update(name for name, _ in run.trips)
+    assert min(met["breaker"], met["breaker of a ladder"], met["weekly_loss"], met["monthly_loss"]) > 0
+
+
+def test_the_judge_sees_what_was_not_closed_and_what_was_for_nothing() -> None:
+    hour = 3_600_000
+    lot = Lot("A", "BTC/USDT", False, [n * hour for n in range(10)], hour, 1, 5, "breaker")
+    assert wrong_endings([lot], [("weekly_loss", 5 * hour)]) == []
+    assert wrong_endings([lot], []) != []
+    assert wrong_endings([lot], [("weekly_loss", 4 * hour)]) != []
+    assert wrong_endings([lot._replace(reason="stop")], [("monthly_loss", 5 * hour)]) != []
+    ladder = lot._replace(is_ladder=True, reason="take")
+    assert wrong_endings([ladder], [("weekly_loss", 5 * hour)]) == []
+    assert wrong_endings([ladder._replace(reason="breaker")], [("weekly_loss", 5 * hour)]) != []
+
+
+def test_what_waits_for_a_price_is_withdrawn_when_a_breaker_trips() -> None:
+    tripped = 0
+    risk = RiskManager(0.01, 0.5, Limits(allow_short=True))
+
+    def look(step: Step) -> None:
+        nonlocal tripped
+        if step.tripped and step.bars:
+            tripped += any(
+                isinstance(one, Refused) and "the breaker daily_loss tripped" in one.detail
+                for one in step.outcomes
+            )
+
+    feeds = [
+        ReplayFeed("PATIENT", PATIENT, {}, f"{base}/USDT", "1h", random_bars(seed, 600, volatility=0.02))
+        for seed, base in enumerate(("BTC", "ETH", "SOL"))
+    ]
+    run = replay(feeds, ReplayAccount(10_000.0, Costs(0.0, 0.0), risk), look)
+    assert tripped > 3
+    assert run.refusals["PATIENT"]["withdrawn"] >= tripped
