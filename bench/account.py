@@ -16,7 +16,8 @@ from bench.harness import Case
 from core.backtest.account import run_account
 from core.backtest.replay import Replay, ReplayAccount, ReplayFeed, replay
 from core.cli.replay_command import risk_terms
-from core.domain import Bars, Costs, Decision, FloatArray, PositionView, enter, flat, hold
+from core.domain import Bars, Costs, Decision, FloatArray, PositionView, Series, enter, flat, hold
+from core.proof.markets import companions
 from core.risk.limits import Limits
 from core.risk_manager import RiskManager
 from core.settings import load_settings
@@ -127,8 +128,7 @@ def cases(folder: Path) -> list[Case]:  # noqa: ARG001
 def of_rule(name: str) -> Replay:
     """Run a strategy of the registry on a few symbols, within the shipped limits."""
     strategy = load_strategy(name)
-    partner = walk(FEW) if strategy.rule.partner is not None else None
-    bound = bind(strategy, partner)
+    bound = bind(strategy, companions(strategy.rule, Series("bench", "S00/USDT", "5m"), walk(FEW)))
     some = [ReplayFeed(name, bound, {}, f"S{k:02}/USDT", "5m", walk(k)) for k in range(FEW)]
     return compiled(some, account(is_shipped=True))
 

@@ -15,6 +15,7 @@ from backtesting import Strategy
 from backtesting.lib import FractionalBacktest
 
 from bench.harness import Case
+from core.backtest.partners import looked_at, partners_of
 from core.backtester import prepare_ohlcv_for_backtesting
 from core.candles.frames import frame_from_bars
 from core.domain import LOT, Bars, Costs, Series
@@ -25,8 +26,8 @@ from core.results.runs import RunSpec
 from core.utils import parse_time, timeframe_ms
 from strategies.indicators import atr, bollinger, ema
 from strategies.mean_reversion_bb import MeanReversionBBBacktest
-from strategies.pairing import partner_of
-from strategies.registry import REGISTRY
+from strategies.pairing import Partners
+from strategies.registry import REGISTRY, load_strategy
 from strategies.trend_ema import TrendEmaBacktest
 
 CASH = 10_000.0
@@ -120,13 +121,21 @@ def runner(data: pd.DataFrame, strategy: type[Any], **params: Any) -> Callable[[
 def compare_all(hours: dict[str, Bars], engine: str) -> None:
     """Run every strategy on every symbol, as `run_backtest.py --all` does with all of them enabled."""
     jobs = [
-        Job(bars, RunSpec(series, name, {}, Costs(COMMISSION), CASH), None, hours[partner_of(symbol)])
+        Job(bars, RunSpec(series, name, {}, Costs(COMMISSION), CASH), None, _others(name, series, hours))
         for symbol, bars in hours.items()
         for series in [Series("bench", symbol, "1h")]
         for name in REGISTRY
     ]
     for result in run_jobs(jobs, engine=engine):
         summary_cells(result.summary)
+
+
+def _others(name: str, series: Series, hours: dict[str, Bars]) -> Partners | None:
+    """Return the candles that a strategy looks at on a symbol besides its own, if it does."""
+    rule = load_strategy(name).rule
+    found = looked_at(rule, series)
+    bars = {other: hours[other.symbol] for other in found.each}
+    return partners_of(series, found, bars) if found.each else None
 
 
 def four_years(symbol: str) -> Bars:

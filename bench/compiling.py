@@ -10,8 +10,9 @@ from bench.harness import Case
 from core.backtest.fast_backtester import run_fast
 from core.domain import Bars, Costs, Series
 from core.kernel import scan
+from core.proof.markets import companions
 from core.results.runs import RunSpec
-from strategies.registry import REGISTRY
+from strategies.registry import REGISTRY, load_strategy
 
 TARGET, MEMBERS = 2.0, 14.0
 """Times what TREND_EMA takes; an ensemble compiles eight members besides itself."""
@@ -52,4 +53,6 @@ def few_bars() -> Bars:
 def first_run(name: str) -> None:
     """Run a strategy over few bars."""
     bars = few_bars()
-    run_fast(bars, RunSpec(Series("bench", "BTC/USDT", "1h"), name, {}, Costs(), 10_000.0), partner=bars)
+    series = Series("bench", "BTC/USDT", "1h")
+    partners = companions(load_strategy(name).rule, series, bars)
+    run_fast(bars, RunSpec(series, name, {}, Costs(), 10_000.0), partners=partners)

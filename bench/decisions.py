@@ -9,7 +9,8 @@ from statistics import median
 from bench.harness import Case, cpu_seconds
 from bench.kernel import one_year
 from core.candles.frames import frame_from_bars
-from core.domain import Bars
+from core.domain import Bars, Series
+from core.proof.markets import companions
 from strategies.base import BaseStrategy
 from strategies.pairing import bind
 from strategies.registry import REGISTRY, load_strategy
@@ -48,8 +49,7 @@ def seconds(name: str) -> float:
 def warmed(name: str) -> BaseStrategy:
     """Return a strategy with a full window."""
     strategy = load_strategy(name)
-    if strategy.rule.partner is not None:
-        strategy = bind(strategy, one_year_once())
+    strategy = bind(strategy, companions(strategy.rule, Series("bench", SYMBOL, "5m"), one_year_once()))
     live: BaseStrategy = strategy.live({})
     live.window = max(live.window, WINDOW)
     live.state[SYMBOL] = {"df": frame_from_bars(one_year_once().until(live.window))}

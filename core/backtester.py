@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core.backtest.partners import partnered
 from core.candles.frames import frame_from_bars
 from core.data_source import DataSource
 from core.domain import LOT, Bars, Costs, Reason, Refusal, Series
@@ -25,7 +26,6 @@ from core.results.runs import (
     DataRange,
     RunSpec,
     describe_data,
-    partnered,
     stats_text,
     summary_of,
 )
@@ -34,7 +34,7 @@ from core.sql_data_source import SQLDataSource
 from core.symbols import pair_of
 from strategies.base import BaseStrategy
 from strategies.lean_backtesting import VERSION, FractionalBacktest
-from strategies.pairing import bind
+from strategies.pairing import Partners, bind
 from strategies.registry import Strategy, canonical_name, load_strategy
 from strategies.rule import check_enough_bars, warm_up
 from strategies.rule_check import checked_columns
@@ -58,22 +58,22 @@ def run_backtest(
     bars: Bars,
     spec: RunSpec,
     data: DataRange | None = None,
-    partner: Bars | None = None,
+    partners: Partners | None = None,
     *,
     strategy: type[BaseStrategy] | None = None,
 ) -> BacktestResult:
     """Run one strategy over the bars; the result's spec names every parameter, defaults included.
 
-    `data` describes the bars, if that was done already; `partner` are the candles of the second symbol, for
-    a strategy that looks at two. `strategy` is a class with an on_bar of its own, which `spec.strategy` then
+    `data` describes the bars, if that was done already; `partners` are the other candles that the
+    strategy looks at, if it does. `strategy` is a class with an on_bar of its own, which `spec.strategy` then
     only names: core.backtest.own runs it. Raises NoDataError when the bars do not outlast the warm-up,
     UsageError for a bad parameter.
     """
     if strategy is None:
         loaded = load_strategy(spec.strategy)
         if loaded.backtest is not None:
-            result = simulate(bars, spec, bind(loaded, partner), data)
-            return partnered(result, loaded.rule.partner, bars, partner)
+            result = simulate(bars, spec, bind(loaded, partners), data)
+            return partnered(result, bars, partners)
         strategy, spec = loaded.live, replace(spec, params=loaded.rule.complete(spec.params))
     from core.backtest.own import run_own
 

@@ -70,6 +70,14 @@ class LiveDecider:
         return Decided(want, signals)
 
 
+class Followed(NamedTuple):
+    """Another series that a strategy looks at, and what takes its bars as they close."""
+
+    symbol: str
+    timeframe: str
+    take: Callable[[Bar], object]
+
+
 class Slot(NamedTuple):
     """One strategy on one symbol."""
 
@@ -78,6 +86,8 @@ class Slot(NamedTuple):
     timeframe: str
     decider: Decider
     is_ladder: bool
+    followed: Sequence[Followed] = ()
+    """The other series that it looks at."""
 
 
 class Choice(NamedTuple):
@@ -144,26 +154,33 @@ class Session:
         self.to_close: dict[Held, str] = {}
         """Positions that are to be closed and are not yet, and why: a breaker's name, or a person's wish."""
         self._of_series: dict[SeriesKey, list[Slot]] = {}
-        self._followers: dict[SeriesKey, list[Callable[[int, float], object]]] = {}
-
-    def follow(self, symbol: str, timeframe: str, take: Callable[[int, float], object]) -> None:
-        """Tell open time and close of each new bar of a series, before anything is decided at its close."""
-        self._followers.setdefault((symbol, timeframe), []).append(take)
+        self._followers: dict[SeriesKey, list[Callable[[Bar], object]]] = {}
 
     @property
     def currency(self) -> str:
         """What the account counts in: the quote of what it trades, empty before anything is."""
         return pair_of(self.slots[0].symbol).quote if self.slots else ""
 
-    def add(self, strategy: str, symbol: str, plan: Plan, decider: Decider) -> None:
-        """Let a strategy trade a symbol. Raises UsageError when it does already."""
+    def add(
+        self,
+        strategy: str,
+        symbol: str,
+        plan: Plan,
+        decider: Decider,
+        followed: Sequence[Followed] = (),
+    ) -> None:
+        """Let a strategy trade a symbol; what it follows takes its bars before anything is decided then.
+
+        Raises UsageError when it trades that symbol already.
+        """
         if (strategy, symbol) in self.books.series_of:
             raise UsageError(f"{strategy} trades {symbol} already: name every symbol once")
-        slot = Slot(strategy, symbol, plan.timeframe, decider, plan.is_ladder)
+        slot = Slot(strategy, symbol, plan.timeframe, decider, plan.is_ladder, followed)
         self.executor.plans[strategy] = plan
         self.slots.append(slot)
         self.books.series_of[strategy, symbol] = symbol, plan.timeframe
         self._of_series.setdefault((symbol, plan.timeframe), []).append(slot)
+        self._listen()
 
     def swap(self, slot: Slot, plan: Plan) -> None:
         """Let a strategy that trades a symbol already decide anew; its position and its turn stay.
@@ -176,12 +193,14 @@ class Session:
         for slots in (self.slots, self._of_series[series]):
             slots[:] = [slot if (one.strategy, one.symbol) == slot[:2] else one for one in slots]
         self.executor.plans[slot.strategy] = plan
+        self._listen()
 
     def drop(self, strategy: str, symbol: str) -> None:
         """Let a strategy decide no more on a symbol; what it holds stays."""
         series = self.books.series_of.pop((strategy, symbol))
         for slots in (self.slots, self._of_series[series]):
             slots[:] = [one for one in slots if (one.strategy, one.symbol) != (strategy, symbol)]
+        self._listen()
 
     def needs(self, symbol: str, timeframe: str) -> bool:
         """Tell whether anybody looks at the bars of a series."""
@@ -230,12 +249,19 @@ class Session:
         """Trust a strategy that failed again, from the next bar on."""
         self.risk.quarantine(strategy, None)
 
+    def _listen(self) -> None:
+        """Know who takes the bars of which series."""
+        self._followers.clear()
+        for slot in self.slots:
+            for series in slot.followed:
+                self._followers.setdefault(series[:2], []).append(series.take)
+
     def _advance(self, bars: Sequence[Bar]) -> Sequence[News]:
         """Count bars, take their closes as last prices, and let the market move; return what that brought."""
         self.books.see(bars)
         for bar in bars:
             for take in self._followers.get((bar.symbol, bar.timeframe), ()):
-                take(bar.ts, bar.close)
+                take(bar)
         return self.desk.market.on_bars(bars)
 
     def _book(self, brought: Sequence[News], time: int) -> Booked:

@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from core.backtest.plan import check_params, partner_bars, plan_runs
+from core.backtest.partners import partner_bars
+from core.backtest.plan import check_params, plan_runs
 from core.backtester import open_source, run_backtest
 from core.candles.column_cache import SharedBars, shared
 from core.domain import Bars, Costs, Series
@@ -19,6 +20,7 @@ from core.errors import NoDataError, UsageError, unknown_name
 from core.results.runs import BacktestResult, DataRange, RunSpec, describe_data
 from core.utils import interrupts_held_back
 from strategies.folder import place_of, settings_file
+from strategies.pairing import Partners
 from strategies.registry import folder_in_use, use_folder
 
 if TYPE_CHECKING:
@@ -39,15 +41,15 @@ class Job(NamedTuple):
     spec: RunSpec
     data: DataRange | None = None
     """The description of the bars, made once for all jobs on them; None: the run makes it."""
-    partner: Bars | None = None
-    """The candles of the second symbol, for a strategy that looks at two."""
+    partners: Partners | None = None
+    """The other candles that the strategy looks at, if it does."""
 
 
 class Runner(Protocol):
     """What runs one backtest."""
 
     def __call__(
-        self, bars: Bars, spec: RunSpec, data: DataRange | None = None, partner: Bars | None = None
+        self, bars: Bars, spec: RunSpec, data: DataRange | None = None, partners: Partners | None = None
     ) -> BacktestResult:
         """Run it on these bars, which `data` describes if it is at hand."""
         ...
@@ -58,6 +60,14 @@ class NotRun(NamedTuple):
 
     spec: RunSpec
     reason: str
+
+
+class _Sent(NamedTuple):
+    """What another process gets of the other series that a strategy looks at."""
+
+    partners: Partners
+    """Without candles."""
+    tables: list[Bars | SharedBars]
 
 
 def run_jobs(
@@ -104,7 +114,7 @@ def _attempts(
             with interrupts_held_back():
                 futures = {
                     pool.submit(
-                        _run_here, _sent(job.bars), job.spec, job.data, _sent(job.partner), engine
+                        _run_here, _sent(job.bars), job.spec, job.data, _all_sent(job.partners), engine
                     ): job
                     for job in jobs
                 }
@@ -155,7 +165,7 @@ def run_multi_backtest(
 
     Without `strategies`: those enabled in config/strategies.yaml, as `run_backtest.py --all`; each has the
     parameters that it has there. `commission` is a rate per side. A strategy that has too few candles, or
-    none of a second symbol that it looks at, is left out. Raises NoDataError when a symbol has none or no
+    none of another series that it looks at, is left out. Raises NoDataError when a symbol has none or no
     strategy has enough, UsageError for an unknown name, SettingsError for a file that cannot be used.
     """
     # Here: they take a third of a second to import, which workers need not pay.
@@ -175,7 +185,8 @@ def run_multi_backtest(
         for plan in (plan for plan in plans if plan.symbol == series.symbol):
             spec = RunSpec(series, plan.strategy, plan.params, Costs(commission), cash)
             with suppress(NoDataError):
-                jobs.append(Job(bars, spec, data, partner_bars(source, plan.strategy, series, bars)))
+                others = partner_bars(source, plan.strategy, series, bars, plan.universe)
+                jobs.append(Job(bars, spec, data, others))
     results = list(run_jobs(jobs, on_failure=lambda _: None))
     if persist:
         for result in results:
@@ -215,18 +226,27 @@ def _result(future: Future[BacktestResult | None], run: Runner, job: Job) -> Bac
     return run(*job) if result is None else result
 
 
-def _sent(bars: Bars | None) -> Bars | SharedBars | None:
-    return bars and (shared(bars) or bars)
+def _sent(bars: Bars) -> Bars | SharedBars:
+    return shared(bars) or bars
+
+
+def _all_sent(partners: Partners | None) -> _Sent | None:
+    if partners is None:
+        return None
+    found = [one.bars for one in partners.each]
+    return _Sent(partners.with_bars([bars.until(0) for bars in found]), [_sent(bars) for bars in found])
 
 
 def _run_here(
-    candles: Bars | SharedBars | None,
-    spec: RunSpec,
-    data: DataRange | None,
-    partner: Bars | SharedBars | None,
-    engine: str,
+    candles: Bars | SharedBars, spec: RunSpec, data: DataRange | None, others: _Sent | None, engine: str
 ) -> BacktestResult | None:
     """Run a job in a worker, which maps the bars itself if it can; None when they are gone."""
-    bars, other = (table.load() if isinstance(table, SharedBars) else table for table in (candles, partner))
-    is_gone = bars is None or (other is None and partner is not None)
-    return None if bars is None or is_gone else runner(engine)(bars, spec, data, other)
+    bars, found = _here(candles), [_here(one) for one in others.tables] if others else []
+    there = [one for one in found if one is not None]
+    if bars is None or len(there) < len(found):
+        return None
+    return runner(engine)(bars, spec, data, others and others.partners.with_bars(there))
+
+
+def _here(table: Bars | SharedBars) -> Bars | None:
+    return table.load() if isinstance(table, SharedBars) else table

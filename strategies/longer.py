@@ -30,9 +30,14 @@ class Longer(NamedTuple):
 
     def at(self, column: FloatArray) -> FloatArray:
         """Return a column of the longer bars as it was known at each close; NaN before the first."""
-        if not column.size:
-            return np.full(self.known.size, np.nan)
-        return np.where(self.known >= 0, column[np.maximum(self.known, 0)], np.nan)
+        return known_at(self.known, column)
+
+
+def known_at(known: IntArray, column: FloatArray) -> FloatArray:
+    """Return a column of other bars by the index of the newest that is known; NaN where it is -1."""
+    if not column.size:
+        return np.full(known.size, np.nan)
+    return np.where(known >= 0, column[np.maximum(known, 0)], np.nan)
 
 
 def longer(bars: Bars, timeframe: str) -> Longer:

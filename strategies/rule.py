@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
@@ -29,6 +29,9 @@ PIECE = 4096
 
 NO_STOP = "none"
 """What a rule says whose entries have no stop on purpose."""
+
+TRADED: tuple[str, ...] = ()
+"""The universe of a rule that ranks the symbols which it trades."""
 
 COMMON_BOUNDS = {
     "_period": (2.0, 2000.0),
@@ -82,12 +85,21 @@ class StrategyRule:
     """A ladder holds numbered rungs, each a lot with its own take-profit."""
     history: Callable[[Any], int] | None = None
     """params -> bars that a live window needs, where that is not `MEMORY` times the longest period."""
-    partner: Callable[[str], str] | None = None
-    """symbol -> another whose closes `columns` takes as a third argument; strategies.pairing binds them."""
+    partner: Callable[[str], str | Sequence[str | tuple[str, str]]] | None = None
+    """symbol -> another, whose candles `columns` takes as a third argument (strategies.pairing.Joined), or
+    several, of which it takes a tuple: symbols, on the rule's own timeframe, and (symbol, timeframe)."""
+    universe: Sequence[str] | None = None
+    """The symbols that its own is ranked among, TRADED for those that the run or the account trades;
+    `columns` takes them as its last argument (strategies.pairing.Universe)."""
     stop: str = "finite"
     """NO_STOP where entries may have none; else one without a finite stop is a mistake that is told."""
     follows: tuple[str, ...] = ()
     """Other strategies, by name, whose rules this one runs."""
+
+    @property
+    def looks_elsewhere(self) -> bool:
+        """Tell whether it looks at more candles than its own."""
+        return self.partner is not None or self.universe is not None
 
     def make_params(self, given: Mapping[str, object]) -> Any:
         """Return the rule's own parameters with defaults filled in. Raises UsageError naming every problem.

@@ -9,7 +9,6 @@ before, `check_decision` and its compiled like look at while the rule runs.
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
@@ -21,7 +20,8 @@ import numpy as np
 from core.domain import FLAT, Bars, Decision, PositionView
 from core.errors import HotCryptoError, UsageError
 from core.soundness import has_sound_price, is_sound, is_sound_ladder, is_sound_stopless
-from strategies.pairing import Joined
+from strategies import pairing
+from strategies.pairing import PartnerBars, Partners, bound_rule
 from strategies.rule import NO_STOP, StrategyRule, row, warm_up
 from strategies.rule_source import parameters, reads, source, spans
 
@@ -32,6 +32,9 @@ SAMPLED = 300
 """Bars at whose close decisions are looked at, evenly spread."""
 MADE_UP = 500
 """Bars past the history that a rule needs, of the candles made up where none are given."""
+
+MADE_UP_UNIVERSE = 3
+"""Other symbols that a rule is checked among."""
 
 
 class Finding(NamedTuple):
@@ -53,22 +56,20 @@ def require(findings: Iterable[Finding]) -> None:
         raise UsageError("; ".join(lines))
 
 
-def check_rule(
-    strategy: Strategy, bars: Bars | None = None, params: Any = None, partner: Joined | None = None
-) -> tuple[Finding, ...]:
+def check_rule(strategy: Strategy, bars: Bars | None = None, params: Any = None) -> tuple[Finding, ...]:
     """Return all that is wrong with a strategy, with these parameters on these candles.
 
-    Without candles they are made up, and so is a partner. Later checks are left out where earlier ones find
-    something, which would only be found again.
+    Without candles they are made up, and so is what else it looks at. Later checks are left out where earlier
+    ones find something, which would only be found again.
     """
     rule = strategy.rule
     if found := check_rule_source(rule):
         return found
     given = rule.params() if params is None else params
     candles = made_up(rule.memory(given) + MADE_UP) if bars is None else bars
-    if rule.partner is not None and partner is None and _wants_partner(rule):
-        partner = Joined(candles.close[::-1].copy(), np.ones(candles.close.size))
-    return check_columns(rule, given, candles, partner, is_thorough=True)
+    if rule.looks_elsewhere and not _is_bound(rule):
+        rule = bound_rule(rule, _made_up_partners(rule, candles))
+    return check_columns(rule, given, candles, is_thorough=True)
 
 
 def check_module(module: ModuleType, name: str | None = None) -> tuple[Finding, ...]:
@@ -109,9 +110,7 @@ def class_of(module: ModuleType, ending: str) -> Any:
 @cache
 def check_rule_source(rule: StrategyRule) -> tuple[Finding, ...]:
     """Return what is wrong with a rule's parameters, the source of `decide`, and the names that it reads."""
-    # The columns of a rule that is bound to a partner are made in strategies.pairing.
-    is_bound = rule.columns.__module__ != rule.decide.__module__
-    read = () if is_bound else reads("columns", rule.columns)
+    read = () if _is_bound(rule) else reads("columns", rule.columns)
     wrong = tuple(parameters(rule))
     # Of parameters that are wrong nothing more is asked.
     searched = () if wrong else spans(rule)
@@ -123,7 +122,7 @@ def checked_columns(rule: StrategyRule, bars: Bars, params: Any) -> Any:
     """Return a rule's columns of these bars. Raises UsageError when the rule is wrong, or wrong on them."""
     if rule.decide not in _sampled:
         require(check_rule_source(rule))
-    columns = _columns(rule, bars, params, None)
+    columns = _columns(rule, bars, params)
     if _are_findings(columns):
         require(columns)
     require(check_values(rule, params, bars, columns))
@@ -146,7 +145,6 @@ def check_columns(
     rule: StrategyRule,
     params: Any,
     bars: Bars,
-    partner: Joined | None = None,
     *,
     is_thorough: bool = False,
 ) -> tuple[Finding, ...]:
@@ -155,13 +153,13 @@ def check_columns(
     `is_thorough`: ask twice too, whether something besides bars and parameters counts, and let the compiler
     see `decide`.
     """
-    columns = _columns(rule, bars, params, partner)
+    columns = _columns(rule, bars, params)
     if _are_findings(columns):
         return tuple(columns)
     found = check_computed(rule, params, bars, columns)
     if found or not is_thorough:
         return tuple(found)
-    return (*_state(rule, params, bars, columns, partner), *_compiled(rule, params, columns))
+    return (*_state(rule, params, bars, columns), *_compiled(rule, params, columns))
 
 
 def soundness_of(rule: StrategyRule) -> Callable[[Decision, PositionView], bool]:
@@ -189,10 +187,10 @@ def made_up(length: int) -> Bars:
     return Bars(stamps, opens, high, low, close, rng.lognormal(3, 1, length))
 
 
-def _columns(rule: StrategyRule, bars: Bars, params: Any, partner: Joined | None) -> Any:
+def _columns(rule: StrategyRule, bars: Bars, params: Any) -> Any:
     """Return the columns, or findings where there are none."""
     try:
-        return rule.columns(bars, params) if partner is None else rule.columns(bars, params, partner)
+        return rule.columns(bars, params)
     except HotCryptoError:
         raise
     except Exception as error:  # A rule is anybody's code, and whatever it raises is its mistake.
@@ -299,10 +297,8 @@ def _decision(rule: StrategyRule, want: Any, held: PositionView) -> tuple[str, s
     return None
 
 
-def _state(
-    rule: StrategyRule, params: Any, bars: Bars, columns: Any, partner: Joined | None
-) -> Iterator[Finding]:
-    again = _columns(rule, bars, params, partner)
+def _state(rule: StrategyRule, params: Any, bars: Bars, columns: Any) -> Iterator[Finding]:
+    again = _columns(rule, bars, params)
     if _are_findings(again):
         yield from again
         return
@@ -324,6 +320,19 @@ def _compiled(rule: StrategyRule, params: Any, columns: Any) -> Iterator[Finding
         yield _raised(rule, "decide", error, "when compiled")
 
 
-def _wants_partner(rule: StrategyRule) -> bool:
-    columns: Callable[..., Any] = rule.columns
-    return len(inspect.signature(columns).parameters) > 2
+def _is_bound(rule: StrategyRule) -> bool:
+    # The columns of a rule that is bound to other candles are made in strategies.pairing.
+    return rule.columns.__module__ == pairing.__name__
+
+
+def _made_up_partners(rule: StrategyRule, candles: Bars) -> Partners:
+    """Return other series for a rule to look at: the candles, backwards, raised a little for each further."""
+    symbol, step = "BTC/USDT", int(candles.ts[1] - candles.ts[0]) if candles.ts.size > 1 else 1
+    back = [column[::-1].copy() for column in candles[1:]]
+    named = () if rule.partner is None else rule.partner(symbol)
+    count = 1 if isinstance(named, str) else len(named)
+    others = [
+        PartnerBars(f"OTHER{k}/USDT", "", step, Bars(candles.ts, *(column + k for column in back)))
+        for k in range(max(count, MADE_UP_UNIVERSE))
+    ]
+    return Partners(symbol, step, tuple(others[:count]), tuple(others[:MADE_UP_UNIVERSE]))

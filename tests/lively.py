@@ -5,16 +5,22 @@ how its trades end, and a partner's candles for one that looks at two symbols.
 from __future__ import annotations
 
 from core.domain import Bars
-from core.proof.markets import companion
-from strategies.pairing import bind
+from core.proof.markets import HOUR, companion
+from strategies.pairing import Growing, PartnerBars, Partners, bind, partner_of
 from strategies.registry import Strategy, load_strategy
 
 partner = companion
+OWN = "ETH/USDT"
+
+
+def paired(other: Bars | Growing, own: str = OWN) -> Partners:
+    """Return the hourly candles of the one partner that PAIRS and its like have on a symbol."""
+    return Partners(own, HOUR, (PartnerBars(partner_of(own), "1h", HOUR, other),))
 
 
 def strategy_for(name: str, bars: Bars) -> Strategy:
     """Return a strategy that can run on these bars, or on any part of them."""
-    return bind(load_strategy(name), companion(bars))
+    return bind(load_strategy(name), paired(companion(bars)))
 
 
 LIVELY: dict[str, dict[str, float]] = {

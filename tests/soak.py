@@ -17,6 +17,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
 
+from core.backtest.partners import looked_at, partners_of
 from core.backtest.replay import ReplayFeed, add
 from core.domain import Bars, Costs, Series
 from core.engine import Session
@@ -127,9 +128,11 @@ def feeds(bars: dict[str, Bars]) -> Iterator[ReplayFeed]:
     for name in REGISTRY:
         strategy = load_strategy(name)
         for symbol, found in bars.items():
-            other = None if strategy.rule.partner is None else strategy.rule.partner(symbol)
-            if other is None or other in bars:
-                bound = bind(strategy, bars[other] if other else None)
+            series = Series("soak", symbol, "1m")
+            others = looked_at(strategy.rule, series)
+            if all(other.symbol in bars for other in others.each):
+                there = {other: bars[other.symbol] for other in others.each}
+                bound = bind(strategy, partners_of(series, others, there))
                 yield ReplayFeed(name, bound, {"max_exposure": 0.01}, symbol, "1m", found)
 
 

@@ -12,16 +12,17 @@ from dataclasses import replace
 from functools import partial
 
 from core.backtest.account import run_account
+from core.backtest.partners import partnered
 from core.backtest.replay import ReplayAccount, ReplayFeed
 from core.domain import Bars
 from core.errors import NoDataError, UsageError
 from core.fills import PNL
 from core.results.calendar import describe_market
-from core.results.runs import BacktestResult, DataRange, RunSpec, describe_data, partnered, summary_of
+from core.results.runs import BacktestResult, DataRange, RunSpec, describe_data, summary_of
 from core.results.statistics import compute, named
 from core.results.trades import count_endings, trades_table
 from core.risk_manager import protected
-from strategies.pairing import bind
+from strategies.pairing import Partners, bind
 from strategies.registry import Strategy, load_strategy
 from strategies.rule import check_enough_bars, warm_up
 from strategies.rule_check import checked_columns
@@ -32,12 +33,12 @@ FEWEST = 3
 
 
 def run_alone(
-    bars: Bars, spec: RunSpec, data: DataRange | None = None, partner: Bars | None = None
+    bars: Bars, spec: RunSpec, data: DataRange | None = None, partners: Partners | None = None
 ) -> BacktestResult:
     """Run one strategy with the spec's protections; otherwise as core.backtester.run_backtest."""
     loaded = load_strategy(spec.strategy)
-    result = simulate_alone(bars, spec, bind(loaded, partner), data)
-    return partnered(result, loaded.rule.partner, bars, partner)
+    result = simulate_alone(bars, spec, bind(loaded, partners), data)
+    return partnered(result, bars, partners)
 
 
 def simulate_alone(

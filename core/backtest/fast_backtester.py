@@ -6,15 +6,16 @@ from dataclasses import replace
 from enum import IntEnum
 from functools import partial
 
+from core.backtest.partners import partnered
 from core.domain import Bars, Bound, FloatArray, Refusal
 from core.errors import UsageError
 from core.fills import BOUND_BY, PNL, REFUSED
 from core.kernel.compiler import COMPILER
 from core.kernel.sets import simulate
-from core.results.runs import BacktestResult, DataRange, RunSpec, describe_data, partnered, summary_of
+from core.results.runs import BacktestResult, DataRange, RunSpec, describe_data, summary_of
 from core.results.statistics import compute, named, prepared
 from core.results.trades import count_endings, trades_table
-from strategies.pairing import bind
+from strategies.pairing import Partners, bind
 from strategies.registry import UNPROVABLE, Strategy, load_strategy
 from strategies.rule import check_enough_bars, warm_up
 from strategies.rule_check import checked_columns
@@ -23,14 +24,14 @@ ENGINE = f"fast ({COMPILER})"
 
 
 def run_fast(
-    bars: Bars, spec: RunSpec, data: DataRange | None = None, partner: Bars | None = None
+    bars: Bars, spec: RunSpec, data: DataRange | None = None, partners: Partners | None = None
 ) -> BacktestResult:
     """Run one strategy compiled; otherwise as core.backtester.run_backtest."""
     strategy = load_strategy(spec.strategy)
     if strategy.backtest is None:
         raise UsageError(f"{spec.strategy} {UNPROVABLE}: leave --engine fast out")
-    result = simulate_fast(bars, spec, bind(strategy, partner), data)
-    return partnered(result, strategy.rule.partner, bars, partner)
+    result = simulate_fast(bars, spec, bind(strategy, partners), data)
+    return partnered(result, bars, partners)
 
 
 def simulate_fast(

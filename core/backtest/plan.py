@@ -20,8 +20,6 @@ from strategies.registry import (
 )
 
 if TYPE_CHECKING:
-    from core.data_source import DataSource
-    from core.domain import Bars, Series
     from core.settings.models import Settings, StrategySettings
 
 DEFAULT_SYMBOLS = ("BTC/USDT", "ETH/USDT")
@@ -35,6 +33,8 @@ class PlannedRun(NamedTuple):
     timeframe: str
     strategy: str
     params: Mapping[str, float]
+    universe: tuple[str, ...] = ()
+    """The symbols that its own is ranked among, for a strategy that ranks."""
 
 
 def plan_runs(
@@ -61,21 +61,10 @@ def plan_runs(
         entry = settings.strategies.get(known()[name])
         frame = timeframe_name(timeframe) if timeframe else entry.timeframe if entry else "4h"
         chosen = _params(name, entry, given)
-        own = entry.symbols if entry and strategies else DEFAULT_SYMBOLS
-        runs += [PlannedRun(symbol, frame, name, chosen) for symbol in wanted or own]
+        traded = wanted or (entry.symbols if entry and strategies else DEFAULT_SYMBOLS)
+        among = _universe(name, entry, traded)
+        runs += [PlannedRun(symbol, frame, name, chosen, among) for symbol in traded]
     return runs
-
-
-def partner_bars(source: DataSource, strategy: str, series: Series, bars: Bars) -> Bars | None:
-    """Return the candles, as old as these, of the second symbol that a strategy looks at, if it does.
-
-    Raises NoDataError when there are none.
-    """
-    partner = load_strategy(strategy).rule.partner
-    if partner is None:
-        return None
-    span = {"start": int(bars.ts[0]), "end": int(bars.ts[-1]) + 1}
-    return source.get_bars(partner(series.symbol), series.timeframe, None, **span)
 
 
 def parse_params(texts: Iterable[str]) -> dict[str, float]:
@@ -171,6 +160,14 @@ def _check_known(given: Mapping[str, float], names: Iterable[str]) -> None:
     for param in given:
         if param not in known:
             raise UsageError(unknown_name("parameter", param, known))
+
+
+def _universe(name: str, entry: StrategySettings | None, traded: Sequence[str]) -> tuple[str, ...]:
+    """Return the symbols that a strategy ranks: of its settings, of its rule, or all that it trades."""
+    own = load_strategy(name).rule.universe
+    if own is None:
+        return ()
+    return (entry.universe if entry else ()) or tuple(map(symbol_name, own)) or tuple(traded)
 
 
 def _params(name: str, entry: StrategySettings | None, given: Mapping[str, float]) -> Mapping[str, float]:

@@ -37,6 +37,7 @@ from strategies.rule_check import check_decision, checked_columns, soundness_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from core.results.runs import LookedAt
     from strategies.base import BaseStrategy
     from strategies.registry import Strategy
 
@@ -52,6 +53,8 @@ class ReplayFeed(NamedTuple):
     symbol: str
     timeframe: str
     bars: Bars
+    looked_at: tuple[LookedAt, ...] = ()
+    """The other candles that it looks at."""
 
 
 class ReplayAccount(NamedTuple):

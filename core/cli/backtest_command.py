@@ -12,25 +12,25 @@ from functools import partial
 from typing import Any
 
 from core import cli
+from core.backtest.partners import describe_partners, partner_bars
 from core.backtest.plan import (
     PlannedRun,
     check_params,
     named_sizing,
     parse_params,
-    partner_bars,
     plan_runs,
     split_names,
 )
 from core.cli import strategy_list
 from core.cli.candles import EXCHANGE_LIMIT, source_of
-from core.cli.trial_journal import record_results, record_specs
+from core.cli.trial_journal import RunLook, record_results, record_specs
 from core.data_source import DataSource
 from core.domain import Bars, Costs, Series
 from core.errors import NoDataError, UsageError
 from core.multi_backtester import Job, NotRun, best_first, run_jobs
 from core.reports.document import as_json, run_document, trades_csv
 from core.reports.table import print_comparison, print_table, room
-from core.results.runs import BacktestResult, DataRange, RunSpec, describe_data, describe_partner, stats_text
+from core.results.runs import BacktestResult, DataRange, RunSpec, coverage_lines, describe_data, stats_text
 from core.risk.limits import active_pauses, protections_of
 from core.settings import Settings
 from core.symbols import pair_of
@@ -103,11 +103,12 @@ def portfolio(args: argparse.Namespace) -> int:
     feeds = [
         ReplayFeed(
             job.spec.strategy,
-            bind(load_strategy(job.spec.strategy), job.partner).runner,
+            bind(load_strategy(job.spec.strategy), job.partners).runner,
             job.spec.params,
             job.spec.series.symbol,
             job.spec.series.timeframe,
             job.bars,
+            describe_partners(job.bars, job.spec.series, job.partners),
         )
         for job in jobs
     ]
@@ -130,7 +131,7 @@ def verify(args: argparse.Namespace) -> int:
     verdicts = []
     with cli.progress("verifications", len(jobs)) as advance:
         for job in jobs:
-            strategy = bind(load_strategy(job.spec.strategy), job.partner)
+            strategy = bind(load_strategy(job.spec.strategy), job.partners)
             try:
                 verdicts.append(verify_one(job.bars, job.spec, strategy, data=job.data, advance=advance))
             except NoDataError as error:
@@ -144,13 +145,20 @@ def verify(args: argparse.Namespace) -> int:
     return 1 if any(verdict.differences for verdict in verdicts) else 0
 
 
-def seen_by(jobs: Sequence[Job]) -> list[tuple[RunSpec, DataRange]]:
+def seen_by(jobs: Sequence[Job]) -> list[RunLook]:
     """Return what each job runs, on which candles."""
-    return [(job.spec, job.data or describe_data(job.bars, job.spec.series)) for job in jobs]
+    return [
+        (
+            job.spec,
+            job.data or describe_data(job.bars, job.spec.series),
+            describe_partners(job.bars, job.spec.series, job.partners),
+        )
+        for job in jobs
+    ]
 
 
 def planned_jobs(args: argparse.Namespace, settings: Settings) -> tuple[list[Job], list[NotRun]]:
-    """Plan the runs that were asked for and load their candles; return also those that lack a second symbol.
+    """Plan the runs that were asked for and load their candles; return also those that lack another series.
 
     Raises NoDataError when no run is left.
     """
@@ -184,7 +192,7 @@ def overrides(args: argparse.Namespace) -> dict[str, object]:
 def load_jobs(
     plans: Sequence[PlannedRun], source: DataSource, settings: Settings, args: argparse.Namespace
 ) -> tuple[list[Job], list[NotRun]]:
-    """Load every series once; return one job per planned run, and the runs that lack a second symbol."""
+    """Load every series once; return one job per planned run, and the runs that lack another series."""
     start, end = cli.span(args)
     limit = args.limit or (None if args.use_sql or args.start else EXCHANGE_LIMIT)
     label, money = source.exchange, (costs(args, settings), settings.backtest.default_cash)
@@ -206,11 +214,12 @@ def load_jobs(
             not_run.append(NotRun(spec, f"{plan.strategy} {UNPROVABLE}"))
             continue
         try:
-            jobs.append(Job(bars, spec, data, partner_bars(source, plan.strategy, series, bars)))
+            others = partner_bars(source, plan.strategy, series, bars, plan.universe)
+            jobs.append(Job(bars, spec, data, others))
         except NoDataError as error:
             if len(not_run) + 1 == len(plans):
                 raise
-            not_run.append(NotRun(spec, f"{plan.strategy} looks at a second symbol: {error}"))
+            not_run.append(NotRun(spec, str(error)))
     return jobs, not_run
 
 
@@ -278,25 +287,18 @@ def print_data(jobs: Sequence[Job]) -> None:
         print(f"{series}: {data.bars:,} bars, {format_time(data.start)} to {format_time(data.end)} UTC")
         for note in data.notes:
             print(textwrap.fill(f"  note: {note}", room(), subsequent_indent="        "))
-    for line in sorted({partners(job) for job in jobs} - {""}):
-        print(textwrap.fill(line, room(), subsequent_indent="        "))
+    for line in sorted({line for job in jobs for line in partner_lines(job)}):
+        print(textwrap.fill(f"  {line}", room(), subsequent_indent="        "))
     for line in sorted({origin(job) for job in jobs} - {""}):
         print(line)
     print()
 
 
-def partners(job: Job) -> str:
-    """Return a line on the candles of a second symbol, for a strategy that looks at two, or nothing."""
-    partner = load_strategy(job.spec.strategy).rule.partner
-    if partner is None or job.partner is None:
-        return ""
+def partner_lines(job: Job) -> list[str]:
+    """Return what there is of the other series that a job looks at, in lines."""
     series = job.spec.series
-    found = describe_partner(job.bars, series._replace(symbol=partner(series.symbol)), job.partner)
-    span = f"{format_time(found.data.start)} to {format_time(found.data.end)} UTC"
-    return (
-        f"  {job.spec.strategy} on {series.symbol} looks at {found.symbol}: {found.data.bars:,} bars, "
-        f"{span}, {found.covered:,} of its own {job.bars.ts.size:,}; where over a bar old it enters nothing"
-    )
+    found = describe_partners(job.bars, series, job.partners)
+    return coverage_lines(job.spec.strategy, series.symbol, job.bars.ts.size, found)
 
 
 def origin(job: Job) -> str:
@@ -343,7 +345,8 @@ def run_again(args: argparse.Namespace) -> int:
     print_comparison([again.again], wide=args.wide)
     then = f"saved {format_time(again.stored.created_at)} UTC by {again.stored.engine}"
     print(f"\nrun {args.rerun}, {then}")
-    print(f"candles: {'identical' if again.same_candles else 'CHANGED since then'}")
+    changed = f"CHANGED since then: {', '.join(again.changed)}"
+    print(f"candles: {changed if again.changed else 'identical'}")
     print(f"code: {CODE[again.same_code]}")
     trades = len(again.stored.trades)
     print(f"trades: {f'all {trades} identical' if again.difference is None else again.difference}")

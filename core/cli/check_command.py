@@ -13,17 +13,18 @@ import numpy as np
 
 from core import cli
 from core.backtest.own import run_own
-from core.backtest.plan import PlannedRun, check_params, partner_bars, plan_runs
+from core.backtest.partners import partner_bars
+from core.backtest.plan import PlannedRun, check_params, plan_runs
 from core.domain import Bars, Costs, Series
 from core.errors import DatabaseError, NoDataError, UsageError
 from core.proof.inherited import ROWS, parted, plant, sample_of, uncausal
-from core.proof.markets import HOUR, START, companion, random_bars
+from core.proof.markets import HOUR, START, companions, random_bars
 from core.proof.verify import check_columns, verify
 from core.reports.table import room
 from core.results.runs import RunSpec
 from core.sql_data_source import SQLDataSource
 from core.utils import timeframe_ms
-from strategies.pairing import bind
+from strategies.pairing import Partners, bind
 from strategies.registry import REGISTRY, Strategy, canonical_name, load_strategy
 from strategies.rule import first_decision
 from strategies.rule_check import check_rule
@@ -120,7 +121,7 @@ def checks(strategy: Strategy, plan: PlannedRun, source: SQLDataSource) -> Itera
         return
     memory = rule.memory(params)
     bars = market(plan, 3, min(max(2 * memory, LONG) + LENGTH, MOST_BARS))
-    bound = bind(strategy, companion(bars)).rule
+    bound = bind(strategy, made_up_partners(strategy, plan, bars)).rule
     first = first_decision(bound.columns(bars, params))
     sample = sample_of(bars, first, CUTS)
     cuts = [max(1, first // 2), *sample[:: CUTS // 4]]
@@ -154,6 +155,12 @@ def market(plan: PlannedRun, seed: int, length: int, volatility: float = 0.01) -
     return bars._replace(ts=START - START % step + (bars.ts - START) // HOUR * step)
 
 
+def made_up_partners(strategy: Strategy, plan: PlannedRun, bars: Bars) -> Partners | None:
+    """Return candles for what else the strategy looks at, made up like these."""
+    series = Series("made-up", plan.symbol, plan.timeframe)
+    return companions(strategy.rule, series, bars, plan.universe)
+
+
 def three_ways(strategy: Strategy, plan: PlannedRun, first: int) -> ProofLine:
     """Compare Backtesting.py, compiled and live on made-up markets, calm and wild ones."""
     problems: list[str] = []
@@ -161,7 +168,7 @@ def three_ways(strategy: Strategy, plan: PlannedRun, first: int) -> ProofLine:
     for seed in range(MARKETS):
         bars = market(plan, seed, first + LENGTH, (0.003, 0.01, 0.03)[seed])
         series = Series("made-up", plan.symbol, plan.timeframe)
-        found = _compared(bind(strategy, companion(bars)), plan, series, bars)
+        found = _compared(bind(strategy, made_up_partners(strategy, plan, bars)), plan, series, bars)
         problems += [f"market {seed}: {line}" for line in found.differences]
         trades += len(found.runs[0].trades)
     what = f"{trades:,} trades on {MARKETS} made-up markets: Backtesting.py, compiled and live, every bit"
@@ -173,8 +180,8 @@ def stored(strategy: Strategy, plan: PlannedRun, source: SQLDataSource) -> Proof
     series = Series(source.exchange, plan.symbol, plan.timeframe)
     try:
         bars = source.get_bars(plan.symbol, plan.timeframe, STORED)
-        other = partner_bars(source, plan.strategy, series, bars)
-        found = _compared(bind(strategy, other), plan, series, bars)
+        others = partner_bars(source, plan.strategy, series, bars, plan.universe)
+        found = _compared(bind(strategy, others), plan, series, bars)
     except (NoDataError, DatabaseError) as error:
         return ProofLine("stored", (), f"left out: {error}")
     trades = len(found.runs[0].trades)

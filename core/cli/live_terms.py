@@ -45,6 +45,7 @@ def terms_of(args: argparse.Namespace, settings: Settings) -> AccountTerms:
         costs=settings.backtest.costs,
         risk=risk_terms(settings),
         volume_share=settings.paper.volume_share,
+        partner_wait_ms=round(1000 * settings.exchange.partner_wait_seconds),
         once=args.once,
         accept_restore=args.accept_restore,
     )

@@ -103,7 +103,8 @@ def begun(args: argparse.Namespace, settings: Settings, engine: Engine) -> Searc
 
 def searched(args: argparse.Namespace, task: SearchTask, engine: Engine) -> StudyResult:
     """Run the search; each batch is written down before the next begins."""
-    windows = trial_journal.windows_of({series: part.chosen_on for series, part in task.splits.items()})
+    older = {series: part.chosen_on for series, part in task.splits.items()}
+    windows = [*trial_journal.windows_of(older), *trial_journal.partner_windows(older, task.partners)]
     strategy, code = load_strategy(task.strategy), trial_journal.code_of(task.strategy)
     names = full_names(strategy.rule)
     figures = [f"{figure} {series.symbol}" for series in task.splits for figure in KEPT]
@@ -199,6 +200,7 @@ def concluded(
         if not any(row.kind == LOOK for row in trials.entries(engine, study=task.study)):
             kept = kept_figures(unseen, len(later)).transpose(1, 0, 2).reshape(len(sets), -1)
             names = [f"{figure} {series.symbol}" for series in later for figure in KEPT]
+            windows += trial_journal.partner_windows(later, task.partners)
             entry = trial_journal.tried(COMMAND, task.strategy, windows, sets, names, kept, LOOK)
             trials.append(engine, entry._replace(study=task.study))
     counted = trials.count_trials(engine, task.strategy, trial_journal.windows_of(chosen))

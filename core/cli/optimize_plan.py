@@ -11,7 +11,8 @@ import numpy as np
 import orjson
 from sqlalchemy import Engine
 
-from core.backtest.plan import PlannedRun, partner_bars, plan_runs, split_names
+from core.backtest.partners import partner_bars
+from core.backtest.plan import PlannedRun, plan_runs, split_names
 from core.cli import trial_journal
 from core.cli.backtest_command import costs
 from core.cli.candles import source_of
@@ -28,6 +29,7 @@ from core.utils import parse_time
 from core.version import same_code
 from db import trials
 from db.trial_rows import HELD_OUT, STUDY, TrialRow, Trials, TrialWindow
+from strategies.pairing import Partners
 from strategies.registry import UNPROVABLE, load_strategy
 from strategies.rule import StrategyRule
 
@@ -40,7 +42,7 @@ class SearchTask(NamedTuple):
     costs: Costs
     cash: float
     splits: Mapping[Series, Split]
-    partners: Mapping[Series, Bars]
+    partners: Mapping[Series, Partners]
     declared: Sequence[TrialRow]
     """Declarations that the unseen bars are held out."""
     is_open: bool
@@ -140,7 +142,8 @@ def study_entry(task: SearchTask, command: str) -> Trials:
         "cuts": [int(part.unseen.ts[0]) if part.unseen.ts.size else None for part in task.splits.values()],
         "is_open": task.is_open,
         "can_resume": task.can_resume,
-        "partners": [list(one) for one in trial_journal.windows_of(task.partners)],
+        "partners": [list(one) for one in trial_journal.partner_windows(task.whole, task.partners)],
+        "universe": universe_of(task.partners),
     }
     return Trials(
         kind=STUDY,
@@ -199,27 +202,33 @@ def resumed(args: argparse.Namespace, settings: Settings, engine: Engine) -> Sea
 
 def load_again(
     args: argparse.Namespace, settings: Settings, row: TrialRow, told: Mapping[str, Any]
-) -> tuple[dict[Series, Bars], dict[Series, Bars]]:
+) -> tuple[dict[Series, Bars], dict[Series, Partners]]:
     """Return the candles that a search began on. Raises UsageError when they are others now."""
     markets: dict[Series, Bars] = {}
-    partners: dict[Series, Bars] = {}
+    partners: dict[Series, Partners] = {}
     args.use_sql = True
     for window in row.windows:
         args.exchange = window.exchange
         source = source_of(args, settings)
         bars = source.get_bars(window.symbol, window.timeframe, None, start=window.start, end=window.end + 1)
         markets[window.series] = bars
-        if (partner := partner_bars(source, row.rule, window.series, bars)) is not None:
-            partners[window.series] = partner
-    now = [*trial_journal.windows_of(markets), *trial_journal.windows_of(partners)]
+        found = partner_bars(source, row.rule, window.series, bars, told.get("universe", ()))
+        if found is not None:
+            partners[window.series] = found
+    now = [*trial_journal.windows_of(markets), *trial_journal.partner_windows(markets, partners)]
     then = [*row.windows, *(TrialWindow(*one) for one in told["partners"])]
-    for before, after in zip(then, now, strict=True):
-        if before != after:
-            raise UsageError(
-                f"--resume: the candles of {before.series} have changed since {row.study} began: begin a new "
-                "search"
-            )
+    if now != then:
+        changed = next((one for one in then if one not in now), then[0]).series
+        raise UsageError(
+            f"--resume: the candles of {changed} have changed since {row.study} began: begin a new search"
+        )
     return markets, partners
+
+
+def universe_of(partners: Mapping[Series, Partners]) -> list[str]:
+    """Return the symbols that a search's are ranked among, theirs too; none where nothing is ranked."""
+    ranked = {one.symbol for found in partners.values() for one in found.universe}
+    return sorted(ranked | {series.symbol for series in partners}) if ranked else []
 
 
 def looks_before(engine: Engine, task: SearchTask, windows: Sequence[TrialWindow]) -> dict[str, int]:

@@ -12,17 +12,17 @@ import numpy as np
 from core import cli
 from core.account.money import total
 from core.backtest.account import FEW_BARS, run_account
+from core.backtest.partners import describe_partners, partner_bars
 from core.backtest.plan import (
     PlannedRun,
     check_params,
     enabled_names,
-    partner_bars,
     plan_runs,
     split_names,
 )
 from core.backtest.replay import Replay, ReplayAccount, ReplayFeed, account_summary, plan_of
 from core.candles.oddities import odd_bars
-from core.cli.trial_journal import record_specs
+from core.cli.trial_journal import RunLook, record_specs
 from core.data_source import DataSource
 from core.domain import Costs, Series
 from core.engine import Step
@@ -31,7 +31,7 @@ from core.figures import amount, money
 from core.live.terms import RiskTerms
 from core.reports.table import number, print_account, print_table, room
 from core.results.measures import profit_factor
-from core.results.runs import DataRange, RunSpec, describe_data
+from core.results.runs import RunSpec, coverage_lines, describe_data
 from core.risk.notes import notes
 from core.settings import Settings
 from core.sql_data_source import SQLDataSource
@@ -61,10 +61,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _seen_by(feed: ReplayFeed, exchange: str, costs: Costs, cash: float) -> tuple[RunSpec, DataRange]:
+def _seen_by(feed: ReplayFeed, exchange: str, costs: Costs, cash: float) -> RunLook:
     """Return what a member ran, on which candles: it was tried, and looked at."""
     series = Series(exchange, feed.symbol, feed.timeframe)
-    return RunSpec(series, feed.name, feed.params, costs, cash), describe_data(feed.bars, series)
+    return (
+        RunSpec(series, feed.name, feed.params, costs, cash),
+        describe_data(feed.bars, series),
+        feed.looked_at,
+    )
 
 
 def show(
@@ -101,6 +105,9 @@ def print_feeds(feeds: Sequence[ReplayFeed], exchange: str) -> None:
         print(textwrap.fill(f"  traded by {names}", room(), subsequent_indent="    "))
         for note in odd_bars(bars, timeframe_ms(timeframe)):
             print(textwrap.fill(f"  note: {note}", room(), subsequent_indent="    "))
+    for feed in feeds:
+        for line in coverage_lines(feed.name, feed.symbol, feed.bars.ts.size, feed.looked_at):
+            print(textwrap.fill(f"  {line}", room(), subsequent_indent="        "))
     if is_synthetic(Series(exchange, feeds[0].symbol, feeds[0].timeframe)):
         print(SYNTHETIC_NOTE)
 
@@ -145,11 +152,10 @@ def stored_feeds(args: argparse.Namespace, settings: Settings) -> list[ReplayFee
     for member in members(args, settings):
         bars = source.get_bars(member.symbol, member.timeframe, None, start=start, end=end)
         series = Series(source.exchange, member.symbol, member.timeframe)
-        partner = partner_bars(source, member.strategy, series, bars)
-        strategy = bind(load_strategy(member.strategy), partner).runner
-        feeds.append(
-            ReplayFeed(member.strategy, strategy, member.params, member.symbol, member.timeframe, bars)
-        )
+        partners = partner_bars(source, member.strategy, series, bars, member.universe)
+        strategy = bind(load_strategy(member.strategy), partners).runner
+        found = describe_partners(bars, series, partners)
+        feeds.append(ReplayFeed(member.strategy, strategy, member.params, *series[1:], bars, found))
     if not feeds:
         raise NoDataError("no strategy has a symbol to trade: name one with --symbol, or in strategies.yaml")
     return feeds

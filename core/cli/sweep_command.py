@@ -14,11 +14,12 @@ import numpy as np
 import pandas as pd
 
 from core import cli
-from core.backtest.plan import PlannedRun, check_params, partner_bars, plan_runs, split_names
+from core.backtest.partners import partner_bars
+from core.backtest.plan import PlannedRun, check_params, plan_runs, split_names
 from core.candles.oddities import odd_bars
 from core.cli.backtest_command import costs, overrides
 from core.cli.candles import EXCHANGE_LIMIT, source_of
-from core.cli.trial_journal import record, tried, windows_of
+from core.cli.trial_journal import partner_windows, record, tried, windows_of
 from core.domain import Bars, Series
 from core.optimise.held_out import lucky_best
 from core.optimise.objectives import KEPT, kept_figures
@@ -32,6 +33,7 @@ from core.settings import Settings
 from core.utils import format_time, timeframe_ms
 from db.status import SYNTHETIC_NOTE, is_synthetic
 from db.trial_rows import LOOK, TRIALS, Trials
+from strategies.pairing import Partners
 from strategies.registry import load_strategy
 
 SHOWN = ("return_pct", "max_drawdown_pct", "sharpe_ratio", "trades_count")
@@ -49,7 +51,7 @@ class SweepPlan(NamedTuple):
     forbidden: int
     """Combinations that are left out, since the rule does not allow them."""
     markets: Mapping[Series, Bars]
-    partners: Mapping[Series, Bars]
+    partners: Mapping[Series, Partners]
 
 
 def run(args: argparse.Namespace) -> int:
@@ -79,7 +81,8 @@ def record_search(plan: SweepPlan, found: Found, db_url: str | None) -> None:
 
     def entry(kind: str, parts: Mapping[Series, Bars], table: pd.DataFrame, sets: Sequence[Any]) -> Trials:
         kept = kept_figures(table, series).transpose(1, 0, 2).reshape(len(sets), -1)
-        return tried("sweep", asked.strategy, windows_of(parts), sets, names, kept, kind)
+        windows = [*windows_of(parts), *partner_windows(parts, plan.partners)]
+        return tried("sweep", asked.strategy, windows, sets, names, kept, kind)
 
     older = {one: part.chosen_on for one, part in found.splits.items()}
     entries = [partial(entry, TRIALS, older, found.seen, asked.sets)]
@@ -111,8 +114,8 @@ def planned(args: argparse.Namespace, settings: Settings) -> SweepPlan:
 
 def load(
     args: argparse.Namespace, settings: Settings, plans: Sequence[PlannedRun]
-) -> tuple[Mapping[Series, Bars], Mapping[Series, Bars]]:
-    """Return the candles of each series, and of the second symbol where the strategy looks at one."""
+) -> tuple[Mapping[Series, Bars], Mapping[Series, Partners]]:
+    """Return the candles of each series, and what the strategy looks at besides them."""
     source = source_of(args, settings)
     start, end = cli.span(args)
     limit = args.limit or (None if args.use_sql or args.start else EXCHANGE_LIMIT)
@@ -121,8 +124,8 @@ def load(
         series = Series(source.exchange, plan.symbol, plan.timeframe)
         bars = source.get_bars(series.symbol, series.timeframe, limit, start=start, end=end)
         markets[series] = bars
-        if (partner := partner_bars(source, plan.strategy, series, bars)) is not None:
-            partners[series] = partner
+        if (found := partner_bars(source, plan.strategy, series, bars, plan.universe)) is not None:
+            partners[series] = found
     return markets, partners
 
 

@@ -13,15 +13,18 @@ from sqlalchemy import Engine
 from core.domain import Bars, FloatArray, Series
 from core.errors import DatabaseError, NoDatabaseError
 from core.optimise.param_sets import full_names, full_values
-from core.results.runs import BacktestResult, DataRange, RunSpec, describe_data
+from core.results.runs import BacktestResult, DataRange, LookedAt, RunSpec, describe_data
 from core.utils import format_time
 from core.version import code_version
 from db import trials
 from db.base import open_engine
 from db.init_db import get_db_url
 from db.trial_rows import TRIALS, TrialRow, Trials, TrialWindow
+from strategies.pairing import Partners, as_of
 from strategies.registry import load_strategy
 
+RunLook = tuple[RunSpec, DataRange, Sequence[LookedAt]]
+"""What a run is, the candles it saw, and those of other series that it looked at."""
 MADE = ("return_pct", "max_drawdown_pct", "sharpe_ratio", "profit_factor", "trades_count")
 """The figures of a single run that are written down."""
 OPEN_END = 253_402_214_400_000
@@ -36,6 +39,19 @@ def window_of(series: Series, data: DataRange) -> TrialWindow:
 def windows_of(markets: Mapping[Series, Bars]) -> list[TrialWindow]:
     """Return which bars of each series there are."""
     return [window_of(series, describe_data(bars, series)) for series, bars in markets.items()]
+
+
+def partner_windows(markets: Mapping[Series, Bars], partners: Mapping[Series, Partners]) -> list[TrialWindow]:
+    """Return which bars of other series the runs on these looked at, each once."""
+    found: dict[TrialWindow, None] = {}
+    for series, others in partners.items():
+        bars = markets.get(series)
+        for other in others.each if bars is not None and bars.ts.size else ():
+            seen = as_of(markets[series].ts, others.step, other).bars
+            its = series._replace(symbol=other.symbol, timeframe=other.timeframe)
+            if seen.ts.size and its not in markets:
+                found[window_of(its, describe_data(seen, its))] = None
+    return list(found)
 
 
 def code_of(strategy: str) -> str:
@@ -73,12 +89,12 @@ def record_results(command: str, results: Iterable[BacktestResult], db_url: str 
     record(db_url, [partial(_single, command, result) for result in given])
 
 
-def record_specs(command: str, runs: Sequence[tuple[RunSpec, DataRange]], db_url: str | None) -> None:
+def record_specs(command: str, runs: Sequence[RunLook], db_url: str | None) -> None:
     """Write down runs of which no figures of their own are kept, such as those of one account."""
     given = [run for run in runs if load_strategy(run[0].strategy).backtest is not None]
 
-    def entry(spec: RunSpec, data: DataRange) -> Trials:
-        windows = [window_of(spec.series, data)]
+    def entry(spec: RunSpec, data: DataRange, others: Sequence[LookedAt]) -> Trials:
+        windows = [window_of(spec.series, data), *(window_of(one.series, one.data) for one in others)]
         return tried(command, spec.strategy, windows, [spec.params], (), np.empty((1, 0)))
 
     record(db_url, [partial(entry, *run) for run in given])
@@ -88,6 +104,7 @@ def _single(command: str, result: BacktestResult) -> Trials:
     spec = result.spec
     figures = np.array([[getattr(result.summary, name) for name in MADE]], dtype=np.float64)
     windows = [window_of(spec.series, result.data)]
+    windows += [window_of(one.series, one.data) for one in result.partners]
     return tried(command, spec.strategy, windows, [spec.params], MADE, figures)
 
 

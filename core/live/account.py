@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from decimal import Decimal
 from typing import NamedTuple
@@ -13,6 +13,8 @@ from typing import NamedTuple
 from sqlalchemy import Engine
 
 from core.account.money import NOTHING
+from core.backtest.partners import looked_at
+from core.backtest.plan import PlannedRun
 from core.domain import Series
 from core.engine import Session
 from core.errors import ExchangeUnreachableError, UsageError
@@ -116,13 +118,21 @@ def open_account(given: Opening) -> tuple[Loop, RunBook]:
 
 
 def _feed(given: Opening, since: dict[Series, int]) -> Feed:
-    """Return what brings the members' candles; one that looks at a second symbol waits for its bar."""
-    feed = Feed(given.world.read, since, since)
-    for member in given.terms.members:
-        series = Series(given.world.label, member.symbol, member.timeframe)
-        if partner := load_strategy(member.strategy).rule.partner:
-            feed.wait_for(series, series._replace(symbol=partner(member.symbol)))
+    """Return what brings the members' candles; one that looks at other series waits for their bars."""
+    feed = Feed(given.world.read, since, since, given.terms.partner_wait_ms)
+    feed.wait_for(waits_of(given.terms.members, given.world.label))
     return feed
+
+
+def waits_of(members: Iterable[PlannedRun], label: str) -> dict[Series, set[Series]]:
+    """Return the series whose bars each member's own wait for."""
+    found: dict[Series, set[Series]] = {}
+    for member in members:
+        series = Series(label, member.symbol, member.timeframe)
+        others = looked_at(load_strategy(member.strategy).rule, series, member.universe)
+        if others.each:
+            found.setdefault(series, set()).update(others.each)
+    return found
 
 
 def check_exchange(given: Opening) -> None:

@@ -53,12 +53,18 @@ class Lag:
 class Feed:
     """Follows series from a moment on; keeps the newest bars of each, by value."""
 
-    def __init__(self, read: Read, series: Iterable[Series], since: Mapping[Series, int]) -> None:
-        """Take the newest open time already known of each series; only later bars are handed on."""
+    def __init__(
+        self, read: Read, series: Iterable[Series], since: Mapping[Series, int], wait_ms: int = GRACE
+    ) -> None:
+        """Take the newest open time already known of each series; only later bars are handed on.
+
+        `wait_ms`: for how long a bar waits for those of other series.
+        """
         self._read = read
         self._series = sorted(set(series))
         self._last = dict(since)
-        self._partners: dict[Series, set[Series]] = {}
+        self._partners: dict[Series, frozenset[Series]] = {}
+        self._wait = wait_ms
         self._failed: set[Series] = set()
         """Could not be read at the last try; asked for after the others."""
         self._held: dict[Series, list[Bar]] = {}
@@ -79,9 +85,18 @@ class Feed:
             self._held.pop(series, None)
             del self._last[series], self._seen[series]
 
-    def wait_for(self, series: Series, partner: Series) -> None:
-        """Hand a bar on only when the partner's of the same time is there too, or has had its time to be."""
-        self._partners.setdefault(series, set()).add(partner)
+    @property
+    def series(self) -> list[Series]:
+        """Return what is followed."""
+        return list(self._series)
+
+    def wait_for(self, partners: Mapping[Series, Iterable[Series]]) -> None:
+        """Hand a bar on only when the newest of its partners that close by then are there too.
+
+        Or when they have had their time to be: what is not there then is missing from that decision. For
+        these series, and for no others.
+        """
+        self._partners = {series: frozenset(others) for series, others in partners.items()}
 
     def poll(self, now: int) -> Polled:
         """Return the bars that closed since the last look; `now` is exchange time, ms UTC.
@@ -100,9 +115,7 @@ class Feed:
         except ExchangeError as error:
             trouble = error
         for series in [series for series in self._partners if found.get(series)]:
-            newest = found[series][-1]
-            if self._missing(series, newest) and now - newest.end <= GRACE:
-                self._held[series] = found.pop(series)
+            found[series], self._held[series] = self._parted(series, found[series], now)
         bars = (bar for some in found.values() for bar in some)
         ordered = sorted(bars, key=lambda bar: (bar.end, bar.symbol, bar.timeframe))
         return Polled(tuple(ordered), tuple(reports), trouble)
@@ -124,9 +137,16 @@ class Feed:
         waiting = [series for series in self._partners if found.get(series)]
         return sorted({one for series in waiting for one in self._missing(series, found[series][-1])})
 
+    def _parted(self, series: Series, bars: list[Bar], now: int) -> tuple[list[Bar], list[Bar]]:
+        """Return the bars that are handed on, and those from the first on that waits for a partner's."""
+        for place, bar in enumerate(bars):
+            if now - bar.end <= self._wait and self._missing(series, bar):
+                return bars[:place], bars[place:]
+        return bars, []
+
     def _missing(self, series: Series, newest: Bar) -> list[Series]:
-        """Return the partners whose bar of this time is not there yet."""
-        return [one for one in self._partners[series] if self._last.get(one, 0) < newest.ts]
+        """Return the partners whose newest bar that closed by then is not there yet."""
+        return [one for one in self._partners[series] if self._last.get(one, 0) < _due(one, newest.end)]
 
     def _lag(self, series: Series, now: int) -> Lag:
         step, last = timeframe_ms(series.timeframe), self._last.get(series)
@@ -173,6 +193,12 @@ class Feed:
             last = self._last[series] = max(max(seen), self._last.get(series, 0))
             for ts in [ts for ts in seen if ts < last - 2 * OVERLAP * step]:
                 del seen[ts]
+
+
+def _due(series: Series, end: int) -> int:
+    """Return the open time of a series' newest bar that closes by this time."""
+    step = timeframe_ms(series.timeframe)
+    return on_grid(end, step) - step
 
 
 def _gaps(series: Series, fresh: list[Bar], last: int | None, step: int) -> list[str]:

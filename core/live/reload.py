@@ -22,7 +22,7 @@ from core.engine import Session, Slot
 from core.errors import HotCryptoError
 from core.execution import Executor, Plan
 from core.figures import how_many
-from core.live.account import Opening, take_rules
+from core.live.account import Opening, take_rules, waits_of
 from core.live.loop import Loop
 from core.live.standing import command
 from core.live.terms import AccountTerms, quote_of
@@ -146,7 +146,7 @@ class Reloading:
             gone = change.swapped.keys() | change.dropped.keys()
             slots = [slot for slot in self._loop.session.slots if slot[:2] in gone]
             closing, _ = self._loop.closing.close(slots, now)
-        self._apply(change, fresh, since, terms)
+        self._apply(change, fresh, since, waits_of(wanted, self._given.world.label), terms)
         self._members = {(one.strategy, one.symbol): one for one in wanted}
         return str(change), f"; closing {how_many(closing, 'position')} at the next price" if closing else ""
 
@@ -169,9 +169,6 @@ class Reloading:
                     f"{held[0]} holds or orders {held[1]} and is not to trade it any more: "
                     f"{self._typed('--reload flatten')}, or {self._typed('--flatten')} first"
                 )
-        for name in {name for name, _ in (*change.added, *change.swapped)}:
-            if load_strategy(name).rule.partner is not None:
-                raise _Refused(f"{name} looks at a second symbol: it is added and changed by a restart")
 
     def _prepared(
         self, wanted: dict[Held, PlannedRun]
@@ -193,9 +190,10 @@ class Reloading:
         change: MemberChange,
         fresh: dict[Held, tuple[Slot, Plan]],
         since: dict[Series, int],
+        waits: Mapping[Series, Iterable[Series]],
         terms: AccountTerms | None,
     ) -> None:
-        session, label = self._loop.session, self._given.world.label
+        session = self._loop.session
         for held in change.dropped:
             session.drop(*held)
         for held, (slot, plan) in fresh.items():
@@ -204,13 +202,14 @@ class Reloading:
                 continue
             if held in change.swapped:
                 session.drop(*held)
-            session.add(*held, plan, slot.decider)
+            session.add(*held, plan, slot.decider, slot.followed)
             self._loop.desk.follow(*held, plan.timeframe)
         for series, newest in since.items():
             self._loop.feed.follow(series, newest)
-        for gone in (*change.dropped.values(), *(self._members[held] for held in change.swapped)):
-            if not session.needs(gone.symbol, gone.timeframe):
-                self._loop.feed.forget(Series(label, gone.symbol, gone.timeframe))
+        for series in self._loop.feed.series:
+            if not session.needs(series.symbol, series.timeframe):
+                self._loop.feed.forget(series)
+        self._loop.feed.wait_for(waits)
         if terms is not None:
             session.risk.take_settings(terms.risk.manager(session.executor.costs))
             self._loop.desk.fill_at_most(terms.volume_share)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from core.backtest.plan import PlannedRun
 from core.domain import Costs
 from core.errors import UsageError
+from core.live.feed import GRACE
 from core.live.modes import REAL_MONEY
 from core.risk.limits import Limits
 from core.risk.percents import PercentWarning
@@ -52,6 +53,8 @@ class AccountTerms:
     risk: RiskTerms
     volume_share: float | None
     """Most of a bar's volume that an order on paper gets, as a fraction; None: all is filled."""
+    partner_wait_ms: int = GRACE
+    """How long a bar waits for those of the other series that its strategy looks at."""
     once: bool = False
     """One look at the market was asked for: what cannot be had soon is an error."""
     typed_url: str | None = None

@@ -1,14 +1,14 @@
-"""Strategies see their past before they decide: the candles that each needs, and those of a partner."""
+"""Strategies see their past before they decide: the candles that each needs, and those that it looks at."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from core.backtest.partners import looked_at, partners_of
 from core.backtest.plan import PlannedRun
-from core.bookkeeper import KEPT
 from core.candles.frames import frame_from_bars
-from core.domain import FLAT, Bars, Series
-from core.engine import LiveDecider, Session
+from core.domain import FLAT, Bar, Series
+from core.engine import Followed, LiveDecider, Session
 from core.errors import NoDataError
 from core.execution import Plan
 from core.live.world import World
@@ -35,9 +35,12 @@ def warmed_up(
     now = world.now()
     for member in wanted:
         series, step = Series(world.label, member.symbol, member.timeframe), timeframe_ms(member.timeframe)
-        partner = Growing(KEPT)
-        strategy = bind(load_strategy(member.strategy), partner)
-        deciding = strategy.live({"params": dict(member.params)})
+        loaded, config = load_strategy(member.strategy), {"params": dict(member.params)}
+        others = looked_at(loaded.rule, series, member.universe)
+        most = 2 * loaded.live(config).window if others.each else 0
+        growing = {other: Growing(most) for other in others.each}
+        strategy = bind(loaded, partners_of(series, others, growing) if growing else None)
+        deciding = strategy.live(config)
         known, closed = decided.get((member.symbol, member.timeframe)), on_grid(now, step)
         # Of a new series the newest closed bar is left for the loop, to be decided on if it closed just now,
         # but for an account that has been past that moment: its time does not run backwards.
@@ -54,15 +57,14 @@ def warmed_up(
         deciding.set_position(member.symbol, FLAT)
         deciding.state[member.symbol]["df"] = frame_from_bars(bars)
         plan = Plan(member.timeframe, deciding.sizing, strategy.rule.is_ladder)
-        session.add(member.strategy, member.symbol, plan, LiveDecider(member.symbol, deciding))
+        for other, its in growing.items():
+            until = max(end, decided.get((other.symbol, other.timeframe), 0) + timeframe_ms(other.timeframe))
+            since.setdefault(other, _grow(its, other, world, int(bars.ts[0]), until))
+        followed = [Followed(*other[1:], its.take) for other, its in growing.items()]
+        session.add(member.strategy, member.symbol, plan, LiveDecider(member.symbol, deciding), followed)
         session.portfolio.mark(member.symbol, float(bars.close[-1]))
         session.risk.remember(member.symbol, member.timeframe, bars)
         since[series] = int(bars.ts[-1])
-        if strategy.rule.partner is not None:
-            other = series._replace(symbol=strategy.rule.partner(member.symbol))
-            newest = max(end, decided.get((other.symbol, other.timeframe), 0) + step)
-            seen = world.read(other, end - deciding.window * step, newest)
-            since.setdefault(other, _follow(session, partner, other, seen))
         if strategy.backtest is not None:
             checked_columns(strategy.rule, bars, deciding.params)
         say(f"{member.strategy} on {series}: warmed up with {bars.close.size:,} candles")
@@ -76,11 +78,16 @@ def _too_old(world: World, series: Series, end: int) -> str:
     return f" up to now, the stored ones end {format_time(int(older[-1]))} UTC (--replay trades over those)"
 
 
-def _follow(session: Session, partner: Growing, series: Series, seen: Bars) -> int:
-    """Let a partner grow from the candles seen of it; return the newest. Raises NoDataError without any."""
+def _grow(growing: Growing, series: Series, world: World, start: int, until: int) -> int:
+    """Let another series grow from its candles of this time; return the newest.
+
+    Raises NoDataError when there are none.
+    """
+    step = timeframe_ms(series.timeframe)
+    # One more than counts, so that there is one where its bars are longer than all of this time.
+    seen = world.read(series, start - step, until)
     if not seen.ts.size:
         raise NoDataError(f"a strategy looks at {series} too, which has no candles: load them first")
-    for ts, close in zip(seen.ts.tolist(), seen.close.tolist(), strict=True):
-        partner.take(ts, close)
-    session.follow(series.symbol, series.timeframe, partner.take)
+    for ts, *values in zip(*(column.tolist() for column in seen), strict=True):
+        growing.take(Bar(series.symbol, series.timeframe, ts, ts + step, *values))
     return int(seen.ts[-1])

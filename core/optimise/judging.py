@@ -20,7 +20,7 @@ from core.verdict.judge import Evidence
 from core.verdict.resampling import share_as_good
 from core.verdict.sharpe import sharpes_of_all
 from core.verdict.shuffling import shuffled_bars
-from strategies.pairing import bind
+from strategies.pairing import Partners, bind
 from strategies.registry import load_strategy
 from strategies.rule import StrategyRule
 
@@ -43,8 +43,8 @@ class JudgedSearch(NamedTuple):
     """N by the trial journal; at least the sets count."""
     looks: int = 1
     """Times that the bars after the cut were looked at, this one included."""
-    partners: Mapping[Series, Bars] | None = None
-    """The second symbol's candles, for a strategy that looks at two."""
+    partners: Mapping[Series, Partners] | None = None
+    """What the strategy looks at besides, by the series traded."""
 
 
 def gather(
@@ -98,7 +98,7 @@ def gather_walk(
     markets: Mapping[Series, Bars],
     asked: Question,
     walk: WalkForward,
-    partners: Mapping[Series, Bars] | None = None,
+    partners: Mapping[Series, Partners] | None = None,
     tries: int = 0,
     looks: int = 1,
     threads: int | None = None,
@@ -159,11 +159,11 @@ def shuffled_chance(case: JudgedSearch, times: int, seed: int = 1, threads: int 
 
     All sets run on the bars that were chosen on, shuffled so many times (core.verdict.shuffling); below 5 %
     it
-    takes 19 or more. Raises UsageError for a strategy that looks at a second symbol, whose bars would not
+    takes 19 or more. Raises UsageError for a strategy that looks at other symbols, whose bars would not
     fit.
     """
-    if load_strategy(case.strategy).rule.partner is not None:
-        raise UsageError(f"{case.strategy} looks at a second symbol: its bars cannot be shuffled alone")
+    if load_strategy(case.strategy).rule.looks_elsewhere:
+        raise UsageError(f"{case.strategy} looks at other symbols: its bars cannot be shuffled alone")
     seen = {
         series: bars.until(int(np.searchsorted(bars.ts, case.cut))) for series, bars in case.markets.items()
     }

@@ -12,6 +12,7 @@ from core.domain import Bars, Costs, FloatArray, Series
 from core.optimise.held_out import Split, split
 from core.optimise.sweep import ignore, sweep
 from core.results.measures import Summary, as_summary
+from strategies.pairing import Partners
 
 LOWER_IS_BETTER = frozenset({"max_drawdown_pct", "volatility_pct"})
 
@@ -50,7 +51,7 @@ class Found(NamedTuple):
 def search(
     markets: Mapping[Series, Bars],
     asked: Question,
-    partners: Mapping[Series, Bars] | None = None,
+    partners: Mapping[Series, Partners] | None = None,
     threads: int | None = None,
     advance: Callable[[int], object] = ignore,
 ) -> Found:

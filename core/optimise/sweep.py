@@ -33,7 +33,7 @@ from core.results.statistics import COUNT, LOST, WINS, WON, Computed, Scratch, c
 from core.sizing import PLAIN, Choices
 from core.utils import over, timeframe_ms
 from strategies.memo import Memo, keeping
-from strategies.pairing import bind
+from strategies.pairing import Partners, bind
 from strategies.registry import UNPROVABLE, load_strategy
 from strategies.rule import StrategyRule, can_trade
 from strategies.rule_check import check_values, require
@@ -98,7 +98,7 @@ def sweep(
     costs: Costs | None = None,
     cash: float = 10_000.0,
     threads: int | None = None,
-    partners: Mapping[Series, Bars] | None = None,
+    partners: Mapping[Series, Partners] | None = None,
     *,
     brief: bool = False,
     advance: Callable[[int], object] = ignore,
@@ -111,7 +111,7 @@ def sweep(
     NaN, no trades. `brief`: only the six of Summary that need no equity curve (core.kernel.sets.BRIEF), and
     `Refused`. `threads` None: as many as cores.
     `advance` is told of runs as they end, from any thread.
-    `partners` holds the second symbol's candles, by the series traded, for a strategy that looks at two.
+    `partners` holds what the strategy looks at besides, by the series traded.
     Raises UsageError for a bad parameter or nothing to run.
     """
     chosen = load_strategy(strategy)

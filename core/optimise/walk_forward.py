@@ -25,7 +25,7 @@ from core.optimise.search import Question, search
 from core.optimise.sweep import ignore
 from core.results.measures import DAY
 from core.utils import format_time, over, timeframe_ms
-from strategies.pairing import bind
+from strategies.pairing import Partners, bind
 from strategies.registry import load_strategy
 
 
@@ -120,7 +120,7 @@ def walk_forward(
     markets: Mapping[Series, Bars],
     asked: Question,
     terms: WalkTerms,
-    partners: Mapping[Series, Bars] | None = None,
+    partners: Mapping[Series, Partners] | None = None,
     threads: int | None = None,
     advance: Callable[[int], object] = ignore,
 ) -> WalkForward:
@@ -155,7 +155,7 @@ def _fit(
     markets: Mapping[Series, Bars],
     asked: Question,
     window: WalkWindow,
-    partners: Mapping[Series, Bars] | None,
+    partners: Mapping[Series, Partners] | None,
     threads: int | None,
     advance: Callable[[int], object],
 ) -> tuple[int | None, float, float]:
@@ -180,7 +180,7 @@ def traded_at(
     asked: Question,
     walk: WalkForward,
     costs: Costs,
-    partners: Mapping[Series, Bars] | None = None,
+    partners: Mapping[Series, Partners] | None = None,
 ) -> FloatArray:
     """Return what a walk's account would have made each day at other costs, with the sets that it chose."""
     dearer, made = asked._replace(costs=costs), []
@@ -202,7 +202,7 @@ def _traded(
     chosen: int | None,
     window: WalkWindow,
     ends: IntArray,
-    partners: Mapping[Series, Bars] | None,
+    partners: Mapping[Series, Partners] | None,
 ) -> tuple[FloatArray, int]:
     """Return the daily returns and the trades of the chosen set on a window's test."""
     if chosen is None:
@@ -220,7 +220,7 @@ def _run(
     asked: Question,
     chosen: int,
     ends: IntArray,
-    partners: Mapping[Series, Bars] | None,
+    partners: Mapping[Series, Partners] | None,
 ) -> tuple[FloatArray, int]:
     returns, trades = np.zeros(ends.size), 0
     strategy, best = load_strategy(asked.strategy), [asked.sets[chosen]]

@@ -22,6 +22,7 @@ from core.optimise.objectives import KEPT, kept_figures
 from core.optimise.study import ParamSets
 from core.optimise.sweep import sweep
 from core.utils import interrupts_held_back
+from strategies.pairing import Partners
 from strategies.registry import folder_in_use, use_folder
 
 LOST = 20
@@ -34,7 +35,7 @@ class Workload(NamedTuple):
     """What every set runs on."""
 
     markets: Mapping[Series, Bars]
-    partners: Mapping[Series, Bars]
+    partners: Mapping[Series, Partners]
     strategy: str
     costs: Costs
     cash: float

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from core.domain import Bars, FloatArray
+from core.backtest.partners import looked_at, partners_of
+from core.domain import Bars, FloatArray, Series
+from core.utils import timeframe_ms
+from strategies.longer import longer
+from strategies.pairing import Partners
+from strategies.rule import StrategyRule
 
 HOUR = 3_600_000
 START = 1_700_000_400_000 - 1_700_000_400_000 % HOUR
@@ -29,6 +36,25 @@ def random_bars(seed: int, length: int = 400, volatility: float = 0.01, price: f
     stamps = START + HOUR * np.arange(length, dtype=np.int64)
     kept = rng.random(length) >= 0.02
     return Bars(stamps[kept], opens[kept], high[kept], low[kept], close[kept], volume[kept])
+
+
+def companions(
+    rule: StrategyRule, series: Series, bars: Bars, universe: Sequence[str] = ()
+) -> Partners | None:
+    """Return candles for all that a rule looks at besides these, None if at nothing.
+
+    A partner is a companion of the bars, each further one of that; of a longer timeframe they make it up.
+    """
+    if not rule.looks_elsewhere:
+        return None
+    found, other = looked_at(rule, series, universe), bars
+    made: dict[Series, Bars] = {}
+    for one in found.each:
+        # Of its first symbol, what it is elsewhere: PAIRS has always been proven on this one.
+        other = companion(other)
+        is_longer = timeframe_ms(one.timeframe) > timeframe_ms(series.timeframe)
+        made[one] = longer(other, one.timeframe).bars if is_longer else other
+    return partners_of(series, found, made)
 
 
 def companion(bars: Bars) -> Bars:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from core.backtest.own import ENGINE as OWN
-from core.backtest.plan import partner_bars
+from core.backtest.partners import partner_bars
 from core.backtest_persistence import StoredRun, load_run
 from core.domain import Bars
 from core.errors import NoDataError, UsageError
 from core.multi_backtester import runner
-from core.results.runs import BacktestResult, TradeRecord, describe_data
+from core.results.runs import PARTNERS, BacktestResult, TradeRecord
 from core.sql_data_source import SQLDataSource
 from core.version import code_version, same_code
 from strategies.registry import own_names
@@ -22,7 +23,8 @@ class Rerun(NamedTuple):
     stored: StoredRun
     again: BacktestResult
     bars: Bars
-    same_candles: bool
+    changed: tuple[str, ...]
+    """The series whose candles are others now, by name: its own, and those that it looks at besides."""
     same_code: bool | None
     """None when the run was saved with a hash of other files, by an earlier version, or with none."""
     difference: str | None
@@ -45,17 +47,31 @@ def rerun(run_id: int, db_url: str | None = None) -> Rerun:
     symbol, timeframe = stored.series.symbol, stored.series.timeframe
     source = SQLDataSource(db_url, stored.series.exchange)
     bars = source.get_bars(symbol, timeframe, start=stored.data.start, end=stored.data.end + 1)
-    partner = partner_bars(source, stored.spec.strategy, stored.series, bars)
+    before = stored.extras.get(PARTNERS, ())
+    ranked = [one["symbol"] for one in before if one["ranked"]]
+    universe = [symbol, *ranked] if ranked else []
+    partners = partner_bars(source, stored.spec.strategy, stored.series, bars, universe)
     engine = "backtesting" if stored.engine in (OWN, None) else stored.engine
-    again = runner(engine)(bars, stored.spec, partner=partner)
+    again = runner(engine)(bars, stored.spec, partners=partners)
     return Rerun(
         stored=stored,
         again=again,
         bars=bars,
-        same_candles=describe_data(bars, stored.series).sha256 == stored.data.sha256,
+        changed=tuple(_changed(stored, again)),
         same_code=same_code(code_version(again.made_by), stored.code_version),
         difference=first_difference(stored, again),
     )
+
+
+def _changed(stored: StoredRun, again: BacktestResult) -> Iterator[str]:
+    """Yield the series whose candles differ; of one that was saved without its hash nothing is known."""
+    if stored.data is not None and again.data.sha256 != stored.data.sha256:
+        yield f"{stored.series.symbol} {stored.series.timeframe}"
+    hashes = {(one["symbol"], one["timeframe"]): one["sha256"] for one in stored.extras.get(PARTNERS, ())}
+    for other in again.partners:
+        its = other.series.symbol, other.series.timeframe
+        if hashes.get(its, other.data.sha256) != other.data.sha256:
+            yield " ".join(its)
 
 
 def first_difference(stored: StoredRun, again: BacktestResult) -> str | None:

@@ -13,7 +13,7 @@ from core.domain import Bars, Costs, FloatArray, Series
 from core.reports.document import run_document
 from core.reports.report import HoldCurve, Reported
 from core.results.measures import buy_and_hold, hold_curve, reasons, summary_json
-from core.results.runs import BacktestResult
+from core.results.runs import BacktestResult, coverage_lines
 from core.symbols import pair_of
 from core.utils import timeframe_ms
 
@@ -26,6 +26,7 @@ def reported(result: BacktestResult, bars: Bars, others: Mapping[Series, Bars]) 
     spec = result.spec
     (entry,) = run_document([result])["runs"]
     table = result.trades
+    coverage = coverage_lines(spec.strategy, spec.series.symbol, bars.ts.size, result.partners)
     brackets = zip(table["SL"].tolist(), table["TP"].tolist(), strict=True)
     named = {"strategy": spec.strategy, "symbol": spec.series.symbol}
     trades = [
@@ -42,7 +43,7 @@ def reported(result: BacktestResult, bars: Bars, others: Mapping[Series, Bars]) 
         trades=trades,
         series=[spec.series],
         held=held(spec.series, bars, spec.costs, others),
-        notes=list(result.data.notes),
+        notes=[*result.data.notes, *coverage],
         facts=facts_of(entry),
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from importlib import import_module
 
 from core.backtest.fast_backtester import run_fast
+from core.backtest.partners import looked_at, partners_of
 from core.backtest.plan import PlannedRun
 from core.domain import Bars, Costs, Series
 from core.exchange_sim.candles import Interval, aggregate
@@ -112,10 +113,11 @@ def parts_of(name: str) -> dict[str, str]:
 
 def chart(run: PlannedRun) -> str:
     """Return a strategy's picture."""
-    bars, partner = (demo_bars(symbol, run.timeframe) for symbol in ("BTC/USDT", "ETH/USDT"))
     series = Series("binanceus-synthetic", "BTC/USDT", run.timeframe)
+    bars, found = demo_bars(*series[1:]), looked_at(load_strategy(run.strategy).rule, series, run.universe)
+    partners = partners_of(series, found, {other: demo_bars(*other[1:]) for other in found.each})
     spec = RunSpec(series, run.strategy, dict(run.params), Costs(0.001, 0.0), 10_000.0)
-    result = run_fast(bars, spec, partner=partner)
+    result = run_fast(bars, spec, partners=partners)
     shown = busiest(bars, result.records, SHOWN, MOST)
     bounds = ", ".join(f"{bound} {count}" for bound, count in Counter(result.bounds).most_common())
     return trades_svg(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,7 +16,7 @@ from core.candles.oddities import odd_bars
 from core.domain import Bars, Costs, FloatArray, Series
 from core.figures import NONE
 from core.results.measures import Summary, as_summary, buy_and_hold, measure, span_of
-from core.utils import timeframe_ms
+from core.utils import format_time, timeframe_ms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +36,8 @@ if there were none."""
 
 PROTECTIONS = "protections"
 """Under which a document, and a saved run's extras, name those of a run."""
+PARTNERS = "partners"
+"""The same, those of the other series that a run looked at."""
 DIFFERENCES = {
     "Duration": "to the last bar's open",
     "Buy & Hold Return [%]": "from the close after warm-up, no costs",
@@ -80,13 +82,15 @@ class DataRange(NamedTuple):
     """What is odd about them, one line each (core.candles.oddities)."""
 
 
-class Partner(NamedTuple):
-    """The candles of the second symbol that a run looked at."""
+class LookedAt(NamedTuple):
+    """The candles of another series that a run looked at."""
 
-    symbol: str
+    series: Series
     data: DataRange
     covered: int
-    """How many of the run's own bars it has too; without it nothing is entered."""
+    """At how many of the run's own closes its newest candle was there."""
+    is_ranked: bool
+    """One of the universe that the run's own symbol is ranked among; else a partner."""
 
 
 class TradeRecord(NamedTuple):
@@ -135,8 +139,8 @@ class BacktestResult:
     """Entries ordered, counted by what their size was bound by (core.domain.Bound)."""
     made_by: tuple[str, ...] = ()
     """The modules whose code made it: the engine's and the strategy's (core.version)."""
-    partner: Partner | None = None
-    """None for a strategy that looks at one symbol."""
+    partners: tuple[LookedAt, ...] = ()
+    """What else its strategy looked at."""
 
     @cached_property
     def stats(self) -> pd.Series:
@@ -162,12 +166,14 @@ class BacktestResult:
         """Return what documents and saved runs hold of it besides figures and trades, as plain values."""
         entries: dict[str, Any] = {"bound_by": dict(self.bounds), "refused": dict(self.refusals)}
         protections = {PROTECTIONS: dict(self.spec.protections)} if self.spec.protections else {}
-        if self.partner is None:
-            return {"entries": entries, **protections}
-        symbol, data, covered = self.partner
-        span = {name: value for name, value in data._asdict().items() if name != "notes"}
-        other = {"symbol": symbol, **span, "covered": covered}
-        return {"entries": entries, "partner": other, **protections}
+        others = {PARTNERS: [_as_extra(one) for one in self.partners]} if self.partners else {}
+        return {"entries": entries, **others, **protections}
+
+
+def _as_extra(one: LookedAt) -> dict[str, Any]:
+    span = {name: value for name, value in one.data._asdict().items() if name != "notes"}
+    named = {"symbol": one.series.symbol, "timeframe": one.series.timeframe, "ranked": one.is_ranked}
+    return {**named, **span, "covered": one.covered}
 
 
 def presented(figures: Mapping[str, Any]) -> pd.Series:
@@ -204,21 +210,19 @@ def summary_of(
     return as_summary(measure(span, equity, pnl, buy_and_hold(bars, spec.costs), drawdown, exposure))
 
 
-def describe_partner(bars: Bars, series: Series, partner: Bars) -> Partner:
-    """Return what there is of the second symbol, whose series this is, for these bars."""
-    covered = int(np.isin(bars.ts, partner.ts).sum())
-    return Partner(series.symbol, describe_data(partner, series), covered)
-
-
-def partnered(
-    result: BacktestResult, partner_of: Callable[[str], str] | None, bars: Bars, partner: Bars | None
-) -> BacktestResult:
-    """Return a result that says which candles of a second symbol it looked at, if it did."""
-    if partner_of is None or partner is None:
-        return result
-    series = result.spec.series
-    other = series._replace(symbol=partner_of(series.symbol))
-    return replace(result, partner=describe_partner(bars, other, partner))
+def coverage_lines(strategy: str, symbol: str, bars: int, found: Sequence[LookedAt]) -> list[str]:
+    """Return a line on the candles of each partner, and one on those of the universe, where there are any."""
+    head, own = f"{strategy} on {symbol}", f"of its own {bars:,}"
+    lines = [
+        f"{head} looks at {one.series.symbol} {one.series.timeframe}: {one.data.bars:,} bars, "
+        f"{format_time(one.data.start)} to {format_time(one.data.end)} UTC, known at {one.covered:,} {own}; "
+        "where over a bar old it says nothing"
+        for one in found
+        if not one.is_ranked
+    ]
+    if ranked := [f"{one.series.symbol} at {one.covered:,}" for one in found if one.is_ranked]:
+        lines.append(f"{head} is ranked among {', '.join(ranked)} {own}; whose bar is missing takes no part")
+    return lines
 
 
 def summary_of_stats(

@@ -125,6 +125,10 @@ class ExchangeSettings(Section):
         Field(description="an address such as http://127.0.0.1:8090, or nothing"),
     ] = None
     """Instead of the venue's own address; none for the real venue."""
+    partner_wait_seconds: Annotated[
+        float, PlainValidator(_number), Field(ge=0, le=600, description="seconds from 0 to 600")
+    ] = 30.0
+    """How long a bar waits for the bars of other series that its strategy looks at."""
 
 
 class DbSettings(Section):
@@ -340,6 +344,12 @@ class StrategySettings(Section):
         Mapping[str, Number], Field(description="parameter names, each with a finite number")
     ] = {}
     """What differs from the rule's defaults; which names exist and how far they go is the rule's business."""
+    universe: Annotated[
+        tuple[Symbol, ...],
+        AfterValidator(_distinct),
+        Field(description="a list of symbols, such as [BTC/USDT, ETH/USDT]"),
+    ] = ()
+    """The symbols that a rule which ranks compares; none: those that it trades, or that its file names."""
 
 
 class MarketSettings(Section):

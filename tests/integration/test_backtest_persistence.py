@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 from sqlalchemy import text
 
+from core.backtest.fast_backtester import run_fast
+from core.backtest.partners import partner_bars
 from core.backtest_persistence import list_runs, load_run, save_backtest_to_db, save_result
 from core.backtester import run_backtest, run_trend_ema_backtest
 from core.domain import Costs, Series
@@ -15,12 +17,13 @@ from core.multi_backtester import Job, compare, run_jobs, run_multi_backtest
 from core.proof.rerun import rerun
 from core.results.measures import reasons
 from core.results.runs import BacktestResult, RunSpec
+from core.sql_data_source import SQLDataSource
 from core.version import code_version
 from db.base import open_engine
 from db.candles import upsert_bars
 from db.init_db import init_db
 from strategies.registry import REGISTRY
-from tests.lively import partner
+from tests.lively import paired, partner
 from tests.markets import random_bars
 from tests.tiers import statistics, tries
 
@@ -135,7 +138,7 @@ def test_an_unknown_run_names_those_there_are(db_url: str, result: BacktestResul
 
 def test_a_rerun_on_the_same_candles_is_identical(db_url: str, result: BacktestResult) -> None:
     again = rerun(save_result(result, db_url), db_url)
-    assert again.same_candles
+    assert again.changed == ()
     assert again.same_code
     assert again.difference is None
 
@@ -164,10 +167,24 @@ def test_a_rerun_notices_changed_candles_and_names_the_first_difference(
             {"ts": entry},
         )
     again = rerun(run_id, db_url)
-    assert not again.same_candles
+    assert again.changed == ("BTC/USDT 1h",)
     assert again.difference is not None
     assert again.difference.startswith("trade 1: ")
     assert "entry_price" in again.difference
+
+
+def test_a_rerun_notices_changed_candles_of_a_partner(db_url: str) -> None:
+    other, source = SERIES._replace(symbol="ETH/USDT"), SQLDataSource(db_url)
+    partners = partner_bars(source, "PAIRS", SERIES, BARS)
+    run_id = save_result(
+        run_fast(BARS, RunSpec(SERIES, "PAIRS", {}, Costs(), 5_000.0), None, partners), db_url
+    )
+    assert load_run(run_id, db_url).extras["partners"][0]["symbol"] == other.symbol
+    assert rerun(run_id, db_url).changed == ()
+    with open_engine(db_url).begin() as connection:
+        connection.execute(text("UPDATE ohlcv SET volume = volume + 1 WHERE symbol = 'ETH/USDT' AND ts > 0"))
+    again = rerun(run_id, db_url)
+    assert (again.changed, again.difference) == (("ETH/USDT 1h",), None)
 
 
 def test_a_rerun_notices_a_missing_trade(db_url: str, result: BacktestResult) -> None:
@@ -210,7 +227,7 @@ def test_the_strategies_to_compare_may_be_named(db_url: str) -> None:
 
 @statistics
 def test_processes_give_the_same_results_as_one_process() -> None:
-    other = partner(BARS)
+    other = paired(partner(BARS), SERIES.symbol)
     jobs = [
         Job(BARS, RunSpec(SERIES, name, {}, Costs(0.001), 10_000.0), None, other)
         for name in list(REGISTRY)[:: -tries(1, 4)]

@@ -18,6 +18,7 @@ from core.account.lots import Lot
 from core.cli import live_terms
 from core.cli.live_terms import client_of, read_settings, terms_of, world_of
 from core.cli.replay_command import members
+from core.domain import Bar
 from core.errors import NoDataError
 from core.exchange_sim.server import SimConfig, serve
 from core.live import reload
@@ -221,11 +222,33 @@ def test_changed_code_is_taken_by_a_restart_only(
     assert "changed since the loop began, and code is taken by a restart" in running.reload()
 
 
-def test_a_second_symbol_or_another_currency_needs_a_restart(
-    running: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_strategy_that_looks_at_a_second_symbol_comes_and_goes_with_it(running: Running) -> None:
+    def followed() -> list[str]:
+        return [series.symbol for series in running.loop.feed.series]
+
+    assert followed() == ["BTC/USDT"]
     running.change(("pairs:\n  enabled: false", "pairs:\n  enabled: true"))
-    assert "PAIRS looks at a second symbol" in running.reload()
+    assert "added PAIRS on BTC/USDT" in running.reload()
+    assert followed() == ["BTC/USDT", "ETH/USDT"]
+    (slot,) = (slot for slot in running.loop.session.slots if slot.strategy == "PAIRS")
+    ((symbol, timeframe, take),) = slot.followed
+    growing = take.__self__  # type: ignore[attr-defined]
+    newest = int(growing.bars.ts[-1])
+    running.loop.session.on_bars(
+        [Bar(symbol, timeframe, newest + HOUR, newest + 2 * HOUR, 1, 2, 0.5, 1.5, 7)]
+    )
+    assert (symbol, growing.bars.close[-1], growing.bars.volume[-1]) == ("ETH/USDT", 1.5, 7)
+    running.change(("hedge_period: 120", "hedge_period: 90"))
+    assert "changed PAIRS on BTC/USDT" in running.reload()
+    assert followed() == ["BTC/USDT", "ETH/USDT"]
+    assert len(running.loop.session._followers["ETH/USDT", "1h"]) == 1
+    running.change(("pairs:\n  enabled: true", "pairs:\n  enabled: false"))
+    assert "dropped PAIRS on BTC/USDT" in running.reload()
+    assert followed() == ["BTC/USDT"]
+    running.step()
+
+
+def test_another_currency_needs_a_restart(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     original: Callable[..., Any] = members
     monkeypatch.setattr(
         live_terms,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.domain import LOT, Costs, Series
-from core.proof.markets import companion, random_bars
+from core.proof.markets import companions, random_bars
 from core.proof.verify import verify
 from core.results.runs import RunSpec
 from scripts.new_strategy import KINDS
@@ -30,6 +30,8 @@ PRICED = {"PULLBACK"}
 PUBLIC = {"ROI", "DIP", "SUPERTREND3", "PSAR", "DCA", "CLOCK", "PARTNER", "HIGHER", "UNITS"}
 """The nine kinds of public strategies: profit by age, dip, three SuperTrends with a trailing stop, a stop at
 the SAR, doubling, hour and weekday, a second symbol, a longer timeframe, units."""
+SYMBOLS = ("ADA/USDT", "BTC/USDT", "ETH/USDT", "SOL/USDT")
+"""The universe of an example that ranks."""
 LENGTHS = {"HIGHER": 1500}
 """Bars of a market where 500 are too few."""
 ENDS = {
@@ -70,7 +72,9 @@ def test_an_example_trades_alike_three_ways(name: str) -> None:
     for seed in range(tries(6, 1)):
         bars = random_bars(seed + 1, LENGTHS.get(name, 500), (0.01, 0.004, 0.02)[seed % 3])
         spec = RunSpec(Series("made-up", "BTC/USDT", "1h"), name, {}, Costs(0.001), 10_000.0)
-        verdict = verify(bars, spec, bind(strategy, companion(bars)), sampled=6)
+        verdict = verify(
+            bars, spec, bind(strategy, companions(strategy.rule, spec.series, bars, SYMBOLS)), sampled=6
+        )
         assert verdict.differences == ()
         trades += len(verdict.runs[0].trades)
         ends |= {trade.reason for trade in verdict.runs[0].trades}

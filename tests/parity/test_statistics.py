@@ -20,7 +20,7 @@ from core.results.calendar import describe_market
 from core.results.runs import STATISTICS, RunSpec, presented
 from core.results.statistics import compute, make_scratch, named
 from strategies.registry import REGISTRY
-from tests.lively import LIVELY, partner
+from tests.lively import LIVELY, paired, partner
 from tests.markets import random_bars
 from tests.reference import DAY, Outcome, differences, expected, random_run, random_trades
 from tests.tiers import statistics as many
@@ -103,7 +103,7 @@ def test_both_engines_present_their_statistics_alike(name: str) -> None:
     for costs in (Costs(0.001), Costs(0.0)):
         spec = RunSpec(Series("binanceus", "BTC/USDT", "1h"), name, LIVELY.get(name, {}), costs, 10_000.0)
         runs = (backtester.run_backtest, fast_backtester.run_fast)
-        results = [run(bars, spec, partner=partner(bars)) for run in runs]
+        results = [run(bars, spec, partners=paired(partner(bars))) for run in runs]
         assert results[0].summary == results[1].summary
         plain, fast = (result.stats for result in results)
         assert len(plain) == len(STATISTICS) - (costs.commission == 0)

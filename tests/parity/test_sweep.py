@@ -18,7 +18,7 @@ from core.optimise.sweep import sweep
 from core.results.runs import RunSpec
 from strategies.registry import REGISTRY, load_strategy
 from strategies.ta_lib import talib
-from tests.lively import LIVELY, partner
+from tests.lively import LIVELY, paired, partner
 from tests.markets import random_bars
 from tests.tiers import WHOLE, statistics
 
@@ -69,13 +69,13 @@ BLOCKS = (1, 3 * 900 * 8)
 def test_every_row_is_the_single_run_s(name: str, block_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweeps, "BLOCK_BYTES", block_bytes)
     monkeypatch.setattr(set_runs, "FIRST_TRADES", 130)
-    others = {series: partner(bars) for series, bars in markets().items()}
+    others = {series: paired(partner(bars), series.symbol) for series, bars in markets().items()}
     table = sweep(markets(), name, sets_of(name), COSTS, threads=2, partners=others)
     keys = [(series, given) for series in markets() for given in sets_of(name)]
     assert len(table) == len(keys)
     for found, (series, given) in zip(table.to_dict("records"), keys, strict=True):
         spec = RunSpec(series, name, given, COSTS, 10_000.0)
-        alone = run_fast(markets()[series], spec, partner=others[series])
+        alone = run_fast(markets()[series], spec, partners=others[series])
         assert (found["exchange"], found["symbol"], found["timeframe"]) == tuple(series)
         assert all(found[key] == value for key, value in alone.spec.params.items())
         for key, value in alone.stats.items():

@@ -22,7 +22,7 @@ from core.results.runs import RunSpec
 from core.sizing import Choices, Gauges
 from strategies import signal_meaning
 from strategies.registry import REGISTRY, Strategy, load_strategy
-from tests.lively import ENDS, LIVELY, partner, strategy_for
+from tests.lively import ENDS, LIVELY, paired, partner, strategy_for
 from tests.markets import HOUR, START, random_bars
 from tests.scripted import SCRIPTED, TURNING
 from tests.tiers import statistics, tries
@@ -172,9 +172,9 @@ def test_three_ways_agree_when_an_account_has_all_the_lots_it_keeps() -> None:
 def test_statistics_of_the_fast_engine_are_backtesting_py_s(name: str) -> None:
     for seed in (1, 2):
         spec = spec_of(name, seed, **LIVELY.get(name, {}))
-        bars, other = wild_bars(seed), partner(wild_bars(seed))
+        bars, other = wild_bars(seed), paired(partner(wild_bars(seed)))
         plain, fast = (
-            run(bars, spec, partner=other) for run in (backtester.run_backtest, fast_backtester.run_fast)
+            run(bars, spec, partners=other) for run in (backtester.run_backtest, fast_backtester.run_fast)
         )
         assert plain.stats.index.symmetric_difference(fast.stats.index).empty
         for key in plain.stats.index:

@@ -24,7 +24,7 @@ from db.candles import read_bars, upsert_bars
 from db.init_db import init_db
 from strategies import indicators
 from strategies.registry import REGISTRY
-from tests.lively import partner
+from tests.lively import paired, partner
 from tests.markets import random_bars
 from tests.stored import HOUR, SERIES, START, bars_at, make_database, run_sql, same_bars, url_of
 
@@ -229,7 +229,9 @@ def spec(name: str) -> RunSpec:
 def test_backtesting_takes_mapped_bars(market: Bars) -> None:
     copy = copy_of(market)
     for name in REGISTRY:
-        jobs = [Job(bars, spec(name), partner=partner(copy)) for bars in (market, copy)]
+        jobs = [
+            Job(bars, spec(name), partners=paired(partner(copy), SERIES.symbol)) for bars in (market, copy)
+        ]
         mapped, plain = (next(run_jobs([job], 1)) for job in jobs)
         assert mapped.records == plain.records
         assert mapped.data == plain.data

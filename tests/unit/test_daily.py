@@ -21,6 +21,7 @@ from core.proof.markets import companion
 from core.results.measures import DAY, span_of
 from core.verdict.judge import Answer, judge
 from strategies.registry import load_strategy
+from tests.lively import paired
 from tests.markets import HOUR, random_bars
 
 RULE = load_strategy("TREND_EMA").rule
@@ -170,9 +171,11 @@ def test_a_search_on_shuffled_bars_is_as_good_on_a_random_walk() -> None:
 
 
 def test_a_second_symbol_is_looked_at_and_not_shuffled() -> None:
-    pairs = JudgedSearch("PAIRS", {BTC: BARS}, CUT, [{}], 0, COSTS, 1e4, partners={BTC: companion(BARS)})
+    pairs = JudgedSearch(
+        "PAIRS", {BTC: BARS}, CUT, [{}], 0, COSTS, 1e4, partners={BTC: paired(companion(BARS), BTC.symbol)}
+    )
     assert gather(pairs).trades > 0
-    with pytest.raises(UsageError, match="second symbol"):
+    with pytest.raises(UsageError, match="other symbols"):
         shuffled_chance(pairs, 2)
 
 

@@ -10,7 +10,7 @@ from core.account.lots import Lot
 from core.account.orders import Approved, Executed, Intent, News, Protection, RefusalReason, Refused
 from core.bookkeeper import KEPT
 from core.domain import Bar, Costs, Decision, PositionView, enter, flat
-from core.engine import Decided, LiveDecider, Session, Slot
+from core.engine import Decided, Followed, LiveDecider, Session, Slot
 from core.errors import UsageError
 from core.execution import Executor, Plan
 from core.portfolio import Portfolio
@@ -97,8 +97,8 @@ class Told:
 def test_a_step_moves_the_market_then_books_then_decides_and_no_order_s_way_sees_a_bar() -> None:
     told = Told()
     made = Session(Executor(Portfolio(10_000), wide_open(FREE), told, FREE, live=True))
-    made.add("A", SYMBOL, PLAN, told)
-    made.follow(SYMBOL, "1h", lambda ts, close: told.calls.append(("followed", ts, close)))
+    followed = Followed(SYMBOL, "1h", lambda one: told.calls.append(("followed", one.ts, one.close)))
+    made.add("A", SYMBOL, PLAN, told, [followed])
     step = made.on_bars([bar(0)])
     assert told.calls == [
         ("followed", START, 100.0),

@@ -162,7 +162,7 @@ def pair(venue: Venue) -> Feed:
     for series in (BTC, ETH):
         venue.show(series, *(hour(n) for n in range(10)))
     feed = Feed(venue.read, [BTC, ETH], {BTC: hour(9), ETH: hour(9)})
-    feed.wait_for(ETH, BTC)
+    feed.wait_for({ETH: [BTC]})
     return feed
 
 
@@ -215,7 +215,7 @@ def test_a_partner_s_bar_that_appears_while_it_is_asked_for_comes_in_the_same_lo
 def test_two_that_wait_for_each_other_do_not_wait_for_ever() -> None:
     venue = Venue()
     feed = pair(venue)
-    feed.wait_for(BTC, ETH)
+    feed.wait_for({ETH: [BTC], BTC: [ETH]})
     venue.show(ETH, hour(10))
     venue.show(BTC, hour(10))
     assert names(feed.poll(hour(11)).bars) == ["BTC 10", "ETH 10"]
@@ -284,7 +284,7 @@ def test_series_that_can_never_be_read_keep_no_other_from_being_read() -> None:
 def test_a_bar_that_waits_for_its_partner_is_not_lost_when_reading_fails() -> None:
     venue = Broken(BTC)
     feed = Feed(venue.read, [BTC, ETH], {BTC: hour(9), ETH: hour(9)})
-    feed.wait_for(ETH, BTC)
+    feed.wait_for({ETH: [BTC]})
     venue.show(BTC, hour(10))
     venue.show(ETH, hour(10))
     assert [names(feed.poll(hour(11) + ms).bars) for ms in (0, 1000)] == [[], []]
@@ -295,7 +295,7 @@ def test_a_bar_that_waits_for_its_partner_is_not_lost_when_reading_fails() -> No
 def test_a_series_followed_no_longer_hands_nothing_on() -> None:
     venue = Broken(BTC)
     feed = Feed(venue.read, [BTC, ETH], {BTC: hour(9), ETH: hour(9)})
-    feed.wait_for(ETH, BTC)
+    feed.wait_for({ETH: [BTC]})
     venue.show(ETH, hour(10))
     feed.poll(hour(11))
     feed.poll(hour(11))

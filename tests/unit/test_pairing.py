@@ -7,12 +7,12 @@ import pytest
 
 from core.account.lots import Trade
 from core.backtest.fast_backtester import run_fast
-from core.backtest.plan import partner_bars
+from core.backtest.partners import partner_bars
 from core.backtest.replay import ReplayAccount, ReplayFeed, replay
 from core.backtester import run_backtest
-from core.cli.backtest_command import partners
+from core.cli.backtest_command import partner_lines
 from core.domain import Bar, Bars, Costs, Series
-from core.engine import LiveDecider, Session
+from core.engine import Followed, LiveDecider, Session
 from core.errors import UsageError
 from core.execution import Executor, Plan
 from core.kernel.scan import scan_of
@@ -24,9 +24,9 @@ from core.reports.document import run_document
 from core.results.runs import RunSpec
 from core.risk_manager import wide_open
 from strategies.indicators_more import residual
-from strategies.pairing import Growing, as_of, bind, partner_of
+from strategies.pairing import Growing, Joined, PartnerBars, as_of, bind, partner_of
 from strategies.registry import load_strategy
-from tests.lively import LIVELY, partner
+from tests.lively import LIVELY, paired, partner
 from tests.markets import HOUR, make_bars, random_bars
 
 FLAT = (100.0, 100.0, 100.0, 100.0)
@@ -35,6 +35,10 @@ FLAT = (100.0, 100.0, 100.0, 100.0)
 def closes(*values: float) -> Bars:
     bars = make_bars(*[FLAT] * len(values))
     return bars._replace(close=np.array(values))
+
+
+def joined(bars: Bars, other: Bars) -> Joined:
+    return as_of(bars.ts, HOUR, PartnerBars("BTC/USDT", "1h", HOUR, other))
 
 
 def test_bitcoin_is_everybody_s_partner_and_ether_bitcoin_s() -> None:
@@ -46,17 +50,17 @@ def test_bitcoin_is_everybody_s_partner_and_ether_bitcoin_s() -> None:
 def test_a_bar_knows_the_partner_s_last_close_and_none_before_its_first() -> None:
     bars, other = closes(1, 2, 3, 4, 5), closes(10, 20, 30, 40, 50)
     kept = np.array([1, 3])
-    gappy = other._replace(ts=other.ts[kept], close=other.close[kept])
-    assert np.array_equal(as_of(bars.ts, gappy).close, [np.nan, 20, 20, 40, 40], equal_nan=True)
-    assert np.isnan(as_of(bars.ts, other.until(0)).close).all()
+    gappy = Bars(other.ts[kept], *(column[kept] for column in other[1:]))
+    assert np.array_equal(joined(bars, gappy).close, [np.nan, 20, 20, 40, 40], equal_nan=True)
+    assert np.isnan(joined(bars, other.until(0)).close).all()
 
 
 def test_a_partner_that_is_older_than_a_bar_is_not_fresh() -> None:
     bars, other = closes(*range(1, 9)), closes(*range(10, 90, 10))
     kept = np.array([1, 2, 6])
-    gappy = other._replace(ts=other.ts[kept], close=other.close[kept])
-    assert as_of(bars.ts, gappy).is_fresh.tolist() == [0, 1, 1, 1, 0, 0, 1, 1]
-    assert not as_of(bars.ts, other.until(0)).is_fresh.any()
+    gappy = Bars(other.ts[kept], *(column[kept] for column in other[1:]))
+    assert joined(bars, gappy).is_fresh.tolist() == [0, 1, 1, 1, 0, 0, 1, 1]
+    assert not joined(bars, other.until(0)).is_fresh.any()
 
 
 def test_a_partner_that_died_enters_nothing_and_closes_what_is_held() -> None:
@@ -64,33 +68,41 @@ def test_a_partner_that_died_enters_nothing_and_closes_what_is_held() -> None:
     other = partner(bars)
     dead = other.until(200)
     last = int(dead.ts[-1])
-    runs = [run_backtest(bars, spec(params), partner=it).records for it in (other, dead)]
+    runs = [run_backtest(bars, spec(params), partners=paired(it)).records for it in (other, dead)]
     assert sum(trade.entry_ts > last + 2 * HOUR for trade in runs[0]) > 10
     # Decided at most a bar after its last, filled at the bar after that.
     assert max(trade.entry_ts for trade in runs[1]) <= last + 3 * HOUR
     assert max(trade.exit_ts for trade in runs[1]) <= last + 5 * HOUR
     assert [t for t in runs[0] if t.exit_ts <= last] == [t for t in runs[1] if t.exit_ts <= last]
-    assert verify(bars, spec(params), bind(load_strategy("PAIRS"), dead), sampled=20).differences == ()
+    assert (
+        verify(bars, spec(params), bind(load_strategy("PAIRS"), paired(dead)), sampled=20).differences == ()
+    )
 
 
 def test_a_result_says_what_there_was_of_the_partner() -> None:
     bars, params = random_bars(2, 400), LIVELY["PAIRS"]
     other = partner(bars).until(200)
     for run in (run_backtest, run_fast):
-        found = run(bars, spec(params), partner=other)
+        found = run(bars, spec(params), partners=paired(other))
         (entry,) = run_document([found])["runs"]
-        assert (entry["partner"]["symbol"], entry["partner"]["covered"]) == ("BTC/USDT", 200)
-        assert (entry["partner"]["bars"], entry["partner"]["end"]) == (200, int(other.ts[-1]))
+        (its,) = entry["partners"]
+        assert (its["symbol"], its["timeframe"], its["covered"], its["ranked"]) == (
+            "BTC/USDT",
+            "1h",
+            200,
+            False,
+        )
+        assert (its["bars"], its["end"]) == (200, int(other.ts[-1]))
     plain = RunSpec(Series("binanceus", "ETH/USDT", "1h"), "TREND_EMA", {}, Costs(0.001), 10_000.0)
-    assert "partner" not in run_document([run_fast(bars, plain, partner=None)])["runs"][0]
+    assert "partners" not in run_document([run_fast(bars, plain)])["runs"][0]
 
 
 def test_a_command_prints_what_there_is_of_the_partner() -> None:
     bars = random_bars(2, 400)
-    line = partners(Job(bars, spec({}), None, partner(bars).until(200)))
-    assert "PAIRS on ETH/USDT looks at BTC/USDT: 200 bars" in line
-    assert f"200 of its own {bars.ts.size}; where over a bar old" in line
-    assert partners(Job(bars, spec({}), None, None)) == ""
+    (line,) = partner_lines(Job(bars, spec({}), None, paired(partner(bars).until(200))))
+    assert "PAIRS on ETH/USDT looks at BTC/USDT 1h: 200 bars" in line
+    assert f"known at 200 of its own {bars.ts.size}; where over a bar old" in line
+    assert partner_lines(Job(bars, spec({}), None, None)) == []
 
 
 def spec(params: dict[str, float]) -> RunSpec:
@@ -99,8 +111,8 @@ def spec(params: dict[str, float]) -> RunSpec:
 
 def test_later_candles_of_the_partner_change_nothing() -> None:
     bars, other = random_bars(1, 200), partner(random_bars(1, 200))
-    rule = bind(load_strategy("PAIRS"), other).rule
-    cut = bind(load_strategy("PAIRS"), other.until(150)).rule
+    rule = bind(load_strategy("PAIRS"), paired(other)).rule
+    cut = bind(load_strategy("PAIRS"), paired(other.until(150))).rule
     params = rule.make_params({"hedge_period": 30})
     for whole, part in zip(rule.columns(bars, params), cut.columns(bars.until(150), params), strict=True):
         assert np.array_equal(whole[:150], part, equal_nan=True)
@@ -109,14 +121,15 @@ def test_later_candles_of_the_partner_change_nothing() -> None:
 def test_a_partner_that_grows_is_one_that_was_there() -> None:
     bars, other = random_bars(1, 200), partner(random_bars(1, 200))
     growing = Growing(100)
-    rule = bind(load_strategy("PAIRS"), growing).rule
-    whole = bind(load_strategy("PAIRS"), other).rule
+    rule = bind(load_strategy("PAIRS"), paired(growing)).rule
+    whole = bind(load_strategy("PAIRS"), paired(other)).rule
     params = rule.make_params({"hedge_period": 30})
-    for ts, close in zip(other.ts.tolist(), other.close.tolist(), strict=True):
-        growing.take(ts, close)
-        growing.take(ts - HOUR, 1.0)
-    assert growing.ts.size == 100
-    assert growing.close[-1] == other.close[-1]
+    for bar in rows("BTC/USDT", other):
+        growing.take(bar)
+        growing.take(bar._replace(ts=bar.ts - HOUR, close=1.0))
+    assert growing.bars.ts.size == 100
+    for whole_column, column in zip(other, growing.bars, strict=True):
+        assert np.array_equal(whole_column[-100:], column)
     found, wanted = (one.columns(bars.since(bars.ts.size - 100), params) for one in (rule, whole))
     assert found.z[-1] == wanted.z[-1]
 
@@ -129,12 +142,12 @@ def test_a_strategy_that_was_given_no_partner_says_so() -> None:
 
 def test_one_that_needs_none_stays_as_it_is() -> None:
     plain = load_strategy("TREND_EMA")
-    assert bind(plain, random_bars(1, 30)) is plain
+    assert bind(plain, paired(random_bars(1, 30))) is plain
     assert bind(load_strategy("PAIRS"), None).rule is load_strategy("PAIRS").rule
 
 
 def test_every_binding_decides_with_the_same_compiled_code() -> None:
-    one, other = (bind(load_strategy("PAIRS"), random_bars(seed, 50)) for seed in (1, 2))
+    one, other = (bind(load_strategy("PAIRS"), paired(random_bars(seed, 50))) for seed in (1, 2))
     assert one.rule is not other.rule
     kinds = (type(one.rule.columns(random_bars(1, 50), one.rule.params())), one.rule.params)
     assert scan_of(one.rule, *kinds) is scan_of(other.rule, *kinds)
@@ -186,18 +199,18 @@ def test_there_is_no_residual_without_a_line() -> None:
 def test_a_session_that_sees_both_close_trades_as_its_backtest_does() -> None:
     bars, costs, params = random_bars(2, 400), Costs(0.001), LIVELY["PAIRS"]
     other = partner(bars)
-    whole = bind(load_strategy("PAIRS"), other)
+    whole = bind(load_strategy("PAIRS"), paired(other))
     wanted = replay(
         [ReplayFeed("PAIRS", whole, params, "ETH/USDT", "1h", bars)], ReplayAccount(10_000.0, costs)
     )
     growing = Growing(900)
-    live = bind(load_strategy("PAIRS"), growing)
+    live = bind(load_strategy("PAIRS"), paired(growing))
     portfolio, risk = Portfolio(10_000.0), wide_open(costs)
     desk = PaperFills(portfolio.settled, costs, risk.markets)
     session = Session(Executor(portfolio, risk, desk, costs))
     plan = Plan("1h", live.rule.sizing(live.rule.make_params(params)), is_ladder=False)
-    session.add("PAIRS", "ETH/USDT", plan, LiveDecider("ETH/USDT", live.live({"params": params})))
-    session.follow("BTC/USDT", "1h", growing.take)
+    followed = [Followed("BTC/USDT", "1h", growing.take)]
+    session.add("PAIRS", "ETH/USDT", plan, LiveDecider("ETH/USDT", live.live({"params": params})), followed)
     trades: list[Trade] = []
     for own, its in zip(rows("ETH/USDT", bars), rows("BTC/USDT", other), strict=True):
         trades += session.on_bars([own, its]).trades

@@ -24,6 +24,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 SAMPLES = {
     "exchange.name": "kraken",
     "exchange.sandbox": "true",
+    "exchange.partner_wait_seconds": "12.5",
     "exchange.base_url": "http://127.0.0.1:8090",
     "db.url": "sqlite:///other.db",
     "risk.default_risk_per_trade": "2e-2",

@@ -17,6 +17,7 @@ from core.results.runs import RunSpec
 from strategies import indicators_momentum, momentum, turtle
 from strategies.pairing import bind
 from strategies.registry import Strategy, load_strategy
+from tests.lively import paired
 from tests.markets import make_bars
 
 SPAN = 4.0
@@ -312,7 +313,7 @@ PAIRS = {"hedge_period": 6, "entry_z": 1.5, "exit_z": 0.5, "atr_stop_mult": 3.0}
 
 
 def pairs(bars: Bars, other: Bars = PAIR_OTHER, **given: float) -> list[Told]:
-    return trades_of(bind(load_strategy("PAIRS"), other), bars, **{**PAIRS, **given})
+    return trades_of(bind(load_strategy("PAIRS"), paired(other)), bars, **{**PAIRS, **given})
 
 
 def test_pairs_buys_a_fall_that_its_partner_does_not_share() -> None:
