@@ -46,6 +46,7 @@ from core.exchange.pages import concat
 from core.exchange.permission import Called, Guard, Permission, permission_of
 from core.exchange.rate_limit import Pacer, RateLimiter
 from core.exchange.setup import base_of, made_by, named, prepare, send_through
+from core.exchange.stream_keys import StreamAccess, StreamTerms
 from core.exchange.transport import Transport
 from core.exchange.urls import is_below, is_host_of
 from core.exchange.venues import venue_of
@@ -335,6 +336,9 @@ class ExchangeClient:
         self._call = Caller(attempt, self._transport, limiter, self._clock, retries, sleep, self._notify)
         self.facts = AccountFacts(self._exchange, self._call, self._ready)
         """What the venue tells about itself and the key."""
+        where = StreamTerms(self.name, self._venue.domain, self._base, self._sandbox, self._venue.options)
+        self.streams = StreamAccess(self._exchange, self._call, self._ready, self._market, where)
+        """What streams need of it."""
 
     def _is_allowed(self, url: str) -> bool:
         if self._base is not None:

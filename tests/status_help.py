@@ -12,6 +12,8 @@ from core.live.status import (
     Outside,
     PositionStatus,
     Standing,
+    StreamChannelStatus,
+    StreamStatus,
     WaitingStatus,
 )
 from core.risk.use import LimitUse
@@ -40,6 +42,15 @@ DESK = DeskStatus(
     foreign_orders=("sell 1 ETH/USDT, order 7",),
     outside=(Outside("BTC", Decimal("0.5"), 36_000.0), Outside("DOGE", Decimal("-3"), None)),
 )
+STREAMS = StreamStatus(
+    mode="REST",
+    why="too many connections",
+    dials=61,
+    gaps=60,
+    differences=1,
+    dropped=2,
+    channels=(StreamChannelStatus("BTC/USDT 1h", NOON), StreamChannelStatus("orders", None, "not offered")),
+)
 STATUS = AccountStatus(
     time=NOON,
     equity=10_012.5,
@@ -56,6 +67,7 @@ STATUS = AccountStatus(
     cuts={"A by exposure": 1_200},
     uses=(LimitUse("max_symbol_exposure_pct", 43.2, 50.0, "BTC/USDT"), LimitUse("max_positions", 1.0, 5.0)),
     desk=DESK,
+    streams=STREAMS,
 )
 CALM = AccountStatus(
     time=NOON,

@@ -24,10 +24,12 @@ from core.cli.live_output import Show, say, shown, tell_step
 from core.cli.live_pace import pace_of
 from core.cli.live_recall import keep, look_of, recall, start_of
 from core.cli.live_status import existing, head_of, newest_run, show
+from core.cli.live_streams import Listening, heard, listening_of
 from core.cli.live_terms import client_of, read_settings, terms_of, world_of
 from core.cli.real_money import again, arm, real_terms
 from core.errors import ExchangeError, RefusedError, UsageError
 from core.live.account import Opening, open_account
+from core.live.hearing import Hearing
 from core.live.loop import Loop
 from core.live.real_money import refuse_real_money
 from core.live.records import COMMAND_LIFE, ONE_LOOK, RunBook
@@ -108,7 +110,9 @@ def _trade(args: argparse.Namespace, command: str | None, wish_to_end: Asked) ->
         ending.record = lambda why: live.end_run(engine, book.run_id, why, now_ms())
         alarms.on_start(f"the loop begins, orders: {terms.orders}")
         stack.enter_context(alarms.listening(opened))
-        ended = follow(loop, world, ending, show_now, once=args.once, pause=pause_of(pace_of(args)))
+        streams = stack.enter_context(heard(listening_of(args, client), loop, wish_to_end.nudge))
+        pause = pause_of(pace_of(args))
+        ended = follow(loop, world, ending, show_now, once=args.once, pause=pause, streams=streams)
         ending.why = ended.why
         left = _show_end(args, terms, engine, loop, book)
         outcome = None if command_id is None else live.outcome_of(engine, command_id)
@@ -148,7 +152,14 @@ def pause_of(pace: float) -> float:
 
 
 def follow(
-    loop: Loop, world: World, ending: Ending, show_now: Show, *, once: bool, pause: float = POLL
+    loop: Loop,
+    world: World,
+    ending: Ending,
+    show_now: Show,
+    *,
+    once: bool,
+    pause: float = POLL,
+    streams: Listening | None = None,
 ) -> Ended:
     """Step until a command, a signal or `once` ends it, with so many seconds between; return why."""
     asked = ending.asked
@@ -156,6 +167,8 @@ def follow(
     dog.watch(HANGS / 10)
     try:
         while True:
+            if streams is not None:
+                streams.look(loop)
             _look(loop, world, ending.alarms, once=once)
             status = loop.status(loop.looked_at)
             show_now(status)
@@ -165,7 +178,7 @@ def follow(
                 return Ended("told to stop")
             if once:
                 return Ended(ONE_LOOK)
-            if asked.wait(pause):
+            if asked.wait(loop.hearing.pause(loop.looked_at, pause)):
                 return Ended(f"interrupted by {asked.by}", asked.code(once=once))
     except KeyboardInterrupt:
         why = f"interrupted by {asked.by} while the exchange did not answer"
@@ -183,7 +196,7 @@ def _look(loop: Loop, world: World, alarms: Alarms = NO_ALARMS, *, once: bool) -
     Raises ExchangeError when there is no later.
     """
     try:
-        now, trouble = _time(world)
+        now, trouble = _time(world, loop.hearing)
         for step in loop.step(now, is_sure=trouble is None):
             tell_step(step)
             alarms.on_step(step)
@@ -197,10 +210,12 @@ def _look(loop: Loop, world: World, alarms: Alarms = NO_ALARMS, *, once: bool) -
         say(f"{error}; going on")
 
 
-def _time(world: World) -> tuple[int, ExchangeError | None]:
+def _time(world: World, hearing: Hearing) -> tuple[int, ExchangeError | None]:
     """Return the exchange's time, or about what it is and why it is not known."""
+    hearing.hear()
     try:
-        return world.now(), None
+        now = world.now()
+        return (world.asked() if hearing.is_ahead(now) else now), None
     except ExchangeError as error:
         return world.about(), error
 

@@ -9,7 +9,9 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -35,6 +37,28 @@ class Asked(threading.Event):
 
     by = ""
     """The signal that asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Of all that threads can share, this alone may be put into by a signal's handler at any moment.
+        self._bell: SimpleQueue[None] = SimpleQueue()
+
+    def set(self) -> None:
+        """Ask, and end a wait."""
+        super().set()
+        self.nudge()
+
+    def nudge(self) -> None:
+        """End a wait without asking: something is worth a look at once."""
+        if self._bell.empty():
+            self._bell.put(None)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it is set, nudged or so many seconds have passed; return whether it is set."""
+        if not self.is_set():
+            with suppress(Empty):
+                self._bell.get(timeout=timeout)
+        return self.is_set()
 
     def code(self, *, once: bool) -> int:
         """Return the exit code of a loop that was interrupted, or of one look that was cut short."""

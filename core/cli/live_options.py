@@ -33,13 +33,15 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
         parser.error("--json is of --status and --check")
     if args.once and args.health_port is not None:
         parser.error("--health-port is of a loop that goes on, --once ends by itself: leave one out")
+    if args.streams == "on" and (args.once or (args.use_sql and not args.refresh_from_ccxt)):
+        parser.error("--streams on is of a loop that follows a market: leave it out")
     _check_real(parser, args)
     if args.once and args.stop:
         parser.error("--stop ends a running loop, --once begins one that ends by itself: leave one out")
     if args.status or (command_of(args) and not args.once):
         options.allow_only(parser, args, "this is for a loop that runs, or about it", {*COMMANDS, *OF_A_LOOP})
     if args.replay:
-        of_loops = {"account", "orders", "log_file", "plain", "accept_restore", "health_port"}
+        of_loops = {"account", "orders", "log_file", "plain", "accept_restore", "health_port", "streams"}
         own = vars(args).keys() - of_loops
         options.allow_only(parser, args, "--replay begins an account of its own", own)
 
@@ -137,6 +139,12 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     )
     add("--use-sql", action="store_true", help="read candles from the database")
     add("--refresh-from-ccxt", action="store_true", help="and load new ones into it first")
+    add(
+        "--streams",
+        choices=("auto", "on", "off"),
+        default="auto",
+        help="WebSockets say when to ask for a candle or an order (default: auto, where the market has them)",
+    )
     add("--start", metavar="TIME", help="replay: first bar's open time, UTC")
     add("--end", metavar="TIME", help="replay: bars that open before this time")
     options.add_report(what)

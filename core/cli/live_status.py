@@ -21,6 +21,7 @@ from core.live.status import (
     AccountStatus,
     DeskStatus,
     PositionStatus,
+    StreamStatus,
     from_document,
     to_document,
 )
@@ -117,6 +118,8 @@ def show(status: AccountStatus | None, account: str = USUAL, start: str = "run_l
     for feed in status.feeds:
         last = "no candle yet" if feed.last is None else f"newest candle {format_time(feed.last)} UTC"
         print(f"  {feed.series}: {last}{', SILENT' if feed.stale else ''}")
+    for line in stream_lines(status.streams):
+        print(f"  {line}")
     if desk := status.desk:
         for line in outside_lines(desk):
             print(f"  {line}")
@@ -133,6 +136,22 @@ def position_lines(status: AccountStatus) -> list[str]:
         f"{_brackets(held)}"
         for held in status.positions
     ]
+
+
+def stream_lines(streams: StreamStatus | None) -> list[str]:
+    """Return how the streams stand, a line and one for each stream that the venue does not offer."""
+    if streams is None:
+        return []
+    last = max((one.last for one in streams.channels if one.last is not None), default=None)
+    parts = [
+        how_many(streams.dials, "connection"),
+        how_many(streams.gaps, "gap"),
+        how_many(streams.differences, "difference from REST", "differences from REST"),
+    ]
+    why = f" ({streams.why})" if streams.why else ""
+    told = "no data yet" if last is None else f"newest data {format_time(last)} UTC"
+    lines = [f"streams: {streams.mode}{why}, {told}; {', '.join(parts)}"]
+    return lines + [f"no stream of {one.name}: {one.refused}" for one in streams.channels if one.refused]
 
 
 def _brackets(held: PositionStatus) -> str:

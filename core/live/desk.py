@@ -249,6 +249,17 @@ class JournalledDesk(ABC):
     def _differences(self) -> list[str]:
         """Return where journal and exchange differ."""
 
+    def owns(self, order_id: str, client_order_id: str) -> bool:
+        """Return whether an order is one of this account's, by the name the venue or this program gave it."""
+        mirror = self.path.mirror
+        if client_order_id:
+            return mirror.order(client_order_id) is not None
+        known = (*mirror.live.values(), *mirror.ended.values())
+        return any(order.exchange_id == order_id for order in known)
+
+    def look_now(self) -> None:  # noqa: B027 - on paper nothing happens that it does not do itself
+        """Compare the account with the exchange at the next `news`: a stream says that something happened."""
+
     def backs_off(self, held: Held) -> bool:  # noqa: ARG002 - where exits are not refused
         """Return whether exits of a position have to wait, for they were refused."""
         return False

@@ -37,6 +37,8 @@ GLANCE = 60_000
 """… and of balances alone, which is one request: 10 of the 1,200 that Binance.US allows a minute."""
 SOON = 1_000
 """Milliseconds until the next one while they differ, at least."""
+HINTED = 5_000
+"""Milliseconds between two that streams ask for, at least: a busy account of somebody else costs no more."""
 NOT_YET = "an entry at a price cannot rest at an exchange yet: enter at the open, or trade on paper"
 LOCKING = "coins are kept for orders of somebody else"
 PATIENCE = 60_000
@@ -56,6 +58,7 @@ class ExchangeDesk(JournalledDesk):
         """What bars are shown to: only prices come of them, for the exchange fills in its own time."""
         self._compare_at = 0
         self._glance_at = 0
+        self._hinted_at = -HINTED
         self._in_step_at: int | None = None
         """When books and exchange were last found to agree, ms UTC."""
         self._difference = ""
@@ -124,6 +127,11 @@ class ExchangeDesk(JournalledDesk):
     def waited(self, intent: Intent) -> int:  # noqa: ARG002 - none waits here
         """Return 0: an entry at a price is refused."""
         return 0
+
+    def look_now(self) -> None:
+        """Compare with the exchange at the next look, but for what others do not every time."""
+        self._compare_at = min(self._compare_at, max(self.time, self._hinted_at + HINTED))
+        self._hinted_at = self._compare_at
 
     def look_again(self) -> None:
         """Compare the books with the exchange at the next look."""

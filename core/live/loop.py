@@ -21,6 +21,7 @@ from core.execution import Outcome
 from core.figures import how_many
 from core.live.closing import Closing, Patient
 from core.live.feed import Feed, Polled
+from core.live.hearing import Hearing
 from core.live.outside import Price
 from core.live.standing import Holder, released, reset, resumed
 from core.live.status import AccountStatus, DeskStatus
@@ -108,6 +109,14 @@ class Desk(Holder, Patient, Protocol):
         """Return how the orders stand."""
         ...
 
+    def owns(self, order_id: str, client_order_id: str) -> bool:
+        """Return whether an order is one of this account's, by the name the venue or this program gave it."""
+        ...
+
+    def look_now(self) -> None:
+        """Compare the account with the exchange at the next `news`: a stream says that something happened."""
+        ...
+
     def take_back(self, why: str, *, sent: bool = True) -> Sequence[News]:
         """Take back the entries that wait, those already `sent` too; return what came of them."""
         ...
@@ -144,6 +153,8 @@ class Loop:
         self.reload: Callable[[str, int], str] | None = None
         self.set_weight: Callable[[str, int], str] | None = None
         """Reads rules and parameters again, with what to do with positions; returns what came of it."""
+        self.hearing = Hearing()
+        """What streams say, if there are any."""
         self.looked_at = 0
         """When the last step was taken, ms UTC."""
         self._silent: frozenset[str] = frozenset()
@@ -164,6 +175,7 @@ class Loop:
             # What a former process approved and did not live to send.
             self.desk.send()
         self.looked_at = now
+        self._listen()
         self._carry_out(self._records.commands(), now)
         steps = self._bars(now, is_sure=is_sure)
         steps += self._between(now)
@@ -178,10 +190,20 @@ class Loop:
         """Take what has closed since the last look, as far as the time is sure."""
         polled = self.feed.poll(now) if is_sure else Polled((), ())
         self.trouble = polled.trouble
-        for report in polled.reports:
+        for report in (*polled.reports, *self.hearing.compare(polled.bars)):
             self._notify(report)
         self._watch(now)
         return [self._take(list(group), now) for _, group in groupby(polled.bars, key=lambda bar: bar.end)]
+
+    def _listen(self) -> None:
+        """Do what streams ask for: orders that were told of are looked at, by REST, in this step."""
+        attention = self.hearing.attend()
+        for line in attention.lines:
+            self._notify(line)
+        own = [one for one in attention.orders if self.desk.owns(one.order_id, one.client_order_id)]
+        if attention.is_everything or len(own) < len(attention.orders):
+            self.desk.look_now()
+        self.hearing.await_fills(own)
 
     def _carry_out(self, commands: Sequence[Command], now: int) -> None:
         for command in commands:
@@ -209,7 +231,8 @@ class Loop:
 
     def status(self, now: int) -> AccountStatus:
         """Return how the account stands."""
-        return status_of(self.session, self.desk.status(), self.feed.lags(now), self._cuts, now)
+        lags, streams = self.feed.lags(now), self.hearing.status(now)
+        return status_of(self.session, self.desk.status(), lags, self._cuts, now, streams)
 
     def not_closed(self) -> list[str]:
         """Return what is to be closed and is not, a line each with the reason."""
@@ -278,6 +301,7 @@ class Loop:
         for outcome in step.outcomes:
             if isinstance(outcome, Approved) and outcome.cut is not None:
                 self._cuts[f"{outcome.intent.strategy} by {outcome.cut.limit}"] += 1
+        self.hearing.booked(executed.fill.id for executed in step.fills)
         self._records.keep(tuple(self._decisions(step)), step, self.status(now), now)
         if step.tripped:
             self._events(self.desk.take_back("a breaker tripped before it was sent", sent=False), now)

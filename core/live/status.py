@@ -118,6 +118,35 @@ class DeskStatus(NamedTuple):
     """When books and exchange were last compared and found to agree, ms UTC; None on paper."""
 
 
+class StreamChannelStatus(NamedTuple):
+    """How one stream stands."""
+
+    name: str
+    """A symbol and its timeframe, or `orders`."""
+    last: int | None
+    """When its newest data came, ms UTC, the exchange's; None before the first. Heartbeats do not count."""
+    refused: str = ""
+    """Why the venue does not offer it, blank while it may."""
+
+
+class StreamStatus(NamedTuple):
+    """How the streams stand, which only say when to ask by REST."""
+
+    mode: str
+    """connecting, on, REST (they fail, and questions alone bring news) or off."""
+    why: str
+    """Why it is REST or off."""
+    dials: int
+    """Connections begun since the loop began."""
+    gaps: int
+    """Times that something may have been missed, and REST was asked for it."""
+    differences: int
+    """Candles and executions of which stream and REST said different things; REST counts."""
+    dropped: int
+    """Candles of the stream that came faster than the loop took them."""
+    channels: tuple[StreamChannelStatus, ...] = ()
+
+
 class AccountStatus(NamedTuple):
     """How an account stands at one time."""
 
@@ -147,6 +176,8 @@ class AccountStatus(NamedTuple):
     """What is used of each limit that is set; nothing while equity is not known."""
     desk: DeskStatus | None = None
     """None in documents of before it was stored."""
+    streams: StreamStatus | None = None
+    """None where there are none."""
 
 
 def to_document(status: AccountStatus) -> dict[str, Any]:

@@ -7,7 +7,14 @@ from collections.abc import Iterable, Mapping
 
 from core.engine import Session
 from core.live.feed import Lag
-from core.live.status import AccountStatus, DeskStatus, FeedStatus, PositionStatus, WaitingStatus
+from core.live.status import (
+    AccountStatus,
+    DeskStatus,
+    FeedStatus,
+    PositionStatus,
+    StreamStatus,
+    WaitingStatus,
+)
 from core.risk.breakers import standing_at
 from core.risk.limits import BREAKERS
 from core.risk.notes import notes
@@ -16,7 +23,12 @@ from core.symbols import pair_of
 
 
 def status_of(
-    session: Session, desk: DeskStatus, lags: Iterable[Lag], cuts: Mapping[str, int], now: int
+    session: Session,
+    desk: DeskStatus,
+    lags: Iterable[Lag],
+    cuts: Mapping[str, int],
+    now: int,
+    streams: StreamStatus | None = None,
 ) -> AccountStatus:
     """Return how the account of a session stands; `cuts` counts entries by strategy and limit."""
     portfolio, state = session.portfolio, session.risk.state
@@ -39,6 +51,7 @@ def status_of(
         quarantined=dict(state.quarantined),
         feeds=tuple(FeedStatus(str(lag.series), lag.last, lag.behind_ms, lag.is_stale) for lag in lags),
         desk=desk,
+        streams=streams,
     )
 
 

@@ -31,6 +31,10 @@ class World(NamedTuple):
         """Return about what time it is, ms UTC, while the exchange does not tell."""
         return self.now() if self.client is None else as_ms(self.client.now())
 
+    def asked(self) -> int:
+        """Return the exchange's time, ms UTC, asked for now. Raises ExchangeError."""
+        return self.now() if self.client is None else self.client.exchange_now(ask=True)
+
     def price(self, symbol: str) -> float | None:
         """Return the last price of a symbol, None when nobody says."""
         if self.client is None:

@@ -30,6 +30,7 @@ from core.exchange.calls import Notice
 from core.exchange_client import ExchangeClient
 from core.exchange_sim.server import RunningSim, SimConfig, serve
 from core.live import account
+from core.live.hearing import Hearing
 from core.live.loop import Loop
 from core.live.records import COMMAND_LIFE, RunBook
 from core.live.status import Standing
@@ -419,7 +420,7 @@ def test_an_exchange_out_of_reach_ends_nothing_that_runs(
         once(url)
     ended = run_live.main(["--status", "--db-url", url])
     assert (ended, "UTC: failed: the exchange cannot be reached" in capsys.readouterr().out) == (0, True)
-    loop, world = SimpleNamespace(step=gone), World("x", gone, lambda: NOON)  # type: ignore[arg-type]
+    loop, world = SimpleNamespace(step=gone, hearing=Hearing()), World("x", gone, lambda: NOON)  # type: ignore[arg-type]
     lines: list[str] = []
     monkeypatch.setattr(live_command, "say", lines.append)
     live_command._look(loop, world, once=False)  # type: ignore[arg-type]
@@ -447,6 +448,9 @@ def test_everything_that_a_status_can_hold_is_shown(capsys: pytest.CaptureFixtur
         "  hold BTC/USDT: others sold: run_live.py --accept BTC/USDT",
         "  hold ETH/USDT: others bought",
         "  x: no candle yet, SILENT",
+        "  streams: REST (too many connections), newest data 2023-11-14 22:13 UTC; 61 connections, 60 gaps, "
+        "1 difference from REST",
+        "  no stream of orders: not offered",
         "  open order of somebody else: sell 1 ETH/USDT, order 7",
         "  journal: 1 entry, 0 fills; books and exchange agree: BTC +1",
     ]

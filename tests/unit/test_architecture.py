@@ -21,7 +21,7 @@ PACKAGES = ("core", "db", "llm", "scripts", "strategies")
 PLANTED = {
     "imports point down": ("core/utils.py", "import core.candles.frames"),
     "domain and errors stand on Python and numpy alone": ("core/errors.py", "import pandas"),
-    "only the exchange client imports ccxt": ("core/sizing.py", "import ccxt"),
+    "only the exchange client and the streams' source import ccxt": ("core/sizing.py", "import ccxt"),
     "only strategies.base and the backtest adapter import Backtesting.py": (
         "strategies/indicators.py",
         "from backtesting import Strategy",

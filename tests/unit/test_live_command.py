@@ -11,9 +11,11 @@ import pytest
 
 from core.cli import live_command, live_pace
 from core.errors import ExchangeError, ExchangeUnreachableError, UsageError
+from core.live.hearing import Hearing
 from core.live.world import World
 from scripts import run_live
 from tests.exchange_help import NOON
+from tests.stream_help import bar
 
 AWAY = ExchangeUnreachableError("no answer")
 
@@ -23,6 +25,7 @@ class Looped:
 
     def __init__(self, trouble: ExchangeError | None = None) -> None:
         self.trouble, self.steps = trouble, list[tuple[int, bool]]()
+        self.hearing = Hearing()
 
     def step(self, now: int, *, is_sure: bool) -> list[Any]:
         self.steps.append((now, is_sure))
@@ -48,6 +51,16 @@ def look(loop: Any, one: World, monkeypatch: pytest.MonkeyPatch, *, once: bool =
 def test_a_step_is_taken_at_the_exchanges_time(monkeypatch: pytest.MonkeyPatch) -> None:
     loop = Looped()
     assert look(loop, world(lambda: NOON), monkeypatch) == []
+    assert loop.steps == [(NOON, True)]
+
+
+def test_a_candle_that_ends_later_than_the_time_kept_here_makes_the_exchange_be_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = Looped()
+    loop.hearing.inbox.put([bar(NOON // 60_000 - 1, final=True)])
+    asked: Any = SimpleNamespace(exchange_now=lambda ask: NOON if ask else pytest.fail("asked anew"))
+    assert look(loop, world(lambda: NOON - 40)._replace(client=asked), monkeypatch) == []
     assert loop.steps == [(NOON, True)]
 
 

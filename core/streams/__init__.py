@@ -1,0 +1,1 @@
+"""What an exchange's WebSockets say, as hints, from a thread that no broken stream can harm."""
