@@ -17,9 +17,9 @@ from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET, AccountConfig
 from core.exchange_sim.candles import CandleSource
 from core.exchange_sim.feed import MarketFeed
 from core.exchange_sim.kraken_gate import kraken_secret
-from core.exchange_sim.kraken_names import pair_of
 from core.exchange_sim.replay import replay_clock
-from core.exchange_sim.server import BINANCEUS, KRAKEN, RunningSim, SimConfig, serve
+from core.exchange_sim.server import RunningSim, SimConfig, serve
+from core.exchange_sim.sessions import BINANCEUS, KRAKEN
 from core.exchange_sim.streams import SimConnection, SimStreams
 from core.exchange_sim.synthetic import SyntheticSource
 from tests.sim import NOON
@@ -75,6 +75,23 @@ async def watching(sim: RunningSim, venue: str = BINANCEUS, made: Any = None) ->
             await exchange.close()
 
 
+def listening() -> Any:
+    """Return ccxt's binanceus with one change: private messages come from the stream of a listen key.
+
+    ccxt itself asks binance.com for them, which Binance.US does not have.
+    """
+
+    class ByListenKey(importlib.import_module("ccxt.pro").binanceus):  # type: ignore[misc] # ccxt has no types
+        async def authenticate(self, params: Mapping[str, Any] = {}) -> None:
+            base = self.urls["api"]["ws"]["spot"]
+            if self.urls["api"]["ws"]["ws-api"]["spot"] not in (self.clients or {}):
+                key = (await self.publicPostUserDataStream())["listenKey"]
+                self.urls["api"]["ws"]["ws-api"] = {"spot": f"{base}/{key}"}
+                self.client(f"{base}/{key}").subscriptions["spot"] = True
+
+    return ByListenKey
+
+
 def _at_home() -> aiohttp.TraceConfig:
     async def check(_: object, __: object, params: aiohttp.TraceRequestStartParams) -> None:
         if params.url.host != "127.0.0.1":
@@ -114,7 +131,7 @@ class Wire:
 def public_streams(source: CandleSource = SOURCE, status: Any = None) -> SimStreams:
     """Return the streams of markets without an account."""
     markets = source.markets()
-    return SimStreams(MarketFeed(source, 7), markets, map(pair_of, markets), status or (lambda: "online"))
+    return SimStreams(MarketFeed(source, 7), markets, status or (lambda: "online"))
 
 
 async def heard(sim: RunningSim, path: str, messages: list[Mapping[str, Any]], count: int) -> list[Any]:

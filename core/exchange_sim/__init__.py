@@ -21,6 +21,8 @@ Streams (WebSocket), on the same port:
     views.py       markets as all streams see them at a moment; followers.py   what changed since
     binanceus_streams.py, kraken_streams.py, kraken_channels.py   the venues' subscriptions
     binanceus_stream_wire.py, kraken_stream_wire.py               their JSON
+    account_news.py   what happened to an account; binanceus_user_stream.py, kraken_private.py,
+                   kraken_private_wire.py, kraken_tokens.py tell it
 
 Trading, for one account at each venue:
 

@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from core.exchange_sim import binanceus_stream_wire as wire
+from core.exchange_sim.account_news import AccountNews
 from core.exchange_sim.binanceus_params import INTERVALS
+from core.exchange_sim.binanceus_user_stream import key_expired, user_events
 from core.exchange_sim.candles import DAY
 from core.exchange_sim.followers import BarFollower, BookFollower, TickerFollower, TradeFollower
 from core.exchange_sim.markets import SimMarket
-from core.exchange_sim.sessions import REPLY, SimMessage, UnknownAsked
+from core.exchange_sim.sessions import BINANCEUS, REPLY, SimMessage, UnknownAsked
+from core.exchange_sim.signed import Signed
 from core.exchange_sim.venue import Json
 from core.exchange_sim.views import MarketViews
 
@@ -116,13 +119,23 @@ class BinanceSession:
     """One connection to the streams of Binance.US."""
 
     def __init__(
-        self, streams: BinanceStreams, names: Iterable[str], unknown: UnknownAsked, now: int
+        self,
+        streams: BinanceStreams,
+        names: Iterable[str],
+        unknown: UnknownAsked,
+        now: int,
+        account: Signed | None = None,
     ) -> None:
-        """Take the names that its address asks for; more are subscribed to by messages."""
-        self._streams, self._unknown = streams, unknown
+        """Take the names that its address asks for; more are subscribed to by messages.
+
+        A name without a channel is a key of the user stream, or nothing.
+        """
+        self._streams, self._unknown, self._account = streams, unknown, account
         self._mine: dict[str, MarketStream] = {}
+        self._keys: list[str] = []
         self.closes_at = now + DAY
-        self._subscribe(list(names), now)
+        self._subscribe([name for name in names if "@" in name], now)
+        self._keys = [name for name in names if account and account.listen_keys.is_valid(name, now)]
 
     def open(self, now: int) -> Iterable[SimMessage]:
         """Say nothing to whoever connects."""
@@ -150,13 +163,25 @@ class BinanceSession:
             self._subscribe(names, now)
         return [SimMessage(REPLY, {"result": None, "id": id_})]
 
-    def advance(self, now: int) -> Iterable[SimMessage]:
+    def advance(self, news: Mapping[str, AccountNews], now: int) -> Iterable[SimMessage]:
         """Return what happened since the last look."""
-        return [
+        markets = [
             SimMessage(stream.channel, body)
             for stream in list(self._mine.values())
             for body in stream.news(now)
         ]
+        return markets + list(self._user_events(news.get(BINANCEUS), now))
+
+    def _user_events(self, news: AccountNews | None, now: int) -> Iterator[SimMessage]:
+        if self._account is None or news is None:
+            return
+        for key in list(self._keys):
+            if self._account.listen_keys.is_valid(key, now):
+                for event in user_events(news, self._account.canceller):
+                    yield SimMessage(event["e"], event)
+            elif self._account.listen_keys.has_expired(key, now):
+                self._keys.remove(key)
+                yield SimMessage("listenKeyExpired", key_expired(key, now))
 
     def _subscribe(self, names: list[str], now: int) -> None:
         for name in names:

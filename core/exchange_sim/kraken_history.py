@@ -103,7 +103,7 @@ class KrakenHistory:
         wanted = names.split(",")
         chosen = [
             line
-            for line in reversed(list(self._lines(now)))
+            for line in reversed(list(self.lines(now)))
             if kind in ("all", line.kind)
             and ("all" in wanted or asset_id(line.asset) in wanted)
             and _lies((line.time,), start, end)
@@ -111,7 +111,7 @@ class KrakenHistory:
         rows = {line.id: wire.ledger_row(line.refid, line.time, *line[3:]) for line in _page(chosen, params)}
         return _counted({"ledger": rows}, chosen, params)
 
-    def _lines(self, now: int) -> Iterator[LedgerLine]:
+    def lines(self, now: int) -> Iterator[LedgerLine]:
         """Yield the whole ledger, oldest first."""
         after = dict(self._trading.account.balances)
         moves = [

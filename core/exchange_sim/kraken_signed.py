@@ -17,7 +17,9 @@ from core.exchange_sim.kraken_gate import PRIVATE, Gate
 from core.exchange_sim.kraken_history import KrakenHistory
 from core.exchange_sim.kraken_names import KrakenPair
 from core.exchange_sim.kraken_params import Params
+from core.exchange_sim.kraken_private import PrivateChannels
 from core.exchange_sim.kraken_rules import refused
+from core.exchange_sim.kraken_tokens import LASTS, KrakenTokens
 from core.exchange_sim.kraken_transfers import KrakenTransfers
 from core.exchange_sim.state import AccountChange, Remember
 from core.exchange_sim.trading import Trading
@@ -40,6 +42,7 @@ NEEDED: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("CancelOrder", "CancelAll", "CancelAllOrdersAfter"), "close-trades"),
         "Ledgers": "query-ledger",
         "Withdraw": "withdraw-funds",
+        "GetWebSocketsToken": "access-websockets",
     }
 )
 """The right that a path needs; none for those that are not here."""
@@ -67,7 +70,9 @@ class KrakenRoute(NamedTuple):
 class KrakenAccount:
     """The account's part of the venue."""
 
-    def __init__(self, trading: Trading, pairs: Iterable[KrakenPair], gate: Gate) -> None:
+    def __init__(
+        self, trading: Trading, pairs: Iterable[KrakenPair], gate: Gate, tokens: KrakenTokens | None = None
+    ) -> None:
         self.status = MODES[0]
         self.rights: tuple[str, ...] = RIGHTS
         """What its key may do."""
@@ -79,6 +84,9 @@ class KrakenAccount:
         transfers = KrakenTransfers(trading.matching.wallet)
         self._transfers = transfers
         self._history = KrakenHistory(trading, by_symbol, transfers)
+        tokens = tokens or KrakenTokens()
+        self.channels = PrivateChannels(trading.matching, self._history, tokens)
+        """Of its WebSocket."""
         self._changes = KrakenChanges(trading, self._pairs, by_symbol, gate, lambda: self.status)
         self._remember: Remember | None = None
         self._routes = self._reading() | self._changing() | self._by_hand()
@@ -148,6 +156,7 @@ class KrakenAccount:
                 lambda _, __: wire.extended_balances(self._trading.matching.wallet.all())
             ),
             "GetApiKeyInfo": KrakenRoute(self._key_info),
+            "GetWebSocketsToken": KrakenRoute(self._token),
             "TradeVolume": KrakenRoute(self._volume, ("pair", "fee-info")),
             "OpenOrders": KrakenRoute(history.open_orders, mine),
             "ClosedOrders": KrakenRoute(history.closed_orders, (*mine, *span, "closetime")),
@@ -199,6 +208,10 @@ class KrakenAccount:
             "modifiedTime": "0",
             "createdTime": "0",
         }
+
+    def _token(self, params: Params, now: int) -> object:
+        del params
+        return {"token": self.channels.tokens.issue(now), "expires": LASTS}
 
     def _set_status(self, params: Params, now: int) -> object:
         del now

@@ -4,29 +4,50 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.exchange_sim import kraken_stream_wire as wire
+from core.exchange_sim.account_news import AccountNews
 from core.exchange_sim.kraken_channels import FIELDS, FollowedChannel, PublicChannels, WrongValueError
-from core.exchange_sim.sessions import REPLY, SimMessage, UnknownAsked
+from core.exchange_sim.kraken_private import PRIVATE_FIELDS, PrivateChannel, PrivateChannels
+from core.exchange_sim.sessions import KRAKEN, REPLY, SimMessage, UnknownAsked
 from core.exchange_sim.venue import Json
 
 HEARTBEAT = SimMessage("heartbeat", {"channel": "heartbeat"})
 HEARTBEAT_EVERY = 1000
 """ms without any other message."""
 OUTSIDE = ("method", "params", "req_id")
+ALL_FIELDS: Mapping[str, Mapping[str, Any]] = {**FIELDS, **PRIVATE_FIELDS}
 NEVER = 2**62
 
 
-class KrakenSession:
-    """The public endpoint: channels of markets, a heartbeat, and the venue's mode."""
+class Endpoint(NamedTuple):
+    """What one address of Kraken's offers."""
 
-    def __init__(
-        self, channels: PublicChannels, status: Callable[[], str], unknown: UnknownAsked, number: int
-    ) -> None:
-        self._channels, self._status, self._unknown, self._number = channels, status, unknown, number
-        self._mine: dict[str, FollowedChannel] = {}
-        self._told = status()
+    public: PublicChannels
+    status: Callable[[], str]
+    """The venue's mode."""
+    unknown: UnknownAsked
+    private: PrivateChannels | None = None
+    """Instead of the public channels."""
+
+
+class StreamRefusal(Exception):  # noqa: N818 - an answer on the wire, never shown to the user
+    """Ends a request with `success: false`."""
+
+    def __init__(self, why: str, **more: object) -> None:
+        super().__init__(why)
+        self.why, self.more = why, more
+
+
+class KrakenSession:
+    """Channels of markets, or of the account; a heartbeat, and the venue's mode."""
+
+    def __init__(self, endpoint: Endpoint, number: int) -> None:
+        self._endpoint, self._number = endpoint, number
+        self._markets: dict[str, FollowedChannel] = {}
+        self._private: dict[str, PrivateChannel] = {}
+        self._told = endpoint.status()
         self._spoke = 0
         self.closes_at = NEVER
 
@@ -43,84 +64,128 @@ class KrakenSession:
         except ValueError:
             asked = None
         if not isinstance(asked, dict) or not isinstance(asked.get("params", {}), dict):
-            return [SimMessage(REPLY, self._refused({}, "Malformed message", now))]
-        method = asked.get("method")
-        for field in asked:
-            if field not in OUTSIDE:
-                return [SimMessage(REPLY, self._strange(asked, field, now))]
-        if method == "ping":
-            return [SimMessage("pong", _answer(asked, "pong", now))]
-        if method not in ("subscribe", "unsubscribe"):
-            self._unknown[f"kraken {method}"] += 1
-            return [SimMessage(REPLY, self._refused(asked, f"Unsupported event: {method}", now))]
-        return list(self._subscriptions(asked, now))
+            return [_refused({}, StreamRefusal("Malformed message"), now)]
+        try:
+            return list(self._answers(asked, now))
+        except StreamRefusal as refusal:
+            return [_refused(asked, refusal, now)]
 
-    def advance(self, now: int) -> Iterable[SimMessage]:
+    def advance(self, news: Mapping[str, AccountNews], now: int) -> Iterable[SimMessage]:
         """Return what happened since the last look, or a heartbeat."""
-        said = [SimMessage(one.channel, body) for one in list(self._mine.values()) for body in one.news(now)]
-        if self._status() != self._told:
-            self._told = self._status()
+        said = [
+            SimMessage(one.channel, body) for one in list(self._markets.values()) for body in one.news(now)
+        ]
+        if KRAKEN in news:
+            told = ((name, body) for name, one in self._private.items() for body in one.tell(news[KRAKEN]))
+            said += [SimMessage(name, body) for name, body in told]
+        if self._endpoint.status() != self._told:
+            self._told = self._endpoint.status()
             said.insert(0, SimMessage("status", wire.status(self._told, self._number)))
         if said:
             self._spoke = now
-        elif self._mine and now - self._spoke >= HEARTBEAT_EVERY:
+        elif (self._markets or self._private) and now - self._spoke >= HEARTBEAT_EVERY:
             self._spoke = now
             return [HEARTBEAT]
         return said
 
-    def _subscriptions(self, asked: Mapping[str, Any], now: int) -> Iterator[SimMessage]:
+    def _answers(self, asked: Mapping[str, Any], now: int) -> Iterator[SimMessage]:
+        method = asked.get("method")
+        for field in asked:
+            if field not in OUTSIDE:
+                raise self._strange(asked, field)
+        if method == "ping":
+            yield SimMessage("pong", _answer(asked, "pong", now))
+            return
+        if method not in ("subscribe", "unsubscribe"):
+            self._endpoint.unknown[f"kraken {method}"] += 1
+            raise StreamRefusal(f"Unsupported event: {method}")
+        channel, options = self._options(asked)
+        if channel in PRIVATE_FIELDS:
+            yield from self._account(asked, channel, options, now)
+            return
+        symbols = asked["params"].get("symbol")
+        if not isinstance(symbols, list) or not symbols:
+            raise StreamRefusal("Symbol(s) missing")
+        for symbol in symbols:
+            try:
+                yield from self._market(asked, channel, symbol, options, now)
+            except StreamRefusal as refusal:
+                yield _refused(asked, refusal, now)
+
+    def _options(self, asked: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Return the channel that is asked for, and every option of it."""
         params = asked.get("params", {})
         channel = f"{params.get('channel')}"
-        if channel not in FIELDS:
-            self._unknown[f"kraken channel {channel}"] += 1
-            yield SimMessage(REPLY, self._refused(asked, f"Unsupported channel: {channel}", now))
-            return
+        if channel not in ALL_FIELDS:
+            self._endpoint.unknown[f"kraken channel {channel}"] += 1
+            raise StreamRefusal(f"Unsupported channel: {channel}")
+        is_private = channel in PRIVATE_FIELDS
+        if is_private != (self._endpoint.private is not None):
+            what = "Private data" if is_private else "Market data"
+            raise StreamRefusal(f"{what} is unavailable on this endpoint")
+        known = ALL_FIELDS[channel]
         for field in params:
-            if field not in ("channel", "symbol", *FIELDS[channel]):
-                yield SimMessage(REPLY, self._strange(asked, field, now))
-                return
-        symbols = params.get("symbol")
-        if not isinstance(symbols, list) or not symbols:
-            yield SimMessage(REPLY, self._refused(asked, "Symbol(s) missing", now))
-            return
-        options = {**FIELDS[channel], **{name: params[name] for name in FIELDS[channel] if name in params}}
-        for symbol in symbols:
-            yield from self._subscription(asked, channel, symbol, options, now)
+            if field not in ("channel", *known) and (is_private or field != "symbol"):
+                raise self._strange(asked, field)
+        return channel, {name: params.get(name, default) for name, default in known.items()}
 
-    def _subscription(
+    def _market(
         self, asked: Mapping[str, Any], channel: str, symbol: object, options: Mapping[str, Any], now: int
     ) -> Iterator[SimMessage]:
-        market = self._channels.markets.get(symbol) if isinstance(symbol, str) else None
+        market = self._endpoint.public.markets.get(symbol) if isinstance(symbol, str) else None
         if market is None:
-            text = f"Currency pair not supported {symbol}"
-            yield SimMessage(REPLY, self._refused(asked, text, now) | {"symbol": symbol})
-            return
+            raise StreamRefusal(f"Currency pair not supported {symbol}", symbol=symbol)
         mine = f"{channel} {symbol} {options.get('interval')} {options.get('depth')}"
-        method, followed = str(asked["method"]), None
-        if method == "subscribe" and mine in self._mine:
-            yield SimMessage(REPLY, self._refused(asked, "Already subscribed", now) | {"symbol": symbol})
-            return
-        if method == "unsubscribe":
-            self._mine.pop(mine, None)
-        else:
-            try:
-                followed = self._channels.follow(channel, market, options, now)
-            except WrongValueError as wrong:
-                yield SimMessage(REPLY, self._refused(asked, f"Malformed request: {wrong}", now))
-                return
-            self._mine[mine] = followed
         result = {"channel": channel, "symbol": symbol, **options}
-        yield SimMessage(REPLY, _answer(asked, method, now) | {"result": result, "success": True})
-        yield from (SimMessage(channel, body) for body in (followed.first if followed else ()))
+        if asked["method"] == "unsubscribe":
+            self._markets.pop(mine, None)
+            yield _accepted(asked, result, now)
+            return
+        if mine in self._markets:
+            raise StreamRefusal("Already subscribed", symbol=symbol)
+        try:
+            followed = self._endpoint.public.follow(channel, market, options, now)
+        except WrongValueError as wrong:
+            raise StreamRefusal(f"Malformed request: {wrong}") from None
+        self._markets[mine] = followed
+        yield _accepted(asked, result, now)
+        yield from (SimMessage(channel, body) for body in followed.first)
 
-    def _strange(self, asked: Mapping[str, Any], field: str, now: int) -> Json:
+    def _account(
+        self, asked: Mapping[str, Any], channel: str, options: Mapping[str, Any], now: int
+    ) -> Iterator[SimMessage]:
+        private = self._endpoint.private
+        if private is None or not private.tokens.is_valid(options["token"], now):
+            raise StreamRefusal("ESession:Invalid session")
+        result = {"channel": channel, **{name: value for name, value in options.items() if name != "token"}}
+        if asked["method"] == "unsubscribe":
+            self._private.pop(channel, None)
+            yield _accepted(asked, result, now)
+            return
+        for name, value in result.items():
+            if name != "channel" and not isinstance(value, bool):
+                raise StreamRefusal(f"Malformed request: {name}")
+        if channel in self._private:
+            raise StreamRefusal("Already subscribed")
+        followed = private.follow(channel, options, now)
+        self._private[channel] = followed
+        yield _accepted(asked, result, now)
+        yield from (SimMessage(channel, body) for body in followed.first())
+
+    def _strange(self, asked: Mapping[str, Any], field: str) -> StreamRefusal:
         channel = asked.get("params", {}).get("channel", "")
-        self._unknown[f"kraken {channel}.{field}"] += 1
+        self._endpoint.unknown[f"kraken {channel}.{field}"] += 1
         what = f"{asked.get('method')} {channel}".strip()
-        return self._refused(asked, f"Unsupported field: '{field}' for the given msg type: {what}", now)
+        return StreamRefusal(f"Unsupported field: '{field}' for the given msg type: {what}")
 
-    def _refused(self, asked: Mapping[str, Any], why: str, now: int) -> Json:
-        return _answer(asked, str(asked.get("method")), now) | {"success": False, "error": why}
+
+def _accepted(asked: Mapping[str, Any], result: Json, now: int) -> SimMessage:
+    return SimMessage(REPLY, _answer(asked, asked["method"], now) | {"result": result, "success": True})
+
+
+def _refused(asked: Mapping[str, Any], refusal: StreamRefusal, now: int) -> SimMessage:
+    answer = _answer(asked, f"{asked.get('method')}", now)
+    return SimMessage(REPLY, answer | {"success": False, "error": refusal.why, **refusal.more})
 
 
 def _answer(asked: Mapping[str, Any], method: str, now: int) -> Json:

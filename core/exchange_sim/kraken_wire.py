@@ -33,7 +33,7 @@ from core.exchange_sim.orders import (
 from core.exchange_sim.venue import Json
 
 _PERCENT = Decimal(100)
-_NAMES: Mapping[str, str] = MappingProxyType(
+KIND_NAMES: Mapping[str, str] = MappingProxyType(
     {kind: name for name, kind in KINDS.items()} | {LIMIT_MAKER: "limit"}
 )
 _STANDINGS: Mapping[str, str] = MappingProxyType(
@@ -58,7 +58,7 @@ def described(order: SimOrder, pair: KrakenPair) -> Json:
     return {
         "pair": pair.altname,
         "type": _side(order.side == BUY),
-        "ordertype": _NAMES[order.kind],
+        "ordertype": KIND_NAMES[order.kind],
         "price": _fixed(first, decimals) if first else "0",
         "price2": _fixed(second, decimals) if second else "0",
         "leverage": "none",
@@ -108,11 +108,15 @@ def order(one: SimOrder, pair: KrakenPair, trades: Sequence[OwnTrade], *, with_t
     if one.stop:
         body["trigger"] = "last"
     if not one.open:
-        why = {CANCELED: "User requested", EXPIRED: "Insufficient liquidity"}.get(one.status)
-        body |= {"closetm": seconds(one.updated), "reason": why}
+        body |= {"closetm": seconds(one.updated), "reason": reason(one)}
     if with_trades:
         body["trades"] = [trade_txid(trade) for trade in trades]
     return body
+
+
+def reason(one: SimOrder) -> str | None:
+    """Return why an order is over; None for one that was executed."""
+    return {CANCELED: "User requested", EXPIRED: "Insufficient liquidity"}.get(one.status)
 
 
 def trade(one: OwnTrade, owner: SimOrder, pair: KrakenPair) -> Json:
@@ -124,7 +128,7 @@ def trade(one: OwnTrade, owner: SimOrder, pair: KrakenPair) -> Json:
         "aclass": "forex",
         "time": seconds(one.time),
         "type": _side(one.buys),
-        "ordertype": _NAMES[owner.kind],
+        "ordertype": KIND_NAMES[owner.kind],
         "price": _fixed(one.price, pair.market.price_decimals),
         "cost": _fixed(one.turnover, 5),
         "fee": _fixed(one.fee, 5),

@@ -10,7 +10,7 @@ Own orders never meet each other: the book holds the market's offers alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from decimal import Decimal
 
@@ -66,6 +66,8 @@ class Matching:
         self.trades: dict[str, list[OwnTrade]] = {}
         """By symbol, oldest first."""
         self.lists: dict[int, OrderList] = {}
+        self.observer: Callable[[SimOrder | None, SimOrder], None] | None = None
+        """Hears of every order before and after each change of it, its execution booked already."""
         self._rules = rules or BinanceRules(account)
         self._liquidity = Liquidity(depth)
         self._open: dict[str, dict[int, SimOrder]] = {}
@@ -326,11 +328,14 @@ class Matching:
 
     def _put(self, order: SimOrder) -> SimOrder:
         symbol = order.market.symbol
-        self.orders.setdefault(symbol, {})[order.id] = order
+        before = self.orders.setdefault(symbol, {}).get(order.id)
+        self.orders[symbol][order.id] = order
         mine = self._open.setdefault(symbol, {})
         mine[order.id] = order
         if not order.open:
             del mine[order.id]
+        if self.observer is not None:
+            self.observer(before, order)
         return order
 
     def _next_id(self, market: SimMarket) -> int:

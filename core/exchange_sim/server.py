@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from aiohttp import web
 
 from core.errors import ExchangeError
+from core.exchange_sim.account_news import AccountFollower
 from core.exchange_sim.accounts import AccountConfig
 from core.exchange_sim.binanceus import BinanceUS
 from core.exchange_sim.candles import CandleSource
@@ -27,13 +28,16 @@ from core.exchange_sim.kraken_gate import PRIVATE, STARTER, Gate, Tier
 from core.exchange_sim.kraken_names import pair_of
 from core.exchange_sim.kraken_rules import KrakenRules
 from core.exchange_sim.kraken_signed import KrakenAccount
+from core.exchange_sim.kraken_tokens import KrakenTokens
 from core.exchange_sim.limits import ORDER_LIMIT, RAW_LIMIT, WEIGHT_LIMIT, OrderLimit, WeightCounter
 from core.exchange_sim.markets import LISTED, SimMarket
 from core.exchange_sim.matching import Matching
+from core.exchange_sim.sessions import BINANCEUS as BINANCEUS
+from core.exchange_sim.sessions import KRAKEN as KRAKEN
 from core.exchange_sim.signed import Signed
 from core.exchange_sim.sockets import SocketHost, is_socket, serve_socket
 from core.exchange_sim.state import StateFile
-from core.exchange_sim.streams import SimStreams
+from core.exchange_sim.streams import SimAccounts, SimStreams
 from core.exchange_sim.synthetic import SyntheticSource
 from core.exchange_sim.trading import Trading
 from core.exchange_sim.transfers import CREDITED, PENDING
@@ -43,7 +47,6 @@ from core.utils import Clock, now_ms
 
 Pause = Callable[[float], Awaitable[None]]
 HOST = "127.0.0.1"
-BINANCEUS, KRAKEN = "binanceus", "kraken"
 MOST_LOGGED = 50_000
 MOST_REMEMBERED = 64
 RESET = ("reset_before", "reset_after", "late")
@@ -162,6 +165,7 @@ class RunningSim:
     def _by_hand(self, venue: str, what: str, **told: str) -> Any:
         with self.lock:
             account, now = self.kraken if venue == KRAKEN else self.account, self.now()
+            self.streams.advance(now)
             done = account.by_hand(what, now, **told)
             self.streams.advance(now)
             return done
@@ -209,6 +213,8 @@ class RunningSim:
             self._process(request, moment)
 
     def _process(self, request: SimRequest, now: int) -> SimAnswer:
+        # Before and after: what time brought and what the request did are told apart.
+        self.streams.advance(now)
         answer = self._venue_of(request).answer(request, now)
         self.streams.advance(now)
         return answer
@@ -242,9 +248,10 @@ def _sim(config: SimConfig, url: str) -> RunningSim:
     source = config.source or SyntheticSource(config.seed, markets)
     feed = MarketFeed(source, config.seed)
     trading = Trading(feed, config.account)
-    account = Signed(trading, markets)
+    account = Signed(trading, markets, config.seed)
     there = Trading(feed, config.account, KrakenRules(config.account))
-    kraken = KrakenAccount(there, map(pair_of, markets), Gate(config.account, config.tier))
+    gate, tokens = Gate(config.account, config.tier), KrakenTokens(config.seed)
+    kraken = KrakenAccount(there, map(pair_of, markets), gate, tokens)
     limits = WeightCounter(config.weight_limit, config.raw_limit)
     state = None
     if config.state is not None:
@@ -257,11 +264,20 @@ def _sim(config: SimConfig, url: str) -> RunningSim:
         "": BinanceUS(feed, markets, limits, account, OrderLimit(config.order_limit)),
     }
     plan = plan_of(config.faults, config.trading_faults)
-    streams = SimStreams(feed, markets, map(pair_of, markets), lambda: kraken.status)
+    streams = SimStreams(feed, markets, lambda: kraken.status, _accounts(account, trading, kraken, there))
     return RunningSim(
         *(url, source.kind, venues, config.clock, plan, config.seed, config.pause),
         *(trading, account, there, kraken, streams, state),
     )
+
+
+def _accounts(account: Signed, trading: Trading, kraken: KrakenAccount, there: Trading) -> SimAccounts:
+    def play(now: int) -> None:
+        trading.play(now)
+        kraken.play(now)
+
+    both = {BINANCEUS: trading.matching, KRAKEN: there.matching}
+    return SimAccounts(account, kraken, play, {name: AccountFollower(one) for name, one in both.items()})
 
 
 def _application(sim: RunningSim) -> web.Application:

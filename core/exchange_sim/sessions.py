@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
+from core.exchange_sim.account_news import AccountNews
 from core.exchange_sim.venue import Json
+
+BINANCEUS, KRAKEN = "binanceus", "kraken"
 
 REPLY = "reply"
 """The channel of answers to requests."""
@@ -34,8 +37,8 @@ class StreamSession(Protocol):
     def hear(self, text: str, now: int) -> Iterable[SimMessage]:
         """Return the answer to a message."""
 
-    def advance(self, now: int) -> Iterable[SimMessage]:
-        """Return what happened since the last look."""
+    def advance(self, news: Mapping[str, AccountNews], now: int) -> Iterable[SimMessage]:
+        """Return what happened since the last look, with the news of the accounts by venue."""
 
 
 class UnknownAsked(Counter[str]):

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple, TypeVar
 from core.exchange_sim import binanceus_params as given
 from core.exchange_sim import order_params as asked
 from core.exchange_sim import order_wire as wire
-from core.exchange_sim.accounts import check_signature
+from core.exchange_sim.accounts import check_key, check_signature
 from core.exchange_sim.binanceus_params import Params
+from core.exchange_sim.binanceus_user_stream import ListenKeys
 from core.exchange_sim.candles import DAY
 from core.exchange_sim.conversions import OTC, SPAN, Conversions
 from core.exchange_sim.feed import LATEST
@@ -38,19 +39,25 @@ class SignedRoute(NamedTuple):
     weight: Callable[[Params], int] = lambda _: 1
     places: bool = False
     """Whether it counts as an order."""
+    names_stream: bool = False
+    """Whether it is about the key of the user stream: it wants no signature and changes no account."""
 
 
 class Signed:
     """The account's part of the venue."""
 
-    def __init__(self, trading: Trading, markets: Iterable[SimMarket]) -> None:
+    def __init__(self, trading: Trading, markets: Iterable[SimMarket], seed: int = 0) -> None:
         self._trading = trading
         self._matching = trading.matching
         self._transfers = Transfers(trading.matching.wallet)
         self._conversions = Conversions(trading.matching.wallet)
         self._markets: Mapping[str, SimMarket] = {market.id: market for market in markets}
         self._remember: Remember | None = None
-        self._routes = self._order_routes() | self._account_routes() | self._transfer_routes()
+        self.listen_keys = ListenKeys(seed)
+        self._cancellers: dict[tuple[str, int], str] = {}
+        self._routes = (
+            self._order_routes() | self._account_routes() | self._transfer_routes() | self._stream_routes()
+        )
 
     def route(self, request: SimRequest) -> SignedRoute | None:
         """Return the route of a request, None for no signed one."""
@@ -58,7 +65,10 @@ class Signed:
 
     def check(self, request: SimRequest, now: int) -> None:
         """Refuse a request without the account's key and signature, or out of its time."""
-        check_signature(request, self._trading.account, now)
+        if self._routes[request.method, request.path].names_stream:
+            check_key(request, self._trading.account)
+        else:
+            check_signature(request, self._trading.account, now)
 
     def reply(self, route: SignedRoute, request: SimRequest, now: int) -> object:
         """Return what is answered at `now`, ms UTC, to a request that was checked."""
@@ -71,9 +81,9 @@ class Signed:
         return self._done(BY_HAND, what, params, now)
 
     def _done(self, method: str, path: str, params: dict[str, str], now: int) -> Any:
-        moment = self._trading.play(now)
-        answer = self._routes[method, path].reply(params, moment)
-        if self._remember and method != "GET":
+        moment, route = self._trading.play(now), self._routes[method, path]
+        answer = route.reply(params, moment)
+        if self._remember and method != "GET" and not route.names_stream:
             self._remember(AccountChange(moment, method, path, params))
         return answer
 
@@ -99,6 +109,18 @@ class Signed:
             ("DELETE", pair): SignedRoute(self._cancel_pair, ("symbol", *pair_named, "newClientOrderId")),
             ("GET", API + "openOrderList"): SignedRoute(self._open_pairs, (), lambda _: 3),
             ("GET", API + "allOrderList"): SignedRoute(self._all_pairs, ("fromId", *WINDOW), lambda _: 10),
+        }
+
+    def canceller(self, order: SimOrder) -> str:
+        """Return the client order id of the request that cancelled an order."""
+        return self._cancellers.get((order.market.symbol, order.id), "")
+
+    def _stream_routes(self) -> dict[tuple[str, str], SignedRoute]:
+        keys, path = self.listen_keys, API + "userDataStream"
+        return {
+            ("POST", path): SignedRoute(keys.create, names_stream=True),
+            ("PUT", path): SignedRoute(keys.keep, ("listenKey",), names_stream=True),
+            ("DELETE", path): SignedRoute(keys.close, ("listenKey",), names_stream=True),
         }
 
     def _account_routes(self) -> dict[tuple[str, str], SignedRoute]:
@@ -183,8 +205,14 @@ class Signed:
         order = self._named(params)
         if order is None or not order.open:
             raise RequestRefused(-2011, "Unknown order sent.")
-        done = {one.id: one for one in self._matching.cancel(order, now)}
+        done = {one.id: one for one in self._cancel_as(client_id, order, now)}
         return wire.cancelled(done[order.id], client_id)
+
+    def _cancel_as(self, client_id: str, order: SimOrder, now: int) -> list[SimOrder]:
+        pair = self._matching.lists.get(order.list_id)
+        for order_id in pair.orders if pair else (order.id,):
+            self._cancellers[order.market.symbol, order_id] = client_id
+        return self._matching.cancel(order, now)
 
     def _open(self, params: Params, now: int) -> object:
         del now
@@ -200,8 +228,9 @@ class Signed:
         lists = dict.fromkeys(order.list_id for order in orders if order.list_id != NO_LIST)
         for order in orders:
             if order.list_id == NO_LIST:
-                [done] = self._matching.cancel(order, now)
-                answers.append(wire.cancelled(done, self._name()))
+                client_id = self._name()
+                [done] = self._cancel_as(client_id, order, now)
+                answers.append(wire.cancelled(done, client_id))
         return answers + [self._ended(self._matching.lists[list_id], now, self._name()) for list_id in lists]
 
     def _all(self, params: Params, now: int) -> object:
@@ -234,7 +263,7 @@ class Signed:
         return self._ended(pair, now, client_id)
 
     def _ended(self, pair: OrderList, now: int, client_id: str) -> Json:
-        self._matching.cancel(self._legs(pair)[0], now)
+        self._cancel_as(client_id, self._legs(pair)[0], now)
         legs = self._legs(pair)
         return wire.order_list(pair, legs, now, [wire.cancelled(leg, client_id) for leg in legs])
 

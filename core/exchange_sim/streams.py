@@ -8,21 +8,26 @@ so that nothing is ever seen over HTTP that the streams are not telling already.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
+from core.exchange_sim.account_news import AccountFollower, AccountNews
 from core.exchange_sim.binanceus_streams import BinanceSession, BinanceStreams
 from core.exchange_sim.feed import MarketFeed
 from core.exchange_sim.kraken_channels import PublicChannels
-from core.exchange_sim.kraken_names import KrakenPair
-from core.exchange_sim.kraken_streams import KrakenSession
+from core.exchange_sim.kraken_names import pair_of
+from core.exchange_sim.kraken_signed import KrakenAccount
+from core.exchange_sim.kraken_streams import NEVER, Endpoint, KrakenSession
 from core.exchange_sim.markets import SimMarket
 from core.exchange_sim.sessions import SimMessage, StreamSession, UnknownAsked, written
+from core.exchange_sim.signed import Signed
 from core.exchange_sim.views import MarketViews
 
 EVERY = 100
 """ms between two looks at the markets, on the exchange's clock."""
 BINANCE_PATH, KRAKEN_PATH = "/ws", "/v2"
+KRAKEN_PRIVATE = "auth"
+"""The part of a path that says that it is Kraken's private endpoint."""
 GOING_AWAY = 1001
 
 
@@ -60,6 +65,16 @@ class SimConnection:
         return taken
 
 
+class SimAccounts(NamedTuple):
+    """The account at each venue, and how its time passes."""
+
+    binanceus: Signed
+    kraken: KrakenAccount
+    play: Callable[[int], None]
+    """Lets the market move both to a moment, ms UTC."""
+    followers: Mapping[str, AccountFollower]
+
+
 class SimStreams:
     """The connections of both venues."""
 
@@ -67,9 +82,10 @@ class SimStreams:
         self,
         feed: MarketFeed,
         markets: tuple[SimMarket, ...],
-        pairs: Iterable[KrakenPair],
         status: Callable[[], str],
+        accounts: SimAccounts | None = None,
     ) -> None:
+        """Take the markets, what says in which mode Kraken is, and the accounts if there are any."""
         self.unknown = UnknownAsked()
         """Fields, methods and subscriptions that a venue does not know."""
         self.dials: list[str] = []
@@ -77,9 +93,9 @@ class SimStreams:
         self.connections: list[SimConnection] = []
         """The open ones."""
         views = MarketViews(feed)
-        self._markets = BinanceStreams(views, markets)
-        self._channels = PublicChannels(views, pairs)
-        self._status = status
+        self._accounts = accounts
+        self._binanceus = BinanceStreams(views, markets)
+        self._public = Endpoint(PublicChannels(views, map(pair_of, markets)), status, self.unknown)
         self._looked = -1
         """The latest moment that was looked at."""
 
@@ -91,6 +107,7 @@ class SimStreams:
         session = self._session(path, now)
         if session is None:
             return None
+        self.advance(now)
         self.dials.append(path)
         connection = SimConnection(session, wake)
         self.connections.append(connection)
@@ -99,6 +116,8 @@ class SimStreams:
 
     def hear(self, connection: SimConnection, text: str, now: int) -> None:
         """Take a message from a client."""
+        # What is told from here on begins at this moment, and nothing before it is told twice.
+        self.advance(now)
         connection.say(connection.session.hear(text, now))
 
     def leave(self, connection: SimConnection) -> None:
@@ -111,21 +130,33 @@ class SimStreams:
             self.advance(now)
 
     def advance(self, now: int) -> None:
-        """Advance all connections to a moment, ms UTC; an earlier one than the last changes nothing."""
-        if now < self._looked:
-            return
-        self._looked = now
+        """Advance all connections to a moment, ms UTC; an earlier one than the last is taken for the last."""
+        # Whatever happens while a key of a user stream lives is told, however long nobody looked.
+        last = self._accounts.binanceus.listen_keys.until - 1 if self._accounts and self.connections else -1
+        for moment in (last, now) if self._looked < last < now else (now,):
+            self._advance(max(moment, self._looked))
+
+    def _advance(self, now: int) -> None:
+        self._looked, news = now, self._news(now)
         for connection in list(self.connections):
-            connection.say(connection.session.advance(now))
+            connection.say(connection.session.advance(news, now))
             if now >= connection.session.closes_at:
-                connection.session.closes_at = now + 2**62
+                connection.session.closes_at = NEVER
                 connection.close(GOING_AWAY)
+
+    def _news(self, now: int) -> Mapping[str, AccountNews]:
+        if self._accounts is None:
+            return {}
+        if self.connections:
+            self._accounts.play(now)
+        return {venue: follower.take(now) for venue, follower in self._accounts.followers.items()}
 
     def _session(self, path: str, now: int) -> StreamSession | None:
         parts = [part for part in path.split("/") if part]
         if parts[:1] == [BINANCE_PATH.strip("/")]:
-            names = [part for part in parts[1:] if "@" in part]
-            return BinanceSession(self._markets, names, self.unknown, now)
-        if path.rstrip("/").endswith(KRAKEN_PATH):
-            return KrakenSession(self._channels, self._status, self.unknown, len(self.dials) + 1)
-        return None
+            account = self._accounts.binanceus if self._accounts else None
+            return BinanceSession(self._binanceus, parts[1:], self.unknown, now, account)
+        if not path.rstrip("/").endswith(KRAKEN_PATH):
+            return None
+        private = self._accounts.kraken.channels if self._accounts and KRAKEN_PRIVATE in parts else None
+        return KrakenSession(self._public._replace(private=private), len(self.dials) + 1)

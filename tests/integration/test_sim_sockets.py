@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+from itertools import cycle
 from typing import Any
 
 import aiohttp
 import pytest
 
+from core.exchange_sim.server import RunningSim
+from core.exchange_sim.sessions import BINANCEUS, KRAKEN
 from tests.exchange_help import FakeTime
 from tests.sim import MINUTE, NOON
-from tests.ws_help import streaming, watching
+from tests.ws_help import listening, streaming, watching
 
 # A book has no time of its own on these venues.
 BOOK = {"timestamp": True, "datetime": True}
@@ -77,12 +80,69 @@ def test_several_streams_of_one_exchange_are_what_http_says(venue: str) -> None:
         assert sim.streams.unknown == sim.kraken.unknown == {}
 
 
+async def trade_and_watch(sim: RunningSim, venue: str, name: str, skipped: dict[str, bool]) -> None:
+    """Run one of ccxt's own tests of an account while it trades."""
+    made = listening() if venue == BINANCEUS else None
+    async with watching(sim, venue, made) as exchange:
+        await exchange.load_markets()
+
+        async def trade() -> None:
+            await exchange.create_order("BTC/USDT", "market", "buy", 0.03)
+            for side in cycle(("buy", "sell")):
+                await exchange.create_order("BTC/USDT", "market", side, 0.01)
+                await asyncio.sleep(0.05)
+
+        trading = asyncio.create_task(trade())
+        try:
+            async with asyncio.timeout(MOST_SECONDS):
+                check = check_of(name)
+                await check(exchange, skipped, "USDT" if name == "balance" else "BTC/USDT")
+        finally:
+            trading.cancel()
+            await asyncio.gather(trading, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("venue", "name", "skipped"),
+    [
+        (BINANCEUS, "my_trades", {}),
+        (BINANCEUS, "balance", {}),
+        (BINANCEUS, "orders", {}),
+        # ccxt makes one fee of Kraken's list and no list.
+        (KRAKEN, "my_trades", {"fees": True}),
+    ],
+)
+def test_ccxts_own_tests_of_an_account_are_content(venue: str, name: str, skipped: dict[str, bool]) -> None:
+    with streaming(SPEED) as sim:
+        asyncio.run(trade_and_watch(sim, venue, name, skipped))
+        assert sim.streams.unknown == sim.kraken.unknown == {}
+
+
+@pytest.mark.parametrize(
+    ("venue", "name", "words"),
+    [
+        # Kraken's stream says nothing of what is kept for orders, so ccxt's `free` is None.
+        (KRAKEN, "balance", "free"),
+        # Of Kraken's orders ccxt gives the cost of the fee as text.
+        (KRAKEN, "orders", "fee"),
+    ],
+)
+def test_ccxts_other_tests_of_an_account_fail_by_what_ccxt_makes_of_messages(
+    venue: str, name: str, words: str
+) -> None:
+    with streaming(SPEED) as sim:
+        with pytest.raises(AssertionError, match=words):
+            asyncio.run(trade_and_watch(sim, venue, name, {}))
+        assert sim.streams.unknown == sim.kraken.unknown == {}
+
+
 def test_streams_follow_a_clock_that_only_a_test_moves() -> None:
     time = FakeTime()
 
     async def run() -> None:
         address = sim.ws_url + "/ws/btcusdt@kline_1m"
         async with aiohttp.ClientSession() as session, session.ws_connect(address) as socket:
+            time.now += 1000
             first = await socket.receive_json(timeout=10)
             time.now += MINUTE
             final, running = [await socket.receive_json(timeout=10) for _ in range(2)]
