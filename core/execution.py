@@ -36,6 +36,7 @@ from core.domain import (
 from core.errors import UsageError, unknown_name
 from core.paper.fills import PaperFills
 from core.portfolio import MANUAL, Portfolio
+from core.risk.breakers import RECOVERY
 from core.risk.present import AT_THE_CLOSE, Present
 from core.risk_manager import RiskManager
 from core.sizing import Sizing, at_close
@@ -190,10 +191,11 @@ class Executor:
         if enters(want, held, plan.is_ladder):
             entry = symbol, 1 if want.target > 0 else -1
             kept = self.risk.part_kept(entry, self.portfolio.sides(), plan.timeframe, moment.now)
-        sizing = at_close(self.sizing(plan), moment.volatility, moment.fit * kept)
+        part = self.risk.part_allowed(moment.now)
+        sizing = at_close(self.sizing(plan), moment.volatility, moment.fit * kept * part)
         ask(book, want, held, moment.close, sizing, self.costs)
         self._move(strategy, symbol, book)
-        wanted = _Wanted(strategy, symbol, plan.timeframe, want, moment, kept)
+        wanted = _Wanted(strategy, symbol, plan.timeframe, want, moment, kept, part)
         lots = self.portfolio.lots(strategy, symbol)
         exits = (self._exit(wanted, book[fills.HELD + i], lot) for i, lot in enumerate(lots))
         outcomes = taken_back + [outcome for outcome in exits if outcome]
@@ -350,10 +352,14 @@ class _Wanted(NamedTuple):
     want: Decision
     moment: Moment
     kept: float = 1.0
-    """The part of its size that an entry keeps beside what moves with it."""
+    """The part of its size that an entry keeps beside what moves with it …"""
+    part: float = 1.0
+    """… and after a loss."""
 
     def bound(self, member: Bound) -> str:
-        """Return what an entry's size is bound by, once what moves with it is looked at too."""
+        """Return what an entry's size is bound by, once what moves with it and a loss are looked at."""
+        if self.part < min(1.0, self.moment.fit, self.kept):
+            return RECOVERY
         return CORRELATION if self.kept < min(1.0, self.moment.fit) else member.name.lower()
 
     def intent(

@@ -18,13 +18,14 @@ from core.account.values import Snapshot
 from core.domain import Bar, Bars, Costs
 from core.errors import UsageError, number, unknown_name
 from core.risk import breakers
-from core.risk.breakers import MINUTE, RISK_UNKNOWN, RiskState
+from core.risk.breakers import MINUTE, RECOVERY, RISK_UNKNOWN, RiskState
 from core.risk.correlation import NewestCloses, part_kept
 from core.risk.limits import (
     ANY_MARKET,
     BREAKER_NAMES,
     BREAKERS,
     CHECKS,
+    DAY_EQUITY,
     SMALLEST,
     Entry,
     Limits,
@@ -37,7 +38,7 @@ from core.risk.percents import PercentWarning, percent_notes
 from core.risk.present import AT_THE_CLOSE, Present
 from core.risk.use import LimitUse, orders_of, uses
 from core.sizing import gain, round_down
-from core.utils import timeframe_ms
+from core.utils import format_time, timeframe_ms
 
 if TYPE_CHECKING:
     from core.account.lots import Trade
@@ -143,7 +144,10 @@ class RiskManager:
         """Note a closed trade for the breakers that look at these: they may pause its strategy's entries."""
         if self._pauses:
             profit = gain(trade.side, trade.entry_price, trade.exit_price, self._commission)
-            one = Closed(self.state.time, trade.strategy, trade.symbol, profit, trade.reason in STOPS)
+            whole = self.state.bases.get(DAY_EQUITY, math.nan)
+            part = profit * float(trade.amount) * trade.entry_price / whole if whole > 0 else math.nan
+            is_stop = trade.reason in STOPS
+            one = Closed(self.state.time, trade.strategy, trade.symbol, profit, is_stop, part)
             self.state = breakers.closed(self.state, one, self._pauses)
 
     def looks_back(self) -> int:
@@ -176,6 +180,25 @@ class RiskManager:
         """Return the part of its size that an entry (symbol, side) keeps beside what is held, by symbol."""
         cut = self.limits.correlation_cut
         return part_kept(self.closes, cut, entry, held, timeframe, now) if cut and held else 1.0
+
+    def part_allowed(self, now: int) -> float:
+        """Return the part of its size that any entry keeps at this time: less for a while after a loss."""
+        ends = self._recovers_until()
+        return 1.0 if ends is None or now >= ends else 1.0 - (self.limits.recovery_cut or 0.0)
+
+    def standing(self, now: int) -> dict[str, str]:
+        """Return what is tripped, paused, or makes entries smaller, why, and until when."""
+        found, ends = breakers.standing_at(self.state, now, BREAKERS), self._recovers_until()
+        if ends is None or now >= ends:
+            return found
+        part = 100 * self.part_allowed(now)
+        return {**found, RECOVERY: f"entries are {part:g} % of their size before {format_time(ends)} UTC"}
+
+    def _recovers_until(self) -> int | None:
+        """Return when entries are whole again, ms UTC; None where no loss has ended, or it is off."""
+        if not self.limits.recovery_cut or self.state.ended == breakers.NEVER:
+            return None
+        return self.state.ended + round(self.limits.recovery_minutes * MINUTE)
 
     def reset_breaker(self, name: str) -> None:
         """Reset one breaker. Raises UsageError for a name that is none."""

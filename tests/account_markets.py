@@ -171,6 +171,13 @@ def _layers(rng: np.random.Generator) -> dict[str, Any]:
     return {
         "max_weekly_loss_pct": _one(rng, 0.8, 1.0, 2.0, 5.0),
         "max_monthly_loss_pct": _one(rng, 0.6, 1.0, 3.0, 8.0),
+        "recovery_cut": _one(rng, 0.7, 0.25, 0.5),
+        "recovery_minutes": rng.choice([180.0, 2880.0]).item(),
+        "loss_streak_losses": _one(rng, 0.5, 1, 2, 3),
+        "loss_streak_minutes": rng.choice([600.0, 10_080.0]).item(),
+        "loss_streak_pause_minutes": rng.choice([60.0, 900.0]).item(),
+        "loss_streak_each_symbol": bool(rng.random() < 0.5),
+        "max_symbol_loss_pct": _one(rng, 0.5, 0.5, 1.0, 3.0),
     }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tests.judge import Judge, Trade, Want
@@ -30,6 +30,13 @@ class PausedJudge(Judge):
     protections: tuple[Protection, ...] = ()
     hours: Sequence[int] = ()
     """When each bar closes, from some midnight UTC on; candles may be missing."""
+    worth: dict[int, float] = field(default_factory=dict)
+    """Equity at the first close of each day that it traded on."""
+
+    def fill(self, i: int) -> None:
+        """Carry out what bar i brings, and note what the account is worth as a day begins."""
+        super().fill(i)
+        self.worth.setdefault(self.hours[i] // 24, self.equity(self.market.close[i]))
 
     def ask(self, i: int, target: float, want: Want, rung: int) -> None:
         """Ask for an entry, unless a lock is still on at this close."""
@@ -54,7 +61,12 @@ class PausedJudge(Judge):
         if one.kind == "trades_a_day":
             same = [trade for trade in self.trades[: k + 1] if self.closed(trade) // 24 == now // 24]
             return (now // 24 + 1) * 24 if len(same) >= one.trades else -math.inf
+        if one.kind == "symbol_loss":
+            return self.loss_end(one, k)
         seen = [trade for trade in self.trades[: k + 1] if self.closed(trade) > now - one.back]
+        if one.kind == "loss_streak":
+            while any(self.made(trade) >= 0 for trade in seen):
+                seen.pop(0)
         if one.kind == "stop_guard":
             seen = [trade for trade in seen if trade.reason in ("stop", "trail") and self.made(trade) < 0]
         if len(seen) < one.trades:
@@ -65,6 +77,15 @@ class PausedJudge(Judge):
         if one.kind == "recent_drawdown" and not worst_fall(made) > one.most:
             return -math.inf
         return self.closed(seen[-1]) + one.length
+
+    def loss_end(self, one: Protection, k: int) -> float:
+        """Return the same where the trades of a day lost so much of what it began with."""
+        day = self.closed(self.trades[k]) // 24
+        same = [trade for trade in self.trades[: k + 1] if self.closed(trade) // 24 == day]
+        made = math.fsum(self.made(trade) * trade.size * trade.entry_price for trade in same)
+        # Before the first decision nothing has changed.
+        began = self.worth.get(day, self.terms.cash) if day != self.hours[0] // 24 else self.terms.cash
+        return (day + 1) * 24 if made <= -one.most * began else -math.inf
 
     def closed(self, trade: Trade) -> int:
         """Return the hour at which it is known that a trade ended."""

@@ -80,8 +80,12 @@ class RefusalReason(StrEnum):
     LOW_PROFIT = "low_profit"
     RECENT_DRAWDOWN = "recent_drawdown"
     TRADES_A_DAY = "trades_a_day"
+    LOSS_STREAK = "loss_streak"
+    SYMBOL_LOSS = "symbol_loss"
     WEEKLY_LOSS = "weekly_loss"
     MONTHLY_LOSS = "monthly_loss"
+    RECOVERY = "recovery"
+    """No reason to refuse: entries are smaller for a while."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,16 +12,33 @@ from core.backtest.compiled_account import CompiledAccount
 from core.backtest.finish import finished
 from core.backtest.replay import Replay, ReplayAccount, ReplayFeed, replay
 from core.engine import Step
-from core.risk.breakers import DAILY_LOSS, DRAWDOWN, MONTHLY_LOSS, RISK_UNKNOWN, WEEKLY_LOSS, RiskState
+from core.risk.breakers import (
+    DAILY_LOSS,
+    DRAWDOWN,
+    MONTHLY_LOSS,
+    RECOVERY,
+    RISK_UNKNOWN,
+    WEEKLY_LOSS,
+    RiskState,
+)
 from core.risk.limits import BREAKER_NAMES
-from core.risk.pauses import EXIT_PAUSE, LOW_PROFIT, RECENT_DRAWDOWN, STOP_GUARD, TRADES_A_DAY
+from core.risk.pauses import (
+    EXIT_PAUSE,
+    LOSS_STREAK,
+    LOW_PROFIT,
+    RECENT_DRAWDOWN,
+    STOP_GUARD,
+    SYMBOL_LOSS,
+    TRADES_A_DAY,
+)
 from core.risk_manager import RiskManager
 
 FEW = 100_000
 """Bars decided on, below which no code is compiled for them."""
 KNOWN = (
-    *(DAILY_LOSS, WEEKLY_LOSS, MONTHLY_LOSS, DRAWDOWN, RISK_UNKNOWN),
+    *(DAILY_LOSS, WEEKLY_LOSS, MONTHLY_LOSS, DRAWDOWN, RISK_UNKNOWN, RECOVERY),
     *(EXIT_PAUSE, STOP_GUARD, LOW_PROFIT, RECENT_DRAWDOWN, TRADES_A_DAY),
+    *(LOSS_STREAK, SYMBOL_LOSS),
 )
 """The breakers of the compiled account."""
 FEW_BARS = "so few bars are replayed sooner than the account is compiled"

@@ -85,7 +85,7 @@ class CompiledAccount:
         times = _times(bars)
         turns, firsts = self._turns()
         counters, numbers = np.zeros(kernel.COUNTERS, np.int64), np.zeros(kernel.NUMBERS)
-        counters[[kernel.TURN, kernel.TODAY]] = kernel.NOBODY, -1
+        counters[[kernel.TURN, kernel.TODAY, kernel.ENDED]] = kernel.NOBODY, -1, -1
         numbers[kernel.SETTLED], numbers[kernel.BASE :] = portfolio.settled, -np.inf
         self.state = FloatAccount(
             *(times, bars, turns, _limits(self.risk, times), account.costs, self._books(firsts)),
@@ -280,6 +280,7 @@ def _limits(risk: RiskManager, times: IntArray) -> FloatLimits:
         _or_none(limits.price_band_pct),
         int(limits.allow_short),
         limits.correlation_cut or 0.0,
+        *(limits.recovery_minutes * 60_000.0, 1.0 - (limits.recovery_cut or 0.0)),
         *_pauses(limits),
     )
 

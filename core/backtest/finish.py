@@ -28,8 +28,8 @@ from core.fills import (
 )
 from core.kernel import account_state as kernel
 from core.kernel.account_orders import count
-from core.risk.breakers import Breaker, Loss, RiskState, Trip, judged
-from core.risk.limits import BREAKERS
+from core.risk.breakers import RECOVERY, Breaker, Loss, RiskState, Trip, judged
+from core.risk.limits import BREAKERS, DAY_EQUITY
 from core.risk.windows import DAY
 
 if TYPE_CHECKING:
@@ -39,7 +39,12 @@ _LOSSES: list[tuple[Breaker, Loss]] = [(row, row.loss) for row in BREAKERS if ro
 """What measures equity, in the order of the compiled account."""
 _REASONS = tuple(RefusalReason)
 _EXPIRED = _REASONS.index(RefusalReason.EXPIRED)
-_BOUNDS = [*(bound.name.lower() for bound in Bound), CORRELATION, *(reason.value for reason in RefusalReason)]
+_BOUNDS = [
+    *(bound.name.lower() for bound in Bound),
+    CORRELATION,
+    RECOVERY,
+    *(reason.value for reason in RefusalReason),
+]
 """By the numbers that the compiled account gives them."""
 
 
@@ -161,6 +166,7 @@ def _before_the_end(run: CompiledAccount, closed: int) -> tuple[RiskState, list[
                 for t in run.state.logs.orders[: run.state.counters[kernel.ORDERED]].tolist()
                 if t >= first_of_day
             ),
+            ended=int(run.state.counters[kernel.ENDED]),
         ),
         trips,
     )
@@ -172,9 +178,11 @@ def _paused(run: CompiledAccount, state: RiskState, closed: int) -> RiskState:
     if not closed or not (most := risk.looks_back()):
         return state
     known, ends = state, run.state.times[at]
+    first_of_day = np.searchsorted(run.state.times // DAY, ends // DAY)
+    began = run.state.logs.curve[first_of_day]
     # What is older is forgotten by the newest trade, and so are its pauses.
     for n in range(int(np.searchsorted(ends, ends[-1] - most)), closed):
-        risk.state = known._replace(time=int(ends[n]))
+        risk.state = known._replace(time=int(ends[n]), bases={DAY_EQUITY: float(began[n])})
         risk.close(run.ledger.trades[n])
         known = risk.state
     return state._replace(closed=known.closed, pauses=known.pauses)

@@ -56,6 +56,7 @@ from core.kernel.account_state import (
     DAY_ORDERS,
     DIRECTIONAL,
     DONE,
+    ENDED,
     ENTERED,
     HAS_TRIPPED,
     LOSSES,
@@ -265,8 +266,9 @@ def begin_day(a: FloatAccount, day: int) -> None:
     for kind in range(LOSSES):
         if a.counters[TODAY] < 0 or windows[row, kind] > windows[last, kind]:
             a.numbers[BASE + kind] = a.numbers[WORTH]
-            if a.limits.by_command[kind] == 0:
+            if a.limits.by_command[kind] == 0 and a.counters[HAS_TRIPPED + kind] == 1:
                 a.counters[HAS_TRIPPED + kind] = 0
+                a.counters[ENDED] = a.times[a.counters[AT]]
     a.counters[TODAY], a.counters[DAY_ORDERS] = day, 0
 
 
@@ -323,7 +325,16 @@ def account() -> Callable[[FloatAccount], int]:
     steps = (
         *(domain.side_of, domain.same, domain.changes, domain.enters, orders.count, orders.sum_up),
         *(orders.seen_by, orders.copy_rows, orders.leaving, orders.kept_for, orders.exposed),
-        *(pauses.closed_at, pauses.is_alike, pauses.paused_until, pauses.tell_pauses, pauses.pause_of),
+        *(
+            pauses.closed_at,
+            pauses.is_alike,
+            pauses.counts,
+            pauses.is_fine,
+            pauses.paused_until,
+            pauses.tell_pauses,
+            pauses.pause_of,
+        ),
+        orders.part_allowed,
         *(orders.has_plain_room, orders.objection_of_account, orders.objection, orders.bound_by),
         *(orders.approve, orders.tell_not_sized, orders.sizing_of, orders.order, orders.roughly_kept),
         *(orders.is_entangled, orders.act, has_space, log_entry, profit, fill_book, begin_day, mark, judge),

@@ -45,6 +45,7 @@ from core.kernel.account_state import (
     CUT,
     DAY_ORDERS,
     DONE,
+    ENDED,
     HAS_TRIPPED,
     KEPT_CASH,
     KEPT_PART,
@@ -60,6 +61,7 @@ from core.kernel.account_state import (
     PAUSED,
     POSITIONS,
     RATE,
+    RECOVERING,
     REFUSALS,
     REFUSE,
     ROW,
@@ -168,7 +170,7 @@ def order(a: FloatAccount, q: int, want: Decision) -> None:
     for column in range(REFUSED, BOUND_BY):
         book[0, column] = 0.0
     close = a.bars.close[a.bars.starts[k] + i]
-    sizing, held = sizing_of(a.turns, q, i, a.numbers[KEPT_PART]), seen_by(book)
+    sizing, held = sizing_of(a.turns, q, i, a.numbers[KEPT_PART], part_allowed(a)), seen_by(book)
     if a.turns.ladders[q] == 1:
         ask_ladder(book, want, held, close, sizing, a.costs)
     else:
@@ -177,13 +179,20 @@ def order(a: FloatAccount, q: int, want: Decision) -> None:
     sum_up(a.books, q)
 
 
-def sizing_of(turns: Turns, q: int, i: int, kept: float) -> Sizing:
+def part_allowed(a: FloatAccount) -> float:
+    """Return the part of its size that any entry keeps now: less for a while after a loss."""
+    ended = a.counters[ENDED]
+    is_over = ended < 0 or a.times[a.counters[AT]] >= ended + a.limits.recovery
+    return 1.0 if is_over else a.limits.recovery_part
+
+
+def sizing_of(turns: Turns, q: int, i: int, kept: float, part: float) -> Sizing:
     """Return how entries are sized at bar i."""
     own, at = turns.sizing[q], turns.measured[q]
     plain = Sizing(own[0], own[1], own[2], own[3], own[4], own[5], own[6], own[7], 1.0, 1.0)
     if at < 0:
-        return at_close(plain, 1.0, kept)
-    return at_close(plain, turns.volatility[at + i], turns.fit[at + i] * kept)
+        return at_close(plain, 1.0, kept * part)
+    return at_close(plain, turns.volatility[at + i], turns.fit[at + i] * kept * part)
 
 
 def sum_up(books: BookArrays, q: int) -> None:
@@ -247,10 +256,12 @@ def approve(a: FloatAccount, q: int) -> int:
 
 
 def bound_by(a: FloatAccount, q: int, own: int) -> int:
-    """Return what an entry's size is bound by, once what moves with it is looked at too."""
+    """Return what an entry's size is bound by, once what moves with it and a recent loss are looked at."""
     at, fit = a.turns.measured[q], 1.0
     if at >= 0:
         fit = a.turns.fit[at + a.books.newest[a.turns.series[q]]]
+    if part_allowed(a) < min(1.0, fit, a.numbers[KEPT_PART]):
+        return RECOVERING
     return CORRELATED if a.numbers[KEPT_PART] < min(1.0, fit) else own
 
 

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from core.domain import Reason
 from core.fills import ENTRY_PRICE, EXIT_BAR, EXIT_PRICE, REASON, SIZE, code
-from core.kernel.account_state import AT, NEVER, FloatAccount
+from core.kernel.account_state import AT, BASE, DAY_LOSS, NEVER, FloatAccount
 from core.sizing import gain
 
 DAY = 86_400_000
-IS_ON, TRADES, SPAN, LENGTH, MOST, EACH = range(6)
+IS_ON, TRADES, SPAN, LENGTH, MOST, EACH, OWN = range(7)
 """Columns of a pause's terms, times in milliseconds."""
-COLUMNS = 6
-EXIT, GUARD, LOW, FALL, DAILY = range(5)
+COLUMNS = 7
+EXIT, GUARD, LOW, FALL, DAILY, STREAK, LOST = range(7)
 """Rows, in the order of core.risk.limits.BREAKERS."""
-ROWS = 5
+ROWS = 7
 
 
 def tell_pauses(a: FloatAccount, n: int, now: int) -> None:
@@ -29,7 +29,8 @@ def tell_pauses(a: FloatAccount, n: int, now: int) -> None:
         if until > now:
             for q in range(strategies.size):
                 is_there = a.limits.pauses[kind, EACH] == 0.0 or symbols[q] == symbols[whose]
-                if strategies[q] == strategies[whose] and is_there:
+                is_meant = a.limits.pauses[kind, OWN] == 0.0 or strategies[q] == strategies[whose]
+                if is_meant and is_there:
                     a.books.paused[kind, q] = until
 
 
@@ -41,9 +42,9 @@ def paused_until(a: FloatAccount, kind: int, n: int, now: int) -> float:
     first = n
     while first > 0 and closed_at(a, first - 1) > now - terms[SPAN]:
         first -= 1
-    count, total, highest, deepest, newest = 0, 0.0, 0.0, 0.0, NEVER
+    count, total, highest, deepest, newest, lost = 0, 0.0, 0.0, 0.0, NEVER, 0.0
     for m in range(first, n + 1):
-        if not is_alike(a, m, n, terms[EACH] != 0.0):
+        if not is_alike(a, m, n, terms[EACH] != 0.0, terms[OWN] != 0.0):
             continue
         row, time = rows[m], closed_at(a, m)
         side = 1.0 if row[SIZE] > 0 else -1.0
@@ -51,24 +52,40 @@ def paused_until(a: FloatAccount, kind: int, n: int, now: int) -> float:
         total += profit
         highest = max(highest, total)
         deepest = max(deepest, highest - total)
-        is_stop = row[REASON] == code(Reason.STOP) or row[REASON] == code(Reason.TRAIL)
-        counts = (is_stop and profit < 0) if kind == GUARD else (kind != DAILY or time // DAY == now // DAY)
-        if counts:
+        is_today = time // DAY == now // DAY
+        if is_today:
+            lost += profit * abs(row[SIZE]) * row[ENTRY_PRICE] / a.numbers[BASE + DAY_LOSS]
+        if counts(kind, row[REASON], profit, is_today):
             count += 1
             newest = time
-    if count < terms[TRADES]:
+        if kind == STREAK and profit >= 0:
+            count = 0
+    if count < terms[TRADES] or is_fine(kind, terms[MOST], total, deepest, lost):
         return NEVER
-    if kind == DAILY:
+    if kind in (DAILY, LOST):
         return float((now // DAY + 1) * DAY)
-    if (kind == LOW and total >= terms[MOST]) or (kind == FALL and deepest <= terms[MOST]):
-        return NEVER
     return float(newest + terms[LENGTH])
 
 
-def is_alike(a: FloatAccount, m: int, n: int, each_symbol: bool) -> bool:  # noqa: FBT001 - as `changes`
-    """Tell whether trade m counts with trade n: of one strategy, and one symbol where each is alone."""
+def counts(kind: int, reason: float, profit: float, is_today: bool) -> bool:  # noqa: FBT001 - as `changes`
+    """Tell whether a trade is one of those that a pause wants so many of."""
+    if kind == GUARD:
+        is_stop = reason in (code(Reason.STOP), code(Reason.TRAIL))
+        return is_stop and profit < 0
+    return kind != DAILY or is_today
+
+
+def is_fine(kind: int, most: float, total: float, deepest: float, lost: float) -> bool:
+    """Tell whether the trades that were looked at have made enough."""
+    if kind == LOST:
+        return lost > -most
+    return (kind == LOW and total >= most) or (kind == FALL and deepest <= most)
+
+
+def is_alike(a: FloatAccount, m: int, n: int, each_symbol: bool, each_strategy: bool) -> bool:  # noqa: FBT001 - as `changes`
+    """Tell whether trade m counts with trade n: of one strategy, and one symbol, where each is alone."""
     one, other = a.logs.of_trade[m], a.logs.of_trade[n]
-    if a.turns.strategies[one] != a.turns.strategies[other]:
+    if each_strategy and a.turns.strategies[one] != a.turns.strategies[other]:
         return False
     return not each_symbol or a.turns.symbols[one] == a.turns.symbols[other]
 

@@ -22,7 +22,7 @@ NOBODY = -1
 
 # Integers of the state: where the run is, how much is in the logs, what tripped.
 AT, TURN, STAGE, ROW, TOTAL, CLOSED, ENTERED, TRIPPED, ORDERED = range(9)
-TODAY, DAY_ORDERS, STEP_ORDERS, SEQUENCE, CLOSING, HAS_TRIPPED = range(9, 15)
+TODAY, DAY_ORDERS, STEP_ORDERS, SEQUENCE, CLOSING, ENDED, HAS_TRIPPED = range(9, 16)
 LOSSES = 4
 """Rows of core.risk.limits.BREAKERS that measure equity: each has a counter from HAS_TRIPPED on, a base."""
 COUNTERS = HAS_TRIPPED + LOSSES
@@ -31,6 +31,8 @@ SETTLED, WORTH, KEPT_CASH, KEPT_PART, ANSWER, AMOUNT, WHY, BASE = range(8)
 NUMBERS = BASE + LOSSES
 NOTHING, DIRECTIONAL, ALL = range(3)
 """What a breaker closes."""
+DAY_LOSS = 0
+"""The row of these that counts from the day's first equity."""
 # Stages of a turn: nothing is decided yet; it is, and what others keep is told; entries wait for approval, or
 # for the caller's.
 SEARCHING, TOLD, APPROVING, ASKING = range(4)
@@ -47,7 +49,9 @@ POSITIONS, COOL, RATE, PAUSED = 12, 14, 15, 24
 TOO_SMALL, WRONG_BRACKET, TOO_MANY = int(Refusal.LOT), int(Refusal.BRACKET), int(Refusal.LOTS)
 CORRELATED = len(Bound)
 """Behind the numbers of core.domain.Bound: smaller because of what moves alike."""
-BY_LIMIT = CORRELATED + 1
+RECOVERING = CORRELATED + 1
+"""The same for a while after a loss."""
+BY_LIMIT = RECOVERING + 1
 """From here on: cut by the limit whose reason's number is added."""
 
 
@@ -126,6 +130,10 @@ class FloatLimits(NamedTuple):
     """Percent."""
     allows_short: int
     correlation: float
+    recovery: float
+    """How long entries are smaller after a loss, milliseconds …"""
+    recovery_part: float
+    """… and what is left of them, as a part."""
     pauses: FloatArray
     """(pauses, …): the terms, as core.kernel.account_pauses lays them out."""
     has_pauses: int

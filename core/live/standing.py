@@ -11,8 +11,7 @@ from core.errors import unknown_name
 from core.live.modes import ON_PAPER, REAL_MONEY
 from core.live.status import Standing
 from core.order_path.journal_view import HALT
-from core.risk.breakers import standing_at
-from core.risk.limits import BREAKER_NAMES, BREAKERS
+from core.risk.limits import BREAKER_NAMES
 from core.risk.pauses import row_of
 
 REAL_OPTIONS = "--live --i-understand-the-risks"
@@ -84,7 +83,7 @@ def resumed(session: Session, desk: Holder) -> str:
     session.to_close.clear()
     trips = (
         Standing("breaker", name, why, command_of(f"--reset-breaker {row_of(name)}", desk.account))
-        for name, why in standing_at(session.risk.state, session.risk.state.time, BREAKERS).items()
+        for name, why in session.risk.standing(session.risk.state.time).items()
     )
     rest = [one.told(desk.start) for one in (*desk.standing(), *trips) if one.ends]
     if not rest:
@@ -98,7 +97,7 @@ def reset(session: Session, name: str) -> str:
     if name not in BREAKER_NAMES:
         return f"refused: {unknown_name('breaker', name, BREAKER_NAMES)}"
     # Of pauses the name of the row ends all.
-    now = [*risk.state.trips, *risk.state.pauses]
+    now = [*{**risk.state.pauses, **risk.standing(risk.state.time)}]
     if name not in map(row_of, now):
         return f"refused: breaker {name!r} is not tripped; tripped are: {', '.join(now) or 'none'}"
     risk.reset_breaker(name)

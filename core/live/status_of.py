@@ -15,8 +15,6 @@ from core.live.status import (
     StreamStatus,
     WaitingStatus,
 )
-from core.risk.breakers import standing_at
-from core.risk.limits import BREAKERS
 from core.risk.notes import notes
 from core.risk.use import LimitUse
 from core.symbols import pair_of
@@ -43,7 +41,7 @@ def status_of(
             WaitingStatus(key, waiting.intent.side, waiting.intent.amount)
             for key, waiting in portfolio.pending.items()
         ),
-        breakers=standing_at(state, now, BREAKERS),
+        breakers=session.risk.standing(now),
         limits=tuple(limits_of(session)),
         cuts=dict(cuts),
         uses=_uses(session, now),

@@ -24,6 +24,9 @@ from core.utils import format_time
 MINUTE = 60_000
 DAILY_LOSS, DRAWDOWN, RISK_UNKNOWN = "daily_loss", "drawdown", "risk_unknown"
 WEEKLY_LOSS, MONTHLY_LOSS = "weekly_loss", "monthly_loss"
+RECOVERY = "recovery"
+"""The row that trips when a loss has ended: entries are smaller for a while, none is refused."""
+NEVER = -1
 _NONE: Mapping[str, Any] = {}
 _NOTHING_NEW: Mapping[str, int] = {}
 
@@ -114,6 +117,8 @@ class RiskState(NamedTuple):
     """Strategies that may not enter, and why."""
     closed: tuple[Closed, ...] = ()
     """Trades that a pause still looks back on, oldest first."""
+    ended: int = NEVER
+    """When a loss ended that had tripped, by its window or by name, ms UTC; NEVER: none did."""
     pauses: Mapping[str, Paused] = _NONE
     """Pauses, by `core.risk.pauses.key_of`; what is over stays until the next trade is closed."""
 
@@ -164,6 +169,7 @@ def marked(state: RiskState, time: int, equity: float, rows: Rows) -> RiskState:
         windows={**state.windows, **begun},
         bases=bases,
         trips={name: trip for name, trip in state.trips.items() if name not in ended},
+        ended=state.ended if ended.isdisjoint(state.trips) else time,
         orders=tuple(one for one in state.orders if one > time - MINUTE or one // DAY == time // DAY),
     )
 
@@ -198,7 +204,8 @@ def reset(state: RiskState, name: str, rows: Rows) -> RiskState:
     trips = {other: trip for other, trip in state.trips.items() if other != name}
     pauses = {key: one for key, one in state.pauses.items() if row_of(key) != name}
     begun = {row.loss.base: state.equity for row in rows if row.name == name and row.loss}
-    return state._replace(trips=trips, bases={**state.bases, **begun}, pauses=pauses)
+    ended = state.time if begun and name in state.trips else NEVER if name == RECOVERY else state.ended
+    return state._replace(trips=trips, bases={**state.bases, **begun}, pauses=pauses, ended=ended)
 
 
 def closed(state: RiskState, trade: Closed, active: Sequence[ActivePause]) -> RiskState:
@@ -211,9 +218,10 @@ def pausing(
     state: RiskState, strategy: str, symbol: str, now: int, rows: Rows
 ) -> tuple[RefusalReason, str] | None:
     """Return the pause that keeps a strategy from entering a symbol now, the first in the table's order."""
+    places = ((strategy, symbol), (strategy, ""), ("", symbol))
     for name, reason, _, pause, _ in rows if state.pauses else ():
-        for where in (symbol, "") if pause else ():
-            one = state.pauses.get(key_of(name, strategy, where))
+        for place in places if pause else ():
+            one = state.pauses.get(key_of(name, *place))
             if one is not None and now < one.until:
                 return reason, one.detail
     return None

@@ -17,6 +17,7 @@ from core.risk.breakers import (
     DAILY_LOSS,
     DRAWDOWN,
     MONTHLY_LOSS,
+    RECOVERY,
     RISK_UNKNOWN,
     WEEKLY_LOSS,
     Breaker,
@@ -72,6 +73,13 @@ class Limits:
     max_trades_per_symbol_day: int | None = None
     max_weekly_loss_pct: float | None = None
     max_monthly_loss_pct: float | None = None
+    loss_streak_losses: int | None = None
+    loss_streak_minutes: float = 10_080.0
+    loss_streak_pause_minutes: float = 240.0
+    loss_streak_each_symbol: bool = False
+    max_symbol_loss_pct: float | None = None
+    recovery_cut: float | None = None
+    recovery_minutes: float = 2_880.0
 
 
 class MarketDemands(NamedTuple):
@@ -215,11 +223,16 @@ SMALLEST: tuple[tuple[RefusalReason, Check], ...] = (
 )
 """What is left must be as large as this."""
 
-_LOOKING_BACK = ("cool_down", "exit_pause", "stop_guard", "low_profit", "recent_drawdown", "max_trades")
+DAY_EQUITY = "day_equity"
+"""The base of the day's loss."""
+_LOOKING_BACK = (
+    *("cool_down", "exit_pause", "stop_guard", "low_profit", "recent_drawdown", "max_trades"),
+    *("loss_streak", "max_symbol_loss"),
+)
 
 BREAKERS: tuple[Breaker, ...] = (
     Breaker(
-        DAILY_LOSS, RefusalReason.DAILY_LOSS, Loss("max_daily_loss_pct", "day_equity", first, UTC_DAY, 0.4)
+        DAILY_LOSS, RefusalReason.DAILY_LOSS, Loss("max_daily_loss_pct", DAY_EQUITY, first, UTC_DAY, 0.4)
     ),
     Breaker(
         WEEKLY_LOSS,
@@ -235,6 +248,7 @@ BREAKERS: tuple[Breaker, ...] = (
     ),
     Breaker(DRAWDOWN, RefusalReason.DRAWDOWN, Loss("max_drawdown_pct", "peak", max, None, 0.9)),
     Breaker(RISK_UNKNOWN, RefusalReason.RISK_UNKNOWN, None),
+    Breaker(RECOVERY, RefusalReason.RECOVERY, None),
     *(
         Breaker(name, RefusalReason(name), None, PauseKind(terms, measure))
         for name, terms, measure in (
@@ -243,6 +257,8 @@ BREAKERS: tuple[Breaker, ...] = (
             (pauses.LOW_PROFIT, pauses.low_terms, pauses.low_profit),
             (pauses.RECENT_DRAWDOWN, pauses.drawdown_terms, pauses.recent_drawdown),
             (pauses.TRADES_A_DAY, pauses.day_terms, pauses.trades_a_day),
+            (pauses.LOSS_STREAK, pauses.streak_terms, pauses.loss_streak),
+            (pauses.SYMBOL_LOSS, pauses.symbol_terms, pauses.symbol_loss),
         )
     ),
 )

@@ -2,9 +2,10 @@
 
 They are rows of core.risk.limits.BREAKERS. What each measures is freqtrade's protection of like meaning
 (`CooldownPeriod`, `StoplossGuard`, `LowProfitPairs`, `MaxDrawdown`; its documentation, "Protections"), and
-how often a symbol is traded in a day. All are looked at when a trade is closed, and hold from then until a
-time. A trade is a lot that was closed, or a part of one; its profit is a fraction of its entry price, both
-commissions paid. Trades of one strategy count for it alone.
+how often a symbol is traded in a day; losses in a row, and what a symbol lost in a day, besides. All are
+looked at when a trade is closed, and hold from then until a time. A trade is a lot that was closed, or a part
+of one; its profit is a fraction of its entry price, both commissions paid. Trades of one strategy count for
+it alone, but where a symbol's loss is that of all.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from core.utils import format_time
 MINUTE, DAY = 60_000, 86_400_000
 EXIT_PAUSE, STOP_GUARD, LOW_PROFIT = "exit_pause", "stop_guard", "low_profit"
 RECENT_DRAWDOWN, TRADES_A_DAY = "recent_drawdown", "trades_a_day"
+LOSS_STREAK, SYMBOL_LOSS = "loss_streak", "symbol_loss"
 
 
 class Closed(NamedTuple):
@@ -29,6 +31,8 @@ class Closed(NamedTuple):
     profit: float
     is_stop: bool
     """Whether a stop ended it, moved or not."""
+    part: float = 0.0
+    """The same profit in money, as a part of the day's first equity."""
 
 
 class PauseTerms(NamedTuple):
@@ -44,6 +48,8 @@ class PauseTerms(NamedTuple):
     """A fraction: the profit that is wanted, or the largest drawdown."""
     each_symbol: bool
     """Whether a symbol is looked at alone, and alone paused."""
+    each_strategy: bool = True
+    """The same of a strategy."""
 
 
 class Paused(NamedTuple):
@@ -75,13 +81,13 @@ Pauses = Mapping[str, Paused]
 
 
 def key_of(name: str, strategy: str, symbol: str) -> str:
-    """Return under what a pause of a strategy is kept; no symbol: it holds in all."""
-    return f"{name} of {strategy}" + (f" in {symbol}" if symbol else "")
+    """Return under what a pause is kept; no strategy: it holds for all, no symbol: it holds in all."""
+    return name + (f" of {strategy}" if strategy else "") + (f" in {symbol}" if symbol else "")
 
 
 def row_of(key: str) -> str:
     """Return the name of the row that a key, or a breaker's own name, is of."""
-    return key.partition(" of ")[0]
+    return key.partition(" ")[0]
 
 
 def told(
@@ -92,12 +98,15 @@ def told(
     kept.append(trade)
     after = {key: one for key, one in paused.items() if one.until > trade.time}
     for name, measure, terms in active:
-        own = [one for one in kept if one.strategy == trade.strategy and one.time > trade.time - terms.span]
+        own = [one for one in kept if one.time > trade.time - terms.span]
+        if terms.each_strategy:
+            own = [one for one in own if one.strategy == trade.strategy]
         if terms.each_symbol:
             own = [one for one in own if one.symbol == trade.symbol]
         pause = measure(own, terms)
         if pause is not None and pause.until > trade.time:
-            after[key_of(name, trade.strategy, trade.symbol if terms.each_symbol else "")] = pause
+            whose = trade.strategy if terms.each_strategy else ""
+            after[key_of(name, whose, trade.symbol if terms.each_symbol else "")] = pause
     return tuple(kept), after
 
 
@@ -151,6 +160,28 @@ def trades_a_day(trades: Sequence[Closed], terms: PauseTerms) -> Paused | None:
     return _until((day + 1) * DAY, f"{today} trades today, allowed are {terms.trades}")
 
 
+def loss_streak(trades: Sequence[Closed], terms: PauseTerms) -> Paused | None:
+    """Pause after so many losses one after the other."""
+    streak = 0
+    for one in trades:
+        streak = streak + 1 if one.profit < 0 else 0
+    if streak < terms.trades:
+        return None
+    return _until(trades[-1].time + terms.length, f"{streak} losses one after the other")
+
+
+def symbol_loss(trades: Sequence[Closed], terms: PauseTerms) -> Paused | None:
+    """Pause until the next UTC day once a symbol's trades of this one lost so much of the day's equity."""
+    day, made = trades[-1].time // DAY, 0.0
+    for one in trades:
+        if one.time // DAY == day:
+            made += one.part
+    if made > -terms.most:
+        return None
+    why = f"{trades[-1].symbol} lost {-100 * made:.2f} % of the day's first equity"
+    return _until((day + 1) * DAY, why)
+
+
 def exit_terms(settings: Mapping[str, Any]) -> PauseTerms | None:
     """Return what `exit_pause_minutes` says."""
     minutes = settings.get("exit_pause_minutes")
@@ -180,6 +211,20 @@ def day_terms(settings: Mapping[str, Any]) -> PauseTerms | None:
     """Return what `max_trades_per_symbol_day` says."""
     most = settings.get("max_trades_per_symbol_day")
     return None if most is None else PauseTerms(most, DAY, DAY, 0.0, each_symbol=True)
+
+
+def streak_terms(settings: Mapping[str, Any]) -> PauseTerms | None:
+    """Return what `loss_streak_…` says."""
+    losses = settings.get("loss_streak_losses")
+    return None if losses is None else _terms(settings, LOSS_STREAK, losses, 0.0)
+
+
+def symbol_terms(settings: Mapping[str, Any]) -> PauseTerms | None:
+    """Return what `max_symbol_loss_pct` says."""
+    most = settings.get("max_symbol_loss_pct")
+    if most is None:
+        return None
+    return PauseTerms(1, DAY, DAY, most / 100, each_symbol=True, each_strategy=False)
 
 
 def _terms(settings: Mapping[str, Any], name: str, trades: Any, percent: float) -> PauseTerms:

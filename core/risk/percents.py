@@ -10,6 +10,7 @@ LIKE_A_FRACTION: Mapping[str, float] = {
     **{row.loss.setting: row.loss.like_a_fraction for row in BREAKERS if row.loss is not None},
     "low_profit_pct": 0.05,
     "recent_drawdown_pct": 0.9,
+    "max_symbol_loss_pct": 0.4,
     "max_exposure_pct": 1.0,
     "max_symbol_exposure_pct": 1.0,
     "max_strategy_exposure_pct": 1.0,

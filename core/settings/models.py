@@ -245,6 +245,19 @@ class RiskSettings(Section):
     max_monthly_loss_pct: _Percent = None
     """Percent of the calendar month's first equity at which everything is closed; no trade is opened until
     the breaker is reset."""
+    loss_streak_losses: _Count = None
+    """Losses of a strategy one after the other, in so many minutes; then it enters nothing for a while."""
+    loss_streak_minutes: _Minutes = 10_080.0
+    loss_streak_pause_minutes: _Minutes = 240.0
+    loss_streak_each_symbol: _Switch = False
+    max_symbol_loss_pct: _Percent = None
+    """Percent of the day's first equity that a symbol's trades of a UTC day may lose, of all strategies
+    together; then nobody enters it until the next."""
+    recovery_cut: Annotated[
+        float | None, Field(ge=0, le=1, description="0 to 1 (a fraction: 0.5 is half), or nothing")
+    ] = None
+    """Part of its size that any entry loses for a while after a loss that had tripped a breaker ended."""
+    recovery_minutes: _Minutes = 2_880.0
 
     @property
     def limits(self) -> Limits:

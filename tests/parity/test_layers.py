@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from core.account.orders import Refused
+from core.backtest.compiled_account import CompiledAccount
+from core.backtest.finish import finished
 from core.backtest.replay import Replay, ReplayAccount, ReplayFeed, replay
 from core.domain import Costs
 from core.engine import Step
 from core.risk.limits import Limits
 from core.risk_manager import RiskManager
 from core.utils import timeframe_ms
-from tests.account_markets import random_account
+from tests.account_markets import facts, random_account
 from tests.judge_layers import Lot, wrong_endings
 from tests.markets import random_bars
 from tests.tiers import statistics, tries
@@ -54,6 +57,61 @@ def test_breakers_close_what_their_ending_says_and_nothing_else() -> None:
         met.update(f"{lot.reason}{' of a ladder' * lot.is_ladder}" for lot in lots)
         met.update(name for name, _ in run.trips)
     assert min(met["breaker"], met["breaker of a ladder"], met["weekly_loss"], met["monthly_loss"]) > 0
+
+
+def layers(seed: int) -> tuple[float | None, Limits]:
+    """Return a day's loss, and limits that trip often and stop nothing for good."""
+    rng = np.random.default_rng(seed)
+    return 0.5 if seed % 2 else None, Limits(
+        allow_short=True,
+        max_weekly_loss_pct=2.0 if seed % 3 else None,
+        max_monthly_loss_pct=3.0 if seed % 5 == 0 else None,
+        recovery_cut=rng.choice([0.25, 0.5]).item() if seed % 4 else None,
+        recovery_minutes=rng.choice([600.0, 6_000.0]).item(),
+        loss_streak_losses=int(rng.integers(1, 5)) if seed % 3 == 0 else None,
+        loss_streak_minutes=rng.choice([600.0, 10_080.0]).item(),
+        loss_streak_pause_minutes=rng.choice([60.0, 600.0]).item(),
+        loss_streak_each_symbol=seed % 2 == 0,
+        max_symbol_loss_pct=0.5 if seed % 4 == 1 else None,
+        correlation_cut=0.5 if seed % 7 == 0 else None,
+    )
+
+
+@statistics
+def test_layers_are_the_same_compiled_and_step_by_step() -> None:
+    met: Counter[str] = Counter()
+    for seed in range(tries(300, 16)):
+        feeds, make = random_account(seed)
+        if not feeds:
+            continue
+        account = make()
+        daily, limits = layers(seed)
+        slow, fast = (
+            way(
+                feeds,
+                account._replace(risk=RiskManager(0.01, daily, limits, account.costs)),
+            )
+            for way in (replay, run_compiled)
+        )
+        if slow is None or fast is None:
+            met["not compiled"] += 1
+            continue
+        wanted, found = facts(slow), facts(fast)
+        for name, value in wanted.items():
+            assert found[name] == value, (seed, name)
+        met.update(f"refused {reason}" for counts in slow.refusals.values() for reason in counts)
+        met.update(f"bound by {what}" for counts in slow.bounds.values() for what in counts)
+        met.update(trade.reason for trades in slow.trades.values() for trade in trades)
+    refused = {"daily_loss", "weekly_loss", "monthly_loss", "loss_streak", "symbol_loss"}
+    assert {f"refused {reason}" for reason in refused} <= set(met)
+    assert {"breaker", "bound by recovery"} <= set(met)
+    assert met["not compiled"] < 3
+
+
+def run_compiled(feeds: list[ReplayFeed], account: ReplayAccount) -> Replay | None:
+    """Return what the compiled account finds; None where it cannot go on."""
+    run = CompiledAccount(feeds, account)
+    return None if run.run() else finished(run)
 
 
 def test_the_judge_sees_what_was_not_closed_and_what_was_for_nothing() -> None:

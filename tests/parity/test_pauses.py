@@ -38,6 +38,11 @@ CASES: dict[str, tuple[dict[str, Any], Protection]] = {
         Protection("recent_drawdown", 4, 40, 2, 0.02),
     ),
     "trades_a_day": ({"max_trades_per_symbol_day": 1}, Protection("trades_a_day", 0, trades=1)),
+    "loss_streak": (
+        {"loss_streak_losses": 2, "loss_streak_minutes": 60 * HOUR, "loss_streak_pause_minutes": 10 * HOUR},
+        Protection("loss_streak", 10, 60, 2),
+    ),
+    "symbol_loss": ({"max_symbol_loss_pct": 0.6}, Protection("symbol_loss", 0, most=0.006)),
 }
 NAMES = ("SCRIPTED", "TREND_EMA", "RSI_REVERSION", "GRID_LR")
 SERIES = ("made up, 1", "made up, 2")
@@ -102,8 +107,8 @@ def test_the_judge_makes_the_same_trades_with_all_of_them() -> None:
         judge = judged(bars, spec, tuple(one for _, one in CASES.values()))
         assert differences(judge.trades, trades_of(bars, result), LOT) == 0
         reasons.update(result.refusals)
-    # A drawdown is always behind another one here.
-    assert set(CASES) - {"recent_drawdown"} <= set(reasons)
+    # A drawdown is always behind another one here, and what was lost in a day.
+    assert set(CASES) - {"recent_drawdown", "loss_streak", "symbol_loss"} <= set(reasons)
 
 
 @pytest.mark.parametrize("name", NAMES)

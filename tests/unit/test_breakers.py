@@ -45,9 +45,12 @@ def told(state: RiskState, *news: tuple[int, float]) -> RiskState:
     return state
 
 
+OTHERS = ("drawdown", "risk_unknown", "recovery")
+
+
 def test_the_names_are_those_that_commands_and_refusals_have_always_used() -> None:
     of_equity = [row.name for row in BREAKERS if row.pause is None]
-    assert of_equity == ["daily_loss", "weekly_loss", "monthly_loss", "drawdown", "risk_unknown"]
+    assert of_equity == ["daily_loss", "weekly_loss", "monthly_loss", *OTHERS]
     assert len(set(BREAKER_NAMES)) == len(BREAKER_NAMES)
     assert [str(row.reason) for row in BREAKERS] == list(BREAKER_NAMES)
 

@@ -58,9 +58,14 @@ TIGHT: dict[str, tuple[object, object, RefusalReason, dict[str, Any]]] = {
     "low_profit_pct": (100, -100, RefusalReason.LOW_PROFIT, {"left_at": [101.0, 99.0]}),
     "recent_drawdown_pct": (0.1, 100, RefusalReason.RECENT_DRAWDOWN, {"left_at": [101.0, 99.0]}),
     "max_trades_per_symbol_day": (1, 1_000_000, RefusalReason.TRADES_A_DAY, {"left_at": [101.0]}),
+    "loss_streak_losses": (1, 1_000_000, RefusalReason.LOSS_STREAK, {"left_at": [101.0, 99.0]}),
+    "max_symbol_loss_pct": (0.1, 100, RefusalReason.SYMBOL_LOSS, {"left_at": [90.0]}),
 }
-SIZING = {"default_risk_per_trade", "max_risk_per_trade", "correlation_cut", "correlation_bars"}
-"""Cut sizes instead of refusing; tests/unit/test_execution.py and test_correlation.py."""
+SIZING = {
+    *("default_risk_per_trade", "max_risk_per_trade", "correlation_cut", "correlation_bars"),
+    *("recovery_cut", "recovery_minutes"),
+}
+"""Cut sizes instead of refusing; tests/unit/test_execution.py, test_correlation.py, test_recovery.py."""
 UNITS = {"min_notional_currency"}
 """Say what another limit counts in."""
 SPANS = {name for name in PROTECTIONS if name not in TIGHT}
