@@ -190,7 +190,7 @@ class Portfolio:
         equity = self.get_equity(self.marks)
         exposure = total(now.by_symbol.values())
         given = now.free_cash, exposure, now.by_symbol, now.by_strategy
-        return Snapshot(equity, *given, frozenset(positions))
+        return Snapshot(equity, *given, frozenset(positions), now.by_position, self.sides())
 
     def account_of(self, strategy: str, symbol: str) -> FloatArray:
         """Return a strategy's lots in a symbol with the account's cash, as core.fills lays out an account."""

@@ -31,6 +31,7 @@ from core.risk.limits import (
     Limits,
     MarketDemands,
     active_pauses,
+    alike_in,
     cut_of,
 )
 from core.risk.pauses import Closed
@@ -113,7 +114,7 @@ class RiskManager:
 
     def uses(self, account: Snapshot, now: int) -> tuple[LimitUse, ...]:
         """Return how much of each limit that is set an account uses."""
-        return uses(self.limits, self._settings, self.state, account, now)
+        return uses(self.limits, self._settings, self.state, account, now, self.closes)
 
     def can_open_new_trade(self, equity: float) -> bool:
         """Tell whether this equity, open profit in it, is still above the day's and the drawdown's limit.
@@ -165,16 +166,21 @@ class RiskManager:
 
     def see(self, bar: Bar) -> None:
         """Note a closed bar's close, if what moves together matters."""
-        if self.limits.correlation_cut:
+        if self._compares:
             self.closes.add(bar.symbol, bar.timeframe, bar.end, bar.close)
 
     def remember(self, symbol: str, timeframe: str, bars: Bars) -> None:
         """Note the closes of bars that were there before the first one seen."""
-        if self.limits.correlation_cut:
+        if self._compares:
             newest = bars.since(max(0, bars.ts.size - self.limits.correlation_bars - 1))
             step = timeframe_ms(timeframe)
             for ts, close in zip(newest.ts.tolist(), newest.close.tolist(), strict=True):
                 self.closes.add(symbol, timeframe, ts + step, close)
+
+    @property
+    def _compares(self) -> bool:
+        """Whether any limit looks at what moves together."""
+        return bool(self.limits.correlation_cut) or self.limits.max_correlated_exposure_pct is not None
 
     def part_kept(self, entry: tuple[str, int], held: Mapping[str, int], timeframe: str, now: int) -> float:
         """Return the part of its size that an entry (symbol, side) keeps beside what is held, by symbol."""
@@ -237,7 +243,8 @@ class RiskManager:
             return self._exit(intent, market)
         notional = times(intent.amount, intent.price)
         price = present.prices.get(intent.symbol, mark)
-        entry = Entry(intent, notional, self.rate(intent.side), account, price, market)
+        together = alike_in(self.closes, self.limits, intent, account, now)
+        entry = Entry(intent, notional, self.rate(intent.side), account, price, market, together)
         objection = self._objection(entry, now, present)
         if objection:
             return Refused(intent, *objection)

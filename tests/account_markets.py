@@ -178,6 +178,9 @@ def _layers(rng: np.random.Generator) -> dict[str, Any]:
         "loss_streak_pause_minutes": rng.choice([60.0, 900.0]).item(),
         "loss_streak_each_symbol": bool(rng.random() < 0.5),
         "max_symbol_loss_pct": _one(rng, 0.5, 0.5, 1.0, 3.0),
+        "max_position_pct": _one(rng, 0.5, 10.0, 40.0),
+        "max_correlated_exposure_pct": _one(rng, 0.6, 15.0, 30.0),
+        "correlated_above": rng.choice([0.01, 0.1, 0.6]).item(),
     }
 
 

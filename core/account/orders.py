@@ -86,6 +86,9 @@ class RefusalReason(StrEnum):
     MONTHLY_LOSS = "monthly_loss"
     RECOVERY = "recovery"
     """No reason to refuse: entries are smaller for a while."""
+    POSITION_SIZE = "position_size"
+    CORRELATED_EXPOSURE = "correlated_exposure"
+    """What moves alike is limited together."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from core import fills
 from core.account.lots import Holding
@@ -17,6 +17,7 @@ SeriesKey = tuple[str, str]
 """Symbol and timeframe."""
 Held = tuple[str, str]
 """Strategy and symbol."""
+_NONE: Mapping[Any, Any] = {}
 
 
 @dataclass(slots=True)
@@ -82,6 +83,10 @@ class Snapshot(NamedTuple):
     by_symbol: Mapping[str, Decimal]
     by_strategy: Mapping[str, Decimal]
     positions: frozenset[Held]
+    by_position: Mapping[Held, Decimal] = _NONE
+    """Notional by strategy and symbol."""
+    sides: Mapping[str, int] = _NONE
+    """Side of what is held and asked for in all, by symbol."""
 
 
 class Committed(NamedTuple):
@@ -90,6 +95,7 @@ class Committed(NamedTuple):
     free_cash: Decimal
     by_symbol: Mapping[str, Decimal]
     by_strategy: Mapping[str, Decimal]
+    by_position: Mapping[Held, Decimal]
 
 
 def committed(
@@ -101,16 +107,18 @@ def committed(
     comes after that. Of others it counts up to what they are about to enter, which only they may use.
     """
     symbols: defaultdict[str, Decimal] = defaultdict(Decimal)
+    positions: dict[Held, Decimal] = {}
     strategies: defaultdict[str, Decimal] = defaultdict(Decimal)
     free = cash
     for held, one in some.items():
         after, kept = one.after(), one.kept(commission)
         if held != entering:
             after, kept = max(one.held, after), max(NOTHING, kept)
+        positions[held] = after
         strategies[held[0]] = plus(strategies[held[0]], after)
         symbols[held[1]] = plus(symbols[held[1]], after)
         free = minus(free, total((kept, one.short, one.short)))
-    return Committed(free, symbols, strategies)
+    return Committed(free, symbols, strategies, positions)
 
 
 def kept_cash(some: Iterable[Exposed], commission: float) -> Decimal:

@@ -271,6 +271,8 @@ def _limits(risk: RiskManager, times: IntArray) -> FloatLimits:
         _or_none(limits.max_exposure_pct),
         _or_none(limits.max_symbol_exposure_pct),
         _or_none(limits.max_strategy_exposure_pct),
+        _or_none(limits.max_position_pct),
+        _or_none(limits.max_correlated_exposure_pct),
         _or_none(limits.max_order),
         _or_none(limits.cash_reserve_pct),
         int(_or_none(limits.max_positions)),

@@ -15,7 +15,7 @@ from core.fills import ASKED, EXIT, EXIT_SIZE, EXITS, HELD, LOTS, SIZE, WANTED
 from core.kernel import account_state as kernel
 from core.kernel.scan import NEW_TARGET
 from core.risk.correlation import part_kept
-from core.risk.limits import Entry
+from core.risk.limits import Entry, alike_in
 from core.utils import timeframe_ms
 
 if TYPE_CHECKING:
@@ -59,7 +59,13 @@ class ExactAnswers:
         named = feed.name, feed.symbol, feed.timeframe, 0, Purpose.ENTRY, "main", side
         intent = Intent(*named, Decimal(abs(size)), decimal_of(close), "entry", 0, 0)
         notional = times(intent.amount, intent.price)
-        return Entry(intent, notional, run.risk.rate(side), self._snapshot(turn), close)
+        account, limits = self._snapshot(turn), run.risk.limits
+        closes, now = (
+            _Closes(run, limits.correlation_bars),
+            int(run.state.times[run.state.counters[kernel.AT]]),
+        )
+        together = alike_in(closes, limits, intent, account, now)
+        return Entry(intent, notional, run.risk.rate(side), account, close, alike=together)
 
     def _snapshot(self, turn: int) -> Snapshot:
         run, feed = self.run, self.run.turns[turn]
@@ -69,7 +75,7 @@ class ExactAnswers:
         now = committed(some, run.ledger.cash, run.account.costs.commission, entering)
         worth = float(run.state.numbers[kernel.WORTH])
         given = now.free_cash, total(now.by_symbol.values()), now.by_symbol, now.by_strategy
-        return Snapshot(worth, *given, frozenset())
+        return Snapshot(worth, *given, frozenset(), now.by_position, self._sides())
 
     def _exposed(self) -> dict[Held, Exposed]:
         """Return what each turn has and waits for, at the last prices."""

@@ -324,7 +324,7 @@ def leaving(turns: Turns, books: BookArrays, q: int) -> float:
 def has_plain_room(a: FloatAccount, q: int, amount: float) -> bool:
     """Tell whether it is plain that no limit of money cuts an entry of so many units, nor finds it small."""
     notional, limits, most = amount * a.books.price[q], a.limits, a.numbers[WORTH] / 100
-    whole, of_symbol, of_strategy, free = 0.0, 0.0, 0.0, a.numbers[SETTLED]
+    whole, of_symbol, of_strategy, own, free = 0.0, 0.0, 0.0, 0.0, a.numbers[SETTLED]
     scale = abs(a.numbers[SETTLED]) + a.numbers[WORTH] + notional
     for other in range(a.turns.series.size):
         if a.books.rows[other, 0, LOTS] > 0 or a.books.rows[other, 0, ASKED] > 0:
@@ -332,6 +332,7 @@ def has_plain_room(a: FloatAccount, q: int, amount: float) -> bool:
             whole += after
             of_symbol += after if a.turns.symbols[other] == a.turns.symbols[q] else 0.0
             of_strategy += after if a.turns.strategies[other] == a.turns.strategies[q] else 0.0
+            own += after if other == q else 0.0
             free -= bound
             scale += after + abs(bound) + a.books.bound[other] * a.books.marks[a.turns.symbols[other]]
     needed = notional + NEAR * scale
@@ -340,6 +341,9 @@ def has_plain_room(a: FloatAccount, q: int, amount: float) -> bool:
         (limits.exposure < 0 or limits.exposure * most - whole >= needed)
         and (limits.of_symbol < 0 or limits.of_symbol * most - of_symbol >= needed)
         and (limits.of_strategy < 0 or limits.of_strategy * most - of_strategy >= needed)
+        and (limits.of_position < 0 or limits.of_position * most - own >= needed)
+        # What moves alike is no more than all there is.
+        and (limits.alike < 0 or limits.alike * most - whole >= needed)
         and (limits.order < 0 or limits.order >= needed)
     )
     # The rate of a buyer, who pays more.

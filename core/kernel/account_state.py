@@ -117,6 +117,8 @@ class FloatLimits(NamedTuple):
     """Percents of equity."""
     of_symbol: float
     of_strategy: float
+    of_position: float
+    alike: float
     order: float
     """Quote units."""
     reserve: float

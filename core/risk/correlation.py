@@ -63,6 +63,10 @@ class NewestCloses:
         step = timeframe_ms(timeframe)
         return range(now - (self._most - 1) * step, now + 1, step)
 
+    def frame(self, symbol: str) -> str | None:
+        """Return the timeframe of a symbol's first series; None where it has none."""
+        return next(iter(self._of.get(symbol, {})), None)
+
     def correlation(self, one: str, other: str, timeframe: str, now: int) -> float:
         """Return the correlation of two symbols' logarithmic returns, -1 to 1; 0 while it is unknown.
 
@@ -107,3 +111,24 @@ def part_kept(
     own = closes.at(symbol, times)
     together = (side * whose * correlated(own, closes.at(name, times)) for name, whose in others)
     return 1.0 - cut * max([0.0, *together])
+
+
+def moving_alike(
+    closes: Closes,
+    above: float,
+    entry: tuple[str, int],
+    held: Mapping[str, int],
+    timeframe: str,
+    now: int,
+) -> list[str]:
+    """Return the other symbols held that move with an entry (symbol, side) by at least this correlation.
+
+    What is held the other way round moves against it, and the other way about.
+    """
+    symbol, side = entry
+    others = [(name, whose) for name, whose in held.items() if name != symbol and whose]
+    if not others:
+        return []
+    times = closes.times(timeframe, now)
+    own = closes.at(symbol, times)
+    return [name for name, whose in others if side * whose * correlated(own, closes.at(name, times)) >= above]

@@ -7,7 +7,17 @@ from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from core.account.money import NOTHING, affordable, decimal_of, float_below, minus, percent_of, to_step
+from core.account.money import (
+    NOTHING,
+    affordable,
+    decimal_of,
+    float_below,
+    minus,
+    percent_of,
+    plus,
+    to_step,
+    total,
+)
 from core.account.orders import Intent, RefusalReason
 from core.account.values import Snapshot
 from core.domain import LOT
@@ -27,6 +37,7 @@ from core.risk.breakers import (
     first,
     names_of,
 )
+from core.risk.correlation import Closes, moving_alike
 from core.risk.pauses import ActivePause, PauseKind
 from core.risk.windows import UTC_DAY, UTC_MONTH, UTC_WEEK
 from core.symbols import is_same_money, pair_of
@@ -80,6 +91,9 @@ class Limits:
     max_symbol_loss_pct: float | None = None
     recovery_cut: float | None = None
     recovery_minutes: float = 2_880.0
+    max_position_pct: float | None = None
+    max_correlated_exposure_pct: float | None = None
+    correlated_above: float = 0.7
 
 
 class MarketDemands(NamedTuple):
@@ -109,6 +123,8 @@ class Entry(NamedTuple):
     mark: float
     """Last known price of the symbol."""
     market: MarketDemands = ANY_MARKET
+    alike: Decimal = NOTHING
+    """Notional of other symbols that move with it, where that is limited."""
 
 
 Check = Callable[[Entry, Limits], str | None]
@@ -182,6 +198,27 @@ def strategy_exposure(entry: Entry, limits: Limits) -> Decimal | None:
     return _left(limits.max_strategy_exposure_pct, entry, held)
 
 
+def position_size(entry: Entry, limits: Limits) -> Decimal | None:
+    """Return what is left of the notional allowed for one strategy in one symbol."""
+    held = entry.account.by_position.get((entry.intent.strategy, entry.intent.symbol), NOTHING)
+    return _left(limits.max_position_pct, entry, held)
+
+
+def correlated_exposure(entry: Entry, limits: Limits) -> Decimal | None:
+    """Return what is left of the notional allowed in a symbol and all that move with it."""
+    held = entry.account.by_symbol.get(entry.intent.symbol, NOTHING)
+    return _left(limits.max_correlated_exposure_pct, entry, plus(held, entry.alike))
+
+
+def alike_in(closes: Closes, limits: Limits, intent: Intent, account: Snapshot, now: int) -> Decimal:
+    """Return the notional of other symbols that move with an entry; 0 where that is not limited."""
+    if limits.max_correlated_exposure_pct is None:
+        return NOTHING
+    entry = intent.symbol, 1 if intent.side == "buy" else -1
+    some = moving_alike(closes, limits.correlated_above, entry, account.sides, intent.timeframe, now)
+    return total(account.by_symbol[name] for name in some)
+
+
 def order_size(entry: Entry, limits: Limits) -> Decimal | None:  # noqa: ARG001 - all rooms are called alike
     """Return the most notional that one entry may have."""
     return None if limits.max_order is None else decimal_of(limits.max_order)
@@ -211,6 +248,8 @@ ROOMS: tuple[tuple[RefusalReason, Room], ...] = (
     (RefusalReason.EXPOSURE, exposure),
     (RefusalReason.SYMBOL_EXPOSURE, symbol_exposure),
     (RefusalReason.STRATEGY_EXPOSURE, strategy_exposure),
+    (RefusalReason.POSITION_SIZE, position_size),
+    (RefusalReason.CORRELATED_EXPOSURE, correlated_exposure),
     (RefusalReason.ORDER_SIZE, order_size),
     (RefusalReason.RESERVE, reserve),
     (RefusalReason.CASH, cash),

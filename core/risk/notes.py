@@ -112,6 +112,8 @@ def _rooms(limits: Limits) -> dict[str, float]:
         "max_exposure_pct": limits.max_exposure_pct,
         "max_symbol_exposure_pct": limits.max_symbol_exposure_pct,
         "max_strategy_exposure_pct": limits.max_strategy_exposure_pct,
+        "max_position_pct": limits.max_position_pct,
+        "max_correlated_exposure_pct": limits.max_correlated_exposure_pct,
         "cash_reserve_pct": 100.0 - reserve if reserve else None,
         "equity": 100.0,
     }

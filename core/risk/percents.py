@@ -14,6 +14,8 @@ LIKE_A_FRACTION: Mapping[str, float] = {
     "max_exposure_pct": 1.0,
     "max_symbol_exposure_pct": 1.0,
     "max_strategy_exposure_pct": 1.0,
+    "max_position_pct": 1.0,
+    "max_correlated_exposure_pct": 1.0,
     "cash_reserve_pct": 0.9,
     "price_band_pct": 0.4,
     "volume_pct": 0.9,

@@ -7,10 +7,13 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
+from core.account.money import total
 from core.account.values import Snapshot
 from core.risk.breakers import MINUTE, RiskState
+from core.risk.correlation import NewestCloses, moving_alike
 from core.risk.limits import BREAKERS, Limits
 from core.risk.windows import DAY
+from core.utils import on_grid, timeframe_ms
 
 
 class LimitUse(NamedTuple):
@@ -26,7 +29,12 @@ class LimitUse(NamedTuple):
 
 
 def uses(
-    limits: Limits, settings: Mapping[str, float | None], state: RiskState, account: Snapshot, now: int
+    limits: Limits,
+    settings: Mapping[str, float | None],
+    state: RiskState,
+    account: Snapshot,
+    now: int,
+    closes: NewestCloses,
 ) -> tuple[LimitUse, ...]:
     """Return what is used of every limit that is set; nothing while equity is not above 0 or not known.
 
@@ -34,7 +42,12 @@ def uses(
     """
     if not account.equity > 0:
         return ()
-    rows = (*_losses(settings, state), *_exposures(limits, account), *_orders(limits, state, now))
+    rows = (
+        *_losses(settings, state),
+        *_exposures(limits, account),
+        *_together(limits, account, now, closes),
+        *_orders(limits, state, now),
+    )
     return tuple(LimitUse(name, used, most, about) for name, used, most, about in rows if most is not None)
 
 
@@ -57,10 +70,30 @@ def _exposures(limits: Limits, account: Snapshot) -> Iterator[_Row]:
     ):
         about, notional = max(by.items(), key=lambda one: one[1], default=("", Decimal(0)))
         yield name, 100 * float(notional) / equity, most, about
+    held = {f"{strategy} {symbol}": one for (strategy, symbol), one in account.by_position.items()}
+    about, notional = max(held.items(), key=lambda one: one[1], default=("", Decimal(0)))
+    yield "max_position_pct", 100 * float(notional) / equity, limits.max_position_pct, about
     yield "max_positions", float(len(account.positions)), limits.max_positions, ""
     reserve = limits.cash_reserve_pct
     bound = 100 - 100 * float(account.free_cash) / equity
     yield "cash_reserve_pct", bound, None if reserve is None else 100 - reserve, ""
+
+
+def _together(limits: Limits, account: Snapshot, now: int, closes: NewestCloses) -> Iterator[_Row]:
+    """Yield the most that is held of a symbol and of what moves with it."""
+    most = limits.max_correlated_exposure_pct
+    if most is None:
+        return
+    sums = {"": Decimal(0)}
+    for symbol, side in account.sides.items():
+        frame = closes.frame(symbol)
+        if side and frame is not None:
+            newest = on_grid(now, timeframe_ms(frame))
+            given = limits.correlated_above, (symbol, side), account.sides, frame, newest
+            both = [symbol, *moving_alike(closes, *given)]
+            sums[symbol] = total(account.by_symbol[name] for name in both)
+    about, notional = max(sums.items(), key=lambda one: one[1])
+    yield "max_correlated_exposure_pct", 100 * float(notional) / account.equity, most, about
 
 
 def _orders(limits: Limits, state: RiskState, now: int) -> Iterator[_Row]:

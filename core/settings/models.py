@@ -258,6 +258,14 @@ class RiskSettings(Section):
     ] = None
     """Part of its size that any entry loses for a while after a loss that had tripped a breaker ended."""
     recovery_minutes: _Minutes = 2_880.0
+    max_position_pct: _Exposure = None
+    """Notional of one strategy in one symbol, open orders too, in percent of equity."""
+    max_correlated_exposure_pct: _Exposure = None
+    """The same of a symbol and all others held that move with it, of all strategies."""
+    correlated_above: Annotated[
+        float, Field(gt=0, le=1, description="above 0 to 1 (a correlation: 0.7 is a close one)")
+    ] = 0.7
+    """The correlation from which two symbols count together, over correlation_bars."""
 
     @property
     def limits(self) -> Limits:

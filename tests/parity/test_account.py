@@ -70,7 +70,7 @@ def test_any_account_is_the_same_compiled_and_step_by_step() -> None:
     assert met["trades"] > 500
     limits = ("exposure", "symbol_exposure", "strategy_exposure", "reserve", "order_size")
     reasons = ["positions", "cool_down", "order_rate", "daily_loss", "short", "min_notional", "expired"]
-    reasons += ["stop_guard", "low_profit", "recent_drawdown", "weekly_loss", "monthly_loss"]
+    reasons += ["stop_guard", "low_profit", "recent_drawdown"]
     assert {f"cut {limit}" for limit in limits} <= set(met)
     assert {f"refused {reason}" for reason in reasons} <= set(met)
 

@@ -74,6 +74,10 @@ def layers(seed: int) -> tuple[float | None, Limits]:
         loss_streak_each_symbol=seed % 2 == 0,
         max_symbol_loss_pct=0.5 if seed % 4 == 1 else None,
         correlation_cut=0.5 if seed % 7 == 0 else None,
+        correlation_bars=40,
+        max_position_pct=20.0 if seed % 3 == 1 else None,
+        max_correlated_exposure_pct=40.0 if seed % 2 else None,
+        correlated_above=rng.choice([0.05, 0.6]).item(),
     )
 
 
@@ -101,10 +105,12 @@ def test_layers_are_the_same_compiled_and_step_by_step() -> None:
             assert found[name] == value, (seed, name)
         met.update(f"refused {reason}" for counts in slow.refusals.values() for reason in counts)
         met.update(f"bound by {what}" for counts in slow.bounds.values() for what in counts)
+        met.update(f"cut by {limit}" for counts in slow.cuts.values() for limit in counts)
         met.update(trade.reason for trades in slow.trades.values() for trade in trades)
     refused = {"daily_loss", "weekly_loss", "monthly_loss", "loss_streak", "symbol_loss"}
     assert {f"refused {reason}" for reason in refused} <= set(met)
     assert {"breaker", "bound by recovery"} <= set(met)
+    assert {"cut by position_size", "cut by correlated_exposure"} <= set(met)
     assert met["not compiled"] < 3
 
 

@@ -44,6 +44,8 @@ TIGHT: dict[str, tuple[object, object, RefusalReason, dict[str, Any]]] = {
     "max_exposure_pct": (1e-9, 1000, RefusalReason.EXPOSURE, {}),
     "max_symbol_exposure_pct": (1e-9, 1000, RefusalReason.SYMBOL_EXPOSURE, {}),
     "max_strategy_exposure_pct": (1e-9, 1000, RefusalReason.STRATEGY_EXPOSURE, {}),
+    "max_position_pct": (1e-9, 1000, RefusalReason.POSITION_SIZE, {}),
+    "max_correlated_exposure_pct": (1e-9, 1000, RefusalReason.CORRELATED_EXPOSURE, {}),
     "max_order": (1e-9, 1e12, RefusalReason.ORDER_SIZE, {}),
     "max_positions": (1, 1_000_000, RefusalReason.POSITIONS, {}),
     "cash_reserve_pct": (100, 0, RefusalReason.RESERVE, {}),
@@ -63,9 +65,9 @@ TIGHT: dict[str, tuple[object, object, RefusalReason, dict[str, Any]]] = {
 }
 SIZING = {
     *("default_risk_per_trade", "max_risk_per_trade", "correlation_cut", "correlation_bars"),
-    *("recovery_cut", "recovery_minutes"),
+    *("recovery_cut", "recovery_minutes", "correlated_above"),
 }
-"""Cut sizes instead of refusing; tests/unit/test_execution.py, test_correlation.py, test_recovery.py."""
+"""Cut sizes instead of refusing; tests/unit/test_{execution,correlation,recovery}.py."""
 UNITS = {"min_notional_currency"}
 """Say what another limit counts in."""
 SPANS = {name for name in PROTECTIONS if name not in TIGHT}
