@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import ccxt
 
+from core.account.messages import StopRules
 from core.candles.frames import frame_from_bars
 from core.errors import (
     AuthenticationError,
@@ -46,6 +47,7 @@ from core.exchange.pages import concat
 from core.exchange.permission import Called, Guard, Permission, permission_of
 from core.exchange.rate_limit import Pacer, RateLimiter
 from core.exchange.setup import base_of, made_by, named, prepare, send_through
+from core.exchange.stop_rules import stop_rules
 from core.exchange.stream_keys import StreamAccess, StreamTerms
 from core.exchange.transport import Transport
 from core.exchange.urls import is_below, is_host_of
@@ -115,7 +117,10 @@ class ExchangeClient:
         self._connect(keys, timeout, retries or RetryPolicy(), sleep)
         self._candles = CandleReader(self._exchange, self._call, self._clock, self._venue.keeps, notify)
         dialect = self._venue.journal(self._exchange, self._call) if self._venue.journal else None
-        self._orders = Orders(exchange_name, dialect, self._call, self._ready, self.create_order)
+        self._orders = Orders(
+            *(exchange_name, dialect, self._call, self._ready, self.create_order, self._stop_rules),
+            always_sent=lambda: self._venue.always_sent(self._clock.now()),
+        )
 
     def __repr__(self) -> str:
         return f"ExchangeClient({self.name!r}, base_url={self._base!r})"
@@ -243,6 +248,10 @@ class ExchangeClient:
     def rules(self, symbol: str) -> MarketRules:
         """Return what an order in a symbol must satisfy. Raises UnsupportedError for an unknown symbol."""
         return market_rules(self._market(symbol), _PRECISIONS.get(self._exchange.precisionMode, "digits"))
+
+    def _stop_rules(self, symbol: str) -> StopRules | None:
+        traits = self._venue.stops
+        return None if traits is None else stop_rules(self._market(symbol), self.rules(symbol), traits)
 
     def get_balance(self, asset: str = "USDT") -> float:
         """Return the free balance of one asset, in its own units: what an order could spend now.

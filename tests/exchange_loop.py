@@ -47,6 +47,7 @@ from core.live.records import RunBook
 from core.live.snapshot import restore, snapshot
 from core.order_path.exchange_venue import ExchangeVenue
 from core.order_path.opening import trading
+from core.order_path.protecting import StopTerms
 from core.portfolio import Portfolio
 from core.risk.limits import Limits, MarketDemands
 from core.risk_manager import RiskManager
@@ -111,7 +112,7 @@ class Process:
         while not path.reconcile(self.symbols).done:
             time.sleep(0.005)
         risk = RiskManager(0.01, None, Limits(), Costs(0.001), self.patiently(self._markets))
-        self.desk = ExchangeDesk(path)
+        self.desk = ExchangeDesk(path, None, StopTerms(lambda symbol: risk.markets[symbol].stops))
         self.desk.at(self.patiently(client.exchange_now))
         steps = {symbol: market.step or Decimal(0) for symbol, market in risk.markets.items()}
         self.session = Session(Executor(Portfolio(CASH, steps), risk, self.desk, Costs(0.001)))
@@ -181,7 +182,11 @@ class Process:
 
     def _markets(self) -> dict[str, MarketDemands]:
         rules = {symbol: self.client.rules(symbol) for symbol in self.symbols}
-        return {name: MarketDemands(one.lot, one.amount.least, one.cost.least) for name, one in rules.items()}
+        stops = self.client.orders.stop_rules
+        return {
+            name: MarketDemands(one.lot, one.amount.least, one.cost.least, True, stops(name))
+            for name, one in rules.items()
+        }
 
     def _warm(self, symbol: str, stored: dict[str, Any] | None) -> Bars:
         end = self.client.exchange_now() // MINUTE * MINUTE

@@ -13,11 +13,14 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+from core.account.orders import RESTING_STOPS
 from core.exchange_sim.server import BINANCEUS, KRAKEN
 from tests.loop_kills import Kills, kill_at_exchange, kill_on_paper
 from tests.order_kills import KILLED, kill_often
 from tests.order_mutants import MUTANTS, weakened
 from tests.order_schedules import Schedule
+from tests.stop_mutants import STOP_MUTANTS, weakened_stops
+from tests.stop_schedules import StopSchedule
 
 VENUES = (BINANCEUS, KRAKEN)
 
@@ -70,10 +73,45 @@ def first_caught(name: str, most: int, venue: str = BINANCEUS, first: int = 0) -
     return None
 
 
+def run_stop_schedules(first: int, count: int, venue: str = BINANCEUS) -> Tally:
+    """Run some schedules with stops that rest."""
+    counts: Counter[str] = Counter()
+    wrong, longest = [], 0
+    for seed in range(first, first + count):
+        schedule = StopSchedule(seed, venue=venue)
+        found = schedule.run()
+        if found:
+            wrong.append(f"seed {seed}: {found[0]}")
+        longest = max(longest, schedule.longest)
+        orders = schedule.market.orders
+        counts.update(
+            schedules=1,
+            crashes=schedule.crashed,
+            faults=sum(schedule.line.faults.values()),
+            orders=len(orders),
+            stops=sum(one.request.terms.kind in RESTING_STOPS for one in orders),
+            reached=len(schedule.stops.reached),
+            changes=schedule.stops.changes,
+            fills=len(schedule.market.trades),
+        )
+    counts["ms unprotected at most"] = longest
+    return Tally(counts, wrong)
+
+
+def stop_caught(name: str, most: int, venue: str = BINANCEUS, first: int = 0) -> int | None:
+    """Return the schedule by which weakened stops are caught, counted from one, None if they are not."""
+    make, protect = weakened_stops(name)
+    for seed in chain(range(first, most), range(first)):
+        if StopSchedule(seed, make, venue=venue, protect=protect).run():
+            return seed + 1
+    return None
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run and print what came of it."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--schedules", type=int, default=10_000)
+    parser.add_argument("--stops", type=int, default=1000, help="schedules with stops that rest")
     parser.add_argument("--first", type=int, default=0, help="seed to begin with")
     parser.add_argument("--mutants", type=int, default=2000, help="most schedules per weakened variant")
     parser.add_argument("--kills", type=int, default=0, help="of real processes on the local exchange")
@@ -81,6 +119,7 @@ def main(argv: list[str] | None = None) -> int:
     ok = True
     for venue in VENUES:
         ok = fuzz(args, venue) and ok
+        ok = fuzz_stops(args, venue) and ok
     if args.kills:
         for venue in VENUES:
             ok = kill(args.kills, args.first, venue) and ok
@@ -105,6 +144,35 @@ def fuzz(args: argparse.Namespace, venue: str) -> bool:
         for name, after in zip(
             names,
             pool.map(first_caught, names, [args.mutants] * len(names), [venue] * len(names)),
+            strict=True,
+        ):
+            print(f"{venue}: {name}: {'NOT CAUGHT' if after is None else f'caught by schedule {after}'}")
+            ok = ok and after is not None
+    return ok
+
+
+def fuzz_stops(args: argparse.Namespace, venue: str) -> bool:
+    """Run the schedules with stops and their weakened variants, and return whether nothing is wrong."""
+    began = time.monotonic()
+    starts = range(args.first, args.first + args.stops, 20)
+    count, names = len(starts), [name for name, one in STOP_MUTANTS.items() if venue in one.venues]
+    with ProcessPoolExecutor() as pool:
+        tallies = list(pool.map(run_stop_schedules, starts, [20] * count, [venue] * count))
+        wrong = [line for one in tallies for line in one.wrong]
+        longest = max((one.counts.pop("ms unprotected at most") for one in tallies), default=0)
+        total = sum((one.counts for one in tallies), Counter[str]())
+        told = ", ".join(f"{number} {what}" for what, number in total.items())
+        print(
+            f"{venue}, stops: {told}: {len(wrong)} wrong, unprotected for {longest} ms at most, "
+            f"{time.monotonic() - began:.0f} s",
+            *wrong,
+            sep="\n",
+            flush=True,
+        )
+        ok = not wrong
+        for name, after in zip(
+            names,
+            pool.map(stop_caught, names, [args.mutants] * len(names), [venue] * len(names)),
             strict=True,
         ):
             print(f"{venue}: {name}: {'NOT CAUGHT' if after is None else f'caught by schedule {after}'}")

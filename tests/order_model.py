@@ -6,7 +6,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_DOWN, Decimal
 from typing import Literal
 
@@ -75,6 +75,8 @@ class Market:
     """What came and what went; each is listed at once."""
     lag: int = 0
     """An order or trade can take so many ms to show."""
+    refuses: float = 0.04
+    """Share of orders that a filter refuses."""
     frozen: bool = False
     """Resting orders stay as they are."""
     on_the_way: list[tuple[int, Callable[[], object]]] = field(default_factory=list)
@@ -88,13 +90,14 @@ class Market:
             with suppress(OrderRefusedError, AuthenticationError):
                 act()
         for order in self.orders:
-            far = order.request.terms.price not in (None, PRICES[order.request.symbol])
-            if (
-                order.standing is OrderNews.OPEN
-                and not self.frozen
-                and self.rng.random() < (0.02 if far else 0.25)
-            ):
+            is_open = order.standing is OrderNews.OPEN
+            if is_open and not self.frozen and self.rng.random() < self.chance(order):
                 self.execute(order, self.part(order.request.amount - order.filled))
+
+    def chance(self, order: Placed) -> float:
+        """Return how likely an order that rests is executed now."""
+        far = order.request.terms.price not in (None, PRICES[order.request.symbol])
+        return 0.02 if far else 0.25
 
     def part(self, left: Decimal) -> Decimal:
         """Return all or a part of an amount."""
@@ -110,7 +113,7 @@ class Market:
         name = request.client_order_id
         if any(one.request.client_order_id == name and one.standing is OrderNews.OPEN for one in self.orders):
             raise OrderRefusedError("Duplicate order sent.")
-        if self.rng.random() < 0.04:
+        if self.rng.random() < self.refuses:
             raise OrderRefusedError("a filter says no")
         asset, needed = self.needs(request, request.amount)
         if needed > self.free(asset):
@@ -183,6 +186,17 @@ class Market:
         for order in self.orders:
             if order.request.client_order_id == name and order.standing is OrderNews.OPEN:
                 order.standing = OrderNews.CANCELED
+                return order
+        raise OrderRefusedError("Unknown order sent.")
+
+    def change(self, symbol: str, name: str, amount: Decimal, terms: Terms) -> Placed:
+        """Give an open order another amount and other prices."""
+        for order in self.orders:
+            if order.request.client_order_id == name and order.standing is OrderNews.OPEN:
+                more = amount - order.request.amount
+                if amount <= order.filled or more > self.free(assets_of(symbol)[0]):
+                    raise InsufficientFundsError("insufficient balance")
+                order.request = replace(order.request, amount=amount, terms=terms)
                 return order
         raise OrderRefusedError("Unknown order sent.")
 
@@ -309,6 +323,17 @@ class Line:
         self._point("cancelled")
         return self._answer(order, fault)
 
+    def change(self, symbol: str, client_order_id: str, amount: Decimal, terms: Terms) -> None:
+        fault = self._fault(("drop", "lost", "unsent"))
+        self._point(f"change {fault}")
+        if fault == "unsent":
+            raise ExchangeUnreachableError("no route")
+        self.market.advance(500 if fault == "drop" else 30)
+        if fault == "drop":
+            raise OrderUnknownError("no answer")
+        self._processed(fault, lambda: self.market.change(symbol, client_order_id, amount, terms))
+        self._point("changed")
+
     def open_orders(self) -> list[OrderReport]:
         self._travel("open orders")
         found = [one for one in self.market.orders if one.standing is OrderNews.OPEN]
@@ -391,4 +416,4 @@ def report_of(order: Placed) -> OrderReport:
     """Return an order as the market tells it."""
     request = order.request
     names = (order.id, request.client_order_id, request.symbol, request.side)
-    return OrderReport(*names, order.standing, request.amount, order.filled)
+    return OrderReport(*names, order.standing, request.amount, order.filled, (), request.terms.stop)

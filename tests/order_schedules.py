@@ -118,7 +118,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
-        market, line = (KrakenMarket, KrakenLine) if self.venue == "kraken" else (Market, Line)
+        market, line = self.kinds()
         self.market = market(random.Random(self.seed + 1))
         self.market.totals.update(BALANCES)
         self.market.lag = self.rng.choice((0, 2000))
@@ -138,6 +138,10 @@ class Schedule:
         self.line.lists = self.meddling is not None
         self.wakes_at = {self.rng.randint(20, 2200) for _ in range(4 if self.line.ppm is not None else 0)}
         self.dies_at = {self.rng.randint(20, 2200) for _ in range(self.crashes)}
+
+    def kinds(self) -> tuple[type[Market], type[Line]]:
+        """Return the kinds of market and line that the venue has."""
+        return (KrakenMarket, KrakenLine) if self.venue == "kraken" else (Market, Line)
 
     def point(self, _: str) -> None:
         """Be a place where the process can be killed."""
@@ -224,11 +228,20 @@ class Schedule:
             return [f"it did not come to rest: {self.path and self.path.reconcile()}"]
         return self.verdict()
 
+    def expected(self) -> tuple[str, ...]:
+        """Return the kinds of what a person may be told."""
+        return () if self.meddling is None else ("adjusted", "taken")
+
+    def intents(self, journal: Journal) -> list[Intent]:
+        """Return all that was ever wanted."""
+        del journal
+        return [one.approved.intent for one in self.wanted]
+
     def verdict(self) -> list[str]:
         """Return what the exchange and the books disagree on."""
         journal = Journal(self.connection, ":memory:", ACCOUNT)
-        names = {client_order_id(ACCOUNT, INSTANCE, one.approved.intent.key, n): one.approved.intent
-                 for one in self.wanted for n in range(60)}  # fmt: skip
+        names = {client_order_id(ACCOUNT, INSTANCE, one.key, n): one
+                 for one in self.intents(journal) for n in range(60)}  # fmt: skip
         ours = [one for one in self.market.orders if not one.request.client_order_id.startswith("web_")]
         per: defaultdict[str, int] = defaultdict(int)
         found = []
@@ -250,8 +263,7 @@ class Schedule:
         if sorted(booked) != sorted(executed):
             found.append(f"fills {booked} booked of {executed}")
         found += [f"adjusted: {row.txn}" for row in journal.postings() if row.txn.startswith("adjust|")]
-        expected = () if self.meddling is None else ("adjusted", "taken")
-        told = (event for event in self.events if event.critical and event.kind not in expected)
+        told = (event for event in self.events if event.critical and event.kind not in self.expected())
         found += [f"told: {event.text}" for event in told]
         return [*found, *self._positions(journal, names), *self._transfers(journal)]
 

@@ -12,6 +12,7 @@ from core.live.status import (
     Outside,
     PositionStatus,
     Standing,
+    StopStatus,
     StreamChannelStatus,
     StreamStatus,
     WaitingStatus,
@@ -40,6 +41,10 @@ DESK = DeskStatus(
     standing=(HOLD, Standing("halt", "", "doubled", "--release halt")),
     orders=(JournalOrder("k", "open", Decimal("0.25")),),
     foreign_orders=("sell 1 ETH/USDT, order 7",),
+    stops=(
+        StopStatus("TREND_EMA", "BTC/USDT", "exchange", "", "12", Decimal(95), Decimal(94), Decimal("0.5")),
+        StopStatus("MR_BB", "BTC/USDT", "program", "too small", "", Decimal(95), None, Decimal("0.5")),
+    ),
     outside=(Outside("BTC", Decimal("0.5"), 36_000.0), Outside("DOGE", Decimal("-3"), None)),
 )
 STREAMS = StreamStatus(

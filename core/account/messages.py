@@ -43,6 +43,25 @@ class OrderRequest:
     terms: Terms = MARKET
 
 
+class StopRules(NamedTuple):
+    """What a venue demands of stops in a symbol; None where it demands nothing."""
+
+    kind: Kind
+    """stop sells at the market when its price is reached, stop_limit at a limit or better."""
+    tick: Decimal | None = None
+    step: Decimal | None = None
+    """Amounts are whole multiples of it, base units."""
+    min_amount: Decimal | None = None
+    min_notional: Decimal | None = None
+    """Quote units, at the price that the order can get at least."""
+    most: int | None = None
+    """So many stops may rest in the symbol."""
+    can_change: bool = False
+    """Whether an order that rests can be changed, so that nothing is unprotected meanwhile."""
+    look_ms: int = 3000
+    """Milliseconds between two looks at one, as often as the venue's own limits allow."""
+
+
 class OrderNews(StrEnum):
     """What the exchange says of an order."""
 
@@ -75,6 +94,8 @@ class OrderReport:
     """Whatever it stands like: a cancelled order keeps what was executed."""
     executions: tuple[Execution, ...] = ()
     """Its fills, where the same answer tells them."""
+    stop: Decimal | None = None
+    """The price that a stop waits for, where the answer tells it."""
 
 
 class Balance(NamedTuple):

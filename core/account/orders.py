@@ -15,11 +15,13 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal, NamedTuple, get_args
 
-Kind = Literal["market", "limit", "maker", "stop_limit", "take_limit"]
-"""`maker` rests or is refused; `stop_limit` and `take_limit` wait for their stop price."""
+Kind = Literal["market", "limit", "maker", "stop", "stop_limit", "take_limit"]
+"""`maker` rests or is refused; `stop`, `stop_limit` and `take_limit` wait for their stop price."""
 Side = Literal["buy", "sell"]
 KINDS: Mapping[str, Kind] = MappingProxyType({kind: kind for kind in get_args(Kind)})
 """Each by its stored word."""
+RESTING_STOPS: frozenset[str] = frozenset({"stop", "stop_limit"})
+"""Kinds that protect a position while they rest."""
 SIDES: Mapping[str, Side] = MappingProxyType({side: side for side in get_args(Side)})
 
 

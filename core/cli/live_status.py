@@ -133,7 +133,7 @@ def position_lines(status: AccountStatus) -> list[str]:
     return [
         f"{held.strategy} {held.side} {exact(held.amount)} {held.symbol} at {price(held.entry_price)}, "
         f"now {price(held.price) or NONE}, open profit {_money(held.open_profit, status.currency)}"
-        f"{_brackets(held)}"
+        f"{_brackets(held)}{_where(status.desk, held)}"
         for held in status.positions
     ]
 
@@ -152,6 +152,21 @@ def stream_lines(streams: StreamStatus | None) -> list[str]:
     told = "no data yet" if last is None else f"newest data {format_time(last)} UTC"
     lines = [f"streams: {streams.mode}{why}, {told}; {', '.join(parts)}"]
     return lines + [f"no stream of {one.name}: {one.refused}" for one in streams.channels if one.refused]
+
+
+def _where(desk: DeskStatus | None, held: PositionStatus) -> str:
+    """Return where the stop of a position is, blank for one without or on paper, where no stop rests."""
+    for one in (desk.stops or ()) if desk else ():
+        if (one.strategy, one.symbol) != (held.strategy, held.symbol):
+            continue
+        if one.where != "exchange":
+            return f"; its stop does not rest at the exchange: {one.why}"
+        limit = "" if one.limit is None else f", limit {exact(one.limit)}"
+        at = f"{exact(one.amount)} at {NONE if one.trigger is None else exact(one.trigger)}{limit}"
+        return f"; a stop rests at the exchange: {at}, order {one.order}" + (
+            f" ({one.why})" if one.why else ""
+        )
+    return ""
 
 
 def _brackets(held: PositionStatus) -> str:

@@ -46,6 +46,9 @@ def terms_of(args: argparse.Namespace, settings: Settings) -> AccountTerms:
         risk=risk_terms(settings),
         volume_share=settings.paper.volume_share,
         partner_wait_ms=round(1000 * settings.exchange.partner_wait_seconds),
+        resting_stops=settings.live.resting_stops,
+        stop_limit_gap_pct=settings.live.stop_limit_gap_pct,
+        stop_patience_seconds=settings.live.stop_patience_seconds,
         once=args.once,
         accept_restore=args.accept_restore,
     )

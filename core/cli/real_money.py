@@ -158,6 +158,7 @@ def wanted_of(terms: AccountTerms, settings: Settings, armed: Armed | None) -> M
         daily_loss_pct=risk.max_daily_loss_pct,
         commission=terms.costs.commission,
         configuration=configuration_of(terms),
+        resting_stops=terms.resting_stops,
         channels=tuple(settings.alerts.critical or ()),
     )
     if armed is None:

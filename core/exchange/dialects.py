@@ -6,10 +6,20 @@ binance_orders.py   Binance and Binance.US     kraken_orders.py   Kraken
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from core.account.messages import Balance, Execution, OrderReport, OrderRequest, Transfer
 from core.exchange.errors import Attempt
+
+
+class Changed(NamedTuple):
+    """What an order that rests is to ask for, as the venue takes it."""
+
+    amount: str
+    """Base units, with what was executed."""
+    stop: str
+    sent: Mapping[str, str]
+    """What every request carries."""
 
 
 class OrderDialect(Protocol):
@@ -48,3 +58,14 @@ class OrderDialect(Protocol):
 
     def transfers(self) -> list[Transfer]:
         """Return deposits, withdrawals and conversions of about the last 90 days, oldest first."""
+
+
+@runtime_checkable
+class ChangingDialect(Protocol):
+    """Where an order that rests can be changed, and keeps its names."""
+
+    def change(self, symbol: str, client_order_id: str, terms: Changed) -> Any:
+        """Change an open order, once, and return ccxt's answer."""
+
+    def changed(self, client_order_id: str, answer: Any, attempt: Attempt) -> None:
+        """Raise OrderUnknownError when an answer does not say that an order was changed."""

@@ -14,8 +14,10 @@ from typing import Any
 
 from core.account.messages import Balance, Execution, OrderNews, OrderReport, OrderRequest, Transfer
 from core.account.money import minus
+from core.account.orders import RESTING_STOPS
 from core.errors import ExchangeError, ExchangeUnreachableError
 from core.exchange.calls import Caller
+from core.exchange.dialects import Changed
 from core.exchange.errors import Attempt, unusable_order_answer
 from core.exchange.kraken_fills import KrakenFills
 from core.exchange.order_rules import exact
@@ -48,7 +50,7 @@ class KrakenOrders:
         named: dict[str, Any] = {"clientOrderId": order.client_order_id}
         if kind == "maker":
             return named | {"postOnly": True}
-        if kind == "stop_limit":
+        if kind in RESTING_STOPS:
             named["stopLossPrice"] = stop
         if kind == "take_limit":
             named["takeProfitPrice"] = stop
@@ -98,6 +100,18 @@ class KrakenOrders:
         if report is None or report.standing is OrderNews.OPEN:
             raise unusable_order_answer(attempt, "it is not shown as cancelled yet")
         return report
+
+    def change(self, symbol: str, client_order_id: str, terms: Changed) -> Any:
+        """Amend a stop that sells at the market, once, and return ccxt's answer."""
+        named = {"clientOrderId": client_order_id, "stopLossPrice": terms.stop}
+        named |= {name: terms.sent[name] for name in ("deadline",) if name in terms.sent}
+        return self._exchange.edit_order("", symbol, "market", "sell", terms.amount, None, named)
+
+    def changed(self, client_order_id: str, answer: Any, attempt: Attempt) -> None:
+        """Raise OrderUnknownError unless an answer has the amendment's id, which is none of the order."""
+        del client_order_id
+        if not raw_of(answer).get("amend_id"):
+            raise unusable_order_answer(attempt, "the answer names no amendment")
 
     def open(self, symbol: str | None) -> list[OrderReport]:
         """Return the open orders of one symbol, or of all."""
@@ -157,7 +171,13 @@ def kraken_report(order: Mapping[str, Any]) -> OrderReport:
         standing=standing,
         amount=number_of(raw, "vol"),
         filled=number_of(raw, "vol_exec"),
+        stop=_stop_of(raw.get("descr") or {}),
     )
+
+
+def _stop_of(told: Mapping[str, Any]) -> Decimal | None:
+    """Return the price that a stop waits for; the sentence about it has many wordings."""
+    return exact(told.get("price")) if str(told.get("ordertype")).startswith("stop-loss") else None
 
 
 def _told_amount(answer: Mapping[str, Any]) -> Decimal:

@@ -8,13 +8,14 @@ What an error of `place` says about the order:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
-from core.account.messages import Balance, Execution, OrderReport, OrderRequest, Transfer
+from core.account.messages import Balance, Execution, OrderReport, OrderRequest, StopRules, Terms, Transfer
 from core.errors import UnsupportedError
 from core.exchange.calls import Caller
-from core.exchange.dialects import OrderDialect
+from core.exchange.dialects import Changed, ChangingDialect, OrderDialect
 from core.exchange.errors import Attempt
 
 
@@ -28,16 +29,21 @@ class Orders:
         call: Caller,
         ready: Callable[[str, str | None], None],
         create: Callable[..., dict[str, Any]],
+        stops: Callable[[str], StopRules | None],
+        always_sent: Callable[[], Mapping[str, str]],
     ) -> None:
         """Take a venue's name and dialect, None for one that keeps no journal.
 
-        `ready` raises what forbids an action on a symbol (or on none), `create` places an order.
+        `ready` raises what forbids an action on a symbol (or on none), `create` places an order, `stops`
+        tells what a symbol demands of stops, `always_sent` what every order carries.
         """
         self._name = venue
         self._known = dialect
         self._call = call
         self._ready = ready
         self._create = create
+        self._stops = stops
+        self._always_sent = always_sent
 
     @property
     def _dialect(self) -> OrderDialect:
@@ -56,7 +62,7 @@ class Orders:
         """
         action, dialect, terms = "place an order", self._dialect, order.terms
         self._ready(action, order.symbol)
-        kind = "market" if terms.kind == "market" else "limit"
+        kind = "market" if terms.kind in ("market", "stop") else "limit"
         params = dialect.params(order)
         answer = self._create(order.symbol, order.side, kind, order.amount, terms.price, params)
         return dialect.placed(order, answer, Attempt(self._name, action))
@@ -80,6 +86,24 @@ class Orders:
         self._ready(action, symbol)
         answer = self._call.order(action, lambda: dialect.cancel(symbol, client_order_id))
         return dialect.cancelled(symbol, client_order_id, answer, Attempt(self._name, action))
+
+    def stop_rules(self, symbol: str) -> StopRules | None:
+        """Return what a stop that rests must satisfy, None where the venue or the market has none."""
+        return self._stops(symbol)
+
+    def change(self, symbol: str, client_order_id: str, amount: Decimal, terms: Terms) -> None:
+        """Give a stop that rests another amount and price on their grids, sent exactly once.
+
+        `amount`: base units, with what was executed. Raises OrderRefusedError when it stays as it is,
+        OrderUnknownError when nobody knows, UnsupportedError where orders cannot be changed.
+        """
+        action, dialect = f"change order {client_order_id} of {symbol}", self._dialect
+        if not isinstance(dialect, ChangingDialect) or terms.kind != "stop" or terms.stop is None:
+            raise UnsupportedError(f"{self._name}: cannot {action}: cancel it and place another one")
+        self._ready(action, symbol)
+        wanted = Changed(f"{amount:f}", f"{terms.stop:f}", self._always_sent())
+        answer = self._call.order(action, lambda: dialect.change(symbol, client_order_id, wanted))
+        dialect.changed(client_order_id, answer, Attempt(self._name, action))
 
     def open(self, symbol: str | None = None) -> list[OrderReport]:
         """Return the open orders of one symbol, or of all."""

@@ -20,6 +20,7 @@ from core.exchange.rate_limit import (
     binanceus_costs,
     kraken_costs,
 )
+from core.exchange.stop_rules import StopTraits
 
 
 def _no_costs(_method: str, _url: str) -> CallCosts:
@@ -47,6 +48,8 @@ class VenueTraits(NamedTuple):
     """Makes what an order journal needs of one ccxt exchange; None where there is nothing for it yet."""
     always_sent: Callable[[int], Mapping[str, str]] = lambda _: {}
     """Takes the exchange's time, ms UTC; returns what every order carries unless it says otherwise."""
+    stops: StopTraits | None = None
+    """Stops that rest there; None where none are known to do what they say."""
     names: OrderNames = ANY_NAMES
     """How orders may be called, and what else may be said of them."""
     options: Mapping[str, Any] = MappingProxyType({})
@@ -67,6 +70,8 @@ _SPOT_ONLY: Mapping[str, Any] = MappingProxyType(
     }
 )
 
+_STOP_LIMIT = StopTraits("stop_limit", "STOP_LOSS_LIMIT")
+"""Binance.US has no stop that sells at the market."""
 _VENUES: Mapping[str, VenueTraits] = MappingProxyType(
     {
         "binanceus": VenueTraits(
@@ -77,9 +82,10 @@ _VENUES: Mapping[str, VenueTraits] = MappingProxyType(
             no_sandbox="Binance.US has none; ccxt would switch to the test networks of binance.com",
             number=Decimal,
             journal=BinanceOrders,
+            stops=_STOP_LIMIT,
             options=_SPOT_ONLY,
         ),
-        "binance": VenueTraits(number=Decimal, journal=BinanceOrders, options=_SPOT_ONLY),
+        "binance": VenueTraits(number=Decimal, journal=BinanceOrders, stops=_STOP_LIMIT, options=_SPOT_ONLY),
         # With decimals ccxt cannot read Kraken's markets: it takes their precisions for missing.
         "kraken": VenueTraits(
             keeps=720,
@@ -88,6 +94,8 @@ _VENUES: Mapping[str, VenueTraits] = MappingProxyType(
             costs=kraken_costs,
             journal=KrakenOrders,
             always_sent=always_sent,
+            # Its counter runs down by one question in three seconds.
+            stops=StopTraits("stop", "stop-loss", can_change=True, look_ms=10_000),
             names=KRAKEN_NAMES,
         ),
         "blockchaincom": VenueTraits(no_sandbox="ccxt would switch to the test network of another exchange"),

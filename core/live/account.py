@@ -7,12 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
 
 from sqlalchemy import Engine
 
-from core.account.money import NOTHING
+from core.account.money import NOTHING, percent_of
 from core.backtest.partners import looked_at
 from core.backtest.plan import PlannedRun
 from core.domain import Series
@@ -40,10 +41,11 @@ from core.order_path.exchange_venue import ExchangeVenue
 from core.order_path.opening import trading
 from core.order_path.path import OrderPath
 from core.order_path.policy import Policy
+from core.order_path.protecting import StopTerms
 from core.order_path.venue import Venue
 from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
-from core.risk.limits import MarketDemands
+from core.risk.limits import ANY_MARKET, MarketDemands
 from core.risk_manager import RiskManager
 from core.utils import now_ms
 from core.version import code_version
@@ -182,12 +184,14 @@ def _at_exchange(given: Opening, risk: RiskManager) -> DeskOpening:
     if client is None:
         raise UsageError("--orders exchange trades at the exchange: leave --use-sql out or refresh from it")
     refuse_real_money(terms.orders, client, is_meant=terms.is_real)
-    take_rules(client, terms.symbols, risk)
-    risk.markets.update({name: market._replace(is_spot=True) for name, market in risk.markets.items()})
+    take_rules(client, terms.symbols, risk, is_traded=True)
     # A key that is not accepted will not be later either; what else is wrong may be.
     with suppress(ExchangeUnreachableError):
         client.get_balance(quote)
-    desk = ExchangeDesk(_path(given, ExchangeVenue(client), EXCHANGE_POLICY), given.world.price)
+    looks = [market.stops.look_ms for market in risk.markets.values() if market.stops is not None]
+    policy = replace(EXCHANGE_POLICY, resting_ms=max(looks, default=EXCHANGE_POLICY.resting_ms))
+    path = _path(given, ExchangeVenue(client), policy)
+    desk = ExchangeDesk(path, given.world.price, _stops(terms, risk))
     agree(desk.path, given)
     desk.at(given.world.now())
     there = desk.path.balances().get(quote, NOTHING)
@@ -199,12 +203,27 @@ def _at_exchange(given: Opening, risk: RiskManager) -> DeskOpening:
     return DeskOpening(desk, cash, desk.open)
 
 
-def take_rules(client: ExchangeClient, symbols: Sequence[str], risk: RiskManager) -> None:
-    """Let the exchange's steps and smallest orders hold for these symbols."""
+def _stops(terms: AccountTerms, risk: RiskManager) -> StopTerms | None:
+    """Return how stops rest at the exchange, None where they are not to."""
+    if not terms.resting_stops:
+        return None
+    patience = round(terms.stop_patience_seconds * 1000)
+    gap = percent_of(terms.stop_limit_gap_pct, 1.0)
+    return StopTerms(lambda symbol: risk.markets.get(symbol, ANY_MARKET).stops, gap, patience)
+
+
+def take_rules(
+    client: ExchangeClient, symbols: Sequence[str], risk: RiskManager, *, is_traded: bool = False
+) -> None:
+    """Let the exchange's steps and smallest orders hold for these symbols.
+
+    `is_traded`: orders go there, so that only what is owned can be sold, and stops can rest.
+    """
     for symbol in symbols:
         rules = client.rules(symbol)
         least = max(rules.amount.least or NOTHING, rules.market_amount.least or NOTHING)
-        risk.markets[symbol] = MarketDemands(rules.lot, least or None, rules.cost.least)
+        stops = client.orders.stop_rules(symbol) if is_traded else None
+        risk.markets[symbol] = MarketDemands(rules.lot, least or None, rules.cost.least, is_traded, stops)
 
 
 def _path(given: Opening, venue: Venue, policy: Policy) -> OrderPath:

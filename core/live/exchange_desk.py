@@ -3,8 +3,10 @@
 An entry waits until what its strategy closes of the symbol is closed: the exit of a reversal pays for its
 entry, and the two must not become two positions. When the exit does not fill the entry is refused.
 
-Stops and takes do not rest at the exchange: this desk watches prices, between bars and at their closes, and
-sends a market order when one is reached. So they hold only while the process runs.
+Stops rest at the exchange where it takes them (core.live.resting). Takes do not, nor the stops that it does
+not take: this desk watches prices, between bars and at their closes, and sends a market order when one is
+reached. It watches the others too, and sells what a stop that rests does not sell in time; before anything is
+sold otherwise the stop that would sell it is cancelled.
 """
 
 from __future__ import annotations
@@ -14,7 +16,16 @@ from dataclasses import replace
 from decimal import Decimal
 
 from core.account.money import NOTHING, minus, times, to_step
-from core.account.orders import Approved, Intent, Protection, Purpose, RefusalReason, Refused, Taken
+from core.account.orders import (
+    RESTING_STOPS,
+    Approved,
+    Intent,
+    Protection,
+    Purpose,
+    RefusalReason,
+    Refused,
+    Taken,
+)
 from core.account.values import Held
 from core.engine import Session
 from core.errors import HotCryptoError
@@ -22,12 +33,14 @@ from core.figures import exact
 from core.live.desk import DeskEvent, JournalledDesk
 from core.live.outside import Price, held_outside
 from core.live.refusals import Refusals, Streak
+from core.live.resting import RestingStops
 from core.live.snapshot import Restored
 from core.live.status import DeskStatus, Outside, Standing
 from core.live.stops import PriceRange, Reached, at, protective
 from core.order_path.intents import intent_of
 from core.order_path.ledger import assets_of
 from core.order_path.path import OrderPath
+from core.order_path.protecting import StopTerms
 from core.risk.limits import ANY_MARKET
 from core.utils import timeframe_ms
 
@@ -48,9 +61,15 @@ PATIENCE = 60_000
 class ExchangeDesk(JournalledDesk):
     """A session's desk at an exchange."""
 
-    def __init__(self, path: OrderPath, price: Price | None = None) -> None:
-        """Take an order path to the exchange, and what knows the price of coins that are not traded."""
+    def __init__(self, path: OrderPath, price: Price | None = None, stops: StopTerms | None = None) -> None:
+        """Take an order path to the exchange, and what knows the price of coins that are not traded.
+
+        `stops`: how stops rest there; None: they do not.
+        """
         super().__init__(path)
+        self._stops = RestingStops(path, stops)
+        self._overtaken: list[Refused] = []
+        """Exits of what a stop at the exchange had sold before them."""
         self._price = price
         self._prices: dict[str, float | None] = {}
         self._outside: list[Outside] = []
@@ -76,14 +95,14 @@ class ExchangeDesk(JournalledDesk):
         self.resume(session, kept)
         self._ask_prices()
         for order in self.path.orders():
-            if order.intent_key not in self.waiting:
+            if order.intent_key not in self.waiting and order.kind not in RESTING_STOPS:
                 # Of a stop that was stored before the step it belonged to.
                 approved = Approved(intent_of(self.path.mirror.intent(order.intent_key)))
                 self.waiting[order.intent_key] = approved
                 session.portfolio.reserve(approved)
 
     def protect(self, move: Protection) -> None:
-        """Do nothing: stops and takes are read from the account each time."""
+        """Do nothing: stops and takes are read from the account each time, for those that rest too."""
 
     def follow(self, strategy: str, symbol: str, timeframe: str) -> None:
         """Do nothing: the exchange fills whatever was ordered."""
@@ -98,7 +117,7 @@ class ExchangeDesk(JournalledDesk):
     def on_price(self, symbol: str, price: float) -> list[DeskEvent]:
         """Return what a price between two bars brings: it may close what is held."""
         self._watch(symbol, at(price))
-        super().send()
+        self._dispatch()
         return self.news()
 
     def news(self) -> list[DeskEvent]:
@@ -115,6 +134,11 @@ class ExchangeDesk(JournalledDesk):
         told = [*self._told_late(), *self._booked(), *self._claims_taken(), *cash]
         for event in (events := [*told, *self._ended(), *self._given_up()]):
             self._note(event)
+        if not events:
+            # Nothing is to be stored first: what rests is made what it should be.
+            self._protect()
+            if any(one.intent.purpose is not Purpose.ENTRY for one in self._unsent.values()):
+                self._dispatch()
         return events
 
     def submit(self, approved: Approved) -> Refused | None:
@@ -198,7 +222,35 @@ class ExchangeDesk(JournalledDesk):
         """Store and send what was approved, and what the newest bars close."""
         for symbol, prices in self.market.taken().items():
             self._watch(symbol, prices)
+        self._dispatch()
+
+    def _dispatch(self) -> None:
+        """Send what is due, with the stops that rest cancelled before and as they should be after it."""
+        self._protect()
+        self._drop_overtaken()
         super().send()
+        self._protect()
+
+    def _protect(self) -> None:
+        """Let stops rest at the exchange as the account stands, once it knows all that was booked."""
+        if self._session is None or self._fresh or self._owed:
+            return
+        closing = (one.intent for one in self.waiting.values() if one.intent.purpose is not Purpose.ENTRY)
+        leaving = {(one.strategy, one.symbol) for one in closing}
+        for guard in self._stops.protect(self._session, leaving, self.time):
+            self._watch(guard.symbol, at(float(guard.trigger)))
+        self._fresh += self.path.take_fills()
+
+    def _drop_overtaken(self) -> None:
+        """Take back exits of which a stop at the exchange has sold everything."""
+        for key, one in list(self._unsent.items()):
+            intent = one.intent
+            left = self.path.position(intent.symbol, intent.strategy)
+            step = self.session.risk.markets.get(intent.symbol, ANY_MARKET).step
+            if intent.purpose is not Purpose.ENTRY and intent.side == "sell" and to_step(left, step) <= 0:
+                del self._unsent[key], self.waiting[key]
+                why = "nothing is left: its stop at the exchange sold it"
+                self._overtaken.append(Refused(intent, RefusalReason.WITHDRAWN, why))
 
     def _fitted(self, due: list[Approved]) -> list[Approved]:
         """Let exits sell no more than others' open orders leave free, as far as that is worth an order."""
@@ -233,10 +285,10 @@ class ExchangeDesk(JournalledDesk):
         return replace(approved, intent=replace(intent, amount=amount))
 
     def _is_due(self, intent: Intent) -> bool:
-        """Let what makes a position smaller go at once, and an entry when that of its strategy is done."""
-        return intent.purpose is not Purpose.ENTRY or not (
-            self._is_closing(intent) or self._in_the_way(intent)
-        )
+        """Let an exit go once no stop at the exchange may sell the same, an entry when exits are done."""
+        if intent.purpose is not Purpose.ENTRY:
+            return not self._stops.of((intent.strategy, intent.symbol))
+        return not (self._is_closing(intent) or self._in_the_way(intent))
 
     def _is_closing(self, entry: Intent) -> bool:
         closing = (one.intent for one in self.waiting.values() if one.intent.purpose is not Purpose.ENTRY)
@@ -255,7 +307,7 @@ class ExchangeDesk(JournalledDesk):
 
     def _given_up(self) -> list[Refused]:
         """Refuse the entries of decisions whose exits did not fill, or not before the entry expired."""
-        refused: list[Refused] = []
+        refused, self._overtaken = self._overtaken, []
         for approved in [one for one in self._unsent.values() if one.intent.purpose is Purpose.ENTRY]:
             intent, reason = approved.intent, RefusalReason.EXCHANGE
             why = "" if self._is_closing(intent) else self._in_the_way(intent)
@@ -283,6 +335,7 @@ class ExchangeDesk(JournalledDesk):
             ._replace(
                 foreign_orders=self.path.foreign_orders(),
                 outside=tuple(self.outside()),
+                stops=self._stops.status(self.session),
                 agreed_at=self._in_step_at,
             )
         )
@@ -316,7 +369,7 @@ class ExchangeDesk(JournalledDesk):
         """Return whether the balances are those of the books; what else they can be takes more requests."""
         self._glance_at = self.time + GLANCE
         # While an order is out the two may differ for a moment.
-        is_equal = not self.path.mirror.live and not self._difference and self.path.balances_agree()
+        is_equal = self.path.is_quiet() and not self._difference and self.path.balances_agree()
         if is_equal:
             self._in_step()
         return is_equal
@@ -331,7 +384,10 @@ class ExchangeDesk(JournalledDesk):
         """Order closed what these prices close, if it is enough for an order."""
         session = self.session
         market = session.risk.markets.get(symbol, ANY_MARKET)
+        low = min(one.low for one in prices)
         for intent in list(protective(session.portfolio, session.slots, symbol, prices, self.time)):
+            if self._stops.waits(intent, low, self.time):
+                continue
             approved = session.risk.approve(intent, session.portfolio.snapshot(), prices[-1].last, self.time)
             least = market.min_notional or NOTHING
             if (

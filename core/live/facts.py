@@ -44,6 +44,8 @@ class Meant(NamedTuple):
     daily_loss_pct: float | None
     commission: float
     configuration: str
+    resting_stops: bool = True
+    """Whether stops are to rest at the exchange."""
     is_meant: bool = True
     """Whether real money is meant to be traded: `mode` of live.yaml."""
     confirmed: frozenset[str] = frozenset()
@@ -81,6 +83,7 @@ def facts_of(client: ExchangeClient, engine: Engine | None, wanted: Meant) -> Fa
         ahead_ms=0 if network == "loopback" and ahead is not None else ahead,
         markets={symbol: _market(client, symbol) for symbol in wanted.symbols},
         taker_fee=about.taker_fee(wanted.symbols[0]) if may_ask else None,
+        resting_stops=wanted.resting_stops,
         free=_told("balance", lambda: _free(client, wanted.quote), untold) if may_ask else None,
         foreign_orders=_told("orders", lambda: _foreign(client, engine, wanted), untold) if may_ask else None,
         channels=wanted.channels,
@@ -137,7 +140,8 @@ def _market(client: ExchangeClient, symbol: str) -> Tradable:
     except UnsupportedError:
         return Tradable(is_listed=False, least=NOTHING)
     least = max(rules.amount.least or NOTHING, rules.market_amount.least or NOTHING)
-    return Tradable(client.is_open(symbol), max(rules.cost.least or NOTHING, times(least, last)))
+    smallest = max(rules.cost.least or NOTHING, times(least, last))
+    return Tradable(client.is_open(symbol), smallest, client.orders.stop_rules(symbol) is not None)
 
 
 def _free(client: ExchangeClient, quote: str) -> Decimal:

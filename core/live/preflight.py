@@ -49,6 +49,8 @@ class Tradable(NamedTuple):
     is_listed: bool
     least: Decimal
     """The smallest entry, quote units."""
+    has_stops: bool = False
+    """Whether stops can rest there."""
 
 
 class PaperRecord(NamedTuple):
@@ -85,6 +87,8 @@ class Facts(NamedTuple):
     """How far this machine's clock is ahead of the exchange's."""
     markets: Mapping[str, Tradable] = {}
     taker_fee: Decimal | None = None
+    resting_stops: bool = True
+    """Whether stops are to rest at the exchange."""
     free: Decimal | None = None
     """Of the quote currency on the account."""
     key_refused: str = ""
@@ -278,7 +282,15 @@ def _limits(f: Facts) -> Iterator[CheckLine]:
 
 
 def _stops(f: Facts) -> Iterator[CheckLine]:
-    said = "stops do not rest at the exchange: they hold only while this program runs and reaches it"
+    lacking = [symbol for symbol, market in f.markets.items() if not market.has_stops]
+    if f.resting_stops and not lacking:
+        said = (
+            "they rest at the exchange; what is too small for an order, and takes, hold only while this runs"
+        )
+        yield CheckLine("stops", Colour.GREEN, said)
+        return
+    where = f" for {', '.join(lacking)}" if f.resting_stops else ": live.resting_stops is false"
+    said = f"stops do not rest at the exchange{where}: they hold only while this program runs and reaches it"
     if not f.is_real or "stops_need_this_program" in f.confirmed:
         yield CheckLine("stops", Colour.AMBER, said)
     else:

@@ -24,6 +24,7 @@ from core.execution import Executor, Plan
 from core.figures import how_many
 from core.live.account import Opening, take_rules, waits_of
 from core.live.loop import Loop
+from core.live.modes import AT_EXCHANGE
 from core.live.standing import command
 from core.live.terms import AccountTerms, quote_of
 from core.live.warming import warmed_up
@@ -177,7 +178,8 @@ class Reloading:
         session, world = self._loop.session, self._given.world
         known = {(symbol, timeframe): newest for symbol, timeframe, newest, _ in session.counted()}
         if world.client is not None:
-            take_rules(world.client, sorted({symbol for _, symbol in wanted}), session.risk)
+            symbols, is_traded = {symbol for _, symbol in wanted}, self._given.terms.orders == AT_EXCHANGE
+            take_rules(world.client, sorted(symbols), session.risk, is_traded=is_traded)
         aside = Session(Executor(Portfolio(1), session.risk, session.desk, session.executor.costs))
         been = session.risk.state.time
         since = warmed_up(aside, wanted.values(), world, known, self._given.say, been)

@@ -96,6 +96,25 @@ class Outside(NamedTuple):
     """In the account's currency; None when the asset's price is not known."""
 
 
+class StopStatus(NamedTuple):
+    """Where the stop of a position is."""
+
+    strategy: str
+    symbol: str
+    where: str
+    """exchange: it rests there and holds without this program; program: it does not."""
+    why: str
+    """Why it does not rest, or what is to be known of the one that does; blank for nothing."""
+    order: str
+    """The exchange's id of the order that rests; blank for none."""
+    trigger: Decimal | None
+    """The price that it waits for."""
+    limit: Decimal | None
+    """The lowest price that it sells at; None: at the market."""
+    amount: Decimal
+    """Base units that it sells."""
+
+
 class DeskStatus(NamedTuple):
     """How the orders stand: the journal, and the books against the exchange."""
 
@@ -114,6 +133,8 @@ class DeskStatus(NamedTuple):
     """Open orders of somebody else, a line each; None on paper, where there is nobody else."""
     outside: tuple[Outside, ...] | None = None
     """None on paper."""
+    stops: tuple[StopStatus, ...] | None = None
+    """Of each position that has one; None on paper, where none rests."""
     agreed_at: int | None = None
     """When books and exchange were last compared and found to agree, ms UTC; None on paper."""
 

@@ -55,6 +55,12 @@ class AccountTerms:
     """Most of a bar's volume that an order on paper gets, as a fraction; None: all is filled."""
     partner_wait_ms: int = GRACE
     """How long a bar waits for those of the other series that its strategy looks at."""
+    resting_stops: bool = True
+    """Whether stops rest at an exchange that takes them."""
+    stop_limit_gap_pct: float = 1.0
+    """How far the limit of a stop that needs one lies below its price, percent of that."""
+    stop_patience_seconds: float = 10.0
+    """For so long may a stop that was reached stay unfilled before what is left is sold at the market."""
     once: bool = False
     """One look at the market was asked for: what cannot be had soon is an error."""
     typed_url: str | None = None

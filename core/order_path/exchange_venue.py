@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Protocol
 
-from core.account.messages import Balance, Execution, OrderReport, OrderRequest, Transfer
+from core.account.messages import Balance, Execution, OrderReport, OrderRequest, Terms, Transfer
 from core.errors import ExchangeError, ExchangeUnreachableError, RateLimitedError
 from core.exchange.orders import Orders
 
@@ -57,6 +58,10 @@ class ExchangeVenue:
     def cancel(self, symbol: str, client_order_id: str) -> OrderReport:
         """Send a cancel, once. Raises OrderRefusedError when the order is not open."""
         return self._orders.cancel(symbol, client_order_id)
+
+    def change(self, symbol: str, client_order_id: str, amount: Decimal, terms: Terms) -> None:
+        """Change a stop that rests, once. Raises OrderRefusedError when it stays as it is."""
+        self._orders.change(symbol, client_order_id, amount, terms)
 
     def open_orders(self) -> Sequence[OrderReport]:
         """Return all open orders of the account."""

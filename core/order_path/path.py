@@ -17,6 +17,7 @@ Each part has a file, and is handed the parts that it calls; `OrderPath` puts th
     Resolving    what became of an order               <- Booking, Barrier
     Sending      sends what is due                     <- Outbox, Barrier, Booking, Resolving
     Canceling    cancels                               <- Outbox, Resolving
+    Changing     changes what rests                    <- Resolving
     Looking      a look at everything that is out      <- Outbox, Resolving, Canceling
     Listing      lists of deposits and withdrawals
     Claiming     what strategies lose to others        <- Outbox
@@ -34,13 +35,14 @@ from typing import NamedTuple
 
 from core.account.messages import MARKET, Terms
 from core.account.money import minus, part_of, total
-from core.account.orders import Approved, Fill, Taken
+from core.account.orders import RESTING_STOPS, Approved, Fill, Taken
 from core.errors import RefusedError
 from core.order_path.adjusting import Adjusting
 from core.order_path.alerts import Alert, OnAlert, Tolerant, nobody
 from core.order_path.barrier import Barrier
 from core.order_path.booking import Booking
 from core.order_path.canceling import Canceling
+from core.order_path.changing import Changing
 from core.order_path.claiming import Claiming
 from core.order_path.claims import taken_of
 from core.order_path.comparing import Comparing
@@ -53,6 +55,7 @@ from core.order_path.policy import Policy
 from core.order_path.reconciling import Reconciliation, Reconciling, text_of
 from core.order_path.resolving import Resolving
 from core.order_path.sending import Sending
+from core.order_path.states import State
 from core.order_path.storage import Storage
 from core.order_path.store import Store, VenueClock
 from core.order_path.submitting import Submitting
@@ -69,6 +72,7 @@ class Parts(NamedTuple):
     resolving: type[Resolving] = Resolving
     sending: type[Sending] = Sending
     canceling: type[Canceling] = Canceling
+    changing: type[Changing] = Changing
     listing: type[Listing] = Listing
     claiming: type[Claiming] = Claiming
     comparing: type[Comparing] = Comparing
@@ -106,7 +110,8 @@ class OrderPath:
             store, venue, outbox, barrier, booking, resolving, how, notify
         )
         self._canceling = parts.canceling(store, venue, outbox, resolving, notify)
-        self._looking = looking = Looking(store, outbox, resolving, self._canceling, notify)
+        self._changing = parts.changing(store, venue, resolving, notify)
+        self._looking = looking = Looking(store, outbox, resolving, self._canceling, how.resting_ms, notify)
         listing = parts.listing(store, venue, how.lost_after)
         claiming = parts.claiming(store, outbox)
         self._adjusting = adjusting = Adjusting(store, outbox, barrier, claiming, how.dust, notify)
@@ -174,6 +179,22 @@ class OrderPath:
             self._sending.send_due()
         return self.take_fills()
 
+    def send(self) -> None:
+        """Send what is due and look nothing up; the fills that it brings are taken later.
+
+        Raises RefusedError before the first reconciliation, DatabaseError when something cannot be stored.
+        """
+        self._require_ready()
+        self._sending.send_due()
+
+    def hurry(self) -> None:
+        """Look the stops that rest up in the next step, though it is not their turn."""
+        self._looking.hurry()
+
+    def now(self) -> int:
+        """Return the venue's time, ms UTC, or when it was last known while the venue is away."""
+        return self._store.now()
+
     def book(self, symbol: str) -> list[Fill]:
         """Book what was executed in a symbol, for those who know that something was; return as `step` does.
 
@@ -199,6 +220,18 @@ class OrderPath:
         """
         return self._canceling.cancel(key)
 
+    def change(self, key: str, left: Decimal, terms: Terms) -> OrderRow | None:
+        """Have an intent's order that rests execute so much more, at these terms, and return it.
+
+        None when it has not, or nobody knows yet. Raises DatabaseError.
+        """
+        return self._changing.change(key, left, terms)
+
+    def is_quiet(self) -> bool:
+        """Return whether nothing is out but stops that are known to rest."""
+        live = self.mirror.live.values()
+        return all(one.kind in RESTING_STOPS and one.state == State.OPEN for one in live)
+
     def orders(self) -> list[OrderRow]:
         """Return the orders that can still change."""
         return list(self.mirror.live.values())
@@ -208,14 +241,17 @@ class OrderPath:
         return next(iter(self.journal.orders(key=key)[-1:]), None)
 
     def exits(self, strategy: str, symbol: str, bar: int) -> list[OrderRow]:
-        """Return the exits that a strategy's decision on a bar wanted, the newest attempt at each."""
-        found = self.journal.exits(strategy, symbol, bar)
+        """Return the exits that a strategy's decision on a bar wanted, the newest attempt at each.
+
+        A stop that rests is none: it waits for a price.
+        """
+        found = [one for one in self.journal.exits(strategy, symbol, bar) if one.kind not in RESTING_STOPS]
         return list({order.intent_key: order for order in found}.values())
 
     def closing_orders(self, strategy: str, symbol: str) -> list[OrderRow]:
         """Return the exits of a position since one filled, others took of it or a person accepted the symbol.
 
-        Of each the newest attempt.
+        Of each the newest attempt, and none that rests at the exchange for a price.
         """
         taken = [one.seq for one in self.taken() if (one.strategy, one.symbol) == (strategy, symbol)]
         since = max(
@@ -224,7 +260,7 @@ class OrderPath:
             int(self.mirror.cursors.get(ACCEPTED + symbol, "0")),
         )
         found = self.journal.closing_orders(strategy, symbol, since)
-        return list({order.intent_key: order for order in found}.values())
+        return list({one.intent_key: one for one in found if one.kind not in RESTING_STOPS}.values())
 
     def accept(self, symbol: str, now: int) -> None:
         """Commit that a person lets the exits of a symbol be tried again, at a time in ms UTC."""
@@ -323,6 +359,10 @@ class OrderPath:
         own = (one for one in self.mirror.live.values() if assets_of(one.symbol)[0] == asset)
         selling = total(minus(one.amount, one.filled) for one in own if one.side == "sell")
         return minus(minus(self.balances().get(asset, ZERO), selling), self.kept_by_others(asset)[0])
+
+    def tell(self, kind: str, ref: str, text: str) -> None:
+        """Tell what goes as it should."""
+        self._notify(Alert(kind, ref, text))
 
     def alert(self, kind: str, ref: str, text: str) -> None:
         """Tell a person something that waits for one."""

@@ -19,6 +19,8 @@ class Policy:
     """So many booked fills are read again each time, for late ones among them."""
     settle_ms: int = 5000
     """A difference of balances must last so long to be believed."""
+    resting_ms: int = 3000
+    """A stop that rests is looked up no more often than this."""
     retry_ms: int = 1000
     """Pause before an order that was certainly not placed is tried again; doubled each time …"""
     retry_most_ms: int = 60_000

@@ -94,7 +94,7 @@ class Reconciling:
         for symbol in dict.fromkeys((*symbols, *(one.symbol for one in self._store.mirror.live.values()))):
             self._booking.follow(symbol)
         foreign = self._sight_open_orders()
-        self._looking.look_at_all()
+        self._looking.look_at_all(whole=True)
         whole = self._booking.book_all()
         waiting = [
             f"{one.symbol}: order {one.client_order_id} may still exist"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from core.account.messages import OrderReport
+from core.account.orders import RESTING_STOPS
 from core.errors import ExchangeUnreachableError
 from core.figures import exact
 from core.order_path.alerts import Alert, OnAlert
@@ -76,6 +77,9 @@ class Resolving:
     def _settle(self, order: OrderRow, seen: Sighting, state: State) -> None:
         """Store how an order stands; a cancel that nobody here wanted is somebody else's."""
         changes = {**seen.changes, "state": state.value}
+        if state is State.EXPIRED and order.kind in RESTING_STOPS and order.cancel_at is None:
+            text = f"the stop of {order.symbol} (order {order.client_order_id}) expired at the exchange"
+            self._notify(Alert("stop", order.symbol, text, critical=True))
         if state is not State.CANCELED or order.cancel_at is not None:
             self._store.keep(order, **changes)
             return
@@ -175,4 +179,5 @@ class Resolving:
 def _sighting(order: OrderRow, report: OrderReport) -> Sighting:
     """Return what a report says of an order beside its fills."""
     amount = report.amount if report.amount > 0 else order.amount
-    return Sighting(order.client_order_id, {"exchange_id": report.id, "absences": 0, "amount": amount})
+    seen = {"exchange_id": report.id, "absences": 0, "amount": amount, "stop": report.stop or order.stop}
+    return Sighting(order.client_order_id, seen)

@@ -10,9 +10,10 @@ An error of `place` says what came of the order:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Protocol
 
-from core.account.messages import Balance, Execution, OrderReport, OrderRequest, Transfer
+from core.account.messages import Balance, Execution, OrderReport, OrderRequest, Terms, Transfer
 
 
 class Venue(Protocol):
@@ -41,6 +42,12 @@ class Venue(Protocol):
 
     def cancel(self, symbol: str, client_order_id: str) -> OrderReport:
         """Send a cancel, once. Raises OrderRefusedError when the order is not open."""
+
+    def change(self, symbol: str, client_order_id: str, amount: Decimal, terms: Terms) -> None:
+        """Give an open order another amount (base units, with what was executed) and other prices.
+
+        It keeps its names; the same change twice is one. Raises UnsupportedError where none can be changed.
+        """
 
     def open_orders(self) -> Sequence[OrderReport]:
         """Return all open orders of the account."""

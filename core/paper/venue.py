@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from core.account.messages import Balance, Execution, OrderNews, OrderReport, OrderRequest
+from core.account.messages import Balance, Execution, OrderNews, OrderReport, OrderRequest, Terms
 from core.account.money import plus, times
 from core.account.orders import Approved, Executed, Fill, Intent, Purpose, Refused
 from core.domain import Bar
-from core.errors import OrderRefusedError
+from core.errors import OrderRefusedError, UnsupportedError
 from core.order_path.ledger import ZERO, assets_of
 from core.paper.fills import PaperFills
 
@@ -132,6 +132,13 @@ class PaperVenue:
             )
         order.standing = OrderNews.CANCELED
         return order.report()
+
+    def change(self, symbol: str, client_order_id: str, amount: Decimal, terms: Terms) -> None:
+        """Raise UnsupportedError: no stop rests on paper, where the fill model sells at its price."""
+        raise UnsupportedError(
+            f"order {client_order_id} of {symbol} cannot be changed to {amount:f} at {terms.stop}: "
+            "no order rests on paper"
+        )
 
     def open_orders(self) -> Sequence[OrderReport]:
         """Return all open orders."""

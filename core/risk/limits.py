@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from core.account.messages import StopRules
 from core.account.money import (
     NOTHING,
     affordable,
@@ -106,6 +107,8 @@ class MarketDemands(NamedTuple):
     """Quote units."""
     is_spot: bool = False
     """Whether only what is owned can be sold, whatever the settings say."""
+    stops: StopRules | None = None
+    """What it demands of stops that rest there; None where none do."""
 
 
 ANY_MARKET = MarketDemands()

@@ -22,6 +22,7 @@ LIKE_A_FRACTION: Mapping[str, float] = {
     "commission_pct": 0.009,
     "spread_pct": 0.001,
     "slippage_pct": 0.009,
+    "stop_limit_gap_pct": 0.2,
 }
 """Every setting in percent, with the largest value that is more likely a fraction than a percentage."""
 

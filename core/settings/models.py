@@ -288,6 +288,17 @@ class BacktestSettings(Section):
         return Costs(self.commission_pct / 100, self.spread_pct / 100)
 
 
+class LiveSettings(Section):
+    """How orders at an exchange are handled, read when an account starts."""
+
+    resting_stops: Annotated[bool, Field(description="true or false")] = True
+    """Whether stops rest at an exchange that takes them; else the program alone watches."""
+    stop_limit_gap_pct: Annotated[Number, Field(ge=0.1, le=20, description="0.1 to 20 (percent)")] = 1.0
+    """How far the limit of a stop that needs one lies below its price."""
+    stop_patience_seconds: Annotated[Number, Field(ge=1, le=300, description="1 to 300 (seconds)")] = 10.0
+    """For so long may a stop that was reached stay unfilled; then what is left is sold at the market."""
+
+
 class PaperSettings(Section):
     """Assumptions of paper trading and replays, besides those of a backtest."""
 
@@ -388,6 +399,7 @@ class Settings(Section):
     risk: RiskSettings
     backtest: BacktestSettings
     paper: PaperSettings = PaperSettings()
+    live: LiveSettings = LiveSettings()
     alerts: AlertSettings = AlertSettings()
     strategies: Mapping[str, StrategySettings]
     """By the strategy's module name, in the order of the file."""
@@ -400,6 +412,7 @@ SECTIONS: dict[str, type[Section]] = {
     "risk": RiskSettings,
     "backtest": BacktestSettings,
     "paper": PaperSettings,
+    "live": LiveSettings,
     "alerts": AlertSettings,
 }
 """The sections of settings.yaml."""

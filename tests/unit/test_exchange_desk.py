@@ -22,6 +22,7 @@ from core.order_path.audit import changed_rows, check_books
 from core.order_path.intents import intent_of
 from core.order_path.journal_view import txn_of
 from core.order_path.path import OrderPath
+from core.order_path.protecting import StopTerms
 from core.order_path.storage import Storage
 from core.order_path.venue import Venue
 from core.portfolio import DUST, Portfolio
@@ -45,8 +46,12 @@ LONG, FLAT = 1.0, 3.0
 class World:
     """An exchange that stands still unless it is told to, and one process on it."""
 
+    kind: type[Exchange] = Exchange
+    demands = MarketDemands(D("0.00001"), D("0.00001"), D(10))
+    stops: StopTerms | None = None
+
     def __init__(self, **coins: Decimal) -> None:
-        self.exchange = Exchange(random.Random(1))
+        self.exchange = self.kind(random.Random(1))
         self.exchange.rng.random = lambda: 0.5  # type: ignore[method-assign]
         self.exchange.totals.update({"USDT": D(100_000), **coins})
         self.exchange.frozen = True
@@ -60,9 +65,9 @@ class World:
         self.path = OrderPath(journal, self.venue(), "test-1", notify=self.events.append)
         while not self.path.reconcile([BTC]).done:
             self.exchange.advance(6000)
-        markets = {BTC: MarketDemands(D("0.00001"), D("0.00001"), D(10))}
+        markets = {BTC: self.demands}
         risk = RiskManager(0.01, None, Limits(allow_short=True), Costs(0.001), markets)
-        self.desk = ExchangeDesk(self.path, {"DOGE/USDT": 0.25}.get)
+        self.desk = ExchangeDesk(self.path, {"DOGE/USDT": 0.25}.get, self.stops)
         self.session = Session(
             Executor(Portfolio(D(100_000), {BTC: D("0.00001")}), risk, self.desk, Costs(0.001))
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.order_path.path import PARTS
 from tests.order_mutants import MUTANTS
+from tests.stop_mutants import STOP_MUTANTS
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "core" / "order_path"
@@ -80,7 +81,7 @@ def test_a_part_that_reaches_into_another_is_found() -> None:
 def test_every_part_that_can_be_put_in_is_weakened_once_and_weakened_for_good() -> None:
     swapped = {
         part
-        for parts in MUTANTS.values()
+        for parts in (*MUTANTS.values(), *(one.parts for one in STOP_MUTANTS.values()))
         for part, kind, whole in zip(PARTS._fields, parts, PARTS, strict=True)
         if kind is not whole and issubclass(kind, whole)
     }

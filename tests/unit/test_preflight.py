@@ -42,7 +42,7 @@ GOOD = Facts(
     rights=KeyRights(may_trade=True, may_withdraw=False, is_bound=True),
     status="ok",
     ahead_ms=-120,
-    markets={"BTC/USDT": Tradable(is_listed=True, least=Decimal(5))},
+    markets={"BTC/USDT": Tradable(is_listed=True, least=Decimal(5), has_stops=True)},
     taker_fee=Decimal("0.0026"),
     free=Decimal(600),
     foreign_orders=0,
@@ -59,10 +59,14 @@ def line(name: str, **changed: Any) -> CheckLine:
     return found
 
 
-def test_where_all_is_in_order_nothing_is_red_and_stops_alone_are_amber() -> None:
-    assert [one for one in checks(GOOD) if one.colour is not Colour.GREEN] == [line("stops")]
-    assert line("stops").colour is Colour.AMBER
-    assert refusals(checks(GOOD)) == []
+def test_where_all_is_in_order_all_is_green_and_stops_that_do_not_rest_are_amber() -> None:
+    assert [one for one in checks(GOOD) if one.colour is not Colour.GREEN] == []
+    none = {"BTC/USDT": Tradable(is_listed=True, least=Decimal(5))}
+    for changed, words in (({"markets": none}, "for BTC/USDT"), ({"resting_stops": False}, "resting_stops")):
+        found = line("stops", **changed)
+        assert found.colour is Colour.AMBER
+        assert words in found.said
+        assert refusals(checks(GOOD._replace(**changed))) == []
 
 
 @pytest.mark.parametrize(
@@ -86,7 +90,7 @@ def test_where_all_is_in_order_nothing_is_red_and_stops_alone_are_amber() -> Non
         ("foreign orders", {"foreign_orders": None}),
         ("breakers", {"daily_loss_pct": None}),
         ("order size", {"order_cap": None}),
-        ("stops", {"confirmed": frozenset()}),
+        ("stops", {"confirmed": frozenset(), "resting_stops": False}),
         ("disk", {"disk_free": DISK - 1}),
         ("paper record", {"record": PaperRecord(14 * DAY - 1)}),
         ("paper record", {"record": None}),

@@ -1,0 +1,51 @@
+"""With stops that rest nothing is oversold, doubled or unprotected for long, whatever breaks and whenever."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.exchange_sim.server import BINANCEUS, KRAKEN
+from tests.fuzz_order_path import VENUES, run_stop_schedules, stop_caught
+from tests.stop_mutants import STOP_MUTANTS
+from tests.stop_schedules import LONGEST, StopSchedule
+from tests.tiers import statistics, tries
+
+CHUNK = 12
+ENOUGH = 200
+"""Schedules within which weakened stops are caught."""
+LATE = {
+    (BINANCEUS, "DoesNotFollow"): 51,
+    (BINANCEUS, "BelievesEveryCancel"): 30,
+    (BINANCEUS, "SellsBesideTheStop"): 51,
+    (BINANCEUS, "SellsForOthersToo"): 26,
+    (KRAKEN, "TakesTheUnknownForAbsent"): 60,
+    (KRAKEN, "BelievesEveryCancel"): 189,
+    (KRAKEN, "ChangesThePriceAlone"): 54,
+}
+"""Where to begin to look for what is caught late."""
+WEAK = [(venue, name) for name, one in STOP_MUTANTS.items() for venue in one.venues]
+
+
+@statistics
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("first", range(0, tries(120, 12), CHUNK))
+def test_seeded_schedules_with_stops_sell_protect_and_book_as_they_should(first: int, venue: str) -> None:
+    tally = run_stop_schedules(first, CHUNK, venue)
+    assert tally.wrong == []
+    assert tally.counts["crashes"] > CHUNK
+    assert tally.counts["stops"] > 4 * CHUNK
+    assert tally.counts["reached"] > 0
+    assert tally.counts["ms unprotected at most"] <= LONGEST
+    assert (tally.counts["changes"] > 0) == (venue == KRAKEN)
+
+
+@pytest.mark.unmeasured
+@pytest.mark.parametrize(("venue", "name"), WEAK)
+def test_weakened_stops_are_caught_by_the_same_schedules(venue: str, name: str) -> None:
+    assert stop_caught(name, ENOUGH, venue, LATE.get((venue, name), 0)) is not None
+
+
+def test_a_schedule_is_the_same_every_time() -> None:
+    one, other = StopSchedule(3), StopSchedule(3)
+    assert one.run() == other.run() == []
+    assert [order.request for order in one.market.orders] == [order.request for order in other.market.orders]

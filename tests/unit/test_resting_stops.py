@@ -1,0 +1,454 @@
+"""Stops of an account that rest at the exchange: placed, followed, cancelled before anything else is sold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from core.account.messages import OrderNews, StopRules
+from core.account.orders import Executed, RefusalReason, Refused
+from core.errors import OrderRefusedError
+from core.execution import Moment
+from core.live.exchange_desk import AGAIN
+from core.live.resting import SWITCHED_OFF
+from core.live.status import StopStatus
+from core.order_path.audit import check_books
+from core.order_path.protecting import FIRST, StopTerms
+from core.order_path.storage import Storage
+from core.risk.limits import MarketDemands
+from db.journal_rows import IntentRow
+from tests.order_model import Placed
+from tests.stop_model import KrakenStopMarket, StopMarket
+from tests.unit.test_exchange_desk import BTC, FLAT, LONG, PRICE, World
+
+D = Decimal
+NEARER = 8.0
+RULES = StopRules("stop_limit", D("0.01"), D("0.00001"), D("0.00001"), D(10), 5)
+TRIGGER, LIMIT = D("39600.01"), D("39204.00")
+AWAY = 400.0
+HELD = ("SCRIPTED", BTC)
+
+
+class Stops(World):
+    """An exchange with stops that stands still unless it is told to."""
+
+    kind = StopMarket
+    demands = MarketDemands(D("0.00001"), D("0.00001"), D(10), is_spot=True, stops=RULES)
+    stops = StopTerms(lambda _: RULES, D("0.01"), 10_000)
+
+    @property
+    def there(self) -> StopMarket:
+        """The exchange."""
+        assert isinstance(self.exchange, StopMarket)
+        return self.exchange
+
+    def resting(self) -> list[tuple[Decimal, Decimal | None, Decimal | None]]:
+        """Return what the stops that rest sell, their triggers and limits."""
+        return [
+            (one.request.amount - one.filled, one.request.terms.stop, one.request.terms.price)
+            for one in self.there.stops()
+        ]
+
+    def status(self) -> StopStatus:
+        """Return where the only stop is."""
+        (one,) = self.desk.status().stops or ()
+        return one
+
+    def held(self) -> Decimal:
+        """Return what the strategy holds; what is too little for an order is nobody's."""
+        return self.session.portfolio.amount(BTC, "SCRIPTED")
+
+    def reach(self, amount: Decimal | None = None) -> Placed:
+        """Let the price fall to the stop; some of it is sold, or all."""
+        (order,) = self.there.stops()
+        self.there.reached.add(order.id)
+        left = order.request.amount - order.filled
+        self.there.execute(order, left if amount is None else amount)
+        return order
+
+    def price(self, price: float, ms: int = 1000) -> Any:
+        """See a price between two bars."""
+        self.exchange.advance(ms)
+        self.desk.at(self.exchange.now)
+        events = self.desk.on_price(BTC, price)
+        return self.session.on_events(events, self.exchange.now)
+
+    def settle(self) -> None:
+        """Take what came, and send what follows from it, as the loop does."""
+        for _ in range(3):
+            self.look()
+            self.desk.send()
+
+    def sold(self) -> list[str]:
+        """Return why each execution that sold did, by the account."""
+        sells = [row for row, intent in self.path.history() if row.side == "sell"]
+        intents: list[IntentRow | None] = [
+            intent for row, intent in self.path.history() if row.side == "sell"
+        ]
+        assert len(sells) == len(intents)
+        return [one.purpose for one in intents if one is not None]
+
+
+class KrakenStops(Stops):
+    """Stops sell at the market there, and can be changed."""
+
+    kind = KrakenStopMarket
+    stops = StopTerms(lambda _: RULES._replace(kind="stop", most=None, can_change=True), D("0.01"), 10_000)
+
+
+@pytest.fixture(params=[Stops, KrakenStops])
+def world(request: pytest.FixtureRequest) -> Stops:
+    world: Stops = request.param()
+    world.entered()
+    world.desk.send()
+    return world
+
+
+def limit_of(world: Stops) -> Decimal | None:
+    return None if isinstance(world, KrakenStops) else LIMIT
+
+
+def test_from_the_first_fill_on_a_stop_rests_for_what_is_held_after_fees(world: Stops) -> None:
+    (stop,) = world.resting()
+    assert stop == (world.held().quantize(D("0.00001"), "ROUND_DOWN"), TRIGGER, limit_of(world))
+    status = world.status()
+    assert (status.where, status.why, status.trigger, status.limit) == (
+        "exchange",
+        "",
+        TRIGGER,
+        limit_of(world),
+    )
+    assert status.order == world.there.stops()[0].id
+    assert status.amount == stop[0]
+    told = [event.text for event in world.events if event.kind == "stop"]
+    assert len(told) == 1
+    assert told[0].startswith("BTC/USDT, SCRIPTED: a stop rests at the exchange, sell ")
+
+
+def test_what_a_stop_sells_is_the_strategys_stop_exit_at_the_real_price(world: Stops) -> None:
+    amount = world.held()
+    world.reach()
+    for _ in range(4):
+        step = world.look()
+        if step.trades:
+            break
+    (trade,) = step.trades
+    assert trade.reason == "stop"
+    price = PRICE if isinstance(world, KrakenStops) else float(LIMIT)
+    assert trade.exit_price == price
+    assert amount - trade.amount < D("0.00001")
+    world.settle()
+    assert (world.resting(), world.desk.disagreements()) == ([], [])
+    assert check_books(world.path.journal) == []
+
+
+def test_an_exit_cancels_the_stop_and_then_sells_all(world: Stops) -> None:
+    world.bar(FLAT)
+    world.settle()
+    assert world.resting() == []
+    assert world.held() == 0
+    assert world.sold() == ["exit"]
+    assert world.desk.disagreements() == []
+
+
+def test_p3_a_stop_partly_filled_is_cancelled_for_an_exit_that_sells_the_rest(world: Stops) -> None:
+    world.reach(D("0.1"))
+    world.bar(FLAT)
+    world.settle()
+    assert world.held() == 0
+    assert world.sold() == ["stop", "exit"]
+    assert world.desk.disagreements() == []
+    assert check_books(world.path.journal) == []
+
+
+def test_an_exit_of_what_the_stop_sold_meanwhile_is_taken_back(world: Stops) -> None:
+    world.bar(FLAT, send=False)
+    world.reach()
+    world.desk.send()
+    events = [*world.desk.news(), *world.desk.news()]
+    refused = [one for one in events if isinstance(one, Refused)]
+    assert [(one.reason, one.detail) for one in refused] == [
+        (RefusalReason.WITHDRAWN, "nothing is left: its stop at the exchange sold it")
+    ]
+    assert [one.intent.purpose for one in events if isinstance(one, Executed)] == ["stop"]
+    world.session.on_events(events, world.exchange.now)
+    assert world.held() == 0
+    assert not world.session.portfolio.pending
+    assert world.desk.standing() == []
+
+
+def test_a_stop_that_is_moved_is_replaced_and_the_unprotected_time_is_told() -> None:
+    world = Stops()
+    world.entered()
+    world.desk.send()
+    world.bar(NEARER)
+    world.settle()
+    ((amount, trigger, _),) = world.resting()
+    assert trigger is not None
+    assert trigger > TRIGGER
+    assert amount == world.held().quantize(D("0.00001"), "ROUND_DOWN")
+    told = [event.text for event in world.events if event.kind == "stop"]
+    assert len(told) == 2
+    # Cancelled and placed: 30 ms each.
+    assert told[1].endswith("unprotected for 60 ms")
+    orders = [one for one in world.path.journal.orders() if one.kind == "stop_limit"]
+    assert [one.state for one in orders] == ["canceled", "open"]
+    (gone, new) = orders
+    assert gone.cancel_at is not None
+    assert new.sent_at is not None
+    assert new.sent_at - gone.cancel_at == 30
+
+
+def test_where_a_stop_can_be_changed_the_same_order_is_moved() -> None:
+    world = KrakenStops()
+    world.entered()
+    world.desk.send()
+    (before,) = world.there.stops()
+    world.bar(NEARER)
+    world.settle()
+    (after,) = world.there.stops()
+    assert (after.id, world.there.changes) == (before.id, 1)
+    assert after.request.terms.stop is not None
+    assert after.request.terms.stop > TRIGGER
+    assert world.status().trigger == after.request.terms.stop
+
+
+@pytest.mark.parametrize("fault", ["drop", "lost", "unsent"])
+def test_a_change_without_an_answer_is_made_until_it_shows(fault: str) -> None:
+    world = KrakenStops()
+    world.entered()
+    world.desk.send()
+    world.bar(NEARER, send=False)
+    world.wire.next_fault = fault
+    world.desk.send()
+    for _ in range(8):
+        world.look(2000)
+        world.desk.send()
+    (after,) = world.there.stops()
+    assert after.request.terms.stop is not None
+    assert after.request.terms.stop > TRIGGER
+    assert world.status().trigger == after.request.terms.stop
+
+
+def test_p2_partial_entries_that_grow_are_followed_by_one_stop(world: Stops) -> None:
+    sizes = [world.resting()[0][0]]
+    for _ in range(2):
+        world.bar(FLAT)
+        world.settle()
+        world.bar(LONG, send=False)
+        entry = world.desk._unsent[next(iter(world.desk._unsent))]
+        world.desk.send()
+        assert entry.intent.amount > 0
+        world.settle()
+        (stop,) = world.resting()
+        assert stop[0] <= world.held()
+        sizes.append(stop[0])
+    assert len(world.there.stops()) == 1
+
+
+@pytest.mark.parametrize("how", [OrderNews.EXPIRED, OrderNews.CANCELED])
+def test_p5_p9_a_stop_that_others_end_is_placed_again_and_told(world: Stops, how: OrderNews) -> None:
+    """The venue in maintenance, its dead-man's switch, or a person by hand."""
+    before = world.resting()
+    for order in world.there.stops():
+        order.standing = how
+    began = world.exchange.now
+    while not world.resting():
+        world.look(500)
+    assert world.exchange.now - began <= 5000
+    world.settle()
+    assert world.resting() == before
+    kind = "stop" if how is OrderNews.EXPIRED else "canceled"
+    ended = [event.text for event in world.events if event.kind == kind and "exchange" in event.text]
+    assert len([text for text in ended if "expired at" in text or "cancelled at" in text]) == 1
+
+
+def test_p4_a_stop_that_is_jumped_over_is_cancelled_and_the_rest_sold_at_the_market(world: Stops) -> None:
+    world.price(39_000.0)
+    assert len(world.there.stops()) == 1
+    for _ in range(9):
+        world.price(39_000.0)
+    assert world.sold() == []
+    world.price(39_000.0)
+    world.settle()
+    assert world.resting() == []
+    assert world.sold() == ["stop"]
+    assert world.held() == 0
+    assert world.desk.disagreements() == []
+
+
+def test_a_jumped_stop_is_sold_though_the_price_came_back(world: Stops) -> None:
+    world.price(39_000.0)
+    for _ in range(12):
+        world.price(PRICE)
+        world.desk.send()
+    world.settle()
+    assert (world.resting(), world.held()) == ([], D(0))
+
+
+def test_a_take_is_reached_and_the_stop_is_cancelled_before_it_sells(world: Stops) -> None:
+    world.price(PRICE + 900.0)
+    world.settle()
+    assert world.sold() == ["take"]
+    assert (world.resting(), world.held()) == ([], D(0))
+
+
+def test_a_person_s_flatten_cancels_the_stop_first(world: Stops) -> None:
+    now = world.exchange.now
+    assert world.session.executor.flatten(*HELD, Moment(now, PRICE, now))
+    world.desk.send()
+    world.settle()
+    assert world.sold() == ["flatten"]
+    assert (world.resting(), world.held()) == ([], D(0))
+
+
+def test_a_stop_whose_price_is_reached_when_it_is_moved_is_sold_at_the_market() -> None:
+    world = Stops()
+    world.entered()
+    world.desk.send()
+    # The venue's price is below the stop that is wanted now, and the program does not know it yet.
+    world.bar(NEARER, send=False)
+    refuse: Callable[..., Any] = world.there.place
+
+    def below(request: Any, stamp: int) -> Placed:
+
+        if request.terms.kind == "stop_limit":
+            raise OrderRefusedError("Stop price would trigger immediately.")
+        return refuse(request, stamp)  # type: ignore[no-any-return]
+
+    world.there.place = below  # type: ignore[method-assign]
+    world.desk.send()
+    world.settle()
+    assert (world.resting(), world.held()) == ([], D(0))
+    assert world.sold() == ["stop"]
+    assert world.desk.disagreements() == []
+
+
+def test_p8_a_stop_that_a_filter_refuses_is_watched_by_the_program_and_tried_again() -> None:
+    world = Stops()
+    world.exchange.refuses = 0.0
+    world.entered()
+    world.exchange.refuses = 1.0
+    world.desk.send()
+    status = world.status()
+    assert (status.where, status.order, status.trigger) == ("program", "", D("39600.01"))
+    assert "a filter says no" in status.why
+    assert len([event for event in world.events if event.critical and event.kind == "stop"]) == 1
+    world.exchange.refuses = 0.0
+    world.look(FIRST - 2000)
+    assert world.resting() == []
+    world.look(3000)
+    assert len(world.resting()) == 1
+    assert world.status().where == "exchange"
+
+
+def test_p8_what_is_less_than_the_smallest_order_is_watched_and_says_so() -> None:
+    world = Stops()
+    world.demands = world.demands._replace(stops=RULES._replace(min_notional=D(10**9)))
+    world.stops = StopTerms(lambda _: RULES._replace(min_notional=D(10**9)))
+    world.begin(world.journal)
+    world.entered()
+    world.desk.send()
+    assert world.resting() == []
+    assert world.status()[2:4] == ("program", "it is less than the venue's smallest order")
+    world.price(39_000.0)
+    world.settle()
+    assert (world.sold(), world.held()) == (["stop"], D(0))
+
+
+def test_switched_off_nothing_rests_and_the_status_says_so() -> None:
+    world = World()
+    world.entered()
+    world.desk.send()
+    (status,) = world.desk.status().stops or ()
+    assert (status.where, status.why) == ("program", SWITCHED_OFF)
+
+
+def test_a_short_position_has_no_stop_that_rests() -> None:
+    world = World(BTC=D(5))
+    world.stops = StopTerms(lambda _: RULES)
+    world.begin(world.journal)
+    world.bar()
+    world.bar(2.0)
+    world.look()
+    world.desk.send()
+    (status,) = world.desk.status().stops or ()
+    assert (status.where, status.why) == ("program", "a short position: stops that rest sell")
+
+
+def test_k6_a_stop_that_the_venue_has_no_room_for_now_is_tried_again() -> None:
+    world = Stops()
+    world.entered()
+    world.wire.next_fault = "busy"
+    world.desk.send()
+    assert world.resting() == []
+    assert world.status()[2:4] == ("program", "its stop is on the way")
+    world.look(1500)
+    world.look(500)
+    assert len(world.resting()) == 1
+
+
+@pytest.mark.parametrize("fault", ["lost", "drop", "late", "blank"])
+def test_a_stop_without_an_answer_is_looked_up_and_never_doubled(world: Stops, fault: str) -> None:
+    world.bar(NEARER, send=False)
+    world.wire.next_fault = fault
+    world.desk.send()
+    for _ in range(30):
+        world.look(1000)
+        assert len(world.there.stops()) <= 1
+    assert len(world.resting()) == 1
+    assert world.status().where == "exchange"
+
+
+@pytest.mark.parametrize("when", ["before the stop", "after the stop", "stop sold", "stop moved"])
+def test_p1_after_a_kill_one_stop_rests_for_what_is_held_within_seconds(when: str) -> None:
+    world = Stops()
+    world.entered()
+    kept = world.kept()
+    if when != "before the stop":
+        world.desk.send()
+    if when == "stop moved":
+        kept = world.kept()
+        world.bar(NEARER)
+    if when == "stop sold":
+        world.reach(D("0.1"))
+    journal: Storage = world.path.journal
+    began = world.exchange.now
+    world.begin(journal, kept)
+    world.desk.send()
+    world.look()
+    world.desk.send()
+    world.settle()
+    assert world.exchange.now - began < 20_000
+    ((amount, _, _),) = world.resting()
+    assert amount == world.held().quantize(D("0.00001"), "ROUND_DOWN")
+    assert world.desk.disagreements() == []
+    assert world.path.foreign_orders() == ()
+
+
+def test_reconciliation_takes_our_stops_for_ours(world: Stops) -> None:
+    for _ in range(3):
+        world.look(AGAIN)
+    assert world.path.foreign_orders() == ()
+    assert world.desk.standing() == []
+    assert len(world.resting()) == 1
+    assert world.desk.disagreements() == []
+
+
+def test_with_a_stop_at_rest_a_glance_at_balances_is_enough(world: Stops) -> None:
+    world.settle()
+    assert world.path.is_quiet()
+
+
+def test_a_stop_that_rests_is_not_looked_up_in_every_step(world: Stops) -> None:
+    world.look(10_000)
+    asked: list[str] = []
+    world.wire.point = asked.append
+    world.look(100)
+    world.look(100)
+    assert [what for what in asked if what == "find"] == []
+    world.look(4000)
+    assert [what for what in asked if what == "find"] == ["find"]
