@@ -18,7 +18,7 @@ from db import (
     live_models,  # noqa: F401 -- the tables of a running loop
     order_models,  # noqa: F401 -- and those of its orders
 )
-from db.base import Base
+from db.declared import Base
 from db.faults import database_error
 from db.init_db import init_db
 

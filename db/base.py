@@ -1,4 +1,4 @@
-"""The declarative base and the one place that opens an engine."""
+"""The one place that opens an engine."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, ProgrammingError
-from sqlalchemy.orm import DeclarativeBase
 
 from core.errors import DatabaseError, NoDatabaseError
 from core.utils import now_ms
@@ -56,20 +55,6 @@ TABLES = frozenset(
     }
 )
 """By name, so that opening a database imports none of their models; a test compares them."""
-
-
-class Base(DeclarativeBase):
-    """Base of all models; constraints get predictable names, which migrations need."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
 
 
 def open_engine(db_url: str, *, create: bool = False) -> Engine:
@@ -265,8 +250,9 @@ def _is_old(version: int | None, name: str) -> bool:
 
 
 def _create_tables(engine: Engine) -> None:
-    # Not at the top: the models derive from Base above. These import all others.
+    # Not at the top: whoever reads candles knows no models. These import all others.
     from db import live_models, order_models, trial_models  # noqa: F401
+    from db.declared import Base
 
     with writing(engine) as connection:
         Base.metadata.create_all(connection)

@@ -17,7 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeEngine
 
-from db.base import Base
+from db.declared import Base
 
 # Tables are STRICT on SQLite, which otherwise stores 'abc' in a number's column. STRICT knows only
 # INTEGER, REAL, TEXT and BLOB, and gives only INTEGER PRIMARY KEY the fast row id; PostgreSQL has to

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Index, LargeBinary, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.base import Base
+from db.declared import Base
 from db.models import STRICT, Int64, Name
 
 

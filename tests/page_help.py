@@ -15,8 +15,9 @@ from core.domain import Costs, Series
 from core.live.status import to_document
 from core.results.runs import RunSpec
 from db import live
-from db.base import Base, open_engine, writing
+from db.base import open_engine, writing
 from db.candles import upsert_bars
+from db.declared import Base
 from db.init_db import init_db
 from tests.markets import START, random_bars
 from tests.status_help import STATUS

@@ -24,7 +24,6 @@ from core.kernel import account_state as kernel
 from core.kernel.account import DAY, account
 from core.kernel.account_state import AllBars, BookArrays, FillLogs, FloatAccount, FloatLimits, Turns
 from core.kernel.addresses import address_of
-from core.kernel.compiler import compiling
 from core.kernel.frames import Group, frames_of
 from core.kernel.scan import CODES, DEAR, DRIVEN, NUMBERS, STOPS, scan_of
 from core.kernel.sets import SIZED_BY
@@ -95,15 +94,14 @@ class CompiledAccount:
 
     def run(self) -> str:
         """Run to the end; return why that cannot be, blank when it was."""
-        run, exact = account(), ExactAnswers(self)
+        run, exact = account().ready(self.state), ExactAnswers(self)
         while True:
-            # The first call compiles.
-            with compiling():
-                why = run(self.state)
+            why = run()
             if why == kernel.DONE:
                 return ""
             if why == kernel.NEEDS_ROOM:
                 self.grow()
+                run = account().ready(self.state)
             elif why == kernel.NEEDS_KEPT:
                 exact.tell_kept()
             elif why == kernel.NEEDS_APPROVAL:

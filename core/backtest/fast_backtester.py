@@ -10,7 +10,7 @@ from core.backtest.partners import partnered
 from core.domain import Bars, Bound, FloatArray, Refusal
 from core.errors import UsageError
 from core.fills import BOUND_BY, PNL, REFUSED
-from core.kernel.compiler import COMPILER
+from core.kernel.machine import compiler_name
 from core.kernel.sets import simulate
 from core.results.runs import BacktestResult, DataRange, RunSpec, describe_data, summary_of
 from core.results.statistics import compute, named, prepared
@@ -20,7 +20,7 @@ from strategies.registry import UNPROVABLE, Strategy, load_strategy
 from strategies.rule import check_enough_bars, warm_up
 from strategies.rule_check import checked_columns
 
-ENGINE = f"fast ({COMPILER})"
+ENGINE = f"fast ({compiler_name()})"
 
 
 def run_fast(

@@ -22,10 +22,12 @@ from core.figures import how_many
 from db.base import file_of
 from db.init_db import get_db_url
 
-KERNELS = re.compile(r".+@[0-9a-f]{32}-\d+\.py\d+\.signed(\.\d+\.nbc|\.nbi)(\.tmp\.[0-9a-f]{16})?")
-"""What files of compiled code are called, unfinished ones too."""
+KERNELS = re.compile(
+    r"(\w+@[0-9a-f]{32}\.signed\.o|.+@[0-9a-f]{32}-\d+\.py\d+\.signed(\.\d+\.nbc|\.nbi))(\.tmp\.[0-9a-f]{16})?"
+)
+"""What files of compiled code are called, unfinished ones and those of older versions too."""
 ROOM = re.compile(r"\w+_[0-9a-f]{40}")
-"""What numba calls the folder of the code of one module."""
+"""What older versions called the folder of the code of one module."""
 NAMED = 10
 """Files that are named one by one."""
 
@@ -76,12 +78,12 @@ def kernels_folder() -> Path:
 
 
 def kernels_of() -> Kept:
-    """Return the cache of compiled code: a folder for each module that some was compiled from."""
+    """Return the cache of compiled code, with the folders that older versions made in it."""
     rooms = tuple(
         path for path in _listed(kernels_folder()) if ROOM.fullmatch(path.name) and _is_folder(path)
     )
     # What begins such a file is a signature, which is any bytes; its name says enough.
-    return Kept("compiled code", rooms, KERNELS, lambda _: True)
+    return Kept("compiled code", (*rooms, kernels_folder()), KERNELS, lambda _: True)
 
 
 def contents_of(kind: Kept) -> Contents:
@@ -161,7 +163,7 @@ def _faults(columns: Kept, kernels: Kept) -> Iterator[tuple[Path, str]]:
             yield path, why
     if not (files := contents_of(kernels).files):
         return
-    # Here: the compiler takes longer to import than all else.
+    # Here: whoever looks at sizes needs no numpy.
     from core.kernel.disk_cache import is_signed, key_file, signing_key
 
     key = signing_key(key_file()) if key_file().exists() else None

@@ -11,9 +11,7 @@ what it needs to know, and goes on where it was when it is called again with the
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 from core import domain
 from core.domain import FloatArray, IntArray, Reason, is_priced
@@ -83,9 +81,9 @@ from core.kernel.account_state import (
     FloatAccount,
 )
 from core.kernel.account_state import UNSOUND as UNSOUND_WANT
-from core.kernel.compiler import compile_copy
-from core.kernel.disk_cache import keep
-from core.kernel.fill_model import compiled_code, compiled_row, fill_model
+from core.kernel.entries import Kernel
+from core.kernel.fill_model import fill_model
+from core.kernel.pieces import Piece, pieces_of
 from core.kernel.scan import LOWER, UNSOUND, UPPER, WHY, call_scan, show, wanted
 
 DAY = 86_400_000
@@ -319,9 +317,8 @@ def look(a: FloatAccount) -> int:
 
 
 @cache
-def account() -> Callable[[FloatAccount], int]:
+def account() -> Kernel:
     """Return `run` compiled, or found on disk when first called."""
-    scope: dict[str, Any] = dict(fill_model())
     steps = (
         *(domain.side_of, domain.same, domain.changes, domain.enters, orders.count, orders.sum_up),
         *(orders.seen_by, orders.copy_rows, orders.leaving, orders.kept_for, orders.exposed),
@@ -356,15 +353,4 @@ def account() -> Callable[[FloatAccount], int]:
         pauses.tell_pauses,
         pauses.pause_of,
     )
-    for step in steps:
-        scope[step.__name__] = compile_copy(
-            step, scope, inline=step not in several, from_python=False, counts=False
-        )
-    fast: Callable[[FloatAccount], int] = keep(
-        compile_copy(run, scope, inline=False, counts=False),
-        "account",
-        compiled_row,
-        compiled_code,
-        call_scan._defn,
-    )
-    return fast
+    return Kernel("account", Piece(run, pieces_of(steps, fill_model(), several)))

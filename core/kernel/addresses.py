@@ -1,17 +1,13 @@
 """Arrays told by their address: one compiled function does for all kinds, and counts no references to them.
 
-Who calls holds the arrays until the call is over.
+Who calls holds the arrays until the call is over. Compiled, core.kernel.lowering says what they do.
 """
 
 from __future__ import annotations
 
 import ctypes
-from typing import Any
 
 import numpy as np
-from numba import types
-from numba.extending import intrinsic
-from numba.np.arrayobj import make_array, populate_array
 
 from core.domain import FloatArray, IntArray
 
@@ -26,29 +22,37 @@ def integers_at(address: int, length: int) -> IntArray:
     return np.ctypeslib.as_array((ctypes.c_int64 * int(length)).from_address(int(address)))
 
 
+def float_rows_at(address: int, rows: int, width: int) -> FloatArray:
+    """Return a table of numbers that lies at an address."""
+    return floats_at(address, rows * width).reshape(rows, width)
+
+
+def integer_rows_at(address: int, rows: int, width: int) -> IntArray:
+    """Return a table of integers that lies at an address."""
+    return integers_at(address, rows * width).reshape(rows, width)
+
+
+def float_tables_at(address: int, tables: int, rows: int, width: int) -> FloatArray:
+    """Return tables of numbers, one behind the other, that lie at an address."""
+    return floats_at(address, tables * rows * width).reshape(tables, rows, width)
+
+
+def integer_tables_at(address: int, tables: int, rows: int, width: int) -> IntArray:
+    """Return tables of integers, one behind the other, that lie at an address."""
+    return integers_at(address, tables * rows * width).reshape(tables, rows, width)
+
+
+READERS = {
+    ("d", 1): floats_at,
+    ("d", 2): float_rows_at,
+    ("d", 3): float_tables_at,
+    ("l", 1): integers_at,
+    ("l", 2): integer_rows_at,
+    ("l", 3): integer_tables_at,
+}
+"""By numpy's letter for what an array holds, and how many dimensions it has."""
+
+
 def address_of(array: FloatArray | IntArray) -> int:
     """Return where an array lies, the first of its rows."""
     return int(array.__array_interface__["data"][0])
-
-
-def _taken_as(kind: Any) -> Any:
-    array = types.Array(kind, 1, "C")
-
-    @intrinsic  # type: ignore[untyped-decorator]
-    def taken(typing: Any, address: Any, length: Any) -> Any:  # noqa: ARG001
-        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ARG001
-            made = make_array(array)(context, builder)
-            data = builder.inttoptr(args[0], made.data.type)
-            width = context.get_constant(types.intp, 8)
-            populate_array(made, data, [args[1]], [width], width, None)
-            return made._getvalue()
-
-        return array(types.int64, types.int64), generate
-
-    return taken
-
-
-BY_ADDRESS = {"floats_at": _taken_as(types.float64), "integers_at": _taken_as(types.int64)}
-"""What compiled code calls by these names."""
-DEFINED = tuple(one._defn for one in BY_ADDRESS.values())
-"""What they are made from."""

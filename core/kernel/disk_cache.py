@@ -1,9 +1,10 @@
 """Compiled code kept on disk, under the name of what it was compiled from: a second process need not compile.
 
 Numba's own cache looks at one file's date and never sees that a function called from it has changed, or
-that another rule stands behind the same name. Here the name of a file is the hash of everything that the code
-came from: the bytecode of each function reached, the constants, tuples and enumerations it names, and the
-compiler. So a file is never stale; it may be deleted at any time, and what is damaged is compiled afresh.
+that another rule stands behind the same name; and it wants Numba to be imported. Here the name of a file is
+the hash of everything that the code came from: the bytecode of each function reached, the constants, tuples
+and enumerations it names, what the compiler is told besides, the compiler and the processor. So a file is
+never stale; it may be deleted at any time, and what is damaged is compiled afresh.
 
 A file is code, and reading it is running it: each is signed with a key of this user, kept in his home and
 nowhere near the files, and what is not signed so is compiled afresh and never looked into.
@@ -15,12 +16,11 @@ Nothing is kept unless NUMBA_CACHE_DIR names a folder; the scripts take data/cac
 
 from __future__ import annotations
 
-import dis
 import fcntl
 import hashlib
 import hmac
+import opcode
 import os
-import pickle
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -32,29 +32,17 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
-from llvmlite import __version__ as llvmlite_version
-from numba import __version__ as numba_version
-from numba import config
-from numba.core.caching import FunctionCache, IndexDataCacheFile
 
+from core.kernel.machine import host
+
+ENDING = ".signed.o"
+"""How the names of files of compiled code end."""
 _SIGNATURE = 32
 """Bytes of a signature, and of the key."""
 
 
 WAIT, GLANCE = 60.0, 0.05
 """Seconds that a process waits for another that compiles the same, and between two looks."""
-
-
-def keep(fast: Any, name: str, *made_from: object) -> Any:
-    """Let a compiled function be found again by the next process; return it.
-
-    `made_from`: what besides the function itself decides what it does.
-    """
-    if config.CACHE_DIR and (key := signing_key(key_file())):
-        # Nothing can be kept where neither this folder nor any other can be written.
-        with suppress(RuntimeError):
-            fast._cache = _KernelCache(fast.py_func, name, fingerprint(fast.py_func, *made_from), key)
-    return fast
 
 
 def key_file() -> Path:
@@ -91,68 +79,83 @@ def _make_key(file: Path) -> None:
 
 def is_signed(file: Path, key: bytes | None) -> bool:
     """Tell whether a file of compiled code was written by this user; another's is never looked into."""
-    contents = file.read_bytes()
-    return key is not None and hmac.compare_digest(
-        contents[:_SIGNATURE], _signature(key, file.name, contents[_SIGNATURE:])
-    )
+    return _contents(file, key) is not None
+
+
+def _contents(file: Path, key: bytes | None) -> bytes | None:
+    signed = file.read_bytes()
+    signature, contents = signed[:_SIGNATURE], signed[_SIGNATURE:]
+    is_own = key is not None and hmac.compare_digest(signature, _signature(key, file.name, contents))
+    return contents if is_own else None
 
 
 def _signature(key: bytes, name: str, kept: bytes) -> bytes:
     return hmac.digest(key, name.encode() + b"\0" + kept, "sha256")
 
 
-def fingerprint(function: Callable[..., Any], *made_from: object) -> str:
-    """Return the hash of a function, of all it reaches by name, and of the compiler."""
-    found = hashlib.sha256(f"{numba_version} {llvmlite_version}".encode())
-    for line in _lines((function, *made_from), set()):
+def fingerprint(function: Callable[..., Any]) -> str:
+    """Return the hash of a function, of all it reaches by name, of the compiler and of what that is told."""
+    found = hashlib.sha256(_tools().encode())
+    for line in _lines((function,), set()):
         found.update(line.encode() + b"\n")
     return found.hexdigest()[:32]
 
 
-class _KernelCache(FunctionCache):  # type: ignore[misc] # numba has no types
-    """Numba's cache of one function, in files of its own for each fingerprint."""
+@cache
+def _tools() -> str:
+    told = (
+        Path(__file__).with_name(f"{name}.py").read_bytes() for name in ("compiler", "lowering", "machine")
+    )
+    return " ".join((host(), *(hashlib.sha256(text).hexdigest() for text in told)))
 
-    _cache_file: Any
 
-    def __init__(self, function: Any, name: str, mark: str, key: bytes) -> None:
-        copy = FunctionType(function.__code__, function.__globals__, name)
-        copy.__qualname__ = f"{name}@{mark}"
-        super().__init__(copy)
-        unsigned = self._cache_file
-        self._cache_file = _SignedFiles(
-            cache_path=self.cache_path,
-            filename_base=f"{self._impl.filename_base}.signed",
-            source_stamp=unsigned._source_stamp,
-        )
-        self._cache_file.key = key
-        self._of_name, self._mark = f"*.{name}@*", mark
+def read(name: str, mark: str) -> bytes | None:
+    """Return what is kept of this name and fingerprint; None when this process is to compile it.
 
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return what is on disk; None when this process is to compile it, which no other does meanwhile."""
-        found = self._load(sig, target_context)
-        if found is None:
-            take_turn(self._mark)
-            found = self._load(sig, target_context)
-            if found is not None:
-                end_turn(self._mark)
-        return found
+    Then no other does meanwhile, until it is written.
+    """
+    if (found := _read(name, mark)) is None and _folder() is not None:
+        take_turn(mark)
+        if (found := _read(name, mark)) is not None:
+            end_turn(mark)
+    return found
 
-    def _load(self, sig: Any, target_context: Any) -> Any:
-        try:
-            return super().load_overload(sig, target_context)
-        except Exception:  # A damaged file may raise anything, and compiling is always right.
-            with suppress(OSError):
-                self.flush()
-            return None
 
-    def save_overload(self, sig: Any, data: Any) -> None:
-        # A full disk, for one: the program goes on with what it has compiled.
-        with suppress(OSError):
-            super().save_overload(sig, data)
-            for path in Path(self.cache_path).glob(self._of_name):
-                if self._mark not in path.name:
+def write(name: str, mark: str, contents: bytes) -> None:
+    """Keep what was compiled; files of that name with another fingerprint go."""
+    folder, key = _folder(), signing_key(key_file())
+    # A full disk, for one: the program goes on with what it has compiled.
+    with suppress(OSError):
+        if folder is not None and key is not None:
+            file = folder / f"{name}@{mark}{ENDING}"
+            folder.mkdir(parents=True, exist_ok=True)
+            _replace(file, _signature(key, file.name, contents) + contents)
+            for path in folder.glob(f"{name}@*{ENDING}"):
+                if path != file:
                     path.unlink(missing_ok=True)
-        end_turn(self._mark)
+    end_turn(mark)
+
+
+def _read(name: str, mark: str) -> bytes | None:
+    folder = _folder()
+    with suppress(OSError):
+        if folder is not None:
+            return _contents(folder / f"{name}@{mark}{ENDING}", signing_key(key_file()))
+    return None
+
+
+def _folder() -> Path | None:
+    named = os.environ.get("NUMBA_CACHE_DIR")
+    return Path(named) if named else None
+
+
+def _replace(file: Path, contents: bytes) -> None:
+    draft = file.with_name(f"{file.name}.tmp.{secrets.token_hex(8)}")
+    try:
+        draft.write_bytes(contents)
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def take_turn(mark: str) -> bool:
@@ -191,49 +194,17 @@ def _place(mark: str) -> int:
     return int(mark[:7], 16)
 
 
-class _SignedFiles(IndexDataCacheFile):  # type: ignore[misc] # numba has no types
-    """Numba's files of one function, none of which is unpickled before its signature is known to be ours."""
-
-    key: bytes
-
-    def _load_index(self) -> Any:
-        try:
-            stamp, overloads = self._load_data(self._index_name)
-        except (FileNotFoundError, ValueError):
-            return {}
-        return overloads if stamp == self._source_stamp else {}
-
-    def _save_index(self, overloads: Any) -> None:
-        self._save_data(self._index_name, (self._source_stamp, overloads))
-
-    def _load_data(self, name: str) -> Any:
-        contents = Path(self._data_path(name)).read_bytes()
-        signature, kept = contents[:_SIGNATURE], contents[_SIGNATURE:]
-        if not hmac.compare_digest(signature, self._sign(name, kept)):
-            raise ValueError(f"{name} was not written by this user")
-        return pickle.loads(kept)  # noqa: S301 -- signed
-
-    def _save_data(self, name: str, data: Any) -> None:
-        kept = self._dump(data)
-        with self._open_for_write(self._data_path(name)) as file:
-            file.write(self._sign(name, kept) + kept)
-
-    def _sign(self, name: str, kept: bytes) -> bytes:
-        return _signature(self.key, name, kept)
-
-
 def _lines(values: tuple[object, ...], seen: set[int]) -> Iterator[str]:
-    for value in values:
-        plain = getattr(value, "py_func", value)
-        if isinstance(plain, FunctionType):
-            if id(plain) not in seen:
-                seen.add(id(plain))
-                yield f"{plain.__name__} {plain.__defaults__!r}"
-                yield from _code(plain.__code__)
-                named = (plain.__globals__.get(name) for name in _names(plain.__code__))
+    for value in (getattr(one, "__wrapped__", one) for one in values):
+        if isinstance(value, FunctionType):
+            if id(value) not in seen:
+                seen.add(id(value))
+                yield f"{value.__name__} {value.__defaults__!r}"
+                yield from _code(value.__code__)
+                named = (value.__globals__.get(name) for name in _names(value.__code__))
                 yield from _lines(tuple(named), seen)
         else:
-            yield from _value(plain)
+            yield from _value(value)
 
 
 def _value(value: object) -> Iterator[str]:
@@ -259,8 +230,20 @@ def _code(code: CodeType) -> Iterator[str]:
             yield repr(const)
 
 
+_LOAD = opcode.opmap["LOAD_GLOBAL"]
+
+
 def _names(code: CodeType) -> list[str]:
     """Return the global names that code reads; the names of attributes stand for something else."""
-    inner = [const for const in code.co_consts if isinstance(const, CodeType)]
-    own = (step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL")
-    return sorted({*own, *(name for one in inner for name in _names(one))})
+    found, number = (
+        {name for const in code.co_consts if isinstance(const, CodeType) for name in _names(const)},
+        0,
+    )
+    # Two bytes a step: what is done, and with what, whose higher bytes come before.
+    for step, low in zip(code.co_code[::2], code.co_code[1::2], strict=True):
+        number = number << 8 | low
+        if step == _LOAD:
+            found.add(code.co_names[number >> 1])
+        if step != opcode.EXTENDED_ARG:
+            number = 0
+    return sorted(found)

@@ -5,12 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from numba import types
-from numba.extending import overload
-
 from core import domain, fills, sizing, soundness
-from core.kernel.compiler import compile_copy
-from strategies.rule import row
+from core.kernel.pieces import pieces_of
 
 CALLED = (
     fills.view_ladder,
@@ -28,9 +24,8 @@ CALLED = (
 
 @cache
 def fill_model() -> dict[str, Any]:
-    """Return the compiled functions by the names under which their source calls them."""
-    scope: dict[str, Any] = {"code": fills.code}
-    for function in (
+    """Return the functions as parts, by the names under which their source calls them."""
+    functions = (
         *(
             domain.is_priced,
             domain.entry_price,
@@ -72,28 +67,5 @@ def fill_model() -> dict[str, Any]:
             soundness.is_sound_ladder,
             soundness.is_sound_stopless,
         ),
-    ):
-        scope[function.__name__] = compile_copy(
-            function, scope, inline=function not in CALLED, from_python=False, counts=False
-        )
-    return scope
-
-
-@overload(row)
-def compiled_row(columns, i):  # type: ignore[no-untyped-def] # noqa: ARG001 - numba compares signatures
-    """Tell numba how a row is taken from columns."""
-    if not isinstance(columns, types.BaseNamedTuple):
-        return None
-    taken = ", ".join(f"columns[{k}][i]" for k in range(len(columns)))
-    scope: dict[str, Any] = {"make": getattr(columns, "instance_class")}  # noqa: B009 - numba sets it untyped
-    # A tuple of another length needs another function: only text can say that.
-    exec(f"def take(columns, i):\n    return make({taken})", scope)  # noqa: S102
-    return scope["take"]
-
-
-@overload(fills.code)
-def compiled_code(member):  # type: ignore[no-untyped-def]
-    """Tell numba what an enum's number is."""
-    if isinstance(member, types.IntEnumMember):
-        return lambda member: member.value
-    return lambda member: member
+    )
+    return pieces_of(functions, {"code": fills.code}, CALLED)

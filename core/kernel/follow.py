@@ -14,13 +14,13 @@ import numpy as np
 from core.domain import Bars, Costs, FloatArray, IntArray
 from core.fills import ASKED, LOTS, TRADES, OneBar, ask, fill, view
 from core.kernel import equity as kernel_equity
-from core.kernel.addresses import BY_ADDRESS, DEFINED, address_of, floats_at
-from core.kernel.compiler import compile_copy, compiling
-from core.kernel.disk_cache import keep
+from core.kernel.addresses import address_of, floats_at
+from core.kernel.entries import Kernel
 from core.kernel.equity import reopen
-from core.kernel.fill_model import compiled_code, fill_model
+from core.kernel.fill_model import fill_model
 from core.kernel.frames import CLOSE, HIGH, LOW, OPEN, Group, frames_of
 from core.kernel.loop import fence_of
+from core.kernel.pieces import Piece, pieces_of
 from core.kernel.scan import (
     CODES,
     DEAR,
@@ -79,9 +79,9 @@ def follow(
     numbers[DEAR], codes[DRIVEN] = np.inf, TARGETS
     # A ladder's target counts as any other.
     scan = scan_of(rule, type(columns), type(params), is_ladder=False)
-    given = frames[0], address_of(values), stretches, cash, FollowMemory(*room, numbers, codes)
-    with compiling():
-        compiled_follow()(scan.address, *given, rule.sizing(params), Costs(0.0, 0.0), target)
+    given = frames[0], address_of(values), stretches, float(cash), FollowMemory(*room, numbers, codes)
+    sizes = Sizing(*map(float, rule.sizing(params)))
+    compiled_follow()(scan.address, *given, sizes, Costs(0.0, 0.0), target)
     del held
     return target
 
@@ -143,16 +143,7 @@ def follow_on(
 
 
 @cache
-def compiled_follow() -> Callable[..., None]:
+def compiled_follow() -> Callable[..., int]:
     """Return `follow_bars` compiled, or found on disk when first called."""
-    scope: dict[str, Any] = {**fill_model(), **BY_ADDRESS}
-    for step in (kernel_equity.reopen, show, wanted, fence_of, follow_on):
-        scope[step.__name__] = compile_copy(
-            step, dict(scope), inline=step is not fence_of, from_python=False, counts=False
-        )
-    run: Callable[..., None] = keep(
-        compile_copy(follow_bars, scope, inline=False, counts=False),
-        "followed",
-        *(compiled_code, call_scan._defn, *DEFINED),
-    )
-    return run
+    steps = kernel_equity.reopen, show, wanted, fence_of, follow_on
+    return Kernel("followed", Piece(follow_bars, pieces_of(steps, fill_model(), (fence_of,))))

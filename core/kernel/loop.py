@@ -37,14 +37,15 @@ from core.fills import (
 from core.fills import NOTE as LOT_NOTE
 from core.fills import STOP as LOT_STOP
 from core.kernel import equity as kernel_equity
-from core.kernel.addresses import BY_ADDRESS, DEFINED, floats_at
-from core.kernel.compiler import compile_copy, with_names
-from core.kernel.disk_cache import keep
+from core.kernel.addresses import floats_at
+from core.kernel.entries import Kernel
 from core.kernel.equity import drawdown, finish, note, note_each, note_quiet, reopen, ruin
-from core.kernel.fill_model import compiled_code, compiled_row, fill_model
+from core.kernel.fill_model import fill_model
 from core.kernel.frames import CLOSE, COLUMNS, FIT, FIT_SIZE, HIGH, OPEN, VOLATILITY, VOLATILITY_SIZE
 from core.kernel.frames import LOW as LOWS
-from core.kernel.pairwise import compiled_pairwise, pairwise_sum
+from core.kernel.pairwise import PARTS as ADDING
+from core.kernel.pairwise import pairwise_sum
+from core.kernel.pieces import Piece, pieces_of, with_names
 from core.kernel.scan import (
     DEAR,
     LOWER,
@@ -90,6 +91,8 @@ class RunMemory(NamedTuple):
     trades: FloatArray
     spare: FloatArray
     """(2, trades)."""
+    halves: FloatArray
+    """Memory of core.kernel.pairwise."""
     curves: FloatArray
     """Equity at each close, a row for each set; of no bars where it is not wanted."""
     numbers: FloatArray
@@ -294,7 +297,7 @@ def sum_up(room: RunMemory, begin: int, cash: float, brief: FloatArray) -> None:
     brief[1] = (final - cash) / cash * 100
     brief[2] = drawdown(book) * 100
     brief[3] = wins / (end - begin) * 100 if end > begin else math.nan
-    brief[4] = over(pairwise_sum(won, 0, wins), -pairwise_sum(lost, 0, losses))
+    brief[4] = over(pairwise_sum(won, 0, wins, room.halves), -pairwise_sum(lost, 0, losses, room.halves))
     brief[5] = end - begin
 
 
@@ -322,15 +325,5 @@ def plain_run(search: Callable[..., int]) -> Callable[..., int]:
 @cache
 def compiled_run() -> Callable[..., int]:
     """Return `run_sets` compiled, or found on disk when first called."""
-    scope: dict[str, Any] = {**fill_model(), **BY_ADDRESS, "pairwise_sum": compiled_pairwise()}
-    for step in (*kernel_equity.STEPS, *STEPS):
-        is_part = step not in CALLED
-        scope[step.__name__] = compile_copy(
-            step, dict(scope), inline=is_part, from_python=False, counts=False
-        )
-    run: Callable[..., int] = keep(
-        compile_copy(run_sets, scope, inline=False, counts=False),
-        "sets",
-        *(compiled_row, compiled_code, call_scan._defn, *DEFINED),
-    )
-    return run
+    scope = pieces_of((*kernel_equity.STEPS, *STEPS), {**fill_model(), **ADDING}, CALLED)
+    return Kernel("sets", Piece(run_sets, scope))

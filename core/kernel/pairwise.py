@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
-
 import numpy as np
 
 from core.domain import FloatArray
-from core.kernel.compiler import compile_copy
+from core.kernel.pieces import pieces_of
 
 BLOCK = 128
 """Numbers that are added up without halving."""
@@ -35,30 +32,32 @@ def block_sum(x: FloatArray, start: int, count: int) -> float:
     return float(total)
 
 
-def pairwise_sum(x: FloatArray, start: int, count: int) -> float:
+def make_halves() -> FloatArray:
+    """Return memory for `pairwise_sum`; each thread needs its own."""
+    return np.empty((3, DEEP))
+
+
+def pairwise_sum(x: FloatArray, start: int, count: int, halves: FloatArray) -> float:
     """Return the sum of `count` numbers of a contiguous array from `start` on, as its `sum()`."""
     # A half is waiting for the other in `sums`, or with nothing yet, where `is_half` says so.
-    later, sums, is_half = np.empty(DEEP, np.int64), np.empty(DEEP), np.empty(DEEP, np.bool_)
+    later, sums, is_half = halves[0], halves[1], halves[2]
     deep, at, size = 0, start, count
     while True:
         while size > BLOCK:
             half = size // 2
             half -= half % 8
-            later[deep], is_half[deep] = size - half, False
+            later[deep], is_half[deep] = size - half, 0.0
             deep, size = deep + 1, half
         total = block_sum(x, at, size)
         at += size
-        while deep > 0 and is_half[deep - 1]:
+        while deep > 0 and is_half[deep - 1] == 1.0:
             deep -= 1
             total = sums[deep] + total
         if deep == 0:
             return float(total)
-        sums[deep - 1], is_half[deep - 1] = total, True
-        size = later[deep - 1]
+        sums[deep - 1], is_half[deep - 1] = total, 1.0
+        size = int(later[deep - 1])
 
 
-@cache
-def compiled_pairwise() -> Callable[[FloatArray, int, int], float]:
-    """Return `pairwise_sum` compiled, once for all that add up."""
-    scope = {"block_sum": compile_copy(block_sum, {}, inline=False, from_python=False)}
-    return compile_copy(pairwise_sum, scope, inline=False, from_python=False)
+PARTS = pieces_of((block_sum, pairwise_sum), {}, (block_sum, pairwise_sum))
+"""Both for what is compiled and adds up."""

@@ -8,13 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.core.ccallback import CFunc
-from numba.extending import intrinsic
 
 from core import domain, sizing
 from core.domain import (
@@ -29,11 +25,12 @@ from core.domain import (
     is_priced,
 )
 from core.fills import code
-from core.kernel.addresses import BY_ADDRESS, DEFINED, floats_at, integers_at
-from core.kernel.compiler import compile_copy, compiling, with_names
-from core.kernel.disk_cache import keep
-from core.kernel.fill_model import compiled_code, compiled_row, fill_model
+from core.kernel.addresses import floats_at, integers_at
+from core.kernel.entries import code_of
+from core.kernel.fill_model import fill_model
 from core.kernel.frames import CLOSE, COLUMNS, HIGH, LOW
+from core.kernel.machine import Code, caller
+from core.kernel.pieces import Piece, pieces_of, with_names
 from core.sizing import brackets
 from core.soundness import has_sound_price, is_sound
 from strategies.rule import StrategyRule, row
@@ -251,15 +248,7 @@ STEPS = (keeps, changes, differs, after_bar, refuse_dear, tell, find_entry, find
 """What is bound to a rule, each after what it calls."""
 
 
-class Scan(NamedTuple):
-    """A rule's compiled search."""
-
-    address: int
-    kept: Any
-    """What the code at the address belongs to."""
-
-
-def scan_of(rule: StrategyRule, columns: Any, params: Any, *, is_ladder: bool | None = None) -> Scan:
+def scan_of(rule: StrategyRule, columns: Any, params: Any, *, is_ladder: bool | None = None) -> Code:
     """Return a rule's search, compiled or found on disk; `columns` and `params` are its named tuples' types.
 
     `is_ladder`: whether rungs count, where that is not what the rule says.
@@ -282,22 +271,24 @@ def plain_search(rule: StrategyRule, columns: Any, params: Any) -> Callable[...,
 
 @cache
 def compiled(decide: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a rule's `decide` compiled, once per process."""
-    return compile_copy(decide, _named_by(decide))
+    """Return a rule's `decide` compiled for Python to call, once per process."""
+    from core.kernel.compiler import for_python
+
+    return for_python(Piece(decide, _named_by(decide)))
 
 
 def _named_by(decide: Callable[..., Any]) -> dict[str, Any]:
     """Return what a rule's `decide` may name, as compiled code takes it."""
     model = fill_model()
     scope = {**model, "Decision": model["decision"]}
-    return {**scope, **_compiled_names(decide, scope)}
+    return {**scope, **_own_names(decide, scope)}
 
 
-def _compiled_names(function: Callable[..., Any], scope: Mapping[str, Any]) -> dict[str, Any]:
+def _own_names(function: Callable[..., Any], scope: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a function names of its file as compiled code takes it: helpers, and tables of numbers."""
     found: dict[str, Any] = {}
     for name, helper in helpers(function).items():
-        found[name] = compile_copy(helper, {**scope, **_compiled_names(helper, scope)}, from_python=False)
+        found[name] = Piece(helper, {**scope, **_own_names(helper, scope)})
     named = getattr(function, "__globals__", {})
     tables = {name: named[name] for name in function.__code__.co_names if isinstance(named.get(name), tuple)}
     return found | {name: _of_floats(table) for name, table in tables.items()}
@@ -316,22 +307,16 @@ def _scan(
     params: Any,
     is_sound: Callable[..., bool],
     is_ladder: bool,  # noqa: FBT001
-) -> Scan:
-    scope: dict[str, Any] = {"code": code, "IS_LADDER": is_ladder, **BY_ADDRESS}
+) -> Code:
     read, sizes = _readers(columns, params)
-    own = compile_copy(decide, _named_by(decide), from_python=False, counts=False)
-    scope |= {**sizes, "decide": own}
-    plain_ones = domain.is_priced, domain.side_of, domain.same, sizing.brackets, has_sound_price
-    steps: list[Any] = [*read, *plain_ones, is_sound, *STEPS]
-    for plain in steps:
-        name_here = "is_sound" if plain is is_sound else plain.__name__
-        scope[name_here] = compile_copy(plain, dict(scope), from_python=False, counts=False)
-    form = (types.int64,) * 6, types.int64
-    fast: Any = CFunc(with_names(search, scope), form, {}, {"error_model": "numpy", "_nrt": False})
-    fast.py_func = fast._pyfunc
-    with compiling():
-        keep(fast, f"scan_{name}_{is_ladder}", compiled_row, compiled_code, *DEFINED).compile()
-    return Scan(fast.address, fast)
+    scope: dict[str, Any] = {"code": code, "IS_LADDER": is_ladder, **sizes}
+    scope["decide"] = Piece(decide, _named_by(decide))
+    scope = pieces_of(
+        (*read, domain.is_priced, domain.side_of, domain.same, sizing.brackets, has_sound_price), scope
+    )
+    scope["is_sound"] = Piece(is_sound, dict(scope))
+    scope = pieces_of(STEPS, scope)
+    return code_of(f"scan_{name}_{is_ladder}", Piece(search, scope), 6)
 
 
 def _readers(columns: Any, params: Any) -> tuple[list[Callable[..., Any]], dict[str, int]]:
@@ -347,18 +332,8 @@ def _readers(columns: Any, params: Any) -> tuple[list[Callable[..., Any]], dict[
     return [scope["columns_at"], scope["params_at"]], sizes
 
 
-def _called(typing: Any, scan: Any, *given: Any) -> Any:  # noqa: ARG001
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ARG001
-        integer = ir.IntType(64)
-        form = ir.FunctionType(integer, [integer] * len(given)).as_pointer()
-        return builder.call(builder.inttoptr(args[0], form), args[1:])
-
-    return types.int64(*[types.int64] * (1 + len(given))), generate
-
-
-@intrinsic
-def call_scan(  # type: ignore[no-untyped-def]
-    typing, scan, frame_at, values_at, numbers_at, codes_at, start, stop
-):
+def call_scan(
+    scan: int, frame_at: int, values_at: int, numbers_at: int, codes_at: int, start: int, stop: int
+) -> int:
     """Call the search at an address."""
-    return _called(typing, scan, frame_at, values_at, numbers_at, codes_at, start, stop)
+    return caller(scan, 6)(frame_at, values_at, numbers_at, codes_at, start, stop)

@@ -14,10 +14,11 @@ import numpy as np
 from core.domain import Bars, Costs, FloatArray, IntArray
 from core.fills import TRADES, WIDTH, make_trades, open_book, view, view_ladder
 from core.kernel.addresses import address_of
-from core.kernel.compiler import compiling
 from core.kernel.frames import Group, frames_of
 from core.kernel.loop import BAR, NEEDS_ROOM, SET, STOPPED, Ran, RunMemory, SetTable, compiled_run, plain_run
-from core.kernel.scan import CODES, NUMBERS, SPREAD, Scan, plain_search, scan_of
+from core.kernel.machine import Code
+from core.kernel.pairwise import make_halves
+from core.kernel.scan import CODES, NUMBERS, SPREAD, plain_search, scan_of
 from core.regime.conditions import short_gauges
 from core.sizing import PLAIN, Choices, Gauges, Sizing
 from strategies.rule import StrategyRule, row
@@ -54,21 +55,21 @@ class Simulated(NamedTuple):
     """Equity at each close, shape (bars,)."""
 
 
-class Code(NamedTuple):
+class RuleCode(NamedTuple):
     """What runs sets of one rule: `run_sets`, and the search that it calls."""
 
     run: Callable[..., int]
-    scan: Scan
+    scan: Code
 
 
-def compiled_code_of(rule: StrategyRule, columns: Any) -> Code:
+def compiled_code_of(rule: StrategyRule, columns: Any) -> RuleCode:
     """Return the compiled code, or what is found on disk of it."""
-    return Code(compiled_run(), scan_of(rule, columns, rule.params))
+    return RuleCode(compiled_run(), scan_of(rule, columns, rule.params))
 
 
-def plain_code_of(rule: StrategyRule, columns: Any) -> Code:
+def plain_code_of(rule: StrategyRule, columns: Any) -> RuleCode:
     """Return the same in plain Python, which shows what the compiled code does."""
-    return Code(plain_run(plain_search(rule, columns, rule.params)), Scan(0, None))
+    return RuleCode(plain_run(plain_search(rule, columns, rule.params)), Code(0, None))
 
 
 def simulate(
@@ -79,7 +80,7 @@ def simulate(
     costs: Costs,
     columns: Any = None,
     choices: Choices = PLAIN,
-    code_of: Callable[[StrategyRule, Any], Code] = compiled_code_of,
+    code_of: Callable[[StrategyRule, Any], RuleCode] = compiled_code_of,
 ) -> Simulated:
     """Run a rule over the bars, compiled; the arrays may be read-only. `columns`, if they are at hand.
 
@@ -105,10 +106,13 @@ class SetRunner:
         rule: StrategyRule,
         costs: Costs,
         cash: float,
-        code_of: Callable[[StrategyRule, Any], Code] = compiled_code_of,
+        code_of: Callable[[StrategyRule, Any], RuleCode] = compiled_code_of,
     ) -> None:
-        self._rule, self._costs, self._cash, self._code_of = rule, costs, float(cash), code_of
+        self._rule, self._cash, self._code_of = rule, float(cash), code_of
+        # Of floats alone: for others the code would be compiled once more.
+        self._costs = Costs(*map(float, costs))
         self._book, self._trades = open_book(cash), make_trades(FIRST_TRADES)
+        self._halves = make_halves()
         self._numbers, self._codes = np.zeros(NUMBERS), np.zeros(CODES, np.int64)
         self._numbers[SPREAD] = costs.spread
 
@@ -129,9 +133,7 @@ class SetRunner:
         given = code.scan.address, int(self._rule.is_ladder), bars.close.size, frames, table
         while True:
             room = self._room(curves, place)
-            # The first call compiles.
-            with compiling():
-                why = code.run(*given, self._costs, self._cash, room, found)
+            why = code.run(*given, self._costs, self._cash, room, found)
             if why != NEEDS_ROOM:
                 break
             used, more = int(self._book[0, TRADES]), make_trades(2 * len(self._trades) + 256)
@@ -145,7 +147,16 @@ class SetRunner:
 
     def _room(self, curves: FloatArray, place: IntArray) -> RunMemory:
         spare = np.empty((2, len(self._trades)))
-        return RunMemory(self._book, self._trades, spare, curves, self._numbers, self._codes, place)
+        return RunMemory(
+            book=self._book,
+            trades=self._trades,
+            spare=spare,
+            halves=self._halves,
+            curves=curves,
+            numbers=self._numbers,
+            codes=self._codes,
+            place=place,
+        )
 
     def _refuse(self, bars: Bars, columns: Any, values: FloatArray, i: int) -> None:
         """Raise UsageError for what the rule decides at bar i, where the run stopped."""

@@ -11,7 +11,6 @@ the covariance is the one BLAS call that numpy.cov makes. Its peculiarities are 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cache
 from threading import local
@@ -21,9 +20,9 @@ import numpy as np
 
 from core.domain import Bars, FloatArray, IntArray
 from core.fills import ENTRY_BAR, EXIT_BAR, FEES, PNL, RETURN
-from core.kernel.compiler import compile_copy
-from core.kernel.disk_cache import keep
-from core.kernel.pairwise import compiled_pairwise, pairwise_sum
+from core.kernel.entries import Kernel
+from core.kernel.pairwise import PARTS, make_halves, pairwise_sum
+from core.kernel.pieces import Piece, pieces_of
 from core.results.calendar import MarketCalendar, describe_market
 from core.results.runs import STATISTICS
 
@@ -64,6 +63,14 @@ def make_scratch(market: MarketCalendar) -> Scratch:
     returns = np.empty((2, market.returns.size))
     returns[1] = market.returns
     return Scratch(returns, np.empty(market.close.size))
+
+
+class Spare(NamedTuple):
+    """Memory that adding up needs."""
+
+    values: FloatArray
+    """Shape (2, trades)."""
+    halves: FloatArray
 
 
 class Prepared(NamedTuple):
@@ -118,7 +125,8 @@ def compute_all(
     """
     count, length = curves.shape
     sums, factors = np.empty((count, SUMS)), np.empty(ends[-1])
-    _compiled_sums()(curves, trades, ends, market.stamps, scratch.depths, sums, factors)
+    spare = Spare(np.empty((2, ends[-1])), make_halves())
+    _compiled_sums()(curves, trades, ends, market.stamps, scratch.depths, sums, factors, spare)
     with np.errstate(all="ignore"):
         final, start = curves[:, -1], curves[:, 0]
         total = (final - start) / start * 100
@@ -200,6 +208,7 @@ def add_up(
     depths: FloatArray,
     sums: FloatArray,
     factors: FloatArray,
+    spare: Spare,
 ) -> None:
     """Fill in the sums of each run, and 1 plus the return of each trade. Plain Python or compiled."""
     begin = 0
@@ -207,32 +216,38 @@ def add_up(
         peak, deepest, falls, falling, longest = scan_drawdowns(curves[run], stamps, depths)
         sums[run, PEAK] = peak
         sums[run, DEEPEST] = deepest
-        sums[run, DEPTHS] = pairwise_sum(depths, 0, depths.size) if falls else 0.0
+        sums[run, DEPTHS] = pairwise_sum(depths, 0, depths.size, spare.halves) if falls else 0.0
         sums[run, FALLS] = falls
         sums[run, FALLING] = falling
         sums[run, LONGEST_FALL] = longest
-        add_up_trades(trades, begin, ends[run], stamps, sums[run], factors)
+        add_up_trades(trades, begin, ends[run], stamps, sums[run], factors, spare)
         begin = ends[run]
 
 
 def add_up_trades(
-    trades: FloatArray, begin: int, end: int, stamps: IntArray, sums: FloatArray, factors: FloatArray
+    trades: FloatArray,
+    begin: int,
+    end: int,
+    stamps: IntArray,
+    sums: FloatArray,
+    factors: FloatArray,
+    spare: Spare,
 ) -> None:
     """Fill in the sums of one run's trades, as numpy adds up, and 1 plus the return of each."""
-    some, others = np.empty(end - begin), np.empty(end - begin)
+    some, others, halves = spare.values[0], spare.values[1], spare.halves
     for k in range(begin, end):
         some[k - begin] = trades[k, PNL]
-    count, pnl = end - begin, pairwise_sum(some, 0, end - begin)
+    count, pnl = end - begin, pairwise_sum(some, 0, end - begin, halves)
     mean = pnl / count if count else 0.0
     for k in range(count):
         others[k] = (mean - some[k]) * (mean - some[k])
     sums[COUNT] = count
     sums[PNL_SUM] = pnl
-    sums[SQUARES] = pairwise_sum(others, 0, count)
-    wins, losses, sums[WON], sums[LOST] = parted(trades, PNL, begin, end, some, others)
+    sums[SQUARES] = pairwise_sum(others, 0, count, halves)
+    wins, losses, sums[WON], sums[LOST] = parted(trades, PNL, begin, end, spare)
     sums[WINS] = wins
     sums[LOSSES] = losses
-    _, _, sums[RETURNS_WON], sums[RETURNS_LOST] = parted(trades, RETURN, begin, end, some, others)
+    _, _, sums[RETURNS_WON], sums[RETURNS_LOST] = parted(trades, RETURN, begin, end, spare)
     best, worst, longest, lengths, exposed, earliest = -np.inf, np.inf, 0, 0, 0.0, float(stamps.size)
     # From the last exit backwards: what a trade adds to the bars on which any was open, those of its entry
     # and exit included, ends before the earliest entry seen so far.
@@ -246,7 +261,7 @@ def add_up_trades(
         best, worst = max(best, result), min(worst, result)
         factors[k] = result + 1
         some[k - begin] = result
-    sums[RETURNS] = pairwise_sum(some, 0, count)
+    sums[RETURNS] = pairwise_sum(some, 0, count, halves)
     sums[BEST] = best
     sums[WORST] = worst
     sums[LONGEST] = longest
@@ -255,10 +270,10 @@ def add_up_trades(
 
 
 def parted(
-    trades: FloatArray, column: int, begin: int, end: int, some: FloatArray, others: FloatArray
+    trades: FloatArray, column: int, begin: int, end: int, spare: Spare
 ) -> tuple[int, int, float, float]:
     """Return how many values of a column are positive, how many negative, and the sums of both."""
-    more, less = 0, 0
+    some, others, more, less = spare.values[0], spare.values[1], 0, 0
     for k in range(begin, end):
         value = trades[k, column]
         if value > 0:
@@ -267,16 +282,13 @@ def parted(
         elif value < 0:
             others[less] = value
             less += 1
-    return more, less, pairwise_sum(some, 0, more), pairwise_sum(others, 0, less)
+    return more, less, pairwise_sum(some, 0, more, spare.halves), pairwise_sum(others, 0, less, spare.halves)
 
 
 @cache
-def _compiled_sums() -> Callable[..., None]:
-    scope: dict[str, Any] = {"pairwise_sum": compiled_pairwise()}
-    for function in (scan_drawdowns, parted, add_up_trades):
-        scope[function.__name__] = compile_copy(function, dict(scope), inline=False, from_python=False)
-    add: Callable[..., None] = keep(compile_copy(add_up, scope), add_up.__name__)
-    return add
+def _compiled_sums() -> Kernel:
+    functions = scan_drawdowns, parted, add_up_trades
+    return Kernel(add_up.__name__, Piece(add_up, pieces_of(functions, PARTS, functions)))
 
 
 def _of_drawdowns(market: MarketCalendar, sums: FloatArray) -> tuple[FloatArray, ...]:

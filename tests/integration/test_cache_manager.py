@@ -15,19 +15,20 @@ from tests.markets import random_bars
 from tests.stored import url_of
 
 BTC = Series("binanceus", "BTC/USDT", "1h")
-KERNEL = f"scan.scan_X@{'0a' * 16}-84.py311.signed"
+KERNEL = f"scan_X_False@{'0a' * 16}.signed.o"
+OLD = f"scan.scan_X@{'0a' * 16}-84.py311.signed.nbi"
 
 
 @pytest.fixture
 def kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the folder of one module's compiled code, signed by the user of this test."""
+    """Return the folder of compiled code, signed by the user of this test."""
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kernels"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    room = tmp_path / "kernels" / f"kernel_{'1b' * 20}"
-    room.mkdir(parents=True)
+    room = tmp_path / "kernels"
+    room.mkdir()
     key = signing_key(key_file())
     assert key is not None
-    for name in (f"{KERNEL}.nbi", f"{KERNEL}.1.nbc"):
+    for name in (KERNEL, f"sets@{'0b' * 16}.signed.o"):
         (room / name).write_bytes(_signature(key, name, b"code") + b"code")
     return room
 
@@ -51,8 +52,7 @@ def test_the_status_says_how_much_and_where(
     assert manage(tmp_path, "--status") == 0
     size = sum(path.stat().st_size for path in columns.iterdir()) / 1e6
     assert capsys.readouterr().out == (
-        f"candles: 1 file, {size:,.1f} MB, in {columns}\n"
-        f"compiled code: 2 files, 0.0 MB, in {kernels.parent}\n"
+        f"candles: 1 file, {size:,.1f} MB, in {columns}\ncompiled code: 2 files, 0.0 MB, in {kernels}\n"
     )
 
 
@@ -84,7 +84,7 @@ def test_what_is_not_sound_is_named(
     what: str, tmp_path: Path, columns: Path, kernels: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (bars,) = columns.iterdir()
-    kernel, contents = kernels / f"{KERNEL}.nbi", bars.read_bytes()
+    kernel, contents = kernels / KERNEL, bars.read_bytes()
     named = bars
     if what == "flipped":
         bars.write_bytes(contents[:-9] + b"\x01" + contents[-8:])
@@ -98,7 +98,7 @@ def test_what_is_not_sound_is_named(
         named = kernel
         kernel.write_bytes(kernel.read_bytes() + b"more")
     elif what == "draft":
-        named = kernels / f"{KERNEL}.nbi.tmp.{'0c' * 8}"
+        named = kernels / f"{KERNEL}.tmp.{'0c' * 8}"
         named.write_bytes(b"half")
     else:
         named = bars.with_suffix(f".{'0d' * 8}.new")
@@ -116,7 +116,7 @@ def test_compiled_code_whose_key_is_gone_is_not_sound_and_makes_no_new_key(
 ) -> None:
     key_file().unlink()
     for number in range(2, 13):
-        (kernels / f"{KERNEL}.{number}.nbc").write_bytes(b"code")
+        (kernels / f"scan_{number}_{KERNEL}").write_bytes(b"code")
     assert manage(tmp_path, "--check") == 1
     assert (told := capsys.readouterr().err).count("not signed by this user") == 10
     assert "… and 3 files more" in told
@@ -134,9 +134,8 @@ def test_clearing_removes_the_cache_and_nothing_else(
         columns / "my_candles.bars",
         # A cache's name, and nothing that a cache has written.
         columns / f"mine-{'0e' * 8}.1-1.bars",
-        kernels / "notes.nbi",
-        kernels.parent / "notes.txt",
-        tmp_path / "kernels" / "other" / f"{KERNEL}.nbi",
+        kernels / "notes.o",
+        kernels / "other" / KERNEL,
     ]
     for path in kept:
         path.parent.mkdir(exist_ok=True)
@@ -145,8 +144,8 @@ def test_clearing_removes_the_cache_and_nothing_else(
     link.symlink_to(precious)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    (elsewhere / f"{KERNEL}.nbi").write_text("mine")
-    (kernels.parent / f"linked_{'2c' * 20}").symlink_to(elsewhere)
+    (elsewhere / OLD).write_text("mine")
+    (kernels / f"linked_{'2c' * 20}").symlink_to(elsewhere)
     assert manage(tmp_path, "--clear") == 0
     told = capsys.readouterr().out
     assert "candles: 1 file removed" in told
@@ -155,8 +154,17 @@ def test_clearing_removes_the_cache_and_nothing_else(
     assert [path for path in kept if path.read_text() != "mine"] == []
     assert link.is_symlink()
     assert precious.exists()
-    assert (elsewhere / f"{KERNEL}.nbi").exists()
+    assert (elsewhere / OLD).exists()
     assert not bars.exists()
+
+
+def test_what_older_versions_kept_goes_with_its_folder(tmp_path: Path, kernels: Path) -> None:
+    room = kernels / f"kernel_{'1b' * 20}"
+    room.mkdir()
+    for name in (OLD, OLD.replace(".nbi", ".1.nbc")):
+        (room / name).write_bytes(b"code")
+    assert manage(tmp_path, "--clear") == 0
+    assert not room.exists()
 
 
 def test_a_folder_that_is_a_link_is_not_followed(

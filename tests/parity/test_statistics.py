@@ -115,7 +115,7 @@ def test_both_engines_present_their_statistics_alike(name: str) -> None:
 MUTATIONS: list[tuple[Any, Callable[..., Any], str, str]] = [
     (statistics, statistics.add_up_trades, "min(leave + 1, earliest)", "(leave + 1)"),
     (statistics, statistics.add_up_trades, "min(leave + 1, earliest)", "min(leave, earliest)"),
-    (statistics, statistics.parted, "pairwise_sum(some, 0, more)", "sum(some[:more].tolist())"),
+    (statistics, statistics.parted, "pairwise_sum(some, 0, more, spare.halves)", "sum(some[:more].tolist())"),
     (statistics, statistics._rounded_up, "-(-whole // resolution) * resolution", "ms"),
     (statistics, statistics._of_trades, "<= 0", "< 0"),
     (
@@ -127,7 +127,12 @@ MUTATIONS: list[tuple[Any, Callable[..., Any], str, str]] = [
     (statistics, statistics._annual, "row[some]", "row"),
     (statistics, statistics._periods, "np.float64(count - 1)", "np.float64(count)"),
     (statistics, statistics._powers, "[base**exponent for base in bases]", "np.power(bases, exponent)"),
-    (statistics, statistics.add_up, "pairwise_sum(depths, 0, depths.size)", "sum(depths.tolist())"),
+    (
+        statistics,
+        statistics.add_up,
+        "pairwise_sum(depths, 0, depths.size, spare.halves)",
+        "sum(depths.tolist())",
+    ),
     (statistics, statistics._of_drawdowns, "np.where(deepest > 0, deepest, np.nan)", "np.nan * deepest"),
     (
         statistics,

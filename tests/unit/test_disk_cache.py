@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hmac
-import pickle
 import subprocess
 import sys
 from enum import IntEnum
+from functools import cache
 from pathlib import Path
 from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from numba import config, njit
 
-from core.kernel import disk_cache
-from core.kernel.disk_cache import end_turn, fingerprint, keep, key_file, signing_key, take_turn
+from core.kernel import compiler, disk_cache
+from core.kernel.disk_cache import end_turn, fingerprint, key_file, signing_key, take_turn
+from core.kernel.entries import Kernel
+from core.kernel.pieces import Piece
 
 
 class Point(NamedTuple):
@@ -35,11 +36,11 @@ class OtherKind(IntEnum):
     ONE = 2
 
 
-def twice(x: float) -> float:
+def twice(x: int) -> int:
     return 2 * x
 
 
-def thrice(x: float) -> float:
+def thrice(x: int) -> int:
     return 3 * x
 
 
@@ -58,24 +59,37 @@ def nested(xs: list[float]) -> list[float]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
-    return tmp_path
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kernels"))
+    return tmp_path / "kernels"
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the names of what is compiled, as it is."""
+    names: list[str] = []
+    compile_it = compiler.object_code
+
+    def counted(part: Piece, count: int) -> bytes:
+        names.append(part.function.__name__)
+        return compile_it(part, count)
+
+    monkeypatch.setattr(compiler, "object_code", counted)
+    return names
 
 
 def files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def kept_twice() -> Any:
-    """Return what a new process would have: a compiled function that has compiled nothing yet."""
-    return keep(njit(twice), "TWICE")
+def run(function: Any = twice, name: str = "TWICE") -> int:
+    """Return what a new process would have of 2: a function that is not compiled yet."""
+    return Kernel(name, Piece(function, {}))(2)
 
 
 @pytest.mark.parametrize(
     ("one", "other"),
     [
         (twice, thrice),
-        (njit(twice), njit(thrice)),
         (1.0, 2.0),
         (Point, Point2),
         (Kind, OtherKind),
@@ -83,6 +97,7 @@ def kept_twice() -> Any:
         (np.zeros(2000), np.append(np.zeros(1999), 1.0)),
         (np, pytest),
         (None, 0),
+        (cache(twice), cache(thrice)),
         (made_of(1), made_of(2)),
     ],
 )
@@ -98,11 +113,22 @@ def test_a_name_inside_a_comprehension_counts_too() -> None:
     assert of(1) == of(1) != of(2)
 
 
-def test_a_default_and_what_it_is_made_from_besides_change_a_fingerprint() -> None:
+def test_an_attribute_stands_for_no_global_and_a_name_beyond_the_256th_counts() -> None:
+    def of(inner: Any, text: str) -> str:
+        scope: dict[str, Any] = {"__builtins__": {}}
+        exec(text, scope)
+        return fingerprint(FunctionType(scope["f"].__code__, {"INNER": inner, "other": 0}, "f"))
+
+    attribute = "def f(x): return x.INNER"
+    assert of(1, attribute) == of(2, attribute)
+    many = "def f(x):\n" + "".join(f"    x.a{number}\n" for number in range(300)) + "    return INNER"
+    assert of(1, many) == of(1, many) != of(2, many)
+
+
+def test_a_default_changes_a_fingerprint() -> None:
     plain = FunctionType(twice.__code__, {}, "twice", (1.0,))
     other = FunctionType(twice.__code__, {}, "twice", (2.0,))
     assert fingerprint(plain) != fingerprint(other)
-    assert fingerprint(twice) != fingerprint(twice, thrice)
 
 
 def test_functions_that_call_each_other_have_a_fingerprint() -> None:
@@ -111,18 +137,15 @@ def test_functions_that_call_each_other_have_a_fingerprint() -> None:
     assert len(fingerprint(names["INNER"])) == 32
 
 
-def test_nothing_is_kept_without_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "CACHE_DIR", "")
-    fast = kept_twice()
-    assert fast(2.0) == 4.0
-    assert not fast.stats.cache_path
+def test_nothing_is_kept_without_a_folder(monkeypatch: pytest.MonkeyPatch, made: list[str]) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "")
+    assert run() == run() == 4
+    assert len(made) == 2
 
 
-def test_the_next_process_finds_what_was_compiled(folder: Path) -> None:
-    first, second = kept_twice(), kept_twice()
-    assert first(2.0) == second(2.0) == 4.0
-    assert sum(second.stats.cache_hits.values()) == 1
-    assert not second.stats.cache_misses
+def test_the_next_process_finds_what_was_compiled(folder: Path, made: list[str]) -> None:
+    assert run() == run() == 4
+    assert len(made) == 1
 
 
 OTHER = """
@@ -147,80 +170,59 @@ def test_what_another_process_compiles_is_waited_for(folder: Path, monkeypatch: 
 
 
 def test_another_function_of_that_name_is_compiled_and_takes_its_place(folder: Path) -> None:
-    kept_twice()(2.0)
-    before = files(folder)
-    other = keep(njit(thrice), "TWICE")
-    assert other(2.0) == 6.0
-    assert len(before) == 2
-    assert set(files(folder)).isdisjoint(before)
+    run()
+    (before,) = files(folder)
+    assert run(thrice) == 6
+    (after,) = files(folder)
+    assert after != before
 
 
 def test_a_name_that_begins_as_another_leaves_that_alone(folder: Path) -> None:
-    keep(njit(thrice), "TWICE_MORE")(2.0)
-    kept_twice()(2.0)
-    assert len(files(folder)) == 4
+    run(thrice, "TWICE_MORE")
+    run()
+    assert len(files(folder)) == 2
 
 
-@pytest.mark.parametrize("ending", [".nbi", ".nbc"])
 @pytest.mark.parametrize("damage", [b"", b"\x80\x04garbage"])
-def test_what_is_damaged_is_compiled_afresh(folder: Path, ending: str, damage: bytes) -> None:
-    kept_twice()(2.0)
-    for path in files(folder):
-        if path.suffix == ending:
-            path.write_bytes(damage)
-    assert kept_twice()(2.0) == 4.0
-    third = kept_twice()
-    assert third(2.0) == 4.0
-    assert sum(third.stats.cache_hits.values()) == 1
-
-
-class Planted:
-    """Something that runs code when it is unpickled."""
-
-    def __init__(self, trace: Path) -> None:
-        self.trace = trace
-
-    def __reduce__(self) -> Any:
-        return Path.touch, (self.trace,)
+def test_what_is_damaged_is_compiled_afresh(folder: Path, made: list[str], damage: bytes) -> None:
+    run()
+    (file,) = files(folder)
+    file.write_bytes(damage)
+    assert run() == run() == 4
+    assert len(made) == 2
 
 
 def signed_by(key: bytes, name: str, kept: bytes) -> bytes:
     return hmac.digest(key, name.encode() + b"\0" + kept, "sha256") + kept
 
 
-@pytest.mark.parametrize("by", ["nobody", "another", "another_name"])
-@pytest.mark.parametrize("ending", [".nbi", ".nbc"])
-def test_a_file_that_this_user_did_not_sign_runs_no_code_and_changes_no_number(
-    folder: Path, tmp_path: Path, ending: str, by: str
-) -> None:
-    kept_twice()(2.0)
-    trace = tmp_path / "trace"
-    forged = pickle.dumps(Planted(trace))
+def planted(folder: Path, by: str) -> None:
+    """Put another function's code where TWICE is kept, signed by whom is said."""
+    run(thrice, "THRICE")
+    (file,) = files(folder)
+    forged = file.read_bytes()[32:]
+    file.unlink()
+    run()
+    (file,) = files(folder)
     own = signing_key(key_file()) or b""
-    for path in files(folder):
-        if path.suffix == ending:
-            path.write_bytes(
-                {
-                    "nobody": forged,
-                    "another": signed_by(b"k" * 32, path.name, forged),
-                    "another_name": signed_by(own, "other" + path.name, forged),
-                }[by]
-            )
-    assert kept_twice()(2.0) == 4.0
-    assert not trace.exists()
-    again = kept_twice()
-    assert again(2.0) == 4.0
-    assert sum(again.stats.cache_hits.values()) == 1
+    contents = {
+        "nobody": b"0" * 32 + forged,
+        "another": signed_by(b"k" * 32, file.name, forged),
+        "another name": signed_by(own, "other" + file.name, forged),
+        "this user": signed_by(own, file.name, forged),
+    }
+    file.write_bytes(contents[by])
 
 
-def test_a_file_that_this_user_signed_is_run_so_the_test_above_can_fail(folder: Path, tmp_path: Path) -> None:
-    kept_twice()(2.0)
-    own = signing_key(key_file()) or b""
-    trace = tmp_path / "trace"
-    for path in files(folder):
-        path.write_bytes(signed_by(own, path.name, pickle.dumps(Planted(trace))))
-    assert kept_twice()(2.0) == 4.0
-    assert trace.exists()
+@pytest.mark.parametrize("by", ["nobody", "another", "another name"])
+def test_a_file_that_this_user_did_not_sign_runs_no_code(folder: Path, by: str) -> None:
+    planted(folder, by)
+    assert run() == 4
+
+
+def test_a_file_that_this_user_signed_is_run_so_the_test_above_can_fail(folder: Path) -> None:
+    planted(folder, "this user")
+    assert run() == 6
 
 
 def test_the_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
@@ -243,9 +245,8 @@ def test_a_key_that_others_may_know_signs_nothing(
     spoil(key_file())
     signing_key.cache_clear()
     assert signing_key(key_file()) is None
-    fast = kept_twice()
-    assert fast(2.0) == 4.0
-    assert not fast.stats.cache_path
+    assert run() == 4
+    assert not files(folder)
 
 
 def test_without_a_home_nothing_is_kept(tmp_path: Path) -> None:
@@ -257,15 +258,13 @@ def test_a_full_disk_keeps_nobody_from_computing(folder: Path, monkeypatch: pyte
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    fast = kept_twice()
-    monkeypatch.setattr(fast._cache._cache_file, "save", full)
-    assert fast(2.0) == 4.0
+    monkeypatch.setattr(disk_cache, "_replace", full)
+    assert run() == 4
 
 
 def test_a_folder_that_cannot_be_made_keeps_nobody_from_computing(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from numba.core import caching
-
-    monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
-    assert kept_twice()(2.0) == 4.0
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file" / "kernels"))
+    assert run() == 4

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from db.base import SCHEMA_VERSION, Base
+from db.base import SCHEMA_VERSION
 from db.candles import read_bars
+from db.declared import Base
 from db.init_db import DEFAULT_URL, get_db_url, init_db, main
 from tests.stored import SERIES, bars_at, make_database, url_of
 

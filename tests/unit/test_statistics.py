@@ -10,9 +10,10 @@ import pytest
 
 from core.domain import Bars, FloatArray
 from core.fills import ENTRY_BAR, EXIT_BAR, FEES, PNL, RETURN, TRADE_COLUMNS
+from core.kernel.pairwise import make_halves
 from core.results.calendar import describe_market
 from core.results.runs import STATISTICS, presented
-from core.results.statistics import SUMS, _compiled_sums, add_up, compute, make_scratch, named
+from core.results.statistics import SUMS, Spare, _compiled_sums, add_up, compute, make_scratch, named
 from tests.markets import HOUR, START
 from tests.reference import random_curve, random_trades
 
@@ -172,7 +173,8 @@ def test_the_sums_made_in_plain_python_are_those_of_the_compiled_ones(kind: int)
     found = []
     for add in (add_up, _compiled_sums()):
         depths, sums, factors = np.full(300, 7.0), np.full((3, SUMS), 7.0), np.full(len(trades), 7.0)
-        add(curves, trades, ends, stamps, depths, sums, factors)
+        spare = Spare(np.empty((2, len(trades))), make_halves())
+        add(curves, trades, ends, stamps, depths, sums, factors, spare)
         found.append((depths, sums, factors))
     for plain, fast in zip(*found, strict=True):
         assert np.array_equal(plain, fast)
