@@ -61,6 +61,8 @@ Path(os.environ["HOT_CRYPTO_STRATEGIES"]).mkdir(parents=True, exist_ok=True)
 
 HERE = Path(__file__).parent
 PACKAGES = ("core", "strategies", "db", "llm", "scripts")
+OTHERS = ("pandas", "ccxt", "sqlalchemy.orm", "pydantic", "backtesting", "talib")
+"""What takes long to import and is not ours: coverage need not look on."""
 HAS_READER = find_spec("pyarrow") is not None
 if not HAS_READER:
     collect_ignore_glob = ["unit/test_candles_*.py", "property/test_candles_files.py"]
@@ -88,12 +90,22 @@ def unmeasured() -> Iterator[None]:
             one.start()
 
 
+def only_hands_out(config: pytest.Config) -> bool:
+    """Tell whether other processes run the tests: xdist's own needs none of our modules, and no coverage."""
+    return config.pluginmanager.has_plugin("dsession")
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection() -> Iterator[None]:
+def pytest_collection(session: pytest.Session) -> Iterator[Any]:
     """Measure what importing our modules runs, once for all; the tests are imported without coverage.
 
     Every second process begins with the last tests: what one has translated, the others find.
     """
+    if only_hands_out(session.config):
+        return (yield)
+    with unmeasured():
+        for name in OTHERS:
+            import_module(name)
     for package in map(import_module, PACKAGES):
         for module in walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)
@@ -109,6 +121,13 @@ def pytest_collection() -> Iterator[None]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no process works on alone at the end."""
     items.sort(key=lambda item: "[ENSEMBLE]" not in item.nodeid)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> Iterator[Any]:
+    """Look at no report that comes in from the processes that run the tests."""
+    with unmeasured() if only_hands_out(session.config) else nullcontext():
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

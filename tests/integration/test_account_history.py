@@ -57,6 +57,7 @@ def rows(database: Path, account: str) -> dict[str, int]:
     return count_rows(database, account)
 
 
+@pytest.mark.unmeasured
 def test_trades_results_and_fees_of_an_account_are_shown(
     database: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -46,6 +46,7 @@ def result() -> BacktestResult:
     return run_backtest(BARS, RunSpec(SERIES, "GRID_LR", {"levels": 3}, Costs(0.001, 0.0002), 5_000.0))
 
 
+@pytest.mark.unmeasured
 def test_a_saved_run_comes_back_whole(db_url: str, result: BacktestResult) -> None:
     run_id = save_result(result, db_url)
     run = load_run(run_id, db_url)
@@ -225,6 +226,7 @@ def test_the_strategies_to_compare_may_be_named(db_url: str) -> None:
         run_multi_backtest(["BTC/USDT"], "1h", db_url=db_url, strategies=["TURTEL"])
 
 
+@pytest.mark.unmeasured
 @statistics
 def test_processes_give_the_same_results_as_one_process() -> None:
     other = paired(partner(BARS), SERIES.symbol)

@@ -236,6 +236,7 @@ def test_a_right_rule_is_compared_on_stored_candles_too(
         check_strategy.main(["user_strategies"])
 
 
+@pytest.mark.unmeasured
 def test_a_strategy_of_the_project_is_checked_by_its_file(capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copytree(ROOT / "strategies", cli.ROOT / "strategies")
     assert check_strategy.main(["strategies/sma_cross.py"]) == 0

@@ -78,6 +78,7 @@ def test_the_defaults_are_those_of_the_specification(sim: RunningSim, time: Fake
     assert frame.index.to_series().diff().min().total_seconds() == 4 * 3600
 
 
+@pytest.mark.unmeasured
 def test_years_of_history_come_whole_in_pages_of_a_thousand(sim: RunningSim, time: FakeTime) -> None:
     since = NOON - 400 * DAY
     with bench(sim.url, time=time) as one:
@@ -113,6 +114,7 @@ def test_since_and_until_choose_open_times_and_limit_the_first(sim: RunningSim, 
     assert list(none.columns) == COLUMNS
 
 
+@pytest.mark.unmeasured
 def test_since_the_beginning_is_since_the_first_bitcoin(sim: RunningSim, time: FakeTime) -> None:
     with bench(sim.url, time=time) as one:
         next(one.client.ohlcv_pages("BTC/USDT", "1d", 0))
@@ -183,6 +185,7 @@ def test_the_class_is_ccxts_own_and_its_throttle_is_replaced_by_the_real_limit(s
     assert [slept for slept in one.time.slept if slept] == []
 
 
+@pytest.mark.unmeasured
 def test_the_weight_limit_of_the_venue_is_never_met_with_a_429(sim: RunningSim, time: FakeTime) -> None:
     # The ticker of all symbols weighs 40: 65 of them are more than two minutes' 1,200.
     with bench(sim.url, time=time) as one:
@@ -220,6 +223,7 @@ def test_a_venue_that_tells_no_time_is_taken_to_agree_with_the_local_clock() -> 
 # --- addresses -----------------------------------------------------------------------------------
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", ccxt.exchanges)
 def test_with_a_base_url_every_address_of_every_exchange_is_below_it(name: str) -> None:
     base = "http://127.0.0.1:9"

@@ -176,6 +176,7 @@ LOST = {
 }
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("what", LOST)
 def test_without_a_confirmation_the_order_is_unknown_and_was_sent_once(
     exchange: TinyExchange, one: Bench, what: str

@@ -92,6 +92,7 @@ def truly(record: TradeRecord, stop: float, take: float) -> str:
     return "?"
 
 
+@pytest.mark.unmeasured
 def test_every_trade_gets_what_the_minutes_say(
     database: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -237,6 +237,7 @@ def test_krakens_limit_is_printed(sim: RunningSim, db_url: str, capsys: pytest.C
     assert rows(out)[1][:4] == ["kraken-synthetic", "BTC/USD", "1h", "719"]
 
 
+@pytest.mark.unmeasured
 def test_faults_on_the_way_change_nothing_of_what_is_stored(sim: RunningSim, db_url: str) -> None:
     faults = [
         Fault("status", "klines", status=503),
@@ -249,6 +250,7 @@ def test_faults_on_the_way_change_nothing_of_what_is_stored(sim: RunningSim, db_
     assert stored(db_url).ts.tolist() == truth(sim, NOON - 122 * 24 * HOUR - 12 * HOUR)
 
 
+@pytest.mark.unmeasured
 def test_an_interrupt_between_pages_keeps_them_and_the_next_load_goes_on(
     sim: RunningSim, db_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -272,6 +274,7 @@ def test_an_interrupt_between_pages_keeps_them_and_the_next_load_goes_on(
     assert stored(db_url).ts.tolist() == truth(sim, NOON - 214 * 24 * HOUR - 12 * HOUR)
 
 
+@pytest.mark.unmeasured
 def test_ctrl_c_ends_the_process_with_130_and_keeps_what_came(db_url: str) -> None:
     reached, released, calls = Event(), Event(), count()
 
@@ -377,6 +380,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert "--all-markets" in done.stdout
 
 
+@pytest.mark.unmeasured
 def test_a_year_of_hours_is_stored_bit_for_bit(sim: RunningSim, db_url: str) -> None:
     fetch(sim.url, db_url, "--symbol", "BTC/USDT", "--timeframe", "1h", "--since", "2023-01-01")
     kept = stored(db_url)
@@ -387,6 +391,7 @@ def test_a_year_of_hours_is_stored_bit_for_bit(sim: RunningSim, db_url: str) -> 
     assert len(kept.ts) > 365 * 24 - 100
 
 
+@pytest.mark.unmeasured
 def test_weeks_and_three_days_are_fetched_stored_and_backtested(
     sim: RunningSim, db_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

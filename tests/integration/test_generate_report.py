@@ -366,6 +366,7 @@ def test_wrong_wishes_are_told_and_nothing_is_written(
     assert not Path("report.doc").exists()
 
 
+@pytest.mark.unmeasured
 def test_the_journal_is_added_in_every_format(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sentence = "SCRIPTED closed 2 trades, 1 won and 1 lost, and made +3.20 USDT after fees."
     for format_, wanted in (("text", f"  {sentence}\n"), ("md", "made +3.20 USDT after"), ("html", sentence)):

@@ -239,6 +239,7 @@ def outcome_of(wish: Wish, settings: Settings) -> str:
     return client.permission.network
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("env", "flags", "line"),
     [

@@ -83,6 +83,7 @@ def test_every_signal_is_the_one_that_pandas_computes(name: str, monkeypatch: py
     assert seen > 0
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", [*PLAIN, *PARTLY])
 def test_what_is_written_is_a_sound_rule(name: str) -> None:
     text = PLAIN[name] if name in PLAIN else PARTLY[name][0]
@@ -92,6 +93,7 @@ def test_what_is_written_is_a_sound_rule(name: str) -> None:
     # The check takes some seconds for each.
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", list(PLAIN)[:: tries(1, 5)])
 def test_what_is_written_passes_the_check(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     _, ours = imported(name, PLAIN[name])

@@ -519,6 +519,7 @@ def test_no_secret_is_in_a_log_an_error_or_an_address(
         assert not any(secret in text for text in texts)
 
 
+@pytest.mark.unmeasured
 def test_questions_keep_to_the_counter_of_the_lowest_tier(time: FakeTime) -> None:
     bars = [(NOON + n * MINUTE, 100.0, 100.0, 100.0, 100.0, 160.0) for n in range(9)]
     source = hand_made(bars_of(bars), symbol=SYMBOL)
@@ -549,6 +550,7 @@ def test_what_a_request_costs_at_kraken(path: str, costs: dict[str, int]) -> Non
     assert kraken_costs("POST", f"https://api.kraken.com{path}") == costs
 
 
+@pytest.mark.unmeasured
 def test_random_faults_never_place_an_order_twice_and_never_lie(sim: RunningSim, time: FakeTime) -> None:
     known: dict[str, bool] = {}
     kinds = tuple(kind for kind in TRADING_KINDS if kind not in ("delay", "late_answer"))

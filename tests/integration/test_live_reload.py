@@ -110,10 +110,12 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running
         yield Running(root, time, loop)
 
 
+@pytest.mark.unmeasured
 def test_nothing_changed_is_said(running: Running) -> None:
     assert running.reload() == "no strategy changed; limits are those of the settings now"
 
 
+@pytest.mark.unmeasured
 def test_other_parameters_decide_from_the_next_bar_on_and_positions_stay(running: Running) -> None:
     running.hold()
     before = running.slots
@@ -127,6 +129,7 @@ def test_other_parameters_decide_from_the_next_bar_on_and_positions_stay(running
     assert running.loop.session.risk.state.quarantined == {}
 
 
+@pytest.mark.unmeasured
 def test_positions_of_what_changes_are_closed_if_that_is_wanted(running: Running) -> None:
     running.hold()
     running.change(("ema_fast: 20 ", "ema_fast: 10 "))
@@ -158,6 +161,7 @@ def test_who_holds_something_is_not_dropped_before_it_is_closed(running: Running
     assert "dropped TREND_EMA" in running.reload("flatten")
 
 
+@pytest.mark.unmeasured
 def test_other_limits_hold_at_once(running: Running) -> None:
     running.change(("max_daily_loss_pct: 3.0", "max_daily_loss_pct: 2.0"), file="settings.yaml")
     running.change(("max_positions: 20 ", "max_positions: 1 "), file="settings.yaml")
@@ -174,6 +178,7 @@ def test_other_limits_hold_at_once(running: Running) -> None:
     assert np.isnan(risk.closes.at("X/USDT", range(100))).sum() == 100 - 41
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [

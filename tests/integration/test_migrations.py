@@ -183,6 +183,7 @@ def copied(path: Path, folder: Path) -> Path:
     return target
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_database_of_a_former_version_keeps_all_it_has(version: str, today: Path, tmp_path: Path) -> None:
     path = former(version, today, tmp_path)

@@ -108,6 +108,7 @@ def account() -> Iterator[Account]:
         yield Account(opened)
 
 
+@pytest.mark.unmeasured
 def test_deposits_and_withdrawals_are_booked_by_name_while_the_account_trades(account: Account) -> None:
     account.entered()
     held = account.path.position(BTC)
@@ -213,6 +214,7 @@ def test_conversions_and_dust_swept_together_are_booked_under_their_names(accoun
     assert account.wrong() == []
 
 
+@pytest.mark.unmeasured
 def test_a_sale_by_hand_takes_the_claim_is_told_once_and_holds_entries_until_accepted(
     account: Account,
 ) -> None:
@@ -443,6 +445,7 @@ def to_document_of(account: Account) -> dict[str, Any]:
     return desk
 
 
+@pytest.mark.unmeasured
 def test_a_flatten_that_is_refused_eight_times_is_for_a_person_and_goes_on_once_accepted(
     account: Account,
 ) -> None:

@@ -56,6 +56,7 @@ def call(*argv: str) -> int:
     return run_backtest.main([*argv, "--use-sql", "--timeframe", "1h", "--symbol", "BTC/USDT"])
 
 
+@pytest.mark.unmeasured
 def test_own_strategies_are_listed_compared_saved_and_repeated(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -154,6 +155,7 @@ def test_a_file_called_like_the_project_s_breaks_no_account(home: Path) -> None:
     assert {"TREND_EMA", "MY_CROSS"} <= set(enabled_names(settings))
 
 
+@pytest.mark.unmeasured
 def test_a_folder_is_named_by_an_option_or_by_the_environment(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

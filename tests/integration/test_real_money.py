@@ -261,6 +261,7 @@ def test_the_order_names_of_an_account_are_its_own(tmp_path: Path) -> None:
     engine.dispose()
 
 
+@pytest.mark.unmeasured
 def test_an_account_on_paper_is_refused_at_an_exchange_before_anything_is_taken_over(
     sim: RunningSim, tmp_path: Path
 ) -> None:

@@ -64,6 +64,7 @@ def call(*argv: str) -> int:
     return run_backtest.main([*argv, "--use-sql"])
 
 
+@pytest.mark.unmeasured
 def test_all_compares_every_enabled_strategy_best_first(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -78,6 +79,7 @@ def test_all_compares_every_enabled_strategy_best_first(
     assert "SYNTHETIC" not in out
 
 
+@pytest.mark.unmeasured
 def test_a_portfolio_is_all_on_one_account_as_a_replay_has_it(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -154,6 +156,7 @@ def test_money_and_range_come_from_the_command_line(home: Path, capsys: pytest.C
     assert run["data"]["end"] < 1_701_388_800_000
 
 
+@pytest.mark.unmeasured
 def test_files_are_written_and_never_overwritten_unless_told(home: Path) -> None:
     files = {name: str(home / "out" / name) for name in ("runs.json", "trades.csv", "report.html")}
     options = ["--all", "--symbol", "BTC/USDT", "--json", files["runs.json"]]
@@ -205,6 +208,7 @@ def test_an_exchange_is_found_in_any_case(home: Path, capsys: pytest.CaptureFixt
     assert "binanceus BTC/USDT 1h: " in capsys.readouterr().out
 
 
+@pytest.mark.unmeasured
 def test_saved_runs_are_listed_shown_and_repeated(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("--all", "--persist") == 0
     capsys.readouterr()
@@ -234,6 +238,7 @@ def test_a_rerun_that_differs_exits_with_one(home: Path, capsys: pytest.CaptureF
     assert "trade 1: exit_price" in capsys.readouterr().out
 
 
+@pytest.mark.unmeasured
 def test_the_fast_engine_prints_saves_and_repeats_the_same(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -298,6 +303,7 @@ def test_odd_candles_are_named_above_the_table_and_in_the_document(
     assert re.search(r": price ÷ (9\d\d|1,0\d\d), from ", capsys.readouterr().out)
 
 
+@pytest.mark.unmeasured
 def test_verify_says_that_three_ways_are_equal(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("--verify", "--all", "--limit", "300") == 0
     out = capsys.readouterr().out

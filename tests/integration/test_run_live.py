@@ -88,6 +88,7 @@ def equity_times(url: str) -> list[int]:
         return [ts for (ts,) in connection.execute("SELECT ts FROM live_equity ORDER BY ts")]
 
 
+@pytest.mark.unmeasured
 def test_each_look_takes_the_bars_that_closed_since_the_last_one(
     sim: RunningSim, time: FakeTime, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -105,6 +106,7 @@ def test_each_look_takes_the_bars_that_closed_since_the_last_one(
     assert sorted(set(equity_times(url))) == [NOON, NOON + HOUR, NOON + 2 * HOUR]
 
 
+@pytest.mark.unmeasured
 def test_a_restart_after_hours_takes_every_bar_it_missed_and_trusts_its_strategies(
     sim: RunningSim, time: FakeTime, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,6 +118,7 @@ def test_a_restart_after_hours_takes_every_bar_it_missed_and_trusts_its_strategi
     assert "failed" not in said.err + said.out
 
 
+@pytest.mark.unmeasured
 def test_an_account_that_turns_to_longer_bars_does_not_decide_on_one_that_closed_before_its_last(
     sim: RunningSim, time: FakeTime, url: str
 ) -> None:
@@ -207,6 +210,7 @@ def test_strategies_of_one_s_own_trade_on_paper_too(
     assert {"MY_CROSS", "MINE"} <= {line.split()[0] for line in said.out.splitlines() if line.strip()}
 
 
+@pytest.mark.unmeasured
 def test_the_status_is_that_of_the_newest_run_and_also_a_document(
     sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -225,6 +229,7 @@ def test_the_status_is_that_of_the_newest_run_and_also_a_document(
     assert document["status"]["equity"] == 10_000.0
 
 
+@pytest.mark.unmeasured
 def test_candles_can_come_from_the_exchange_alone(sim: RunningSim, url: str) -> None:
     assert run_live.main(["--once", *TRADED, "--db-url", url]) == 0
     assert equity_times(url) == [NOON]
@@ -243,6 +248,7 @@ def test_stored_candles_that_end_too_early_are_told_from_none_at_all(url: str) -
         run_live.main(["--once", *TRADED, "--use-sql", "--exchange", "binanceus", "--db-url", url])
 
 
+@pytest.mark.unmeasured
 def test_cash_is_of_a_new_account_only(sim: RunningSim, url: str) -> None:
     once(url, "--cash", "500")
     with pytest.raises(UsageError, match="--cash is of a new account, paper has begun"):
@@ -254,6 +260,7 @@ def test_an_account_needs_a_file(sim: RunningSim) -> None:
         once("sqlite://")
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("command", "typed"),
     [
@@ -276,6 +283,7 @@ def test_a_command_without_a_running_loop_is_refused_and_does_nothing_later(
     engine.dispose()
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "option", ["--resume", "--accept BTC/USDT", "--release halt", "--reset-breaker drawdown"]
 )
@@ -306,6 +314,7 @@ def test_a_command_for_an_account_that_does_not_exist_is_wrong_usage(url: str) -
     engine.dispose()
 
 
+@pytest.mark.unmeasured
 def test_one_look_can_carry_out_a_command_first(
     sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -322,6 +331,7 @@ def test_one_look_can_carry_out_a_command_first(
     assert newest.endswith("refused: breaker 'drawdown' is not tripped; tripped are: none")
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "stop"])
 def test_every_command_that_can_be_typed_is_stored_and_carried_out(
     sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str], name: str
@@ -362,6 +372,7 @@ def test_a_loop_that_does_not_answer_carries_a_command_out_soon_or_never(
     engine.dispose()
 
 
+@pytest.mark.unmeasured
 def test_a_journal_that_was_changed_is_told_by_the_status(
     sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -406,6 +417,7 @@ def test_an_account_that_never_ran_has_no_status(url: str) -> None:
         run_live.main(["--status", "--db-url", url])
 
 
+@pytest.mark.unmeasured
 def test_an_exchange_out_of_reach_ends_nothing_that_runs(
     sim: RunningSim,
     url: str,
@@ -492,6 +504,7 @@ def test_options_that_would_be_ignored_are_refused(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.unmeasured
 def test_a_replay_runs_the_account_over_stored_candles(
     sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -537,6 +550,7 @@ def wait_for(process: subprocess.Popen[str], words: str) -> str:
     raise AssertionError(f"it ended without saying {words!r}")
 
 
+@pytest.mark.unmeasured
 def test_a_killed_loop_goes_on_and_one_that_is_told_to_ends_at_once(
     sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -562,6 +576,7 @@ def test_a_killed_loop_goes_on_and_one_that_is_told_to_ends_at_once(
     assert equity_times(url) == [NOON]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 0)])
 def test_ctrl_c_ends_a_loop_with_130_and_its_state_saved_a_service_manager_with_0(
     number: signal.Signals, code: int, sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str]
@@ -607,6 +622,7 @@ def test_run_paper_is_run_live(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--reset-breaker" in done.stdout
 
 
+@pytest.mark.unmeasured
 def test_the_exchange_s_steps_and_smallest_orders_hold_on_paper_too(
     sim: RunningSim, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

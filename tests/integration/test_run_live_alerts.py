@@ -86,6 +86,7 @@ def texts(server: HttpServer) -> str:
     return "\n".join(str(document["text"]) for path, document in server.asked if "sendMessage" in path)
 
 
+@pytest.mark.unmeasured
 def test_with_no_channel_nothing_is_started_and_nothing_said(
     sim: RunningSim, url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -98,6 +99,7 @@ def test_with_no_channel_nothing_is_started_and_nothing_said(
     assert "alert" not in capsys.readouterr().err
 
 
+@pytest.mark.unmeasured
 def test_a_pause_is_told_and_no_secret_is_in_log_database_or_output(
     sim: RunningSim, telegram: HttpServer, url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -111,6 +113,7 @@ def test_a_pause_is_told_and_no_secret_is_in_log_database_or_output(
             assert SECRET.encode() not in path.read_bytes(), path
 
 
+@pytest.mark.unmeasured
 def test_an_outage_ends_nothing_and_what_was_not_sent_is_told_by_the_next_start(
     sim: RunningSim, telegram: HttpServer, url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -186,6 +189,7 @@ def test_the_daily_report_is_sent_in_the_morning_and_the_command_writes_the_same
     assert SECRET not in sent
 
 
+@pytest.mark.unmeasured
 def test_an_error_that_ends_the_loop_is_told(telegram: HttpServer, url: str, sim: RunningSim) -> None:
     once(url)
     engine = init_db(url)
@@ -198,6 +202,7 @@ def test_an_error_that_ends_the_loop_is_told(telegram: HttpServer, url: str, sim
     assert "the loop ended: failed: the state session of account paper was changed" in texts(telegram)
 
 
+@pytest.mark.unmeasured
 def test_a_start_that_was_typed_wrongly_is_not_told(sim: RunningSim, telegram: HttpServer, url: str) -> None:
     once(url)
     telegram.asked.clear()

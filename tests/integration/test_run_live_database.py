@@ -85,6 +85,7 @@ def a_letter(file: Path) -> None:
     file.write_text("a letter, and no database at all\n" * 100)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -106,6 +107,7 @@ def test_a_file_that_is_no_sound_database_is_refused_and_left_as_it_is(
     assert file.read_bytes() == before
 
 
+@pytest.mark.unmeasured
 def test_a_database_that_was_lost_is_not_begun_anew(file: Path) -> None:
     once(file)
     for beside in file.parent.glob("live.db*"):
@@ -115,6 +117,7 @@ def test_a_database_that_was_lost_is_not_begun_anew(file: Path) -> None:
     assert "the database does not know what instance paper-" in refused(file)
 
 
+@pytest.mark.unmeasured
 def test_a_database_that_another_program_writes_to_is_waited_for_and_then_told(file: Path) -> None:
     once(file)
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
@@ -126,6 +129,7 @@ def test_a_database_that_another_program_writes_to_is_waited_for_and_then_told(f
     assert once(file) == 0
 
 
+@pytest.mark.unmeasured
 def test_a_loop_holds_what_it_decided_while_another_program_writes(
     file: Path, time: FakeTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +184,7 @@ def test_a_database_that_may_only_be_read_is_not_traded_with(file: Path) -> None
     assert "cannot be written" in refused(file, "?mode=ro")
 
 
+@pytest.mark.unmeasured
 def test_a_full_disk_ends_the_loop_and_the_next_one_misses_nothing(
     file: Path, time: FakeTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,6 +68,7 @@ def once(url: str, *more: str) -> int:
     return run_live.main(["--once", *TRADED, "--db-url", url, *more])
 
 
+@pytest.mark.unmeasured
 def test_the_status_at_a_loops_end_names_commands_with_their_account(
     sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -80,6 +81,7 @@ def test_the_status_at_a_loops_end_names_commands_with_their_account(
     assert wanted in capsys.readouterr().out
 
 
+@pytest.mark.unmeasured
 def test_an_account_takes_over_what_the_exchange_has_and_agrees_with_it(
     sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -97,6 +99,7 @@ def test_an_account_takes_over_what_the_exchange_has_and_agrees_with_it(
     assert lines[-1].endswith("checked: unbroken")
 
 
+@pytest.mark.unmeasured
 def test_the_document_of_a_halted_account_keeps_to_the_schema(
     sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -134,6 +137,7 @@ def test_coins_that_were_there_before_are_named_with_amount_and_value(
     assert "equity 4,000.00 USDT, cash 4,000.00 USDT" in said.out
 
 
+@pytest.mark.unmeasured
 def test_paper_and_exchange_are_never_mixed_in_one_account(sim: RunningSim, url: str) -> None:
     once(url, *LOCAL)
     with pytest.raises(UsageError, match="trades on exchange, not on paper: choose --orders exchange"):
@@ -153,6 +157,7 @@ def test_a_key_that_is_not_accepted_ends_it_at_once(
         once(url, *LOCAL)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("base", ["", "https://api.binance.us", "http://10.0.0.1:8090"])
 def test_orders_exchange_never_goes_where_money_may_be_real(
     base: str, url: str, monkeypatch: pytest.MonkeyPatch, project: Path

@@ -55,6 +55,7 @@ def test_the_best_sets_are_shown_on_both_parts_with_a_word_on_luck(
     assert max(map(len, lines[: lines.index("the first one again:")])) <= 100
 
 
+@pytest.mark.unmeasured
 def test_its_numbers_are_those_of_single_backtests_of_each_part(told: list[str], tmp_path: Path) -> None:
     swept, single = tmp_path / "swept.json", tmp_path / "single.json"
     assert main([*told, *SPACE, "--min-trades", "1", "--json", str(swept)]) == 0
@@ -115,6 +116,7 @@ def test_every_set_is_written_and_the_ranks_follow_the_figure(told: list[str], t
     assert [chosen["rank"] for chosen in sets if chosen["unseen"]] in ([1, 2], [2, 1])
 
 
+@pytest.mark.unmeasured
 def test_the_command_it_names_runs(told: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*told, *SPACE, "--min-trades", "1"]) == 0
     named = capsys.readouterr().out.splitlines()[-1].split()

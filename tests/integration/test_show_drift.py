@@ -31,6 +31,7 @@ def traded(tmp_path_factory: pytest.TempPathFactory) -> str:
     return url
 
 
+@pytest.mark.unmeasured
 def test_on_paper_nothing_drifts_from_the_model(traded: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert show_drift.main(["--db-url", traded, "--json", "-"]) == 0
     document = json.loads(capsys.readouterr().out)

@@ -138,6 +138,7 @@ def test_ccxt_is_content(sim: RunningSim, venue: str, name: str, skipped: dict[s
         check(*arguments(check, exchange, skipped))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(("venue", "checks"), [("binanceus", BINANCEUS), ("kraken", KRAKEN)])
 def test_asynchronous_ccxt_is_content(
     sim: RunningSim, venue: str, checks: dict[str, dict[str, bool]]

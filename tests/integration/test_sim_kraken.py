@@ -105,6 +105,7 @@ def some_trading(exchange: Any) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(("name", "skipped"), CHECKS.items())
 def test_ccxt_is_content_with_an_account_that_traded(
     sim: RunningSim, time: Time, kraken: Any, name: str, skipped: dict[str, bool]
@@ -410,6 +411,7 @@ def test_the_dead_mans_switch_cancels_stops_too_unless_it_is_fed(kraken: Any, ti
     assert kraken.cancel_all_orders_after(0)["result"]["triggerTime"] == "0"
 
 
+@pytest.mark.unmeasured
 def test_closed_orders_and_trades_are_paged_by_fifty_newest_first(
     sim: RunningSim, kraken: Any, time: Time
 ) -> None:

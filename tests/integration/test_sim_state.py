@@ -56,6 +56,7 @@ def config_of(path: Path | None, time: FakeTime, **how: Any) -> SimConfig:
     return SimConfig(**{"source": SOURCE, "clock": time.clock, "account": ACCOUNT, "state": path, **how})
 
 
+@pytest.mark.unmeasured
 def test_a_restarted_exchange_has_the_same_account(tmp_path: Path) -> None:
     kept = FakeTime()
     path = tmp_path / "account"

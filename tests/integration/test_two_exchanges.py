@@ -41,6 +41,7 @@ def once(url: str, *more: str) -> int:
     return run_live.main(["--once", *TRADED, "--use-sql", "--refresh-from-ccxt", "--db-url", url, *more])
 
 
+@pytest.mark.unmeasured
 def test_an_account_stays_at_the_exchange_that_it_began_at(url: str) -> None:
     assert once(url) == 0
     with pytest.raises(
@@ -51,6 +52,7 @@ def test_an_account_stays_at_the_exchange_that_it_began_at(url: str) -> None:
     assert once(url, *KRAKEN, "--account", "other") == 0
 
 
+@pytest.mark.unmeasured
 def test_candles_and_accounts_of_two_exchanges_stay_apart(url: str) -> None:
     assert once(url) == 0
     assert once(url, *KRAKEN, "--account", "other") == 0

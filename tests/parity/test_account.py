@@ -49,6 +49,7 @@ def assert_same(fast: Replay, slow: Replay) -> None:
         assert found[name] == value, name
 
 
+@pytest.mark.unmeasured
 @statistics
 def test_any_account_is_the_same_compiled_and_step_by_step() -> None:
     met: Counter[str] = Counter()
@@ -129,6 +130,7 @@ def test_a_number_too_near_to_a_limit_is_left_to_decimals() -> None:
     assert why == "a number is too near to a limit for floats to tell"
 
 
+@pytest.mark.unmeasured
 def test_a_decision_that_is_none_is_left_to_the_replay() -> None:
     def decide(now: Any, prev: Any, held: Any, p: Any) -> Decision:
         return Decision(2.0 if now.order == 1.0 else 0.0, NAN, NAN, Reason.NONE, 0)

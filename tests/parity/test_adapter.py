@@ -26,6 +26,7 @@ def run(strategy: type[Strategy], seed: int, **params: Any) -> tuple[pd.DataFram
     return stats["_trades"][COLUMNS], stats["_equity_curve"]["Equity"].tolist()
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(
     ("ours", "plain"), [(TrendEmaBacktest, PlainTrendEma), (MeanReversionBBBacktest, PlainMeanReversion)]

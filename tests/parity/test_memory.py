@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any, cast
 
 import pytest
@@ -118,26 +119,26 @@ def test_a_restart_of_a_journalled_account_forgets_nothing(seed: int) -> None:
 
 
 def restarted(bars: Bars, rules: Mapping[str, Strategy], cuts: Iterable[int]) -> int:
-    """Assert that an account restarted before any of these bars goes on as one that was not.
+    """Assert that an account restarted before each of these bars, in turn, goes on as one that was not.
 
     Return how many trades it closes.
     """
     whole = account_of(None, rules)
     whole.open()
-    expected = run(whole, groups(bars))
-    for cut in cuts:
-        journal = memory_journal("test")
-        first = account_of(journal, rules)
-        first.open()
-        run(first, groups(bars.until(cut)))
-        kept = json.loads(json.dumps(first.snapshot(), allow_nan=False))
-        again = account_of(journal, rules)
-        again.open(kept, int(bars.ts[cut - 1]) + HOUR)
-        for slot, old in zip(again.session.slots, first.session.slots, strict=True):
-            cast("Any", slot.decider).strategy.state = cast("Any", old.decider).strategy.state
-        again.desk.send()
-        found = run(again, groups(bars.since(cut)))
-        assert [brought(step) for step in found] == [brought(step) for step in expected[cut:]]
+    expected, given = run(whole, groups(bars)), groups(bars)
+    journal = memory_journal("test")
+    account = account_of(journal, rules)
+    account.open()
+    for start, stop in pairwise([0, *cuts, bars.close.size]):
+        if start:
+            kept, before = json.loads(json.dumps(account.snapshot(), allow_nan=False)), account
+            account = account_of(journal, rules)
+            account.open(kept, int(bars.ts[start - 1]) + HOUR)
+            for slot, old in zip(account.session.slots, before.session.slots, strict=True):
+                cast("Any", slot.decider).strategy.state = cast("Any", old.decider).strategy.state
+            account.desk.send()
+        found = run(account, given[start:stop])
+        assert [brought(step) for step in found] == [brought(step) for step in expected[start:stop]]
         assert check_books(journal) == []
     return sum(len(step.trades) for step in expected)
 

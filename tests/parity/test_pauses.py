@@ -84,6 +84,7 @@ def run(name: str, series: str, settings: dict[str, Any]) -> tuple[Bars, RunSpec
     return bars, spec, simulate_alone(bars, spec, strategy)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("kind", CASES)
 def test_the_judge_makes_the_same_trades_with_a_protection(kind: str) -> None:
     settings, protection = CASES[kind]
@@ -99,6 +100,7 @@ def test_the_judge_makes_the_same_trades_with_a_protection(kind: str) -> None:
     assert refused > 20
 
 
+@pytest.mark.unmeasured
 def test_the_judge_makes_the_same_trades_with_all_of_them() -> None:
     settings = {name: value for some, _ in CASES.values() for name, value in some.items()}
     reasons: Counter[str] = Counter()
@@ -132,6 +134,7 @@ def test_replay_live_and_compiled_account_pause_alike(name: str) -> None:
     assert slow.session.risk.state.closed
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", NAMES)
 def test_protections_that_never_bind_leave_the_backtest_as_it_is(name: str) -> None:
     bars = candles_for(name, SERIES[0])

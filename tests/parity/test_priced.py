@@ -129,6 +129,7 @@ FAULTS = (
 """One line each of the fill model that all drivers but Backtesting.py's share."""
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("number", range(len(FAULTS)))
 def test_a_mistake_about_an_entry_at_a_price_is_noticed(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     name, right, wrong = FAULTS[number]

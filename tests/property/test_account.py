@@ -246,6 +246,7 @@ def _apart(self: PaperFills, book: Any) -> int:
     return int(book.rows[0, 4])
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("fault", WEAKER)
 def test_a_weaker_account_is_noticed(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     holder, name, weaken = WEAKER[fault]

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,6 +45,7 @@ def read(name: str, content: bytes) -> CandleFile | str:
             return str(refused)
 
 
+@pytest.mark.unmeasured
 @given(st.dictionaries(st.integers(0, 200), candles, min_size=1, max_size=5))
 def test_sound_bars_survive_bit_by_bit(found: dict[int, Candle]) -> None:
     bars = as_bars(found)
@@ -62,6 +64,7 @@ def test_sound_bars_survive_bit_by_bit(found: dict[int, Candle]) -> None:
         assert same_bars(checked.good, bars)
 
 
+@pytest.mark.unmeasured
 @given(st.lists(st.lists(cells, min_size=5, max_size=7), max_size=8))
 def test_every_row_of_a_file_is_good_or_refused_or_repeated(rows: list[list[str]]) -> None:
     text = "".join(",".join(row) + "\n" for row in rows)

@@ -53,6 +53,7 @@ def final(bars: Bars) -> bool:
     return bool((bars.close == 100.0 + MINUTE).all())
 
 
+@pytest.mark.unmeasured
 @settings(max_examples=60, deadline=None)
 @given(seeds, drifts, st.sampled_from((0.0, 0.02, 0.2)), st.sampled_from((0.0, 0.2)))
 def test_the_time_told_is_never_ahead_of_the_exchanges(
@@ -71,6 +72,7 @@ def test_the_time_told_is_never_ahead_of_the_exchanges(
         clocks.passes(rng.choice((5, 1000, 1000, 61_000)))
 
 
+@pytest.mark.unmeasured
 @settings(max_examples=25, deadline=None)
 @given(seeds, drifts, st.sampled_from((0.01, 0.1)), st.sampled_from((0.0, 0.1)))
 def test_the_loop_reads_no_candle_that_is_not_final_and_misses_none(

@@ -133,6 +133,7 @@ def two_series(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.unmeasured
 @settings(max_examples=40, deadline=None)
 @given(st.lists(upserts | statements | damage, max_size=12))
 def test_a_read_is_always_what_the_table_holds(two_series: Path, history: list[Step]) -> None:

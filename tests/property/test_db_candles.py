@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
@@ -42,6 +43,7 @@ def as_bars(load: dict[int, float]) -> Bars:
     return Bars(START + HOUR * np.array(hours, np.int64), price, price, price, price, price)
 
 
+@pytest.mark.unmeasured
 @given(loads)
 def test_counts_and_content_are_those_of_a_dictionary(history: list[dict[int, float]]) -> None:
     engine, model = empty_database(), dict[int, float]()
@@ -56,6 +58,7 @@ def test_counts_and_content_are_those_of_a_dictionary(history: list[dict[int, fl
     assert [found.gaps for found in list_series(engine)] == [count_gaps(wanted, HOUR)] * bool(model)
 
 
+@pytest.mark.unmeasured
 @given(
     st.sets(st.integers(0, 20), min_size=1),
     st.none() | st.integers(-2, 22),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal, getcontext, localcontext
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ NUMBERS = st.decimals("0.000000001", "1000000000", allow_nan=False, allow_infini
 )
 
 
+@pytest.mark.unmeasured
 @given(NUMBERS, NUMBERS, STEPS, STEPS, st.sampled_from(["buy", "sell"]))
 def test_an_order_is_on_the_grid_and_never_worse_than_asked(
     amount: Decimal | float, price: Decimal | float, lot: Decimal, tick: Decimal, side: str

@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,6 +55,7 @@ HELD = st.sets(st.integers(0, 400), max_size=150) | st.builds(
 )
 
 
+@pytest.mark.unmeasured
 @given(
     held=HELD,
     start=st.integers(-50, 300),
@@ -76,6 +78,7 @@ def test_the_pages_of_a_span_are_the_source_without_loss_or_repeat(
     assert all(one.refused == () for one in found)
 
 
+@pytest.mark.unmeasured
 @given(held=HELD, end=st.integers(0, 450), page=st.integers(150, 400), limit=st.integers(1, 150))
 def test_the_newest_bars_are_the_end_of_the_source(held: set[int], end: int, page: int, limit: int) -> None:
     venue = Venue(sorted(held), windows=False, seed=None)

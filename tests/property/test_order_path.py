@@ -52,6 +52,7 @@ def test_a_waiting_exit_that_others_leave_enough_for_stays_as_it_is(seed: int) -
     assert Schedule(seed).run() == []
 
 
+@pytest.mark.unmeasured
 def test_without_faults_every_intent_is_done_or_refused_for_a_reason() -> None:
     for seed in range(40):
         schedule = Schedule(seed, rate=0.0, crashes=0, clock_steps=(0,))

@@ -199,6 +199,7 @@ def test_together_go_as_many_as_there_is_room_for() -> None:
     assert (longest[-1], len(longest) < ROOM + 40) == ("…", True)
 
 
+@pytest.mark.unmeasured
 def test_a_channel_that_hangs_keeps_nobody_waiting_and_the_end_waits_only_as_long_as_it_is_told() -> None:
     hangs, entered = threading.Event(), threading.Event()
 

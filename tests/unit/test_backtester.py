@@ -179,6 +179,7 @@ def test_the_depth_of_a_short_is_measured_upwards() -> None:
     assert only_trade(run(rows, {1: 2, 3: 3})).max_dd_pct == pytest.approx(4.0)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("name", ["TREND_EMA", "MR_BB", "SQZ_BO", "GRID_LR"])
 def test_the_trades_add_up_to_the_final_equity(name: str, seed: int) -> None:

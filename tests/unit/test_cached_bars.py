@@ -226,6 +226,7 @@ def spec(name: str) -> RunSpec:
     return RunSpec(SERIES, name, {}, Costs(0.001), 10_000.0)
 
 
+@pytest.mark.unmeasured
 def test_backtesting_takes_mapped_bars(market: Bars) -> None:
     copy = copy_of(market)
     for name in REGISTRY:

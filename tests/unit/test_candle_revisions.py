@@ -52,6 +52,7 @@ def statements_of(engine: Engine) -> list[str]:
 ROW = "(exchange, symbol, timeframe, ts, open, high, low, close, volume)"
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("sql", "ends"),
     [

@@ -159,6 +159,7 @@ def test_what_was_taken_is_told_once_though_the_process_is_killed_before_it_is_k
     assert world.desk.disagreements() == []
 
 
+@pytest.mark.unmeasured
 def test_an_exit_that_is_refused_again_and_again_backs_off_and_then_asks() -> None:
     world = World()
     world.entered()

@@ -69,6 +69,7 @@ def decide(now: Any, prev: Any, held: PositionView, p: Any) -> Decision:
     return hold(held)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("held", [FLAT, HELD, HELD._replace(side=-1, target=-0.5, note=NAN)])
 def test_each_constructor_says_the_same_compiled_also_with_fields_left_out(held: PositionView) -> None:
     fast = compiled(decide)

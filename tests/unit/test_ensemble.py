@@ -38,6 +38,7 @@ def follow(name: str, bars: Bars, restart: int) -> FloatArray:
     return wanted(bars, rule, rule.params(), restart)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("seed", range(3))
 def test_a_member_that_never_starts_again_wants_what_its_backtest_holds(seed: int) -> None:
     rule, bars = load_strategy("TREND_EMA").rule, random_bars(seed, 500)
@@ -205,6 +206,7 @@ class TestDeciding:
         assert self.decide(self.LONG._replace(target=0.5), target=1.0)[:2] == (1.0, 94.0)
 
 
+@pytest.mark.unmeasured
 def test_what_the_members_earned_adds_up_to_the_last_digit() -> None:
     series = Series("made", "BTC/USDT", "1h")
     total = 0

@@ -49,6 +49,7 @@ def test_what_is_not_surely_public_counts_as_signed(request_: Leaving, mark: str
     assert mark_of(request_, (*KEYS, ""), ("/info",)) == mark
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", VENUES)
 def test_no_signature_of_ccxt_goes_unnoticed_and_public_reads_pass(name: str) -> None:
     ours, theirs = an_exchange(name, "account-1"), an_exchange(name, "account-2")

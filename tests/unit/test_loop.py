@@ -416,6 +416,7 @@ def test_signs_of_life_come_every_second_in_which_no_step_was_kept() -> None:
     assert world.memory.beats == [now + 1000]
 
 
+@pytest.mark.unmeasured
 @statistics
 @pytest.mark.parametrize("seed", range(tries(6, 2)))
 def test_a_restart_at_any_bar_goes_on_as_if_nothing_had_happened(seed: int) -> None:
@@ -465,6 +466,7 @@ def run(account: Account, given: list[list[Any]]) -> list[Step]:
     return steps
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("seed", range(4))
 def test_a_journal_changes_nothing(seed: int) -> None:
     bars = ordered_bars(seed)

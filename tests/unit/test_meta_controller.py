@@ -184,6 +184,7 @@ def is_allowed(levers: Levers, current: Current, bounds: Bounds) -> bool:
     )
 
 
+@pytest.mark.unmeasured
 @settings(max_examples=500)
 @given(proposals, currents, all_bounds)
 def test_a_proposal_is_accepted_exactly_when_every_number_is_inside_its_bound(

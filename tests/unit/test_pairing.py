@@ -63,6 +63,7 @@ def test_a_partner_that_is_older_than_a_bar_is_not_fresh() -> None:
     assert not joined(bars, other.until(0)).is_fresh.any()
 
 
+@pytest.mark.unmeasured
 def test_a_partner_that_died_enters_nothing_and_closes_what_is_held() -> None:
     bars, params = random_bars(2, 400), LIVELY["PAIRS"]
     other = partner(bars)

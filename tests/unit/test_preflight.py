@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -215,8 +216,13 @@ def test_entries_begin_small_and_grow_to_the_cap_in_equal_steps() -> None:
     assert CAPS.model_copy(update={"ramp_days": 0}).order_cap(0) == 40.0
 
 
+@cache
+def shipped() -> Settings:
+    return load_settings(ROOT / "config", {})
+
+
 def settings_with(**risk: Any) -> Settings:
-    settings = load_settings(ROOT / "config", {})
+    settings = shipped()
     given = {"default_risk_per_trade": 0.01, "max_daily_loss_pct": 3.0, **risk}
     return settings.model_copy(update={"risk": RiskSettings.model_validate(given)})
 
@@ -227,6 +233,7 @@ def file_with(caps: Caps) -> RealMoney:
     )
 
 
+@pytest.mark.unmeasured
 @given(
     own=st.none() | st.floats(1, 1e6),
     a_day=st.none() | st.integers(1, 1000),

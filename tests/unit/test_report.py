@@ -169,6 +169,7 @@ def test_the_same_run_has_the_same_page_and_runs_stand_side_by_side(
     assert [run["name"] for run in document["runs"]] == ["MR_BB", "GRID_LR"]
 
 
+@pytest.mark.unmeasured
 def test_an_account_of_several_strategies_says_what_each_earned() -> None:
     candles = {BTC: BARS, ETH: OTHER}
     feeds = [

@@ -53,6 +53,7 @@ def down(units: float) -> float:
     return units // LOT * LOT
 
 
+@pytest.mark.unmeasured
 def test_a_reversal_is_sized_like_an_entry_from_flat_less_the_costs_of_the_exit() -> None:
     wide = {"stop_away": 10.0, "risk_per_trade": 0.2}
     (first, second) = sides_and_sizes(still([0, 1, 0, 2, 0, 0]), SCRIPTED, **wide)
@@ -71,6 +72,7 @@ def test_a_reversal_risks_a_part_of_what_the_exit_leaves() -> None:
     assert second[1] == pytest.approx(0.1 * (10_000 - 10) / 20, abs=2 * LOT)
 
 
+@pytest.mark.unmeasured
 def test_a_ladder_that_turns_pays_its_new_rungs_with_the_old_ones() -> None:
     # Rungs 1, 2 and 3 long, then 4, 5 and 6 short.
     trades = sides_and_sizes(still([0, 14, 0, 112, 0, 0]), TURNING)

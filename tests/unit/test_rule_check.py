@@ -272,6 +272,7 @@ def spec_of() -> RunSpec:
     return RunSpec(Series("binanceus", "BTC/USDT", "1h"), "MINE", {}, Costs(0.001), 10_000.0)
 
 
+@pytest.mark.unmeasured
 def test_nothing_is_wrong_with_a_right_rule(tmp_path: Path, mine: list[ModuleType]) -> None:
     module = load(tmp_path, RIGHT, mine)
     assert check_module(module, "MINE") == ()
@@ -302,6 +303,7 @@ def test_a_number_that_another_function_changes_is_no_constant(
         strategy_of(load(tmp_path, text, mine))
 
 
+@pytest.mark.unmeasured
 def test_helpers_and_tables_of_the_file_are_compiled_with_the_rule(
     tmp_path: Path, mine: list[ModuleType]
 ) -> None:
@@ -351,6 +353,7 @@ RARE_DECISIONS = f"""    if now.close == {float(BARS.close[RARELY])!r}:
     away ="""
 
 
+@pytest.mark.unmeasured
 def test_what_is_wrong_on_one_bar_alone_ends_the_run_there_in_every_way_to_run_it(
     tmp_path: Path, mine: list[ModuleType]
 ) -> None:

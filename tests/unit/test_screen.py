@@ -80,6 +80,7 @@ def test_events_keep_their_rows_however_many_feeds_there_are() -> None:
     assert "newest candle" not in calm
 
 
+@pytest.mark.unmeasured
 def test_the_screen_keeps_the_newest_lines_and_the_newest_status() -> None:
     out = io.StringIO()
     console = Console(file=out, width=140, height=60, force_terminal=True)

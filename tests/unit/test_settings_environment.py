@@ -84,6 +84,7 @@ SAMPLES = {
 }
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", env_names())
 def test_every_scalar_has_a_variable_that_beats_the_file(config: Path, name: str) -> None:
     section, key = env_names()[name]

@@ -52,6 +52,7 @@ def with_bad_unseen() -> dict[str, Any]:
     return {"unseen": evidence(edge=0.0).unseen - 0.0001}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("changes", "decided_by", "words"),
     [
@@ -115,6 +116,7 @@ def test_on_a_plateau_where_all_are_good_it_is_no_harm_which_is_the_best() -> No
     assert hurdle.passed
 
 
+@pytest.mark.unmeasured
 def test_more_tries_never_make_an_edge_more_credible() -> None:
     figures = [judge(evidence(tries=tries)).figures for tries in (10, 100, 10_000)]
     assert figures[0]["luck"] <= figures[1]["luck"] <= figures[2]["luck"]
@@ -133,6 +135,7 @@ def test_one_that_never_traded_has_no_edge() -> None:
     assert (still.answer, still.decided_by) == (Answer.NO_EDGE, "unseen")
 
 
+@pytest.mark.unmeasured
 def test_what_decides_nothing_is_told_besides() -> None:
     plain = evidence(trade_returns=np.array([0.02, -0.01] * 100))
     found, whole = judge(plain).figures, np.array([0.02, -0.01] * 100)
@@ -151,6 +154,7 @@ def test_days_that_are_enough_are_some_eight_months() -> None:
     assert fewest_days() == 251
 
 
+@pytest.mark.unmeasured
 def test_the_same_evidence_gives_the_same_verdict() -> None:
     assert judge(evidence(), 4) == judge(evidence(), 4)
 

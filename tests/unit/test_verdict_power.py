@@ -24,6 +24,7 @@ from tests.planted import (
 from tests.tiers import WHOLE, statistics, tries
 
 
+@pytest.mark.unmeasured
 @statistics
 def test_an_edge_of_a_sharpe_ratio_of_two_is_confirmed_four_times_in_five() -> None:
     # Half of the bars are kept back: with 40 % it is 79 % (158 of 200), which docs/verdict.md says.
@@ -33,6 +34,7 @@ def test_an_edge_of_a_sharpe_ratio_of_two_is_confirmed_four_times_in_five() -> N
     assert edges >= (0.8 * count if WHOLE else 1), why
 
 
+@pytest.mark.unmeasured
 @statistics
 def test_a_walk_forward_confirms_it_more_often() -> None:
     count = tries(60, 1)
@@ -40,6 +42,7 @@ def test_a_walk_forward_confirms_it_more_often() -> None:
     assert edges >= 0.8 * count, why
 
 
+@pytest.mark.unmeasured
 @statistics
 @pytest.mark.parametrize(("name", "most"), [("random walk", 200), ("GARCH", 150), ("shuffled", 150)])
 def test_where_there_is_nothing_the_verdict_says_so(name: str, most: int) -> None:
@@ -50,6 +53,7 @@ def test_where_there_is_nothing_the_verdict_says_so(name: str, most: int) -> Non
     assert all(verdict.sentence.startswith("No edge: ") for verdict in verdicts[:1])
 
 
+@pytest.mark.unmeasured
 @statistics
 def test_ten_thousand_tries_find_no_edge_where_there_is_none() -> None:
     count = tries(20, 1)
@@ -60,6 +64,7 @@ def test_ten_thousand_tries_find_no_edge_where_there_is_none() -> None:
     assert sum(verdict.answer is Answer.NO_EDGE for verdict in verdicts) >= 0.95 * count
 
 
+@pytest.mark.unmeasured
 @statistics
 def test_the_planted_edge_is_as_large_as_it_is_said_to_be() -> None:
     # Six times five years know a Sharpe ratio to about 0.2, sixty to 0.06.

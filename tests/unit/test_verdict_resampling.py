@@ -90,6 +90,7 @@ def slow_superior(returns: FloatArray, draws: int, seed: int) -> tuple[float, fl
     return (1 + white) / (1 + draws), (1 + hansen) / (1 + draws)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_both_tests_agree_with_a_slow_version(seed: int) -> None:
     returns = noise(seed, 6, 120) * np.array([[1.0], [1.0], [2.0], [0.5], [1.0], [3.0]])
@@ -123,6 +124,7 @@ def test_tries_that_never_vary_are_no_evidence() -> None:
     assert luck(noise(1, 3, 100), 0, np.zeros(100), 3) == 1.0
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("alike", [0.0, 0.9])
 def test_luck_is_wrong_as_seldom_as_it_says(alike: float) -> None:
     # The best of 30 tries that know nothing, on 300 days and 200 more: p-values are spread evenly.
