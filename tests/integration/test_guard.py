@@ -25,6 +25,7 @@ from core.account.messages import OrderRequest
 from core.cli import live_terms
 from core.cli.live_terms import client_of
 from core.errors import HotCryptoError, NotPermittedError, OrderUnknownError, UsageError
+from core.exchange.rate_limit import RateLimiter
 from core.exchange_client import ExchangeClient
 from core.live.real_money import refuse_real_money
 from core.settings import Settings, load_settings
@@ -84,6 +85,8 @@ def leaving(monkeypatch: pytest.MonkeyPatch) -> list[Sent]:
         return answer
 
     monkeypatch.setattr(HTTPAdapter, "send", send)
+    # Nobody is asked: no question is kept back or waits for the one before.
+    monkeypatch.setattr(RateLimiter, "acquire", lambda *_: None)
     return record
 
 

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
+from sqlalchemy import insert
 
 from core import cli
 from core.cli import real_money
@@ -19,13 +20,15 @@ from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET
 from core.exchange_sim.faults import Fault
 from core.exchange_sim.server import RunningSim, SimConfig, serve
 from core.live.preflight import CheckLine, Colour
+from db.account_days import snapshots
 from db.base import open_engine
 from db.init_db import init_db
 from db.live import start_run
+from db.live_models import AccountSnapshot
 from scripts import run_live
 from tests.exchange_help import MARKET, NOON, FakeTime
 from tests.integration.test_guard import ANSWER, Sent, hosts, leaving
-from tests.stored import url_of
+from tests.stored import HOUR, url_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -222,6 +225,10 @@ def test_a_run_keeps_its_configuration_and_paper_time_on_it_is_counted(
         run = start_run(engine, "paper", "paper", pid=1, code_version="x", settings=settings, now=0)
         with engine.begin() as connection:
             connection.exec_driver_sql(f"UPDATE live_runs SET beat_at = {days * 86_400_000} WHERE id = {run}")
+    (taken,) = snapshots(engine, "paper", NOON - HOUR, NOON + HOUR)
+    with engine.begin() as connection:
+        hourly = [taken._replace(timestamp=HOUR * hour)._asdict() for hour in range(20 * 24)]
+        connection.execute(insert(AccountSnapshot), hourly)
     engine.dispose()
     colour, said = check(capsys)[1]["paper record"]
     assert (colour, said[:16]) == ("green", "20.0 of 14 days ")

@@ -10,6 +10,7 @@ import pytest
 
 from core import cli
 from core.errors import UsageError
+from core.exchange.rate_limit import RateLimiter
 from core.exchange_sim.server import RunningSim, SimConfig, serve
 from db import live
 from db.base import open_engine
@@ -29,6 +30,8 @@ def sim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSim]
     monkeypatch.setattr(cli, "ROOT", root)
     with serve(SimConfig(clock=FakeTime(NOON).clock)) as running:
         monkeypatch.setenv("EXCHANGE_BASE_URL", running.url)
+        # The local exchange's clock stands still: waiting a second for each question would change nothing.
+        monkeypatch.setattr(RateLimiter, "acquire", lambda *_: None)
         yield running
 
 
