@@ -65,8 +65,9 @@ test-smoke: $(DEV)
 ## make test-critical  orders, risk, fills and accounts
 test-critical: $(DEV)
 	@$(PYTEST) $(wildcard $(addprefix tests/*/test_,order*.py risk*.py execution.py portfolio.py account*.py sizing.py \
-		engine.py stops.py correlation.py paper*.py exchange_desk.py exchange_order*.py costs.py sim_matching.py \
-		sim_signed.py loop.py replay.py adapter.py))
+		engine.py *stops.py correlation.py paper*.py exchange_desk.py exchange_order*.py costs.py sim_matching.py \
+		sim_signed.py loop.py replay.py adapter.py priced.py memory.py exits.py reversals.py pauses.py breakers.py \
+		protection*.py recovery.py claims.py preflight.py real_money.py guard.py))
 
 ## make test-statistics  what make test tries on a sample, on all its markets, schedules and kills (minutes)
 test-statistics: $(DEV)
