@@ -13,7 +13,7 @@ EXAMPLES = """\
   new_strategy.py MY_RULE
   new_strategy.py DIP_BUYER --like reversion
 """
-KINDS = ("trend", "reversion", "breakout", "ladder", "partner")
+KINDS = ("trend", "reversion", "breakout", "ladder", "partner", "rotation")
 
 
 def main(argv: list[str] | None = None) -> int:

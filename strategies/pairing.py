@@ -141,7 +141,7 @@ class Universe(NamedTuple):
 def given(other: Elsewhere | None, name: str) -> Elsewhere:
     """Return what a rule looks at besides its own bars. Raises UsageError when it was not bound to any."""
     if other is None:
-        raise UsageError(f"{name} looks at a second symbol: its candles are wanted too, and were not given")
+        raise UsageError(f"{name} looks at other symbols: their candles are wanted too, and were not given")
     return other
 
 

@@ -35,6 +35,8 @@ LENGTH = 1000
 """… with so many bars past its warm-up."""
 STORED = 2000
 """Newest stored bars that it trades on."""
+MORE = ("MADE/UP", "MORE/UP")
+"""Made-up symbols that a strategy which ranks is ranked among, besides its own."""
 CUTS = 40
 """Bars at which columns are computed again from a cut history."""
 LONG = 6000
@@ -158,7 +160,7 @@ def market(plan: PlannedRun, seed: int, length: int, volatility: float = 0.01) -
 def made_up_partners(strategy: Strategy, plan: PlannedRun, bars: Bars) -> Partners | None:
     """Return candles for what else the strategy looks at, made up like these."""
     series = Series("made-up", plan.symbol, plan.timeframe)
-    return companions(strategy.rule, series, bars, plan.universe)
+    return companions(strategy.rule, series, bars, [*plan.universe, *MORE])
 
 
 def three_ways(strategy: Strategy, plan: PlannedRun, first: int) -> ProofLine:

@@ -7,6 +7,7 @@ import re
 import textwrap
 from pathlib import Path
 
+from core.cli.candles import exchange_words
 from core.cli.new_command import create
 from core.errors import UsageError
 from core.foreign.facts import ClassFacts, facts_of
@@ -45,8 +46,10 @@ def run(args: argparse.Namespace) -> int:
         print(textwrap.indent("\n".join(wish.settings), "  "))
     folder = f" --strategies-dir {args.strategies_dir}" if args.strategies_dir else ""
     print("look at stake, which freqtrade has elsewhere; then:")
-    print(f"  python scripts/check_strategy.py {file}")
-    print(f"  python scripts/run_backtest.py --strategy {name} --timeframe {timeframe} --use-sql{folder}")
+    stored = exchange_words()
+    print(f"  python scripts/check_strategy.py {file}{stored}")
+    words = f"--strategy {name} --timeframe {timeframe} --use-sql{stored}{folder}"
+    print(f"  python scripts/run_backtest.py {words}")
     return 1 if gaps else 0
 
 

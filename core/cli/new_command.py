@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from core import cli
+from core.cli.candles import exchange_words
 from core.errors import UsageError
 from core.settings import OWN_FOLDER, environment
 from strategies.folder import CALLED, NAME, PACKAGE
@@ -21,8 +22,9 @@ def run(args: argparse.Namespace) -> int:
     file = create(args, name, text)
     where = f" --strategies-dir {args.strategies_dir}" if args.strategies_dir else ""
     print(f"{file}: {len(text.splitlines())} lines, like {args.like}. Change it, then:")
-    print(f"  python scripts/check_strategy.py {file}")
-    print(f"  python scripts/run_backtest.py --strategy {name} --use-sql{where}")
+    stored = exchange_words()
+    print(f"  python scripts/check_strategy.py {file}{stored}")
+    print(f"  python scripts/run_backtest.py --strategy {name} --use-sql{stored}{where}")
     return 0
 
 

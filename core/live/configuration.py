@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from core.backtest.plan import PlannedRun
 from core.live.terms import AccountTerms
 from strategies.registry import load_strategy
 
@@ -15,9 +17,7 @@ from strategies.registry import load_strategy
 def configuration_of(terms: AccountTerms) -> str:
     """Return 12 hex digits of the SHA-256 over rules' sources, parameters, symbols, timeframes and limits."""
     members = sorted(
-        [one.strategy, one.symbol, one.timeframe, {**load_strategy(one.strategy).rule.defaults, **one.params}]
-        if load_strategy(one.strategy).backtest is not None
-        else [one.strategy, one.symbol, one.timeframe, dict(one.params)]
+        [one.strategy, one.symbol, one.timeframe, {**_defaults(one), **one.params}, *sorted(one.universe)]
         for one in terms.members
     )
     modules = {name for one in terms.members for name in load_strategy(one.strategy).modules}
@@ -29,6 +29,12 @@ def configuration_of(terms: AccountTerms) -> str:
     }
     text = json.dumps([members, sources, limits], sort_keys=True, default=float)
     return _hash(text.encode())[:12]
+
+
+def _defaults(member: PlannedRun) -> Mapping[str, float]:
+    """Return a rule's defaults; a class with an on_bar of its own has none."""
+    strategy = load_strategy(member.strategy)
+    return {} if strategy.backtest is None else strategy.rule.defaults
 
 
 def _hash(text: bytes) -> str:

@@ -65,7 +65,9 @@ def plant(rule: StrategyRule, params: Any, bars: Bars) -> Iterator[Planted]:
 
     There must be more bars than its live window has.
     """
-    late = [bars.close.size - 2]
+    # Looking ahead shows where the next value is another one: a rank may stand still for long.
+    first = rule.columns(bars, params)[0]
+    late = np.flatnonzero(first[:-1] != first[1:])[-1:].tolist() or [bars.close.size - 2]
 
     def column(change: Callable[[Any], Any]) -> StrategyRule:
         def columns(seen: Bars, p: Any) -> Any:

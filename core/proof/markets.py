@@ -43,7 +43,8 @@ def companions(
 ) -> Partners | None:
     """Return candles for all that a rule looks at besides these, None if at nothing.
 
-    A partner is a companion of the bars, each further one of that; of a longer timeframe they make it up.
+    A partner is a companion of the bars, each further one of that; of a longer timeframe they make it up. Of
+    the universe's each lacks some bars.
     """
     if not rule.looks_elsewhere:
         return None
@@ -54,6 +55,9 @@ def companions(
         other = companion(other)
         is_longer = timeframe_ms(one.timeframe) > timeframe_ms(series.timeframe)
         made[one] = longer(other, one.timeframe).bars if is_longer else other
+    for k, one in enumerate(found.universe):
+        there = np.arange(made[one].ts.size) % (37 + k) > 0
+        made[one] = Bars(made[one].ts[there], *(column[there] for column in made[one][1:]))
     return partners_of(series, found, made)
 
 

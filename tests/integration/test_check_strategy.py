@@ -60,6 +60,23 @@ def test_a_new_file_runs_and_nothing_is_wrong_with_it(
     assert not re.search(r" 0 trades on", printed)
 
 
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [(["x-synthetic"], " --exchange x-synthetic"), (["x-synthetic", "binanceus"], ""), ([], "")],
+)
+def test_what_to_type_next_names_the_exchange_whose_candles_are_stored(
+    labels: list[str], words: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = init_db(f"sqlite:///{project / 'candles.db'}")
+    for label in labels:
+        upsert_bars(engine, Series(label, "BTC/USDT", "4h"), random_bars(1, 5))
+    engine.dispose()
+    assert new_strategy.main(["my_rule"]) == 0
+    out = capsys.readouterr().out
+    assert f"check_strategy.py user_strategies/my_rule.py{words}\n" in out
+    assert f"run_backtest.py --strategy MY_RULE --use-sql{words}\n" in out
+
+
 def test_nothing_is_overwritten_and_no_name_is_taken_twice(project: Path) -> None:
     new_strategy.main(["MINE"])
     (project / "user_strategies" / "mine.py").write_text("# hours of work\n")

@@ -46,6 +46,7 @@ ENDS = {
     "UNITS": {"stop", "trail"},
     "BREAKOUT": {"trail"},
     "PULLBACK": {"rule"},
+    "ROTATION": {"rule"},
 }
 """How trades must end, among others, on these markets."""
 

@@ -137,7 +137,7 @@ def test_a_partner_that_grows_is_one_that_was_there() -> None:
 
 def test_a_strategy_that_was_given_no_partner_says_so() -> None:
     spec = RunSpec(Series("binanceus", "ETH/USDT", "1h"), "PAIRS", {}, Costs(), 1000.0)
-    with pytest.raises(UsageError, match="PAIRS looks at a second symbol"):
+    with pytest.raises(UsageError, match="PAIRS looks at other symbols"):
         run_backtest(random_bars(1, 300), spec)
 
 

@@ -1,0 +1,183 @@
+"""A rotation among several symbols: three ways, on one account, live, and against a simulator of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.account.lots import Trade
+from core.backtest.compiled_account import CompiledAccount
+from core.backtest.fast_backtester import run_fast
+from core.backtest.finish import finished
+from core.backtest.partners import looked_at, partners_of
+from core.backtest.replay import ReplayAccount, ReplayFeed, groups, plan_of, replay
+from core.domain import LOT, Bars, Costs, Series
+from core.engine import Followed, LiveDecider, Session
+from core.execution import Executor
+from core.paper.fills import PaperFills
+from core.portfolio import Portfolio
+from core.proof.verify import verify
+from core.results.runs import RunSpec
+from core.risk_manager import wide_open
+from strategies.pairing import Growing, Partners, bind, bound_rule
+from strategies.registry import load_strategy, use_folder
+from tests.judge_rotation import Made, Row, Terms, rotate
+from tests.markets import HOUR, random_bars
+from tests.tiers import statistics, tries
+
+pytestmark = pytest.mark.unmeasured
+
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "examples" / "strategies"
+SYMBOLS = ("ADA/USDT", "BTC/USDT", "ETH/USDT", "SOL/USDT", "XRP/USDT")
+COSTS, CASH = Costs(0.001), 10_000.0
+PARAMS = {"momentum_period": 12, "hold_count": 2, "stake": 0.15}
+TERMS = Terms(12, 2, 0.15, CASH, COSTS.commission, LOT, HOUR)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def examples() -> Iterator[None]:
+    assert use_folder(str(FOLDER)) == ()
+    yield
+    use_folder(None)
+
+
+def market(seed: int, length: int = 420) -> dict[str, Bars]:
+    """Return symbols whose bars are missing here and there, of one for a while, of one at the beginning."""
+    found = {name: random_bars(100 * seed + k, length, 0.01) for k, name in enumerate(SYMBOLS)}
+    gone = found["ETH/USDT"]
+    kept = (gone.ts < gone.ts[150]) | (gone.ts > gone.ts[190])
+    found["ETH/USDT"] = Bars(gone.ts[kept], *(column[kept] for column in gone[1:]))
+    found["XRP/USDT"] = found["XRP/USDT"].since(90)
+    return found
+
+
+def series_of(symbol: str) -> Series:
+    return Series("made-up", symbol, "1h")
+
+
+def partners(symbol: str, bars: dict[str, Any]) -> Partners:
+    rule = load_strategy("ROTATION").rule
+    found = looked_at(rule, series_of(symbol), SYMBOLS)
+    return partners_of(series_of(symbol), found, {one: bars[one.symbol] for one in found.each})
+
+
+def rows(bars: Bars) -> list[Row]:
+    return list(zip(bars.ts.tolist(), bars.open.tolist(), bars.close.tolist(), strict=True))
+
+
+def feeds(bars: dict[str, Bars]) -> list[ReplayFeed]:
+    strategy = load_strategy("ROTATION")
+    return [
+        ReplayFeed("ROTATION", bind(strategy, partners(one, bars)), PARAMS, one, "1h", bars[one])
+        for one in SYMBOLS
+    ]
+
+
+def made(trades: tuple[Trade, ...]) -> list[Made]:
+    # An account says the moment of a fill: at the last close that is the last one of the bar.
+    return [
+        Made(
+            one.symbol,
+            one.entry_time,
+            one.exit_time // HOUR * HOUR,
+            one.entry_price,
+            one.exit_price,
+            float(one.amount),
+        )
+        for one in trades
+    ]
+
+
+@statistics
+def test_each_symbol_alone_is_traded_three_ways_alike_and_as_the_slow_simulator_does() -> None:
+    count = 0
+    for seed in range(tries(8, 2)):
+        bars = market(seed)
+        for symbol in SYMBOLS:
+            spec = RunSpec(series_of(symbol), "ROTATION", PARAMS, COSTS, CASH)
+            found = verify(
+                bars[symbol], spec, bind(load_strategy("ROTATION"), partners(symbol, bars)), sampled=8
+            )
+            assert found.differences == ()
+            expected = rotate({name: rows(one) for name, one in bars.items()}, [symbol], TERMS)
+            assert [
+                Made(symbol, one.entry_ts, one.exit_ts, one.entry_price, one.exit_price, one.size)
+                for one in found.runs[0].trades
+            ] == expected
+            count += len(expected)
+    assert count > 100
+
+
+@statistics
+def test_on_one_account_all_ways_make_the_trades_of_the_slow_simulator() -> None:
+    count = 0
+    for seed in range(tries(8, 2)):
+        bars = market(seed)
+        expected = sorted(rotate({name: rows(one) for name, one in bars.items()}, SYMBOLS, TERMS))
+        given = feeds(bars)
+        account = ReplayAccount(CASH, COSTS)
+        compiled = CompiledAccount(given, account)
+        assert compiled.run() == ""
+        runs = replay(given, account), replay(given, account, as_live=True), finished(compiled)
+        first = runs[0].trades["ROTATION"]
+        assert all(run.trades["ROTATION"] == first for run in runs)
+        assert sorted(made(first)) == expected
+        count += len(expected)
+    assert count > 100
+
+
+def test_a_session_that_sees_every_symbol_close_rotates_as_the_replay_does() -> None:
+    bars, strategy = market(3), load_strategy("ROTATION")
+    wanted = replay(feeds(bars), ReplayAccount(CASH, COSTS)).trades["ROTATION"]
+    portfolio, risk = Portfolio(CASH), wide_open(COSTS)
+    desk = PaperFills(portfolio.settled, COSTS, risk.markets)
+    session = Session(Executor(portfolio, risk, desk, COSTS))
+    for feed in feeds(bars):
+        growing = {name: Growing(1000) for name in SYMBOLS}
+        live = bind(strategy, partners(feed.symbol, growing))
+        followed = [Followed(name, "1h", one.take) for name, one in growing.items() if name != feed.symbol]
+        decider = LiveDecider(feed.symbol, live.live({"params": PARAMS}))
+        session.add("ROTATION", feed.symbol, plan_of(feed), decider, followed)
+        desk.follow("ROTATION", feed.symbol, "1h")
+    trades: list[Trade] = []
+    end = 0
+    for group in groups(feeds(bars)):
+        end = group[0].end
+        trades += session.on_bars(group).trades
+    trades += session.on_events(desk.close_at_the_end(), end).trades
+    assert len(trades) > 20
+    assert tuple(trades) == wanted
+
+
+def test_later_candles_of_the_others_change_no_place() -> None:
+    bars, rule = market(1), load_strategy("ROTATION").rule
+    params = rule.make_params(PARAMS)
+    own = bars["BTC/USDT"]
+    for cut in (60, 200, 333):
+        end = own.ts[cut]
+        poisoned = {
+            name: Bars(one.ts, *(np.where(one.ts > end, 1e9, column) for column in one[1:]))
+            for name, one in bars.items()
+        }
+        clean, wrong = (
+            bound_rule(rule, partners("BTC/USDT", found)).columns(own, params) for found in (bars, poisoned)
+        )
+        for one, other in zip(clean, wrong, strict=True):
+            assert np.array_equal(one[: cut + 1], other[: cut + 1], equal_nan=True)
+        assert not np.array_equal(clean.place[cut + 1 :], wrong.place[cut + 1 :])
+
+
+def test_a_run_names_the_universe_and_how_far_each_symbol_reaches() -> None:
+    bars = market(2)
+    spec = RunSpec(series_of("BTC/USDT"), "ROTATION", PARAMS, COSTS, CASH)
+    found = run_fast(bars["BTC/USDT"], spec, partners=partners("BTC/USDT", bars)).partners
+    assert [one.series.symbol for one in found] == ["ADA/USDT", "ETH/USDT", "SOL/USDT", "XRP/USDT"]
+    assert all(one.is_ranked for one in found)
+    own = bars["BTC/USDT"].ts
+    assert [one.covered for one in found] == [
+        int(np.isin(own, bars[one.series.symbol].ts).sum()) for one in found
+    ]
