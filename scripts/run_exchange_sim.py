@@ -9,12 +9,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from core import cli
 from core.errors import UsageError
 
+KRAKEN_MODES = ("online", "limit_only", "post_only", "cancel_only", "maintenance")
 EXAMPLES = """\
   run_exchange_sim.py                                    generated candles, the same for the same seed
   run_exchange_sim.py --faults 0.05                      5 % of the requests go wrong
   run_exchange_sim.py --faults status:path=klines:times=2:status=502,delay:seconds=3
   run_exchange_sim.py --cash 500 --balance BTC=0.1 --trading-faults 0.1
   run_exchange_sim.py --trading-faults reset_after:path=order:method=POST,late:seconds=3
+  run_exchange_sim.py --stream-faults mute:channel=trade,close:code=1001:after=20:times=3
   run_exchange_sim.py --source db --start-at 2024-01-01  stored candles, as if it were 2024-01-01
   run_exchange_sim.py --source csv --file btc.csv --symbol BTC/USDT --timeframe 1h
 """
@@ -45,6 +47,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--faults", metavar="SPEC", help="share of requests (0.05), or a list; see examples")
     parser.add_argument("--trading-faults", metavar="SPEC", help="the same for orders; kinds of their own")
+    parser.add_argument("--stream-faults", metavar="SPEC", help="the same for messages over WebSocket")
+    parser.add_argument("--kraken-mode", choices=KRAKEN_MODES, help="what Kraken takes (default: all)")
     parser.add_argument("--cash", default="10000", help="USDT of the test account (default: %(default)s)")
     parser.add_argument(
         "--balance",

@@ -20,6 +20,8 @@ from core.exchange_sim.kraken_gate import kraken_secret
 from core.exchange_sim.replay import replay_clock
 from core.exchange_sim.server import RunningSim, SimConfig, serve
 from core.exchange_sim.sessions import BINANCEUS, KRAKEN
+from core.exchange_sim.stream_faults import StreamFaults
+from core.exchange_sim.stream_spoiler import SocketFrame
 from core.exchange_sim.streams import SimConnection, SimStreams
 from core.exchange_sim.synthetic import SyntheticSource
 from tests.sim import NOON
@@ -65,6 +67,8 @@ async def watching(sim: RunningSim, venue: str = BINANCEUS, made: Any = None) ->
                 "secret": secret,
                 "urls": {"api": addresses(sim, venue)},
                 "enableRateLimit": False,
+                # On a fast clock a request is soon too old.
+                "options": {"recvWindow": 60_000},
                 "session": session,
             }
         )
@@ -123,15 +127,23 @@ class Wire:
         self.streams.advance(now)
         return self.take()
 
+    def frames(self, now: int) -> list[SocketFrame]:
+        """Let the time come and return what is done to the socket until then."""
+        self.now = now
+        self.streams.advance(now)
+        return self.connection.take()
+
     def take(self) -> list[Any]:
         """Return what was said."""
         return [json.loads(frame.text) for frame in self.connection.take() if frame.text]
 
 
-def public_streams(source: CandleSource = SOURCE, status: Any = None) -> SimStreams:
+def public_streams(
+    source: CandleSource = SOURCE, status: Any = None, faults: StreamFaults = ()
+) -> SimStreams:
     """Return the streams of markets without an account."""
     markets = source.markets()
-    return SimStreams(MarketFeed(source, 7), markets, status or (lambda: "online"))
+    return SimStreams(MarketFeed(source, 7), markets, status or (lambda: "online"), None, faults)
 
 
 async def heard(sim: RunningSim, path: str, messages: list[Mapping[str, Any]], count: int) -> list[Any]:

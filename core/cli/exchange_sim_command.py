@@ -15,6 +15,7 @@ from core.exchange_sim.candles import CandleSource
 from core.exchange_sim.faults import Faults, parse_faults
 from core.exchange_sim.kraken_gate import kraken_secret
 from core.exchange_sim.replay import replay_clock
+from core.exchange_sim.stream_faults import parse_stream_faults
 from core.exchange_sim.synthetic import SyntheticSource
 from core.figures import exact
 from core.utils import Clock, format_time, now_ms, parse_time
@@ -40,9 +41,20 @@ def run(args: argparse.Namespace) -> int:
     served = stored(args) if args.source != "synthetic" else Served(SyntheticSource(args.seed), made_up)
     source = served.source
     clock = now_ms if args.start_at is None else clock_from(args, source)
-    with server.serve(
-        server.SimConfig(args.port, args.seed, source, (), clock, faults, trading, account, args.state)
-    ) as sim:
+    config = server.SimConfig(
+        port=args.port,
+        seed=args.seed,
+        source=source,
+        clock=clock,
+        faults=faults,
+        trading_faults=trading,
+        account=account,
+        state=args.state,
+        stream_faults=parse_stream_faults(args.stream_faults, args.seed) if args.stream_faults else (),
+    )
+    with server.serve(config) as sim:
+        if args.kraken_mode is not None:
+            sim.set_status(args.kraken_mode)
         try:
             print(banner(sim.url, served, account), flush=True)
             Event().wait()
@@ -86,7 +98,9 @@ def banner(url: str, served: Served, account: AccountConfig) -> str:
     """Return what to print once requests are answered."""
     owned = ", ".join(f"{exact(amount)} {asset}" for asset, amount in account.balances.items())
     return (
-        f"local exchange (Binance.US, Kraken) at {url}\n{served.words}\n"
+        f"local exchange (Binance.US, Kraken) at {url}\n"
+        f"WebSockets at ws{url.removeprefix('http')}/ws (Binance.US), /v2 and /auth/v2 (Kraken)\n"
+        f"{served.words}\n"
         f"test account at each: {owned}\n"
         f"         EXCHANGE_API_KEY={account.key} EXCHANGE_API_SECRET={account.secret}\n"
         f"Kraken:  EXCHANGE_API_SECRET={kraken_secret(account)}\n"

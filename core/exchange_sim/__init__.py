@@ -24,6 +24,8 @@ Streams (WebSocket), on the same port:
     account_news.py   what happened to an account; binanceus_user_stream.py, kraken_private.py,
                    kraken_private_wire.py, kraken_tokens.py tell it
 
+    stream_faults.py  which message meets a fault; stream_spoiler.py  what becomes of it
+
 Trading, for one account at each venue:
 
     kraken_signed.py   Kraken's routes behind a key: kraken_changes.py places and cancels,

@@ -133,7 +133,7 @@ class BinanceSession:
         self._streams, self._unknown, self._account = streams, unknown, account
         self._mine: dict[str, MarketStream] = {}
         self._keys: list[str] = []
-        self.closes_at = now + DAY
+        self.venue, self.closes_at = BINANCEUS, now + DAY
         self._subscribe([name for name in names if "@" in name], now)
         self._keys = [name for name in names if account and account.listen_keys.is_valid(name, now)]
 
@@ -162,6 +162,12 @@ class BinanceSession:
         else:
             self._subscribe(names, now)
         return [SimMessage(REPLY, {"result": None, "id": id_})]
+
+    def refuse(self, text: str, now: int) -> Iterable[SimMessage]:
+        """Return a refusal of a request to subscribe."""
+        del now
+        asked = _read(text) or {}
+        return [_error(asked.get("id"), 2, "Invalid request: unknown stream")]
 
     def advance(self, news: Mapping[str, AccountNews], now: int) -> Iterable[SimMessage]:
         """Return what happened since the last look."""

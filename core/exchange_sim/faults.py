@@ -374,9 +374,9 @@ def _check_kinds(kinds: tuple[str, ...]) -> None:
             raise UsageError(unknown_name("fault", kind, KINDS + ORDER_KINDS))
 
 
-def _parse_fault(text: str) -> Fault:
+def options_of(text: str, types: Mapping[str, type]) -> tuple[str, dict[str, Any]]:
+    """Return the kind and the options of one fault. Raises UsageError for an option that is none."""
     kind, *options = text.strip().split(":")
-    types = {"path": str, "method": str, "times": int, "after": int, "status": int, "seconds": float}
     values: dict[str, Any] = {}
     for option in options:
         name, _, value = option.partition("=")
@@ -388,4 +388,10 @@ def _parse_fault(text: str) -> Fault:
             values[name] = types[name](value)
         except ValueError:
             raise UsageError(f"fault option {name} wants a number, got {value!r}") from None
+    return kind, values
+
+
+def _parse_fault(text: str) -> Fault:
+    types = {"path": str, "method": str, "times": int, "after": int, "status": int, "seconds": float}
+    kind, values = options_of(text, types)
     return Fault(kind, **values)

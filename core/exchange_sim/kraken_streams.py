@@ -49,7 +49,7 @@ class KrakenSession:
         self._private: dict[str, PrivateChannel] = {}
         self._told = endpoint.status()
         self._spoke = 0
-        self.closes_at = NEVER
+        self.venue, self.closes_at = KRAKEN, NEVER
 
     def open(self, now: int) -> Iterable[SimMessage]:
         """Tell the venue's mode."""
@@ -69,6 +69,16 @@ class KrakenSession:
             return list(self._answers(asked, now))
         except StreamRefusal as refusal:
             return [_refused(asked, refusal, now)]
+
+    def refuse(self, text: str, now: int) -> Iterable[SimMessage]:
+        """Return a refusal of a request to subscribe: an unknown pair, or a token that is none."""
+        self._spoke = now
+        asked = json.loads(text)
+        symbols = asked.get("params", {}).get("symbol", [])
+        if not symbols:
+            return [_refused(asked, StreamRefusal("ESession:Invalid session"), now)]
+        refusals = [StreamRefusal(f"Currency pair not supported {one}", symbol=one) for one in symbols]
+        return [_refused(asked, refusal, now) for refusal in refusals]
 
     def advance(self, news: Mapping[str, AccountNews], now: int) -> Iterable[SimMessage]:
         """Return what happened since the last look, or a heartbeat."""

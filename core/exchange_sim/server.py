@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
-import struct
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -35,8 +33,9 @@ from core.exchange_sim.matching import Matching
 from core.exchange_sim.sessions import BINANCEUS as BINANCEUS
 from core.exchange_sim.sessions import KRAKEN as KRAKEN
 from core.exchange_sim.signed import Signed
-from core.exchange_sim.sockets import SocketHost, is_socket, serve_socket
+from core.exchange_sim.sockets import SocketHost, is_socket, reset, serve_socket
 from core.exchange_sim.state import StateFile
+from core.exchange_sim.stream_faults import StreamFaults, stream_plan_of
 from core.exchange_sim.streams import SimAccounts, SimStreams
 from core.exchange_sim.synthetic import SyntheticSource
 from core.exchange_sim.trading import Trading
@@ -81,6 +80,8 @@ class SimConfig:
     """How the faults `delay` and `late_answer` wait, seconds."""
     tier: Tier = STARTER
     """How much the account may ask at Kraken."""
+    stream_faults: StreamFaults = ()
+    """Of WebSockets."""
 
 
 class Logged(NamedTuple):
@@ -133,6 +134,16 @@ class RunningSim:
     def set_faults(self, faults: Faults, trading: Faults = ()) -> None:
         """Start a new fault plan."""
         self.plan = plan_of(faults, trading)
+
+    def set_stream_faults(self, faults: StreamFaults) -> None:
+        """Start a new plan of faults of streams; those that a connection met already stay with it."""
+        with self.lock:
+            self.streams.faults.plan = stream_plan_of(faults)
+
+    def end_listen_key(self) -> None:
+        """End the key of Binance.US's user stream, as another program can, without anybody being told."""
+        with self.lock:
+            self.streams.end_listen_key()
 
     def books(self, venue: str = BINANCEUS) -> Matching:
         """Return the account's orders, trades and balances as they stand now: what no fault can hide."""
@@ -264,7 +275,8 @@ def _sim(config: SimConfig, url: str) -> RunningSim:
         "": BinanceUS(feed, markets, limits, account, OrderLimit(config.order_limit)),
     }
     plan = plan_of(config.faults, config.trading_faults)
-    streams = SimStreams(feed, markets, lambda: kraken.status, _accounts(account, trading, kraken, there))
+    accounts = _accounts(account, trading, kraken, there)
+    streams = SimStreams(feed, markets, lambda: kraken.status, accounts, config.stream_faults)
     return RunningSim(
         *(url, source.kind, venues, config.clock, plan, config.seed, config.pause),
         *(trading, account, there, kraken, streams, state),
@@ -306,7 +318,8 @@ async def _handle(sim: RunningSim, web_request: web.Request) -> web.StreamRespon
             await sim.pause(fault.seconds)
     answer = sim.answer(request, fault)
     if kind in RESET:
-        return _reset(web_request)
+        reset(web_request)
+        return web.Response()
     if fault is not None and kind == "late_answer":
         await sim.pause(fault.seconds)
     return await _send(sim, web_request, answer, cut=kind == "cut")
@@ -346,12 +359,3 @@ async def _send(sim: RunningSim, request: web.Request, answer: SimAnswer, *, cut
     else:
         await response.write_eof()
     return response
-
-
-def _reset(request: web.Request) -> web.Response:
-    if request.transport is not None:
-        # Lingering for no time makes the kernel send RST instead of FIN.
-        connection = request.transport.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        request.transport.abort()
-    return web.Response()

@@ -28,6 +28,7 @@ class SimMessage(NamedTuple):
 class StreamSession(Protocol):
     """One connection."""
 
+    venue: str
     closes_at: int
     """When the venue ends it by itself, ms UTC."""
 
@@ -36,6 +37,9 @@ class StreamSession(Protocol):
 
     def hear(self, text: str, now: int) -> Iterable[SimMessage]:
         """Return the answer to a message."""
+
+    def refuse(self, text: str, now: int) -> Iterable[SimMessage]:
+        """Return a refusal of a request to subscribe."""
 
     def advance(self, news: Mapping[str, AccountNews], now: int) -> Iterable[SimMessage]:
         """Return what happened since the last look, with the news of the accounts by venue."""

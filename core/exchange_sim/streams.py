@@ -19,8 +19,10 @@ from core.exchange_sim.kraken_names import pair_of
 from core.exchange_sim.kraken_signed import KrakenAccount
 from core.exchange_sim.kraken_streams import NEVER, Endpoint, KrakenSession
 from core.exchange_sim.markets import SimMarket
-from core.exchange_sim.sessions import SimMessage, StreamSession, UnknownAsked, written
+from core.exchange_sim.sessions import REPLY, SimMessage, StreamSession, UnknownAsked
 from core.exchange_sim.signed import Signed
+from core.exchange_sim.stream_faults import StreamFaults, stream_plan_of
+from core.exchange_sim.stream_spoiler import SocketFrame, StreamFaultState, StreamSpoiler
 from core.exchange_sim.views import MarketViews
 
 EVERY = 100
@@ -31,38 +33,32 @@ KRAKEN_PRIVATE = "auth"
 GOING_AWAY = 1001
 
 
-class SocketFrame(NamedTuple):
-    """One thing that is done to a socket."""
-
-    text: str = ""
-    close: int = 0
-    """The code of a close frame."""
-
-
 class SimConnection:
     """One connection, and what is on its way to it."""
 
-    def __init__(self, session: StreamSession, wake: Callable[[], None]) -> None:
-        self.session = session
-        self._outbox: deque[SocketFrame] = deque()
+    def __init__(self, session: StreamSession, spoiler: StreamSpoiler, wake: Callable[[], None]) -> None:
+        self.session, self.spoiler = session, spoiler
+        self._outbox: deque[SocketFrame] = deque(spoiler.connected())
         self._wake = wake
 
-    def say(self, said: Iterable[SimMessage]) -> None:
-        """Send messages."""
-        for one in said:
-            self._outbox.append(SocketFrame(written(one.body)))
-            self._wake()
+    def say(self, said: Iterable[SimMessage], now: int) -> None:
+        """Send messages, as far as faults let them."""
+        self._send([frame for one in said for frame in self.spoiler.frames(one, now)])
 
     def close(self, code: int) -> None:
         """End the connection with a close frame."""
-        self._outbox.append(SocketFrame(close=code))
-        self._wake()
+        self._send([SocketFrame(close=code)])
 
     def take(self) -> list[SocketFrame]:
         """Return what is to be done to the socket."""
         taken = list(self._outbox)
         self._outbox.clear()
         return taken
+
+    def _send(self, frames: list[SocketFrame]) -> None:
+        if frames:
+            self._outbox.extend(frames)
+            self._wake()
 
 
 class SimAccounts(NamedTuple):
@@ -84,14 +80,16 @@ class SimStreams:
         markets: tuple[SimMarket, ...],
         status: Callable[[], str],
         accounts: SimAccounts | None = None,
+        faults: StreamFaults = (),
     ) -> None:
-        """Take the markets, what says in which mode Kraken is, and the accounts if there are any."""
+        """Take the markets, what says in which mode Kraken is, the accounts if there are any, and faults."""
         self.unknown = UnknownAsked()
         """Fields, methods and subscriptions that a venue does not know."""
         self.dials: list[str] = []
         """The path of every connection that was made, in order."""
         self.connections: list[SimConnection] = []
         """The open ones."""
+        self.faults = StreamFaultState(stream_plan_of(faults), self.end_listen_key)
         views = MarketViews(feed)
         self._accounts = accounts
         self._binanceus = BinanceStreams(views, markets)
@@ -109,16 +107,26 @@ class SimStreams:
             return None
         self.advance(now)
         self.dials.append(path)
-        connection = SimConnection(session, wake)
+        connection = SimConnection(session, StreamSpoiler(session.venue, session, self.faults), wake)
         self.connections.append(connection)
-        connection.say(session.open(now))
+        connection.say(session.open(now), now)
         return connection
 
     def hear(self, connection: SimConnection, text: str, now: int) -> None:
         """Take a message from a client."""
         # What is told from here on begins at this moment, and nothing before it is told twice.
         self.advance(now)
-        connection.say(connection.session.hear(text, now))
+        kind = connection.spoiler.request(text)
+        if kind == "unheard" or ('"ping"' in text and not connection.spoiler.answers_pings):
+            return
+        session = connection.session
+        said = session.refuse(text, now) if kind == "refused" else session.hear(text, now)
+        connection.say((one for one in said if kind != "no_ack" or one.channel != REPLY), now)
+
+    def end_listen_key(self) -> None:
+        """End the key of Binance.US's user stream without anybody being told."""
+        if self._accounts is not None:
+            self._accounts.binanceus.listen_keys.end()
 
     def leave(self, connection: SimConnection) -> None:
         """Forget a connection that is over."""
@@ -139,7 +147,7 @@ class SimStreams:
     def _advance(self, now: int) -> None:
         self._looked, news = now, self._news(now)
         for connection in list(self.connections):
-            connection.say(connection.session.advance(news, now))
+            connection.say(connection.session.advance(news, now), now)
             if now >= connection.session.closes_at:
                 connection.session.closes_at = NEVER
                 connection.close(GOING_AWAY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+import aiohttp
 import pytest
 
 from core.account.messages import Balance, OrderNews, OrderRequest
@@ -67,6 +69,19 @@ def test_it_says_synthetic_and_how_to_use_it_and_ends_with_ctrl_c() -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate()
     assert (process.returncode, out, err) == (130, "", "stopped after 1 requests\n")
+
+
+def test_streams_can_be_spoiled_and_kraken_begin_in_a_mode() -> None:
+    async def ends(address: str) -> int | None:
+        async with aiohttp.ClientSession() as session, session.ws_connect(address) as socket:
+            await socket.receive(timeout=10)
+            return socket.close_code
+
+    faults = "close:channel=connection:code=1008"
+    with running("--kraken-mode", "post_only", "--stream-faults", faults) as (banner, _):
+        address = next(word for word in banner.split() if word.startswith("ws://"))
+        assert asyncio.run(ends(address + "/0")) == 1008
+        assert asked(banner, "/0/public/SystemStatus")["result"]["status"] == "post_only"
 
 
 def test_candles_of_a_file_look_live_at_the_time_given(tmp_path: Path) -> None:

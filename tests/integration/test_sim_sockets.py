@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+from dataclasses import replace
 from itertools import cycle
 from typing import Any
 
 import aiohttp
+import ccxt
 import pytest
 
 from core.exchange_sim.server import RunningSim
 from core.exchange_sim.sessions import BINANCEUS, KRAKEN
+from core.exchange_sim.stream_faults import StreamFault
 from tests.exchange_help import FakeTime
 from tests.sim import MINUTE, NOON
 from tests.ws_help import listening, streaming, watching
@@ -86,20 +89,24 @@ async def trade_and_watch(sim: RunningSim, venue: str, name: str, skipped: dict[
     async with watching(sim, venue, made) as exchange:
         await exchange.load_markets()
 
-        async def trade() -> None:
-            await exchange.create_order("BTC/USDT", "market", "buy", 0.03)
-            for side in cycle(("buy", "sell")):
-                await exchange.create_order("BTC/USDT", "market", side, 0.01)
-                await asyncio.sleep(0.05)
-
-        trading = asyncio.create_task(trade())
+        check = check_of(name)(exchange, skipped, "USDT" if name == "balance" else "BTC/USDT")
+        both = [asyncio.create_task(one) for one in (check, trade(exchange))]
         try:
             async with asyncio.timeout(MOST_SECONDS):
-                check = check_of(name)
-                await check(exchange, skipped, "USDT" if name == "balance" else "BTC/USDT")
+                done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            done.pop().result()
         finally:
-            trading.cancel()
-            await asyncio.gather(trading, return_exceptions=True)
+            for one in both:
+                one.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
+
+
+async def trade(exchange: Any) -> None:
+    """Buy and sell in turn, whenever the market trades."""
+    await exchange.create_order("BTC/USDT", "market", "buy", 0.03)
+    for side in cycle(("buy", "sell")):
+        await exchange.create_order("BTC/USDT", "market", side, 0.01)
+        await exchange.watch_trades("BTC/USDT")
 
 
 @pytest.mark.parametrize(
@@ -134,6 +141,92 @@ def test_ccxts_other_tests_of_an_account_fail_by_what_ccxt_makes_of_messages(
         with pytest.raises(AssertionError, match=words):
             asyncio.run(trade_and_watch(sim, venue, name, {}))
         assert sim.streams.unknown == sim.kraken.unknown == {}
+
+
+async def every_call(sim: RunningSim, venue: str) -> None:
+    """Ask with ccxt for everything that the streams offer."""
+    made = listening() if venue == BINANCEUS else None
+    async with watching(sim, venue, made) as exchange, asyncio.timeout(MOST_SECONDS):
+        symbols = ["BTC/USDT", "ETH/USDT"]
+        for call in (exchange.watch_tickers, exchange.watch_bids_asks, exchange.watch_trades_for_symbols):
+            await call(symbols)
+        await exchange.watch_order_book("BTC/USDT", 25 if venue == KRAKEN else 20)
+        await exchange.watch_ohlcv("BTC/USDT", "5m")
+        await exchange.watch_ticker("BTC/USDT", {} if venue == KRAKEN else {"name": "ticker"})
+        async with asyncio.TaskGroup() as group:
+            calls = (exchange.watch_orders, exchange.watch_my_trades, exchange.watch_balance)
+            orders, trades, balance = own = [group.create_task(call()) for call in calls]
+            while not all(task.done() for task in own):
+                await exchange.create_order("BTC/USDT", "market", "buy", 0.001)
+                await exchange.watch_trades("BTC/USDT")
+        # Of Kraken's later events ccxt knows no symbol.
+        assert {one["symbol"] for one in orders.result()} <= {"BTC/USDT", None}
+        assert trades.result()[-1]["symbol"] == "BTC/USDT"
+        assert balance.result()["USDT"]["total"] > 0
+        if venue == BINANCEUS:
+            await exchange.un_watch_trades_for_symbols(symbols)
+
+
+@pytest.mark.parametrize("venue", [BINANCEUS, KRAKEN])
+def test_ccxt_asks_for_nothing_that_the_venue_does_not_know(venue: str) -> None:
+    with streaming(SPEED) as sim:
+        asyncio.run(every_call(sim, venue))
+        assert sim.streams.unknown == sim.kraken.unknown == {}
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (StreamFault("close", code=1000), 1000),
+        (StreamFault("close", code=1001), 1001),
+        (StreamFault("close", code=1008), 1008),
+        (StreamFault("close"), 1012),
+        (StreamFault("reset"), 1006),
+        (StreamFault("fin"), 1006),
+    ],
+)
+def test_a_connection_ends_in_every_way_there_is(fault: StreamFault, code: int) -> None:
+    """The pending call of ccxt fails with the code, and the next one is connected again."""
+
+    async def run() -> None:
+        async with watching(sim) as exchange, asyncio.timeout(MOST_SECONDS):
+            assert await exchange.watch_trades("BTC/USDT")
+            with pytest.raises(ccxt.NetworkError, match=f"{code}"):
+                await exchange.watch_trades("BTC/USDT")
+            assert await exchange.watch_trades("BTC/USDT")
+
+    with streaming(SPEED, stream_faults=[replace(fault, after=1)]) as sim:
+        asyncio.run(run())
+        assert len(sim.streams.dials) == 2
+        assert sim.streams.faults.met == [fault.kind]
+
+
+def test_a_frame_that_is_no_text_ends_the_clients_connection() -> None:
+    async def run() -> None:
+        address = sim.ws_url + "/ws/btcusdt@trade"
+        async with aiohttp.ClientSession() as session, session.ws_connect(address) as socket:
+            frame = await socket.receive(timeout=10)
+            assert frame.type is aiohttp.WSMsgType.ERROR
+
+    with streaming(SPEED, stream_faults=[StreamFault("bad_utf8")]) as sim:
+        asyncio.run(run())
+
+
+def test_whoever_is_not_answered_hears_no_pong() -> None:
+    async def run() -> None:
+        address = sim.ws_url + "/v2"
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(address, autoping=False) as socket,
+        ):
+            assert (await socket.receive_json(timeout=10))["channel"] == "status"
+            await socket.ping()
+            await socket.send_json({"method": "ping"})
+            await socket.send_json({"method": "hello"})
+            assert "hello" in (await socket.receive_json(timeout=10))["error"]
+
+    with streaming(stream_faults=[StreamFault("no_pong")]) as sim:
+        asyncio.run(run())
 
 
 def test_streams_follow_a_clock_that_only_a_test_moves() -> None:
@@ -209,7 +302,17 @@ def test_the_exchange_stops_while_somebody_is_connected() -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("name", ["future", "order_book", "client_reset", "cache", "cache_native"])
+@pytest.mark.parametrize(
+    "name",
+    # The first one sleeps for five seconds.
+    [
+        pytest.param("future", marks=pytest.mark.statistics),
+        "order_book",
+        "client_reset",
+        "cache",
+        "cache_native",
+    ],
+)
 def test_ccxts_own_tests_without_a_network_are_content(name: str) -> None:
     module = importlib.import_module(f"ccxt.pro.test.base.test_{name}")
     checks = [
