@@ -60,6 +60,8 @@ class StopRules(NamedTuple):
     """Whether an order that rests can be changed, so that nothing is unprotected meanwhile."""
     look_ms: int = 3000
     """Milliseconds between two looks at one, as often as the venue's own limits allow."""
+    list_from: int = 10
+    """From so many on, a list of all open orders costs less than a look at each."""
 
 
 class OrderNews(StrEnum):

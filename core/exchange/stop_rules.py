@@ -20,6 +20,8 @@ class StopTraits(NamedTuple):
     """Whether an order that rests can be changed in place."""
     look_ms: int = 3000
     """Milliseconds between two looks at one that rests."""
+    list_from: int = 10
+    """From so many on, a list of all open orders costs less than a look at each."""
 
 
 def stop_rules(market: Mapping[str, Any], rules: MarketRules, traits: StopTraits) -> StopRules | None:
@@ -38,6 +40,7 @@ def stop_rules(market: Mapping[str, Any], rules: MarketRules, traits: StopTraits
         most=None if count is None else int(count),
         can_change=traits.can_change,
         look_ms=traits.look_ms,
+        list_from=traits.list_from,
     )
 
 

@@ -95,7 +95,7 @@ _VENUES: Mapping[str, VenueTraits] = MappingProxyType(
             journal=KrakenOrders,
             always_sent=always_sent,
             # Its counter runs down by one question in three seconds.
-            stops=StopTraits("stop", "stop-loss", can_change=True, look_ms=10_000),
+            stops=StopTraits("stop", "stop-loss", can_change=True, look_ms=10_000, list_from=2),
             names=KRAKEN_NAMES,
         ),
         "blockchaincom": VenueTraits(no_sandbox="ccxt would switch to the test network of another exchange"),

@@ -188,9 +188,7 @@ def _at_exchange(given: Opening, risk: RiskManager) -> DeskOpening:
     # A key that is not accepted will not be later either; what else is wrong may be.
     with suppress(ExchangeUnreachableError):
         client.get_balance(quote)
-    looks = [market.stops.look_ms for market in risk.markets.values() if market.stops is not None]
-    policy = replace(EXCHANGE_POLICY, resting_ms=max(looks, default=EXCHANGE_POLICY.resting_ms))
-    path = _path(given, ExchangeVenue(client), policy)
+    path = _path(given, ExchangeVenue(client), _policy(risk))
     desk = ExchangeDesk(path, given.world.price, _stops(terms, risk))
     agree(desk.path, given)
     desk.at(given.world.now())
@@ -201,6 +199,14 @@ def _at_exchange(given: Opening, risk: RiskManager) -> DeskOpening:
             f"--cash {exact(cash)} is more than the {exact(there)} {quote} at the exchange: give less"
         )
     return DeskOpening(desk, cash, desk.open)
+
+
+def _policy(risk: RiskManager) -> Policy:
+    """Return how often stops that rest are looked at, by what their venue demands of all symbols alike."""
+    stops = next((market.stops for market in risk.markets.values() if market.stops is not None), None)
+    if stops is None:
+        return EXCHANGE_POLICY
+    return replace(EXCHANGE_POLICY, resting_ms=stops.look_ms, list_from=stops.list_from)
 
 
 def _stops(terms: AccountTerms, risk: RiskManager) -> StopTerms | None:

@@ -111,7 +111,7 @@ class OrderPath:
         )
         self._canceling = parts.canceling(store, venue, outbox, resolving, notify)
         self._changing = parts.changing(store, venue, resolving, notify)
-        self._looking = looking = Looking(store, outbox, resolving, self._canceling, how.resting_ms, notify)
+        self._looking = looking = Looking(store, venue, outbox, resolving, self._canceling, how, notify)
         listing = parts.listing(store, venue, how.lost_after)
         claiming = parts.claiming(store, outbox)
         self._adjusting = adjusting = Adjusting(store, outbox, barrier, claiming, how.dust, notify)

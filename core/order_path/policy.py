@@ -21,6 +21,8 @@ class Policy:
     """A difference of balances must last so long to be believed."""
     resting_ms: int = 3000
     """A stop that rests is looked up no more often than this."""
+    list_from: int = 3
+    """From so many of them on, all open orders are asked for at once."""
     retry_ms: int = 1000
     """Pause before an order that was certainly not placed is tried again; doubled each time …"""
     retry_most_ms: int = 60_000

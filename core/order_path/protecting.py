@@ -103,6 +103,7 @@ class Protecting:
             if not actions:
                 break
             kept = {one.held for one in wanted} - planned.watched.keys()
+            self._gone_at = {held: at for held, at in self._gone_at.items() if held in kept}
             for action in actions:
                 self._do(action, now, kept)
             self._path.send()
@@ -173,8 +174,6 @@ class Protecting:
             self._path.cancel(action.key)
             if action.held in kept:
                 self._gone_at.setdefault(action.held, gone_at)
-            else:
-                self._gone_at.pop(action.held, None)
 
     def _change(self, action: StopChange, now: int) -> None:
         order = self._path.change(action.key, action.stop.amount, _terms(action.stop))

@@ -168,7 +168,15 @@ def test_what_markets_say_of_stops_is_known(binanceus: Place) -> None:
 
 def test_kraken_sells_at_the_market_takes_as_many_and_changes_what_rests(kraken: Place) -> None:
     expected = StopRules(
-        "stop", D("0.1"), D("1E-8"), D("0.00005"), D("0.5"), None, can_change=True, look_ms=10_000
+        "stop",
+        D("0.1"),
+        D("1E-8"),
+        D("0.00005"),
+        D("0.5"),
+        None,
+        can_change=True,
+        look_ms=10_000,
+        list_from=2,
     )
     assert kraken.orders.stop_rules("BTC/USD") == expected
 

@@ -22,6 +22,7 @@ from core.order_path.audit import changed_rows, check_books
 from core.order_path.intents import intent_of
 from core.order_path.journal_view import txn_of
 from core.order_path.path import OrderPath
+from core.order_path.policy import Policy
 from core.order_path.protecting import StopTerms
 from core.order_path.storage import Storage
 from core.order_path.venue import Venue
@@ -49,6 +50,7 @@ class World:
     kind: type[Exchange] = Exchange
     demands = MarketDemands(D("0.00001"), D("0.00001"), D(10))
     stops: StopTerms | None = None
+    policy = Policy()
 
     def __init__(self, **coins: Decimal) -> None:
         self.exchange = self.kind(random.Random(1))
@@ -62,7 +64,7 @@ class World:
     def begin(self, journal: Storage, kept: dict[str, Any] | None = None) -> None:
         """Be a new process."""
         self.events: list[Alert] = []
-        self.path = OrderPath(journal, self.venue(), "test-1", notify=self.events.append)
+        self.path = OrderPath(journal, self.venue(), "test-1", notify=self.events.append, policy=self.policy)
         while not self.path.reconcile([BTC]).done:
             self.exchange.advance(6000)
         markets = {BTC: self.demands}

@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 
-from core.account.messages import OrderNews, StopRules
-from core.account.orders import Executed, RefusalReason, Refused
-from core.errors import OrderRefusedError
+from core.account.messages import OrderNews, StopRules, Terms
+from core.account.orders import Approved, Executed, RefusalReason, Refused
+from core.errors import OrderRefusedError, OrderUnknownError
 from core.execution import Moment
 from core.live.exchange_desk import AGAIN
 from core.live.resting import SWITCHED_OFF
 from core.live.status import StopStatus
 from core.order_path.audit import check_books
-from core.order_path.protecting import FIRST, StopTerms
+from core.order_path.policy import Policy
+from core.order_path.protecting import FIRST, ROUNDS, StopTerms
+from core.order_path.protection import Cover, NewStop, Stop
 from core.order_path.storage import Storage
 from core.risk.limits import MarketDemands
 from db.journal_rows import IntentRow
@@ -25,7 +27,7 @@ from tests.stop_model import KrakenStopMarket, StopMarket
 from tests.unit.test_exchange_desk import BTC, FLAT, LONG, PRICE, World
 
 D = Decimal
-NEARER = 8.0
+NEARER, HALF, QUARTER = 8.0, 5.0, 6.0
 RULES = StopRules("stop_limit", D("0.01"), D("0.00001"), D("0.00001"), D(10), 5)
 TRIGGER, LIMIT = D("39600.01"), D("39204.00")
 AWAY = 400.0
@@ -233,20 +235,99 @@ def test_a_change_without_an_answer_is_made_until_it_shows(fault: str) -> None:
     assert world.status().trigger == after.request.terms.stop
 
 
-def test_p2_partial_entries_that_grow_are_followed_by_one_stop(world: Stops) -> None:
-    sizes = [world.resting()[0][0]]
-    for _ in range(2):
-        world.bar(FLAT)
+def test_p2_entries_that_grow_are_followed_by_one_stop_never_larger_than_what_is_held(world: Stops) -> None:
+    world.bar(FLAT)
+    world.settle()
+    sizes = []
+    for order in (QUARTER, HALF, LONG):
+        world.bar(order)
         world.settle()
-        world.bar(LONG, send=False)
-        entry = world.desk._unsent[next(iter(world.desk._unsent))]
-        world.desk.send()
-        assert entry.intent.amount > 0
-        world.settle()
-        (stop,) = world.resting()
-        assert stop[0] <= world.held()
-        sizes.append(stop[0])
-    assert len(world.there.stops()) == 1
+        ((amount, _, _),) = world.resting()
+        assert amount == world.held().quantize(D("0.00001"), "ROUND_DOWN")
+        sizes.append(amount)
+    assert sizes == sorted(set(sizes))
+    assert world.there.changes == (2 if isinstance(world, KrakenStops) else 0)
+    assert world.desk.disagreements() == []
+
+
+def test_a_stop_that_is_larger_than_was_seen_may_be_filled_before_the_answer_to_its_change() -> None:
+    world = KrakenStops()
+    world.bar()
+    world.bar(QUARTER)
+    world.settle()
+    world.bar(HALF, send=False)
+    world.desk.send()
+    change = world.there.change
+
+    def filled(*given: Any) -> Placed:
+        order = change(*given)
+        world.there.execute(order, order.request.amount)
+        raise OrderUnknownError("no answer")
+
+    world.there.change = filled  # type: ignore[method-assign,assignment]
+    world.settle()
+    assert (world.resting(), world.held()) == ([], D(0))
+    assert world.path.halt() == ""
+    assert world.desk.disagreements() == []
+
+
+def test_what_does_not_rest_is_not_changed(world: Stops) -> None:
+    terms = Terms("stop", None, D(39_000))
+    assert world.path.change("nobody|wanted|it", D(1), terms) is None
+    (order,) = [one for one in world.path.orders() if one.kind in ("stop", "stop_limit")]
+    world.wire.next_fault = "drop"
+    world.path.cancel(order.intent_key)
+    assert world.path.change(order.intent_key, D(1), terms) is None
+
+
+def test_a_stop_is_never_for_what_an_exit_that_is_out_sells(world: Stops) -> None:
+    (amount, _, _) = world.resting()[0]
+    world.bar(FLAT, send=False)
+    protecting = world.desk._stops._protecting
+    (order,) = protecting.resting()
+    world.path.cancel(order.intent_key)
+    world.path.submit_all([world.desk._unsent[key] for key in list(world.desk._unsent)])
+    assert protecting._still_held(Cover(*HELD, "1h", amount, D(39_000))).amount < D("0.00001")
+
+
+def test_two_stops_of_one_moment_have_two_names(world: Stops) -> None:
+    protecting = world.desk._stops._protecting
+    (order,) = protecting.resting()
+    new = NewStop(Cover(*HELD, "1h", D("0.1"), D(39_000)), Stop(D("0.1"), D(39_000), D(38_000)), RULES)
+    intent = protecting._intent(new)
+    world.path.submit(Approved(intent))
+    assert intent.key != order.intent_key
+    assert protecting._intent(new).leg == "rest-1"
+
+
+def test_a_step_ends_though_what_is_wanted_changes_all_the_time() -> None:
+    world = KrakenStops()
+    world.entered()
+    world.desk.send()
+    triggers = iter(range(39_000, 39_999))
+
+    def covers() -> list[Cover]:
+        return [Cover(*HELD, "1h", D("0.1"), D(next(triggers)))]
+
+    assert world.desk._stops._protecting.step(covers, (), world.exchange.now) == []
+    assert world.there.changes == ROUNDS
+
+
+def test_a_stop_that_sells_as_soon_as_it_is_placed_is_no_news_of_one_that_rests() -> None:
+    world = KrakenStops()
+    world.entered()
+    place: Callable[..., Any] = world.there.place
+
+    def reached(request: Any, stamp: int) -> Placed:
+        order: Placed = place(request, stamp)
+        world.there.execute(order, request.amount)
+        return order
+
+    world.there.place = reached  # type: ignore[method-assign]
+    world.desk.send()
+    world.settle()
+    assert (world.resting(), world.held()) == ([], D(0))
+    assert [event.text for event in world.events if event.kind == "stop"] == []
 
 
 @pytest.mark.parametrize("how", [OrderNews.EXPIRED, OrderNews.CANCELED])
@@ -337,10 +418,13 @@ def test_p8_a_stop_that_a_filter_refuses_is_watched_by_the_program_and_tried_aga
     assert (status.where, status.order, status.trigger) == ("program", "", D("39600.01"))
     assert "a filter says no" in status.why
     assert len([event for event in world.events if event.critical and event.kind == "stop"]) == 1
+    # Refused again it is told no second time, and tried after twice as long.
+    world.look(FIRST)
     world.exchange.refuses = 0.0
-    world.look(FIRST - 2000)
+    world.look(2 * FIRST - 2000)
     assert world.resting() == []
     world.look(3000)
+    assert len([event for event in world.events if event.critical and event.kind == "stop"]) == 1
     assert len(world.resting()) == 1
     assert world.status().where == "exchange"
 
@@ -452,3 +536,34 @@ def test_a_stop_that_rests_is_not_looked_up_in_every_step(world: Stops) -> None:
     assert [what for what in asked if what == "find"] == []
     world.look(4000)
     assert [what for what in asked if what == "find"] == ["find"]
+
+
+def test_many_stops_are_looked_up_by_one_list_of_open_orders(world: Stops) -> None:
+    world.policy = Policy(list_from=1)
+    world.begin(world.journal, world.kept())
+    world.settle()
+    asked: list[str] = []
+    world.wire.point = asked.append
+    for _ in range(4):
+        world.look(4000)
+    assert asked.count("open orders") >= 4
+    assert "find" not in asked
+    # What is not in the list is looked up by itself.
+    for order in world.there.stops():
+        order.standing = OrderNews.EXPIRED
+    world.look(4000)
+    world.settle()
+    assert "find" in asked
+    assert len(world.resting()) == 1
+
+
+def test_a_list_that_cannot_be_had_leaves_a_look_at_each(world: Stops) -> None:
+    world.policy = Policy(list_from=1)
+    world.begin(world.journal, world.kept())
+    world.settle()
+    asked: list[str] = []
+    world.wire.point = asked.append
+    world.wire.next_fault = "fail"
+    world.look(4000)
+    assert asked.count("find") == 1
+    assert world.status().where == "exchange"
