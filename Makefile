@@ -5,6 +5,7 @@ DEV := .venv/dev.stamp
 PARQUET := .venv/parquet.stamp
 BROWSER := .venv/browser.stamp
 DASHBOARD := .venv/dashboard.stamp
+CLUSTER := .venv/cluster.stamp
 ifeq ($(OS),Windows_NT)
 $(error HOT-Crypto runs on Linux and macOS; on Windows install WSL (wsl --install) and work inside it)
 endif
@@ -28,7 +29,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # A script keeps the compiled form of what it imports, or the next would start two seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo demo-live test test-browser test-smoke test-critical test-statistics lint format docs bench fuzz soak bench-peers parquet dashboard lock clean
+.PHONY: help demo demo-live test test-browser test-cluster test-smoke test-critical test-statistics lint format docs bench fuzz soak bench-peers parquet dashboard cluster lock clean
 help:
 	@sed -n 's/^## //p' Makefile
 
@@ -55,6 +56,10 @@ test: $(DEV)
 ## make test-browser  the pages in a real browser, Chromium (seconds)
 test-browser: $(BROWSER)
 	@$(BIN)/python -m pytest tests/browser
+
+## make test-cluster  searches by workers of a Dask scheduler on this machine
+test-cluster: $(DEV) $(CLUSTER)
+	@$(BIN)/python -m pytest tests/integration/test_cluster.py
 
 ## make test-smoke  a few tests of each part (seconds)
 test-smoke: $(DEV)
@@ -119,6 +124,9 @@ parquet: $(PARQUET)
 dashboard: $(DASHBOARD)
 	@$(BIN)/python -m streamlit run dashboard_streamlit.py
 
+## make cluster  install what searches on several machines, Dask (25 MB); needed on each of them
+cluster: $(CLUSTER)
+
 ## make lock    write the lock files from requirements*.txt
 COMPILE = $(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-index-url
 lock: $(DEV)
@@ -129,6 +137,7 @@ lock: $(DEV)
 	@$(COMPILE) --excludes requirements-left-out.txt requirements-dev.txt -o requirements-dev.lock
 	@$(COMPILE) --excludes requirements-left-out.txt requirements-browser.txt -o requirements-browser.lock
 	@$(COMPILE) --excludes requirements-left-out.txt requirements-dashboard.txt -o requirements-dashboard.lock
+	@$(COMPILE) --excludes requirements-left-out.txt requirements-cluster.txt -o requirements-cluster.lock
 	@$(COMPILE) requirements-peers.txt -o requirements-peers.lock
 
 ## make clean   remove the virtual environment and tool caches (never your data)
@@ -167,3 +176,8 @@ $(DASHBOARD): requirements-dashboard.lock | $(RUN)
 	@echo "installing what browses"
 	$(INSTALL)
 	@touch $(PARQUET) $@
+
+$(CLUSTER): requirements-cluster.lock | $(RUN)
+	@echo "installing what works on several machines"
+	$(INSTALL)
+	@touch $@

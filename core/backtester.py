@@ -138,7 +138,8 @@ def run_trend_ema_backtest(
     bars = source.get_bars(symbol, timeframe, limit)
     series = Series(source.exchange, symbol, timeframe)
     result = run_backtest(bars, RunSpec(series, canonical_name(strategy_name), {}, Costs(commission), cash))
-    sys.stdout.write(f"{stats_text(result.stats, pair_of(symbol).quote)}\n")
+    text = stats_text(result.stats, pair_of(symbol).quote, result.summary.daily_returns)
+    sys.stdout.write(f"{text}\n")
     if persist:
         from core.backtest_persistence import save_result
 

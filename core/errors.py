@@ -8,6 +8,7 @@
     ├── DatabaseError              exit code 3: the database cannot be used
     │   ├── NoDatabaseError        there is none where one was looked for: `name` is its file
     │   └── DatabaseLockedError    another program writes to it: nothing was done, it may be tried again
+    ├── ClusterError               exit code 3: the scheduler or its workers cannot be used
     └── ExchangeError              exit code 3: the exchange cannot be used
         ├── ExchangeUnreachableError   no connection, time-out, 5xx, cut or foreign answer
         ├── RateLimitedError           429, 418: `retry_after` seconds
@@ -75,6 +76,12 @@ class NoDatabaseError(DatabaseError):
 
 class DatabaseLockedError(DatabaseError):
     """Another program holds the database's write lock."""
+
+
+class ClusterError(HotCryptoError):
+    """Nobody answers where other machines were to work, or nobody works there."""
+
+    exit_code = 3
 
 
 class ExchangeError(HotCryptoError):

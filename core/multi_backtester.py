@@ -18,7 +18,7 @@ from core.candles.column_cache import SharedBars, shared
 from core.domain import Bars, Costs, Series
 from core.errors import NoDataError, UsageError, unknown_name
 from core.results.runs import BacktestResult, DataRange, RunSpec, describe_data
-from core.utils import interrupts_held_back
+from core.utils import end_with_parent, interrupts_held_back
 from strategies.folder import place_of, settings_file
 from strategies.pairing import Partners
 from strategies.registry import folder_in_use, use_folder
@@ -108,7 +108,7 @@ def _attempts(
         return
     before = set(multiprocessing.active_children())
     # A worker knows the same strategies: those of one's own are in no list that it could import.
-    spawned = multiprocessing.get_context("spawn"), use_folder, (folder_in_use(),)
+    spawned = multiprocessing.get_context("spawn"), _begin, (folder_in_use(),)
     with ProcessPoolExecutor(workers, *spawned) as pool:
         try:
             with interrupts_held_back():
@@ -126,6 +126,11 @@ def _attempts(
             for worker in set(multiprocessing.active_children()) - before:
                 worker.terminate()
             raise
+
+
+def _begin(folder: str | None) -> None:
+    end_with_parent()
+    use_folder(folder)
 
 
 def runner(engine: str) -> Runner:

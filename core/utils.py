@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
+import multiprocessing
+import os
 import platform
 import re
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -176,3 +179,15 @@ def interrupts_held_back() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
+def end_with_parent() -> None:
+    """End this process, a worker, when the one that started it is gone: nobody would give it work again."""
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()

@@ -115,15 +115,37 @@ def count_trials(
 def looks(
     engine: Engine, windows: Sequence[TrialWindow], *, after: int = 0, rule: str | None = None
 ) -> list[TrialRow]:
-    """Return the entries, later than the one of this number, of runs on bars that these windows share.
+    """Return an entry for each look, later than the entry of this number, at bars that these windows share.
 
-    Of a search, whose batches have an entry each, the first.
+    One look is what one command showed of a rule on them: of a search and of a sweep, which have several
+    entries, the first. The same sets on the same candles again show nothing new and are no look more. Of
+    several windows, which several series have, those of the one that was looked at most often.
     """
-    found: dict[str, TrialRow] = {}
-    for row in entries(engine, rule=rule, kinds=(LOOK, TRIALS)):
-        if row.seq > after and any(one.overlaps(other) for one in row.windows for other in windows):
-            found.setdefault(row.study or f"{row.seq}", row)
-    return list(found.values())
+    rows = [row for row in entries(engine, rule=rule, kinds=(LOOK, TRIALS)) if row.seq > after]
+    return max((_looks_at(window, rows) for window in windows), key=len, default=[])
+
+
+def _looks_at(window: TrialWindow, rows: Sequence[TrialRow]) -> list[TrialRow]:
+    looked: dict[str, TrialRow] = {}
+    known: set[tuple[Any, ...]] = set()
+    for row in rows:
+        if (new := _shown(row, window) - known) != set():
+            known |= new
+            looked.setdefault(row.study or f"{row.seq}", row)
+    return list(looked.values())
+
+
+def _shown(row: TrialRow, window: TrialWindow) -> set[tuple[Any, ...]]:
+    """Return which sets an entry ran on which candles that this window shares a time with."""
+    shared = [one for one in row.windows if one.overlaps(window)]
+    if not shared:
+        return set()
+    try:
+        names, values = tuple(row.names[0]), np.ascontiguousarray(row.values())
+    except DatabaseError:
+        return {(row.seq,)}
+    sets = [values[place].tobytes() for place in range(row.trials)]
+    return {(row.rule, row.code, names, one, each) for one in shared for each in sets}
 
 
 def held_out(engine: Engine, windows: Sequence[TrialWindow]) -> list[TrialRow]:

@@ -58,6 +58,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.sets is None and args.seed != parser.get_default("seed"):
         parser.error("--seed is for sets drawn at random: give --sets N too")
+    args.unseen = options.UNSEEN if args.unseen is None else args.unseen
     args.sort = SORT[args.sort]
     return args
 
@@ -75,9 +76,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     )
     add("--sets", type=cli.positive, metavar="N", help="N of them at random (default: all)")
     add("--seed", type=partial(cli.whole, 0, cli.MOST), default=1, help="which ones --sets draws (default 1)")
-    add(
-        "--unseen", type=cli.share, default=30.0, metavar="PERCENT", help="newest bars kept back (default 30)"
-    )
+    options.add_unseen(what)
     add("--sort", choices=SORT, default="sharpe", help="figure by which sets are ranked (default sharpe)")
     add("--min-trades", type=cli.positive, default=30, metavar="N", help="fewer are not ranked (default 30)")
     add("--best", type=cli.positive, default=10, metavar="N", help="sets shown, and run unseen (default 10)")

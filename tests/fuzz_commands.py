@@ -100,6 +100,7 @@ BASES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "scripts.archive_account": (("--account", "paper"),),
     "scripts.run_exchange_sim": ((), ("--start-at", "2024-01-31"), ("--source", "db")),
     "scripts.show_runs": ((), ("1",)),
+    "scripts.show_trials": ((), ("--search", "SMA_CROSS-1")),
     "scripts.demo": (("--folder", "demo"),),
     "scripts.make_docs": (("--folder", "docs", "--no-charts"),),
 }

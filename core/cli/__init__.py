@@ -167,6 +167,14 @@ processes = partial(whole, 1, 1024)
 """Return how many processes may work at once; an argparse type."""
 
 
+def scheduler_address(text: str) -> str:
+    """Return a scheduler's address. Raises argparse.ArgumentTypeError unless it has a host and a port."""
+    host, colon, port = text.removeprefix("tcp://").removeprefix("tls://").rpartition(":")
+    if not colon or not re.fullmatch(r"[\w.-]+", host, re.ASCII) or not re.fullmatch("[0-9]{1,5}", port):
+        raise argparse.ArgumentTypeError(f"wanted HOST:PORT, such as 10.0.0.5:8786, got {text!r}")
+    return text if "://" in text else f"tcp://{text}"
+
+
 def number(text: str) -> float:
     """Return a number as people write it; how far it may go the settings know; an argparse type."""
     value = _number(text)
@@ -286,6 +294,13 @@ def check_free(*paths: str | None, force: bool, page: str | None = None) -> None
     outputs.check_apart(named)
     for path in named:
         outputs.check_output(path, force=force, page=path == page)
+
+
+def check_new(path: str | None) -> None:
+    """Raise UsageError for an output that could not be written, or that exists: it is never replaced."""
+    if path is not None and os.path.lexists(path):
+        raise UsageError(f"{path} exists and is left as it is: name another file")
+    check_free(path, force=False)
 
 
 def write_output(path: str, text: str) -> None:

@@ -263,7 +263,8 @@ def report(
         print_comparison(results, run_ids, wide=args.wide)
         print_endings(results, wide=args.wide)
         if len(results) == 1:
-            print(f"\n{stats_text(results[0].figures, pair_of(results[0].spec.series.symbol).quote)}")
+            quote, days = pair_of(results[0].spec.series.symbol).quote, results[0].summary.daily_returns
+            print(f"\n{stats_text(results[0].figures, quote, days)}")
     if run_ids:
         print(
             "runs are saved: show_runs.py RUN_ID shows one, run_backtest.py --rerun RUN_ID repeats it",

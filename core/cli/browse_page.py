@@ -32,10 +32,7 @@ LISTED = 200
 COMPARED = 6
 """Saved runs side by side at most: more columns nobody reads."""
 ENGINES = {"backtesting": "Backtesting.py", "fast": "compiled, for very many candles"}
-UNCOUNTED = (
-    "Looking is not counted among the trials (show_trials.py) until a run is saved: a search that is to be "
-    "judged belongs to `optimize.py` or `run_sweep.py`, which count every set."
-)
+COUNTED = "Every set that is run here counts among the trials (`show_trials.py`), saved or not."
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|$~:<>&-])")
 
 
@@ -169,21 +166,22 @@ def _backtest(st: Any, picked: Picked, settings: Settings) -> None:
         st.session_state.pop("ran", None)
         with st.spinner("running"):
             st.session_state["ran"] = [*browse_work.backtest(picked, typed, engine, settings), None]
+    st.caption(plain(COUNTED))
     if "ran" in st.session_state:
         _result(st, settings)
 
 
 def _result(st: Any, settings: Settings) -> None:
     """Draw the run that was made last, and save it if that is asked for."""
-    bars, result, run_id = st.session_state["ran"]
+    bars, result, notes, run_id = st.session_state["ran"]
     if run_id is None and st.button("Save this run", key="save"):
-        run_id = st.session_state["ran"][2] = browse_work.save(result, settings)
+        run_id = st.session_state["ran"][-1] = browse_work.save(result, settings)
     if run_id is not None:
         st.success(f"saved as run {run_id}")
     st.subheader(plain(f"{result.spec.strategy} on {result.spec.series}"))
     if is_synthetic(result.spec.series):
         st.warning(plain(SYNTHETIC_NOTE))
-    _lines(st, browse_work.about(result))
+    _lines(st, [*browse_work.about(result), *notes])
     figures = browse_work.figures({result.spec.strategy: result.summary})
     st.dataframe(figures, hide_index=True, height="content")
     _lines(st, browse_work.none_because([result.summary]))
@@ -203,22 +201,22 @@ def _sweep(st: Any, picked: Picked, settings: Settings) -> None:
     )
     fewest = middle.number_input("Fewest trades of a ranked set", min_value=1, value=30, key="fewest")
     unseen = right.number_input(
-        "Newest part kept unseen, %", min_value=0.0, max_value=90.0, value=30.0, key="unseen"
+        "Newest part kept unseen, %", min_value=0.0, max_value=90.0, value=options.UNSEEN, key="unseen"
     )
     if st.button("Run the sweep", key="sweep", type="primary"):
         st.session_state.pop("swept", None)
         with st.spinner("running"):
             ranking = Ranking(figure, fewest, unseen)
             st.session_state["swept"] = browse_work.sweep(picked, typed, ranking, settings)
-    st.caption(plain(UNCOUNTED))
+    st.caption(plain(COUNTED))
     if "swept" not in st.session_state:
         return
-    plan, found = st.session_state["swept"]
+    plan, found, notes = st.session_state["swept"]
     st.subheader(plain(f"{len(plan.asked.sets):,} sets of {plan.asked.strategy}"))
     swept = swept_sets(plan, found)
     if swept.note:
         st.warning(plain(swept.note))
-    _lines(st, swept.about)
+    _lines(st, [*swept.about, *notes])
     if found.ranked:
         st.dataframe(browse_work.best_sets(plan, found), hide_index=True, height="content")
     _lines(st, map(as_labelled, verdict(plan, found)))

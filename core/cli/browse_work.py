@@ -11,7 +11,7 @@ import pandas as pd
 
 from core.backtest_persistence import StoredRun, save_result
 from core.cli import TYPED, backtest_command, sweep_command
-from core.cli.trial_journal import record_results
+from core.cli.trial_journal import runs_tried, written
 from core.domain import Bars, FloatArray, IntArray, Series
 from core.errors import UsageError
 from core.multi_backtester import run_jobs
@@ -67,28 +67,43 @@ class Curve(NamedTuple):
     values: FloatArray
 
 
-def backtest(picked: Picked, typed: str, engine: str, settings: Settings) -> tuple[Bars, BacktestResult]:
-    """Run a backtest with the parameters typed, as `a=1 b=2`; return also the candles that it saw.
+class PageRun(NamedTuple):
+    """What was tried, counted among the trials."""
+
+    bars: Bars
+    """The candles that it saw."""
+    result: BacktestResult
+    notes: list[str]
+    """What is to be said of the counting."""
+
+
+class PageSweep(NamedTuple):
+    """What a sweep asked and found, counted among the trials."""
+
+    plan: sweep_command.SweepPlan
+    found: Found
+    notes: list[str]
+
+
+def backtest(picked: Picked, typed: str, engine: str, settings: Settings) -> PageRun:
+    """Run a backtest with the parameters typed, as `a=1 b=2`.
 
     Raises UsageError for what is wrong with it, NoDataError for candles that are not stored or too few.
     """
     args = _arguments(picked, strategy=[picked.strategy], param=typed.split(), sizing=[], engine=engine)
     jobs, _ = backtest_command.planned_jobs(args, _with_cash(settings, picked))
     # One run is no work for several processes.
-    return jobs[0].bars, next(iter(list(run_jobs(jobs, 1, engine))))
+    result = next(iter(list(run_jobs(jobs, 1, engine))))
+    return PageRun(jobs[0].bars, result, written(settings.db.url, runs_tried("backtest", [result])))
 
 
 def save(result: BacktestResult, settings: Settings) -> int:
-    """Save a run as `run_backtest.py --persist` does, counted among the trials; return its id."""
-    run_id = save_result(result, settings.db.url)
-    record_results("backtest", [result], settings.db.url)
-    return run_id
+    """Save a run, which was counted when it was made, as `run_backtest.py --persist` does; return its id."""
+    return save_result(result, settings.db.url)
 
 
-def sweep(
-    picked: Picked, typed: str, ranking: Ranking, settings: Settings
-) -> tuple[sweep_command.SweepPlan, Found]:
-    """Try every set of the values typed, as `a=10:30:5 b=1,2`; return what was asked and what came of it.
+def sweep(picked: Picked, typed: str, ranking: Ranking, settings: Settings) -> PageSweep:
+    """Try every set of the values typed, as `a=10:30:5 b=1,2`.
 
     Raises UsageError for what is wrong with it, NoDataError for candles that are not stored or too few.
     """
@@ -110,7 +125,8 @@ def sweep(
         raise UsageError(
             f"{count:,} sets, this page tries {MOST_TRIED:,} at most: fewer values, or `run_sweep.py`"
         )
-    return plan, search(plan.markets, plan.asked, plan.partners)
+    found = search(plan.markets, plan.asked, plan.partners)
+    return PageSweep(plan, found, written(settings.db.url, sweep_command.trials_of(plan, found)))
 
 
 def best_sets(plan: sweep_command.SweepPlan, found: Found) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from typing import Any
 from core.account.money import minus
 from core.backtest_persistence import StoredRun
 from core.cli.live_status import existing, newest_run, status_of_run
-from core.errors import NoDataError
+from core.errors import NoDataError, UsageError
 from core.live.round_trips import round_trips
 from core.proof.trade_pairs import TradeList
 from core.results.runs import TradeRecord
@@ -31,7 +31,7 @@ def list_of_run(stored: StoredRun) -> TradeList:
 def list_of_account(args: argparse.Namespace, stored: StoredRun) -> TradeList:
     """Return what an account traded with a run's strategy on its symbol.
 
-    Raises NoDataError when the account never ran, or not that.
+    Raises NoDataError when the account never ran, or not that; UsageError when on another timeframe.
     """
     args.account, strategy, symbol = args.against, stored.strategy, stored.series.symbol
     engine = existing(args)
@@ -48,6 +48,12 @@ def list_of_account(args: argparse.Namespace, stored: StoredRun) -> TradeList:
     engine.dispose()
     if not trades and not rows:
         raise NoDataError(f"account {args.account} never traded {strategy} on {symbol}: name one that did")
+    frames = {str(row["timeframe"]) for row in rows}
+    if frames and stored.series.timeframe not in frames:
+        raise UsageError(
+            f"--against {args.account}: it trades {strategy} on {symbol} {', '.join(sorted(frames))}, and "
+            f"run {stored.run_id} is of {stored.series.timeframe}: name a run on the account's timeframe"
+        )
     positions = status.positions if status else ()
     held = [one for one in positions if (one.strategy, one.symbol) == (strategy, symbol)]
     last = max((trade.exit_ts for trade in trades), default=0)

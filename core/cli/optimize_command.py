@@ -16,16 +16,19 @@ from core import cli
 from core.backtest.plan import check_params
 from core.cli import optimize_page, optimize_plan, optimize_report, trial_journal
 from core.cli.backtest_command import overrides
+from core.cli.optimize_curves import DayCurve, best_curve
 from core.cli.optimize_plan import SearchTask
 from core.cli.optimize_verdict import Judgement, Walked, judged, walked
 from core.cli.strategy_list import listed
-from core.domain import FloatArray, Series
+from core.cli.trial_journal import LookCount
+from core.domain import Bars, FloatArray, Series
 from core.errors import UsageError
 from core.optimise.asking import METHODS
+from core.optimise.cluster import ClusterRunner
 from core.optimise.objectives import KEPT, kept_figures
 from core.optimise.param_sets import full_names
 from core.optimise.space import spans_of, values_of
-from core.optimise.study import StudyBatch, StudyResult, run_study
+from core.optimise.study import ParamSets, StudyBatch, StudyResult, run_study
 from core.optimise.sweep import sweep
 from core.optimise.walk_forward import WalkTerms
 from core.optimise.workers import HereRunner, ProcessRunner, Workload
@@ -52,10 +55,12 @@ class SearchOutcome(NamedTuple):
     """The same on those that were kept back; no rows where they are not looked at."""
     counted: trials.TrialCount
     """The rule's trials on the bars that were chosen on, by all commands."""
-    looks: dict[str, int]
-    """How often each command had looked at the bars kept back before, with this rule."""
+    looks: LookCount | None
+    """This rule's looks at the bars kept back; None where they are not looked at."""
     judgement: Judgement
     walk: Walked | None
+    curve: DayCurve | None
+    """The best set's days."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -63,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     if args.list:
         return show_spaces(args)
     cli.check_free(args.json, page=args.report, force=args.force)
-    cli.check_free(args.save, force=False)
+    cli.check_new(args.save)
     settings = cli.load_settings(overrides(args), check_params, args.strategies_file, args.strategies_dir)
     engine = opened(args, settings)
     try:
@@ -136,20 +141,29 @@ def searched(args: argparse.Namespace, task: SearchTask, engine: Engine) -> Stud
 
 
 @contextmanager
-def running(args: argparse.Namespace, task: SearchTask) -> Iterator[HereRunner | ProcessRunner]:
-    """Yield what runs sets: this process, or as many as are wanted."""
+def running(
+    args: argparse.Namespace, task: SearchTask
+) -> Iterator[HereRunner | ProcessRunner | ClusterRunner]:
+    """Yield what runs sets: this process, as many as are wanted, or the workers of a scheduler."""
     bars = {series: part.chosen_on for series, part in task.splits.items()}
     load = Workload(bars, task.partners, task.strategy, task.costs, task.cash)
-    if args.workers is None:
+    if args.workers is None and args.scheduler is None:
         yield HereRunner(load)
         return
-    runner = ProcessRunner(load, args.workers)
+    runner: ProcessRunner | ClusterRunner
+    if args.scheduler is None:
+        runner = ProcessRunner(load, args.workers)
+    else:
+        runner = ClusterRunner(load, args.scheduler)
     try:
         yield runner
     finally:
         runner.close()
     if runner.lost:
-        print(f"note: worker processes ended {runner.lost} times and were replaced", file=sys.stderr)
+        print(
+            f"note: worker processes ended {runner.lost} times: what they had not finished was run again",
+            file=sys.stderr,
+        )
 
 
 @contextmanager
@@ -191,26 +205,35 @@ def concluded(
         return sweep(bars, task.strategy, sets, task.costs, task.cash, partners=task.partners)  # type: ignore[arg-type]
 
     seen = figures(chosen) if best else pd.DataFrame()
-    looks: dict[str, int] = {}
-    unseen = seen.iloc[:0]
+    looks, unseen = None, seen.iloc[:0]
     if best and later and task.is_open:
-        windows = trial_journal.windows_of(later)
-        looks = optimize_plan.looks_before(engine, task, windows)
         unseen = figures(later)
-        if not any(row.kind == LOOK for row in trials.entries(engine, study=task.study)):
-            kept = kept_figures(unseen, len(later)).transpose(1, 0, 2).reshape(len(sets), -1)
-            names = [f"{figure} {series.symbol}" for series in later for figure in KEPT]
-            windows += trial_journal.partner_windows(later, task.partners)
-            entry = trial_journal.tried(COMMAND, task.strategy, windows, sets, names, kept, LOOK)
-            trials.append(engine, entry._replace(study=task.study))
+        looks = looked(task, engine, later, sets, unseen)
     counted = trials.count_trials(engine, task.strategy, trial_journal.windows_of(chosen))
-    judgement = judged(task, found, counted.different, 1 + sum(looks.values()), args.shuffles)
+    number = looks.number if looks else 1
+    judgement = judged(task, found, counted.different, number, args.shuffles)
     walk = None
     if args.walk_forward:
         terms = WalkTerms(args.walk_forward, args.fit_days, not args.rolling, args.embargo)
         with cli.progress("walk forward", args.walk_forward * len(found.sets) * len(chosen)) as advance:
-            walk = walked(task, found, terms, advance, counted.different, 1 + sum(looks.values()))
-    return SearchOutcome(found, best, seen, unseen, counted, looks, judgement, walk)
+            walk = walked(task, found, terms, advance, counted.different, number)
+    curve = best_curve(task, found)
+    return SearchOutcome(found, best, seen, unseen, counted, looks, judgement, walk, curve)
+
+
+def looked(
+    task: SearchTask, engine: Engine, later: Mapping[Series, Bars], sets: ParamSets, unseen: pd.DataFrame
+) -> LookCount:
+    """Write down, once a search, that these sets were run on bars kept back; count the rule's looks."""
+    windows = trial_journal.windows_of(later)
+    own = trials.entries(engine, study=task.study, kinds=(LOOK,))
+    if not own:
+        kept = kept_figures(unseen, len(later)).transpose(1, 0, 2).reshape(len(sets), -1)
+        names = [f"{figure} {series.symbol}" for series in later for figure in KEPT]
+        seen = [*windows, *trial_journal.partner_windows(later, task.partners)]
+        entry = trial_journal.tried(COMMAND, task.strategy, seen, sets, names, kept, LOOK)
+        own = [trials.append(engine, entry._replace(study=task.study))]
+    return trial_journal.looks_at(engine, task.strategy, windows, own)
 
 
 def show_spaces(args: argparse.Namespace) -> int:

@@ -73,17 +73,19 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         help=f"with fewer closed trades a set is not ranked (default {LEAST})",
     )
     add("--workers", type=cli.processes, metavar="N", help="processes (default: a thread a core in this one)")
+    add(
+        "--scheduler",
+        type=cli.scheduler_address,
+        metavar="HOST:PORT",
+        help="workers of this Dask scheduler instead, on other machines too (`make cluster`)",
+    )
     add("--resume", metavar="SEARCH", help="go on with a search that was interrupted, or show it again")
 
 
 def _add_unseen(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("what is kept back").add_argument
-    add(
-        "--unseen",
-        type=cli.share,
-        metavar="PERCENT",
-        help="newest bars on which nothing is chosen (default 30)",
-    )
+    group = parser.add_argument_group("what is kept back")
+    options.add_unseen(group)
+    add = group.add_argument
     add(
         "--held-out",
         metavar="TIME",
@@ -134,6 +136,7 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
         allowed = {
             "resume",
             "workers",
+            "scheduler",
             "best",
             "save",
             "json",
@@ -160,6 +163,8 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
         parser.error(
             "--walk-forward takes --method grid or random: others have seen all of the bars chosen on"
         )
+    if args.scheduler is not None and args.workers is not None:
+        parser.error("--workers are processes of this machine, --scheduler has its own: leave one out")
     if args.save == "-":
         parser.error("--save writes a new file: name one")
     args.fit_days = FIT_DAYS if args.fit_days is None else args.fit_days
@@ -167,4 +172,4 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     args.shuffles = args.shuffles or 0
     args.trials = TRIALS if args.trials is None else args.trials
     args.seed = SEED if args.seed is None else args.seed
-    args.unseen = 30.0 if args.unseen is None else args.unseen
+    args.unseen = options.UNSEEN if args.unseen is None else args.unseen

@@ -1,12 +1,13 @@
-"""A search as a page: two of its parameters as a heatmap, and the best sets on both parts of the bars."""
+"""A search as a page: heatmaps, the best sets on both parts of the bars, their days, scores and drift."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core.cli.optimize_curves import curve_json, drift_json, walk_curve
 from core.cli.optimize_plan import SearchTask
 from core.cli.optimize_report import lines_of, series_line
 from core.domain import FloatArray
@@ -51,6 +52,17 @@ def search_html(task: SearchTask, outcome: SearchOutcome) -> str:
             seen=figures(seen),
             ranked=[places.index(place) for place in outcome.best],
             unseen=unseen,
+            curves=curves_of(outcome),
+            drift=None if outcome.walk is None else drift_json(outcome.walk),
+            scores={name: found.scores[places, order] for order, name in enumerate(wanted.objectives)},
             note=SYNTHETIC_NOTE if any(map(is_synthetic, task.splits)) else "",
         )
     )
+
+
+def curves_of(outcome: SearchOutcome) -> dict[str, Any]:
+    """Return the lines that are drawn, by name, as the JSON document has them."""
+    lines = {"the best set": curve_json(outcome.curve)}
+    if outcome.walk is not None:
+        lines["walk forward"] = curve_json(walk_curve(outcome.walk))
+    return {name: line for name, line in lines.items() if line is not None}

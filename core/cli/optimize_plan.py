@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -229,9 +228,3 @@ def universe_of(partners: Mapping[Series, Partners]) -> list[str]:
     """Return the symbols that a search's are ranked among, theirs too; none where nothing is ranked."""
     ranked = {one.symbol for found in partners.values() for one in found.universe}
     return sorted(ranked | {series.symbol for series in partners}) if ranked else []
-
-
-def looks_before(engine: Engine, task: SearchTask, windows: Sequence[TrialWindow]) -> dict[str, int]:
-    """Return how often each command had looked at these bars with this rule, this search left out."""
-    rows = trials.looks(engine, windows, rule=task.strategy)
-    return dict(Counter(row.command for row in rows if row.study != task.study))

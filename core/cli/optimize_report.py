@@ -13,6 +13,7 @@ import pandas as pd
 
 from core import cli
 from core.candles.oddities import odd_bars
+from core.cli.optimize_curves import curve_json, walk_curve
 from core.cli.optimize_plan import SearchTask, joined
 from core.cli.optimize_verdict import print_verdict, print_walk, verdict_json, walk_json, walk_lines
 from core.domain import Bars, Series
@@ -158,14 +159,18 @@ def _counted(task: SearchTask, outcome: SearchOutcome) -> Iterator[str]:
 def _held_back(task: SearchTask, outcome: SearchOutcome) -> Iterator[str]:
     if task.declared and not task.is_open:
         yield "the bars held out are still closed: nothing about them was computed"
-    if not len(outcome.unseen):
+    if outcome.looks is None:
         return
-    looks = sum(outcome.looks.values())
-    commands = ", ".join(f"{name} {count:,}" for name, count in sorted(outcome.looks.items()))
-    what = "bars held out" if task.declared else "unseen bars"
-    if looks:
+    looks, what = outcome.looks, "bars held out" if task.declared else "unseen bars"
+    commands = ", ".join(f"{name} {count:,}" for name, count in looks.before.items())
+    if looks.is_again:
         yield (
-            f"look {looks + 1:,} at these {what} with {task.strategy} ({commands} before): what is picked "
+            f"these sets were seen on these {what} before: no look more than the {looks.number:,} with "
+            f"{task.strategy} ({commands})"
+        )
+    elif looks.before:
+        yield (
+            f"look {looks.number:,} at these {what} with {task.strategy} ({commands} before): what is picked "
             "after several looks was chosen on them too"
         )
     elif task.declared:
@@ -211,12 +216,16 @@ def document(task: SearchTask, outcome: SearchOutcome) -> dict[str, Any]:
             for series, part in task.splits.items()
         ],
         "looked": bool(len(outcome.unseen)),
-        "looks_before": outcome.looks,
+        "looks": outcome.looks.number if outcome.looks else 0,
+        "looks_before": outcome.looks.before if outcome.looks else {},
         "held_out": bool(task.declared),
         "counted": outcome.counted._asdict(),
         "sha256": found.digest,
         "verdict": verdict_json(outcome.judgement),
-        "walk_forward": None if outcome.walk is None else walk_json(outcome.walk),
+        "walk_forward": None
+        if outcome.walk is None
+        else {**walk_json(outcome.walk), "curve": curve_json(walk_curve(outcome.walk))},
+        "curve": curve_json(outcome.curve),
         "best": [_best(task, outcome, rank, place) for rank, place in enumerate(outcome.best)],
         "sets": [
             {
@@ -250,7 +259,7 @@ def save(path: str, task: SearchTask, outcome: SearchOutcome) -> None:
     """Write the best set as a strategies file that runs it alone. Raises NoDataError if there is none."""
     if not outcome.best:
         raise NoDataError(f"{path} is not written: no set is ranked; fewer --min-trades rank more")
-    cli.check_free(path, force=False)
+    cli.check_new(path)
     cli.write_output(
         path, strategies_file(task, outcome.found.sets[outcome.best[0]], len(outcome.found.sets))
     )

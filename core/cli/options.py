@@ -7,6 +7,19 @@ from collections.abc import Set
 
 from core import cli
 
+UNSEEN = 50.0
+"""Percent of the bars, the newest, that a search keeps back: with fewer an edge is seldom told from luck."""
+
+
+def add_unseen(options: argparse._ActionsContainer) -> None:
+    """Add the option that says how many of the newest bars are kept back; None where it was not given."""
+    options.add_argument(
+        "--unseen",
+        type=cli.share,
+        metavar="PERCENT",
+        help=f"newest bars on which nothing is chosen (default {UNSEEN:g})",
+    )
+
 
 def add_db_url(options: argparse._ActionsContainer) -> None:
     """Add the option that names the database."""

@@ -54,7 +54,9 @@ def print_spans(series: Series, bars: Bars, regimes: Regimes, first: int, most: 
     for start, last, label in spans(regimes.label):
         if last < first:
             continue
-        change = 100 * (bars.close[last] / bars.close[start] - 1)
+        # Its first bar belongs to it: what that moved is counted from the close before.
+        before = bars.close[start - 1] if start else bars.open[0]
+        change = 100 * (bars.close[last] / before - 1)
         middle = regimes.score[start : last + 1].mean()
         times = [format_time(int(bars.ts[i])) for i in (start, last)]
         rows.append([label.name, *times, f"{last - start + 1:,}", f"{change:+.1f}", f"{middle:.2f}"])

@@ -6,7 +6,6 @@ import argparse
 import shlex
 import textwrap
 from collections.abc import Mapping, Sequence
-from functools import partial
 from math import prod
 from typing import Any, NamedTuple
 
@@ -19,7 +18,7 @@ from core.backtest.plan import PlannedRun, check_params, plan_runs, split_names
 from core.candles.oddities import odd_bars
 from core.cli.backtest_command import costs, overrides
 from core.cli.candles import EXCHANGE_LIMIT, source_of
-from core.cli.trial_journal import partner_windows, record, tried, windows_of
+from core.cli.trial_journal import as_one, partner_windows, record, tried, windows_of
 from core.domain import Bars, Series
 from core.optimise.held_out import lucky_best
 from core.optimise.objectives import KEPT, kept_figures
@@ -62,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     runs = len(plan.markets) * (len(plan.asked.sets) + min(args.best, len(plan.asked.sets)))
     with cli.progress("runs", runs) as advance:
         found = search(plan.markets, plan.asked, plan.partners, args.jobs, advance)
-    record_search(plan, found, settings.db.url)
+    record(settings.db.url, trials_of(plan, found))
     if "-" not in (args.json, args.csv, args.report):
         report(args, plan, found)
     if args.json:
@@ -74,8 +73,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def record_search(plan: SweepPlan, found: Found, db_url: str | None) -> None:
-    """Write down the sets that were tried, and those that were looked at on the unseen bars."""
+def trials_of(plan: SweepPlan, found: Found) -> list[Trials]:
+    """Return the sets that were tried, and those that were looked at on unseen bars, for the journal."""
     series, asked = len(found.splits), plan.asked
     names = [f"{figure} {one.symbol}" for one in found.splits for figure in KEPT]
 
@@ -85,12 +84,12 @@ def record_search(plan: SweepPlan, found: Found, db_url: str | None) -> None:
         return tried("sweep", asked.strategy, windows, sets, names, kept, kind)
 
     older = {one: part.chosen_on for one, part in found.splits.items()}
-    entries = [partial(entry, TRIALS, older, found.seen, asked.sets)]
+    entries = [entry(TRIALS, older, found.seen, asked.sets)]
     if len(found.unseen):
         newer = {one: part.unseen for one, part in found.splits.items()}
         best = [asked.sets[place] for place in found.ranked[: asked.best]]
-        entries.append(partial(entry, LOOK, newer, found.unseen, best))
-    record(db_url, entries)
+        entries.append(entry(LOOK, newer, found.unseen, best))
+    return as_one(entries)
 
 
 def planned(args: argparse.Namespace, settings: Settings) -> SweepPlan:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from hashlib import sha256
+from typing import NamedTuple
 
 import numpy as np
 from sqlalchemy import Engine
@@ -83,10 +85,28 @@ def tried(
     )
 
 
+def as_one(entries: Sequence[Trials]) -> list[Trials]:
+    """Return entries of one command and rule as one look: a name for all, which the same again has too."""
+    parts = [
+        repr((one.kind, one.rule, one.code, list(one.windows))).encode() + one.sets.tobytes()
+        for one in entries
+    ]
+    name = f"{entries[0].command} {sha256(b''.join(parts)).hexdigest()[:16]}"
+    return [one._replace(study=name) for one in entries]
+
+
 def record_results(command: str, results: Iterable[BacktestResult], db_url: str | None) -> None:
     """Write down single runs of rules; a class with an on_bar of its own has no sets to count."""
-    given = [result for result in results if load_strategy(result.spec.strategy).backtest is not None]
-    record(db_url, [partial(_single, command, result) for result in given])
+    record(db_url, runs_tried(command, results))
+
+
+def runs_tried(command: str, results: Iterable[BacktestResult]) -> list[Trials]:
+    """Return the entries of single runs of rules."""
+    return [
+        _single(command, result)
+        for result in results
+        if load_strategy(result.spec.strategy).backtest is not None
+    ]
 
 
 def record_specs(command: str, runs: Sequence[RunLook], db_url: str | None) -> None:
@@ -97,7 +117,7 @@ def record_specs(command: str, runs: Sequence[RunLook], db_url: str | None) -> N
         windows = [window_of(spec.series, data), *(window_of(one.series, one.data) for one in others)]
         return tried(command, spec.strategy, windows, [spec.params], (), np.empty((1, 0)))
 
-    record(db_url, [partial(entry, *run) for run in given])
+    record(db_url, [entry(*run) for run in given])
 
 
 def _single(command: str, result: BacktestResult) -> Trials:
@@ -108,18 +128,22 @@ def _single(command: str, result: BacktestResult) -> Trials:
     return tried(command, spec.strategy, windows, [spec.params], MADE, figures)
 
 
-def record(db_url: str | None, makers: Sequence[Callable[[], Trials]]) -> None:
+def record(db_url: str | None, entries: Sequence[Trials]) -> None:
     """Write entries down, or say on stderr why they are not counted; say what looks at bars held out."""
+    for line in written(db_url, entries):
+        print(f"note: {line}", file=sys.stderr)
+
+
+def written(db_url: str | None, entries: Sequence[Trials]) -> list[str]:
+    """Write a command's entries down; return why they are not counted, or which bars held out they saw."""
     try:
         with closing_engine(db_url) as engine:
-            lines = [line for make in makers for line in look_notes(engine, trials.append(engine, make()))]
+            return look_notes(engine, [trials.append(engine, entry) for entry in entries])
     except NoDatabaseError:
         # Nothing was ever stored here: there is nothing yet that these could be counted with.
-        return
+        return []
     except DatabaseError as error:
-        lines = [f"not counted as a trial: {error}"]
-    for line in dict.fromkeys(lines):
-        print(f"note: {line}", file=sys.stderr)
+        return [f"not counted as a trial: {error}"]
 
 
 @contextmanager
@@ -132,11 +156,59 @@ def closing_engine(db_url: str | None) -> Iterator[Engine]:
         engine.dispose()
 
 
-def look_notes(engine: Engine, row: TrialRow) -> list[str]:
-    """Return a line for each declaration of bars to be kept back that a run looked into."""
+def look_notes(engine: Engine, rows: Sequence[TrialRow]) -> list[str]:
+    """Return a line for each declaration of bars to be kept back that a command looked into."""
+    ran = [window for row in rows for window in row.windows]
     lines = []
-    for declared in trials.held_out(engine, row.windows):
-        count = len(trials.looks(engine, declared.windows, after=declared.seq))
-        where = ", ".join(f"{one.symbol} from {format_time(one.start)} UTC on" for one in declared.windows)
-        lines.append(f"this looks at bars that were held out, {where}: look {count}")
+    for declared in trials.held_out(engine, ran):
+        seen = [one for one in declared.windows if any(map(one.overlaps, ran))]
+        where = dict.fromkeys(f"{one.symbol} from {format_time(one.start)} UTC on" for one in seen)
+        looks = [
+            said
+            for rule in dict.fromkeys(row.rule for row in rows)
+            if (said := _looks_of(engine, declared, [row for row in rows if row.rule == rule]))
+        ]
+        lines.append(f"this looks at bars that were held out, {', '.join(where)}: {', '.join(looks)}")
     return lines
+
+
+def _looks_of(engine: Engine, declared: TrialRow, rows: Sequence[TrialRow]) -> str:
+    """Return how often a rule has looked at what these entries of it saw, blank if they saw nothing of it."""
+    ran = [window for row in rows for window in row.windows]
+    seen = [one for one in declared.windows if any(map(one.overlaps, ran))]
+    if not seen:
+        return ""
+    count = looks_at(engine, rows[0].rule, seen, rows, after=declared.seq)
+    return f"look {count.number} with {rows[0].rule}{' (the same again)' if count.is_again else ''}"
+
+
+class LookCount(NamedTuple):
+    """Looks of a rule at some bars."""
+
+    number: int
+    """All of them, this one included."""
+    before: dict[str, int]
+    """How many each command made, this one left out."""
+    is_again: bool
+    """This one showed nothing that was not seen before, so it is no look more."""
+
+
+def looks_at(
+    engine: Engine,
+    rule: str,
+    windows: Sequence[TrialWindow],
+    own: Sequence[TrialRow],
+    *,
+    after: int = 0,
+) -> LookCount:
+    """Count a rule's looks at bars that these windows share; `own` are this command's entries, written."""
+    mine = {row.study or f"{row.seq}" for row in own}
+
+    def others(looks: Sequence[TrialRow]) -> list[TrialRow]:
+        return [row for row in looks if (row.study or f"{row.seq}") not in mine]
+
+    each = [trials.looks(engine, [one], after=after, rule=rule) for one in windows]
+    # Where two series were looked at as often, the one that this showed something new of.
+    most = max(each, key=lambda looks: (len(looks), len(looks) - len(others(looks))))
+    counts = dict(sorted(Counter(row.command for row in others(most)).items()))
+    return LookCount(len(most), counts, all(len(looks) == len(others(looks)) for looks in each))

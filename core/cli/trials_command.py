@@ -6,6 +6,7 @@ import argparse
 import csv
 import io
 import sys
+import textwrap
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -15,12 +16,13 @@ from sqlalchemy import Engine
 from core import cli
 from core.errors import UsageError, unknown_name
 from core.optimise.objectives import KEPT
-from core.reports.table import number, print_table
+from core.reports.table import number, print_table, room
 from core.utils import format_time
 from db import trials
 from db.base import open_engine
 from db.init_db import get_db_url
 from db.trial_rows import HELD_OUT, LOOK, STUDY, TRIALS, TrialRow, TrialWindow
+from strategies.registry import canonical_name
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
 
 def show_all(args: argparse.Namespace, engine: Engine) -> None:
     """Print what was tried of each strategy on each series, the searches, and what is held out."""
-    rule = None if args.strategy is None else args.strategy.upper()
+    rule = None if args.strategy is None else rule_named(args.strategy, engine)
     rows = trials.entries(engine, rule=rule)
     tried = [row for row in rows if row.kind == TRIALS]
     if not tried:
@@ -65,7 +67,16 @@ def show_all(args: argparse.Namespace, engine: Engine) -> None:
         )
         print()
     _print_searches([row for row in rows if row.kind == STUDY], tried, wide=args.wide)
-    _print_held_out(engine, rows)
+    _print_held_out(engine, rule, wide=args.wide)
+
+
+def rule_named(typed: str, engine: Engine) -> str:
+    """Return a strategy's own name. Raises UsageError for one that is not there and has no trials."""
+    name = typed.upper()
+    # What was tried with a file of one's own stays when the file is gone.
+    if any(row.rule == name for row in trials.entries(engine, rule=name)):
+        return name
+    return canonical_name(typed)
 
 
 def _tried(engine: Engine, rows: Iterable[TrialRow]) -> Iterator[list[str]]:
@@ -110,14 +121,21 @@ def _print_searches(studies: Sequence[TrialRow], tried: Sequence[TrialRow], *, w
     print()
 
 
-def _print_held_out(engine: Engine, rows: Iterable[TrialRow]) -> None:
-    declared = [row for row in rows if row.kind == HELD_OUT]
+def _print_held_out(engine: Engine, rule: str | None, *, wide: bool) -> None:
+    """Print what is held out, whichever strategy declared it, and how often each has looked at it."""
+    declared = trials.entries(engine, kinds=(HELD_OUT,))
+    tried = trials.entries(engine, rule=rule, kinds=(LOOK, TRIALS))
     for row in declared:
-        looks = trials.looks(engine, row.windows, after=row.seq)
+        counts = {
+            name: len(trials.looks(engine, row.windows, after=row.seq, rule=name))
+            for name in sorted({one.rule for one in tried})
+        }
         where = ", ".join(
             f"{window.symbol} from {format_time(window.start)} UTC on" for window in row.windows
         )
-        print(f"held out: {where}, declared {format_time(row.ts)} UTC: looked at {len(looks):,} times")
+        by = ", ".join(f"{count:,} times with {name}" for name, count in counts.items() if count)
+        line = f"held out: {where}, declared {format_time(row.ts)} UTC: looked at {by or '0 times'}"
+        print(line if wide else textwrap.fill(line, room(), subsequent_indent="  "))
     if declared:
         print()
 

@@ -28,7 +28,7 @@ class Question(NamedTuple):
     """A field of Summary by which sets are ranked, its mean where there are several series."""
     fewest_trades: int = 30
     """Closed trades, of all series together, below which a set is not ranked."""
-    unseen_share: float = 0.3
+    unseen_share: float = 0.0
     """Newest part of the bars, a fraction; 0 keeps none."""
     best: int = 10
     """Sets, the first ones by rank, that run on the unseen bars."""

@@ -7,8 +7,6 @@ changes nothing. A process that is killed is replaced, and what it had not finis
 from __future__ import annotations
 
 import multiprocessing
-import os
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -21,7 +19,7 @@ from core.errors import HotCryptoError
 from core.optimise.objectives import KEPT, kept_figures
 from core.optimise.study import ParamSets
 from core.optimise.sweep import sweep
-from core.utils import interrupts_held_back
+from core.utils import end_with_parent, interrupts_held_back
 from strategies.pairing import Partners
 from strategies.registry import folder_in_use, use_folder
 
@@ -62,7 +60,7 @@ class ProcessRunner:
     def __call__(self, sets: ParamSets) -> FloatArray:
         """Return what the sets come to. Raises HotCryptoError when processes end again and again."""
         found = np.full((len(self._load.markets), len(sets), len(KEPT)), np.nan)
-        left = list(self._pieces(len(sets)))
+        left = list(pieces_of(len(sets), PIECES * self._workers))
         while left:
             with interrupts_held_back():
                 self._open(len(left))
@@ -80,10 +78,6 @@ class ProcessRunner:
             for child in children:
                 child.terminate()
             self._pool = None
-
-    def _pieces(self, count: int) -> Iterator[slice]:
-        length = max(1, -(-count // (PIECES * self._workers)))
-        yield from (slice(start, min(start + length, count)) for start in range(0, count, length))
 
     def _open(self, pieces: int) -> None:
         """Have as many processes as are wanted, or as have something to do."""
@@ -109,6 +103,12 @@ class ProcessRunner:
             )
 
 
+def pieces_of(count: int, most: int) -> Iterator[slice]:
+    """Yield so many sets in equal pieces, `most` of them at most."""
+    length = max(1, -(-count // most))
+    yield from (slice(start, min(start + length, count)) for start in range(0, count, length))
+
+
 def figures_of(load: Workload, sets: ParamSets, threads: int | None) -> FloatArray:
     """Return what sets come to, shape (series, sets, KEPT)."""
     table = sweep(load.markets, load.strategy, sets, load.costs, load.cash, threads, load.partners)
@@ -131,17 +131,9 @@ _here: list[Workload] = []
 
 
 def _begin(folder: str | None, load: Workload) -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     use_folder(folder)
     _here[:] = [load]
-
-
-def _end_with_parent() -> None:
-    """End this process when the one that started it is gone: nobody would ever give it work again."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _run_here(sets: Sequence[Mapping[str, float]]) -> FloatArray:

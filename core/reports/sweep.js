@@ -1,11 +1,13 @@
 "use strict";
-// A search over parameter sets: a heatmap of two parameters, and the best sets on both parts of the bars.
+// A search over parameter sets: days of the best one, scores of all, heatmaps, the best ones on both parts, drift.
 const MOST = 40; // Values of a parameter that have a row or column each; more are put together in ranges.
 let sets = null;
 async function readSweep() {
   const page = JSON.parse(document.getElementById("document").textContent);
   for (const part of ["params", "seen"])
     for (const [name, packed] of Object.entries(page[part])) page[part][name] = await unpackJson(packed);
+  page.curves = await unpackJson(page.curves);
+  for (const [name, packed] of Object.entries(page.scores)) page.scores[name] = await unpackJson(packed);
   return page;
 }
 const short = (value) => (value === null ? "" : Math.abs(value) >= 100 || Number.isInteger(value) ? fixed(value, 0) : fixed(value, 2));
@@ -103,6 +105,71 @@ function showBest(main) {
     })));
   host.append(el("p", { className: "soft" }, sets.unseen ? "What is gone on the unseen bars was luck." : "No bars were kept back: nothing here is out of sample."), table(head, rows, "pair"));
 }
+// A line in two: the days that were chosen on, and from the last of them on the others.
+function halves(line, column) {
+  const cut = line.chosen_on;
+  return [column.map((one, i) => (i < cut ? one : null)), column.map((one, i) => (i >= cut - 1 ? one : null))];
+}
+function showDays(main) {
+  for (const [name, line] of Object.entries(sets.curves)) {
+    const host = el("section", { className: "days", "aria-label": `days of ${name}` }, el("h2", {}, `Equity and drawdown: ${name}`));
+    main.append(host);
+    const [seen, open] = [line.chosen_on > 0, line.chosen_on < line.days.length];
+    const about = !seen ? "No day of it was chosen on." : open ? `Blue: the days that it was chosen on. Orange: from ${day(line.days[line.chosen_on - 1])} on, days that it was not chosen on.` : "All of these days were chosen on: nothing here is out of sample.";
+    host.append(el("p", { className: "soft" }, `What 1 became, at the end of each day, costs paid. ${about}`));
+    const view = new View(line.days[0], line.days.at(-1), 864e5);
+    const lines = (column) => {
+      const [before, after] = halves(line, column);
+      return [seen && { label: "chosen on", color: COLORS[0], values: before }, open && { label: "unseen", color: COLORS[1], values: after }].filter(Boolean);
+    };
+    tools(host, view);
+    lineChart(host, { label: `Equity of ${name}`, times: line.days, lines: lines(line.equity), view, format: (one) => fixed(one, 3), height: 280 });
+    lineChart(host, { label: `Drawdown of ${name}`, times: line.days, lines: lines(line.drawdown), view, upside: true, format: (one) => percent(100 * one, 1), height: 180 });
+    view.draw();
+    redrawAll.push(() => view.charts.forEach((one) => one.redraw()));
+  }
+}
+const BINS = 40;
+function showScores(main) {
+  const own = Object.entries(sets.scores);
+  const given = own.length ? own : [[sets.figures.find((one) => one.name === sets.figure).heading, sets.seen[sets.figure]]];
+  const host = el("section", { id: "scores", "aria-label": "scores" }, el("h2", {}, "What all sets reached"));
+  main.append(host);
+  const inside = el("div", { className: "columns" });
+  for (const [name, values] of given) {
+    const known = values.filter((one) => one !== null);
+    const none = values.length - known.length;
+    const [low, high] = [Math.min(...known), Math.max(...known)];
+    const width = (high - low) / BINS || 1;
+    const placeIn = (value) => Math.min(BINS - 1, Math.floor((value - low) / width));
+    const counts = new Array(BINS).fill(0);
+    for (const one of known) counts[placeIn(one)]++;
+    const first = sets.ranked.length ? values[sets.ranked[0]] : null;
+    const most = Math.max(...counts);
+    const bars = counts.map((count, i) => {
+      const [from, to] = [low + i * width, low + (i + 1) * width];
+      const mine = first !== null && placeIn(first) === i;
+      return el("div", { className: mine ? "chosen" : "", style: `height:${(100 * count) / most}%`, "data-count": count, "data-tip": `${short(from)} to ${short(to)}: ${fixed(count, 0)} sets${mine ? ", the chosen one among them" : ""}`, tabIndex: -1 });
+    });
+    const said = `${fixed(known.length, 0)} sets${none ? `, ${fixed(none, 0)} more have none` : ""}; the chosen one${first === null ? ": none is ranked" : ` has ${short(first)} and is marked`}.`;
+    inside.append(el("div", { "data-scores": name }, el("h3", {}, name), el("p", { className: "soft" }, said),
+      known.length ? el("div", { className: "bins", role: "img", "aria-label": `${name}: ${said}` }, bars) : "",
+      known.length ? el("div", { className: "scale" }, el("span", {}, short(low)), el("span", {}, short((low + high) / 2)), el("span", {}, short(high))) : ""));
+  }
+  host.append(el("p", { className: "soft" }, "On the bars that sets were chosen on. One that stands far from all others was lucky more often than good."), inside);
+}
+function showDrift(main) {
+  if (sets.drift === null || !Object.keys(sets.drift.values).length) return;
+  const host = el("section", { id: "drift", "aria-label": "drift" }, el("h2", {}, "What each window of the walk forward chose"));
+  main.append(host);
+  host.append(el("p", { className: "soft" }, "A rule that wants other values each time has found nothing."));
+  const { times, values } = sets.drift;
+  const view = new View(times[0], times.at(-1), 864e5);
+  for (const [i, [name, chosen]] of Object.entries(values).entries())
+    lineChart(host, { label: name, times, lines: [{ label: name, color: COLORS[i % COLORS.length], values: chosen }], view, format: plain, height: 130 });
+  view.draw();
+  redrawAll.push(() => view.charts.forEach((one) => one.redraw()));
+}
 document.addEventListener("DOMContentLoaded", async () => {
   explain();
   sets = await readSweep();
@@ -110,7 +177,10 @@ document.addEventListener("DOMContentLoaded", async () => {
   document.getElementById("note").hidden = !sets.note;
   const main = document.getElementById("main");
   main.replaceChildren(el("section", { "aria-label": "what was searched" }, ...sets.about.map((line) => el("p", {}, line)), ...sets.verdict.map((line) => el("p", { className: "soft" }, line))));
+  showDays(main);
+  showScores(main);
   showHeat(main);
   showBest(main);
+  showDrift(main);
   document.documentElement.dataset.ready = "yes";
 });

@@ -1,4 +1,4 @@
-"""A search over parameter sets as a page: two parameters as a heatmap, the best sets in and out of sample.
+"""A search over parameter sets as a page: heatmaps, the best sets in and out of sample, scores, days, drift.
 
 sweep.js draws it; every number is that of the sweep's JSON document, the mean over the series where there are
 several.
@@ -7,8 +7,9 @@ several.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
+from typing import Any
 
 import numpy as np
 
@@ -48,6 +49,12 @@ class SweptSets:
     """Places of the best sets, the best first."""
     unseen: Mapping[str, FloatArray]
     """… and on the others, of these; empty where no bars were kept back."""
+    curves: Mapping[str, Any] = field(default_factory=dict)
+    """What accounts made day by day, by name: `days`, `equity`, `drawdown`, and how many days `chosen_on`."""
+    scores: Mapping[str, FloatArray] = field(default_factory=dict)
+    """What each set reached of what was searched for; where there is none its distribution is of `figure`."""
+    drift: Mapping[str, Any] | None = None
+    """Of a walk forward the `times` of its choices and the `values` chosen, by parameter."""
     note: str = ""
 
 
@@ -76,6 +83,9 @@ def sweep_html(found: SweptSets) -> str:
         "seen": {name: packed_json(_known(found.seen[name])) for name in names},
         "ranked": list(found.ranked),
         "unseen": {name: _known(found.unseen[name]) for name in names} if found.unseen else None,
+        "curves": packed_json(dict(found.curves)),
+        "scores": {name: packed_json(_known(values)) for name, values in found.scores.items()},
+        "drift": found.drift,
     }
     return page(found.title, document, styles=("report.css", "sweep.css"), programs=("sweep.js",))
 

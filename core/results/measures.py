@@ -285,9 +285,14 @@ def _reason(summary: Summary, name: str) -> str:
     return "nothing was won or lost" if summary.trades_count else NO_TRADES
 
 
+def too_short(days: int | None) -> str:
+    """Return why so many daily returns make no annual figure, blank if they do; None: not counted."""
+    return "" if days is None or days >= FEWEST else f"needs {FEWEST} daily returns, there are {days}"
+
+
 def _annual_reason(summary: Summary, days: int) -> str:
-    if days < FEWEST:
-        return f"needs {FEWEST} daily returns, there are {days}"
+    if why := too_short(days):
+        return why
     if summary.final_equity <= 0:
         return "the account was ruined"
     return "equity never changed from one day to the next" if summary.trades_count else NO_TRADES

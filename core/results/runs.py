@@ -15,7 +15,7 @@ from core.candles.frames import bars_sha256, count_gaps
 from core.candles.oddities import odd_bars
 from core.domain import Bars, Costs, FloatArray, Series
 from core.figures import NONE
-from core.results.measures import Summary, as_summary, buy_and_hold, measure, span_of
+from core.results.measures import Summary, as_summary, buy_and_hold, measure, span_of, too_short
 from core.utils import format_time, timeframe_ms
 
 if TYPE_CHECKING:
@@ -52,6 +52,18 @@ DIFFERENCES = {
     "Expectancy [%]": "mean percent return of a trade",
 }
 """Backtesting.py's statistics that are not what core.results.measures defines under a like name, and why."""
+
+ANNUALISED = frozenset(
+    (
+        "Return (Ann.) [%]",
+        "Volatility (Ann.) [%]",
+        "CAGR [%]",
+        "Sharpe Ratio",
+        "Sortino Ratio",
+        "Calmar Ratio",
+    )
+)
+"""Those that say something of a year."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,16 +287,22 @@ def describe_data(bars: Bars, series: Series) -> DataRange:
     )
 
 
-def stats_text(stats: pd.Series | Mapping[str, Any], currency: str) -> str:
+def stats_text(stats: pd.Series | Mapping[str, Any], currency: str, days: int | None = None) -> str:
     """Return Backtesting.py's statistics, one a line, with what differs from the figures of the same kind.
 
-    `none` stands where there is nothing to compute from; its `[$]` is the currency of the account.
+    `none` stands where there is nothing to compute from, and for a year's figures of fewer `days`, daily
+    returns, than tell one: three good days compounded over a year are millions of percent. Its `[$]` is the
+    currency of the account.
     """
     values = {str(name): NONE if _is_nothing(value) else _shown(value) for name, value in stats.items()}
+    notes = dict(DIFFERENCES)
+    if why := too_short(days):
+        values |= dict.fromkeys(ANNUALISED & values.keys(), NONE)
+        notes |= dict.fromkeys(ANNUALISED, why)
     width = max(map(len, values.values()))
     lines = ["Backtesting.py's figures, by its own definitions where a line says so:"]
     lines += [
-        f"{name.replace('[$]', f'[{currency}]'):<22}  {value:>{width}}  {DIFFERENCES.get(name, '')}".rstrip()
+        f"{name.replace('[$]', f'[{currency}]'):<22}  {value:>{width}}  {notes.get(name, '')}".rstrip()
         for name, value in values.items()
     ]
     return "\n".join(lines)

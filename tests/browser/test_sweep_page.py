@@ -99,3 +99,59 @@ def test_one_parameter_many_values_and_no_ranked_set_have_pages_too(visit: Visit
     assert visit.tab.locator("select[aria-label=rows]").count() == 0
     assert faults(visit.tab) == []
     assert json.loads(visit.tab.get_attribute("#heat td >> nth=0", "data-heat")) == many[1]
+
+
+def charted(**changes: object) -> SweptSets:
+    """Return the search with days, scores and a walk forward's choices."""
+    days = [86_400_000 * (20_000 + day) for day in range(200)]
+    equity = [1 + day / 500 + (day % 7) / 100 for day in range(200)]
+    line = {"days": days, "equity": equity, "drawdown": [(day % 7) / 50 for day in range(200)]}
+    given = {
+        "curves": {"the best set": {**line, "chosen_on": 120}, "walk forward": {**line, "chosen_on": 0}},
+        "scores": {"sharpe": swept().seen["sharpe_ratio"], "sqn": np.full(24, np.nan)},
+        "drift": {"times": days[:5], "values": {"ema_fast": [5, 10, 5, 20, 10], "ema_slow": [30] * 5}},
+    }
+    return swept(**{**given, **changes})
+
+
+def test_days_scores_and_drift_are_drawn(visit: Visit, tmp_path: Path) -> None:
+    found = charted()
+    url = write(tmp_path, found)
+    visit.go(url)
+    tab = visit.tab
+    assert visit.asked == [url]
+    for name, line in found.curves.items():
+        days = tab.locator(f"section[aria-label='days of {name}']")
+        said = days.inner_text()
+        # What stands beside each chart is its last value: the document's.
+        assert f"{line['equity'][-1]:.3f}" in said
+        assert f"{100 * line['drawdown'][-1]:.1f} %" in said
+        assert days.locator("canvas").count() == 2
+    assert (
+        "chosen on" in tab.inner_text("section[aria-label='days of the best set'] .readout >> nth=0")
+    ) is True
+    assert tab.locator("section[aria-label='days of walk forward'] .readout button").count() == 2
+    counts = "all => all.map(one => Number(one.dataset.count))"
+    sharpe = found.scores["sharpe"]
+    drawn = tab.eval_on_selector_all("[data-scores=sharpe] [data-count]", counts)
+    assert drawn == np.histogram(sharpe, 40)[0].tolist()
+    (mine,) = tab.eval_on_selector_all("[data-scores=sharpe] .chosen", counts)
+    assert mine == np.histogram(sharpe, 40)[0][-1]
+    assert "0 sets, 24 more have none" in tab.inner_text("[data-scores=sqn]")
+    assert tab.locator("#drift canvas").count() == 2
+    assert faults(tab) == []
+    tab.click("#theme")
+    assert faults(tab) == []
+
+
+def test_without_a_walk_and_unseen_days_nothing_empty_is_drawn(visit: Visit, tmp_path: Path) -> None:
+    line = charted().curves["the best set"]
+    visit.go(
+        write(tmp_path, charted(curves={"the best set": {**line, "chosen_on": 200}}, drift=None, scores={}))
+    )
+    tab = visit.tab
+    assert "All of these days were chosen on" in tab.inner_text("section[aria-label='days of the best set']")
+    assert tab.locator("#drift").count() == 0
+    # Without scores of its own the figure by which sets are ranked.
+    assert tab.inner_text("#scores h3") == "Sharpe"
+    assert faults(tab) == []

@@ -220,6 +220,18 @@ def test_an_account_that_never_traded_that_is_said(database: Path) -> None:
         main(["1", "--against", "other", "--db-url", url_of(database)])
 
 
+def test_an_account_on_another_timeframe_than_the_run_is_one_line(database: Path) -> None:
+    trade(database)
+    as_scripted(database)
+    run_sql(database, "update backtest_runs set timeframe = '4h' where id = 1")
+    said = (
+        "--against paper: it trades SCRIPTED on BTC/USDT 1h, and run 1 is of 4h: "
+        "name a run on the account's timeframe"
+    )
+    with pytest.raises(UsageError, match=said):
+        main(["1", "--against", "paper", "--db-url", url_of(database)])
+
+
 def test_detail_and_against_are_not_for_one_call(database: Path) -> None:
     with pytest.raises(SystemExit):
         main(["1", "--against", "2", "--detail", "1m"])

@@ -13,6 +13,7 @@ from core.domain import Costs, Series
 from core.multi_backtester import Job, run_jobs
 from core.results.runs import RunSpec, describe_data
 from tests.markets import random_bars
+from tests.processes import ending_with, linux
 
 SERIES = Series("binanceus", "BTC/USDT", "1h")
 JOB = Job(random_bars(1, 400), RunSpec(SERIES, "MR_BB", {}, Costs(), 1_000.0))
@@ -43,6 +44,31 @@ def test_an_interrupt_while_a_process_starts_ends_it_without_a_word(tmp_path: Pa
     )
     assert done.stderr.splitlines() == ["interrupted: what was finished is saved"]
     assert done.returncode == cli.INTERRUPTED
+
+
+KILLED = f"""
+import sys
+sys.path.insert(0, {str(cli.ROOT)!r})
+from tests.integration import test_multi_backtester as test
+
+if __name__ == "__main__":
+    for _ in test.run_jobs([test.JOB] * 100_000, 2):
+        print("one is done", flush=True)
+"""
+
+
+@linux
+def test_workers_end_when_the_process_that_started_them_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(KILLED)
+    parent = subprocess.Popen(
+        [sys.executable, str(tmp_path / "program.py")], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    with parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"one is done\n"
+        with ending_with(parent.pid):
+            parent.kill()
+            parent.wait()
 
 
 def test_who_wants_no_more_results_waits_for_none() -> None:

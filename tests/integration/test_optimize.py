@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
-import select
+import re
 import signal
 import subprocess
 import sys
+import zlib
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,13 +26,14 @@ from core.optimise.study import ParamSets
 from core.optimise.workers import ProcessRunner
 from db import trials
 from db.candles import upsert_bars
-from db.trial_rows import LOOK, TRIALS
+from db.trial_rows import LOOK, TRIALS, Trials, TrialWindow
 from scripts import run_backtest, run_live, run_sweep, show_trials
 from scripts.optimize import main
 from tests.markets import random_bars
+from tests.processes import ending_with, linux
 from tests.stored import HOUR, NOW, SERIES, START, make_database, opened, run_sql, url_of
 
-COUNT, CUT = 4000, 2800
+COUNT, CUT = 4000, 2000
 SMALL = ["--param", "ema_fast=5:20:5", "--param", "ema_slow=30,60", "--param", "atr_period=14"]
 SMALL += ["--param", "atr_stop_mult=2", "--param", "rr_ratio=1.5,3"]
 """16 sets."""
@@ -104,8 +107,8 @@ def test_the_best_are_shown_on_both_parts_with_what_was_tried_and_how_to_go_on(
     assert main([*told.which, *SMALL, "--method", "grid", "--min-trades", "5", "--best", "3"]) == 0
     out = capsys.readouterr().out
     flat = " ".join(out.split())
-    assert "chosen on 2,800 bars" in flat
-    assert "unseen 1,200 bars" in flat
+    assert "chosen on 2,000 bars" in flat
+    assert "unseen 2,000 bars" in flat
     assert "16 sets of TREND_EMA by grid; best by sharpe; commission 0.001 a side, spread 0" in flat
     assert (
         "16 different sets of TREND_EMA were tried on these bars by all commands so far (optimize 16)" in flat
@@ -188,8 +191,9 @@ def test_the_verdict_counts_what_every_command_tried_and_looked_at(told: Told) -
 
     first = told.search(*SMALL, "--method", "grid")
     assert first["verdict"]["answer"] == "not enough data"
-    assert "51 days on which nothing was chosen, wanted 251" in first["verdict"]["sentence"]
-    again = told.search(*SMALL, "--method", "grid")
+    assert "85 days on which nothing was chosen, wanted 251" in first["verdict"]["sentence"]
+    assert told.search(*SMALL, "--method", "grid")["verdict"] == first["verdict"]
+    again = told.search(*SMALL, "--method", "grid", "--best", "16")
     assert told_of(first, "unseen") != told_of(again, "unseen")
     wider = told.search("--trials", "500")
     assert (first["counted"]["different"], wider["counted"]["different"]) == (16, 516)
@@ -306,18 +310,8 @@ def test_a_search_that_is_interrupted_goes_on_to_what_it_would_have_been(
     assert told.rows() == rows
 
 
-def children_of(pid: int) -> list[int]:
-    """Return the processes that one has started and that still are."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            _, _, rest = stat.read_text().rpartition(") ")
-            found += [int(stat.parent.name)] * (int(rest.split()[1]) == pid)
-    return found
-
-
 @pytest.mark.unmeasured
-@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="processes are looked at as Linux shows them")
+@linux
 def test_a_search_whose_process_is_killed_leaves_no_worker_and_goes_on_to_what_it_would_have_been(
     told: Told,
 ) -> None:
@@ -334,13 +328,9 @@ def test_a_search_whose_process_is_killed_leaves_no_worker_and_goes_on_to_what_i
     while process.poll() is None and len(told.rows()) < before + 3:
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.05)
-    watched = [os.pidfd_open(child) for child in children_of(process.pid)]
-    process.kill()
-    process.wait()
-    assert watched
-    for child in watched:
-        assert select.select([child], [], [], 60)[0]
-        os.close(child)
+    with ending_with(process.pid):
+        process.kill()
+        process.wait()
     name = next(row.study for row in told.rows()[before:])
     assert len(told.rows()) < before + 1 + 5 + 1
     assert same(told.again(name), whole)
@@ -375,7 +365,7 @@ def test_every_command_s_trials_are_counted_once_for_the_rule_and_the_bars(told:
         "--param",
         "rr_ratio=1.5,3",
     ]
-    assert run_sweep.main([*told.which, *sweep, "--min-trades", "1"]) == 0
+    assert run_sweep.main([*told.which, *sweep, "--min-trades", "1", "--best", "20"]) == 0
     # Four of the sweep's twenty are new.
     assert run_backtest.main([*told.which, "--param", "ema_fast=31"]) == 0
     assert run_backtest.main([*told.which, "--param", "ema_fast=31"]) == 0
@@ -388,8 +378,8 @@ def test_every_command_s_trials_are_counted_once_for_the_rule_and_the_bars(told:
         "runs": 3 * 16 + 20 + 2,
         "by_command": {"backtest": 2, "optimize": 48, "sweep": 20},
     }
-    # Both backtests over all bars, that of the unseen ones, the sweep's look and those of the two searches.
-    assert found["looks_before"] == {"backtest": 3, "optimize": 2, "sweep": 1}
+    # Of backtests that over all bars and that of the unseen ones; three searches that are the same look once.
+    assert (found["looks"], found["looks_before"]) == (4, {"backtest": 2, "optimize": 1, "sweep": 1})
 
 
 def test_bars_held_out_are_closed_to_a_search_and_every_look_is_counted(
@@ -412,12 +402,70 @@ def test_bars_held_out_are_closed_to_a_search_and_every_look_is_counted(
     assert "the bars held out were opened by this: their first look, the only one that counts" in said
     assert run_backtest.main([*told.which]) == 0
     assert "note: this looks at bars that were held out, BTC/USDT from" in capsys.readouterr().err
-    assert main([*told.which, *asked, "--min-trades", "5", "--open"]) == 0
+    again_looked = [*told.which, *asked, "--min-trades", "5", "--open"]
+    assert main(again_looked) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert (
+        "these sets were seen on these bars held out before: no look more than the 2 with TREND_EMA "
+        "(backtest 1, optimize 1)"
+    ) in said
+    assert main([*again_looked, "--best", "16"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "look 3 at these bars held out with TREND_EMA (backtest 1, optimize 1 before)" in said
-    assert show_trials.main(["--db-url", told.url]) == 0
-    assert "looked at 3 times" in capsys.readouterr().out
-    assert sum(row.kind == LOOK for row in told.rows()) == 2
+    assert show_trials.main(["--db-url", told.url, "--strategy", "TREND_EMA"]) == 0
+    assert "looked at 3 times with TREND_EMA" in " ".join(capsys.readouterr().out.split())
+    assert sum(row.kind == LOOK for row in told.rows()) == 3
+
+
+def test_four_strategies_that_look_at_bars_held_out_say_so_in_one_line_that_names_what_was_run(
+    told: Told, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = opened(told.path)
+    upsert_bars(engine, SERIES._replace(symbol="ETH/USDT"), hourly(6), clock=lambda: NOW)
+    engine.dispose()
+    told.search(*SMALL, "--method", "grid", "--symbol", "BTC/USDT,ETH/USDT", "--held-out", at(3000))
+    capsys.readouterr()
+    four = [word for name in ("TREND_EMA", "MR_BB", "SQZ_BO", "GRID_LR") for word in ("--strategy", name)]
+    words = [*four, *told.which[2:], "--engine", "fast"]
+    for said in ("", " (the same again)"):
+        assert run_backtest.main(words) == 0
+        notes = [line for line in capsys.readouterr().err.splitlines() if "held out" in line]
+        looks = ", ".join(f"look 1 with {name}{said}" for name in four[1::2])
+        when = at(3000).replace("T", " ")
+        assert notes == [f"note: this looks at bars that were held out, BTC/USDT from {when} UTC on: {looks}"]
+    assert run_backtest.main([*told.which, "--symbol", "ETH/USDT", "--engine", "fast"]) == 0
+    (note,) = (line for line in capsys.readouterr().err.splitlines() if "held out" in line)
+    assert note.endswith(f"BTC/USDT from {when} UTC on, ETH/USDT from {when} UTC on: look 1 with TREND_EMA")
+
+
+def test_a_sweep_over_bars_held_out_is_one_look(told: Told, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its sets ran on some of them, and its best ones on the rest."""
+    told.search(*SMALL, "--method", "grid", "--held-out", at(1000))
+    capsys.readouterr()
+    words = [*told.which, "--param", "ema_fast=10,20", "--min-trades", "1"]
+    for more, said in (
+        ([], "look 1"),
+        ([], "look 1"),
+        (["--best", "1"], "look 1"),
+        (["--unseen", "30"], "look 2"),
+    ):
+        assert run_sweep.main([*words, *more]) == 0
+        (note,) = (line for line in capsys.readouterr().err.splitlines() if "held out" in line)
+        assert f"UTC on: {said} with TREND_EMA" in note
+
+
+def test_an_unknown_strategy_has_no_trials_to_show(told: Told, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(UsageError, match=r"unknown strategy 'TREND_EMMA'.*did you mean TREND_EMA"):
+        show_trials.main(["--db-url", told.url, "--strategy", "TREND_EMMA"])
+    assert show_trials.main(["--db-url", told.url, "--strategy", "mr_bb"]) == 0
+    assert "no trials are recorded yet" in capsys.readouterr().out
+    engine = opened(told.path)
+    # Of a strategy whose file is gone.
+    window = TrialWindow(*SERIES, START, START + HOUR, 2, "")
+    trials.append(engine, Trials(TRIALS, "sweep", "GONE", "code", [window], ("a",), np.ones((1, 1))))
+    engine.dispose()
+    assert show_trials.main(["--db-url", told.url, "--strategy", "gone"]) == 0
+    assert "GONE" in capsys.readouterr().out
 
 
 @pytest.mark.unmeasured
@@ -427,11 +475,11 @@ def test_a_replay_over_bars_that_are_held_out_says_so_and_counts(
     told.search(*SMALL, "--method", "grid", "--held-out", at(3000))
     capsys.readouterr()
     words = ["--replay", "--exchange", "binanceus", "--db-url", told.url, *told.which[:6]]
-    for look in (1, 2):
+    for again in ("", " (the same again)"):
         assert run_live.main(words) == 0
         said = " ".join(capsys.readouterr().err.split())
         assert "note: this looks at bars that were held out, BTC/USDT from " in said
-        assert f"UTC on: look {look}" in said
+        assert f"UTC on: look 1 with TREND_EMA{again}" in said
 
 
 @pytest.mark.unmeasured
@@ -496,7 +544,7 @@ def test_the_best_set_is_saved_as_a_new_strategies_file_that_runs(
     (run,) = json.loads(document.read_text())["runs"]
     assert run["params"] == found["best"][0]["params"]
     before = file.read_text()
-    with pytest.raises(UsageError, match="exists and is left as it is"):
+    with pytest.raises(UsageError, match=r"exists and is left as it is: name another file$"):
         told.search(*SMALL, "--method", "grid", "--save", str(file))
     assert file.read_text() == before
     with pytest.raises(NoDataError, match="is not written: no set is ranked"):
@@ -655,3 +703,33 @@ def test_what_cannot_be_written_down_is_said_and_the_run_goes_on(
     assert run_backtest.main(words) == 0
     assert "note: not counted as a trial: database" in capsys.readouterr().err
     assert told.rows() == []
+
+
+def test_the_page_draws_what_the_document_has(told: Told, tmp_path: Path) -> None:
+    page = tmp_path / "search.html"
+    walk = ["--walk-forward", "4", "--fit-days", "60", "--report", str(page)]
+    found = told.search(*SMALL, "--method", "grid", *walk)
+    (text,) = re.findall(r'id="document">(.*?)</script>', page.read_text())
+    drawn = json.loads(text)
+
+    def unpacked(packed: str) -> Any:
+        return json.loads(zlib.decompress(base64.b64decode(packed)))
+
+    lines = unpacked(drawn["curves"])
+    assert lines == {"the best set": found["curve"], "walk forward": found["walk_forward"]["curve"]}
+    assert drawn["drift"]["values"] == found["walk_forward"]["drift"]
+    assert len(drawn["drift"]["times"]) == 4
+    assert unpacked(drawn["scores"]["sharpe"]) == [one["sharpe"] for one in found["sets"]]
+    # The days that were chosen on are those of the backtest that the table shows.
+    line, best = found["curve"], found["best"][0]
+    assert line["equity"][line["chosen_on"] - 1] == pytest.approx(
+        1 + best["chosen_on"][0]["return_pct"] / 100
+    )
+    worst = max(line["drawdown"][: line["chosen_on"]])
+    assert 0 < worst <= best["chosen_on"][0]["max_drawdown_pct"] / 100 + 1e-12
+    walked = np.prod(1 + np.array(found["walk_forward"]["returns"]))
+    assert lines["walk forward"]["equity"][-1] == pytest.approx(walked)
+    # Bars that are held out and closed are no days of it.
+    held = told.search(*SMALL, "--method", "grid", "--held-out", at(CUT))["curve"]
+    assert held["chosen_on"] == len(held["days"]) == line["chosen_on"]
+    assert held["equity"] == line["equity"][: line["chosen_on"]]

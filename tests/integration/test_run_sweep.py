@@ -17,7 +17,7 @@ from tests.markets import random_bars
 from tests.stored import HOUR, SERIES, START, make_database, url_of
 from tests.unit.test_report import document_of, unpacked_json
 
-COUNT, CUT = 4000, 2800
+COUNT, CUT = 4000, 2000
 WHICH = ["--strategy", "TREND_EMA", "--symbol", "BTC/USDT", "--timeframe", "1h", "--use-sql"]
 SPACE = ["--param", "ema_fast=5:20:5", "--param", "ema_slow=30,60"]
 
@@ -42,8 +42,8 @@ def test_the_best_sets_are_shown_on_both_parts_with_a_word_on_luck(
 ) -> None:
     assert main([*told, *SPACE, "--best", "3", "--min-trades", "5"]) == 0
     out = capsys.readouterr().out
-    assert "chosen on 2,800 bars" in out
-    assert "unseen 1,200 bars" in " ".join(out.split())
+    assert "chosen on 2,000 bars" in out
+    assert "unseen 2,000 bars" in " ".join(out.split())
     lines = out.splitlines()
     heads = next(number for number, line in enumerate(lines) if line.startswith("ema_fast"))
     assert lines[heads].split()[:2] == ["ema_fast", "ema_slow"]

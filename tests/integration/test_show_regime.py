@@ -9,6 +9,7 @@ import pytest
 
 from core.domain import Bars, Series
 from core.errors import NoDataError, UsageError
+from core.utils import parse_time
 from scripts.show_regime import main
 from tests.markets import random_bars
 from tests.stored import make_database, url_of
@@ -75,3 +76,20 @@ def test_an_end_before_the_start_and_a_start_after_the_last_candle_are_told(url:
         main([*WHICH, "--db-url", url, "--start", "2023-10-01", "--end", "2023-09-01"])
     with pytest.raises(NoDataError, match="no candles from 2031-01-01 00:00 UTC on: the last is of"):
         main([*WHICH, "--db-url", url, "--start", "2031-01-01"])
+
+
+def test_what_stretches_changed_together_is_what_the_price_did(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No bar's move is lost: each goes on from the close at which the one before ended."""
+    assert main([*WHICH, "--db-url", url, "--last", "99"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()[3:]]
+    # regime, day, time, day, time, bars, change, score; what came before the first is not known yet.
+    bars, grown = days(700), 1.0
+    place = first = int(np.searchsorted(bars.ts, parse_time(lines[0][1])))
+    for line in lines:
+        before, place = bars.close[place - 1], place + int(line[5])
+        assert line[6] == f"{100 * (bars.close[place - 1] / before - 1):+.1f}"
+        grown *= bars.close[place - 1] / before
+    assert place == 700
+    assert grown == pytest.approx(bars.close[-1] / bars.close[first - 1])

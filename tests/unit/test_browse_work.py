@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import Engine
 from core import cli
 from core.backtest.fast_backtester import run_fast
 from core.backtest_persistence import list_runs, load_run
-from core.cli import browse_page, browse_work
+from core.cli import browse_page, browse_work, trial_journal
 from core.cli.browse_work import POINTS, Curve, Picked, Ranking
 from core.domain import Costs, Series
 from core.errors import NoDataError, SettingsError, UsageError
@@ -20,6 +21,8 @@ from core.settings import Settings
 from core.sql_data_source import SQLDataSource
 from core.utils import parse_time
 from db import trials
+from db.trial_rows import HELD_OUT, Trials, TrialWindow
+from strategies.registry import load_strategy
 from tests.page_help import BTC, seeded
 from tests.stored import url_of
 
@@ -42,7 +45,7 @@ def settings(stored: tuple[Settings, Engine]) -> Settings:
 
 def test_a_backtest_is_the_one_that_was_asked_for(settings: Settings) -> None:
     picked = PICKED._replace(start="2023-12-01", end="2024-02-01")
-    bars, result = browse_work.backtest(picked, "bb_period=25 atr_period=10", "fast", settings)
+    bars, result, _ = browse_work.backtest(picked, "bb_period=25 atr_period=10", "fast", settings)
     low, high = (parse_time(text) for text in (picked.start, picked.end))
     assert low <= bars.ts[0] < bars.ts[-1] < high
     assert (result.spec.params["bb_period"], result.spec.params["atr_period"]) == (25, 10)
@@ -80,23 +83,45 @@ def test_what_cannot_be_run_is_said(
         browse_work.backtest(picked, typed, "fast", settings)
 
 
-def test_looking_writes_nothing_and_saving_writes_the_run_and_its_trial(
-    stored: tuple[Settings, Engine],
-) -> None:
+def test_every_set_that_is_run_on_the_page_counts_once_saved_or_not(stored: tuple[Settings, Engine]) -> None:
     settings, engine = stored
-    before = len(list_runs(settings.db.url)), len(list(trials.entries(engine)))
-    _, result = browse_work.backtest(PICKED, "", "fast", settings)
-    browse_work.sweep(PICKED, "bb_period=10,20", RANKING, settings)
-    assert (len(list_runs(settings.db.url)), len(list(trials.entries(engine)))) == before
+
+    def counted() -> tuple[int, int, dict[str, int]]:
+        windows = [window for row in trials.entries(engine) for window in row.windows]
+        found = trials.count_trials(engine, "SMA_CROSS", windows)
+        return len(list_runs(settings.db.url)), found.different, found.by_command
+
+    picked, before = PICKED._replace(strategy="SMA_CROSS"), len(list_runs(settings.db.url))
+    _, result, notes = browse_work.backtest(picked, "", "fast", settings)
+    assert (counted(), notes) == ((before, 1, {"backtest": 1}), [])
+    period = next(name for name, value in load_strategy("SMA_CROSS").rule.defaults.items() if value > 5)
+    own = load_strategy("SMA_CROSS").rule.defaults[period]
+    swept = browse_work.sweep(picked, f"{period}={own:g},{own + 1:g}", RANKING, settings)
+    # One of the two is the set that was run alone.
+    assert counted() == (before, 2, {"backtest": 1, "sweep": 2})
+    assert swept.notes == []
     kept = load_run(browse_work.save(result, settings), settings.db.url)
     assert kept.trades == result.records
-    assert (len(list_runs(settings.db.url)), len(list(trials.entries(engine)))) == tuple(
-        count + 1 for count in before
-    )
+    assert counted() == (before + 1, 2, {"backtest": 1, "sweep": 2})
+
+
+def test_the_page_says_that_bars_held_out_were_looked_at(tmp_path: Path) -> None:
+    engine = seeded(tmp_path)
+    settings = cli.load_settings({"db.url": url_of(tmp_path / "page.db")})
+    held = TrialWindow(*BTC, parse_time("2024-01-15"), trial_journal.OPEN_END, 0, "")
+    trials.append(engine, Trials(HELD_OUT, "optimize", "MR_BB", "", [held]))
+    early = browse_work.backtest(PICKED._replace(end="2024-01-10"), "", "fast", settings)
+    assert early.notes == []
+    for said in ("look 1 with MR_BB", "look 1 with MR_BB (the same again)"):
+        notes = browse_work.backtest(PICKED, "", "fast", settings).notes
+        assert notes == [
+            f"this looks at bars that were held out, BTC/USDT from 2024-01-15 00:00 UTC on: {said}"
+        ]
+    engine.dispose()
 
 
 def test_the_best_sets_have_the_figures_of_runs_on_older_and_unseen_bars(settings: Settings) -> None:
-    plan, found = browse_work.sweep(PICKED, "bb_period=10:30:10", RANKING, settings)
+    plan, found, _ = browse_work.sweep(PICKED, "bb_period=10:30:10", RANKING, settings)
     table = browse_work.best_sets(plan, found)
     parts, rows = found.splits[BTC], table.to_dict("records")
     assert sorted(row["bb_period"] for row in rows) == [10, 20, 30]
@@ -148,7 +173,7 @@ def test_a_saved_run_stands_with_its_figures_inputs_and_closed_profit(settings: 
 
 
 def test_equity_ends_at_the_final_equity_and_holding_starts_with_the_same_cash(settings: Settings) -> None:
-    bars, result = browse_work.backtest(PICKED, "", "fast", settings)
+    bars, result, _ = browse_work.backtest(PICKED, "", "fast", settings)
     own, held = browse_work.equity_lines(bars, result)
     assert own.values[-1] == pytest.approx(result.summary.final_equity)
     assert held.values[0] == pytest.approx(5_000 * bars.close[0] / bars.open[0] / 1.0005 / 1.002)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core import cli
 from core.cli import database_command
 from core.domain import Series
 from core.errors import DatabaseError, UsageError
@@ -109,3 +110,7 @@ def test_a_missing_database_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(DatabaseError, match="there is no database"):
         main(["--db-url", url_of(tmp_path / "none.db")])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_page_on_candles_shows_the_schema_of_today() -> None:
+    assert f"(schema version {SCHEMA_VERSION}, " in (cli.ROOT / "docs" / "candles.md").read_text()

@@ -31,7 +31,15 @@ from core.reports.table import (
     room,
 )
 from core.results.measures import Summary
-from core.results.runs import DIFFERENCES, STATISTICS, BacktestResult, RunSpec, stats_text, summary_of_stats
+from core.results.runs import (
+    ANNUALISED,
+    DIFFERENCES,
+    STATISTICS,
+    BacktestResult,
+    RunSpec,
+    stats_text,
+    summary_of_stats,
+)
 from tests.markets import random_bars
 from tests.unit.test_backtester import Q, run
 
@@ -134,6 +142,18 @@ def test_what_differs_from_backtesting_py_is_explained_beside_its_figure(result:
     for name, why in DIFFERENCES.items():
         (line,) = (line for line in lines if line.startswith(f"{name.replace('[$]', '[USDT]')} "))
         assert line.endswith(why)
+
+
+def test_backtesting_py_s_figures_of_a_year_are_none_where_ours_are(result: BacktestResult) -> None:
+    for days, is_none in ((None, False), (60, False), (59, True), (3, True)):
+        lines = {
+            line[:22].strip(): line[22:].split()
+            for line in stats_text(result.stats, "USDT", days).splitlines()
+        }
+        for name in ANNUALISED:
+            said = f"none needs 60 daily returns, there are {days}".split()
+            assert (lines[name] == said) is is_none
+        assert lines["Return [%]"][0] != "none"
 
 
 def test_amounts_among_backtesting_py_s_figures_are_in_the_account_s_currency(result: BacktestResult) -> None:

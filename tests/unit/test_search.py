@@ -18,7 +18,7 @@ from tests.markets import random_bars
 
 BTC, ETH = Series("binanceus", "BTC/USDT", "1h"), Series("binanceus", "ETH/USDT", "1h")
 SETS = [{"ema_fast": fast, "ema_slow": slow} for fast in (5.0, 10.0, 20.0) for slow in (30.0, 60.0)]
-ASKED = Question("TREND_EMA", SETS, Costs(0.001, 0.0), 10_000.0, fewest_trades=1, best=2)
+ASKED = Question("TREND_EMA", SETS, Costs(0.001, 0.0), 10_000.0, fewest_trades=1, unseen_share=0.3, best=2)
 BARS = random_bars(5, 3300).until(3000)
 
 

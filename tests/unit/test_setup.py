@@ -25,7 +25,9 @@ from core import cli
 from tests.tiers import statistics, tries
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = tuple(f"requirements{kind}" for kind in ("", "-setup", "-parquet", "-dev", "-browser", "-dashboard"))
+LOCKS = tuple(
+    f"requirements{kind}" for kind in ("", "-setup", "-parquet", "-dev", "-browser", "-dashboard", "-cluster")
+)
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 
@@ -178,7 +180,7 @@ def test_the_registry_has_a_wheel_of_every_pin(python: str, machine: str) -> Non
         [
             uv, "pip", "compile", "--quiet", "--no-deps", "--only-binary", ":all:",
             "--python-version", python, "--python-platform", machine, "--output-file", os.devnull,
-            "requirements-dev.lock", "requirements-dashboard.lock",
+            "requirements-dev.lock", "requirements-dashboard.lock", "requirements-cluster.lock",
         ],
         cwd=ROOT, env=os.environ | {"MACOSX_DEPLOYMENT_TARGET": "14.0"}, capture_output=True, text=True,
         check=False,

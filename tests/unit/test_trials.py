@@ -139,6 +139,36 @@ def test_a_search_looks_once_however_many_batches_it_has(engine: Engine) -> None
     assert trials.looks(engine, [BTC]) == [first, other]
 
 
+def test_the_same_sets_on_the_same_candles_again_are_no_look_more(engine: Engine) -> None:
+    first = trials.append(engine, batch((1, 2), (3, 4), kind=LOOK))
+    for again in (batch((1, 2), (3, 4), kind=LOOK), batch((3, 4), command="backtest")):
+        trials.append(engine, again)
+        assert trials.looks(engine, [BTC]) == [first]
+    new = [
+        batch((3, 4), (5, 6), kind=LOOK),
+        batch((1, 2))._replace(code="changed"),
+        batch((1, 2))._replace(windows=[BTC._replace(sha256="b" * 64)]),
+        batch((1, 2))._replace(windows=[BTC._replace(end=150 * HOUR)]),
+        batch((1, 2), rule="B"),
+    ]
+    rows = [trials.append(engine, entry) for entry in new]
+    assert trials.looks(engine, [BTC]) == [first, *rows]
+    assert trials.looks(engine, [BTC], rule="B") == rows[-1:]
+
+
+def test_several_series_are_looked_at_as_often_as_the_one_that_was_most(engine: Engine) -> None:
+    """A command that runs a rule on two symbols writes an entry each: it is one look."""
+    both = [trials.append(engine, batch((1, 2))._replace(windows=[one])) for one in (BTC, ETH)]
+    assert trials.looks(engine, [BTC, ETH]) == both[:1]
+    again = trials.append(engine, batch((3, 4))._replace(windows=[ETH]))
+    assert trials.looks(engine, [BTC, ETH]) == [both[1], again]
+
+
+def test_an_entry_that_cannot_be_read_is_a_look_of_its_own(stored: Path) -> None:
+    run_sql(stored, "UPDATE trial_entries SET sets = x'00' WHERE seq IN (2, 3)")
+    assert [row.seq for row in trials.looks(opened(stored), [BTC])] == [1, 2, 3, 4, 5]
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
