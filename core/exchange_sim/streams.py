@@ -30,7 +30,9 @@ EVERY = 100
 BINANCE_PATH, KRAKEN_PATH = "/ws", "/v2"
 KRAKEN_PRIVATE = "auth"
 """The part of a path that says that it is Kraken's private endpoint."""
-GOING_AWAY = 1001
+GOING_AWAY, TOO_SLOW = 1001, 1008
+MOST_WAITING = 200_000
+"""Frames that wait for a client that does not read; then the venue ends the connection."""
 
 
 class SimConnection:
@@ -56,9 +58,12 @@ class SimConnection:
         return taken
 
     def _send(self, frames: list[SocketFrame]) -> None:
-        if frames:
-            self._outbox.extend(frames)
-            self._wake()
+        if not frames:
+            return
+        self._outbox.extend(frames)
+        if len(self._outbox) > MOST_WAITING:
+            self._outbox = deque([SocketFrame(close=TOO_SLOW)])
+        self._wake()
 
 
 class SimAccounts(NamedTuple):

@@ -1,8 +1,8 @@
 """Trading on the feed: the account's orders move with the market whenever somebody asks.
 
-Nothing happens between two requests. Before each one the tape since the request before is played to the
-open orders, trade by trade in the order of time, so that it makes no difference how often anybody asks
-or how fast the clock runs.
+Nothing happens by itself. Before each request, and whenever a stream looks, the tape since the time before is
+played to the open orders, trade by trade in the order of time, so that it makes no difference how often
+anybody asks or how fast the clock runs.
 """
 
 from __future__ import annotations

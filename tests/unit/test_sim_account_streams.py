@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import ccxt
 import pytest
 
+from core.exchange_sim.account_news import OrderChange
 from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET, AccountConfig
-from core.exchange_sim.binanceus_user_stream import VALID
+from core.exchange_sim.binanceus_user_stream import VALID, kind_of
 from core.exchange_sim.kraken_gate import kraken_secret
 from core.exchange_sim.server import RunningSim
 from core.exchange_sim.sessions import BINANCEUS, KRAKEN
@@ -495,6 +497,19 @@ def test_a_restarted_exchange_tells_nothing_of_its_past_again(time: FakeTime, tm
                 exchange.create_order("BTC/USDT", "market", "buy", 0.01)
                 assert kinds(stream.news())[0] == "executionReport NEW NEW"
             time.now += MINUTE
+
+
+def test_what_a_change_of_an_order_is_called_at_binance(sim: RunningSim, time: FakeTime) -> None:
+    exchange = trader(sim, time)
+    with closing(exchange.session):
+        exchange.create_order("BTC/USDT", "limit", "buy", 0.01, price(exchange, 0.9))
+    (order,) = sim.books().open_orders()
+    names = {
+        "REPLACED": replace(order, quantity=Decimal("0.02")),
+        "EXPIRED": replace(order, status="EXPIRED"),
+        "TRADE_PREVENTION": replace(order, status="EXPIRED_IN_MATCH"),
+    }
+    assert [kind_of(OrderChange(order, changed, None)) for changed in names.values()] == list(names)
 
 
 def test_numbers_on_the_wire_have_all_their_decimals(sim: RunningSim, time: FakeTime) -> None:

@@ -358,6 +358,15 @@ def test_another_seed_has_other_streams() -> None:
     assert one != two
 
 
+def test_whoever_does_not_read_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.exchange_sim.streams.MOST_WAITING", 100)
+    wire = binance("btcusdt@trade")
+    assert len(wire.frames(NOON + 5 * MINUTE)) > 50
+    wire.streams.advance(NOON + 10 * MINUTE)
+    wire.streams.advance(NOON + 15 * MINUTE)
+    assert [frame.close for frame in wire.connection.take()] == [1008]
+
+
 def test_only_the_venues_addresses_are_connected() -> None:
     streams = public_streams()
     assert streams.connect("/api/v3/time", NOON, lambda: None) is None
