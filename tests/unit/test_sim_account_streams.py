@@ -190,16 +190,20 @@ def test_fills_orders_and_balances_of_a_session_are_those_of_http(sim: RunningSi
         assert moved == [("USDT", "12.50000000")]
 
 
+def a_pair(exchange: Any) -> dict[str, str]:
+    """Return a sale above the market or below it, whichever comes first."""
+    last = exchange.fetch_ticker("BTC/USDT")["last"]
+    pair = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.02", "price": f"{last * 1.01:.2f}"}
+    pair |= {"stopPrice": f"{last * 0.99:.2f}", "stopLimitPrice": f"{last * 0.98:.2f}"}
+    return pair | {"stopLimitTimeInForce": "GTC", "listClientOrderId": "mine"}
+
+
 def test_a_pair_of_orders_tells_when_it_begins_and_ends(sim: RunningSim, time: FakeTime) -> None:
     exchange = trader(sim, time)
     with closing(exchange.session):
         exchange.create_order("BTC/USDT", "market", "buy", 0.05)
         stream = user_stream(sim, exchange)
-        last = exchange.fetch_ticker("BTC/USDT")["last"]
-        pair = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.02", "price": f"{last * 1.01:.2f}"}
-        pair |= {"stopPrice": f"{last * 0.99:.2f}", "stopLimitPrice": f"{last * 0.98:.2f}"}
-        pair |= {"stopLimitTimeInForce": "GTC", "listClientOrderId": "mine"}
-        exchange.private_post_order_oco(pair)
+        exchange.private_post_order_oco(a_pair(exchange))
         told = stream.news()
         assert kinds(told)[:3] == ["executionReport NEW NEW"] * 2 + ["listStatus"]
         assert (told[2]["l"], told[2]["C"], len(told[2]["O"])) == ("EXEC_STARTED", "mine", 2)
@@ -497,6 +501,20 @@ def test_a_restarted_exchange_tells_nothing_of_its_past_again(time: FakeTime, tm
                 exchange.create_order("BTC/USDT", "market", "buy", 0.01)
                 assert kinds(stream.news())[0] == "executionReport NEW NEW"
             time.now += MINUTE
+
+
+def test_a_pair_from_before_a_restart_tells_its_end_alone(time: FakeTime, tmp_path: Any) -> None:
+    with streaming(clock=time.clock, state=tmp_path / "state") as sim:
+        exchange = trader(sim, time)
+        with closing(exchange.session):
+            exchange.create_order("BTC/USDT", "market", "buy", 0.05)
+            exchange.private_post_order_oco(a_pair(exchange))
+    with streaming(clock=time.clock, state=tmp_path / "state") as sim:
+        exchange = trader(sim, time)
+        with closing(exchange.session):
+            stream = user_stream(sim, exchange)
+            exchange.private_delete_orderlist({"symbol": "BTCUSDT", "listClientOrderId": "mine"})
+            assert [one["l"] for one in stream.news() if one["e"] == "listStatus"] == ["ALL_DONE"]
 
 
 def test_what_a_change_of_an_order_is_called_at_binance(sim: RunningSim, time: FakeTime) -> None:
