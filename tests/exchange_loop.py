@@ -190,8 +190,10 @@ class Process:
 
     def _warm(self, symbol: str, stored: dict[str, Any] | None) -> Bars:
         end = self.client.exchange_now() // MINUTE * MINUTE
-        if stored is not None:
-            end = next(newest for of, _, newest, _ in stored["bars"] if of == symbol) + MINUTE
+        # A life may have ended before it saw a candle of every symbol.
+        seen = [newest for of, _, newest, _ in (stored or {"bars": []})["bars"] if of == symbol]
+        if seen:
+            end = seen[0] + MINUTE
         return self.read(Series("x", symbol, "1m"), end - 5 * MINUTE, end)
 
     def _add(self, name: str, symbol: str, away: float, bars: Bars) -> None:

@@ -11,10 +11,12 @@ sold otherwise the stop that would sell it is cancelled.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from types import MappingProxyType
 
+from core.account.lots import Lot
 from core.account.money import NOTHING, minus, times, to_step
 from core.account.orders import (
     RESTING_STOPS,
@@ -36,7 +38,7 @@ from core.live.refusals import Refusals, Streak
 from core.live.resting import RestingStops
 from core.live.snapshot import Restored
 from core.live.status import DeskStatus, Outside, Standing
-from core.live.stops import PriceRange, Reached, at, protective
+from core.live.stops import LotName, PriceRange, Reached, at, lots_of, protective
 from core.order_path.intents import intent_of
 from core.order_path.ledger import assets_of
 from core.order_path.path import OrderPath
@@ -68,6 +70,8 @@ class ExchangeDesk(JournalledDesk):
         """
         super().__init__(path)
         self._stops = RestingStops(path, stops)
+        self._before: dict[LotName, Lot] = {}
+        """Lots as they were when the newest bars were reached, until their step is kept."""
         self._overtaken: list[Refused] = []
         """Exits of what a stop at the exchange had sold before them."""
         self._price = price
@@ -111,7 +115,11 @@ class ExchangeDesk(JournalledDesk):
         """Do nothing: the exchange's own book says how much of an order fills."""
 
     def booked(self, brought: Sequence[DeskEvent]) -> list[DeskEvent]:  # noqa: ARG002 - bars fill nothing here
-        """Return what came since the last look; what the bars close is ordered once they are decided on."""
+        """Return what came since the last look; what the bars close is ordered once they are decided on.
+
+        They reached the stops of before that decision, not those that it moves.
+        """
+        self._before = lots_of(self.session.portfolio, self.session.slots)
         return self.news()
 
     def on_price(self, symbol: str, price: float) -> list[DeskEvent]:
@@ -220,8 +228,9 @@ class ExchangeDesk(JournalledDesk):
 
     def send(self) -> None:
         """Store and send what was approved, and what the newest bars close."""
+        before, self._before = self._before, {}
         for symbol, prices in self.market.taken().items():
-            self._watch(symbol, prices)
+            self._watch(symbol, prices, before)
         self._dispatch()
 
     def _dispatch(self) -> None:
@@ -380,12 +389,14 @@ class ExchangeDesk(JournalledDesk):
     def _differences(self) -> list[str]:
         return [self._difference] if self._difference else []
 
-    def _watch(self, symbol: str, prices: Sequence[Reached]) -> None:
+    def _watch(
+        self, symbol: str, prices: Sequence[Reached], before: Mapping[LotName, Lot] = MappingProxyType({})
+    ) -> None:
         """Order closed what these prices close, if it is enough for an order."""
         session = self.session
         market = session.risk.markets.get(symbol, ANY_MARKET)
         low = min(one.low for one in prices)
-        for intent in list(protective(session.portfolio, session.slots, symbol, prices, self.time)):
+        for intent in list(protective(session.portfolio, session.slots, symbol, prices, self.time, before)):
             if self._stops.waits(intent, low, self.time):
                 continue
             approved = session.risk.approve(intent, session.portfolio.snapshot(), prices[-1].last, self.time)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 from typing import NamedTuple
 
 from core.account.lots import LOT_LEG, Lot
@@ -18,6 +19,10 @@ MINUTE = 60_000
 """An order that came to nothing is tried again in the next minute."""
 MOST_AWAY = 0.3
 """A price further from the last one is not believed before a bar says so."""
+
+
+LotName = tuple[str, str, str]
+"""Strategy, symbol and the lot's id."""
 
 
 class Reached(NamedTuple):
@@ -83,15 +88,32 @@ def reason_to_close(lot: Lot, prices: Iterable[Reached]) -> Reason | None:
     return None
 
 
+def lots_of(portfolio: Portfolio, slots: Iterable[Slot]) -> dict[LotName, Lot]:
+    """Return the lots that these hold as they are now: a bar reaches the stops of before its decision."""
+    return {
+        (slot.strategy, slot.symbol, lot.id): lot
+        for slot in slots
+        for lot in portfolio.lots(slot.strategy, slot.symbol)
+    }
+
+
 def protective(
-    portfolio: Portfolio, slots: Iterable[Slot], symbol: str, prices: Sequence[Reached], now: int
+    portfolio: Portfolio,
+    slots: Iterable[Slot],
+    symbol: str,
+    prices: Sequence[Reached],
+    now: int,
+    before: Mapping[LotName, Lot] = MappingProxyType({}),
 ) -> Iterator[Intent]:
-    """Yield the orders that close what these prices close; what is for sale already is left alone."""
+    """Yield the orders that close what these prices close; what is for sale already is left alone.
+
+    `before`: lots with the stops and takes that held while these prices were reached.
+    """
     for slot in slots:
         if slot.symbol != symbol:
             continue
         for lot in portfolio.lots(slot.strategy, symbol):
-            reason = reason_to_close(lot, prices)
+            reason = reason_to_close(before.get((slot.strategy, symbol, lot.id), lot), prices)
             amount = minus(lot.amount, portfolio.closing(slot.strategy, symbol, lot))
             if reason is not None and amount > NOTHING:
                 yield _closing(slot, lot, amount, reason, prices[-1].last, now)

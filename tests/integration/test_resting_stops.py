@@ -106,7 +106,7 @@ FIELDS = {
 }
 
 
-def test_a_stop_is_sent_with_exactly_these_fields_and_rests(place: Place) -> None:
+def test_k9_a_stop_is_sent_with_exactly_these_fields_and_rests(place: Place) -> None:
     report = place.orders.place(place.stop("95.01"))
     assert place.sent() == FIELDS[place.venue]
     assert place.sim.kraken.unknown == {}
@@ -181,7 +181,7 @@ def test_kraken_sells_at_the_market_takes_as_many_and_changes_what_rests(kraken:
     assert kraken.orders.stop_rules("BTC/USD") == expected
 
 
-def test_the_sixth_stop_in_a_symbol_is_refused_by_its_filter(binanceus: Place) -> None:
+def test_p6_the_sixth_stop_in_a_symbol_is_refused_by_its_filter(binanceus: Place) -> None:
     for number in range(5):
         binanceus.orders.place(binanceus.stop("90", "0.15", f"mine-{number}"))
     with pytest.raises(OrderRefusedError, match="MAX_NUM_ALGO_ORDERS"):
@@ -195,7 +195,7 @@ def test_a_stop_of_less_than_the_smallest_order_is_refused(place: Place) -> None
         place.orders.place(place.stop("90", "1.5"))
 
 
-def test_a_change_is_one_amendment_with_these_fields_and_the_order_keeps_its_names(kraken: Place) -> None:
+def test_k8_a_change_is_one_amendment_with_these_fields_and_the_order_keeps_its_names(kraken: Place) -> None:
     before = kraken.orders.place(kraken.stop("80"))
     kraken.orders.change(kraken.symbol, NAME, D("0.75"), Terms("stop", None, D("82.5")))
     [sent] = [one.params for one in kraken.sim.requests if one.path == AMEND]

@@ -628,3 +628,20 @@ def test_an_entry_at_a_price_is_refused_by_name() -> None:
     assert isinstance(outcome, Refused)
     assert (outcome.reason, outcome.detail) == (RefusalReason.EXCHANGE, NOT_YET)
     assert world.session.portfolio.reserved == 0
+
+
+@pytest.mark.parametrize(("low", "sides"), [(PRICE - 300, ["buy"]), (PRICE - 401, ["buy", "sell"])])
+def test_a_bar_reaches_the_stop_of_before_its_decision_and_not_the_one_that_it_moves(
+    low: float, sides: list[str]
+) -> None:
+    # The stop lies 400 below, and 100 below once this bar's decision has moved it.
+    world = World()
+    world.entered()
+    world.bar()
+    world.bar(8.0, low=low)
+    world.look()
+    assert [side for side, _ in sent(world)] == sides
+    world.bar(low=PRICE - 50)
+    world.bar(low=PRICE - 101)
+    world.look()
+    assert [side for side, _ in sent(world)] == ["buy", "sell"]

@@ -122,7 +122,7 @@ def test_a_refused_stop_is_not_placed_until_it_may_be_tried_again() -> None:
     assert planned([guard()], [], refused={("A", BTC): "a filter"}) == ([], {"A": "a filter"})
 
 
-def test_where_the_venue_takes_fewer_stops_those_that_rest_stay_and_the_greatest_come_first() -> None:
+def test_p6_where_the_venue_takes_fewer_stops_those_that_rest_stay_and_the_greatest_come_first() -> None:
     guards = [guard("A", "0.2"), guard("B", "1"), guard("C", "2")]
     actions, watched = planned(guards, [rests("A", "0.2")])
     assert [one.guard.strategy for one in actions if isinstance(one, NewStop)] == ["C"]
