@@ -61,7 +61,7 @@ Path(os.environ["HOT_CRYPTO_STRATEGIES"]).mkdir(parents=True, exist_ok=True)
 
 HERE = Path(__file__).parent
 PACKAGES = ("core", "strategies", "db", "llm", "scripts")
-OTHERS = ("pandas", "ccxt", "sqlalchemy.orm", "pydantic", "backtesting", "talib")
+OTHERS = ("ccxt", "sqlalchemy.orm", "pydantic")
 """What takes long to import and is not ours: coverage need not look on."""
 HAS_READER = find_spec("pyarrow") is not None
 if not HAS_READER:
