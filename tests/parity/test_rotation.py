@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,13 @@ from core.backtest.compiled_account import CompiledAccount
 from core.backtest.fast_backtester import run_fast
 from core.backtest.finish import finished
 from core.backtest.partners import looked_at, partners_of
+from core.backtest.plan import PlannedRun
 from core.backtest.replay import ReplayAccount, ReplayFeed, groups, plan_of, replay
 from core.domain import LOT, Bars, Costs, Series
 from core.engine import Followed, LiveDecider, Session
 from core.execution import Executor
+from core.live.account import waits_of
+from core.live.feed import Feed
 from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.proof.verify import verify
@@ -130,9 +135,9 @@ def test_on_one_account_all_ways_make_the_trades_of_the_slow_simulator() -> None
     assert count > 100
 
 
-def test_a_session_that_sees_every_symbol_close_rotates_as_the_replay_does() -> None:
-    bars, strategy = market(3), load_strategy("ROTATION")
-    wanted = replay(feeds(bars), ReplayAccount(CASH, COSTS)).trades["ROTATION"]
+def live_session(bars: dict[str, Bars]) -> tuple[Session, PaperFills]:
+    """Return a session as a loop has it: what each symbol is ranked among grows as it closes."""
+    strategy = load_strategy("ROTATION")
     portfolio, risk = Portfolio(CASH), wide_open(COSTS)
     desk = PaperFills(portfolio.settled, COSTS, risk.markets)
     session = Session(Executor(portfolio, risk, desk, COSTS))
@@ -143,12 +148,47 @@ def test_a_session_that_sees_every_symbol_close_rotates_as_the_replay_does() -> 
         decider = LiveDecider(feed.symbol, live.live({"params": PARAMS}))
         session.add("ROTATION", feed.symbol, plan_of(feed), decider, followed)
         desk.follow("ROTATION", feed.symbol, "1h")
+    return session, desk
+
+
+def test_a_session_that_sees_every_symbol_close_rotates_as_the_replay_does() -> None:
+    bars = market(3)
+    wanted = replay(feeds(bars), ReplayAccount(CASH, COSTS)).trades["ROTATION"]
+    session, desk = live_session(bars)
     trades: list[Trade] = []
     end = 0
     for group in groups(feeds(bars)):
         end = group[0].end
         trades += session.on_bars(group).trades
     trades += session.on_events(desk.close_at_the_end(), end).trades
+    assert len(trades) > 20
+    assert tuple(trades) == wanted
+
+
+def test_a_feed_whose_symbols_are_late_or_missing_brings_a_session_to_the_same_trades() -> None:
+    bars, now = market(3), 0
+    # Published half a minute late at most: within what a bar waits.
+    late = dict(zip(SYMBOLS, (0, 5_000, 12_000, 12_000, 25_000), strict=True))
+
+    def read(series: Series, start: int, end: int) -> Bars:
+        ts = bars[series.symbol].ts
+        shown = min(end, now - late[series.symbol] - HOUR + 1)
+        first, last = np.searchsorted(ts, [start, max(start, shown)])
+        return bars[series.symbol].until(int(last)).since(int(first))
+
+    wanted = replay(feeds(bars), ReplayAccount(CASH, COSTS)).trades["ROTATION"]
+    members = [PlannedRun(name, "1h", "ROTATION", PARAMS, SYMBOLS) for name in SYMBOLS]
+    begin, stop = min(int(one.ts[0]) for one in bars.values()), max(int(one.ts[-1]) for one in bars.values())
+    feed = Feed(read, waits_of(members, "made-up"), {series_of(name): begin - HOUR for name in SYMBOLS})
+    feed.wait_for(waits_of(members, "made-up"))
+    session, desk = live_session(bars)
+    trades: list[Trade] = []
+    for moment in range(begin + HOUR, stop + HOUR + 1, HOUR):
+        for after in (0, 6_000, 13_000, 26_000, 30_001):
+            now = moment + after
+            for _, group in groupby(feed.poll(now).bars, key=attrgetter("end")):
+                trades += session.on_bars(list(group)).trades
+    trades += session.on_events(desk.close_at_the_end(), stop + HOUR).trades
     assert len(trades) > 20
     assert tuple(trades) == wanted
 
