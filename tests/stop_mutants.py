@@ -137,7 +137,9 @@ STOP_MUTANTS = {
     "DoesNotFollow": Weakness(planner=DoesNotFollow),
     "CountsNoStops": Weakness(planner=CountsNoStops, venues=("binanceus",)),
     "TakesTheUnknownForAbsent": Weakness(TakesTheUnknownForAbsent),
-    "BelievesEveryCancel": Weakness(BelievesEveryCancel, parts=Parts(submitting=CountsNoExits)),
+    "BelievesEveryCancel": Weakness(
+        BelievesEveryCancel, parts=Parts(submitting=CountsNoExits), venues=("binanceus",)
+    ),
     "SellsBesideTheStop": Weakness(SellsBesideTheStop, parts=Parts(submitting=CountsNoExits)),
     "RemembersWhatRests": Weakness(RemembersWhatRests),
     "SellsForOthersToo": Weakness(SellsForOthersToo),

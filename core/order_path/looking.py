@@ -51,7 +51,7 @@ class Looking:
 
         `whole`: stops that rest too, though it is not their turn.
         """
-        now = self._store.now()
+        now = self._store.now() if any(map(_rests, self._store.mirror.live.values())) else 0
         self._looked_at = {
             name: at for name, at in self._looked_at.items() if name in self._store.mirror.live
         }

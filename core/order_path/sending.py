@@ -72,7 +72,8 @@ class Sending:
     def _send_one(self, order: OrderRow, now: int) -> None:
         if why := self._useless(order, now):
             self._deny(order, why)
-        elif order.due_at <= now:
+        elif order.state == State.SENDING or order.due_at <= now:
+            # What is stored as about to be sent was due then; a clock set back since does not keep it here.
             self._booking.follow(order.symbol)
             self._send(order)
 
