@@ -39,7 +39,8 @@ def describe_market(bars: Bars) -> MarketCalendar:
     seconds = int(bars.ts[-1] - bars.ts[0]) // 1000
     days, day_ends = _day_ends(bars.ts)
     return MarketCalendar(
-        stamps=bars.ts,
+        # Rows that were cut out of others by a step do not follow each other, as compiled code wants them.
+        stamps=np.ascontiguousarray(bars.ts),
         close=bars.close,
         returns=returns,
         period_ends=_period_ends(bars.ts, day_ends, step // DAY),

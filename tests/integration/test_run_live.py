@@ -452,7 +452,8 @@ def test_everything_that_a_status_can_hold_is_shown(capsys: pytest.CaptureFixtur
     live_status.show(status._replace(desk=desk))
     assert capsys.readouterr().out.splitlines() == [
         "equity 10,005.00, cash 10,000.00",
-        "  MR_BB short 0.5 BTC/USDT at 100, now 90, open profit 5.00, stop 110",
+        "  MR_BB short 0.5 BTC/USDT at 100, now 90, open profit 5.00, stop 110; its stop does not rest at "
+        "the exchange: too small",
         "  waiting: buy 1 (k)",
         "  drawdown: deep: run_live.py --reset-breaker drawdown",
         "  X: failed: run_live.py --release X",

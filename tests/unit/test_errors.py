@@ -27,6 +27,7 @@ EXIT_CODES = {
     "OrderRefusedError": 1,
     "InsufficientFundsError": 1,
     "OrderUnknownError": 3,
+    "ClusterError": 3,
 }
 
 

@@ -23,7 +23,7 @@ def test_every_field_is_named() -> None:
 
 def test_what_is_shown_is_in_the_examples_as_it_stands() -> None:
     parts = re.split(r"^### ", PAGE, flags=re.MULTILINE)[1:]
-    assert len(parts) == 7
+    assert len(parts) == 8
     for part in parts:
         (name,) = re.findall(r"^.*: `(docs/examples/strategies/\w+\.py)`", part)
         source = (ROOT / name).read_text(encoding="utf-8")

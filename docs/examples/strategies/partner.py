@@ -60,6 +60,11 @@ def decide(now: Columns[float], prev: Columns[float], held: PositionView, p: Par
     return hold(held)
 
 
+def both(symbol: str) -> list[str | tuple[str, str]]:
+    """Return bitcoin, for bitcoin itself ether: on our own timeframe, and its days."""
+    return [partner_of(symbol), (partner_of(symbol), "1d")]
+
+
 RULE = StrategyRule(
     name="PARTNER",
     params=Params,
@@ -70,7 +75,7 @@ RULE = StrategyRule(
     # Whatever is not an average of its own window needs longer to forget: Wilder's ATR. Long enough for a
     # whole day of the partner too, which begins at midnight.
     history=lambda p: max(p.ma_period, p.partner_period, WILDER * p.atr_period) + 1,
-    # Bitcoin, for bitcoin itself ether: on our own timeframe, and its days. One alone may be named without
-    # the brackets, `partner=partner_of`: columns then takes it, in place of a tuple.
-    partner=lambda symbol: [partner_of(symbol), (partner_of(symbol), "1d")],
+    # One alone may be named without the brackets, `partner=partner_of`: columns then takes it, in place of
+    # a tuple.
+    partner=both,
 )
