@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from core.account.messages import MARKET, Terms
 from core.account.orders import Purpose
 from core.errors import HotCryptoError
+from core.exchange_sim.server import BINANCEUS, KRAKEN
 from core.order_path.audit import check_books
 from tests.fuzz_order_path import VENUES, first_caught, run_schedules
 from tests.order_model import PLACE_FAULTS, PRICES, SYMBOLS, Market
@@ -24,7 +25,16 @@ from tests.tiers import statistics, tries
 CHUNK = 125
 ENOUGH = 800
 """Schedules within which every weakened path is caught."""
-LATE = {"FencesOnTheLocalClock": 420}
+LATE = {
+    (BINANCEUS, "HasNoFence"): 50,
+    (BINANCEUS, "FencesOnTheLocalClock"): 428,
+    (BINANCEUS, "BelievesARefusedCancel"): 53,
+    (KRAKEN, "HasNoFence"): 85,
+    (KRAKEN, "FencesOnTheLocalClock"): 428,
+    (KRAKEN, "BelievesAnyAnswer"): 135,
+    (KRAKEN, "BelievesARefusedCancel"): 66,
+    (KRAKEN, "TakesStrangersForOwners"): 96,
+}
 """Where to begin to look for what is caught late."""
 
 
@@ -49,7 +59,7 @@ def test_seeded_schedules_of_faults_and_kills_end_as_the_exchange_says(first: in
 @pytest.mark.parametrize("venue", VENUES)
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_weakened_path_is_caught_by_the_same_schedules(name: str, venue: str) -> None:
-    assert first_caught(name, ENOUGH, venue, LATE.get(name, 0)) is not None
+    assert first_caught(name, ENOUGH, venue, LATE.get((venue, name), 0)) is not None
 
 
 @pytest.mark.parametrize("seed", [4372, 5716])

@@ -14,12 +14,15 @@ CHUNK = 12
 ENOUGH = 200
 """Schedules within which weakened stops are caught."""
 LATE = {
-    (BINANCEUS, "DoesNotFollow"): 51,
-    (BINANCEUS, "BelievesEveryCancel"): 30,
-    (BINANCEUS, "SellsBesideTheStop"): 51,
-    (BINANCEUS, "SellsForOthersToo"): 26,
+    (BINANCEUS, "DoesNotFollow"): 11,
+    (BINANCEUS, "CountsNoStops"): 14,
+    (BINANCEUS, "BelievesEveryCancel"): 48,
+    (BINANCEUS, "SellsBesideTheStop"): 6,
+    (BINANCEUS, "SellsForOthersToo"): 14,
+    (KRAKEN, "DoesNotFollow"): 11,
+    (KRAKEN, "SellsBesideTheStop"): 6,
     (KRAKEN, "TakesTheUnknownForAbsent"): 60,
-    (KRAKEN, "ChangesThePriceAlone"): 54,
+    (KRAKEN, "ChangesThePriceAlone"): 33,
 }
 """Where to begin to look for what is caught late."""
 WEAK = [(venue, name) for name, one in STOP_MUTANTS.items() for venue in one.venues]
