@@ -36,7 +36,10 @@ UPSERT = """INSERT INTO ohlcv (exchange, symbol, timeframe, ts, open, high, low,
 
 def cases(folder: Path) -> list[Case]:
     """Return reading without and with the column cache, and upserting new, equal and changed bars."""
-    store = _Store(folder / "bench.db")
+    # Of its own: what is emptied there are all databases.
+    place = folder / "candles"
+    place.mkdir(exist_ok=True)
+    store = _Store(place / "bench.db")
     return [
         Case(f"read {COUNT:,} bars", store.read_ours, store.read_plain, READ_TARGET, prepare=store.fill),
         Case(
