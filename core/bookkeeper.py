@@ -82,6 +82,7 @@ class Bookkeeper:
             self._track(bar).add(bar.ts, bar.end)
             self.portfolio.mark(bar.symbol, bar.close)
             self.risk.see(bar)
+        self.risk.judge_jumps()
 
     def newest(self, symbol: str, timeframe: str) -> int:
         """Return the number of the newest bar of a series, -1 before the first."""

@@ -20,6 +20,7 @@ from core.errors import UsageError, number, unknown_name
 from core.risk import breakers
 from core.risk.breakers import MINUTE, RECOVERY, RISK_UNKNOWN, RiskState
 from core.risk.correlation import NewestCloses, part_kept
+from core.risk.jumps import UNJUDGED, USUAL, JumpWatch, jump_terms, paused_by
 from core.risk.limits import (
     ANY_MARKET,
     BREAKER_NAMES,
@@ -77,6 +78,7 @@ class RiskManager:
             if value is not None and not isinstance(value, bool | str):
                 number(name, value, -100 if name == "low_profit_pct" else 0)
         self._pauses = active_pauses(self._settings)
+        self.jump_terms, self._jumps = jump_terms(self._settings), JumpWatch()
         for line in percent_notes(self._settings):
             warnings.warn(line, PercentWarning, stacklevel=2)
         self.state = state or RiskState()
@@ -98,7 +100,7 @@ class RiskManager:
         """Limit as another one does from now on; what was remembered and what is known of markets stays."""
         self.default_risk_per_trade = other.default_risk_per_trade
         self.max_daily_loss_pct, self.limits = other.max_daily_loss_pct, other.limits
-        self._settings, self._pauses = other._settings, other._pauses
+        self._settings, self._pauses, self.jump_terms = other._settings, other._pauses, other.jump_terms
         self.closes.keep(other.limits.correlation_bars)
 
     def compute_position_size(
@@ -165,12 +167,26 @@ class RiskManager:
         self.state = breakers.moved(self.state, by)
 
     def see(self, bar: Bar) -> None:
-        """Note a closed bar's close, if what moves together matters."""
+        """Note a closed bar's close, if what moves together matters, and how far it went."""
+        if self.jump_terms.are_on:
+            self._jumps.add(bar, self.jump_terms)
         if self._compares:
             self.closes.add(bar.symbol, bar.timeframe, bar.end, bar.close)
 
+    def judge_jumps(self) -> None:
+        """Pause the symbols that jumped in the bars seen since the last time: all that closed at one time."""
+        if not self.jump_terms.are_on:
+            return
+        if found := self._jumps.judged(self.jump_terms):
+            new = {symbol: paused_by(symbol, end, self.jump_terms) for symbol, end in found.items()}
+            self.state = self.state._replace(jumps={**self.state.jumps, **new})
+
     def remember(self, symbol: str, timeframe: str, bars: Bars) -> None:
         """Note the closes of bars that were there before the first one seen."""
+        if self.jump_terms.are_on:
+            step = timeframe_ms(timeframe)
+            for values in zip(*(column[-USUAL - 1 :].tolist() for column in bars), strict=True):
+                self._jumps.add(Bar(symbol, timeframe, values[0], values[0] + step, *values[1:]), UNJUDGED)
         if self._compares:
             newest = bars.since(max(0, bars.ts.size - self.limits.correlation_bars - 1))
             step = timeframe_ms(timeframe)

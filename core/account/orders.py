@@ -89,6 +89,7 @@ class RefusalReason(StrEnum):
     RECOVERY = "recovery"
     """No reason to refuse: entries are smaller for a while."""
     POSITION_SIZE = "position_size"
+    FLASH_CRASH = "flash_crash"
     CORRELATED_EXPOSURE = "correlated_exposure"
     """What moves alike is limited together."""
 

@@ -21,6 +21,7 @@ from core.risk.breakers import (
     WEEKLY_LOSS,
     RiskState,
 )
+from core.risk.jumps import FLASH_CRASH
 from core.risk.limits import BREAKER_NAMES
 from core.risk.pauses import (
     EXIT_PAUSE,
@@ -36,7 +37,7 @@ from core.risk_manager import RiskManager
 FEW = 100_000
 """Bars decided on, below which no code is compiled for them."""
 KNOWN = (
-    *(DAILY_LOSS, WEEKLY_LOSS, MONTHLY_LOSS, DRAWDOWN, RISK_UNKNOWN, RECOVERY),
+    *(DAILY_LOSS, WEEKLY_LOSS, MONTHLY_LOSS, DRAWDOWN, RISK_UNKNOWN, RECOVERY, FLASH_CRASH),
     *(EXIT_PAUSE, STOP_GUARD, LOW_PROFIT, RECENT_DRAWDOWN, TRADES_A_DAY),
     *(LOSS_STREAK, SYMBOL_LOSS),
 )

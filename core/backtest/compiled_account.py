@@ -31,6 +31,7 @@ from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.regime.conditions import gauges
 from core.risk.breakers import ClosingScope
+from core.risk.jumps import JumpTerms, jumps_of
 from core.risk.limits import BREAKERS, Limits, active_pauses
 from core.risk_manager import RiskManager, wide_open
 from core.sizing import Gauges
@@ -80,7 +81,7 @@ class CompiledAccount:
         self.strategies = list(dict.fromkeys(feed.name for feed in feeds))
         self.kept: list[Any] = []
         """Arrays and code that the compiled account knows by address."""
-        bars = _all_bars(self.series, self.symbols)
+        bars = _all_bars(self.series, self.symbols, self.risk.jump_terms)
         times = _times(bars)
         turns, firsts = self._turns()
         counters, numbers = np.zeros(kernel.COUNTERS, np.int64), np.zeros(kernel.NUMBERS)
@@ -201,6 +202,7 @@ class CompiledAccount:
             *(np.zeros(turns, np.int64), np.zeros(turns, np.int64)),
             np.full(whose, int(kernel.NEVER)),
             np.full((account_pauses.ROWS, turns), kernel.NEVER),
+            np.full(len(self.symbols), kernel.NEVER),
             *(told, codes),
             fills.open_book(0.0),
             np.zeros((3, whose, kernel.BY_LIMIT + len(RefusalReason)), np.int64),
@@ -240,7 +242,7 @@ def _rule(feed: ReplayFeed) -> StrategyRule:
     return feed.strategy.rule
 
 
-def _all_bars(series: dict[SeriesKey, Bars], symbols: Sequence[str]) -> AllBars:
+def _all_bars(series: dict[SeriesKey, Bars], symbols: Sequence[str], terms: JumpTerms) -> AllBars:
     ends = [bars.ts + timeframe_ms(timeframe) for (_, timeframe), bars in series.items()]
     several = list(series.values())
     return AllBars(
@@ -251,6 +253,7 @@ def _all_bars(series: dict[SeriesKey, Bars], symbols: Sequence[str]) -> AllBars:
         np.concatenate([bars.close for bars in several]),
         np.cumsum([0, *(bars.ts.size for bars in several)]),
         np.array([symbols.index(symbol) for symbol, _ in series]),
+        np.concatenate(jumps_of(series, terms)).astype(np.int64),
     )
 
 
@@ -280,6 +283,7 @@ def _limits(risk: RiskManager, times: IntArray) -> FloatLimits:
         _or_none(limits.price_band_pct),
         int(limits.allow_short),
         limits.correlation_cut or 0.0,
+        float(risk.jump_terms.length) if risk.jump_terms.are_on else -1.0,
         *(limits.recovery_minutes * 60_000.0, 1.0 - (limits.recovery_cut or 0.0)),
         *_pauses(limits),
     )

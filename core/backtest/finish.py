@@ -29,7 +29,9 @@ from core.fills import (
 from core.kernel import account_state as kernel
 from core.kernel.account_orders import count
 from core.risk.breakers import RECOVERY, Breaker, Loss, RiskState, Trip, judged
+from core.risk.jumps import paused_by
 from core.risk.limits import BREAKERS, DAY_EQUITY
+from core.risk.pauses import Paused
 from core.risk.windows import DAY
 
 if TYPE_CHECKING:
@@ -167,9 +169,21 @@ def _before_the_end(run: CompiledAccount, closed: int) -> tuple[RiskState, list[
                 if t >= first_of_day
             ),
             ended=int(run.state.counters[kernel.ENDED]),
+            jumps=_jumps(run),
         ),
         trips,
     )
+
+
+def _jumps(run: CompiledAccount) -> dict[str, Paused]:
+    """Return the newest pause that each symbol's jumps began."""
+    bars, newest = run.state.bars, dict[str, int]()
+    for k, number in enumerate(bars.symbols.tolist()):
+        some = np.flatnonzero(bars.jumps[bars.starts[k] : bars.starts[k + 1]])
+        if some.size:
+            end = int(bars.ends[bars.starts[k] + some[-1]])
+            newest[run.symbols[number]] = max(end, newest.get(run.symbols[number], 0))
+    return {symbol: paused_by(symbol, end, run.risk.jump_terms) for symbol, end in newest.items()}
 
 
 def _paused(run: CompiledAccount, state: RiskState, closed: int) -> RiskState:

@@ -136,6 +136,8 @@ def advance(a: FloatAccount) -> int:
             newest[k] += 1
             fresh[k] = 1
             marks[symbols[k]] = closes[at]
+    if a.limits.jump_pause >= 0:
+        note_jumps(a, now)
     for k in range(symbols.size):
         if fresh[k] == 1:
             at = starts[k] + newest[k]
@@ -153,11 +155,23 @@ def advance(a: FloatAccount) -> int:
     a.counters[STEP_ORDERS] = 0
     tripped = a.counters[TRIPPED]
     is_sure = judge(a, now, before)
-    if a.counters[TRIPPED] > tripped:
-        note_closing(a, tripped)
+    end_trading(a, tripped)
+    return DONE if is_sure else UNSURE
+
+
+def note_jumps(a: FloatAccount, now: int) -> None:
+    """Note until when nobody enters the symbols whose newest bars jump."""
+    for k in range(a.bars.symbols.size):
+        if a.books.fresh[k] == 1 and a.bars.jumps[a.bars.starts[k] + a.books.newest[k]] == 1:
+            a.books.jumped[a.bars.symbols[k]] = now + a.limits.jump_pause
+
+
+def end_trading(a: FloatAccount, first: int) -> None:
+    """Do what the endings say of the breakers that tripped, at this step from trip `first` on and before."""
+    if a.counters[TRIPPED] > first:
+        note_closing(a, first)
     if a.counters[CLOSING] > 0:
         close_noted(a)
-    return DONE if is_sure else UNSURE
 
 
 def note_closing(a: FloatAccount, first: int) -> None:
@@ -335,7 +349,7 @@ def account() -> Kernel:
         *(orders.has_plain_room, orders.objection_of_account, orders.objection, orders.bound_by),
         *(orders.approve, orders.tell_not_sized, orders.sizing_of, orders.order, orders.roughly_kept),
         *(orders.is_entangled, orders.act, has_space, log_entry, profit, fill_book, begin_day, mark, judge),
-        *(note_closing, close_noted),
+        *(note_jumps, note_closing, close_noted, end_trading),
         *(advance, show, wanted, look),
     )
     # The others are called in one place, and made part of it: to hand over so many arrays takes time.
@@ -347,6 +361,7 @@ def account() -> Kernel:
         orders.objection,
         mark,
         begin_day,
+        note_jumps,
         note_closing,
         close_noted,
         log_entry,

@@ -47,6 +47,7 @@ from core.kernel.account_state import (
     DONE,
     ENDED,
     HAS_TRIPPED,
+    JUMPED,
     KEPT_CASH,
     KEPT_PART,
     LOSSES,
@@ -299,7 +300,9 @@ def objection_of_account(a: FloatAccount, q: int) -> int:
     if is_fast or 0 <= a.limits.per_day <= a.counters[DAY_ORDERS]:
         return RATE
     kind = pause_of(a, q) if a.limits.has_pauses == 1 else -1
-    return PAUSED + kind if kind >= 0 else -1
+    if kind >= 0:
+        return PAUSED + kind
+    return JUMPED if a.times[a.counters[AT]] < a.books.jumped[a.turns.symbols[q]] else -1
 
 
 def kept_for(turns: Turns, books: BookArrays, costs: Costs, q: int) -> float:

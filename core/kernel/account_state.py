@@ -43,7 +43,7 @@ REFUSALS, BOUNDS, CUTS = range(3)
 # Reasons that floats can tell, by their numbers in core.account.orders.RefusalReason.
 NO_BRACKET, NO_LOT, NO_CASH, NO_LOTS = range(4)
 BAND, SHORT = range(5, 7)
-POSITIONS, COOL, RATE, PAUSED = 12, 14, 15, 24
+POSITIONS, COOL, RATE, PAUSED, JUMPED = 12, 14, 15, 24, 35
 """Of pauses the first, the others follow."""
 # Why sizing refuses, as core.fills counts it.
 TOO_SMALL, WRONG_BRACKET, TOO_MANY = int(Refusal.LOT), int(Refusal.BRACKET), int(Refusal.LOTS)
@@ -68,6 +68,8 @@ class AllBars(NamedTuple):
     """Where each series begins, and where the last ends."""
     symbols: IntArray
     """The number of each series' symbol."""
+    jumps: IntArray
+    """1 where a bar jumps."""
 
 
 class Turns(NamedTuple):
@@ -132,6 +134,8 @@ class FloatLimits(NamedTuple):
     """Percent."""
     allows_short: int
     correlation: float
+    jump_pause: float
+    """How long nobody enters a symbol that jumped, milliseconds; below 0: nothing is looked at."""
     recovery: float
     """How long entries are smaller after a loss, milliseconds …"""
     recovery_part: float
@@ -172,6 +176,8 @@ class BookArrays(NamedTuple):
     """When each strategy last lost, ms."""
     paused: FloatArray
     """(pauses, turns): until when each may not enter, ms."""
+    jumped: FloatArray
+    """(symbols,): until when nobody may enter each because it jumped, ms."""
     told: FloatArray
     codes: IntArray
     """What goes to a search and comes from it: what was decided on last."""

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from core.account.orders import RefusalReason
 from core.figures import money
+from core.risk.jumps import FLASH_CRASH
 from core.risk.pauses import ActivePause, Closed, Paused, PauseKind, key_of, row_of, told
 from core.risk.windows import DAY, UTC_DAY, Window
 from core.utils import format_time
@@ -119,6 +120,8 @@ class RiskState(NamedTuple):
     """Trades that a pause still looks back on, oldest first."""
     ended: int = NEVER
     """When a loss ended that had tripped, by its window or by name, ms UTC; NEVER: none did."""
+    jumps: Mapping[str, Paused] = _NONE
+    """By symbol that jumped: the newest pause that it began."""
     pauses: Mapping[str, Paused] = _NONE
     """Pauses, by `core.risk.pauses.key_of`; what is over stays until the next trade is closed."""
 
@@ -128,6 +131,7 @@ class RiskState(NamedTuple):
         windows, bases = plain.pop("windows"), plain.pop("bases")
         plain["closed"] = [list(one) for one in self.closed]
         plain["pauses"] = {key: list(one) for key, one in self.pauses.items()}
+        plain["jumps"] = {symbol: list(one) for symbol, one in self.jumps.items()}
         for loss in _losses(rows):
             plain[loss.base] = _or_none(bases.get(loss.base, math.nan))
             if loss.window is not None:
@@ -148,9 +152,10 @@ class RiskState(NamedTuple):
         trips = {name: Trip(**trip) for name, trip in rest.pop("trips").items()}
         closed = tuple(Closed(*one) for one in rest.pop("closed", ()))
         pauses = {key: Paused(*one) for key, one in rest.pop("pauses", {}).items()}
+        jumps = {symbol: Paused(*one) for symbol, one in rest.pop("jumps", {}).items()}
         equity, orders = _or_nan(rest.pop("equity")), tuple(rest.pop("orders"))
         kept = cls(equity=equity, windows=windows, bases=bases, trips=trips, orders=orders, **rest)
-        return kept._replace(closed=closed, pauses=pauses)
+        return kept._replace(closed=closed, pauses=pauses, jumps=jumps)
 
 
 def marked(state: RiskState, time: int, equity: float, rows: Rows) -> RiskState:
@@ -205,7 +210,8 @@ def reset(state: RiskState, name: str, rows: Rows) -> RiskState:
     pauses = {key: one for key, one in state.pauses.items() if row_of(key) != name}
     begun = {row.loss.base: state.equity for row in rows if row.name == name and row.loss}
     ended = state.time if begun and name in state.trips else NEVER if name == RECOVERY else state.ended
-    return state._replace(trips=trips, bases={**state.bases, **begun}, pauses=pauses, ended=ended)
+    bases, jumps = {**state.bases, **begun}, {} if name == FLASH_CRASH else state.jumps
+    return state._replace(trips=trips, bases=bases, pauses=pauses, ended=ended, jumps=jumps)
 
 
 def closed(state: RiskState, trade: Closed, active: Sequence[ActivePause]) -> RiskState:
@@ -224,14 +230,18 @@ def pausing(
             one = state.pauses.get(key_of(name, *place))
             if one is not None and now < one.until:
                 return reason, one.detail
-    return None
+    jump = state.jumps.get(symbol)
+    return (RefusalReason.FLASH_CRASH, jump.detail) if jump and now < jump.until else None
 
 
 def standing_at(state: RiskState, now: int, rows: Rows) -> dict[str, str]:
     """Return what is tripped and paused, why, and until when."""
     pauses = {key: one.detail for key, one in state.pauses.items() if now < one.until}
     tripped_rows = ((row, state.trips[row.name]) for row in rows if row.name in state.trips)
-    return {row.name: f"{trip.detail}; {_words(row, state)}" for row, trip in tripped_rows} | pauses
+    jumps = {
+        key_of(FLASH_CRASH, "", symbol): one.detail for symbol, one in state.jumps.items() if now < one.until
+    }
+    return {row.name: f"{trip.detail}; {_words(row, state)}" for row, trip in tripped_rows} | pauses | jumps
 
 
 def closed_by(names: Iterable[str], rows: Rows) -> dict[ClosingScope, str]:

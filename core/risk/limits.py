@@ -39,6 +39,7 @@ from core.risk.breakers import (
     names_of,
 )
 from core.risk.correlation import Closes, moving_alike
+from core.risk.jumps import FLASH_CRASH
 from core.risk.pauses import ActivePause, PauseKind
 from core.risk.windows import UTC_DAY, UTC_MONTH, UTC_WEEK
 from core.symbols import is_same_money, pair_of
@@ -95,6 +96,9 @@ class Limits:
     max_position_pct: float | None = None
     max_correlated_exposure_pct: float | None = None
     correlated_above: float = 0.7
+    flash_crash_ranges: float | None = None
+    flash_crash_apart_pct: float | None = None
+    flash_crash_pause_minutes: float = 240.0
 
 
 class MarketDemands(NamedTuple):
@@ -291,6 +295,7 @@ BREAKERS: tuple[Breaker, ...] = (
     Breaker(DRAWDOWN, RefusalReason.DRAWDOWN, Loss("max_drawdown_pct", "peak", max, None, 0.9)),
     Breaker(RISK_UNKNOWN, RefusalReason.RISK_UNKNOWN, None),
     Breaker(RECOVERY, RefusalReason.RECOVERY, None),
+    Breaker(FLASH_CRASH, RefusalReason.FLASH_CRASH, None),
     *(
         Breaker(name, RefusalReason(name), None, PauseKind(terms, measure))
         for name, terms, measure in (

@@ -11,6 +11,7 @@ LIKE_A_FRACTION: Mapping[str, float] = {
     "low_profit_pct": 0.05,
     "recent_drawdown_pct": 0.9,
     "max_symbol_loss_pct": 0.4,
+    "flash_crash_apart_pct": 0.4,
     "max_exposure_pct": 1.0,
     "max_symbol_exposure_pct": 1.0,
     "max_strategy_exposure_pct": 1.0,

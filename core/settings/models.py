@@ -266,6 +266,14 @@ class RiskSettings(Section):
         float, Field(gt=0, le=1, description="above 0 to 1 (a correlation: 0.7 is a close one)")
     ] = 0.7
     """The correlation from which two symbols count together, over correlation_bars."""
+    flash_crash_ranges: Annotated[
+        float | None, Field(ge=1, le=1000, description="1 to 1000 (times the usual range), or nothing")
+    ] = None
+    """A bar that goes further from the close before it than so many times the median range of 24 bars pauses
+    its symbol for all."""
+    flash_crash_apart_pct: _Percent = None
+    """So does one whose return is so far from the median of the other symbols' at that time, in percent."""
+    flash_crash_pause_minutes: _Minutes = 240.0
 
     @property
     def limits(self) -> Limits:

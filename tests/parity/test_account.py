@@ -191,6 +191,7 @@ def test_reasons_and_refusals_have_the_numbers_that_the_kernel_knows() -> None:
         "COOL": "COOL_DOWN",
         "RATE": "ORDER_RATE",
         "PAUSED": "EXIT_PAUSE",
+        "JUMPED": "FLASH_CRASH",
     }
     reasons = list(RefusalReason)
     for ours, theirs in names.items():

@@ -78,6 +78,9 @@ def layers(seed: int) -> tuple[float | None, Limits]:
         max_position_pct=20.0 if seed % 3 == 1 else None,
         max_correlated_exposure_pct=40.0 if seed % 2 else None,
         correlated_above=rng.choice([0.05, 0.6]).item(),
+        flash_crash_ranges=rng.choice([1.5, 2.5]).item() if seed % 2 else None,
+        flash_crash_apart_pct=rng.choice([0.5, 4.0]).item() if seed % 3 == 2 else None,
+        flash_crash_pause_minutes=rng.choice([60.0, 900.0]).item(),
     )
 
 
@@ -107,7 +110,7 @@ def test_layers_are_the_same_compiled_and_step_by_step() -> None:
         met.update(f"bound by {what}" for counts in slow.bounds.values() for what in counts)
         met.update(f"cut by {limit}" for counts in slow.cuts.values() for limit in counts)
         met.update(trade.reason for trades in slow.trades.values() for trade in trades)
-    refused = {"daily_loss", "weekly_loss", "monthly_loss", "loss_streak", "symbol_loss"}
+    refused = {"daily_loss", "weekly_loss", "monthly_loss", "loss_streak", "symbol_loss", "flash_crash"}
     assert {f"refused {reason}" for reason in refused} <= set(met)
     assert {"breaker", "bound by recovery"} <= set(met)
     assert {"cut by position_size", "cut by correlated_exposure"} <= set(met)

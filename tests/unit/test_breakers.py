@@ -45,7 +45,7 @@ def told(state: RiskState, *news: tuple[int, float]) -> RiskState:
     return state
 
 
-OTHERS = ("drawdown", "risk_unknown", "recovery")
+OTHERS = ("drawdown", "risk_unknown", "recovery", "flash_crash")
 
 
 def test_the_names_are_those_that_commands_and_refusals_have_always_used() -> None:

@@ -216,3 +216,17 @@ def test_a_backtest_takes_what_the_settings_change() -> None:
 @pytest.mark.parametrize("row", [row for row in BREAKERS if row.pause is not None])
 def test_every_pause_has_a_reason_of_its_own_name(row: object) -> None:
     assert RefusalReason(row.name) is row.reason  # type: ignore[attr-defined]
+
+
+@pytest.mark.filterwarnings("ignore:.*is in percent")
+def test_what_a_symbol_lost_the_day_before_does_not_count() -> None:
+    bot = Bot(Limits(max_symbol_loss_pct=0.015))
+    # A loss of 1 on 10,000 is 0.01 %.
+    bot.closes(20, -1.0)
+    bot.closes(25, -1.0)
+    assert bot.answer(25) == ""
+    bot.closes(26, -1.0)
+    assert [bot.answer(26), bot.answer(26, OTHER), bot.answer(26, strategy="B"), bot.answer(48)] == [
+        *("symbol_loss", ""),
+        *("symbol_loss", ""),
+    ]

@@ -13,7 +13,7 @@ import pytest
 from core.account.lots import Trade
 from core.account.orders import Approved, Purpose, RefusalReason, Refused, Side
 from core.account.values import Snapshot
-from core.domain import LOT, Costs
+from core.domain import LOT, Bar, Costs
 from core.errors import UsageError
 from core.risk.breakers import RiskState
 from core.risk.limits import BREAKERS, PROTECTIONS, Limits, MarketDemands
@@ -60,12 +60,15 @@ TIGHT: dict[str, tuple[object, object, RefusalReason, dict[str, Any]]] = {
     "low_profit_pct": (100, -100, RefusalReason.LOW_PROFIT, {"left_at": [101.0, 99.0]}),
     "recent_drawdown_pct": (0.1, 100, RefusalReason.RECENT_DRAWDOWN, {"left_at": [101.0, 99.0]}),
     "max_trades_per_symbol_day": (1, 1_000_000, RefusalReason.TRADES_A_DAY, {"left_at": [101.0]}),
+    "flash_crash_ranges": (1, 1000, RefusalReason.FLASH_CRASH, {"jumps": True}),
+    "flash_crash_apart_pct": (0.1, 100, RefusalReason.FLASH_CRASH, {"jumps": True}),
     "loss_streak_losses": (1, 1_000_000, RefusalReason.LOSS_STREAK, {"left_at": [101.0, 99.0]}),
     "max_symbol_loss_pct": (0.1, 100, RefusalReason.SYMBOL_LOSS, {"left_at": [90.0]}),
 }
 SIZING = {
     *("default_risk_per_trade", "max_risk_per_trade", "correlation_cut", "correlation_bars"),
     *("recovery_cut", "recovery_minutes", "correlated_above"),
+    "flash_crash_pause_minutes",
 }
 """Cut sizes instead of refusing; tests/unit/test_{execution,correlation,recovery}.py."""
 UNITS = {"min_notional_currency"}
@@ -81,6 +84,16 @@ def managed(**given: object) -> RiskManager:
     return RiskManager(settings.default_risk_per_trade, settings.max_daily_loss_pct, settings.limits)
 
 
+def jumped(risk: RiskManager) -> None:
+    """Show two symbols whose last bars go up by a tenth and not at all."""
+    for n in range(26):
+        for symbol, last in ((SYMBOL, 110.0), ("ETH/USDT", 100.0)):
+            close = last if n == 25 else 100.0
+            end = NOW - (25 - n) * HOUR
+            risk.see(Bar(symbol, "1h", end - HOUR, end, 100.0, max(close, 101.0), 99.0, close, 1.0))
+        risk.judge_jumps()
+
+
 def trade(left_at: float) -> Trade:
     """Return a long of A at 100 that a stop ended."""
     return Trade("A", SYMBOL, 1, D(1), 0, NOW, 0, 1, 100.0, left_at, D(left_at) - 100, D(0), "stop")
@@ -92,6 +105,8 @@ def outcome(risk: RiskManager, case: dict[str, Any], account: Snapshot = BUSY) -
         risk.mark(NOW - 500, 10_000.0 * (1 - case["lost"]))
     if "pnl" in case:
         risk.register_trade_pnl(case["pnl"], 10_000.0, "A")
+    if case.get("jumps"):
+        jumped(risk)
     for price in case.get("left_at", ()):
         risk.close(trade(price))
     for n in range(case.get("before", 0)):
