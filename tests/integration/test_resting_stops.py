@@ -15,6 +15,7 @@ from core.exchange_sim.faults import Fault
 from core.exchange_sim.kraken_gate import Tier, kraken_secret
 from core.exchange_sim.orders import SimOrder
 from core.exchange_sim.server import BINANCEUS, KRAKEN, RunningSim, SimConfig, serve
+from core.order_path.exchange_venue import ExchangeVenue
 from tests.exchange_help import NOON, Bench, FakeTime, bench
 from tests.sim import MINUTE, bars_of, hand_made
 
@@ -197,7 +198,8 @@ def test_a_stop_of_less_than_the_smallest_order_is_refused(place: Place) -> None
 
 def test_k8_a_change_is_one_amendment_with_these_fields_and_the_order_keeps_its_names(kraken: Place) -> None:
     before = kraken.orders.place(kraken.stop("80"))
-    kraken.orders.change(kraken.symbol, NAME, D("0.75"), Terms("stop", None, D("82.5")))
+    # By the door that the order path uses.
+    ExchangeVenue(kraken.client).change(kraken.symbol, NAME, D("0.75"), Terms("stop", None, D("82.5")))
     [sent] = [one.params for one in kraken.sim.requests if one.path == AMEND]
     assert {name: value for name, value in sent.items() if name != "nonce"} == {
         "cl_ord_id": NAME,
