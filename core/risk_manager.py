@@ -20,7 +20,7 @@ from core.errors import UsageError, number, unknown_name
 from core.risk import breakers
 from core.risk.breakers import MINUTE, RECOVERY, RISK_UNKNOWN, RiskState
 from core.risk.correlation import NewestCloses, part_kept
-from core.risk.jumps import UNJUDGED, USUAL, JumpWatch, jump_terms, paused_by
+from core.risk.jumps import USUAL, JumpWatch, jump_terms, paused_by
 from core.risk.limits import (
     ANY_MARKET,
     BREAKER_NAMES,
@@ -186,7 +186,7 @@ class RiskManager:
         if self.jump_terms.are_on:
             step = timeframe_ms(timeframe)
             for values in zip(*(column[-USUAL - 1 :].tolist() for column in bars), strict=True):
-                self._jumps.add(Bar(symbol, timeframe, values[0], values[0] + step, *values[1:]), UNJUDGED)
+                self._jumps.remember(Bar(symbol, timeframe, values[0], values[0] + step, *values[1:]))
         if self._compares:
             newest = bars.since(max(0, bars.ts.size - self.limits.correlation_bars - 1))
             step = timeframe_ms(timeframe)

@@ -245,6 +245,7 @@ def _rule(feed: ReplayFeed) -> StrategyRule:
 def _all_bars(series: dict[SeriesKey, Bars], symbols: Sequence[str], terms: JumpTerms) -> AllBars:
     ends = [bars.ts + timeframe_ms(timeframe) for (_, timeframe), bars in series.items()]
     several = list(series.values())
+    jumps = jumps_of(series, terms) if terms.are_on else [np.zeros(0, bool)]
     return AllBars(
         np.concatenate(ends),
         np.concatenate([bars.open for bars in several]),
@@ -253,7 +254,7 @@ def _all_bars(series: dict[SeriesKey, Bars], symbols: Sequence[str], terms: Jump
         np.concatenate([bars.close for bars in several]),
         np.cumsum([0, *(bars.ts.size for bars in several)]),
         np.array([symbols.index(symbol) for symbol, _ in series]),
-        np.concatenate(jumps_of(series, terms)).astype(np.int64),
+        np.concatenate(jumps).astype(np.int64),
     )
 
 

@@ -69,7 +69,7 @@ class AllBars(NamedTuple):
     symbols: IntArray
     """The number of each series' symbol."""
     jumps: IntArray
-    """1 where a bar jumps."""
+    """1 where a bar jumps; empty where nothing is looked at."""
 
 
 class Turns(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,10 +38,6 @@ class JumpTerms(NamedTuple):
         return self.ranges is not None or self.apart is not None
 
 
-UNJUDGED = JumpTerms(None, None, 0)
-"""Of bars that were there before anything was judged."""
-
-
 def jump_terms(settings: Mapping[str, Any]) -> JumpTerms:
     """Return what `flash_crash_…` says."""
     apart = settings["flash_crash_apart_pct"]
@@ -67,22 +63,33 @@ class JumpWatch:
         """By timeframe: the newest close time, and each symbol's return then."""
         self._jumped: dict[str, int] = {}
         self._fresh: set[str] = set()
+        """Timeframes whose newest returns were not judged yet."""
 
     def add(self, bar: Bar, terms: JumpTerms) -> None:
-        """Take a closed bar."""
+        """Take a closed bar, to be judged."""
         series = bar.symbol, bar.timeframe
-        ranges = self._ranges.setdefault(series, deque(maxlen=USUAL))
-        if before := self._before.get(series, 0.0):
+        before, ranges = self._before.get(series), self._ranges.get(series, ())
+        if before is not None and terms.ranges is not None and len(ranges) == USUAL:
             away = max(before - bar.low, bar.high - before) / before
-            if terms.ranges is not None and len(ranges) == USUAL and away > terms.ranges * middle(ranges):
+            if away > terms.ranges * middle(ranges):
                 self._jumped[bar.symbol] = bar.end
-            end, returns = self._returns.get(bar.timeframe, (0, {}))
-            if bar.end >= end:
-                same = returns if bar.end == end else {}
-                self._returns[bar.timeframe] = bar.end, {**same, bar.symbol: bar.close / before - 1}
-                self._fresh.add(bar.timeframe)
-        ranges.append((bar.high - bar.low) / bar.close)
+        if self.remember(bar):
+            self._fresh.add(bar.timeframe)
+
+    def remember(self, bar: Bar) -> bool:
+        """Take a closed bar that others are compared with; tell whether its return is among the newest.
+
+        By itself it gives no reason to judge: it was there before, and was judged then if anything was.
+        """
+        series = bar.symbol, bar.timeframe
+        before, (end, returns) = self._before.get(series), self._returns.get(bar.timeframe, (0, {}))
+        self._ranges.setdefault(series, deque(maxlen=USUAL)).append((bar.high - bar.low) / bar.close)
         self._before[series] = bar.close
+        if before is None or bar.end < end:
+            return False
+        same = returns if bar.end == end else {}
+        self._returns[bar.timeframe] = bar.end, {**same, bar.symbol: bar.close / before - 1}
+        return True
 
     def judged(self, terms: JumpTerms) -> dict[str, int]:
         """Return the symbols that jumped since the last time, with the close times of the bars."""
@@ -96,7 +103,7 @@ class JumpWatch:
         return found
 
 
-def middle(numbers: Sequence[float] | deque[float]) -> float:
+def middle(numbers: Collection[float]) -> float:
     """Return the median."""
     some, half = sorted(numbers), len(numbers) // 2
     return some[half] if len(some) % 2 else (some[half - 1] + some[half]) / 2

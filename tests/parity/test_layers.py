@@ -123,6 +123,15 @@ def run_compiled(feeds: list[ReplayFeed], account: ReplayAccount) -> Replay | No
     return None if run.run() else finished(run)
 
 
+@pytest.mark.parametrize("ranges", [None, 1000.0])
+def test_flags_of_jumps_are_made_only_where_jumps_are_looked_at(ranges: float | None) -> None:
+    bars = random_bars(1, 300)
+    feed = ReplayFeed("PATIENT", PATIENT, {}, "BTC/USDT", "1h", bars)
+    risk = RiskManager(0.01, None, Limits(flash_crash_ranges=ranges))
+    flags = CompiledAccount([feed], ReplayAccount(10_000.0, Costs(0.0, 0.0), risk)).state.bars.jumps
+    assert flags.size == (0 if ranges is None else bars.ts.size)
+
+
 def test_the_judge_sees_what_was_not_closed_and_what_was_for_nothing() -> None:
     hour = 3_600_000
     lot = Lot("A", "BTC/USDT", False, [n * hour for n in range(10)], hour, 1, 5, "breaker")

@@ -16,6 +16,7 @@ from core.risk.breakers import RiskState
 from core.risk.jumps import JumpTerms, JumpWatch, jumps_of, middle
 from core.risk.limits import BREAKERS, Limits
 from core.risk_manager import RiskManager
+from core.utils import timeframe_ms
 from tests.account_help import intent, snapshot
 from tests.markets import HOUR, START
 
@@ -73,14 +74,16 @@ def test_a_jump_is_one_bar_by_bar_all_at_once_and_slowly(
     assert {(name, n) for name, flags in at_once for n in np.flatnonzero(flags).tolist()} == wanted
 
 
-def bar(symbol: str, n: int, prices: list[float]) -> Bar:
-    start = START + n * HOUR
+def bar(symbol: str, n: int, prices: list[float], timeframe: str = "1h") -> Bar:
+    step = timeframe_ms(timeframe)
+    start = START + n * step
     values = *prices, 1.0
-    return Bar(symbol, "1h", start, start + HOUR, *values)
+    return Bar(symbol, timeframe, start, start + step, *values)
 
 
-def arrays(bars: list[list[float]]) -> Bars:
-    stamps, columns = START + HOUR * np.arange(len(bars)), [*np.array(bars).T.copy(), np.ones(len(bars))]
+def arrays(bars: list[list[float]], timeframe: str = "1h") -> Bars:
+    stamps = START + timeframe_ms(timeframe) * np.arange(len(bars))
+    columns = [*np.array(bars).T.copy(), np.ones(len(bars))]
     return Bars(stamps, *columns)
 
 
@@ -150,6 +153,47 @@ def test_nobody_enters_a_symbol_that_jumped_until_its_time_is_over_or_it_is_rese
     assert RiskState.from_dict(json.loads(stored), BREAKERS) == risk.state
     risk.reset_breaker("flash_crash")
     assert answer(end) == ""
+
+
+PARTING = {A: [[100.0] * 4, [110.0] * 4], B: [[100.0] * 4] * 2}
+"""One goes up by a tenth in its last bar, the other stays."""
+
+
+def warm(state: RiskState | None = None) -> RiskManager:
+    """Return a manager that was told the bars of 4h that part, as an account is when it starts."""
+    risk = RiskManager(0.01, None, Limits(flash_crash_apart_pct=6.0), state=state)
+    for symbol, bars in PARTING.items():
+        risk.remember(symbol, "4h", arrays(bars, "4h"))
+    return risk
+
+
+def test_bars_that_were_there_before_are_not_judged_when_another_timeframe_has_a_new_one() -> None:
+    risk = warm()
+    risk.see(bar(A, 8, [110.0] * 4))
+    risk.judge_jumps()
+    assert risk.state.jumps == {}
+
+
+def test_a_pause_that_was_reset_does_not_come_back_with_the_next_start() -> None:
+    risk = RiskManager(0.01, None, Limits(flash_crash_apart_pct=6.0))
+    for n in range(2):
+        for symbol, bars in PARTING.items():
+            risk.see(bar(symbol, n, bars[n], "4h"))
+        risk.judge_jumps()
+    assert set(risk.state.jumps) == {A, B}
+    risk.reset_breaker("flash_crash")
+    again = warm(RiskState.from_dict(json.loads(json.dumps(risk.state.to_dict(BREAKERS))), BREAKERS))
+    again.see(bar(A, 8, [110.0] * 4))
+    again.judge_jumps()
+    assert again.state.jumps == {}
+
+
+def test_a_new_bar_is_judged_with_those_of_its_time_that_were_there_before() -> None:
+    risk = warm()
+    risk.remember(C, "4h", arrays([[100.0] * 4], "4h"))
+    risk.see(bar(C, 1, [100.0] * 4, "4h"))
+    risk.judge_jumps()
+    assert set(risk.state.jumps) == {A}
 
 
 def test_settings_that_are_read_again_hold_at_once() -> None:
