@@ -12,8 +12,6 @@ sold otherwise the stop that would sell it is cancelled.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from decimal import Decimal
 from types import MappingProxyType
 
 from core.account.lots import Lot
@@ -33,6 +31,7 @@ from core.engine import Session
 from core.errors import HotCryptoError
 from core.figures import exact
 from core.live.desk import DeskEvent, JournalledDesk
+from core.live.fitting import fitted
 from core.live.outside import Price, held_outside
 from core.live.refusals import Refusals, Streak
 from core.live.resting import RestingStops
@@ -247,7 +246,8 @@ class ExchangeDesk(JournalledDesk):
         closing = (one.intent for one in self.waiting.values() if one.intent.purpose is not Purpose.ENTRY)
         leaving = {(one.strategy, one.symbol) for one in closing}
         for guard in self._stops.protect(self._session, leaving, self.time):
-            self._watch(guard.symbol, at(float(guard.trigger)))
+            # That one alone: a price that is its own trigger says nothing of other positions in the symbol.
+            self._watch(guard.symbol, at(float(guard.trigger)), only=guard.held)
         self._fresh += self.path.take_fills()
 
     def _drop_overtaken(self) -> None:
@@ -263,35 +263,16 @@ class ExchangeDesk(JournalledDesk):
 
     def _fitted(self, due: list[Approved]) -> list[Approved]:
         """Let exits sell no more than others' open orders leave free, as far as that is worth an order."""
-        free: dict[str, Decimal] = {}
-        fitted = []
-        for one in due:
-            intent, base = one.intent, assets_of(one.intent.symbol)[0]
-            if intent.side == "sell" and intent.purpose is not Purpose.ENTRY:
-                left = free.setdefault(base, self.path.free(base))
-                one = self._cut(one, left)
-                free[base] = minus(left, one.intent.amount)
-            fitted.append(one)
-        return fitted
-
-    def _cut(self, approved: Approved, free: Decimal) -> Approved:
-        intent, market = approved.intent, self.session.risk.markets.get(approved.intent.symbol, ANY_MARKET)
-        kept, orders = self.path.kept_by_others(assets_of(intent.symbol)[0])
-        amount = to_step(min(intent.amount, max(free, NOTHING)), market.step)
-        is_worth = amount >= (market.min_amount or NOTHING) and times(amount, intent.price) >= (
-            market.min_notional or NOTHING
-        )
-        if not (kept and NOTHING < amount < intent.amount and is_worth):
-            # What is too little for an order is refused by the exchange, which knows best.
-            return approved
-        self.look_again()
-        self.path.alert(
-            "exits",
-            intent.symbol,
-            f"{intent.symbol}, {intent.strategy}: {exact(amount)} of {exact(intent.amount)} are closed now, "
-            f"{LOCKING}: {'; '.join(orders)}",
-        )
-        return replace(approved, intent=replace(intent, amount=amount))
+        fitting = fitted(due, self.path, self.session.risk.markets)
+        for one, part in zip(due, fitting, strict=True):
+            if part is not one:
+                self.look_again()
+                symbol = one.intent.symbol
+                _, orders = self.path.kept_by_others(assets_of(symbol)[0])
+                amounts = f"{exact(part.intent.amount)} of {exact(one.intent.amount)}"
+                text = f"{symbol}, {one.intent.strategy}: {amounts} are closed now, {LOCKING}"
+                self.path.alert("exits", symbol, f"{text}: {'; '.join(orders)}")
+        return fitting
 
     def _is_due(self, intent: Intent) -> bool:
         """Let an exit go once no stop at the exchange may sell the same, an entry when exits are done."""
@@ -390,13 +371,18 @@ class ExchangeDesk(JournalledDesk):
         return [self._difference] if self._difference else []
 
     def _watch(
-        self, symbol: str, prices: Sequence[Reached], before: Mapping[LotName, Lot] = MappingProxyType({})
+        self,
+        symbol: str,
+        prices: Sequence[Reached],
+        before: Mapping[LotName, Lot] = MappingProxyType({}),
+        only: Held | None = None,
     ) -> None:
-        """Order closed what these prices close, if it is enough for an order."""
+        """Order closed what these prices close, if it is enough for an order; `only`: of this position."""
         session = self.session
+        slots = [one for one in session.slots if only is None or one[:2] == only]
         market = session.risk.markets.get(symbol, ANY_MARKET)
         low = min(one.low for one in prices)
-        for intent in list(protective(session.portfolio, session.slots, symbol, prices, self.time, before)):
+        for intent in list(protective(session.portfolio, slots, symbol, prices, self.time, before)):
             if self._stops.waits(intent, low, self.time):
                 continue
             approved = session.risk.approve(intent, session.portfolio.snapshot(), prices[-1].last, self.time)

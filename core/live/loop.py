@@ -23,10 +23,10 @@ from core.live.closing import Closing, Patient
 from core.live.feed import Feed, Polled
 from core.live.hearing import Hearing
 from core.live.outside import Price
+from core.live.prices import PriceCheck
 from core.live.standing import Holder, released, reset, resumed
 from core.live.status import AccountStatus, DeskStatus
 from core.live.status_of import status_of
-from core.live.stops import unpriced
 from core.paper.lots import is_late
 from core.risk.present import Present
 
@@ -148,6 +148,7 @@ class Loop:
         self._price, self._ticked = price, 0
         self._exchange, self._records, self._notify = exchange, records, notify
         self._beat = 0
+        self._check = PriceCheck()
         self._unpriced: dict[str, str] = {}
         """By symbol: why the last price of now closed nothing, blank where it could."""
         self.reload: Callable[[str, int], str] | None = None
@@ -267,11 +268,19 @@ class Loop:
             portfolio = self.session.portfolio
             for symbol in sorted(self._priced()):
                 price = self._price(symbol)
-                self._unpriced[symbol] = unpriced(price, portfolio.marks.get(symbol))
-                if price is not None and not self._unpriced[symbol]:
+                if not self._doubt(symbol, price, now) and price is not None:
                     portfolio.mark(symbol, price)
                     steps.append(self._events(self.desk.on_price(symbol, price), now))
         return [step for step in steps if step is not None]
+
+    def _doubt(self, symbol: str, price: float | None, now: int) -> str:
+        """Return why a price of now closes nothing, blank when it may; remember it, and say it once."""
+        is_known = self._check.doubts(symbol)
+        why = self._check.why_not(symbol, price, self.session.portfolio.marks.get(symbol), now)
+        if self._check.doubts(symbol) and not is_known:
+            self._notify(f"{symbol}: {why}; until then its stops and takes see the price before")
+        self._unpriced[symbol] = why
+        return why
 
     def _priced(self) -> set[str]:
         """Return the symbols whose price of now matters: what is held, and what was ordered late."""

@@ -17,10 +17,6 @@ from core.portfolio import Portfolio
 
 MINUTE = 60_000
 """An order that came to nothing is tried again in the next minute."""
-MOST_AWAY = 0.3
-"""A price further from the last one is not believed before a bar says so."""
-
-
 LotName = tuple[str, str, str]
 """Strategy, symbol and the lot's id."""
 
@@ -57,20 +53,6 @@ class PriceRange:
 def at(price: float) -> list[Reached]:
     """Return the price of now as all that was reached."""
     return [Reached(price, price, price)]
-
-
-def believable(price: float, before: float | None) -> bool:
-    """Tell whether a price between two bars may close something: positive, near the one before."""
-    return price > 0 and (before is None or abs(price / before - 1) <= MOST_AWAY)
-
-
-def unpriced(price: float | None, before: float | None) -> str:
-    """Return why a price between two bars may close nothing, blank when it may."""
-    if price is None:
-        return "nobody tells its price now"
-    if believable(price, before):
-        return ""
-    return f"its price {price:g} is too far from {before:g} to be believed before a candle says so"
 
 
 def reason_to_close(lot: Lot, prices: Iterable[Reached]) -> Reason | None:

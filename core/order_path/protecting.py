@@ -17,10 +17,10 @@ from core.account.money import minus
 from core.account.orders import RESTING_STOPS, Approved, Intent, Purpose
 from core.account.values import Held
 from core.figures import exact
-from core.order_path.ledger import ZERO
+from core.order_path.ledger import ZERO, assets_of
 from core.order_path.path import OrderPath
 from core.order_path.protection import Action, Cover, NewStop, Planner, Resting, RulesOf, Stop, StopChange
-from core.order_path.states import TERMINAL, State
+from core.order_path.states import NEVER_WAS, TERMINAL, State
 from db.journal_rows import OrderRow
 
 LEG: Final = "rest"
@@ -28,8 +28,8 @@ VALID: Final = 60_000
 """Milliseconds for which a stop that was certainly not placed is tried again under another name."""
 FIRST: Final = 10_000
 """Milliseconds until a refused stop is tried again, doubled each time …"""
-MOST: Final = 600_000
-"""… up to this."""
+MOST: Final = 60_000
+"""… up to this: what stood in the way may be gone, and nobody says so."""
 ROUNDS: Final = 3
 """A cancel, what is placed in its stead, and a look at whether that is all."""
 AT_ONCE: Final = "would trigger immediately"
@@ -51,6 +51,10 @@ class _Refusal(NamedTuple):
     times: int
     until: int
     why: str
+    guard: Cover
+    """What was to be protected: another amount or price is another stop."""
+    free: Decimal
+    """The least of its asset that nobody else kept since: with more, it is tried at once."""
 
 
 class Protecting:
@@ -64,7 +68,7 @@ class Protecting:
         self._refused: dict[Held, _Refusal] = {}
         self._gone_at: dict[Held, int] = {}
         """When a stop was cancelled for another one, ms UTC."""
-        self._placed: dict[str, Held] = {}
+        self._placed: dict[str, Cover] = {}
         """Stops of which it is not known yet that they rest."""
         self._unchanged: dict[str, int] = {}
         """Stops that could not be changed, by intent, and when it is tried again, ms UTC."""
@@ -95,9 +99,8 @@ class Protecting:
         at_once: list[Cover] = []
         for _ in range(ROUNDS):
             wanted = [self._still_held(one) for one in guards()]
-            planned = self._planner.planned(
-                wanted, map(self._seen, self.resting()), leaving, self._waiting(now)
-            )
+            refused = self._waiting(wanted, now)
+            planned = self._planner.planned(wanted, map(self._seen, self.resting()), leaving, refused)
             self.watched = planned.watched
             actions = [one for one in planned.actions if not self._rests_as_it_is(one, now)]
             if not actions:
@@ -107,7 +110,7 @@ class Protecting:
             for action in actions:
                 self._do(action, now, kept)
             self._path.send()
-            at_once += self._refusals(actions, now)
+            at_once += self._refusals(now)
         self._tell_resting()
         return at_once
 
@@ -153,9 +156,18 @@ class Protecting:
             settled,
         )
 
-    def _waiting(self, now: int) -> dict[Held, str]:
-        """Return the positions whose stop was refused and is not tried again yet."""
-        return {held: one.why for held, one in self._refused.items() if now < one.until}
+    def _waiting(self, wanted: Sequence[Cover], now: int) -> dict[Held, str]:
+        """Return the positions whose stop was refused and is not tried again yet; forget the others."""
+        still: dict[Held, _Refusal] = {}
+        for guard in wanted:
+            one = self._refused.get(guard.held)
+            if one is not None:
+                free = self._path.free(assets_of(guard.symbol)[0])
+                is_new = one.guard != guard or free > one.free
+                until = now if is_new else one.until
+                still[guard.held] = one._replace(guard=guard, free=min(one.free, free), until=until)
+        self._refused = still
+        return {held: one.why for held, one in still.items() if now < one.until}
 
     def _rests_as_it_is(self, action: Action, now: int) -> bool:
         """Return whether a stop cannot be changed now, for that was refused a moment ago."""
@@ -166,7 +178,7 @@ class Protecting:
         if isinstance(action, NewStop):
             intent = self._intent(action)
             self._path.submit(Approved(intent), _terms(action.stop))
-            self._placed[intent.key] = action.guard.held
+            self._placed[intent.key] = action.guard
         elif isinstance(action, StopChange):
             self._change(action, now)
         else:
@@ -210,37 +222,43 @@ class Protecting:
             intent = replace(intent, leg=f"{LEG}-{number}")
         return intent
 
-    def _refusals(self, actions: Sequence[Action], now: int) -> list[Cover]:
+    def _refusals(self, now: int) -> list[Cover]:
         """Take in which stops were refused, and return those whose price is reached."""
         at_once = []
-        for key, held in list(self._placed.items()):
+        for key, guard in list(self._placed.items()):
             order = self._path.order(key)
-            if order is None or order.state not in (State.REJECTED, State.DENIED, State.NOT_PLACED):
-                continue
-            del self._placed[key]
-            before = self._refused.get(held)
-            times = 1 if before is None else before.times + 1
-            until, why = now + min(FIRST << min(times - 1, 10), MOST), f"the venue refused it: {order.reason}"
-            if AT_ONCE in order.reason:
-                at_once += [
-                    one.guard for one in actions if isinstance(one, NewStop) and one.guard.held == held
-                ]
-                times, why = times - 1, "its price is reached: it is sold at the market"
-            elif times == 1:
-                self._path.alert("stop", order.symbol, f"{_name(held)}: no stop rests at the exchange, {why}")
-            self._refused[held] = _Refusal(times, until, why)
+            if order is not None and order.state in NEVER_WAS:
+                del self._placed[key]
+                self._refuse(order, guard, now)
+                at_once += [guard] if AT_ONCE in order.reason else []
         return at_once
+
+    def _refuse(self, order: OrderRow, guard: Cover, now: int) -> None:
+        """Note why a stop does not rest, and when it is tried again; tell it once."""
+        before = self._refused.get(guard.held)
+        times = 1 if before is None else before.times + 1
+        wait = min(FIRST << min(times - 1, 10), MOST)
+        why = f"it was not placed: {order.reason}"
+        if AT_ONCE in order.reason:
+            times, why = times - 1, "its price is reached: it is sold at the market"
+        elif times == 1:
+            self._path.alert(
+                "stop", order.symbol, f"{_name(guard.held)}: no stop rests at the exchange, {why}"
+            )
+        free = self._path.free(assets_of(guard.symbol)[0])
+        self._refused[guard.held] = _Refusal(times, now + wait, why, guard, free)
 
     def _tell_resting(self) -> None:
         """Say which stops rest now, and for how long nothing protected what they sell."""
-        for key, held in list(self._placed.items()):
+        for key, guard in list(self._placed.items()):
             order = self._path.order(key)
             if order is None or order.state in TERMINAL:
                 del self._placed[key]
             elif order.state in (State.OPEN, State.PARTIAL):
                 del self._placed[key]
-                self._refused.pop(held, None)
-                self._path.tell("stop", order.symbol, f"{_name(held)}: {_words(order)}{self._window(held)}")
+                self._refused.pop(guard.held, None)
+                window = self._window(guard.held)
+                self._path.tell("stop", order.symbol, f"{_name(guard.held)}: {_words(order)}{window}")
 
     def _window(self, held: Held) -> str:
         gone = self._gone_at.pop(held, None)

@@ -340,7 +340,11 @@ def test_entries_that_wait_are_taken_back_by_whoever_pauses_them(
     ("price", "why"),
     [
         (None, "SCRIPTED BTC/USDT: nobody tells its price now"),
-        (50.0, "SCRIPTED BTC/USDT: its price 50 is too far from 100 to be believed before a candle says so"),
+        (
+            50.0,
+            "SCRIPTED BTC/USDT: its price 50 is far from 100: believed once it stays there for 10 s "
+            "or a candle says so",
+        ),
         (98.0, ""),
     ],
 )
@@ -592,6 +596,32 @@ def test_a_bar_that_closed_before_the_entry_decides_nothing_about_it() -> None:
         world.at(bar)
         found = [one.action for one in world.memory.decided]
         assert found == ["entry buy", "exit sell"][: 1 if bar == 5 else 2]
+
+
+def test_a_price_that_jumps_past_a_stop_closes_once_it_stayed_there_and_one_wrong_price_never() -> None:
+    world = World({3: 1.0})
+    for bar in (2, 3, 4):
+        world.at(bar)
+    now = START + 5 * HOUR
+
+    def looks(price: float, count: int) -> list[Step]:
+        nonlocal now
+        world.price, steps = price, []
+        for _ in range(count):
+            now += TICK
+            steps += world.loop.step(now)
+        return steps
+
+    assert looks(55.0, 1) + looks(100.0, 2) == []
+    told = "BTC/USDT: its price 55 is far from 100: believed once it stays there for 10 s or a candle says so"
+    assert [line for line in world.lines if "far from" in line] == [
+        f"{told}; until then its stops and takes see the price before"
+    ]
+    assert looks(55.0, 4) == []
+    (step,) = looks(55.0, 1)
+    ((event,),) = [step.fills]
+    assert (event.fill.reason, float(event.fill.price)) == ("stop", 55.0)
+    assert world.session.portfolio.marks["BTC/USDT"] == 55.0
 
 
 def test_a_price_between_bars_closes_what_it_reaches_and_is_kept_as_a_step() -> None:

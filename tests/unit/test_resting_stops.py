@@ -10,21 +10,26 @@ import pytest
 
 from core.account.messages import OrderNews, StopRules, Terms
 from core.account.orders import Approved, Executed, RefusalReason, Refused
+from core.domain import Bar
+from core.engine import LiveDecider
 from core.errors import OrderRefusedError, OrderUnknownError
-from core.execution import Moment
+from core.execution import Moment, Plan
 from core.live.exchange_desk import AGAIN
 from core.live.resting import SWITCHED_OFF
 from core.live.status import StopStatus
 from core.order_path.audit import check_books
 from core.order_path.policy import Policy
-from core.order_path.protecting import FIRST, ROUNDS, StopTerms
+from core.order_path.protecting import FIRST, MOST, ROUNDS, StopTerms
 from core.order_path.protection import Cover, NewStop, Stop
 from core.order_path.storage import Storage
 from core.risk.limits import MarketDemands
 from db.journal_rows import IntentRow
+from tests.markets import HOUR
 from tests.order_model import Placed
+from tests.scripted import SCRIPTED
 from tests.stop_model import KrakenStopMarket, StopMarket
 from tests.unit.test_exchange_desk import BTC, FLAT, LONG, PRICE, World
+from tests.unit.test_exchange_desk import FIRST as BEGIN
 
 D = Decimal
 NEARER, HALF, QUARTER = 8.0, 5.0, 6.0
@@ -416,7 +421,7 @@ def test_p8_a_stop_that_a_filter_refuses_is_watched_by_the_program_and_tried_aga
     world.desk.send()
     status = world.status()
     assert (status.where, status.order, status.trigger) == ("program", "", D("39600.01"))
-    assert "a filter says no" in status.why
+    assert status.why == "it was not placed: a filter says no"
     assert len([event for event in world.events if event.critical and event.kind == "stop"]) == 1
     # Refused again it is told no second time, and tried after twice as long.
     world.look(FIRST)
@@ -427,6 +432,103 @@ def test_p8_a_stop_that_a_filter_refuses_is_watched_by_the_program_and_tried_aga
     assert len([event for event in world.events if event.critical and event.kind == "stop"]) == 1
     assert len(world.resting()) == 1
     assert world.status().where == "exchange"
+
+
+def locked() -> Stops:
+    """Return a world whose position's coins a person's order far away keeps, so that no stop rests."""
+    world = Stops()
+    world.entered()
+    world.exchange.by_hand(BTC, "sell", world.exchange.free("BTC"), Terms("limit", D(90_000)))
+    world.desk.send()
+    assert world.resting() == []
+    assert world.status().why == "it was not placed: insufficient balance"
+    for _ in range(5):
+        # Refused again and again, each time later, and the comparisons of books see the person's order.
+        world.look(AGAIN)
+        world.look()
+    assert world.resting() == []
+    return world
+
+
+def let_go(world: Stops) -> None:
+    """Cancel the person's order."""
+    (order,) = [one for one in world.there.orders if one.request.client_order_id.startswith("web_")]
+    world.there.cancel(BTC, order.request.client_order_id)
+
+
+def test_a_refused_stop_is_tried_again_as_soon_as_others_leave_the_coins_free() -> None:
+    world = locked()
+    let_go(world)
+    world.desk.look_again()
+    world.look()
+    world.look()
+    assert len(world.resting()) == 1
+
+
+def test_a_refused_stop_is_tried_again_within_a_minute_though_nobody_says_that_it_may() -> None:
+    world = locked()
+    let_go(world)
+    world.look(MOST)
+    world.look()
+    assert len(world.resting()) == 1
+
+
+def test_what_was_refused_of_a_position_that_ended_says_nothing_of_the_next() -> None:
+    world = locked()
+    let_go(world)
+    now = world.exchange.now
+    assert world.session.executor.flatten(*HELD, Moment(now, PRICE, now))
+    world.desk.send()
+    world.settle()
+    assert world.held() == 0
+    world.bar(LONG)
+    world.look()
+    world.desk.send()
+    assert len(world.resting()) == 1
+    assert world.status()[2:4] == ("exchange", "")
+
+
+class Two(Stops):
+    """A second strategy trades the same symbol, with a nearer stop."""
+
+    def begin(self, journal: Storage, kept: dict[str, Any] | None = None) -> None:
+        """Be a new process."""
+        super().begin(journal, kept)
+        live = SCRIPTED.live({"params": {"stop_away": 100.0, "take_away": 8000.0, "max_exposure": 0.3}})
+        plan = Plan("4h", SCRIPTED.rule.sizing(live.params))
+        self.session.add("OTHER", BTC, plan, LiveDecider(BTC, live))
+
+    def long_bar(self, order: float = 0.0) -> None:
+        """Let four hours close for the other one."""
+        self.exchange.now = (self.exchange.now // (4 * HOUR) + 1) * 4 * HOUR
+        self.desk.at(self.exchange.now)
+        ts = self.exchange.now - 4 * HOUR
+        self.session.on_bars([Bar(BTC, "4h", ts, ts + 4 * HOUR, PRICE, PRICE, PRICE, PRICE, order)])
+        self.desk.send()
+        self.look()
+        self.desk.send()
+
+
+def test_a_stop_that_is_overdue_closes_no_other_strategy_s_position() -> None:
+    world = Two()
+    world.long_bar()
+    world.number = (world.exchange.now - BEGIN) // HOUR - 1
+    world.entered()
+    world.desk.send()
+    # The price was at the first one's stop for a moment, and the other one entered afterwards.
+    world.exchange.now = (world.exchange.now // (4 * HOUR) + 1) * 4 * HOUR - 2_000
+    world.price(39_000.0, 1)
+    assert len(world.resting()) == 1
+    world.long_bar(LONG)
+    (other,) = world.session.portfolio.lots("OTHER", BTC)
+    assert other.stop == 39_900.01
+    for _ in range(15):
+        world.price(PRICE)
+        world.desk.send()
+    world.settle()
+    assert world.held() == 0
+    assert world.session.portfolio.lots("OTHER", BTC) == (other,)
+    assert [one[0] for one in world.resting()] == [world.there.stops()[0].request.amount]
 
 
 def test_p8_what_is_less_than_the_smallest_order_is_watched_and_says_so() -> None:

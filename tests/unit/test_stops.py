@@ -12,7 +12,7 @@ from core.account.lots import Lot
 from core.account.orders import Approved, Purpose
 from core.domain import Reason
 from core.engine import Slot
-from core.live.stops import MINUTE, Reached, at, believable, protective, reason_to_close
+from core.live.stops import MINUTE, Reached, at, protective, reason_to_close
 from core.portfolio import Portfolio
 from tests.account_help import SYMBOL, exit_of, fill_of, intent
 
@@ -53,16 +53,6 @@ def test_a_bar_that_opened_before_the_entry_says_nothing_of_its_lot(
     entered = replace(lot(1, 90.0, 120.0), entry_time=5)
     old, young = Reached(80.0, 130.0, 100.0, since=4), Reached(85.0, 125.0, 100.0, since=since)
     assert reason_to_close(entered, [old, young]) == reason
-
-
-@pytest.mark.parametrize(
-    ("price", "before", "is_so"),
-    [(100.0, None, True), (100.0, 90.0, True), (60.0, 100.0, False), (0.0, 100.0, False), (NONE, 1.0, False)],
-)
-def test_a_price_far_from_the_last_one_is_not_believed(
-    price: float, before: float | None, is_so: bool
-) -> None:
-    assert believable(price, before) is is_so
 
 
 def test_what_is_for_sale_already_is_not_sold_again() -> None:
