@@ -257,6 +257,10 @@ class JournalledDesk(ABC):
         known = (*mirror.live.values(), *mirror.ended.values())
         return any(order.exchange_id == order_id for order in known)
 
+    def hurry(self) -> None:
+        """Look up the stops that rest at the next `news` too: a stream said that one of them changed."""
+        self.path.hurry()
+
     def look_now(self) -> None:  # noqa: B027 - on paper nothing happens that it does not do itself
         """Compare the account with the exchange at the next `news`: a stream says that something happened."""
 

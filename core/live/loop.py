@@ -113,6 +113,10 @@ class Desk(Holder, Patient, Protocol):
         """Return whether an order is one of this account's, by the name the venue or this program gave it."""
         ...
 
+    def hurry(self) -> None:
+        """Look up orders that rest at the next `news`: a stream says that something happened to one."""
+        ...
+
     def look_now(self) -> None:
         """Compare the account with the exchange at the next `news`: a stream says that something happened."""
         ...
@@ -148,7 +152,7 @@ class Loop:
         self._price, self._ticked = price, 0
         self._exchange, self._records, self._notify = exchange, records, notify
         self._beat = 0
-        self._check = PriceCheck()
+        self._check = PriceCheck(notify)
         self._unpriced: dict[str, str] = {}
         """By symbol: why the last price of now closed nothing, blank where it could."""
         self.reload: Callable[[str, int], str] | None = None
@@ -204,6 +208,8 @@ class Loop:
         own = [one for one in attention.orders if self.desk.owns(one.order_id, one.client_order_id)]
         if attention.is_everything or len(own) < len(attention.orders):
             self.desk.look_now()
+        if own:
+            self.desk.hurry()
         self.hearing.await_fills(own)
 
     def _carry_out(self, commands: Sequence[Command], now: int) -> None:
@@ -268,19 +274,12 @@ class Loop:
             portfolio = self.session.portfolio
             for symbol in sorted(self._priced()):
                 price = self._price(symbol)
-                if not self._doubt(symbol, price, now) and price is not None:
+                why = self._check.why_not(symbol, price, portfolio.marks.get(symbol), now)
+                self._unpriced[symbol] = why
+                if not why and price is not None:
                     portfolio.mark(symbol, price)
                     steps.append(self._events(self.desk.on_price(symbol, price), now))
         return [step for step in steps if step is not None]
-
-    def _doubt(self, symbol: str, price: float | None, now: int) -> str:
-        """Return why a price of now closes nothing, blank when it may; remember it, and say it once."""
-        is_known = self._check.doubts(symbol)
-        why = self._check.why_not(symbol, price, self.session.portfolio.marks.get(symbol), now)
-        if self._check.doubts(symbol) and not is_known:
-            self._notify(f"{symbol}: {why}; until then its stops and takes see the price before")
-        self._unpriced[symbol] = why
-        return why
 
     def _priced(self) -> set[str]:
         """Return the symbols whose price of now matters: what is held, and what was ordered late."""

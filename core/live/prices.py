@@ -6,6 +6,7 @@ far from it               believed once it has stayed there, or once a candle sa
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 MOST_AWAY = 0.3
@@ -23,13 +24,10 @@ class _Doubt(NamedTuple):
 class PriceCheck:
     """Remembers the prices that are doubted, by symbol."""
 
-    def __init__(self) -> None:
-        """Doubt nothing."""
+    def __init__(self, notify: Callable[[str], object] = lambda _: None) -> None:
+        """Doubt nothing; `notify` takes a line when a price begins to be doubted."""
+        self._notify = notify
         self._doubts: dict[str, _Doubt] = {}
-
-    def doubts(self, symbol: str) -> bool:
-        """Tell whether the newest price of a symbol is doubted."""
-        return symbol in self._doubts
 
     def why_not(self, symbol: str, price: float | None, before: float | None, now: int) -> str:
         """Return why a price may close nothing, blank when it may.
@@ -38,13 +36,17 @@ class PriceCheck:
         """
         if price is None:
             return "nobody tells its price now"
-        if price > 0 and (before is None or _near(price, before) or self._stayed(symbol, price, now)):
+        if not price > 0:
+            return f"its price {price:g} is none"
+        is_known = symbol in self._doubts
+        if before is None or _near(price, before) or self._stayed(symbol, price, now):
             self._doubts.pop(symbol, None)
             return ""
-        if price > 0:
-            stays = f"stays there for {STAYS // 1000} s"
-            return f"its price {price:g} is far from {before:g}: believed once it {stays} or a candle says so"
-        return f"its price {price:g} is none"
+        stays = f"stays there for {STAYS // 1000} s"
+        why = f"its price {price:g} is far from {before:g}: believed once it {stays} or a candle says so"
+        if not is_known:
+            self._notify(f"{symbol}: {why}; until then its stops and takes see the price before")
+        return why
 
     def _stayed(self, symbol: str, price: float, now: int) -> bool:
         """Note a price that is doubted, and tell whether it has been about there for long enough."""

@@ -15,6 +15,7 @@ from core.engine import LiveDecider
 from core.errors import OrderRefusedError, OrderUnknownError
 from core.execution import Moment, Plan
 from core.live.exchange_desk import AGAIN
+from core.live.loop import Loop
 from core.live.resting import SWITCHED_OFF
 from core.live.status import StopStatus
 from core.order_path.audit import check_books
@@ -23,6 +24,7 @@ from core.order_path.protecting import FIRST, MOST, ROUNDS, StopTerms
 from core.order_path.protection import Cover, NewStop, Stop
 from core.order_path.storage import Storage
 from core.risk.limits import MarketDemands
+from core.streams.hints import OrderHint
 from db.journal_rows import IntentRow
 from tests.markets import HOUR
 from tests.order_model import Placed
@@ -638,6 +640,23 @@ def test_a_stop_that_rests_is_not_looked_up_in_every_step(world: Stops) -> None:
     assert [what for what in asked if what == "find"] == []
     world.look(4000)
     assert [what for what in asked if what == "find"] == ["find"]
+
+
+@pytest.mark.parametrize("hears", [True, False])
+def test_a_stop_that_a_stream_tells_of_is_looked_up_at_once_and_not_when_it_is_its_turn(hears: bool) -> None:
+    world = Stops()
+    world.entered()
+    world.desk.send()
+    world.look()
+    order = world.reach()
+    nothing: Any = None
+    loop = Loop("x", world.session, nothing, nothing, lambda _: None, world.desk)
+    name = order.request.client_order_id
+    if hears:
+        loop.hearing.inbox.put([OrderHint(order.id, name, BTC, "101")])
+    loop._listen()
+    world.look(100)
+    assert (world.held() == 0) is hears
 
 
 def test_many_stops_are_looked_up_by_one_list_of_open_orders(world: Stops) -> None:
