@@ -29,7 +29,8 @@ from core.regime.conditions import short_gauges
 from core.results.calendar import MarketCalendar, describe_market
 from core.results.measures import RunTime, Summary, buy_and_hold, fields, risk_of_all, span_of
 from core.results.runs import STATISTICS
-from core.results.statistics import COUNT, LOST, WINS, WON, Computed, Scratch, compute_all, make_scratch
+from core.results.statistics import Computed, Scratch, compute_all, make_scratch
+from core.results.sums import COUNT, LOST, WINS, WON
 from core.sizing import PLAIN, Choices
 from core.utils import over, timeframe_ms
 from strategies.memo import Memo, keeping

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from core import backtester
 from core.backtest import fast_backtester
 from core.domain import Bars, Costs, Series
-from core.results import calendar, statistics
+from core.results import calendar, statistics, sums
 from core.results.calendar import describe_market
 from core.results.runs import STATISTICS, RunSpec, presented
 from core.results.statistics import compute, make_scratch, named
@@ -113,9 +113,9 @@ def test_both_engines_present_their_statistics_alike(name: str) -> None:
 
 # Each changes one expression; some random run must then differ from Backtesting.py.
 MUTATIONS: list[tuple[Any, Callable[..., Any], str, str]] = [
-    (statistics, statistics.add_up_trades, "min(leave + 1, earliest)", "(leave + 1)"),
-    (statistics, statistics.add_up_trades, "min(leave + 1, earliest)", "min(leave, earliest)"),
-    (statistics, statistics.parted, "pairwise_sum(some, 0, more, spare.halves)", "sum(some[:more].tolist())"),
+    (sums, sums.add_up_trades, "min(leave + 1, earliest)", "(leave + 1)"),
+    (sums, sums.add_up_trades, "min(leave + 1, earliest)", "min(leave, earliest)"),
+    (sums, sums.parted, "pairwise_sum(some, 0, more, spare.halves)", "sum(some[:more].tolist())"),
     (statistics, statistics._rounded_up, "-(-whole // resolution) * resolution", "ms"),
     (statistics, statistics._of_trades, "<= 0", "< 0"),
     (
@@ -128,8 +128,8 @@ MUTATIONS: list[tuple[Any, Callable[..., Any], str, str]] = [
     (statistics, statistics._periods, "np.float64(count - 1)", "np.float64(count)"),
     (statistics, statistics._powers, "[base**exponent for base in bases]", "np.power(bases, exponent)"),
     (
-        statistics,
-        statistics.add_up,
+        sums,
+        sums.add_up,
         "pairwise_sum(depths, 0, depths.size, spare.halves)",
         "sum(depths.tolist())",
     ),
@@ -164,7 +164,7 @@ def test_a_planted_fault_is_noticed(number: int, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(module, name, scope[name])
     if name in ("add_up", "add_up_trades", "parted"):
         # The compiled sums hold the functions they were made of; the same source does without the compiler.
-        monkeypatch.setattr(statistics, "_compiled_sums", lambda: statistics.add_up)
+        monkeypatch.setattr(statistics, "compiled_sums", lambda: sums.add_up)
     made = scope[name] if name == "describe_market" else describe_market
     runs = (random_run(seed) for seed in range(600))
     assert any(

@@ -13,7 +13,8 @@ from core.fills import ENTRY_BAR, EXIT_BAR, FEES, PNL, RETURN, TRADE_COLUMNS
 from core.kernel.pairwise import make_halves
 from core.results.calendar import describe_market
 from core.results.runs import STATISTICS, presented
-from core.results.statistics import SUMS, Spare, _compiled_sums, add_up, compute, make_scratch, named
+from core.results.statistics import compute, make_scratch, named
+from core.results.sums import SUMS, Spare, add_up, compiled_sums
 from tests.markets import HOUR, START
 from tests.reference import random_curve, random_trades
 
@@ -171,7 +172,7 @@ def test_the_sums_made_in_plain_python_are_those_of_the_compiled_ones(kind: int)
     trades, ends = np.concatenate(each), np.cumsum([len(one) for one in each])
     stamps = HOUR * np.arange(300)
     found = []
-    for add in (add_up, _compiled_sums()):
+    for add in (add_up, compiled_sums()):
         depths, sums, factors = np.full(300, 7.0), np.full((3, SUMS), 7.0), np.full(len(trades), 7.0)
         spare = Spare(np.empty((2, len(trades))), make_halves())
         add(curves, trades, ends, stamps, depths, sums, factors, spare)
