@@ -1,110 +1,36 @@
-"""The settings' types: every key, its unit and what it may be. The descriptions are the error messages."""
+"""The settings' sections: every key, its unit and what it may be. The descriptions are the error messages."""
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Annotated, Any, get_args
-from urllib.parse import urlsplit
+from typing import Annotated, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from core.domain import Costs
-from core.errors import UsageError, unknown_name
+from core.errors import unknown_name
 from core.risk.limits import Limits
-from core.symbols import symbol_name
-from core.utils import TIMEFRAMES, timeframe_name
-
-DB_URL = re.compile(r"sqlite(\+\w+)?://(/.*)?|(?!sqlite)[a-z0-9]+(\+\w+)?://.+")
-_A_SYMBOL = "BASE/QUOTE, such as BTC/USDT"
-CHANNELS = ("telegram", "webhook", "email")
-"""Ways to reach a person."""
-
-
-def _symbol(text: str) -> str:
-    try:
-        return symbol_name(text)
-    except UsageError as error:
-        raise ValueError(str(error).removeprefix("wanted ")) from None
-
-
-def _timeframe(text: str) -> str:
-    try:
-        return timeframe_name(text)
-    except UsageError as error:
-        reason = f" ({error})" if str(error).startswith("no ") else ""
-        raise ValueError(f"one of {', '.join(TIMEFRAMES)}{reason}") from None
-
-
-def _distinct(symbols: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(symbols)) < len(symbols):
-        raise ValueError("each symbol once")
-    return symbols
-
-
-def _number(value: Any) -> int | float:
-    # pydantic would take True for 1.
-    if type(value) not in (int, float) or not math.isfinite(value):
-        raise ValueError("a finite number")
-    return value  # type: ignore[no-any-return]
-
-
-def _db_url(text: str) -> str:
-    if not DB_URL.fullmatch(text):
-        raise ValueError("a URL such as sqlite:///data/hot_crypto.db, with three slashes for SQLite")
-    return text
-
-
-def _base_url(text: str) -> str:
-    if not _is_origin(text):
-        raise ValueError("http:// or https://, a host and at most a port, such as http://127.0.0.1:8090")
-    return text.rstrip("/")
-
-
-def _api_url(text: str) -> str:
-    url = _base_url(text)
-    if url.startswith("http:") and urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1"):
-        raise ValueError(
-            "https://, since the bot's token is in every request; http:// for this machine alone"
-        )
-    return url
-
-
-def _channels(text: str) -> str:
-    names = [name.strip() for name in text.split(",")]
-    if not set(names) <= set(CHANNELS) or len(set(names)) < len(names):
-        raise ValueError(f"one or more of {', '.join(CHANNELS)}, each once, with commas between them")
-    return ",".join(names)
-
-
-def _addresses(text: str) -> str:
-    names = [name.strip() for name in text.split(",")]
-    if not all(re.fullmatch(r"[^\s@,<>\"]+@[^\s@,<>\"]+", name) for name in names):
-        raise ValueError("an address such as me@example.org, or several with commas between them")
-    return ",".join(names)
-
-
-def _clock_time(text: str) -> str:
-    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text):
-        raise ValueError("a time of day, UTC, such as 08:00")
-    return text
-
-
-def _is_origin(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        return False
-    extra = parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and port != 0 and not extra
-
-
-Symbol = Annotated[str, AfterValidator(_symbol)]
-Timeframe = Annotated[str, AfterValidator(_timeframe)]
-Number = Annotated[int | float, PlainValidator(_number)]
+from core.settings.kinds import (
+    A_SYMBOL,
+    AlertRoute,
+    ApiUrl,
+    BaseUrl,
+    ClockTime,
+    Count,
+    DbUrl,
+    Exposure,
+    MailAddresses,
+    Minutes,
+    Number,
+    Percent,
+    SmallCount,
+    Switch,
+    Symbol,
+    Timeframe,
+    distinct,
+)
+from core.utils import TIMEFRAMES
 
 
 class Section(BaseModel):
@@ -119,15 +45,13 @@ class ExchangeSettings(Section):
     """Where candles come from."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", description="a ccxt id such as binanceus")]
-    sandbox: Annotated[bool, Field(description="true or false")]
+    sandbox: Switch
     base_url: Annotated[
-        Annotated[str, AfterValidator(_base_url)] | None,
+        BaseUrl | None,
         Field(description="an address such as http://127.0.0.1:8090, or nothing"),
     ] = None
     """Instead of the venue's own address; none for the real venue."""
-    partner_wait_seconds: Annotated[
-        float, PlainValidator(_number), Field(ge=0, le=600, description="seconds from 0 to 600")
-    ] = 30.0
+    partner_wait_seconds: Annotated[Number, Field(ge=0, le=600, description="seconds from 0 to 600")] = 30.0
     """How long a bar waits for the bars of other series that its strategy looks at."""
 
 
@@ -135,24 +59,10 @@ class DbSettings(Section):
     """Where candles and results are kept."""
 
     url: Annotated[
-        Annotated[str, AfterValidator(_db_url)] | None,
+        DbUrl | None,
         Field(repr=False, description="a URL such as sqlite:///data/hot_crypto.db, or nothing"),
     ] = None
     """SQLAlchemy URL; none for the default of db.init_db. Not in the repr: it may hold a password."""
-
-
-_Percent = Annotated[float | None, Field(ge=0.1, le=100, description="0.1 to 100 (percent), or nothing")]
-_Exposure = Annotated[
-    float | None, Field(gt=0, le=1000, description="above 0 to 1000 (percent of equity), or nothing")
-]
-_Count = Annotated[
-    int | None, Field(ge=1, le=1_000_000, description="1 to 1000000 (a whole number), or nothing")
-]
-
-
-_Minutes = Annotated[float, Field(gt=0, le=1_000_000, description="above 0 to 1000000 (minutes)")]
-_Number = Annotated[int, Field(ge=1, le=10_000, description="1 to 10000 (a whole number)")]
-_Switch = Annotated[bool, Field(description="true or false")]
 
 
 class RiskSettings(Section):
@@ -168,19 +78,19 @@ class RiskSettings(Section):
         float | None, Field(gt=0, le=1, description="above 0 to 1 (a fraction: 0.02 is 2 %), or nothing")
     ] = None
     """The most equity that any strategy's entry may risk at its stop, as a fraction; none: its own rule."""
-    max_drawdown_pct: _Percent = None
+    max_drawdown_pct: Percent = None
     """Percent below the highest equity at which no trade is opened until the breaker is reset."""
-    max_exposure_pct: _Exposure = None
+    max_exposure_pct: Exposure = None
     """Notional of all positions and open orders, long and short added up, in percent of equity."""
-    max_symbol_exposure_pct: _Exposure = None
+    max_symbol_exposure_pct: Exposure = None
     """The same of one symbol."""
-    max_strategy_exposure_pct: _Exposure = None
+    max_strategy_exposure_pct: Exposure = None
     """The same of one strategy."""
     max_order: Annotated[
         float | None, Field(gt=0, le=1e12, description="above 0 to 1e12 (quote currency), or nothing")
     ] = None
     """The most notional of one entry, in what the account counts in."""
-    max_positions: _Count = None
+    max_positions: Count = None
     """Positions open or asked for, counted by strategy and symbol."""
     cash_reserve_pct: Annotated[
         float | None, Field(ge=0, le=100, description="0 to 100 (percent of equity), or nothing")
@@ -190,8 +100,8 @@ class RiskSettings(Section):
         float | None, Field(ge=0, le=100_000, description="0 to 100000 (minutes), or nothing")
     ] = None
     """How long a strategy enters nothing after it lost."""
-    max_orders_per_minute: _Count = None
-    max_orders_per_day: _Count = None
+    max_orders_per_minute: Count = None
+    max_orders_per_day: Count = None
     """Entries approved, of all strategies together; the day is the UTC day."""
     min_notional: Annotated[
         float | None, Field(ge=0, le=1e9, description="0 to 1e9 (min_notional_currency), or nothing")
@@ -201,9 +111,9 @@ class RiskSettings(Section):
         str, Field(pattern=r"^[A-Z0-9]{1,20}$", description="a currency such as USDT")
     ] = "USDT"
     """What min_notional counts in; entries priced in another are held to the market's smallest alone."""
-    price_band_pct: _Percent = None
+    price_band_pct: Percent = None
     """How far an entry's price may be from the last one."""
-    allow_short: Annotated[bool, Field(description="true or false")] = False
+    allow_short: Switch = False
     """Whether what is not owned may be sold; only a margin market allows it."""
     correlation_cut: Annotated[
         float | None, Field(ge=0, le=1, description="0 to 1 (a fraction: 0.5 is half), or nothing")
@@ -217,50 +127,50 @@ class RiskSettings(Section):
         float | None, Field(ge=0, le=1_000_000, description="0 to 1000000 (minutes), or nothing")
     ] = None
     """How long a strategy does not enter a symbol again that it left, whether it won or lost."""
-    stop_guard_stops: _Count = None
+    stop_guard_stops: Count = None
     """Losing stops of a strategy in so many minutes, after which it enters nothing for a while."""
-    stop_guard_minutes: _Minutes = 1440.0
-    stop_guard_pause_minutes: _Minutes = 240.0
-    stop_guard_each_symbol: _Switch = False
+    stop_guard_minutes: Minutes = 1440.0
+    stop_guard_pause_minutes: Minutes = 240.0
+    stop_guard_each_symbol: Switch = False
     """Whether stops are counted, and entries paused, symbol by symbol."""
     low_profit_pct: Annotated[
         float | None, Field(ge=-100, le=100, description="-100 to 100 (percent), or nothing")
     ] = None
     """What a strategy's trades in a symbol are to make in so many minutes, added up; with less it pauses."""
-    low_profit_trades: _Number = 2
+    low_profit_trades: SmallCount = 2
     """Fewer trades than this pause nothing."""
-    low_profit_minutes: _Minutes = 1440.0
-    low_profit_pause_minutes: _Minutes = 240.0
-    recent_drawdown_pct: _Percent = None
+    low_profit_minutes: Minutes = 1440.0
+    low_profit_pause_minutes: Minutes = 240.0
+    recent_drawdown_pct: Percent = None
     """How far the results of a strategy's trades in so many minutes, added up, may fall; then it pauses."""
-    recent_drawdown_trades: _Number = 2
-    recent_drawdown_minutes: _Minutes = 1440.0
-    recent_drawdown_pause_minutes: _Minutes = 240.0
-    recent_drawdown_each_symbol: _Switch = True
-    max_trades_per_symbol_day: _Count = None
+    recent_drawdown_trades: SmallCount = 2
+    recent_drawdown_minutes: Minutes = 1440.0
+    recent_drawdown_pause_minutes: Minutes = 240.0
+    recent_drawdown_each_symbol: Switch = True
+    max_trades_per_symbol_day: Count = None
     """Trades of a strategy in a symbol on a UTC day, after which it does not enter it until the next."""
-    max_weekly_loss_pct: _Percent = None
+    max_weekly_loss_pct: Percent = None
     """Percent of the week's first equity (from Monday, UTC) at which directional positions are closed; no
     trade is opened until the next week."""
-    max_monthly_loss_pct: _Percent = None
+    max_monthly_loss_pct: Percent = None
     """Percent of the calendar month's first equity at which everything is closed; no trade is opened until
     the breaker is reset."""
-    loss_streak_losses: _Count = None
+    loss_streak_losses: Count = None
     """Losses of a strategy one after the other, in so many minutes; then it enters nothing for a while."""
-    loss_streak_minutes: _Minutes = 10_080.0
-    loss_streak_pause_minutes: _Minutes = 240.0
-    loss_streak_each_symbol: _Switch = False
-    max_symbol_loss_pct: _Percent = None
+    loss_streak_minutes: Minutes = 10_080.0
+    loss_streak_pause_minutes: Minutes = 240.0
+    loss_streak_each_symbol: Switch = False
+    max_symbol_loss_pct: Percent = None
     """Percent of the day's first equity that a symbol's trades of a UTC day may lose, of all strategies
     together; then nobody enters it until the next."""
     recovery_cut: Annotated[
         float | None, Field(ge=0, le=1, description="0 to 1 (a fraction: 0.5 is half), or nothing")
     ] = None
     """Part of its size that any entry loses for a while after a loss that had tripped a breaker ended."""
-    recovery_minutes: _Minutes = 2_880.0
-    max_position_pct: _Exposure = None
+    recovery_minutes: Minutes = 2_880.0
+    max_position_pct: Exposure = None
     """Notional of one strategy in one symbol, open orders too, in percent of equity."""
-    max_correlated_exposure_pct: _Exposure = None
+    max_correlated_exposure_pct: Exposure = None
     """The same of a symbol and all others held that move with it, of all strategies."""
     correlated_above: Annotated[
         float, Field(gt=0, le=1, description="above 0 to 1 (a correlation: 0.7 is a close one)")
@@ -271,9 +181,9 @@ class RiskSettings(Section):
     ] = None
     """A bar that goes further from the close before it than so many times the median range of 24 bars pauses
     its symbol for all."""
-    flash_crash_apart_pct: _Percent = None
+    flash_crash_apart_pct: Percent = None
     """So does one whose return is so far from the median of the other symbols' at that time, in percent."""
-    flash_crash_pause_minutes: _Minutes = 240.0
+    flash_crash_pause_minutes: Minutes = 240.0
 
     @property
     def limits(self) -> Limits:
@@ -299,7 +209,7 @@ class BacktestSettings(Section):
 class LiveSettings(Section):
     """How orders at an exchange are handled, read when an account starts."""
 
-    resting_stops: Annotated[bool, Field(description="true or false")] = True
+    resting_stops: Switch = True
     """Whether stops rest at an exchange that takes them; else the program alone watches."""
     stop_limit_gap_pct: Annotated[Number, Field(ge=0.1, le=20, description="0.1 to 20 (percent)")] = 1.0
     """How far the limit of a stop that needs one lies below its price."""
@@ -322,34 +232,26 @@ class PaperSettings(Section):
         return None if self.volume_pct is None else self.volume_pct / 100
 
 
-_A_ROUTE = Field(description=f"one or more of {', '.join(CHANNELS)}, with commas between them, or nothing")
-_Route = Annotated[Annotated[str, AfterValidator(_channels)] | None, _A_ROUTE]
-_MAIL = "an address such as me@example.org, or nothing"
-_Mail = Annotated[Annotated[str, AfterValidator(_addresses)] | None, Field(description=_MAIL)]
-
-
 class AlertSettings(Section):
     """Which messages go where; keys, tokens and passwords of it are in the environment."""
 
-    info: _Route = None
+    info: AlertRoute = None
     """Channels of fills, closed positions, start and end; none: nowhere but in the report."""
-    warning: _Route = None
-    critical: _Route = None
-    report: _Route = None
+    warning: AlertRoute = None
+    critical: AlertRoute = None
+    report: AlertRoute = None
     """Channels of the daily report."""
-    report_time: Annotated[
-        str, AfterValidator(_clock_time), Field(description="a time of day, UTC, such as 08:00")
-    ] = "08:00"
+    report_time: Annotated[ClockTime, Field(description="a time of day, UTC, such as 08:00")] = "08:00"
     """When the report of the day before is sent, UTC."""
     slippage_pct: Annotated[
         float, Field(gt=0, le=100, description="above 0 to 100 (percent of the order's price)")
     ] = 1.0
     """A fill that is worse than its order's price by more is told."""
-    telegram_commands: Annotated[bool, Field(description="true or false")] = True
+    telegram_commands: Switch = True
     """Whether commands are taken from TELEGRAM_CHAT_ID."""
-    telegram_api: Annotated[
-        str, AfterValidator(_api_url), Field(description="an address such as https://api.telegram.org")
-    ] = "https://api.telegram.org"
+    telegram_api: Annotated[ApiUrl, Field(description="an address such as https://api.telegram.org")] = (
+        "https://api.telegram.org"
+    )
     smtp_host: Annotated[
         str | None, Field(pattern=r"^[A-Za-z0-9.:-]{1,253}$", description="a mail server's name, or nothing")
     ] = None
@@ -360,8 +262,8 @@ class AlertSettings(Section):
     smtp_user: Annotated[
         str | None, Field(pattern=r"^\S{1,320}$", description="a user's name, or nothing")
     ] = None
-    smtp_from: _Mail = None
-    smtp_to: _Mail = None
+    smtp_from: MailAddresses = None
+    smtp_to: MailAddresses = None
 
     @property
     def routes(self) -> dict[str, tuple[str, ...]]:
@@ -373,10 +275,10 @@ class AlertSettings(Section):
 class StrategySettings(Section):
     """One entry of strategies.yaml."""
 
-    enabled: Annotated[bool, Field(description="true or false")]
+    enabled: Switch
     symbols: Annotated[
         tuple[Symbol, ...],
-        AfterValidator(_distinct),
+        AfterValidator(distinct),
         Field(min_length=1, description="a list of symbols, such as [BTC/USDT, ETH/USDT]"),
     ]
     timeframe: Annotated[Timeframe, Field(description=f"one of {', '.join(TIMEFRAMES)}")]
@@ -386,7 +288,7 @@ class StrategySettings(Section):
     """What differs from the rule's defaults; which names exist and how far they go is the rule's business."""
     universe: Annotated[
         tuple[Symbol, ...],
-        AfterValidator(_distinct),
+        AfterValidator(distinct),
         Field(description="a list of symbols, such as [BTC/USDT, ETH/USDT]"),
     ] = ()
     """The symbols that a rule which ranks compares; none: those that it trades, or that its file names."""
@@ -395,7 +297,7 @@ class StrategySettings(Section):
 class MarketSettings(Section):
     """One series of candles to load."""
 
-    symbol: Annotated[Symbol, Field(description=_A_SYMBOL)]
+    symbol: Annotated[Symbol, Field(description=A_SYMBOL)]
     timeframe: Annotated[Timeframe, Field(description=f"one of {', '.join(TIMEFRAMES)}")]
 
 

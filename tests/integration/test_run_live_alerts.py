@@ -23,7 +23,7 @@ from core.live.status import to_document
 from core.order_path.alerts import Alert
 from core.results.measures import DAY
 from core.settings import AlertSettings, environment
-from core.settings.models import CHANNELS
+from core.settings.kinds import CHANNELS
 from core.utils import now_ms
 from db import live
 from db.init_db import init_db
