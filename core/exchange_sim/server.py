@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
@@ -352,10 +352,12 @@ async def _send(sim: RunningSim, request: web.Request, answer: SimAnswer, *, cut
     response = web.StreamResponse(status=answer.status, headers=headers)
     response.content_type = answer.content_type
     response.content_length = len(answer.body)
-    await response.prepare(request)
-    await response.write(answer.body[: len(answer.body) // 2] if cut else answer.body)
-    if cut and request.transport is not None:
-        request.transport.close()
-    else:
-        await response.write_eof()
+    # Whoever asked may be gone before all of it was taken.
+    with suppress(ConnectionResetError):
+        await response.prepare(request)
+        await response.write(answer.body[: len(answer.body) // 2] if cut else answer.body)
+        if cut and request.transport is not None:
+            request.transport.close()
+        else:
+            await response.write_eof()
     return response

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import socket
@@ -116,6 +117,29 @@ def test_whoever_is_gone_before_all_was_sent_is_no_error(
             gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     assert Got(sim, "/api/v3/ping").said == {}
     assert [one.path for one in sim.requests] == ["/api/v3/ping"]
+    assert caplog.text == ""
+
+
+def test_whoever_is_gone_before_its_answer_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    is_asked, is_gone = threading.Event(), threading.Event()
+
+    async def until_it_is_gone(seconds: float) -> None:
+        is_asked.set()
+        while not is_gone.is_set():
+            await asyncio.sleep(0)
+        # Twice round, so that the connection's end has been seen.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    config = SimConfig(source=SOURCE, faults=[Fault("late_answer")], pause=until_it_is_gone)
+    with serve(config) as sim:
+        address = urlsplit(sim.url)
+        with socket.create_connection((address.hostname, address.port)) as gone:
+            gone.sendall(f"GET {KLINES} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert is_asked.wait(10)
+            gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        is_gone.set()
+        assert Got(sim, "/api/v3/ping").said == {}
     assert caplog.text == ""
 
 
