@@ -10,7 +10,7 @@ from core.domain import Series
 from core.errors import NoDataError, UsageError
 from core.results.runs import BacktestResult, LookedAt, describe_data
 from core.symbols import symbol_name
-from core.utils import timeframe_ms, timeframe_name
+from core.utils import format_time, timeframe_ms, timeframe_name
 from strategies.pairing import PartnerBars, Partners, as_of
 from strategies.registry import load_strategy
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from core.domain import Bars
     from strategies.pairing import Growing
     from strategies.rule import StrategyRule
+
+
+DAY = 86_400_000
+"""Milliseconds."""
 
 
 class OtherSeries(NamedTuple):
@@ -62,7 +66,8 @@ def partner_bars(
         except NoDataError:
             missing.append(other)
     if missing:
-        raise NoDataError(f"{strategy} on {series.symbol} looks at {_not_there(missing)}")
+        end = int(bars.ts[-1]) + timeframe_ms(series.timeframe)
+        raise NoDataError(f"{strategy} on {series.symbol} looks at {_not_there(missing, span['start'], end)}")
     return partners_of(series, found, loaded)
 
 
@@ -97,14 +102,16 @@ def _made(series: Series, bars: Bars | Growing) -> PartnerBars:
     return PartnerBars(series.symbol, series.timeframe, timeframe_ms(series.timeframe), bars)
 
 
-def _not_there(missing: Sequence[Series]) -> str:
-    """Return what candles are missing, and how to load them."""
+def _not_there(missing: Sequence[Series], start: int, end: int) -> str:
+    """Return what candles are missing from `start` to `end`, ms UTC, and how to load them."""
     names = ", ".join(f"{one.symbol} {one.timeframe}" for one in missing)
     symbols = ",".join(dict.fromkeys(one.symbol for one in missing))
     frames = ",".join(dict.fromkeys(one.timeframe for one in missing))
+    venue = missing[0].exchange.removesuffix("-synthetic").removesuffix("-replay").removesuffix("-sandbox")
     return (
         f"{names} too, and {missing[0].exchange} has no candles of that here for this time: load them with "
-        f"scripts/fetch_ohlcv_to_db.py --symbol {symbols} --timeframe {frames}"
+        f"scripts/fetch_ohlcv_to_db.py --exchange {venue} --symbol {symbols} --timeframe {frames} "
+        f"--since {format_time(start)[:10]} --until {format_time(end + DAY - 1)[:10]}"
     )
 
 

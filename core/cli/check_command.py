@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -23,7 +23,9 @@ from core.proof.verify import check_columns, verify
 from core.reports.table import room
 from core.results.runs import RunSpec
 from core.sql_data_source import SQLDataSource
+from core.symbols import pair_of
 from core.utils import timeframe_ms
+from db.stored_series import stored_ranges
 from strategies.pairing import Partners, bind
 from strategies.registry import REGISTRY, Strategy, canonical_name, load_strategy
 from strategies.rule import first_decision
@@ -44,6 +46,8 @@ LONG = 6000
 MOST_BARS = 60_000
 """Made-up bars at most: a rule that looks back further is told so."""
 WORDS = {True: "ok", False: "WRONG"}
+LEFT_OUT = "left out"
+NEVER = "; it never traded there, so nothing was compared"
 
 
 class ProofLine(NamedTuple):
@@ -53,6 +57,13 @@ class ProofLine(NamedTuple):
     problems: tuple[str, ...]
     what: str
     """What was looked at, in words."""
+    is_left_out: bool = False
+    """Nothing was looked at; `what` says why."""
+
+    @property
+    def word(self) -> str:
+        """Return what came of it in a word or two."""
+        return LEFT_OUT if self.is_left_out else WORDS[not self.problems]
 
 
 def run(args: argparse.Namespace) -> int:
@@ -61,25 +72,33 @@ def run(args: argparse.Namespace) -> int:
     name = opened(args)
     settings = cli.load_settings({"db.url": args.db_url}, check_params, args.strategies_file, folder_of(args))
     strategy = load_strategy(name)
-    plan = plan_runs(settings, strategies=[name])[0]
+    plans = plan_runs(settings, strategies=[name])
+    plan = plans[0]
     print(f"{name} ({args.file})")
     if strategy.backtest is None:
         return of_class(strategy, plan)
-    wrong = 0
     source = SQLDataSource(settings.db.url, args.exchange or settings.exchange.name)
-    for check in checks(strategy, plan, source):
-        show(check.name, WORDS[not check.problems], check.what)
+    done = []
+    for check in checks(strategy, plan, Stored(source, {one.symbol for one in plans})):
+        show(check.name, check.word, check.what)
         for problem in check.problems:
             show("", "", problem)
-        wrong += bool(check.problems)
-    seconds = perf_counter() - start
-    print(f"{f'{wrong} of these are wrong' if wrong else 'nothing is wrong'} ({seconds:.0f} s)")
-    return 1 if wrong else 0
+        done.append(check)
+    print(f"{_sum(done)} ({perf_counter() - start:.0f} s)")
+    return 1 if any(check.problems for check in done) else 0
+
+
+def _sum(done: Sequence[ProofLine]) -> str:
+    """Return what came of all checks, in words."""
+    left_out = [check.name for check in done if check.is_left_out]
+    if wrong := sum(bool(check.problems) for check in done):
+        return f"{wrong} of these are wrong"
+    return "nothing is wrong" + (f" in what was checked; left out: {', '.join(left_out)}" if left_out else "")
 
 
 def show(name: str, word: str, what: str) -> None:
     """Print one check, or one thing that is wrong."""
-    head = f"  {name:<11} {word:<6} "
+    head = f"  {name:<11} {word:<8} "
     print(
         textwrap.fill(head + what, room(), subsequent_indent=" " * len(head), break_on_hyphens=False),
         flush=True,
@@ -111,7 +130,7 @@ def opened(args: argparse.Namespace) -> str:
     )
 
 
-def checks(strategy: Strategy, plan: PlannedRun, source: SQLDataSource) -> Iterator[ProofLine]:
+def checks(strategy: Strategy, plan: PlannedRun, candles: Stored) -> Iterator[ProofLine]:
     """Yield one check after the other; the first that finds something ends those of the rule itself."""
     rule = strategy.rule
     params = rule.make_params(plan.params)
@@ -144,7 +163,7 @@ def checks(strategy: Strategy, plan: PlannedRun, source: SQLDataSource) -> Itera
     if ahead or short or difference:
         return
     yield three_ways(strategy, plan, first)
-    yield stored(strategy, plan, source)
+    yield stored(strategy, plan, candles)
     planted = list(plant(bound, params, bars))
     missed = tuple(f"not noticed: {one.mistake}" for one in planted if not one.is_noticed)
     what = f"{len(planted) - len(missed)} of {len(planted)} mistakes put into it are noticed"
@@ -174,22 +193,61 @@ def three_ways(strategy: Strategy, plan: PlannedRun, first: int) -> ProofLine:
         problems += [f"market {seed}: {line}" for line in found.differences]
         trades += len(found.runs[0].trades)
     what = f"{trades:,} trades on {MARKETS} made-up markets: Backtesting.py, compiled and live, every bit"
-    return ProofLine("three ways", tuple(problems), what if trades else f"{what}; it never traded there")
+    return ProofLine("three ways", tuple(problems), what if trades else what + NEVER)
 
 
-def stored(strategy: Strategy, plan: PlannedRun, source: SQLDataSource) -> ProofLine:
+def stored(strategy: Strategy, plan: PlannedRun, candles: Stored) -> ProofLine:
     """Compare the three on stored candles, if there are any of what it trades."""
+    source = candles.source
     series = Series(source.exchange, plan.symbol, plan.timeframe)
     try:
         bars = source.get_bars(plan.symbol, plan.timeframe, STORED)
-        others = partner_bars(source, plan.strategy, series, bars, plan.universe)
+        others = partner_bars(source, plan.strategy, series, bars, candles.among(plan))
         found = _compared(bind(strategy, others), plan, series, bars)
-    except (NoDataError, DatabaseError) as error:
-        return ProofLine("stored", (), f"left out: {error}")
+    except NoDataError as error:
+        return ProofLine("stored", (), candles.elsewhere(plan) or cli.as_typed(str(error)), is_left_out=True)
+    except DatabaseError as error:
+        return ProofLine("stored", (), str(error), is_left_out=True)
     trades = len(found.runs[0].trades)
-    return ProofLine(
-        "stored", found.differences, f"{trades:,} trades on {series}, the newest {bars.ts.size:,} bars"
-    )
+    what = f"{trades:,} trades on {series}, the newest {bars.ts.size:,} bars"
+    return ProofLine("stored", found.differences, what if trades else what + NEVER)
+
+
+class Stored(NamedTuple):
+    """The stored candles that a strategy is checked on."""
+
+    source: SQLDataSource
+    traded: set[str]
+    """The symbols that its settings let it trade."""
+
+    def among(self, plan: PlannedRun) -> tuple[str, ...]:
+        """Return the symbols that its own is ranked among: those of its universe that are stored.
+
+        Where it ranks what it trades, those are all that are stored in its currency: of two symbols a rule
+        that holds two holds none. Nothing for a rule that ranks none.
+        """
+        if not plan.universe:
+            return ()
+        exchange, quote = self.source.exchange, pair_of(plan.symbol).quote
+        there = [
+            one.series.symbol
+            for one in stored_ranges(self.source.engine)
+            if (one.series.exchange, one.series.timeframe) == (exchange, plan.timeframe)
+            and pair_of(one.series.symbol).quote == quote
+        ]
+        is_open = set(plan.universe) == self.traded
+        among = [symbol for symbol in there if is_open or symbol in plan.universe]
+        return tuple(among) if len(among) > 1 else plan.universe
+
+    def elsewhere(self, plan: PlannedRun) -> str:
+        """Return where alone its candles are stored, blank where that is no one place."""
+        market = plan.symbol, plan.timeframe
+        ranges = [one.series for one in stored_ranges(self.source.engine)]
+        exchanges = sorted({one.exchange for one in ranges if one[1:] == market})
+        if len(exchanges) != 1 or self.source.exchange in exchanges:
+            return ""
+        series = Series(self.source.exchange, plan.symbol, plan.timeframe)
+        return f"no stored candles of {series}; {exchanges[0]} has them: --exchange {exchanges[0]}"
 
 
 def _compared(strategy: Strategy, plan: PlannedRun, series: Series, bars: Bars) -> Any:

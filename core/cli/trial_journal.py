@@ -110,14 +110,33 @@ def runs_tried(command: str, results: Iterable[BacktestResult]) -> list[Trials]:
 
 
 def record_specs(command: str, runs: Sequence[RunLook], db_url: str | None) -> None:
-    """Write down runs of which no figures of their own are kept, such as those of one account."""
-    given = [run for run in runs if load_strategy(run[0].strategy).backtest is not None]
+    """Write down runs of which no figures of their own are kept, such as those of one account.
 
-    def entry(spec: RunSpec, data: DataRange, others: Sequence[LookedAt]) -> Trials:
-        windows = [window_of(spec.series, data), *(window_of(one.series, one.data) for one in others)]
-        return tried(command, spec.strategy, windows, [spec.params], (), np.empty((1, 0)))
+    One set of one rule is one trial, on however many symbols: a symbol that is ranked, or looked at, from
+    another is not tried once more.
+    """
+    record(db_url, specs_tried(command, runs))
 
-    record(db_url, [entry(*run) for run in given])
+
+def specs_tried(command: str, runs: Sequence[RunLook]) -> list[Trials]:
+    """Return an entry for each set of a rule, with all candles that the runs of it saw."""
+    together: dict[tuple[object, ...], list[RunLook]] = {}
+    for run in runs:
+        spec = run[0]
+        if load_strategy(spec.strategy).backtest is not None:
+            key = spec.strategy, spec.series.timeframe, *sorted(spec.params.items())
+            together.setdefault(key, []).append(run)
+    return [
+        tried(command, alike[0][0].strategy, _seen(alike), [alike[0][0].params], (), np.empty((1, 0)))
+        for alike in together.values()
+    ]
+
+
+def _seen(runs: Sequence[RunLook]) -> list[TrialWindow]:
+    """Return the candles of each series once: all that were traded, and others that were looked at."""
+    own = {spec.series: window_of(spec.series, data) for spec, data, _ in runs}
+    others = {one.series: window_of(one.series, one.data) for _, _, looked in runs for one in looked}
+    return list({**others, **own}.values())
 
 
 def _single(command: str, result: BacktestResult) -> Trials:

@@ -235,8 +235,17 @@ def test_a_right_rule_is_compared_on_stored_candles_too(
 ) -> None:
     written(project / "user_strategies", {"cross.py": RULE, "strategies.yaml": ENTRY, "mine.py": ON_BAR})
     assert check_strategy.main(["user_strategies/cross.py"]) == 0
-    assert "stored ok left out: there is no database" in said(capsys)
+    printed = said(capsys)
+    assert "stored left out there is no database" in printed
+    assert "nothing is wrong in what was checked; left out: stored (" in printed
     engine = init_db(f"sqlite:///{project / 'candles.db'}")
+    upsert_bars(engine, Series("x-synthetic", "BTC/USDT", "1h"), random_bars(1, 400))
+    assert check_strategy.main(["user_strategies/cross.py"]) == 0
+    only = "stored left out no stored candles of binanceus BTC/USDT 1h; x-synthetic has them: --exchange x-"
+    assert only in said(capsys)
+    upsert_bars(engine, Series("y-synthetic", "BTC/USDT", "1h"), random_bars(1, 400))
+    assert check_strategy.main(["user_strategies/cross.py"]) == 0
+    assert "take x-synthetic's with --exchange x-synthetic, or load them with" in said(capsys)
     upsert_bars(engine, Series("binanceus", "BTC/USDT", "1h"), random_bars(1, 400))
     engine.dispose()
     assert check_strategy.main(["user_strategies/cross.py"]) == 0
@@ -251,6 +260,26 @@ def test_a_right_rule_is_compared_on_stored_candles_too(
     assert "the same candles gave other trades" in said(capsys)
     with pytest.raises(UsageError, match=r"wanted a strategy's file, such as user_strategies/my_rule.py"):
         check_strategy.main(["user_strategies"])
+
+
+def test_a_rule_that_ranks_is_compared_among_all_that_is_stored_in_its_currency(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert new_strategy.main(["top", "--like", "rotation"]) == 0
+    settings = "top: {enabled: true, symbols: [BTC/USDT, ETH/USDT], timeframe: 1h, params: {hold_count: 2}}\n"
+    written(project / "user_strategies", {"strategies.yaml": settings})
+    engine = init_db(f"sqlite:///{project / 'candles.db'}")
+    for seed, symbol in enumerate(["BTC/USDT", "ETH/USDT", "SOL/EUR"]):
+        upsert_bars(engine, Series("binanceus", symbol, "1h"), random_bars(seed, 400))
+    capsys.readouterr()
+    assert check_strategy.main(["user_strategies/top.py"]) == 0
+    assert "stored ok 0 trades on binanceus BTC/USDT 1h, the newest 300 bars; it never traded there, so " in (
+        said(capsys)
+    )
+    upsert_bars(engine, Series("binanceus", "SOL/USDT", "1h"), random_bars(3, 400))
+    engine.dispose()
+    assert check_strategy.main(["user_strategies/top.py"]) == 0
+    assert re.search(r"stored ok [1-9]\d* trades on binanceus BTC/USDT 1h, the newest 300 bars", said(capsys))
 
 
 @pytest.mark.unmeasured

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from core.backtest.fast_backtester import run_fast
 from core.backtest.partners import looked_at, partner_bars, partners_of
 from core.backtest.replay import ReplayAccount, ReplayFeed, replay
-from core.cli.trial_journal import partner_windows
+from core.cli.trial_journal import RunLook, partner_windows, specs_tried
 from core.domain import Bar, Bars, Costs, Series
 from core.engine import Followed, LiveDecider, Session
 from core.errors import NoDataError, UsageError
@@ -25,13 +25,17 @@ from core.live.feed import Feed
 from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.proof.markets import companions
-from core.results.runs import RunSpec
+from core.results.runs import LookedAt, RunSpec, describe_data
 from core.risk_manager import wide_open
+from core.utils import format_time
+from db import trials
+from db.init_db import init_db
 from strategies.longer import longer
 from strategies.pairing import Growing, PartnerBars, Partners, as_of, bind, bound_rule, partner_of
 from strategies.registry import Strategy, load_strategy, use_folder
 from strategies.rule import StrategyRule
 from tests.markets import HOUR, random_bars
+from tests.stored import url_of
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "examples" / "strategies"
 DAY = 24 * HOUR
@@ -161,9 +165,12 @@ def test_all_series_that_are_not_stored_are_named_with_the_command_that_loads_th
     source: Any = Stored()
     with pytest.raises(NoDataError) as told:
         partner_bars(source, "PARTNER", ETH, MARKET)
+    first = format_time(int(MARKET.ts[0]))[:10]
+    after = format_time(int(MARKET.ts[-1]) + DAY)[:10]
     assert str(told.value) == (
         "PARTNER on ETH/USDT looks at BTC/USDT 1h, BTC/USDT 1d too, and made-up has no candles of that here "
-        "for this time: load them with scripts/fetch_ohlcv_to_db.py --symbol BTC/USDT --timeframe 1h,1d"
+        "for this time: load them with scripts/fetch_ohlcv_to_db.py --exchange made-up --symbol BTC/USDT "
+        f"--timeframe 1h,1d --since {first} --until {after}"
     )
     source = Stored(BTC_1h=MARKET, BTC_1d=longer(MARKET, "1d").bars)
     found = partner_bars(source, "PARTNER", ETH, MARKET.since(100))
@@ -179,6 +186,27 @@ def test_a_search_s_journal_names_the_bars_of_each_partner_that_it_looked_at() -
     assert [(one.symbol, one.timeframe) for one in windows] == [("BTC/USDT", "1h"), ("BTC/USDT", "1d")]
     assert all(one.start >= part.ts[0] and one.end <= part.ts[-1] for one in windows)
     assert partner_windows({ETH: MARKET.until(0)}, {ETH: others}) == []
+
+
+def test_one_replay_of_a_rule_that_ranks_its_symbols_is_one_run_of_each(tmp_path: Path) -> None:
+    bars = {BTC: MARKET, ETH: random_bars(5, 1500)}
+
+    def look(series: Series, other: Series) -> RunLook:
+        seen = LookedAt(other, describe_data(bars[other].until(1400), other), 1400, is_ranked=True)
+        spec = RunSpec(series, "ROTATION", {"hold_count": 1}, Costs(), 10_000.0)
+        return spec, describe_data(bars[series], series), [seen]
+
+    (entry,) = specs_tried("replay", [look(BTC, ETH), look(ETH, BTC)])
+    seen = [(one.series, one.bars) for one in entry.windows]
+    assert seen == [(one, bars[one].ts.size) for one in (ETH, BTC)]
+    engine = init_db(url_of(tmp_path / "trials.db"))
+    trials.append(engine, entry)
+    for window in entry.windows:
+        counted = trials.count_trials(engine, "ROTATION", [window])
+        assert (counted.different, counted.by_command) == (1, {"replay": 1})
+    engine.dispose()
+    other = replace(look(BTC, ETH)[0], params={"hold_count": 2}), *look(BTC, ETH)[1:]
+    assert len(specs_tried("replay", [look(BTC, ETH), other])) == 2
 
 
 def test_a_result_names_both_partners_and_how_far_they_reach() -> None:
