@@ -27,6 +27,7 @@ from core.cli.live_status import existing, head_of, newest_run, show
 from core.cli.live_streams import Listening, heard, listening_of
 from core.cli.live_terms import client_of, read_settings, terms_of, world_of
 from core.cli.real_money import again, arm, real_terms
+from core.engine import Step
 from core.errors import ExchangeError, RefusedError, UsageError
 from core.live.account import Opening, open_account
 from core.live.hearing import Hearing
@@ -35,6 +36,7 @@ from core.live.real_money import refuse_real_money
 from core.live.records import COMMAND_LIFE, ONE_LOOK, RunBook
 from core.live.reload import Reloading, stored_weights, weighted
 from core.live.standing import command as whole
+from core.live.status import AccountStatus
 from core.live.status_of import limits_of
 from core.live.terms import AccountTerms
 from core.live.watchdog import Watchdog
@@ -99,7 +101,7 @@ def _trade(args: argparse.Namespace, command: str | None, wish_to_end: Asked) ->
             terms = real_terms(armed, args, client, engine)
         terms = weighted(terms, stored_weights(engine, terms.name))
         world = world_of(args, settings, engine, client)
-        opening = Opening(terms, engine, world, stack, wish_to_end, say, alarms.on_alert)
+        opening = Opening(terms, engine, world, stack, wish_to_end, say, alarms.on_alert, told_by(alarms))
         loop, book = open_account(opening)
         keep(engine, args)
         for line in (*outside_lines(loop.desk.status()), *limits_of(loop.session)):
@@ -188,6 +190,16 @@ def follow(
         dog.end()
 
 
+def told_by(alarms: Alarms) -> Callable[[Step, AccountStatus], None]:
+    """Return what tells a step that is kept, before anything is told of the orders that it sends."""
+
+    def told(step: Step, status: AccountStatus) -> None:
+        tell_step(step, status)
+        alarms.on_step(step)
+
+    return told
+
+
 def _look(loop: Loop, world: World, alarms: Alarms = NO_ALARMS, *, once: bool) -> None:
     """Take one step; an exchange out of reach now may be back later, and its feed is stale until then.
 
@@ -197,9 +209,7 @@ def _look(loop: Loop, world: World, alarms: Alarms = NO_ALARMS, *, once: bool) -
     """
     try:
         now, trouble = _time(world, loop.hearing)
-        for step in loop.step(now, is_sure=trouble is None):
-            tell_step(step)
-            alarms.on_step(step)
+        loop.step(now, is_sure=trouble is None)
         if trouble := trouble or loop.trouble:
             raise trouble
         alarms.on_exchange(None, now)

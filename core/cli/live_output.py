@@ -37,9 +37,9 @@ def note(line: str) -> None:
     LOG.debug(line)
 
 
-def tell_step(step: Step) -> None:
-    """Write what a step brought to the log."""
-    for event in events_of(step):
+def tell_step(step: Step, status: AccountStatus) -> None:
+    """Write what a step brought to the log; `status` is how the account stands after it."""
+    for event in events_of(step, status.quarantined):
         LOG.info(text_of(event), extra={"event": event})
 
 

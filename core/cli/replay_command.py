@@ -205,8 +205,8 @@ def print_replay(found: Replay, cash: float) -> None:
         print(f"{name}: refused {_counted(counts)}")
     for name, trip in found.trips[:MOST_TRIPS]:
         print(f"breaker {name} tripped {format_time(trip.time)} UTC: {trip.detail}")
-    if len(found.trips) > MOST_TRIPS:
-        print(f"breakers tripped {len(found.trips):,} times in all")
+    if (more := len(found.trips) - MOST_TRIPS) > 0:
+        print(f"… and {more:,} more")
 
 
 def _row(name: str, found: Replay) -> Sequence[str]:

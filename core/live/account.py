@@ -30,7 +30,7 @@ from core.live.loop import Loop
 from core.live.modes import AT_EXCHANGE, mode_of
 from core.live.paper_desk import PaperDesk, paper_desk
 from core.live.real_money import refuse_real_money
-from core.live.records import RunBook
+from core.live.records import OnKept, RunBook, untold
 from core.live.snapshot import Restored, check_venue, restore, snapshot
 from core.live.standing import USUAL, command, database_of
 from core.live.terms import AccountTerms
@@ -64,6 +64,10 @@ PAPER_POLICY = Policy(settle_ms=0)
 """Nothing is ever on its way to the paper exchange, so nothing is waited for."""
 
 
+NOT_YET = "nothing is traded yet"
+TAKING_OVER = "a new account: what the exchange holds is being taken over into its books, which are empty"
+
+
 class Opening(NamedTuple):
     """What an account is opened with: its terms, and what is open already."""
 
@@ -78,6 +82,8 @@ class Opening(NamedTuple):
     """Takes lines that a person should read."""
     alert: OnAlert = nobody
     """Takes what a person who does not look should know."""
+    on_kept: OnKept = untold
+    """Takes each step once it is kept."""
 
 
 class DeskOpening(NamedTuple):
@@ -190,7 +196,7 @@ def _at_exchange(given: Opening, risk: RiskManager) -> DeskOpening:
         client.get_balance(quote)
     path = _path(given, ExchangeVenue(client), _policy(risk))
     desk = ExchangeDesk(path, given.world.price, _stops(terms, risk))
-    agree(desk.path, given)
+    agree(desk.path, given, is_new="session" not in live.read_state(given.engine, terms.name))
     desk.at(given.world.now())
     there = desk.path.balances().get(quote, NOTHING)
     cash = Decimal(str(terms.cash)) if terms.is_cash_named else there
@@ -254,9 +260,10 @@ def _path(given: Opening, venue: Venue, policy: Policy) -> OrderPath:
     return path
 
 
-def agree(path: OrderPath, given: Opening) -> None:
+def agree(path: OrderPath, given: Opening, *, is_new: bool = False) -> None:
     """Look until journal and exchange agree, for nothing is sent before.
 
+    The books of an account that `is_new` begin empty, and differ until they have taken over what is there.
     Raises KeyboardInterrupt when the process is to end, ExchangeUnreachableError when one look was asked for
     and it lasts.
     """
@@ -264,11 +271,11 @@ def agree(path: OrderPath, given: Opening) -> None:
     while not (found := path.reconcile(given.terms.symbols)).done:
         if found.waiting[0] != said:
             said = found.waiting[0]
-            given.say(f"nothing is traded yet: {said}")
+            given.say(f"{TAKING_OVER if is_new else NOT_YET}: {said}")
         # A new account's books take a moment to follow the exchange.
         if not is_told and time.monotonic() - began > LATE:
             is_told = True
-            given.alert(Alert("exchange", "", f"nothing is traded yet: {said}"))
+            given.alert(Alert("exchange", "", f"{NOT_YET}: {said}"))
         if given.asked.wait(1.0):
             raise KeyboardInterrupt
         if given.terms.once and time.monotonic() - began > AGREE:
@@ -299,7 +306,7 @@ def _begin_run(given: Opening, session: Session, desk: PaperDesk | ExchangeDesk)
         return snapshot(session, desk.applied, terms.orders, desk.claims)
 
     days = DayBook(given.engine, terms.name, given.world.label)
-    return RunBook(given.engine, terms.name, run_id, kept, now_ms, days)
+    return RunBook(given.engine, terms.name, run_id, kept, now_ms, days, given.on_kept)
 
 
 def _settings(terms: AccountTerms, cash: Decimal) -> dict[str, object]:

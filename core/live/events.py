@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from core.account.lots import Trade
@@ -16,8 +17,11 @@ Event = dict[str, Any]
 """`event` says what happened and `time` when (ms UTC); the rest is JSON's own types, amounts as text."""
 
 
-def events_of(step: Step) -> Iterator[Event]:
-    """Yield what a step brought, in the order it happened: fills, closed trades, orders, trouble, equity."""
+def events_of(step: Step, failed: Mapping[str, str] = MappingProxyType({})) -> Iterator[Event]:
+    """Yield what a step brought, in the order it happened: fills, closed trades, orders, trouble, equity.
+
+    `failed`: why strategies failed, by name.
+    """
     for executed in step.fills:
         yield _fill(executed)
     for trade in step.trades:
@@ -29,7 +33,7 @@ def events_of(step: Step) -> Iterator[Event]:
     for bar in step.late:
         yield {"event": "late", "time": step.time, "symbol": bar.symbol, "bar": bar.ts}
     for name in step.quarantined:
-        yield {"event": "quarantined", "time": step.time, "strategy": name}
+        yield {"event": "quarantined", "time": step.time, "strategy": name, "detail": failed.get(name, "")}
     for name, trip in step.tripped:
         yield {"event": "breaker", "time": step.time, "name": name, "detail": trip.detail}
     if step.bars:
@@ -50,7 +54,7 @@ _TEXTS = {
     "refused": "{strategy} {symbol} {purpose} refused, {why}: {detail}",
     "taken": "{strategy} {symbol}: others took {amount} ({cause}), {proceeds} came to cash",
     "late": "{symbol}: a candle came after a later one, it is not traded on",
-    "quarantined": "{strategy} failed and enters nothing any more",
+    "quarantined": "{strategy} failed and enters nothing any more, the others go on: {detail}",
     "breaker": "breaker {name} tripped: {detail}",
     "equity": "equity {equity}",
     "notice": "{text}",

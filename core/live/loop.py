@@ -303,9 +303,8 @@ class Loop:
         return step
 
     def _keep(self, step: Step, now: int) -> None:
-        """Keep a step, then send what it approved, and say what a person should know."""
+        """Keep a step, then send what it approved."""
         self.session.forget_closed()
-        risk = self.session.risk
         for outcome in step.outcomes:
             if isinstance(outcome, Approved) and outcome.cut is not None:
                 self._cuts[f"{outcome.intent.strategy} by {outcome.cut.limit}"] += 1
@@ -314,11 +313,6 @@ class Loop:
         if step.tripped:
             self._events(self.desk.take_back("a breaker tripped before it was sent", sent=False), now)
         self.desk.send()
-        for name in step.quarantined:
-            why = risk.state.quarantined.get(name, "")
-            self._notify(f"{name} failed and enters nothing any more, the others go on: {why}")
-        for name, trip in step.tripped:
-            self._notify(f"breaker {name} tripped: {trip.detail}")
 
     def _watch(self, now: int) -> None:
         """Let nobody enter on a symbol whose feed is silent, and say so once."""

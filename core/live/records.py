@@ -21,6 +21,13 @@ COMMAND_LIFE = 120_000
 """Milliseconds in which a command is carried out, or never."""
 ONE_LOOK = "one look was asked for"
 """Why a run ended that was to look once (`run_live.py --once`)."""
+OnKept = Callable[[Step, AccountStatus], object]
+"""Takes a step, and how the account stands after it."""
+
+
+def untold(step: Step, status: AccountStatus) -> None:
+    """Tell nobody."""
+    del step, status
 
 
 class RunBook:
@@ -34,15 +41,16 @@ class RunBook:
         snapshot: Callable[[], Any],
         clock: Clock | None = None,
         days: DayBook | None = None,
+        on_kept: OnKept = untold,
     ) -> None:
         """Take what returns the account's state as plain values; it is kept with every step.
 
         `clock` (ms UTC) is that of whoever gives commands; without it none is too old. `days` keeps hours and
-        days.
+        days. `on_kept` takes each step once it is kept, and before anything that it approved is sent.
         """
         self.run_id = run_id
         self._engine, self._account, self._snapshot = engine, account, snapshot
-        self._clock, self._days = clock, days
+        self._clock, self._days, self._on_kept = clock, days, on_kept
 
     def commands(self) -> Sequence[Command]:
         """Return the commands to carry out, oldest first; those that waited for too long are closed."""
@@ -68,6 +76,7 @@ class RunBook:
             status=to_document(status),
             now=now,
         )
+        self._on_kept(step, status)
 
     def beat(self, status: AccountStatus, now: int) -> None:
         """Keep how the account stands."""

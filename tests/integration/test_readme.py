@@ -7,20 +7,25 @@ import ast
 import re
 import shlex
 import tokenize
+from decimal import Decimal
 from functools import cache
 from importlib import import_module
 from io import StringIO
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from core import cli
 from core.domain import Series
+from core.exchange_sim.accounts import AccountConfig
+from core.exchange_sim.server import SimConfig, serve
 from core.settings.models import env_names
 from db.candles import upsert_bars
 from db.init_db import init_db
+from tests.exchange_help import NOON
 from tests.markets import random_bars
 from tests.stored import url_of
 
@@ -110,6 +115,13 @@ def test_every_command_reads_candles_that_were_loaded_before(page: Path) -> None
             assert named is not None
         elif {"--use-sql", "--replay"} & set(arguments) and "--refresh-from-ccxt" not in arguments:
             assert named in loaded
+
+
+@on_every_page
+def test_two_runs_that_are_compared_are_two_of_one_symbol(page: Path) -> None:
+    pairs = re.findall(r"explain\.py (\d+) --against (\d+)", page.read_text(encoding="utf-8"))
+    # All that are enabled run on two symbols, in turn.
+    assert all(a != b and (int(a) - int(b)) % 2 == 0 for a, b in pairs)
 
 
 def names_in(text: str) -> list[str]:
@@ -212,3 +224,20 @@ def test_the_sweep_of_the_page_on_backtests_runs_as_printed(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:3] == ["ema_fast", "ema_slow", "rr_ratio"]
     assert len(lines) == 4
+
+
+def test_the_script_of_the_page_on_the_local_exchange_looks_at_one_with_a_time_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [script] = blocks(cli.ROOT / "docs" / "local-exchange.md", "python")
+    account = AccountConfig(balances={"USDT": Decimal(10_000), "BTC": Decimal(1)})
+    names: dict[str, Any] = {}
+    with serve(SimConfig(account=account, clock=lambda: NOON)) as sim:
+        monkeypatch.setenv("EXCHANGE_BASE_URL", sim.url)
+        exec(compile(script, "local-exchange.md", "exec"), names)
+        names["exchange"].create_order("BTC/USDT", "limit", "sell", 0.5, 90_000)
+        capsys.readouterr()
+        exec(compile(script, "local-exchange.md", "exec"), {})
+    there, order = capsys.readouterr().out.splitlines()
+    assert there.startswith("there: {'BTC': 1.0, ")
+    assert re.fullmatch(r"open: \d+ sell 0.5 at 90000.0", order)

@@ -238,6 +238,15 @@ def test_a_loop_whose_books_do_not_agree_says_why_once_and_waits_until_it_is_to_
     assert alerts == [Alert("exchange", "", "nothing is traded yet: one")]
 
 
+def test_a_new_account_is_said_to_be_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = list[str]()
+    path, given, _ = doubtful(monkeypatch, once=False, ends_after=4, say=lines.append)
+    with pytest.raises(KeyboardInterrupt):
+        account.agree(path, given, is_new=True)
+    begins = "a new account: what the exchange holds is being taken over into its books, which are empty"
+    assert lines == [f"{begins}: one", f"{begins}: two"]
+
+
 def test_one_look_at_books_that_do_not_agree_gives_up_after_a_minute(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

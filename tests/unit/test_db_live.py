@@ -152,7 +152,12 @@ def test_a_database_of_the_first_version_gets_the_tables_from_init_db(tmp_path: 
 
 
 def test_a_step_s_fills_and_trades_are_kept_with_the_account_it_left(engine: Engine) -> None:
-    book = RunBook(engine, "paper", start(engine), lambda: {"fills": 1})
+    told_of: list[object] = []
+
+    def note(*what: object) -> None:
+        told_of.append((*what, live.read_state(engine, "paper")))
+
+    book = RunBook(engine, "paper", start(engine), lambda: {"fills": 1}, on_kept=note)
     left = intent(side="sell", purpose=Purpose.EXIT, reason="rule", amount=Decimal("0.10"))
     told = Executed(left, fill_of(left, "100.50", "0.01005"), is_done=True)
     trade = Trade(
@@ -169,6 +174,7 @@ def test_a_step_s_fills_and_trades_are_kept_with_the_account_it_left(engine: Eng
     )
     step = Step(600, 10_000.0, fills=(told,), trades=(trade, trade._replace(side=1)))
     book.keep([], step, CALM, 700)
+    assert told_of == [(step, CALM, {"session": {"fills": 1}})]
     with engine.connect() as connection:
         ((side, amount, price, reason),) = connection.execute(
             select(LiveFill.side, LiveFill.amount, LiveFill.price, LiveFill.reason)

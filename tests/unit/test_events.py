@@ -66,13 +66,13 @@ STEP = Step(
 
 
 def test_a_step_is_told_in_the_order_in_which_it_happened() -> None:
-    assert [text_of(event) for event in events_of(STEP)] == [
+    assert [text_of(event) for event in events_of(STEP, {"MR_BB": "KeyError: 7"})] == [
         "TREND_EMA buy 0.5 BTC/USDT at 101.5 (entry)",
         "TREND_EMA BTC/USDT closed: +4.90 USDT after fees (take)",
         "TREND_EMA BTC/USDT entry: buy 0.5 ordered (entry)",
         "TREND_EMA BTC/USDT entry refused, exposure: 60 % wanted, 50 % allowed",
         "BTC/USDT: a candle came after a later one, it is not traded on",
-        "MR_BB failed and enters nothing any more",
+        "MR_BB failed and enters nothing any more, the others go on: KeyError: 7",
         "breaker daily_loss tripped: 3.1 % lost today",
         "equity 10,005.00 USDT",
     ]

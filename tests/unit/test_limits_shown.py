@@ -8,6 +8,7 @@ from core.backtest.replay import ReplayAccount, ReplayFeed, replay
 from core.cli.live_status import show_limits
 from core.cli.replay_command import limits_of, print_replay
 from core.domain import Costs
+from core.risk.breakers import Trip
 from core.risk.limits import Limits
 from core.risk_manager import RiskManager
 from strategies.registry import load_strategy
@@ -44,3 +45,7 @@ def test_a_replay_says_its_limits_first_and_then_what_bound_and_cut(
     out = capsys.readouterr().out
     assert f"HIGH_RISK: entries bound by {run.bounds['HIGH_RISK']['risk']} risk, {cut} symbol_exposure" in out
     assert f"HIGH_RISK: entries cut by the account's {cut:,} symbol_exposure" in out
+    tripped = run._replace(trips=tuple(("daily_loss", Trip(0, f"trip {n}")) for n in range(13)))
+    print_replay(tripped, 10_000.0)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2:] == ["breaker daily_loss tripped 1970-01-01 00:00 UTC: trip 9", "… and 3 more"]

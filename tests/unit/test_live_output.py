@@ -45,7 +45,7 @@ def test_in_a_pipe_lines_are_plain_and_the_log_lies_by_the_database(
 ) -> None:
     with shown(given(), root / "hot.db") as show:
         say("hello")
-        tell_step(STEP)
+        tell_step(STEP, STATUS)
         show(STATUS)
     said = capsys.readouterr().err.splitlines()
     assert said[0].endswith(" hello")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ from core.domain import Bars, Costs, Series
 from core.engine import LiveDecider, Session, Step
 from core.errors import ExchangeUnreachableError, UsageError
 from core.execution import Executor, Plan
+from core.live.events import events_of, text_of
 from core.live.feed import GRACE, Feed
 from core.live.loop import LATEST, TICK, Command, DecisionLine, Loop
 from core.live.snapshot import restore
@@ -102,6 +104,12 @@ class World:
         self.memory.given.append(Command(len(self.memory.answers) + 1, name, argument))
         self.loop.step(int(self.session.risk.state.time) or START + 2 * HOUR)
         return self.memory.answers[-1][1]
+
+
+def texts(world: World) -> list[str]:
+    """Return what a person is told of the steps that were kept, up to the first number."""
+    events = (event for step in world.memory.steps for event in events_of(step))
+    return [re.split(r" [-\d]", text_of(event), maxsplit=1)[0] for event in events]
 
 
 def account_of(risk: RiskManager | None, series: Sequence[Series], journal: Journal | None = None) -> Account:
@@ -380,7 +388,8 @@ def test_a_tripped_breaker_is_told_and_reset_by_name_only() -> None:
     close = np.where(np.arange(40) >= 5, 60.0, 100.0)
     world.bars = world.bars._replace(low=crash, close=close)
     world.at(5)
-    assert any(line.startswith("breaker daily_loss tripped: equity") for line in world.lines)
+    assert [line for line in texts(world) if "tripped" in line] == ["breaker daily_loss tripped: equity"]
+    assert world.lines == []
     assert "daily_loss" in world.loop.status(START).breakers
     assert world.tell("reset-breaker", "drawdown") == (
         "refused: breaker 'drawdown' is not tripped; tripped are: daily_loss"
@@ -390,6 +399,21 @@ def test_a_tripped_breaker_is_told_and_reset_by_name_only() -> None:
     )
     assert world.tell("reset-breaker", "daily_loss") == "breaker daily_loss is reset"
     assert world.tell("reset-breaker", "daily_loss").endswith("tripped are: none")
+
+
+def test_a_step_is_kept_and_told_before_its_orders_go_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, order = World({3: 1.0}), list[str]()
+    desk, keep = world.account.desk, world.memory.keep
+    monkeypatch.setattr(desk, "send", lambda: order.append("sent"))
+
+    def kept(*what: Any) -> None:
+        keep(*what)
+        order.append("kept")
+
+    monkeypatch.setattr(world.memory, "keep", kept)
+    world.at(2)
+    world.at(3)
+    assert order == ["sent", "kept", "sent", "kept", "sent"]
 
 
 def test_a_command_that_the_loop_does_not_know_is_refused() -> None:
@@ -406,9 +430,10 @@ def test_a_strategy_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(slot.decider, "decide", broken)
     world.at(2)
-    assert world.lines[-1].startswith("SCRIPTED failed and enters nothing any more, the others go on:")
-    assert "a rule went wrong" in world.lines[-1]
-    assert "SCRIPTED" in world.loop.status(START).quarantined
+    failed = world.loop.status(START).quarantined
+    (line,) = [text_of(one) for one in events_of(world.memory.steps[-1], failed) if one["event"] != "equity"]
+    assert line.startswith("SCRIPTED failed and enters nothing any more, the others go on: ZeroDivisionError")
+    assert world.lines == []
 
 
 def test_signs_of_life_come_every_second_in_which_no_step_was_kept() -> None:
@@ -747,7 +772,7 @@ def fallen(risk: RiskManager, price: float) -> World:
 def test_a_weekly_loss_closes_what_is_held_and_a_restart_carries_it_out_once() -> None:
     limits = Limits(max_weekly_loss_pct=0.5, allow_short=True)
     world = fallen(RiskManager(1.0, None, limits), 97.0)
-    assert world.lines[-1].startswith("breaker weekly_loss tripped: ")
+    assert "breaker weekly_loss tripped: equity" in texts(world)
     (standing,) = world.loop.status(START).desk.standing  # type: ignore[union-attr]
     assert standing.told("run_live.py") == (
         "flatten BTC/USDT: SCRIPTED is ordered closed until it is, for weekly_loss; to keep it: "
@@ -773,7 +798,7 @@ def test_a_weekly_loss_closes_what_is_held_and_a_restart_carries_it_out_once() -
 @pytest.mark.filterwarnings("ignore:.*is in percent")
 def test_a_daily_loss_closes_nothing() -> None:
     world = fallen(RiskManager(1.0, 0.5, Limits(allow_short=True)), 97.0)
-    assert "breaker daily_loss tripped" in world.lines[-1]
+    assert "breaker daily_loss tripped: equity" in texts(world)
     world.at(6)
     assert world.session.portfolio.lots("SCRIPTED", "BTC/USDT")
 
