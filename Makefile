@@ -45,7 +45,7 @@ demo-live: $(RUN)
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal --ignore tests/browser
 
 # Where money is counted every line and every branch is run by a test.
-WHOLE := core/fills.py,core/sizing.py,core/risk_manager.py,core/portfolio.py,core/execution.py
+WHOLE := core/fills.py,core/sizing.py,core/risk_manager.py,core/portfolio.py,core/execution.py,core/intents.py
 WHOLE := $(WHOLE),core/risk/*,core/account/*,core/order_path/*
 
 ## make test    set up and run the test suite, with coverage

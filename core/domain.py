@@ -116,6 +116,10 @@ class Reason(IntEnum):
     """A breaker of the account closed it: core.risk.limits.BREAKERS."""
 
 
+REASON_WORDS = {int(reason): reason.name.lower() for reason in Reason}
+"""What each is called where people read it."""
+
+
 class Refusal(IntEnum):
     """Why a wanted entry did not become a trade."""
 

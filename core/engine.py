@@ -15,7 +15,8 @@ from core.account.values import Held, SeriesKey
 from core.bookkeeper import Booked
 from core.domain import Bar, Decision, PositionView, Reason
 from core.errors import UsageError
-from core.execution import Executor, Moment, Outcome, Plan
+from core.execution import Executor, Outcome, Plan
+from core.intents import Moment
 from core.risk.breakers import ClosingScope, Trip, closed_by
 from core.risk.limits import BREAKERS
 from core.risk.present import AT_THE_CLOSE, Present

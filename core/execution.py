@@ -8,39 +8,35 @@ with a name made of what it is for, so that the same decision seen twice is one 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
-from math import isnan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core import fills
 from core.account.desk import OrderDesk
-from core.account.lots import LOT_LEG, Lot
-from core.account.money import NOTHING, decimal_of, minus, price_of
-from core.account.orders import Approved, Intent, Protection, Purpose, RefusalReason, Refused, Side
+from core.account.lots import Lot
+from core.account.money import minus, price_of
+from core.account.orders import Approved, Intent, Protection, Purpose, RefusalReason, Refused
 from core.bookkeeper import Booked, Bookkeeper
 from core.candles.candle_series import CandleSeries
 from core.domain import (
     NAN,
-    Bound,
+    REASON_WORDS,
     Costs,
     Decision,
     FloatArray,
     PositionView,
     Reason,
-    Refusal,
     changes,
     enters,
     same,
 )
 from core.errors import UsageError, unknown_name
+from core.intents import Demand, Moment, closing_of, entry_of, not_sized, note_of
 from core.paper.fills import PaperFills
 from core.portfolio import MANUAL, Portfolio
-from core.risk.breakers import RECOVERY
-from core.risk.present import AT_THE_CLOSE, Present
+from core.risk.present import AT_THE_CLOSE
 from core.risk_manager import RiskManager
 from core.sizing import Sizing, at_close
-from core.utils import timeframe_ms
 from strategies.signal_checks import ACTIONS, check_signal
 from strategies.signal_meaning import check_entry, contradicts, decision_of, sizing_of
 
@@ -48,15 +44,6 @@ if TYPE_CHECKING:
     from strategies.base import StrategySignal
 
 Outcome = Approved | Refused
-CORRELATION = "correlation"
-"""What binds an entry that is smaller because of what is held and moves with it."""
-_WORDS = {int(reason): reason.name.lower() for reason in Reason}
-_REFUSALS = {refusal: RefusalReason(refusal.name.lower()) for refusal in Refusal if refusal}
-_WHY_NOT_SIZED = {
-    Refusal.BRACKET: "stop and take must be positive and enclose the price",
-    Refusal.LOT: "the size rounds down to nothing",
-    Refusal.LOTS: "as many lots as an account keeps are held or asked for",
-}
 
 
 class Plan(NamedTuple):
@@ -65,21 +52,6 @@ class Plan(NamedTuple):
     timeframe: str
     sizing: Sizing = Sizing()
     is_ladder: bool = False
-
-
-class Moment(NamedTuple):
-    """The close that a decision was made at."""
-
-    bar: int
-    """Open time of the bar, ms UTC."""
-    close: float
-    now: int
-    """Time of the decision, ms UTC."""
-    volatility: float = 1.0
-    """Of the market then, annual, where sizing looks at it: core.regime.conditions."""
-    fit: float = 1.0
-    present: Present = AT_THE_CLOSE
-    """What is known besides that close."""
 
 
 class Executor:
@@ -195,13 +167,13 @@ class Executor:
         sizing = at_close(self.sizing(plan), moment.volatility, moment.fit * kept * part)
         ask(book, want, held, moment.close, sizing, self.costs)
         self._move(strategy, symbol, book)
-        wanted = _Wanted(strategy, symbol, plan.timeframe, want, moment, kept, part)
+        demand = Demand(strategy, symbol, plan.timeframe, want, moment, kept, part)
         lots = self.portfolio.lots(strategy, symbol)
-        exits = (self._exit(wanted, book[fills.HELD + i], lot) for i, lot in enumerate(lots))
+        exits = (self._exit(demand, book[fills.HELD + i], lot) for i, lot in enumerate(lots))
         outcomes = taken_back + [outcome for outcome in exits if outcome]
         for row in book[fills.WANTED : fills.WANTED + int(book[0, fills.ASKED])]:
-            outcomes += self._send(_entry(wanted, row, is_ladder=plan.is_ladder), moment)
-        return outcomes + _not_sized(wanted, book)
+            outcomes += self._send(entry_of(demand, row, is_ladder=plan.is_ladder), moment)
+        return outcomes + not_sized(demand, book)
 
     def changes(self, strategy: str, symbol: str, want: Decision, held: PositionView) -> bool:
         """Tell whether a decision asks for anything but what is held and waits, each lot looked at."""
@@ -222,10 +194,10 @@ class Executor:
     def flatten(self, strategy: str, symbol: str, moment: Moment, reason: str = "flatten") -> list[Outcome]:
         """Order everything closed that a strategy holds of a symbol, as a person or a breaker may wish."""
         plan = self._plan(strategy)
-        wanted = _Wanted(strategy, symbol, plan.timeframe, Decision(0.0), moment)
+        demand = Demand(strategy, symbol, plan.timeframe, Decision(0.0), moment)
         outcomes: list[Outcome] = []
         for lot in self.portfolio.lots(strategy, symbol):
-            intent = _closing(wanted, lot, self._open(wanted, lot), Purpose.FLATTEN, reason)
+            intent = closing_of(demand, lot, self._open(demand, lot), Purpose.FLATTEN, reason)
             outcomes += self._send(intent, moment) if intent.amount > 0 else []
         return outcomes
 
@@ -306,25 +278,25 @@ class Executor:
         if is_moved or not all(same(row[fills.NOTE], lot.note) for row, lot in pairs):
             row = book[fills.HELD]
             stop, take = price_of(float(row[fills.STOP])), price_of(float(row[fills.TAKE]))
-            move = Protection(strategy, symbol, stop, take, _note(row))
+            move = Protection(strategy, symbol, stop, take, note_of(row))
             self.portfolio.protect(move)
             if is_moved:
                 self.desk.protect(move)
 
-    def _exit(self, wanted: _Wanted, row: FloatArray, lot: Lot) -> Outcome | None:
+    def _exit(self, demand: Demand, row: FloatArray, lot: Lot) -> Outcome | None:
         if row[fills.EXIT] == 0.0:
             return None
         asked = Decimal(float(row[fills.EXIT_SIZE]))
         is_whole = row[fills.EXIT_SIZE] >= abs(lot.size)
-        amount = min(lot.amount if is_whole else asked, self._open(wanted, lot))
-        reason, share = _WORDS[int(row[fills.EXIT])], float(row[fills.SHARE])
-        intent = _closing(wanted, lot, amount, Purpose.EXIT, reason, share)
-        sent = self._send(intent, wanted.moment) if amount > 0 else []
+        amount = min(lot.amount if is_whole else asked, self._open(demand, lot))
+        reason, share = REASON_WORDS[int(row[fills.EXIT])], float(row[fills.SHARE])
+        intent = closing_of(demand, lot, amount, Purpose.EXIT, reason, share)
+        sent = self._send(intent, demand.moment) if amount > 0 else []
         return sent[0] if sent else None
 
-    def _open(self, wanted: _Wanted, lot: Lot) -> Decimal:
+    def _open(self, demand: Demand, lot: Lot) -> Decimal:
         """Return how much of a lot is not for sale yet: no more is sold than is held."""
-        return minus(lot.amount, self.portfolio.closing(wanted.strategy, wanted.symbol, lot))
+        return minus(lot.amount, self.portfolio.closing(demand.strategy, demand.symbol, lot))
 
     def _send(self, intent: Intent, moment: Moment) -> list[Outcome]:
         """Have an intent approved, keep cash for it and hand it over; nothing if that was done before."""
@@ -341,82 +313,3 @@ class Executor:
                 self.portfolio.release(intent.key)
                 return [refused]
         return [outcome]
-
-
-class _Wanted(NamedTuple):
-    """Whose decision it is, of what and when."""
-
-    strategy: str
-    symbol: str
-    timeframe: str
-    want: Decision
-    moment: Moment
-    kept: float = 1.0
-    """The part of its size that an entry keeps beside what moves with it …"""
-    part: float = 1.0
-    """… and after a loss."""
-
-    def bound(self, member: Bound) -> str:
-        """Return what an entry's size is bound by, once what moves with it and a loss are looked at."""
-        if self.part < min(1.0, self.moment.fit, self.kept):
-            return RECOVERY
-        return CORRELATION if self.kept < min(1.0, self.moment.fit) else member.name.lower()
-
-    def intent(
-        self,
-        purpose: Purpose,
-        leg: str,
-        side: Side,
-        amount: Decimal,
-        reason: str,
-        bracket: tuple[Decimal | None, Decimal | None] = (None, None),
-        share: float = 1.0,
-        bound: str = "",
-        note: float | None = None,
-    ) -> Intent:
-        """Return one order that it leads to; it is valid until the next bar closes."""
-        price, now = decimal_of(self.moment.close), self.moment.now
-        times = max(now, self.moment.present.ordered), now + timeframe_ms(self.timeframe)
-        named = self.strategy, self.symbol, self.timeframe, self.moment.bar, purpose, leg
-        return Intent(*named, side, amount, price, reason, *times, *bracket, share, bound, note)
-
-
-def _entry(wanted: _Wanted, row: FloatArray, *, is_ladder: bool) -> Intent:
-    size, leg = float(row[fills.SIZE]), f"rung-{int(row[fills.RUNG])}" if is_ladder else "main"
-    side: Side = "buy" if size > 0 else "sell"
-    # A float's own value: what is left of a lot after a part of it is then the same in both.
-    bracket = price_of(float(row[fills.STOP])), price_of(float(row[fills.TAKE]))
-    reason, share = _WORDS[int(wanted.want.reason)], float(row[fills.SHARE])
-    kept = wanted.bound(Bound(int(row[fills.BY]))), _note(row)
-    intent = wanted.intent(Purpose.ENTRY, leg, side, Decimal(abs(size)), reason, bracket, share, *kept)
-    limit, trigger = price_of(float(row[fills.LIMIT])), price_of(float(row[fills.TRIGGER]))
-    at = trigger if limit is None else limit
-    if at is None:
-        return intent
-    # It waits for its price from the close on, whenever that was seen.
-    now = wanted.moment.now
-    last = now + int(row[fills.BARS]) * timeframe_ms(intent.timeframe)
-    return replace(intent, price=at, limit=limit, trigger=trigger, created_at=now, valid_until=last)
-
-
-def _note(row: FloatArray) -> float | None:
-    note = float(row[fills.NOTE])
-    return None if isnan(note) else note
-
-
-def _closing(
-    wanted: _Wanted, lot: Lot, amount: Decimal, purpose: Purpose, reason: str, share: float = 1.0
-) -> Intent:
-    side: Side = "sell" if lot.side > 0 else "buy"
-    return wanted.intent(purpose, LOT_LEG + lot.id, side, amount, reason, share=share)
-
-
-def _not_sized(wanted: _Wanted, book: FloatArray) -> list[Outcome]:
-    """Return the entries that sizing refused, of no amount since they have none."""
-    refused: list[Outcome] = []
-    side: Side = "buy" if wanted.want.target > 0 else "sell"
-    for refusal, detail in _WHY_NOT_SIZED.items():
-        for n in range(int(book[0, fills.REFUSED + int(refusal)])):
-            intent = wanted.intent(Purpose.ENTRY, f"unsized-{n}", side, NOTHING, "entry")
-            refused.append(Refused(intent, _REFUSALS[refusal], detail))
-    return refused

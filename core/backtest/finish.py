@@ -12,7 +12,6 @@ from core.account.orders import RefusalReason
 from core.account.values import LastExit
 from core.backtest.replay import Replay
 from core.domain import Bound, IntArray, Reason
-from core.execution import CORRELATION
 from core.fills import (
     ASKED,
     EXIT,
@@ -26,6 +25,7 @@ from core.fills import (
     TRADES,
     WINS,
 )
+from core.intents import CORRELATION
 from core.kernel import account_state as kernel
 from core.kernel.account_orders import count
 from core.risk.breakers import RECOVERY, Breaker, Loss, RiskState, Trip, judged

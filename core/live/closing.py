@@ -7,7 +7,8 @@ from typing import Protocol
 
 from core.account.values import Held
 from core.engine import FLATTEN, Session, Slot, closing_reason
-from core.execution import Moment, Outcome
+from core.execution import Outcome
+from core.intents import Moment
 
 PAUSE = 60_000
 """Milliseconds between two orders for the same position, at least; the desk may want more."""

@@ -13,7 +13,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from core import fills
-from core.account.lots import LOT_LEG, Lot, book_of, lot_id
+from core.account.lots import Lot, book_of, lot_id
 from core.account.money import decimal_of, float_of, is_on_step, minus, times, to_step
 from core.account.orders import (
     Approved,
@@ -27,10 +27,11 @@ from core.account.orders import (
     Refused,
 )
 from core.account.values import SeriesKey
-from core.domain import Bar, Costs, FloatArray, Reason, Refusal
+from core.domain import REASON_WORDS, Bar, Costs, FloatArray, Reason, Refusal
 from core.figures import money
 from core.fills import OneBar
 from core.paper.lots import (
+    UNASKED,
     HeldLot,
     LotNumber,
     PaperBook,
@@ -43,6 +44,7 @@ from core.paper.lots import (
     limited,
     lot_key,
     passed_over,
+    protective,
     put_back,
     rung_of,
     set_aside,
@@ -52,16 +54,6 @@ from core.paper.lots import (
 from core.risk.limits import ANY_MARKET, MarketDemands
 from core.symbols import pair_of
 from core.utils import on_grid, timeframe_ms
-
-_WORDS = {int(reason): reason.name.lower() for reason in Reason}
-_UNASKED = {
-    Reason.STOP: Purpose.STOP,
-    Reason.TRAIL: Purpose.STOP,
-    Reason.TAKE: Purpose.TAKE,
-    Reason.END: Purpose.FLATTEN,
-    Reason.RUIN: Purpose.FLATTEN,
-}
-"""What closes a lot although no order asked for it."""
 
 
 class PaperFills:
@@ -384,8 +376,8 @@ class PaperFills:
         key, price, reason = lot_key(row), row[fills.EXIT_PRICE], Reason(int(row[fills.REASON]))
         lot = book.lots.pop(key)
         fee = abs(row[fills.SIZE]) * price * self._costs.commission
-        if reason in _UNASKED:
-            intent, amount = _protective(book, lot, row, reason, bar), lot.amount
+        if reason in UNASKED:
+            intent, amount = protective(book, lot, row, reason, bar), lot.amount
         else:
             intent, amount = book.exits.pop(key)
         left = minus(lot.amount, amount)
@@ -393,7 +385,7 @@ class PaperFills:
             book.lots[key] = lot._replace(amount=left)
         if at is None:
             at = bar.ts if price == bar.open else bar.end - 1
-        word = intent.reason if reason is Reason.RULE else _WORDS[reason]
+        word = intent.reason if reason is Reason.RULE else REASON_WORDS[reason]
         return Executed(intent, self._fact(intent, amount, price, fee, at, word))
 
     def _fact(self, intent: Intent, amount: Decimal, price: float, fee: float, time: int, why: str) -> Fill:
@@ -401,12 +393,3 @@ class PaperFills:
         quote = intent.symbol.rpartition("/")[2]
         given = (intent.key, intent.side, amount, decimal_of(price), decimal_of(fee), quote, time, why)
         return Fill(self.exchange, intent.symbol, intent.key, *given)
-
-
-def _protective(book: PaperBook, lot: HeldLot, row: list[float], reason: Reason, bar: Bar) -> Intent:
-    """Return what the exchange did by itself as the intent it stands for."""
-    purpose = _UNASKED[reason]
-    side = "sell" if row[fills.SIZE] > 0 else "buy"
-    price = decimal_of(row[fills.EXIT_PRICE])
-    named = (book.strategy, book.symbol, book.timeframe, bar.ts, purpose, LOT_LEG + lot.id)
-    return Intent(*named, side, lot.amount, price, _WORDS[reason], bar.end, bar.end)  # type: ignore[arg-type]

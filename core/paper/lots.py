@@ -9,18 +9,24 @@ from typing import NamedTuple
 
 from core import fills
 from core.account.lots import LOT_LEG, lot_id
-from core.account.money import NOTHING, float_of
+from core.account.money import NOTHING, decimal_of, float_of
 from core.account.orders import Approved, Intent, Purpose, RefusalReason, Refused
-from core.domain import MOST_LOTS, Bar, FloatArray, Reason
+from core.domain import MOST_LOTS, REASON_WORDS, Bar, FloatArray, Reason
 from core.utils import format_time, timeframe_ms
 
 LotNumber = tuple[int, int]
 """Number of the bar that a lot was filled in, and its rung: one of a book."""
 
-UNASKED = (Reason.STOP, Reason.TRAIL, Reason.TAKE, Reason.END, Reason.RUIN)
-"""Why a lot closes although no order asks for it."""
+UNASKED = {
+    Reason.STOP: Purpose.STOP,
+    Reason.TRAIL: Purpose.STOP,
+    Reason.TAKE: Purpose.TAKE,
+    Reason.END: Purpose.FLATTEN,
+    Reason.RUIN: Purpose.FLATTEN,
+}
+"""Why a lot closes although no order asks for it, and what its order would be for."""
 # An order that says one of these is an order all the same; its own word is told with its fill.
-_REASONS = {reason.name.lower(): int(reason) for reason in Reason if reason not in UNASKED}
+_REASONS = {word: number for number, word in REASON_WORDS.items() if number not in UNASKED}
 
 
 class HeldLot(NamedTuple):
@@ -281,3 +287,12 @@ def limited(book: PaperBook, most: Decimal | None, *, has_entries: bool = True) 
                 head[fills.EXITS] -= 1
                 del book.exits[key]
                 yield Refused(intent, RefusalReason.LOT, small)
+
+
+def protective(book: PaperBook, lot: HeldLot, row: list[float], reason: Reason, bar: Bar) -> Intent:
+    """Return what the exchange did by itself as the intent it stands for."""
+    purpose = UNASKED[reason]
+    side = "sell" if row[fills.SIZE] > 0 else "buy"
+    price = decimal_of(row[fills.EXIT_PRICE])
+    named = (book.strategy, book.symbol, book.timeframe, bar.ts, purpose, LOT_LEG + lot.id)
+    return Intent(*named, side, lot.amount, price, REASON_WORDS[reason], bar.end, bar.end)  # type: ignore[arg-type]

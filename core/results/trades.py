@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.domain import Bars, FloatArray, IntArray, Reason
+from core.domain import REASON_WORDS, Bars, FloatArray, IntArray, Reason
 from core.errors import UsageError
 from core.fills import (
     ENTRY_BAR,
@@ -26,8 +26,6 @@ from core.fills import (
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_WORDS = {int(reason): reason.name.lower() for reason in Reason}
 
 
 def trades_table(trades: FloatArray, bars: Bars) -> pd.DataFrame:
@@ -62,13 +60,13 @@ def trades_table(trades: FloatArray, bars: Bars) -> pd.DataFrame:
 def count_endings(trades: FloatArray) -> dict[str, int]:
     """Count trades laid out as in core.fills by why they ended, in the order of the first of each."""
     codes, firsts, counts = np.unique(trades[:, REASON], return_index=True, return_counts=True)
-    return {_WORDS[int(codes[k])]: int(counts[k]) for k in firsts.argsort()}
+    return {REASON_WORDS[int(codes[k])]: int(counts[k]) for k in firsts.argsort()}
 
 
 def completed(table: pd.DataFrame, reasons: IntArray, bars: Bars) -> pd.DataFrame:
     """Return Backtesting.py's trades table with `MaxDrawdownPct` and `Reason` added."""
     drawdowns = max_drawdowns_pct(table, reasons, bars)
-    return table.assign(MaxDrawdownPct=drawdowns, Reason=[_WORDS[code] for code in reasons.tolist()])
+    return table.assign(MaxDrawdownPct=drawdowns, Reason=[REASON_WORDS[code] for code in reasons.tolist()])
 
 
 def completed_by_hand(table: pd.DataFrame, stats: pd.Series) -> pd.DataFrame:
@@ -92,7 +90,9 @@ def completed_by_hand(table: pd.DataFrame, stats: pd.Series) -> pd.DataFrame:
     if runner is None:
         size, entry = table["Size"].to_numpy(np.float64), table["EntryPrice"].to_numpy(np.float64)
         loss = np.maximum(0.0, np.sign(size) * (entry - table["ExitPrice"].to_numpy(np.float64)))
-        return table.assign(MaxDrawdownPct=loss / entry * 100, Reason=[_WORDS[code] for code in reasons])
+        return table.assign(
+            MaxDrawdownPct=loss / entry * 100, Reason=[REASON_WORDS[code] for code in reasons]
+        )
     return completed(table, reasons, _bars_of(runner, table))
 
 

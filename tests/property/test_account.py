@@ -27,7 +27,8 @@ from core.account.orders import Approved, Executed, Fill, Intent, Purpose, Refus
 from core.domain import LOT, Bar, Costs, Decision, Reason
 from core.engine import Decided, Session
 from core.errors import RefusedError
-from core.execution import Executor, Moment, Plan
+from core.execution import Executor, Plan
+from core.intents import Moment
 from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.risk.limits import ANY_MARKET, Limits, MarketDemands

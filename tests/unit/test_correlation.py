@@ -7,7 +7,8 @@ import pytest
 
 from core.account.orders import Approved
 from core.domain import Bar, Costs, Decision, PositionView, enter, enters, flat
-from core.execution import Executor, Moment, Plan
+from core.execution import Executor, Plan
+from core.intents import Moment
 from core.portfolio import Portfolio
 from core.risk.correlation import FEWEST, NewestCloses, correlated, part_kept
 from core.risk.limits import Limits

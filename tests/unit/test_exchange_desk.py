@@ -13,7 +13,8 @@ from core.account.orders import Executed, Purpose, RefusalReason, Refused
 from core.domain import Bar, Costs, PositionView, enter
 from core.engine import LiveDecider, Session, Step
 from core.errors import DatabaseError, ExchangeUnreachableError, HotCryptoError
-from core.execution import Executor, Moment, Plan
+from core.execution import Executor, Plan
+from core.intents import Moment
 from core.live.exchange_desk import AGAIN, NOT_YET, ExchangeDesk
 from core.live.refusals import MOST
 from core.live.snapshot import restore, snapshot

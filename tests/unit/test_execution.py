@@ -14,7 +14,8 @@ from core.account.desk import MarketSide
 from core.account.orders import Approved, Executed, News, Protection, Purpose, RefusalReason, Refused, Taken
 from core.domain import FLAT, Costs, Decision, PositionView, Reason, changes, enter, flat, hold
 from core.errors import UsageError
-from core.execution import Executor, Moment, Plan
+from core.execution import Executor, Plan
+from core.intents import Moment
 from core.live.stops import PriceRange
 from core.multi_backtester import runner
 from core.paper.fills import PaperFills

@@ -13,7 +13,8 @@ from core.account.orders import Approved, Executed, RefusalReason, Refused
 from core.domain import Bar
 from core.engine import LiveDecider
 from core.errors import OrderRefusedError, OrderUnknownError
-from core.execution import Moment, Plan
+from core.execution import Plan
+from core.intents import Moment
 from core.live.exchange_desk import AGAIN
 from core.live.loop import Loop
 from core.live.resting import SWITCHED_OFF

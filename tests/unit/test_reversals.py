@@ -13,7 +13,8 @@ from core.backtest.fast_backtester import simulate_fast
 from core.backtest.replay import ReplayAccount, ReplayFeed, replay
 from core.backtester import simulate
 from core.domain import LOT, Bars, Costs, Series, enter
-from core.execution import Executor, Moment, Plan
+from core.execution import Executor, Plan
+from core.intents import Moment
 from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.results.runs import RunSpec
