@@ -13,10 +13,13 @@ from sqlalchemy import Engine
 from core.cli.live_options import HEALTH_PORT
 from core.cli.live_status import (
     DAMAGED,
+    GONE,
+    Life,
     agreement,
     damage_of,
     document_of,
     existing,
+    life_of,
     newest_run,
     position_lines,
     status_of_run,
@@ -27,7 +30,6 @@ from core.live.health import Health, health_of_run
 from core.live.modes import mode_text
 from core.live.records import ONE_LOOK
 from core.live.status import AccountStatus
-from core.order_path.lock import holder
 from core.utils import format_time, now_ms
 from db.base import database_file
 from db.live import RunState
@@ -47,7 +49,7 @@ class Checkup(NamedTuple):
     status: AccountStatus | None
     health: Health
     damage: tuple[str, ...]
-    is_running: bool
+    life: Life
     source: str
     """Who told: the database, or the loop itself."""
 
@@ -80,26 +82,25 @@ def run(args: argparse.Namespace) -> int:
 def checkup(engine: Engine, args: argparse.Namespace) -> Checkup:
     """Return how an account is, by its loop's own word where that can be had, else by what it stored."""
     run = newest_run(engine, args)
-    file = database_file(engine)
-    is_running = file is not None and holder(file, run.account) is not None
-    damage = damage_of(file, run.account)
+    damage, life = damage_of(database_file(engine), run.account), life_of(engine, run)
     status = None
     try:
         status = status_of_run(run)
     except DatabaseError as error:
         damage = [*damage, str(error)]
-    told = _asked(args, run.account) if is_running else None
-    health, source = (_stored(run, status, is_running=is_running), "database") if told is None else told
-    return Checkup(run, status, health, tuple(damage), is_running, source)
+    told = _asked(args, run.account) if life.is_running else None
+    health, source = (_stored(run, status, life), "database") if told is None else told
+    return Checkup(run, status, health, tuple(damage), life, source)
 
 
-def _stored(run: RunState, status: AccountStatus | None, *, is_running: bool) -> Health:
+def _stored(run: RunState, status: AccountStatus | None, life: Life) -> Health:
     """Return how an account is by its rows."""
-    how = f"it ended {format_time(run.ended_at)} UTC: {run.ending}" if run.ended_at else "it left no word"
+    how = GONE if life.is_gone else "it left no word"
+    how = f"it ended {format_time(run.ended_at)} UTC: {run.ending}" if run.ended_at else how
     # A local exchange may be ahead of this machine's clock.
     silent = max(0, now_ms() - run.beat_at)
     is_seldom = run.ending == ONE_LOOK
-    return health_of_run(status, silent, is_running=is_running, is_seldom=is_seldom, how=how)
+    return health_of_run(status, silent, is_running=life.is_running, is_seldom=is_seldom, how=how)
 
 
 def _asked(args: argparse.Namespace, account: str) -> tuple[Health, str] | None:
@@ -138,7 +139,10 @@ def _lines(found: Checkup, engine: Engine, args: argparse.Namespace) -> Iterator
     if args.detailed:
         yield from (f"  {line}" for line in _details(found, engine))
     if args.positions and found.status is not None:
-        yield from (f"  {line}" for line in position_lines(found.status) or ("no position",))
+        gone = not found.life.is_running
+        yield from (
+            f"  {line}" for line in position_lines(found.status, is_last_known=gone) or ("no position",)
+        )
 
 
 def _state(found: Checkup) -> str:
@@ -151,7 +155,7 @@ def _state(found: Checkup) -> str:
 
 def _details(found: Checkup, engine: Engine) -> Iterator[str]:
     run, status = found.run, found.status
-    how = f"process {run.pid}" if found.is_running else "does not run"
+    how = f"process {run.pid}" if found.life.is_running else "does not run"
     yield f"run {run.id}, {how}, started {format_time(run.started_at)} UTC"
     yield f"last word {format_time(run.beat_at)} UTC, asked: {found.source}"
     for feed in status.feeds if status else ():
@@ -169,12 +173,12 @@ def _details(found: Checkup, engine: Engine) -> Iterator[str]:
 
 
 def _document(found: Checkup, args: argparse.Namespace) -> dict[str, Any]:
-    run, status = found.run, document_of(found.run, found.damage, is_running=found.is_running)
+    run, status = found.run, document_of(found.run, found.damage, found.life)
     document: dict[str, Any] = {
         "healthy": found.code == HEALTHY,
         "account": run.account,
         "mode": mode_text(run.mode),
-        "running": found.is_running,
+        "running": found.life.is_running,
         "source": found.source,
         "reasons": list(found.health.reasons),
         "notes": list(found.health.notes),

@@ -6,7 +6,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
 
@@ -21,12 +21,14 @@ from core.live.status import (
     AccountStatus,
     DeskStatus,
     PositionStatus,
+    StopStatus,
     StreamStatus,
     from_document,
     to_document,
 )
-from core.order_path import damage
+from core.order_path import damage, lock
 from core.order_path.lock import holder, mark_of
+from core.portfolio import DUST
 from core.reports.screen import outside_lines
 from core.risk.pauses import row_of
 from core.utils import format_time, now_ms
@@ -40,6 +42,13 @@ DAMAGED = DatabaseError.exit_code
 CHECKED = 10_000
 """A journal of so many entries is compared with all rows; of a longer one only these are read."""
 EVERYTHING = "all entries, orders, fills and postings"
+DUST_WORDS = (
+    "; dust: too little for an order was left, no strategy trades it; what has become enough for one is sold "
+    "by hand at the exchange"
+)
+GONE = "its process is gone: killed or crashed; start it again"
+SEEN = 180_000
+"""Milliseconds without agreement of exchange and books from which on what rests is what was last seen."""
 
 
 def show_status(args: argparse.Namespace) -> int:
@@ -47,17 +56,19 @@ def show_status(args: argparse.Namespace) -> int:
     engine = existing(args)
     run = newest_run(engine, args)
     chain = damage_of(database_file(engine), args.account)
-    file = database_file(engine)
-    is_running = file is not None and holder(file, run.account) is not None
+    life = life_of(engine, run)
     if args.json:
-        document = document_of(run, chain, is_running=is_running)
+        document = document_of(run, chain, life)
         print(json.dumps(document, indent=2))
-        return DAMAGED if document["damage"] else 0
+        return DAMAGED if document["damage"] else int(life.is_gone)
     how = f"ended {format_time(run.ended_at)} UTC: {run.ending}" if run.ended_at else _alive(run.beat_at)
     which = f"run {run.id} ({mode_text(run.mode)})"
     print(f"account {run.account}, {which}, started {format_time(run.started_at)} UTC, {how}")
+    if life.is_gone:
+        print(f"  NOT RUNNING: {GONE}")
     status = status_of_run(run)
-    show(status, run.account, start_of(args, orders_of(run.mode), is_running=is_running))
+    start = start_of(args, orders_of(run.mode), is_running=life.is_running)
+    show(status, run.account, start, is_last_known=not life.is_running)
     show_command(live.newest_command(engine, args.account))
     for line in chain:
         print(f"  DAMAGED: {line}")
@@ -65,16 +76,34 @@ def show_status(args: argparse.Namespace) -> int:
         long = status is not None and status.desk is not None and status.desk.journal > CHECKED
         what = f"the newest {CHECKED:,} entries (db_status.py --check reads all)" if long else EVERYTHING
         print(f"  {what} were checked: unbroken")
-    return DAMAGED if chain else 0
+    return DAMAGED if chain else int(life.is_gone)
 
 
-def document_of(run: live.RunState, damage: Sequence[str], *, is_running: bool) -> dict[str, Any]:
+class Life(NamedTuple):
+    """Whether there is a process behind a run."""
+
+    is_running: bool
+    is_gone: bool
+    """Its process ended without a word: it was killed, or crashed."""
+
+
+def life_of(engine: Engine, run: live.RunState) -> Life:
+    """Return whether a run's process is there. Raises DatabaseError when its lock cannot be looked at."""
+    file = database_file(engine)
+    if file is None:
+        return Life(is_running=False, is_gone=False)
+    is_running = holder(file, run.account) is not None
+    is_gone = not is_running and run.ended_at is None and lock.is_gone(file, run.account, run.pid)
+    return Life(is_running, is_gone)
+
+
+def document_of(run: live.RunState, damage: Sequence[str], life: Life) -> dict[str, Any]:
     """Return how a run stands as JSON holds it (docs/status.schema.json)."""
     try:
         status, unreadable = status_of_run(run), []
     except DatabaseError as error:
         status, unreadable = None, [str(error)]
-    named = run._asdict() | {"mode": mode_text(run.mode), "running": is_running}
+    named = run._asdict() | {"mode": mode_text(run.mode), "running": life.is_running, "gone": life.is_gone}
     told = {"status": None if status is None else to_document(status), "damage": [*damage, *unreadable]}
     return {"version": VERSION, **named, **told}
 
@@ -102,14 +131,23 @@ def damage_of(file: Path | None, account: str) -> list[str]:
     return damage.damage_of(f"sqlite:///{file}", account, mark_of(file, account), CHECKED)
 
 
-def show(status: AccountStatus | None, account: str = USUAL, start: str = "run_live.py") -> None:
-    """Print how an account stands; `start`: how a command begins that reaches it."""
+def show(
+    status: AccountStatus | None,
+    account: str = USUAL,
+    start: str = "run_live.py",
+    *,
+    is_last_known: bool = False,
+) -> None:
+    """Print how an account stands; `start`: how a command begins that reaches it.
+
+    `is_last_known`: nobody looks at it now.
+    """
     if status is None:
         print("it has not said anything yet")
         return
     currency = status.currency
     print(f"equity {_money(status.equity, currency)}, cash {amount(float(status.cash), currency)}")
-    for line in position_lines(status):
+    for line in position_lines(status, is_last_known=is_last_known):
         print(f"  {line}")
     for order in status.open_orders:
         print(f"  waiting: {order.side} {exact(order.amount)} ({order.key})")
@@ -128,14 +166,23 @@ def show(status: AccountStatus | None, account: str = USUAL, start: str = "run_l
         print(f"  journal: {entries}{head}, {booked}; {agreement(desk)}")
 
 
-def position_lines(status: AccountStatus) -> list[str]:
-    """Return what is held, a line each."""
+def position_lines(status: AccountStatus, *, is_last_known: bool = False) -> list[str]:
+    """Return what is held, a line each; `is_last_known`: nobody looks at it now."""
+    seen = _last_seen(status, is_last_known=is_last_known)
     return [
         f"{held.strategy} {held.side} {exact(held.amount)} {held.symbol} at {price(held.entry_price)}, "
         f"now {price(held.price) or NONE}, open profit {_money(held.open_profit, status.currency)}"
-        f"{_brackets(held)}{_where(status.desk, held)}"
+        + (DUST_WORDS if held.strategy == DUST else _protected(status.desk, held, seen))
         for held in status.positions
     ]
+
+
+def _last_seen(status: AccountStatus, *, is_last_known: bool) -> str:
+    """Return when what rests at the exchange was last seen, in words; blank where it is looked at now."""
+    agreed = status.desk.agreed_at if status.desk else None
+    if agreed is not None and status.time - agreed > SEEN:
+        return f" when last seen, {format_time(agreed)} UTC"
+    return f" when last seen, {format_time(status.time)} UTC" if is_last_known else ""
 
 
 def stream_lines(streams: StreamStatus | None) -> list[str]:
@@ -154,25 +201,29 @@ def stream_lines(streams: StreamStatus | None) -> list[str]:
     return lines + [f"no stream of {one.name}: {one.refused}" for one in streams.channels if one.refused]
 
 
-def _where(desk: DeskStatus | None, held: PositionStatus) -> str:
-    """Return where the stop of a position is, blank for one without or on paper, where no stop rests."""
-    for one in (desk.stops or ()) if desk else ():
-        if (one.strategy, one.symbol) != (held.strategy, held.symbol):
-            continue
-        if one.where != "exchange":
-            return f"; its stop does not rest at the exchange: {one.why}"
-        limit = "" if one.limit is None else f", limit {exact(one.limit)}"
-        at = f"{exact(one.amount)} at {NONE if one.trigger is None else exact(one.trigger)}{limit}"
-        return f"; a stop rests at the exchange: {at}, order {one.order}" + (
-            f" ({one.why})" if one.why else ""
-        )
-    return ""
+def _protected(desk: DeskStatus | None, held: PositionStatus, seen: str) -> str:
+    """Return a position's stop and take, and where the stop is; on paper none rests."""
+    stops = (desk.stops or ()) if desk else ()
+    own = next((one for one in stops if (one.strategy, one.symbol) == (held.strategy, held.symbol)), None)
+    levels = [f", {name} {level}" for name, level in _levels(held) if level]
+    if own is None:
+        return "".join(levels if held.stop is not None else [", no stop", *levels])
+    return "".join(levels) + _where(own, seen)
 
 
-def _brackets(held: PositionStatus) -> str:
-    """Return stop and take, as far as they are set."""
-    both = (("stop", price(held.stop)), ("take", price(held.take)))
-    return "".join(f", {name} {level}" for name, level in both if level)
+def _levels(held: PositionStatus) -> tuple[tuple[str, str], ...]:
+    return ("stop", price(held.stop)), ("take", price(held.take))
+
+
+def _where(stop: StopStatus, seen: str) -> str:
+    if stop.where != "exchange":
+        does = "did not rest" if seen else "does not rest"
+        return f"; its stop {does} at the exchange{seen}: {stop.why}"
+    limit = "" if stop.limit is None else f", limit {exact(stop.limit)}"
+    at = f"{exact(stop.amount)} at {NONE if stop.trigger is None else exact(stop.trigger)}{limit}"
+    rests = "rested" if seen else "rests"
+    why = f" ({stop.why})" if stop.why else ""
+    return f"; a stop {rests} at the exchange{seen}: {at}, order {stop.order}{why}"
 
 
 def head_of(desk: DeskStatus) -> str:

@@ -8,7 +8,9 @@ from typing import Protocol
 from core.account.values import Held
 from core.engine import FLATTEN, Session, Slot, closing_reason
 from core.execution import Outcome
+from core.figures import exact
 from core.intents import Moment
+from core.portfolio import DUST, Portfolio
 
 PAUSE = 60_000
 """Milliseconds between two orders for the same position, at least; the desk may want more."""
@@ -20,6 +22,15 @@ class Patient(Protocol):
     def backs_off(self, held: Held) -> bool:
         """Return whether exits of a position have to wait, for they were refused."""
         ...
+
+
+def dust_words(portfolio: Portfolio) -> str:
+    """Return what stays though everything is closed, blank for nothing."""
+    left = sorted(
+        {symbol for name, symbol in portfolio.held() if name == DUST and portfolio.lots(DUST, symbol)}
+    )
+    amounts = ", ".join(f"{exact(portfolio.amount(symbol, DUST).copy_abs())} {symbol}" for symbol in left)
+    return f"; dust stays, too little for an order: {amounts}" if left else ""
 
 
 class Closing:

@@ -19,7 +19,7 @@ from core.engine import Choice, Session, Step
 from core.errors import ExchangeError
 from core.execution import Outcome
 from core.figures import how_many
-from core.live.closing import Closing, Patient
+from core.live.closing import Closing, Patient, dust_words
 from core.live.feed import Feed, Polled
 from core.live.hearing import Hearing
 from core.live.outside import Price
@@ -360,7 +360,8 @@ class Loop:
         refused = sum(isinstance(outcome, Refused) for outcome in outcomes)
         rest = f", {how_many(refused, 'order')} refused" if refused else ""
         what = how_many(count, "position")
-        return f"closing {what} at the next price{rest}{back}; entries are paused until resume"
+        dust = dust_words(self.session.portfolio)
+        return f"closing {what} at the next price{rest}{back}{dust}; entries are paused until resume"
 
     def _decisions(self, step: Step) -> Iterable[DecisionLine]:
         for choice in step.choices:

@@ -15,6 +15,7 @@ from core.live.status import (
     StreamStatus,
     WaitingStatus,
 )
+from core.portfolio import DUST
 from core.risk.notes import notes
 from core.risk.use import LimitUse
 from core.symbols import pair_of
@@ -74,6 +75,8 @@ def _position(strategy: str, symbol: str, session: Session) -> PositionStatus:
     held = portfolio.view(strategy, symbol)
     amount = portfolio.amount(symbol, strategy)
     mark = portfolio.marks.get(symbol, held.entry_price)
+    # Dust keeps the lots of where it is from; nobody watches their prices.
+    stop, take = (math.nan, math.nan) if strategy == DUST else (held.stop, held.take)
     return PositionStatus(
         strategy,
         symbol,
@@ -81,8 +84,8 @@ def _position(strategy: str, symbol: str, session: Session) -> PositionStatus:
         amount.copy_abs(),
         _number(held.entry_price),
         _number(mark),
-        _number(held.stop),
-        _number(held.take),
+        _number(stop),
+        _number(take),
         _number(float(amount) * (mark - held.entry_price)),
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import platform
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -57,19 +58,32 @@ def holder(database: Path, account: str) -> int | None:
     return None
 
 
+def is_gone(database: Path, account: str, pid: int) -> bool:
+    """Tell whether the process that traded an account last has ended, however it did.
+
+    Only of this machine's own is that known: a database may be a copy, or on a disk that is shared. Raises
+    DatabaseError as `holder`.
+    """
+    path = lock_file(database, account)
+    if holder(database, account) is not None:
+        return False
+    signed = _contents_of(path)
+    return (signed.get("host"), signed.get("pid")) == (platform.node()[:64], pid) and not _is_alive(pid)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
 def mark_of(database: Path, account: str) -> Mark | None:
     """Return the mark of an account's journal, None when there is none. Raises DatabaseError."""
-    path = lock_file(database, account)
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise DatabaseError(f"cannot look at the mark {path}: {error.strerror}") from error
-    try:
-        return _mark(_contents(file))
-    finally:
-        os.close(file)
+    return _mark(_contents_of(lock_file(database, account)))
 
 
 def marked_accounts(database: Path) -> list[str]:
@@ -125,7 +139,9 @@ class AccountLock:
 
     def sign(self, instance: str, now: int) -> None:
         """Write down who holds it, since `now` (ms UTC); the mark stays."""
-        self._signed = {"instance": instance, "pid": os.getpid(), "since": now}
+        # A name of this machine as long as names may be still leaves room in the file.
+        host = {"host": platform.node()[:64]}
+        self._signed = {"instance": instance, "pid": os.getpid(), "since": now, **host}
         mark = self.mark
         self._write(self._signed if mark is None else self._signed | mark._asdict())
         os.fsync(self._held)
@@ -178,6 +194,20 @@ def _take(file: int) -> None:
 def _mark(contents: dict[str, Any]) -> Mark | None:
     entries, head = contents.get("entries"), contents.get("head")
     return Mark(entries, head) if isinstance(entries, int) and isinstance(head, str) else None
+
+
+def _contents_of(path: Path) -> dict[str, Any]:
+    """Return what a lock file says, nothing where there is none."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise DatabaseError(f"cannot look at the mark {path}: {error.strerror}") from error
+    try:
+        return _contents(file)
+    finally:
+        os.close(file)
 
 
 def _contents(file: int) -> dict[str, Any]:

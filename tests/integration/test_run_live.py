@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shlex
 import shutil
 import signal
@@ -15,6 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -33,15 +35,16 @@ from core.live import account
 from core.live.hearing import Hearing
 from core.live.loop import Loop
 from core.live.records import COMMAND_LIFE, RunBook
-from core.live.status import Standing
+from core.live.status import PositionStatus, Standing
 from core.live.world import World
+from core.order_path import lock
 from core.order_path.lock import AccountLock
 from core.risk_manager import RiskManager
 from db import live
 from db.candles import upsert_bars
 from db.command_names import COMMANDS
 from db.init_db import init_db
-from scripts import run_live
+from scripts import health_check, run_live
 from tests.exchange_help import NOON, FakeTime
 from tests.markets import random_bars
 from tests.own_files import ON_BAR, RULE, written
@@ -479,6 +482,28 @@ def test_everything_that_a_status_can_hold_is_shown(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out == "it has not said anything yet\n"
 
 
+def test_a_position_says_that_it_has_no_stop_that_it_is_dust_and_when_its_stop_was_last_seen() -> None:
+    def line(held: PositionStatus, agreed_at: int = STATUS.time, *, is_last_known: bool = False) -> str:
+        status = STATUS._replace(positions=(held,), desk=DESK._replace(agreed_at=agreed_at))
+        (said,) = live_status.position_lines(status, is_last_known=is_last_known)
+        return said.partition("open profit 12.50")[2]
+
+    rests = "0.5 at 95, limit 94, order 12"
+    assert line(HELD) == f", take 50,000; a stop rests at the exchange: {rests}"
+    seen = "when last seen, 2023-11-14 22:1{} UTC"
+    assert line(HELD, is_last_known=True) == (
+        f", take 50,000; a stop rested at the exchange {seen.format(3)}: {rests}"
+    )
+    assert seen.format(0) in line(HELD, STATUS.time - 181_000)
+    assert line(HELD._replace(strategy="MR_BB"), is_last_known=True) == (
+        f", take 50,000; its stop did not rest at the exchange {seen.format(3)}: too small"
+    )
+    other = HELD._replace(strategy="OTHER")
+    assert line(other) == ", no stop, take 50,000"
+    assert line(other._replace(stop=42_000.0, take=None)) == ", stop 42,000"
+    assert line(other._replace(strategy="dust", take=None)).startswith("; dust: too little for an order")
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -561,6 +586,15 @@ def test_a_killed_loop_goes_on_and_one_that_is_told_to_ends_at_once(
         once(url)
     first.send_signal(signal.SIGKILL)
     assert first.wait(30) == -signal.SIGKILL
+    capsys.readouterr()
+    gone = "its process is gone: killed or crashed; start it again"
+    assert run_live.main(["--status", "--db-url", url]) == 1
+    assert f"  NOT RUNNING: {gone}\n" in capsys.readouterr().out
+    assert run_live.main(["--status", "--json", "--db-url", url]) == 1
+    document = checked_status(capsys.readouterr().out)
+    assert (document["gone"], document["running"]) == (True, False)
+    assert health_check.main(["--db-url", url]) == 1
+    assert f"no loop runs: {gone}\n" in capsys.readouterr().out
     second = start(url, sim)
     wait_for(second, "warmed up")
     assert run_live.main(["--pause", "--db-url", url]) == 0
@@ -575,6 +609,28 @@ def test_a_killed_loop_goes_on_and_one_that_is_told_to_ends_at_once(
     assert run is not None
     assert (run.id, run.ending) == (2, "interrupted by SIGTERM")
     assert equity_times(url) == [NOON]
+
+
+def test_a_process_is_gone_only_where_it_is_known_to_have_been_on_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = tmp_path / "live.db"
+    assert not lock.is_gone(database, "paper", 7)
+    ended = subprocess.Popen(["true"])
+    assert ended.wait(30) == 0
+    monkeypatch.setattr(os, "getpid", lambda: ended.pid)
+    with AccountLock(database, "paper") as held:
+        held.sign("paper-1", 1)
+        assert not lock.is_gone(database, "paper", ended.pid)
+    assert lock.is_gone(database, "paper", ended.pid)
+    # Another run's, this one as it ends, one of another user, and one of another machine.
+    assert not lock.is_gone(database, "paper", ended.pid + 1)
+    for answer in (lambda *_: None, Mock(side_effect=PermissionError)):
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "kill", answer)
+            assert not lock.is_gone(database, "paper", ended.pid)
+    monkeypatch.setattr(platform, "node", lambda: "another")
+    assert not lock.is_gone(database, "paper", ended.pid)
 
 
 @pytest.mark.unmeasured

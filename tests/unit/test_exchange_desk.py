@@ -15,9 +15,11 @@ from core.engine import LiveDecider, Session, Step
 from core.errors import DatabaseError, ExchangeUnreachableError, HotCryptoError
 from core.execution import Executor, Plan
 from core.intents import Moment
+from core.live.closing import dust_words
 from core.live.exchange_desk import AGAIN, NOT_YET, ExchangeDesk
 from core.live.refusals import MOST
 from core.live.snapshot import restore, snapshot
+from core.live.status_of import status_of
 from core.order_path.alerts import Alert
 from core.order_path.audit import changed_rows, check_books
 from core.order_path.intents import intent_of
@@ -189,6 +191,11 @@ def test_a_bar_that_reaches_stop_or_take_is_answered_by_a_market_order(
     assert world.session.portfolio.lots("SCRIPTED", BTC) == ()
     assert world.session.portfolio.amount(BTC, DUST) == world.path.position(BTC)
     assert world.desk.disagreements() == []
+    (dust,) = status_of(world.session, world.desk.status(), (), {}, world.exchange.now).positions
+    assert (dust.strategy, dust.stop, dust.take) == (DUST, None, None)
+    left = f"{dust.amount:f} BTC/USDT"
+    assert dust_words(world.session.portfolio) == f"; dust stays, too little for an order: {left}"
+    assert dust_words(Portfolio(1)) == ""
 
 
 def test_a_price_between_bars_closes_at_once_and_once() -> None:

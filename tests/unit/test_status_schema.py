@@ -9,7 +9,7 @@ from typing import Any, get_args, get_type_hints
 import jsonschema
 import pytest
 
-from core.cli.live_status import document_of
+from core.cli.live_status import Life, document_of
 from core.live.status import VERSION, AccountStatus, to_document
 from db.live import RunState
 from tests.schemas import checked_status, schema_of_status
@@ -22,7 +22,7 @@ def run(status: AccountStatus | None = None) -> RunState:
 
 
 def written(status: AccountStatus | None, damage: tuple[str, ...] = ()) -> dict[str, Any]:
-    return document_of(run(status), damage, is_running=True)
+    return document_of(run(status), damage, Life(is_running=True, is_gone=False))
 
 
 def records(kind: Any) -> Iterator[Any]:
