@@ -273,7 +273,7 @@ def test_a_comparison_goes_on_without_a_strategy_whose_second_symbol_is_not_stor
     assert call("--strategy", "PAIRS,MR_BB", *synthetic) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "not run on BTC/USDT 1h: PAIRS on BTC/USDT looks at ETH/USDT 1h too, and binanceus-synth" in said
-    assert "scripts/fetch_ohlcv_to_db.py --symbol ETH/USDT --timeframe 1h" in said
+    assert "scripts/fetch_ohlcv_to_db.py --exchange binanceus --symbol ETH/USDT --timeframe 1h" in said
     with pytest.raises(NoDataError, match="PAIRS on BTC/USDT looks at ETH/USDT 1h too"):
         call("--strategy", "PAIRS", *synthetic)
 
