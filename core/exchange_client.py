@@ -343,10 +343,10 @@ class ExchangeClient:
             self._exchange.apiKey, self._exchange.secret = keys
         attempt = Attempt(self.name, "", keys, self._base)
         self._call = Caller(attempt, self._transport, limiter, self._clock, retries, sleep, self._notify)
-        self.facts = AccountFacts(self._exchange, self._call, self._ready)
+        self.facts = AccountFacts(self._exchange, self._call, self._ready, has_modes=self._venue.has_modes)
         """What the venue tells about itself and the key."""
         where = StreamTerms(self.name, self._venue.domain, self._base, self._sandbox, self._venue.options)
-        self.streams = StreamAccess(self._exchange, self._call, self._ready, self._market, where)
+        self.streams = StreamAccess(self._exchange, self._call, self._check_key, self._market, where)
         """What streams need of it."""
 
     def _is_allowed(self, url: str) -> bool:
@@ -381,13 +381,16 @@ class ExchangeClient:
         self._notify(clock_moved(self.name, step, tells_time=self._tells_time))
 
     def _require_key(self, action: str) -> None:
+        self._check_key(action)
+        self._clock.now()
+
+    def _check_key(self, action: str) -> None:
         if not self._key:
             raise AuthenticationError(
                 f"{self.name}: cannot {action}: there is no key; set EXCHANGE_API_KEY and EXCHANGE_API_SECRET"
             )
         if not self.permission.addresses:
             raise NotPermittedError(f"{self.name}: cannot {action}: {self.permission.refusal}")
-        self._clock.now()
 
     def _ready(self, action: str, symbol: str | None) -> None:
         self._require_key(action)

@@ -127,7 +127,7 @@ def tiny_exchange() -> Iterator[TinyExchange]:
             exchange.requests.append(Asked(self.command, parts.path, params))
             send(self, exchange.reply(parts.path))
 
-        do_POST = do_DELETE = do_GET  # noqa: N815
+        do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             pass

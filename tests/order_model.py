@@ -80,6 +80,8 @@ class Market:
     frozen: bool = False
     """Resting orders stay as they are."""
     on_the_way: list[tuple[int, Callable[[], object]]] = field(default_factory=list)
+    mode: str = ""
+    """In which it takes no market order."""
 
     def advance(self, ms: int) -> None:
         """Let time pass: late requests arrive, resting orders are executed."""
@@ -333,6 +335,9 @@ class Line:
             raise OrderUnknownError("no answer")
         self._processed(fault, lambda: self.market.change(symbol, client_order_id, amount, terms))
         self._point("changed")
+
+    def shut(self) -> str:
+        return self.market.mode
 
     def open_orders(self) -> list[OrderReport]:
         self._travel("open orders")

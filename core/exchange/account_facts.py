@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -21,6 +22,8 @@ class KeyRights(NamedTuple):
 
 
 UNTOLD = KeyRights()
+SHUT = frozenset({"maintenance", "cancel_only", "post_only", "limit_only"})
+"""Kraken's modes in which no market order is taken; of a word that is not known nothing follows."""
 _KRAKEN_TRADES = frozenset(
     {
         *("modify-trades", "close-trades", "query-open-trades", "query-closed-trades", "query-funds"),
@@ -36,9 +39,17 @@ The ledger alone tells what a fee was taken from.
 class AccountFacts:
     """Questions about a venue and a key; what cannot be answered is None, with the reason kept."""
 
-    def __init__(self, exchange: Any, call: Caller, ready: Callable[[str, str | None], None]) -> None:
-        """Take an exchange object whose `ready` raises what forbids an action."""
+    def __init__(
+        self,
+        exchange: Any,
+        call: Caller,
+        ready: Callable[[str, str | None], None],
+        *,
+        has_modes: bool = False,
+    ) -> None:
+        """Take an exchange object whose `ready` raises what forbids an action, and whether it has modes."""
         self._exchange, self._call, self._ready = exchange, call, ready
+        self._has_modes = has_modes
         self.untold: dict[str, str] = {}
         """By question: why it was not answered."""
 
@@ -48,11 +59,20 @@ class AccountFacts:
         Kraken's own word: ccxt makes one of several that differ.
         """
         answer = self._asked("status", "read the exchange's status", lambda: self._exchange.fetch_status())
-        if answer is None:
-            return None
-        own = (answer.get("info") or {}).get("result") if isinstance(answer.get("info"), Mapping) else None
-        word = str((own or {}).get("status") or answer.get("status") or "")
-        return {"online": "ok", "": None}.get(word, word)
+        return None if answer is None else _status_of(answer)
+
+    def shut(self) -> str:
+        """Return the mode in which the market takes no market orders now, blank if it does or nobody knows.
+
+        Asked briefly: something waits to be sold.
+        """
+        if not self._has_modes:
+            return ""
+        with suppress(ExchangeError):
+            told = self._call.read("read the market's mode", self._exchange.fetch_status, is_brief=True)
+            word = _own_status(told)
+            return word if word in SHUT else ""
+        return ""
 
     def rights(self) -> KeyRights:
         """Return what the key may do, as far as the venue tells."""
@@ -79,6 +99,18 @@ class AccountFacts:
         except ExchangeError as error:
             self.untold[what] = str(error)
             return None
+
+
+def _status_of(answer: Mapping[str, Any]) -> str | None:
+    word = _own_status(answer) or str(answer.get("status") or "")
+    return {"online": "ok", "": None}.get(word, word)
+
+
+def _own_status(answer: Mapping[str, Any]) -> str:
+    """Return Kraken's own word, blank for none."""
+    told = answer.get("info")
+    own = told.get("result") if isinstance(told, Mapping) else None
+    return str(own.get("status") or "") if isinstance(own, Mapping) else ""
 
 
 def kraken_rights(answer: Mapping[str, Any]) -> KeyRights:

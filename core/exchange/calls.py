@@ -100,17 +100,20 @@ class Caller:
         # ccxt keeps its last request and its nonce in the object: two threads would mix them up.
         self._lock = threading.RLock()
 
-    def read(self, action: str, call: Callable[[], T]) -> T:
+    def read(self, action: str, call: Callable[[], T], *, is_brief: bool = False) -> T:
         """Return what a call that changes nothing returns; `action` names it in the error.
 
+        `is_brief`: tried once and waited for only briefly, for an order of another thread may wait meanwhile.
         Raises ExchangeError once it is clear that trying again does not help.
         """
         tries, measured = 0, False
         while True:
             tries += 1
-            outcome = self._try(action, call)
+            outcome = self._try(action, call, is_brief=is_brief)
             if not isinstance(outcome, Failure):
                 return outcome
+            if is_brief:
+                raise outcome.error
             again_late = outcome.remedy is Remedy.CLOCK and measured
             if outcome.remedy is Remedy.NOTHING or again_late or tries >= self._retries.tries:
                 raise _counted(outcome.error, tries)
@@ -141,7 +144,7 @@ class Caller:
             self._clock.forget()
         raise failure
 
-    def _try(self, action: str, call: Callable[[], T]) -> T | Failure:
+    def _try(self, action: str, call: Callable[[], T], *, is_brief: bool) -> T | Failure:
         try:
             # A long silence is waited for here, where it keeps no other thread's order from its answer.
             self._limiter.acquire({})
@@ -150,7 +153,8 @@ class Caller:
         with self._lock:
             before = self._transport.sent
             try:
-                return call()
+                with self._transport.patience(is_brief=is_brief):
+                    return call()
             except ExchangeError as error:
                 again = type(error) is ExchangeUnreachableError
                 return Failure(error, Remedy.AGAIN if again else Remedy.NOTHING)

@@ -32,19 +32,20 @@ class StreamTerms(NamedTuple):
 class StreamAccess:
     """Says where streams go, and fetches the account's key for them.
 
-    A key is never deleted: it is one per account, and others may listen.
+    A key is never deleted: it is one per account, and others may listen. The thread of the streams asks, and
+    ccxt's object does one thing at a time: so it asks briefly, or an order would wait for it.
     """
 
     def __init__(
         self,
         exchange: Any,
         call: Caller,
-        ready: Callable[[str, str | None], None],
+        check: Callable[[str], None],
         market: Callable[[str], Mapping[str, Any]],
         where: StreamTerms,
     ) -> None:
-        """Take an exchange object whose `ready` raises what forbids an action."""
-        self._exchange, self._call, self._ready = exchange, call, ready
+        """Take an exchange object whose `check` raises what forbids an action, and asks nothing."""
+        self._exchange, self._call, self._check = exchange, call, check
         self._market, self._where = market, where
 
     @property
@@ -63,11 +64,12 @@ class StreamAccess:
         Raises AuthenticationError, NotPermittedError, UnsupportedError for another venue, ExchangeError.
         """
         action = "open the account's stream"
-        self._ready(action, None)
+        self._check(action)
         if self._exchange.id == "binanceus":
-            key = self._call.read(action, self._exchange.publicPostUserDataStream).get("listenKey")
+            ask = self._exchange.publicPostUserDataStream
+            key = self._call.read(action, ask, is_brief=True).get("listenKey")
         elif self._exchange.id == "kraken":
-            answer = self._call.read(action, self._exchange.privatePostGetWebSocketsToken)
+            answer = self._call.read(action, self._exchange.privatePostGetWebSocketsToken, is_brief=True)
             key = (answer.get("result") or {}).get("token")
         else:
             raise UnsupportedError(f"{self._exchange.id}: its account has no stream that is known here")
@@ -79,4 +81,4 @@ class StreamAccess:
         """Keep a listen key valid for an hour; a token needs nothing. Raises ExchangeError if it is none."""
         if self._exchange.id == "binanceus":
             ask = self._exchange.publicPutUserDataStream
-            self._call.read("keep the account's stream", lambda: ask({"listenKey": key}))
+            self._call.read("keep the account's stream", lambda: ask({"listenKey": key}), is_brief=True)

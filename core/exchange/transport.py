@@ -12,7 +12,8 @@ import json
 import re
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from http.client import HTTPResponse
 from typing import Any
@@ -34,6 +35,8 @@ from core.utils import Clock
 
 CONNECT_SECONDS = 5.0
 """The longest that one connection attempt may take."""
+BRIEF_SECONDS = 2.0
+"""The longest that a question may take while orders of another thread may wait for it."""
 ORDER_PATIENCE = 2.0
 """Seconds an order may wait for the rate limit: a late order is a different order."""
 
@@ -119,11 +122,21 @@ class Transport(HTTPAdapter):
         self._costs = costs
         self._now = now
         self._timeout = timeout
+        self._is_brief = False
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Use connections whose answers keep a deadline."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+
+    @contextmanager
+    def patience(self, *, is_brief: bool) -> Iterator[None]:
+        """Wait for answers, and for the venue's budgets, as long as usual or only briefly."""
+        before, self._is_brief = self._is_brief, is_brief or self._is_brief
+        try:
+            yield
+        finally:
+            self._is_brief = before
 
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
         """Send one request once and return its complete answer.
@@ -136,15 +149,22 @@ class Transport(HTTPAdapter):
         self.answer = LastAnswer()
         self._guard.check(Leaving(method, url, request.headers or {}, request.body))
         costs = self._costs(method, url)
-        self._limiter.acquire(costs, None if method == "GET" or READS in costs else ORDER_PATIENCE)
+        self._limiter.acquire(costs, self._budget_patience(method, costs))
         # What was checked is where it goes: neither ccxt's settings nor the environment put a proxy between.
         kwargs["proxies"] = {}
-        kwargs["timeout"] = (min(CONNECT_SECONDS, self._timeout), self._timeout)
+        timeout = min(BRIEF_SECONDS, self._timeout) if self._is_brief else self._timeout
+        kwargs["timeout"] = (min(CONNECT_SECONDS, timeout), timeout)
         response = self._send_once(request, args, kwargs)
         self._note(response, "")
         self._note(response, response.text)
         self._check_form(response)
         return response
+
+    def _budget_patience(self, method: str, costs: CallCosts) -> float | None:
+        """Return the seconds that a request may wait for its budget, None for as long as usual."""
+        if self._is_brief:
+            return BRIEF_SECONDS
+        return None if method == "GET" or READS in costs else ORDER_PATIENCE
 
     def _send_once(self, request: PreparedRequest, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Response:
         self.sent += 1

@@ -50,6 +50,8 @@ class VenueTraits(NamedTuple):
     """Takes the exchange's time, ms UTC; returns what every order carries unless it says otherwise."""
     stops: StopTraits | None = None
     """Stops that rest there; None where none are known to do what they say."""
+    has_modes: bool = False
+    """Whether it says of itself that its market takes cancels and no orders now."""
     names: OrderNames = ANY_NAMES
     """How orders may be called, and what else may be said of them."""
     options: Mapping[str, Any] = MappingProxyType({})
@@ -96,6 +98,7 @@ _VENUES: Mapping[str, VenueTraits] = MappingProxyType(
             always_sent=always_sent,
             # Its counter runs down by one question in three seconds.
             stops=StopTraits("stop", "stop-loss", can_change=True, look_ms=10_000, list_from=2),
+            has_modes=True,
             names=KRAKEN_NAMES,
         ),
         "blockchaincom": VenueTraits(no_sandbox="ccxt would switch to the test network of another exchange"),

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from core.account.messages import Balance, Execution, OrderReport, OrderRequest, Terms, Transfer
 from core.errors import ExchangeError, ExchangeUnreachableError, RateLimitedError
+from core.exchange.account_facts import AccountFacts
 from core.exchange.orders import Orders
 
 
@@ -21,6 +22,10 @@ class Client(Protocol):
     @property
     def orders(self) -> Orders:
         """The account's orders."""
+
+    @property
+    def facts(self) -> AccountFacts:
+        """What the venue tells about itself."""
 
     def exchange_now(self, *, ask: bool = False) -> int:
         """Return the exchange's time, ms UTC."""
@@ -62,6 +67,10 @@ class ExchangeVenue:
     def change(self, symbol: str, client_order_id: str, amount: Decimal, terms: Terms) -> None:
         """Change a stop that rests, once. Raises OrderRefusedError when it stays as it is."""
         self._orders.change(symbol, client_order_id, amount, terms)
+
+    def shut(self) -> str:
+        """Return the mode in which no market order is taken now, blank if one is, or nobody knows."""
+        return self._client.facts.shut()
 
     def open_orders(self) -> Sequence[OrderReport]:
         """Return all open orders of the account."""

@@ -99,6 +99,7 @@ class OrderPath:
         `instance` names a new account's orders; an account that is known keeps the name it has.
         """
         self._policy = how = policy or Policy()
+        self._venue = venue
         self._notify = notify
         self._store = store = parts.store(journal, instance, VenueClock(venue).now)
         outbox = Outbox(store)
@@ -226,6 +227,10 @@ class OrderPath:
         None when it has not, or nobody knows yet. Raises DatabaseError.
         """
         return self._changing.change(key, left, terms)
+
+    def shut(self) -> str:
+        """Return the mode in which the venue takes no market order now, blank if it does or nobody knows."""
+        return self._venue.shut()
 
     def is_quiet(self) -> bool:
         """Return whether nothing is out but stops that are known to rest."""

@@ -19,7 +19,17 @@ from core.account.values import Held
 from core.figures import exact
 from core.order_path.ledger import ZERO, assets_of
 from core.order_path.path import OrderPath
-from core.order_path.protection import Action, Cover, NewStop, Planner, Resting, RulesOf, Stop, StopChange
+from core.order_path.protection import (
+    Action,
+    Cancel,
+    Cover,
+    NewStop,
+    Planner,
+    Resting,
+    RulesOf,
+    Stop,
+    StopChange,
+)
 from core.order_path.states import NEVER_WAS, TERMINAL, State
 from db.journal_rows import OrderRow
 
@@ -30,6 +40,8 @@ FIRST: Final = 10_000
 """Milliseconds until a refused stop is tried again, doubled each time …"""
 MOST: Final = 60_000
 """… up to this: what stood in the way may be gone, and nobody says so."""
+ASK_AGAIN: Final = 5_000
+"""Milliseconds until a market that takes no exits is asked again."""
 ROUNDS: Final = 3
 """A cancel, what is placed in its stead, and a look at whether that is all."""
 AT_ONCE: Final = "would trigger immediately"
@@ -74,6 +86,8 @@ class Protecting:
         """Stops that could not be changed, by intent, and when it is tried again, ms UTC."""
         self._reached: dict[Held, int] = {}
         """When the price of a stop was first seen reached, ms UTC."""
+        self._mode, self._asked_at = "", -ASK_AGAIN
+        """The mode in which the market takes no exit, blank if it does, and when that was asked, ms UTC."""
         self.watched: Mapping[Held, str] = {}
         """Why the stops of positions do not rest at the exchange."""
 
@@ -102,7 +116,7 @@ class Protecting:
             refused = self._waiting(wanted, now)
             planned = self._planner.planned(wanted, map(self._seen, self.resting()), leaving, refused)
             self.watched = planned.watched
-            actions = [one for one in planned.actions if not self._rests_as_it_is(one, now)]
+            actions = [one for one in planned.actions if not self._rests_as_it_is(one, leaving, now)]
             if not actions:
                 break
             kept = {one.held for one in wanted} - planned.watched.keys()
@@ -169,9 +183,20 @@ class Protecting:
         self._refused = still
         return {held: one.why for held, one in still.items() if now < one.until}
 
-    def _rests_as_it_is(self, action: Action, now: int) -> bool:
-        """Return whether a stop cannot be changed now, for that was refused a moment ago."""
-        return isinstance(action, StopChange) and now < self._unchanged.get(action.key, now)
+    def _rests_as_it_is(self, action: Action, leaving: Collection[Held], now: int) -> bool:
+        """Return whether a stop stays: its change was refused a moment ago, or nothing could sell instead."""
+        if isinstance(action, StopChange):
+            return now < self._unchanged.get(action.key, now)
+        return isinstance(action, Cancel) and action.held in leaving and self._is_shut(action.held, now)
+
+    def _is_shut(self, held: Held, now: int) -> bool:
+        """Return whether an exit of a position has to wait, for the market takes none; tell it once."""
+        if not 0 <= now - self._asked_at < ASK_AGAIN:
+            before, self._mode, self._asked_at = self._mode, self._path.shut(), now
+            if self._mode and self._mode != before:
+                what = f"its exit waits and its stop stays at the exchange, whose market is {self._mode} now"
+                self._path.alert("stop", held[1], f"{_name(held)}: {what}")
+        return bool(self._mode)
 
     def _do(self, action: Action, now: int, kept: Collection[Held]) -> None:
         """Do one thing; `kept` are positions that go on being protected."""

@@ -49,6 +49,12 @@ class Venue(Protocol):
         It keeps its names; the same change twice is one. Raises UnsupportedError where none can be changed.
         """
 
+    def shut(self) -> str:
+        """Return the mode in which no market order is taken now, blank if one is, or nobody knows.
+
+        It raises nothing.
+        """
+
     def open_orders(self) -> Sequence[OrderReport]:
         """Return all open orders of the account."""
 

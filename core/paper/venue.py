@@ -140,6 +140,10 @@ class PaperVenue:
             "no order rests on paper"
         )
 
+    def shut(self) -> str:
+        """Return nothing: it always takes orders."""
+        return ""
+
     def open_orders(self) -> Sequence[OrderReport]:
         """Return all open orders."""
         return [order.report() for order in self._orders.values() if order.standing is OrderNews.OPEN]

@@ -36,8 +36,7 @@ class KrakenWorld(World):
     """A session at the local Kraken, and a person at its web page."""
 
     def __init__(self, opened: ExitStack) -> None:
-        # A market that stands still, so that every number of it is known.
-        bars = bars_of([(FIRST + n * MINUTE, PRICE, PRICE, PRICE, PRICE, 160.0) for n in range(600)])
+        bars = bars_of([(FIRST + n * MINUTE, *(self.price_at(n),) * 4, 160.0) for n in range(600)])
         time = self.exchange = Clock(FIRST + 30_000)  # type: ignore[assignment]
         funds = AccountConfig(balances={"USDT": CASH}, maker=D("0.0025"), taker=D("0.004"))
         config = SimConfig(source=hand_made(bars), clock=time.clock, account=funds, tier=FREE)
@@ -50,6 +49,10 @@ class KrakenWorld(World):
         self.number = 0
         self.begin(self.journal)
         self.events.clear()
+
+    def price_at(self, minute: int) -> float:
+        """Return the market's price, so that every number of it is known."""
+        return PRICE
 
     def venue(self) -> Venue:
         return ExchangeVenue(self.client)

@@ -50,8 +50,7 @@ class Account(World):
     """A session at the local exchange, and a person with the same key."""
 
     def __init__(self, opened: ExitStack) -> None:
-        # A market that stands still, so that every number of it is known.
-        bars = bars_of([(FIRST + n * MINUTE, PRICE, PRICE, PRICE, PRICE, 160.0) for n in range(600)])
+        bars = bars_of([(FIRST + n * MINUTE, *(self.price_at(n),) * 4, 160.0) for n in range(600)])
         time = self.exchange = Clock(FIRST + 30_000)  # type: ignore[assignment]
         funds = AccountConfig(balances={"USDT": CASH})
         config = SimConfig(source=hand_made(bars), clock=time.clock, account=funds)
@@ -64,6 +63,10 @@ class Account(World):
         self.number = 0
         self.begin(self.journal)
         self.events.clear()
+
+    def price_at(self, minute: int) -> float:
+        """Return the market's price, so that every number of it is known."""
+        return PRICE
 
     def venue(self) -> Venue:
         return ExchangeVenue(self.client)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -54,6 +55,8 @@ class World:
     demands = MarketDemands(D("0.00001"), D("0.00001"), D(10))
     stops: StopTerms | None = None
     policy = Policy()
+    limits = Limits(allow_short=True)
+    params: Mapping[str, float] = {"stop_away": 400.0, "take_away": 800.0, "max_exposure": 0.5}
 
     def __init__(self, **coins: Decimal) -> None:
         self.exchange = self.kind(random.Random(1))
@@ -71,12 +74,12 @@ class World:
         while not self.path.reconcile([BTC]).done:
             self.exchange.advance(6000)
         markets = {BTC: self.demands}
-        risk = RiskManager(0.01, None, Limits(allow_short=True), Costs(0.001), markets)
+        risk = RiskManager(0.01, None, self.limits, Costs(0.001), markets)
         self.desk = ExchangeDesk(self.path, {"DOGE/USDT": 0.25}.get, self.stops)
         self.session = Session(
             Executor(Portfolio(D(100_000), {BTC: D("0.00001")}), risk, self.desk, Costs(0.001))
         )
-        live = SCRIPTED.live({"params": {"stop_away": 400.0, "take_away": 800.0, "max_exposure": 0.5}})
+        live = SCRIPTED.live({"params": dict(self.params)})
         plan = Plan("1h", SCRIPTED.rule.sizing(live.params))
         self.session.add("SCRIPTED", BTC, plan, LiveDecider(BTC, live))
         self.session.portfolio.mark(BTC, PRICE)
@@ -88,13 +91,21 @@ class World:
         self.wire = Wire(self.exchange, random.Random(2))
         return self.wire
 
-    def bar(self, order: float = 0.0, low: float = PRICE, high: float = PRICE, *, send: bool = True) -> Step:
+    def bar(
+        self,
+        order: float = 0.0,
+        low: float = PRICE,
+        high: float = PRICE,
+        *,
+        close: float = PRICE,
+        send: bool = True,
+    ) -> Step:
         """Let an hour close."""
         self.number += 1
         ts = FIRST + self.number * HOUR
         self.exchange.now = max(self.exchange.now, ts + HOUR)
         self.desk.at(self.exchange.now)
-        step = self.session.on_bars([Bar(BTC, "1h", ts, ts + HOUR, PRICE, high, low, PRICE, order)])
+        step = self.session.on_bars([Bar(BTC, "1h", ts, ts + HOUR, PRICE, high, low, close, order)])
         if send:
             self.desk.send()
         return step
