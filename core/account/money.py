@@ -97,6 +97,12 @@ def to_step(amount: Decimal, step: Decimal | None) -> Decimal:
     return _EXACT.multiply(_EXACT.divide_int(amount, step), step)
 
 
+def raised_to(price: Decimal, step: Decimal | None) -> Decimal:
+    """Return the multiple of `step` that is next to a positive price from above; the price without one."""
+    below = to_step(price, step)
+    return below if step is None or below == price else plus(below, step)
+
+
 def float_below(amount: Decimal) -> Decimal:
     """Return the largest amount not above a positive one that a float holds exactly."""
     nearest = float(amount)

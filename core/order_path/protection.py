@@ -22,7 +22,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from core.account.messages import StopRules
-from core.account.money import minus, plus, times, to_step
+from core.account.money import minus, raised_to, times, to_step
 from core.account.values import Held
 from core.order_path.ledger import ZERO
 
@@ -115,7 +115,7 @@ def stop_of(guard: Cover, rules: StopRules, gap: Decimal) -> Stop | str:
 
     `gap`: how far a limit lies below the trigger, as a fraction of it.
     """
-    amount, trigger = to_step(guard.amount, rules.step), raised(guard.trigger, rules.tick)
+    amount, trigger = to_step(guard.amount, rules.step), raised_to(guard.trigger, rules.tick)
     limit = None
     if rules.kind == "stop_limit":
         limit = to_step(times(trigger, minus(_ONE, gap)), rules.tick)
@@ -129,12 +129,6 @@ def stop_of(guard: Cover, rules: StopRules, gap: Decimal) -> Stop | str:
     ):
         return "it is less than the venue's smallest order"
     return Stop(amount, trigger, limit)
-
-
-def raised(price: Decimal, tick: Decimal | None) -> Decimal:
-    """Return a price on the grid, up from where it is: a seller's is never lowered."""
-    below = to_step(price, tick)
-    return plus(below, tick) if tick is not None and below != price else below
 
 
 class Planner:

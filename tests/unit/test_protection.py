@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from core.account.messages import StopRules
+from core.account.money import raised_to
 from core.order_path.protection import (
     Action,
     Cancel,
@@ -17,7 +18,6 @@ from core.order_path.protection import (
     Resting,
     Stop,
     StopChange,
-    raised,
     stop_of,
 )
 
@@ -69,7 +69,7 @@ def test_amounts_are_cut_to_the_step_and_triggers_raised_to_the_tick() -> None:
     ("price", "tick", "expected"), [("1.23", "0.1", "1.3"), ("1.2", "0.1", "1.2"), ("1.23", None, "1.23")]
 )
 def test_a_price_is_raised_to_the_grid(price: str, tick: str | None, expected: str) -> None:
-    assert raised(D(price), None if tick is None else D(tick)) == D(expected)
+    assert raised_to(D(price), None if tick is None else D(tick)) == D(expected)
 
 
 @pytest.mark.parametrize(
