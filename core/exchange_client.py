@@ -18,7 +18,6 @@ from core.account.messages import StopRules
 from core.candles.frames import frame_from_bars
 from core.errors import (
     AuthenticationError,
-    ExchangeUnreachableError,
     NotPermittedError,
     UnsupportedError,
     UsageError,
@@ -29,6 +28,7 @@ from core.exchange.calls import Caller, Notify, RetryPolicy, clock_is_off, clock
 from core.exchange.candles import CandleReader
 from core.exchange.clock import ExchangeClock
 from core.exchange.errors import Attempt
+from core.exchange.markets import MarketList
 from core.exchange.order_rules import (
     MarketRules,
     Precision,
@@ -59,8 +59,6 @@ if TYPE_CHECKING:
 
     from core.domain import Bars
 
-MARKETS_EVERY_MS = 3_600_000
-"""Markets older than this are loaded again: rules change and symbols are halted while a program runs."""
 SKEW_NOTICE_MS = 1000
 
 _PRECISIONS: dict[int, Precision] = {ccxt.TICK_SIZE: "step", ccxt.DECIMAL_PLACES: "places"}
@@ -104,10 +102,7 @@ class ExchangeClient:
         self._venue = venue_of(exchange_name)
         self._base = base_of(base_url)
         keys = named(api_key, "EXCHANGE_API_KEY"), named(api_secret, "EXCHANGE_API_SECRET")
-        self._key = keys[0]
-        self._notify = notify
-        self._local = clock
-        self._markets_at: int | None = None
+        self._key, self._notify, self._local = keys[0], notify, clock
         self._ticks, self._asleep = ticks or steady_ms, ticks or awake_or_asleep_ms
         self._clock = ExchangeClock(clock, self._counted, self._measure, self._moved)
         self._exchange, called = self._make_exchange(sandbox=sandbox)
@@ -170,12 +165,12 @@ class ExchangeClient:
 
     def symbols(self) -> list[str]:
         """Return the symbols the exchange lists, sorted."""
-        return sorted(self._markets())
+        return sorted(self._markets.all())
 
     def check_series(self, symbol: str, timeframe: str) -> None:
         """Raise UnsupportedError unless the exchange offers these candles, UsageError for no timeframe."""
         timeframe_ms(timeframe)
-        self._market(symbol)
+        self._markets.one(symbol)
         self._candles.check_timeframe(timeframe)
         if advice := self._venue.other_grids.get(timeframe):
             raise UnsupportedError(f"{self.name}'s {timeframe} candles are not this program's: {advice}")
@@ -231,7 +226,7 @@ class ExchangeClient:
 
     def last_price(self, symbol: str) -> float:
         """Return the price of the newest trade. Raises ExchangeUnreachableError when there is none."""
-        self._market(symbol)
+        self._markets.one(symbol)
         action = f"read the price of {symbol}"
         ticker = self._call.read(action, lambda: self._exchange.fetch_ticker(symbol))
         return checked_price(ticker.get("last"), self.name, action)
@@ -243,15 +238,17 @@ class ExchangeClient:
 
     def is_open(self, symbol: str) -> bool:
         """Return whether orders in a symbol are taken now. Raises UnsupportedError for an unknown symbol."""
-        return self._market(symbol).get("active") is not False
+        return self._markets.one(symbol).get("active") is not False
 
     def rules(self, symbol: str) -> MarketRules:
         """Return what an order in a symbol must satisfy. Raises UnsupportedError for an unknown symbol."""
-        return market_rules(self._market(symbol), _PRECISIONS.get(self._exchange.precisionMode, "digits"))
+        return market_rules(
+            self._markets.one(symbol), _PRECISIONS.get(self._exchange.precisionMode, "digits")
+        )
 
     def _stop_rules(self, symbol: str) -> StopRules | None:
         traits = self._venue.stops
-        return None if traits is None else stop_rules(self._market(symbol), self.rules(symbol), traits)
+        return None if traits is None else stop_rules(self._markets.one(symbol), self.rules(symbol), traits)
 
     def get_balance(self, asset: str = "USDT") -> float:
         """Return the free balance of one asset, in its own units: what an order could spend now.
@@ -259,7 +256,7 @@ class ExchangeClient:
         Raises AuthenticationError without a usable key, UnsupportedError for an unknown asset.
         """
         self._require_key("read the balance")
-        self._markets()
+        self._markets.all()
         balance = self._call.read("read the balance", self._exchange.fetch_balance)
         entry = balance.get(asset)
         if entry is None and asset not in self._exchange.currencies:
@@ -289,7 +286,7 @@ class ExchangeClient:
         client_id = sent["clientOrderId"]
         action = f"place the {order_type} {side} of {amount} {symbol} (client order id {client_id})"
         self._require_key(action)
-        refuse_halted(self._market(symbol), self.name)
+        refuse_halted(self._markets.one(symbol), self.name)
         rules = self.rules(symbol)
         fitted = fit_order(rules, side, order_type, amount, price)
         sent = fit_stops(rules, side, sent)
@@ -310,7 +307,7 @@ class ExchangeClient:
         """
         action = f"cancel order {order_id} of {symbol}"
         self._require_key(action)
-        self._market(symbol)
+        self._markets.one(symbol)
         self._clock.now()
         order = self._call.order(action, lambda: self._exchange.cancel_order(order_id, symbol))
         check_cancelled(order, Attempt(self.name, action), order_id)
@@ -343,10 +340,11 @@ class ExchangeClient:
             self._exchange.apiKey, self._exchange.secret = keys
         attempt = Attempt(self.name, "", keys, self._base)
         self._call = Caller(attempt, self._transport, limiter, self._clock, retries, sleep, self._notify)
+        self._markets = MarketList(self.name, self._exchange, self._call, self._ticks)
         self.facts = AccountFacts(self._exchange, self._call, self._ready, has_modes=self._venue.has_modes)
         """What the venue tells about itself and the key."""
         where = StreamTerms(self.name, self._venue.domain, self._base, self._sandbox, self._venue.options)
-        self.streams = StreamAccess(self._exchange, self._call, self._check_key, self._market, where)
+        self.streams = StreamAccess(self._exchange, self._call, self._check_key, self._markets.one, where)
         """What streams need of it."""
 
     def _is_allowed(self, url: str) -> bool:
@@ -394,23 +392,6 @@ class ExchangeClient:
 
     def _ready(self, action: str, symbol: str | None) -> None:
         self._require_key(action)
-        self._markets()
+        self._markets.all()
         if symbol is not None:
-            self._market(symbol)
-
-    def _markets(self) -> Mapping[str, Mapping[str, Any]]:
-        now = self._ticks()
-        if self._markets_at is None or not 0 <= now - self._markets_at < MARKETS_EVERY_MS:
-            self._call.read("read its markets", lambda: self._exchange.load_markets(reload=True))
-            self._markets_at = now
-        markets: Mapping[str, Mapping[str, Any]] = self._exchange.markets or {}
-        if not markets:
-            self._markets_at = None
-            raise ExchangeUnreachableError(f"{self.name}: it lists no market at all; try again later")
-        return markets
-
-    def _market(self, symbol: str) -> Mapping[str, Any]:
-        markets = self._markets()
-        if symbol not in markets:
-            raise UnsupportedError(nearest("symbol", symbol, markets, f"{self.name} lists"))
-        return markets[symbol]
+            self._markets.one(symbol)

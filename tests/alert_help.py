@@ -117,50 +117,62 @@ class MailServer:
         self.released = threading.Event()
 
 
+class MailHandler(socketserver.StreamRequestHandler):
+    """One client of the mail server: it is answered as the server's state says."""
+
+    server: MailSocket
+
+    def say(self, text: str) -> None:
+        """Send a line."""
+        self.wfile.write(text.encode() + b"\r\n")
+
+    def handle(self) -> None:
+        """Answer each line until the client leaves."""
+        state = self.server.state
+        if "CONNECT" in state.replies:
+            if state.replies["CONNECT"] == "hang":
+                state.released.wait()
+                return
+            self.say(state.replies["CONNECT"])
+            return
+        self.say("220 local")
+        usual = {
+            "EHLO": "250-local\r\n250 AUTH PLAIN",
+            "AUTH": "235 in",
+            "DATA": "354 go",
+            "QUIT": "221 bye",
+        }
+        while line := self.rfile.readline().decode().strip():
+            word = line.split()[0].upper()
+            state.words.append(line)
+            reply = state.replies.get(word, usual.get(word, "250 ok"))
+            self.say(reply)
+            if word == "DATA" and reply.startswith("354"):
+                lines = []
+                while (text := self.rfile.readline().decode()) != ".\r\n":
+                    lines.append(text)
+                state.mails.append("".join(lines))
+                self.say(state.replies.get(".", "250 taken"))
+            if word == "QUIT":
+                return
+
+
+class MailSocket(socketserver.ThreadingTCPServer):
+    """Where mail clients call."""
+
+    daemon_threads = True
+    state: MailServer
+
+    def handle_error(self, *_: object) -> None:
+        """A client that gave up is what some tests are about."""
+
+
 @contextmanager
 def mail_server() -> Iterator[MailServer]:
     """Serve SMTP on loopback until the block ends."""
     state = MailServer()
-
-    class Handler(socketserver.StreamRequestHandler):
-        def say(self, text: str) -> None:
-            self.wfile.write(text.encode() + b"\r\n")
-
-        def handle(self) -> None:
-            if "CONNECT" in state.replies:
-                if state.replies["CONNECT"] == "hang":
-                    state.released.wait()
-                    return
-                self.say(state.replies["CONNECT"])
-                return
-            self.say("220 local")
-            while line := self.rfile.readline().decode().strip():
-                word = line.split()[0].upper()
-                state.words.append(line)
-                usual = {
-                    "EHLO": "250-local\r\n250 AUTH PLAIN",
-                    "AUTH": "235 in",
-                    "DATA": "354 go",
-                    "QUIT": "221 bye",
-                }
-                reply = state.replies.get(word, usual.get(word, "250 ok"))
-                self.say(reply)
-                if word == "DATA" and reply.startswith("354"):
-                    lines = []
-                    while (text := self.rfile.readline().decode()) != ".\r\n":
-                        lines.append(text)
-                    state.mails.append("".join(lines))
-                    self.say(state.replies.get(".", "250 taken"))
-                if word == "QUIT":
-                    return
-
-    class Quiet(socketserver.ThreadingTCPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: object) -> None:
-            """A client that gave up is what some tests are about."""
-
-    with Quiet(("127.0.0.1", 0), Handler) as server:
+    with MailSocket(("127.0.0.1", 0), MailHandler) as server:
+        server.state = state
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         state.port = server.server_address[1]

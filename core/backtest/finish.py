@@ -119,7 +119,6 @@ def remembered(run: CompiledAccount, closed: int) -> list[tuple[str, Trip]]:
 def _before_the_end(run: CompiledAccount, closed: int) -> tuple[RiskState, list[tuple[str, Trip]]]:
     """Return the state after the last bar, and what had tripped."""
     curve, days = run.state.logs.curve, run.state.times // DAY
-    first_of_day = int(np.searchsorted(days, days[-1]))
     trades = run.ledger.trades[:closed]
     pnl = np.array([float(trade.pnl) for trade in trades])
     at = _steps_of_trades(run, closed)
@@ -145,34 +144,29 @@ def _before_the_end(run: CompiledAccount, closed: int) -> tuple[RiskState, list[
         trips.append((row.name, trip))
         if row.ending.by_command or windows[t, kind] == windows[-1, kind]:
             lasting[row.name] = trip
-    return (
-        RiskState(
-            *(
-                int(run.state.times[-1]),
-                float(after[-1] if closed and at[-1] == days.size - 1 else curve[-1]),
-            ),
-            {
-                loss.window.name: int(windows[-1, kind])
-                for kind, (_, loss) in enumerate(_LOSSES)
-                if loss.window
-            },
-            {loss.base: base(kind, days.size - 1, closed) for kind, (_, loss) in enumerate(_LOSSES)},
-            lasting,
-            {
-                trade.strategy: int(run.state.times[t])
-                for trade, t, won in zip(trades, at, pnl, strict=True)
-                if won < 0
-            },
-            tuple(
-                int(run.state.times[t])
-                for t in run.state.logs.orders[: run.state.counters[kernel.ORDERED]].tolist()
-                if t >= first_of_day
-            ),
-            ended=int(run.state.counters[kernel.ENDED]),
-            jumps=_jumps(run),
-        ),
-        trips,
+    after_all = float(after[-1] if closed and at[-1] == days.size - 1 else curve[-1])
+    state = RiskState(
+        *(int(run.state.times[-1]), after_all),
+        {loss.window.name: int(windows[-1, kind]) for kind, (_, loss) in enumerate(_LOSSES) if loss.window},
+        {loss.base: base(kind, days.size - 1, closed) for kind, (_, loss) in enumerate(_LOSSES)},
+        lasting,
+        {
+            trade.strategy: int(run.state.times[t])
+            for trade, t, won in zip(trades, at, pnl, strict=True)
+            if won < 0
+        },
+        _sent_today(run, days),
+        ended=int(run.state.counters[kernel.ENDED]),
+        jumps=_jumps(run),
     )
+    return state, trips
+
+
+def _sent_today(run: CompiledAccount, days: IntArray) -> tuple[int, ...]:
+    """Return when the orders of the last day were sent, ms UTC; `days` has the day of each step."""
+    first = int(np.searchsorted(days, days[-1]))
+    sent = run.state.logs.orders[: run.state.counters[kernel.ORDERED]]
+    return tuple(run.state.times[sent[sent >= first]].tolist())
 
 
 def _jumps(run: CompiledAccount) -> dict[str, Paused]:

@@ -43,7 +43,7 @@ class _Part(JITCodeLibrary):  # type: ignore[misc] # numba has no types
     """Code that only compiled code calls: optimized, and made machine code, where it is called."""
 
     def _optimize_final_module(self) -> None:
-        pass
+        """Leave it as it is: it is optimized with what calls it."""
 
     def _finalize_final_module(self) -> None:
         self._finalized = True

@@ -47,13 +47,9 @@ def warmed_up(
         first = closed if been > closed else closed - step
         end = first if known is None else known + step
         bars = world.read(series, end - deciding.window * step, end)
-        need = strategy.rule.longest(deciding.params) + 1
-        if bars.close.size < need:
-            raise NoDataError(
-                f"{member.strategy} needs {need} closed {series} candles to begin, there are "
-                f"{bars.close.size}{_too_old(world, series, end)}: load them with "
-                "scripts/fetch_ohlcv_to_db.py or --refresh-from-ccxt"
-            )
+        need, size = strategy.rule.longest(deciding.params) + 1, bars.close.size
+        if size < need:
+            raise NoDataError(_too_few(member.strategy, need, size, series) + _too_old(world, series, end))
         deciding.set_position(member.symbol, FLAT)
         deciding.state[member.symbol]["df"] = frame_from_bars(bars)
         plan = Plan(member.timeframe, deciding.sizing, strategy.rule.is_ladder)
@@ -67,15 +63,22 @@ def warmed_up(
         since[series] = int(bars.ts[-1])
         if strategy.backtest is not None:
             checked_columns(strategy.rule, bars, deciding.params)
-        say(f"{member.strategy} on {series}: warmed up with {bars.close.size:,} candles")
+        say(f"{member.strategy} on {series}: warmed up with {size:,} candles")
     return since
+
+
+def _too_few(strategy: str, need: int, size: int, series: Series) -> str:
+    return (
+        f"{strategy} needs {need} closed {series} candles to begin, there are {size}: load them with "
+        "scripts/fetch_ohlcv_to_db.py or --refresh-from-ccxt"
+    )
 
 
 def _too_old(world: World, series: Series, end: int) -> str:
     """Return what to say of stored candles that end too early, blank where there are none."""
     if world.client is not None or not (older := world.read(series, 0, end).ts).size:
         return ""
-    return f" up to now, the stored ones end {format_time(int(older[-1]))} UTC (--replay trades over those)"
+    return f"; the stored ones end {format_time(int(older[-1]))} UTC, --replay trades over those"
 
 
 def _grow(growing: Growing, series: Series, world: World, start: int, until: int) -> int:

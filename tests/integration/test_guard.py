@@ -118,7 +118,7 @@ def try_everything(client: ExchangeClient) -> None:
         "spot": True,
     }
     exchange.set_markets([exchange.safe_market_structure({**there, "active": True})])
-    client._markets_at = client._ticks()
+    client._markets._loaded_at = client._ticks()
     every: list[Callable[[], object]] = [
         client.get_balance,
         lambda: client.create_order("BTC/USDT", "buy", "limit", 1, 100),

@@ -247,7 +247,7 @@ def test_stored_candles_that_end_too_early_are_told_from_none_at_all(url: str) -
     engine, series = init_db(url), Series("binanceus", "BTC/USDT", "1h")
     upsert_bars(engine, series, random_bars(3, 300))
     engine.dispose()
-    with pytest.raises(NoDataError, match=r"there are 0 up to now, the stored ones end 20.* UTC \(--replay"):
+    with pytest.raises(NoDataError, match=r"there are 0: .*; the stored ones end 20.* UTC, --replay"):
         run_live.main(["--once", *TRADED, "--use-sql", "--exchange", "binanceus", "--db-url", url])
 
 

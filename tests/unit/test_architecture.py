@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shutil
 import subprocess
@@ -119,3 +120,18 @@ def test_every_room_of_the_core_has_its_layer() -> None:
 
 def test_packages_are_one_level_deep() -> None:
     assert {path.name for path in (ROOT / "core").glob("*/*") if path.is_dir()} <= {"__pycache__"}
+
+
+def test_no_function_is_longer_than_a_screen_and_no_module_than_eight() -> None:
+    # The fill model is one module: what happens within a bar, in its order, is read from top to bottom.
+    whole = {"core/fills.py"}
+    long: list[str] = []
+    for path in (path for name in (*PACKAGES, "tests", "bench") for path in (ROOT / name).rglob("*.py")):
+        text, name = path.read_text(), path.relative_to(ROOT).as_posix()
+        if text.count("\n") > 400 and name not in whole and not name.startswith("tests/"):
+            long.append(name)
+        for one in ast.walk(ast.parse(text)):
+            if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) and one.end_lineno:
+                lines = one.end_lineno - one.lineno + 1
+                long += [f"{name}: {one.name} has {lines} lines"] * (lines > 50)
+    assert not long
