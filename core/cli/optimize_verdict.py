@@ -11,8 +11,9 @@ import numpy as np
 
 from core.cli.optimize_plan import SearchTask
 from core.errors import NoDataError, UsageError
-from core.optimise.judging import JudgedSearch, gather, gather_walk, plateau_of, shuffled_chance
+from core.optimise.judging import JudgedSearch, gather, gather_walk, plateau_of
 from core.optimise.objectives import KEPT, OBJECTIVES
+from core.optimise.permutation import shuffled_chance
 from core.optimise.search import Question
 from core.optimise.study import StudyResult
 from core.optimise.walk_forward import WalkForward, WalkTerms, walk_forward

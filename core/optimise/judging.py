@@ -12,14 +12,12 @@ from core.domain import Bars, Costs, FloatArray, IntArray, Series
 from core.errors import NoDataError, UsageError
 from core.optimise.daily import Stretch, daily_runs, day_ends, hold_returns, trades_made
 from core.optimise.search import Question
-from core.optimise.sweep import sweep
 from core.optimise.walk_forward import WalkForward, between, traded_at
 from core.utils import timeframe_ms
 from core.verdict.benchmarks import plateau, random_entries
 from core.verdict.judge import Evidence
 from core.verdict.resampling import share_as_good
 from core.verdict.sharpe import sharpes_of_all
-from core.verdict.shuffling import shuffled_bars
 from strategies.pairing import Partners, bind
 from strategies.registry import load_strategy
 from strategies.rule import StrategyRule
@@ -54,7 +52,7 @@ def gather(
 
     Several series are one account that gives each the same share every day. The unseen bars run alone, flat
     at
-    their first, with columns that earlier bars have warmed. `shuffled` comes from `shuffled_chance`.
+    their first, with columns that earlier bars have warmed. `shuffled` comes from core.optimise.permutation.
     """
     if not 0 <= case.chosen < len(case.sets):
         raise UsageError(f"verdict: wanted a chosen set among {len(case.sets)}, got number {case.chosen}")
@@ -154,27 +152,6 @@ def against_random(case: JudgedSearch, seed: int = 1) -> tuple[float, FloatArray
     return share_as_good(random, own), np.concatenate(returns)
 
 
-def shuffled_chance(case: JudgedSearch, times: int, seed: int = 1, threads: int | None = None) -> float:
-    """Return the probability, 0 … 1, that the same search finds as good a Sharpe ratio on shuffled bars.
-
-    All sets run on the bars that were chosen on, shuffled so many times (core.verdict.shuffling); below 5 %
-    it
-    takes 19 or more. Raises UsageError for a strategy that looks at other symbols, whose bars would not
-    fit.
-    """
-    if load_strategy(case.strategy).rule.looks_elsewhere:
-        raise UsageError(f"{case.strategy} looks at other symbols: its bars cannot be shuffled alone")
-    seen = {
-        series: bars.until(int(np.searchsorted(bars.ts, case.cut))) for series, bars in case.markets.items()
-    }
-    real = _best_sharpe(case, seen, threads)
-    others = [
-        _best_sharpe(case, {one: shuffled_bars(bars, seed + k) for one, bars in seen.items()}, threads)
-        for k in range(times)
-    ]
-    return share_as_good(np.nan_to_num(np.array(others), nan=-np.inf), real)
-
-
 def plateau_of(sets: Sequence[Mapping[str, float]], chosen: int, figures: FloatArray) -> float | None:
     """Return how good a set's neighbours are (core.verdict.benchmarks.plateau), None if it has none.
 
@@ -194,13 +171,6 @@ def plateau_of(sets: Sequence[Mapping[str, float]], chosen: int, figures: FloatA
     ]
     score = plateau(np.array(near), float(figures[chosen]))
     return None if math.isnan(score) else score
-
-
-def _best_sharpe(case: JudgedSearch, markets: Mapping[Series, Bars], threads: int | None) -> float:
-    table = sweep(markets, case.strategy, case.sets, case.costs, case.cash, threads)
-    values = table["sharpe_ratio"].to_numpy(np.float64).reshape(len(markets), -1)
-    means = values.mean(axis=0)
-    return float(np.nanmax(means)) if np.isfinite(means).any() else math.nan
 
 
 def _rule(case: JudgedSearch, series: Series) -> StrategyRule:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from core.domain import Bars, FloatArray
+from core.domain import Bars, FloatArray, IntArray, Series
+from core.utils import timeframe_ms
+from core.verdict.moments import Moves, orders
 from core.verdict.resampling import drawdowns, share_as_good
 
 CLUSTER = 25
@@ -17,20 +21,62 @@ def shuffled_bars(bars: Bars, seed: int, cluster: int = CLUSTER) -> Bars:
     """Return bars of the same beginning, end, times and volumes, whose moves come in random order.
 
     Each bar's moves (from the close before to the open, and from there to high, low and close, logarithms)
-    are
-    taken in units of the volatility around it, put in random order and given the volatility of their new
-    place:
-    quiet and wild times stay where they were, and what was to be foreseen is gone. After Masters,
-    "Permutation
-    and Randomization Tests for Trading System Development", 2020, who shuffles without units. The first bar
-    stays. `bars` has two or more, with prices above 0.
+    are taken in units of the volatility around it, put in random order and given the volatility of their new
+    place: quiet and wild times stay where they were, and what was to be foreseen is gone. After Masters,
+    "Permutation and Randomization Tests for Trading System Development", 2020, who shuffles without units.
+    The first bar stays. `bars` has two or more, with prices above 0.
     """
+    return _moved(bars, orders([Moves(bars.ts[1:], 1)], seed)[0], cluster)
+
+
+def shuffled_together(
+    markets: Mapping[Series, Bars], seed: int, cluster: int = CLUSTER
+) -> dict[Series, Bars]:
+    """Return the bars of several series, each as `shuffled_bars` does it, in one order for all of them.
+
+    What moved together moves together, what came before or after another is gone (core.verdict.moments).
+    Longer bars of a symbol whose shorter ones are there are made of those. A series of one bar stays.
+    """
+    finer = {one: _finer(one, markets) for one in markets}
+    free = [one for one in markets if finer[one] is None and markets[one].ts.size > 1]
+    moves = [Moves(markets[one].ts[1:], timeframe_ms(one.timeframe)) for one in free]
+    found = dict(markets)
+    for one, order in zip(free, orders(moves, seed), strict=True):
+        found[one] = _moved(markets[one], order, cluster)
+    for one, other in finer.items():
+        if other is not None:
+            found[one] = _made_of(markets[one], found[other], timeframe_ms(one.timeframe))
+    return found
+
+
+def _finer(series: Series, markets: Mapping[Series, Bars]) -> Series | None:
+    """Return the shortest bars of the same symbol, if each bar of this series has some in it."""
+    step, ts = timeframe_ms(series.timeframe), markets[series].ts
+    same = [one for one in markets if one[:2] == series[:2] and timeframe_ms(one.timeframe) < step]
+    for one in sorted(same, key=lambda other: timeframe_ms(other.timeframe)):
+        first, last = np.searchsorted(markets[one].ts, [ts, ts + step])
+        if ts.size and (first < last).all():
+            return one
+    return None
+
+
+def _made_of(bars: Bars, finer: Bars, step: int) -> Bars:
+    """Return bars of `step` ms with the prices of the shorter ones inside them, of which each has some."""
+    edges = np.searchsorted(finer.ts, np.stack([bars.ts, bars.ts + step], axis=1))
+    first, last = edges.T
+    # reduceat takes stretches that follow each other: ours, and what lies between them.
+    tops = np.maximum.reduceat(np.append(finer.high, 0.0), edges.ravel())[::2]
+    bottoms = np.minimum.reduceat(np.append(finer.low, np.inf), edges.ravel())[::2]
+    return Bars(bars.ts, finer.open[first], tops, bottoms, finer.close[last - 1], bars.volume)
+
+
+def _moved(bars: Bars, order: IntArray, cluster: int) -> Bars:
+    """Return bars whose moves, but the first bar's, come in this order."""
     closes = np.log(bars.close)
     level = _volatility(np.diff(closes), cluster)
     gaps = np.log(bars.open[1:]) - closes[:-1]
     inside = np.log(np.stack([bars.high, bars.low, bars.close])[:, 1:] / bars.open[1:])
     drift = float(closes[-1] - closes[0]) / level.size
-    order = np.random.default_rng(seed).permutation(level.size)
     scale = level / level[order]
     # What a bar moves less the mean of all is shuffled; the mean stays where it is.
     steps = (gaps + inside[2] - drift)[order] * scale

@@ -16,7 +16,8 @@ from core.optimise.daily import (
     hold_returns,
     trades_made,
 )
-from core.optimise.judging import JudgedSearch, against_random, gather, plateau_of, shuffled_chance
+from core.optimise.judging import JudgedSearch, against_random, gather, plateau_of
+from core.optimise.permutation import shuffled_chance
 from core.proof.markets import companion
 from core.results.measures import DAY, span_of
 from core.verdict.judge import Answer, judge
@@ -170,13 +171,11 @@ def test_a_search_on_shuffled_bars_is_as_good_on_a_random_walk() -> None:
     assert chance == shuffled_chance(case(), 9)
 
 
-def test_a_second_symbol_is_looked_at_and_not_shuffled() -> None:
+def test_a_second_symbol_is_looked_at() -> None:
     pairs = JudgedSearch(
         "PAIRS", {BTC: BARS}, CUT, [{}], 0, COSTS, 1e4, partners={BTC: paired(companion(BARS), BTC.symbol)}
     )
     assert gather(pairs).trades > 0
-    with pytest.raises(UsageError, match="other symbols"):
-        shuffled_chance(pairs, 2)
 
 
 def test_a_chosen_set_that_is_not_there_is_said() -> None:
