@@ -265,6 +265,52 @@ PLAIN = {
         dataframe.loc[qtpylib.crossed_below(dataframe["k"], 80), "exit_long"] = 1
         return dataframe
 """,
+    "Channels": """
+    way = CategoricalParameter(["keltner", "awesome"], default="keltner", space="buy")
+
+    def informative_pairs(self):
+        \"\"\"None are needed.\"\"\"
+        return []
+
+    def populate_indicators(self, dataframe, metadata):
+        channel = qtpylib.keltner_channel(dataframe, window=12, atrs=1)
+        dataframe["above"] = channel["upper"]
+        dataframe["ao"] = qtpylib.awesome_oscillator(dataframe)
+        dataframe["mean"] = dataframe["close"].ewm(span=30, adjust=False).mean()
+        rsi = 0.1 * (ta.RSI(dataframe) - 50)
+        dataframe["fisher"] = (np.exp(2 * rsi) - 1) / (np.exp(2 * rsi) + 1)
+        middle, lowest = band(dataframe["close"], 20)
+        dataframe["wide"] = np.nan_to_num(middle) - np.nan_to_num(lowest)
+        dataframe["fall"] = fallen(dataframe, bars=3)
+        return dataframe
+
+    def populate_entry_trend(self, dataframe, metadata):
+        conditions = [dataframe["fall"] < 0.1]
+        if self.way.value == "keltner":
+            conditions.append(dataframe["close"] > dataframe["above"])
+        if self.way.value != "keltner":
+            conditions.append(dataframe["ao"] > 0)
+        dataframe.loc[reduce(lambda x, y: x & y, conditions), "enter_long"] = 1
+        return dataframe
+
+    def populate_exit_trend(self, dataframe, metadata):
+        dataframe.loc[
+            (dataframe["close"] < dataframe["mean"])
+            & ((dataframe["fisher"] < 0.2) | (dataframe["ao"] < 0) | (dataframe["wide"] < 0.01)),
+            "exit_long",
+        ] = 1
+        return dataframe
+
+
+def band(prices, window, wide=2):
+    \"\"\"Say where a band is.\"\"\"
+    mean = prices.rolling(window).mean()
+    return mean, mean - wide * prices.rolling(window).std()
+
+
+def fallen(frame, bars):
+    return 1 - frame["close"] / frame["close"].shift(bars)
+""",
 }
 """Kinds of which all that trades is translated; what is not is told."""
 
@@ -321,7 +367,7 @@ PARTLY = {
         dataframe["mean"] = dataframe["close"].mean()
         dataframe["next"] = dataframe["close"].shift(-1)
         dataframe["rsi"] = ta.RSI(dataframe)
-        dataframe["ewm"] = dataframe["close"].ewm(span=10).mean()
+        dataframe["ewm"] = dataframe["close"].ewm(alpha=0.2).mean()
         return dataframe
 
     def populate_entry_trend(self, dataframe, metadata):
@@ -354,7 +400,7 @@ PARTLY = {
             "own_trend()",
             "ignore_roi_if_entry_signal",
             "position_adjustment_enable",
-            ".ewm()",
+            "wanted a span",
         ),
     ),
     "TakenBack": (

@@ -61,6 +61,19 @@ def heikinashi(frame: pd.DataFrame) -> Any:
     return {"open": pd.Series(opened, frame.index), "close": close}
 
 
+def keltner_channel(frame: pd.DataFrame, window: int = 14, atrs: float = 2) -> Any:
+    before = frame["close"].shift(1)
+    reach = pd.concat([frame["high"], before], axis=1).max(axis=1, skipna=False)
+    reach -= pd.concat([frame["low"], before], axis=1).min(axis=1, skipna=False)
+    mid, wide = typical_price(frame).rolling(window).mean(), atrs * reach.rolling(window).mean()
+    return {"lower": mid - wide, "mid": mid, "upper": mid + wide}
+
+
+def awesome_oscillator(frame: pd.DataFrame) -> Any:
+    middle = (frame["high"] + frame["low"]) / 2
+    return middle.rolling(5).mean() - middle.rolling(34).mean()
+
+
 class Library(ModuleType):
     """TA-Lib on data frames, whole series at once."""
 
@@ -93,7 +106,8 @@ def modules() -> dict[str, ModuleType]:
     kinds = ("IntParameter", "DecimalParameter", "CategoricalParameter", "BooleanParameter")
     nothing = {"informative": None, "merge_informative_pair": None, "IStrategy": IStrategy}
     vars(found["freqtrade.strategy"]).update(nothing, **dict.fromkeys(kinds, Parameter))
-    indicators = crossed_above, crossed_below, typical_price, bollinger_bands, heikinashi
+    indicators = [crossed_above, crossed_below, typical_price, bollinger_bands, heikinashi]
+    indicators += [keltner_channel, awesome_oscillator]
     vars(found["freqtrade.vendor.qtpylib.indicators"]).update({one.__name__: one for one in indicators})
     # `import a.b.c as d` reads attributes.
     for name in list(found):

@@ -47,6 +47,8 @@ class ClassFacts:
     """Attributes that are no plain values, by the line they are on."""
     fixed: dict[str, Any] = field(default_factory=dict)
     """Parameters that are chosen from a list, each at its default."""
+    functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
+    """Those of the file, beside its classes."""
 
     @property
     def methods(self) -> dict[str, ast.FunctionDef]:
@@ -73,6 +75,7 @@ def facts_of(text: str, where: str, name: str | None = None) -> ClassFacts:
             f"found {found}"
         )
     facts = ClassFacts(chosen[0].name, chosen[0], dict(_modules(tree)))
+    facts.functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     # A class may stand on another one of the file.
     for node in [*(one for one in classes if one.name in _bases(chosen[0])), chosen[0]]:
         for key, value in _assigned(node):

@@ -102,6 +102,8 @@ def _unread(facts: ClassFacts) -> Iterator[Gap]:
         is_informative = any("informative" in ast.unparse(one) for one in node.decorator_list)
         if is_informative:
             yield Gap(node.lineno, f"{name}()", INSTEAD["informative_pairs"])
+        elif name == "informative_pairs" and _is_empty(node):
+            continue
         elif name in INSTEAD:
             yield Gap(node.lineno, f"{name}()", INSTEAD[name])
         elif name not in QUIET and not (name.startswith("__") or name == "bot_loop_start"):
@@ -115,6 +117,14 @@ def _unread(facts: ClassFacts) -> Iterator[Gap]:
         )
     if facts.value("position_adjustment_enable"):
         yield Gap(facts.tree.lineno, "position_adjustment_enable", INSTEAD["adjust_trade_position"])
+
+
+def _is_empty(node: ast.FunctionDef) -> bool:
+    """Tell whether all that a method does is to return an empty list."""
+    rest = [
+        one for one in node.body if not (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))
+    ]
+    return len(rest) == 1 and isinstance(rest[0], ast.Return) and ast.unparse(rest[0]) == "return []"
 
 
 def _walk(reading: Reading, body: Sequence[ast.stmt]) -> None:
@@ -157,7 +167,22 @@ def _branch(reading: Reading, node: ast.If) -> None:
     if name is not None and isinstance(reading.facts.fixed.get(name), bool):
         _walk(reading, node.body if reading.facts.fixed[name] else node.orelse)
         return
-    raise UsageError(f"if {shown(test)}: only a parameter that is true or false chooses here")
+    if (is_so := _compared(reading, test)) is not None:
+        _walk(reading, node.body if is_so else node.orelse)
+        return
+    raise UsageError(f"if {shown(test)}: only a parameter that is chosen from a list chooses here")
+
+
+def _compared(reading: Reading, test: ast.expr) -> bool | None:
+    """Return whether a parameter that is chosen from a list is at this value, None for another question."""
+    if not (
+        isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq | ast.NotEq)
+    ):
+        return None
+    name, value = reading.translation.parameter(test.left), test.comparators[0]
+    if name not in reading.facts.fixed or not isinstance(value, ast.Constant):
+        return None
+    return (reading.facts.fixed[name] == value.value) is isinstance(test.ops[0], ast.Eq)
 
 
 def _loop(reading: Reading, node: ast.For) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from core.errors import UsageError
 from core.foreign.facts import ClassFacts
 from core.foreign.formulas import Formula, Several, added, joined, longest, shown
+from core.foreign.qtpylib import indicator
 from strategies.indicators_talib import about, inputs_of, objection_to
 
 PRICES = ("open", "high", "low", "close", "volume")
@@ -31,6 +32,7 @@ COMPARED = {ast.Gt: ">", ast.Lt: "<", ast.GtE: ">=", ast.LtE: "<=", ast.Eq: "=="
 METHODS = {"gt": ">", "lt": "<", "ge": ">=", "le": "<=", "eq": "==", "ne": "!="}
 SAME = frozenset({"copy", "values", "to_numpy", "astype", "fillna", "round"})
 """What leaves a series as it is here."""
+NUMPY = ("abs", "where", "minimum", "maximum", "sqrt", "log", "log10", "exp", "tanh", "sign")
 ROLLING = {"mean": "sma({x}, {n})", "max": "highest({x}, {n})", "min": "lowest({x}, {n})"}
 TAKEN = frozenset(
     {
@@ -229,18 +231,51 @@ class Translation:
         function = node.func
         if isinstance(function, ast.Name) and function.id == "abs" and len(node.args) == 1:
             return self._numpy("abs", node)
+        if isinstance(function, ast.Name) and function.id in self.facts.functions:
+            return self._own_function(self.facts.functions[function.id], node)
         if not isinstance(function, ast.Attribute):
             raise UsageError(f"{shown(node)} calls a function that is not known")
         module = self.module(function.value)
         if module == "talib":
             return self._talib(function.attr, node)
         if module == "qtpylib":
-            return self._qtpylib(function.attr, node)
+            return indicator(self, function.attr, node)
         if module == "numpy":
             return self._numpy(function.attr, node)
         if isinstance(function.value, ast.Name) and not self.is_known(function.value):
             raise UsageError(f"{shown(function)} belongs to a library that is not known here")
         return self._method(function, node)
+
+    def _own_function(self, function: ast.FunctionDef, node: ast.Call) -> Formula | Several:
+        """Return what a function of the file returns, if it only names things and returns one or several."""
+        names = [one.arg for one in function.args.args]
+        values = dict(zip(names[::-1], function.args.defaults[::-1], strict=False))
+        values |= dict(zip(names, node.args, strict=False)) | {
+            one.arg or "": one.value for one in node.keywords
+        }
+        outer = self.others, self.frames
+        frames = {name for name, value in values.items() if name in names and self.is_frame(value)}
+        known = {name: self.any(values[name]) for name in names if name in values and name not in frames}
+        self.others, self.frames = known, frames
+        try:
+            for step in function.body:
+                if isinstance(step, ast.Return) and step.value is not None:
+                    return self._returned(step.value)
+                if isinstance(step, ast.Assign) and isinstance(step.targets[0], ast.Name):
+                    self.others[step.targets[0].id] = self.any(step.value)
+                elif not (isinstance(step, ast.Expr) and isinstance(step.value, ast.Constant)):
+                    raise UsageError(f"{function.name}() does more than name things and return them")
+        finally:
+            self.others, self.frames = outer
+        raise UsageError(f"{function.name}() returns nothing")
+
+    def _returned(self, node: ast.expr) -> Formula | Several:
+        if not isinstance(node, ast.Tuple):
+            return self.any(node)
+        parts = [self.formula(one) for one in node.elts]
+        made = joined(f"({', '.join(part.text for part in parts)})", *parts)
+        names = (one.id if isinstance(one, ast.Name) else f"value{k}" for k, one in enumerate(node.elts))
+        return Several(tuple(names), made)
 
     def is_known(self, node: ast.Name) -> bool:
         """Tell whether a name is a variable, a loop's or the data frame."""
@@ -250,12 +285,10 @@ class Translation:
         if function.attr in SAME:
             return self.any(function.value)
         inner = function.value
-        if (
-            isinstance(inner, ast.Call)
-            and isinstance(inner.func, ast.Attribute)
-            and inner.func.attr == "rolling"
-        ):
+        if _calls(inner, "rolling"):
             return self._rolling(function.attr, inner)
+        if _calls(inner, "ewm") and function.attr == "mean":
+            return self._weighted(inner)
         one = self.formula(inner)
         if function.attr in METHODS and len(node.args) == 1:
             other = self.formula(node.args[0])
@@ -280,8 +313,16 @@ class Translation:
         self.imports.add("strategies.indicators_more.before")
         return one._replace(text=f"before({one.text}, {periods})", window=added(one.window, periods))
 
-    def _rolling(self, name: str, window: ast.Call) -> Formula:
-        one = self.formula(window.func.value)  # type: ignore[attr-defined]
+    def _weighted(self, window: Any) -> Formula:
+        """Return an exponential mean by its span; where it begins is forgotten within the warm-up."""
+        one, size = self.formula(window.func.value), self.argument(window, -1, "span", "")
+        if not size:
+            raise UsageError(f"{shown(window)} is not understood: wanted a span")
+        self.imports.add("strategies.indicators.ema")
+        return joined(f"ema({one.text}, {size})", one)._replace(memory=added(one.memory, size))
+
+    def _rolling(self, name: str, window: Any) -> Formula:
+        one = self.formula(window.func.value)
         size = self.argument(window, 0, "window", "")
         if not size:
             raise UsageError(f"{shown(window)} is not understood")
@@ -307,14 +348,13 @@ class Translation:
         """Return the source of one argument of a call that is a number."""
         given = next((one.value for one in node.keywords if one.arg == name), None)
         if given is None:
-            given = node.args[place] if place < len(node.args) else None
+            given = node.args[place] if 0 <= place < len(node.args) else None
         return otherwise if given is None else self.formula(given).text
 
     def _numpy(self, name: str, node: ast.Call) -> Formula:
         if name == "nan_to_num" and len(node.args) == 1:
-            # Bars without a value decide nothing here, as those with a 0 hardly do.
-            return self.formula(node.args[0])
-        if name not in ("abs", "where", "minimum", "maximum", "sqrt", "log") or node.keywords:
+            return self.formula(node.args[0])  # Without a value a bar decides nothing, as a 0 hardly does.
+        if name not in NUMPY or node.keywords:
             raise UsageError(f"np.{name} is not understood")
         parts = [self.formula(one) for one in node.args]
         return joined(f"np.{name}({', '.join(part.text for part in parts)})", *parts)
@@ -342,40 +382,10 @@ class Translation:
         outputs = tuple(about(name).output_names)
         return made if len(outputs) == 1 else Several(outputs, made)
 
-    def _qtpylib(self, name: str, node: ast.Call) -> Formula | Several:
-        if name in ("crossed_above", "crossed_below"):
-            return self._crossed(node, ">" if name == "crossed_above" else "<")
-        if name in ("typical_price", "mid_price"):
-            extra = " + bars.close) / 3)" if name == "typical_price" else ") / 2)"
-            return Formula(f"((bars.high + bars.low{extra}")
-        if name == "heikinashi":
-            self.imports.add("strategies.indicators_talib.ta")
-            return Several(("open", "high", "low", "close"), Formula('ta("HA", bars)', memory="40"))
-        if name in ("rolling_mean", "sma", "rolling_max", "rolling_min", "rolling_std"):
-            what = {"sma": "mean"}.get(name, name.rpartition("_")[2])
-            return self.rolled(what, self.formula(node.args[0]), self.argument(node, 1, "window", "200"))
-        if name == "bollinger_bands":
-            return self._bollinger(node)
-        raise UsageError(f"qtpylib.{name} is not understood")
 
-    def _crossed(self, node: ast.Call, sign: str) -> Formula:
-        one, other = (self.formula(arg) for arg in node.args[:2])
-        past = [part if _is_number(part) else self.before(part, "1") for part in (one, other)]
-        back = {">": "<=", "<": ">="}[sign]
-        text = f"(({one.text} {sign} {other.text}) & ({past[0].text} {back} {past[1].text}))"
-        return joined(text, one, other, *past)
-
-    def _bollinger(self, node: ast.Call) -> Several:
-        one = self.formula(node.args[0])
-        size, width = self.argument(node, 1, "window", "20"), self.argument(node, 2, "stds", "2")
-        mean, spread = self.rolled("mean", one, size), self.rolled("std", one, size)
-        low, high = (f"{mean.text} {sign} {width} * {spread.text}" for sign in "-+")
-        made = joined(f"({low}, {mean.text}, {high})", mean, spread)
-        return Several(("lower", "mid", "upper"), made)
-
-
-def _is_number(one: Formula) -> bool:
-    return not one.reads and "bars" not in one.text
+def _calls(node: ast.expr, name: str) -> bool:
+    """Tell whether an expression is a call of a method of this name."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == name
 
 
 def _lookback(name: str, numbers: dict[str, str]) -> str:

@@ -69,6 +69,8 @@ class Feed:
         """Could not be read at the last try; asked for after the others."""
         self._held: dict[Series, list[Bar]] = {}
         """New bars whose partner's are not there yet."""
+        self._without: set[tuple[Series, Series]] = set()
+        """Series, and partners whose newest bar was missing from its last one; said once."""
         self._seen: dict[Series, dict[int, Bar]] = {one: {} for one in self._series}
 
     def follow(self, series: Series, newest: int) -> None:
@@ -116,6 +118,7 @@ class Feed:
             trouble = error
         for series in [series for series in self._partners if found.get(series)]:
             found[series], self._held[series] = self._parted(series, found[series], now)
+            reports += self._decided_without(series, found[series])
         bars = (bar for some in found.values() for bar in some)
         ordered = sorted(bars, key=lambda bar: (bar.end, bar.symbol, bar.timeframe))
         return Polled(tuple(ordered), tuple(reports), trouble)
@@ -143,6 +146,18 @@ class Feed:
             if now - bar.end <= self._wait and self._missing(series, bar):
                 return bars[:place], bars[place:]
         return bars, []
+
+    def _decided_without(self, series: Series, bars: list[Bar]) -> list[str]:
+        """Say which partners' bars were waited for in vain, of each once until it is in time again."""
+        if not bars:
+            return []
+        missing = self._missing(series, bars[-1])
+        fresh = [one for one in missing if (series, one) not in self._without]
+        self._without -= {(series, one) for one in self._partners[series]}
+        self._without |= {(series, one) for one in missing}
+        names = ", ".join(f"{one.symbol} {one.timeframe}" for one in fresh)
+        why = f"which had not come {self._wait / 1000:g} s after its close"
+        return [f"{series} {format_time(bars[-1].ts)}: decided on without {names}, {why}"] if fresh else []
 
     def _missing(self, series: Series, newest: Bar) -> list[Series]:
         """Return the partners whose newest bar that closed by then is not there yet."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from core.backtest.partners import looked_at, partners_of
+from core.backtest.partners import OtherSeries, looked_at, partners_of
 from core.backtest.plan import PlannedRun
 from core.candles.frames import frame_from_bars
 from core.domain import FLAT, Bar, Series
 from core.engine import Followed, LiveDecider, Session
-from core.errors import NoDataError
+from core.errors import NoDataError, UsageError
 from core.execution import Plan
 from core.live.world import World
 from core.utils import format_time, on_grid, timeframe_ms
@@ -29,7 +29,7 @@ def warmed_up(
     """Add every strategy, with the candles that it decides the next one on; return the newest of each.
 
     `decided`: the newest bar that the account has seen, by symbol and timeframe; `been`: the newest time that
-    it has seen, ms UTC. Raises NoDataError when a series has too few.
+    it has seen, ms UTC. Raises NoDataError when a series has too few, UsageError as `check_reach`.
     """
     since: dict[Series, int] = {}
     now = world.now()
@@ -41,6 +41,7 @@ def warmed_up(
         growing = {other: Growing(most) for other in others.each}
         strategy = bind(loaded, partners_of(series, others, growing) if growing else None)
         deciding = strategy.live(config)
+        check_reach(member, deciding.window, others)
         known, closed = decided.get((member.symbol, member.timeframe)), on_grid(now, step)
         # Of a new series the newest closed bar is left for the loop, to be decided on if it closed just now,
         # but for an account that has been past that moment: its time does not run backwards.
@@ -72,6 +73,22 @@ def _too_few(strategy: str, need: int, size: int, series: Series) -> str:
         f"{strategy} needs {need} closed {series} candles to begin, there are {size}: load them with "
         "scripts/fetch_ohlcv_to_db.py or --refresh-from-ccxt"
     )
+
+
+def check_reach(member: PlannedRun, window: int, others: OtherSeries) -> None:
+    """Raise UsageError for a partner of which a live window of so many bars never holds a whole one for sure.
+
+    A backtest, which knows all bars, would trade on it.
+    """
+    step = timeframe_ms(member.timeframe)
+    for other in others.pairs:
+        need = -(-2 * timeframe_ms(other.timeframe) // step) - 1
+        if window < need:
+            raise UsageError(
+                f"{member.strategy} on {member.symbol} {member.timeframe} looks back on {window:,} bars: "
+                f"too few for a whole one of {other.symbol} {other.timeframe}, which takes {need:,}. "
+                "Let `history` of its rule return as many, or trade it on a longer timeframe"
+            )
 
 
 def _too_old(world: World, series: Series, end: int) -> str:

@@ -83,6 +83,23 @@ def test_every_signal_is_the_one_that_pandas_computes(name: str, monkeypatch: py
     assert seen > 0
 
 
+@pytest.mark.parametrize(
+    ("function", "why"),
+    [
+        ("x[0] = 1\n    return x", "odd() does more than name things and return them"),
+        ("pass", "odd() does more than name things and return them"),
+        ('"""It ends here."""', "odd() returns nothing"),
+    ],
+)
+def test_a_function_of_the_file_that_does_more_than_compute_is_told(
+    function: str, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = PLAIN["RsiBand"].replace("< 38)", '< 38) & (odd(dataframe["rsi"]) > 0)', 1)
+    code, _ = imported("Odd", f"{entry}\n\ndef odd(x):\n    {function}\n")
+    assert code == 1
+    assert why in " ".join(capsys.readouterr().out.split())
+
+
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("name", [*PLAIN, *PARTLY])
 def test_what_is_written_is_a_sound_rule(name: str) -> None:

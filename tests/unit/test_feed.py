@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from core.domain import Bar, Bars, Series
 from core.errors import ExchangeUnreachableError
 from core.live.feed import GRACE, OVERLAP, Feed
+from core.utils import format_time
 
 HOUR, MINUTE = 3_600_000, 60_000
 START = 1_700_000_000_000 // HOUR * HOUR
@@ -195,6 +196,21 @@ def test_a_partner_s_bar_that_never_comes_is_not_waited_for_longer_than_a_venue_
     venue.show(ETH, hour(10))
     assert feed.poll(hour(11) + GRACE).bars == ()
     assert names(feed.poll(hour(11) + GRACE + 1).bars) == ["ETH 10"]
+
+
+def test_what_is_decided_on_without_a_partner_is_said_once_until_the_partner_is_in_time_again() -> None:
+    venue, said = Venue(), list[str]()
+    feed = pair(venue)
+    for number in (10, 11):
+        venue.show(ETH, hour(number))
+        said += feed.poll(hour(number + 1) + GRACE + 1).reports
+    missing = "decided on without BTC/USDT 1h, which had not come 30 s after its close"
+    assert said == [f"{ETH} {format_time(hour(10))}: {missing}"]
+    for series in (BTC, ETH):
+        venue.show(series, *(hour(number) for number in (10, 11, 12)))
+    assert not any("without" in line for line in feed.poll(hour(13)).reports)
+    venue.show(ETH, hour(13))
+    assert feed.poll(hour(14) + GRACE + 1).reports[-1] == f"{ETH} {format_time(hour(13))}: {missing}"
 
 
 def test_a_partner_s_bar_that_appears_while_it_is_asked_for_comes_in_the_same_look() -> None:

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.backtest.fast_backtester import run_fast
-from core.backtest.partners import looked_at, partner_bars, partners_of
+from core.backtest.partners import OtherSeries, looked_at, partner_bars, partners_of
+from core.backtest.plan import PlannedRun
 from core.backtest.replay import ReplayAccount, ReplayFeed, replay
 from core.cli.trial_journal import RunLook, partner_windows, specs_tried
 from core.domain import Bar, Bars, Costs, Series
@@ -22,6 +23,7 @@ from core.engine import Followed, LiveDecider, Session
 from core.errors import NoDataError, UsageError
 from core.execution import Executor
 from core.live.feed import Feed
+from core.live.warming import check_reach
 from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.proof.markets import companions
@@ -318,3 +320,15 @@ def test_without_a_wait_a_bar_is_decided_on_at_once() -> None:
 
 def test_the_partner_of_every_symbol_is_another() -> None:
     assert {partner_of(symbol) for symbol in ("BTC/USDT", "ETH/USDT", "SOL/USDT")} == {"ETH/USDT", "BTC/USDT"}
+
+
+def test_a_live_window_without_room_for_a_whole_bar_of_a_partner_is_refused_before_it_trades() -> None:
+    others = OtherSeries((Series("x", "BTC/USDT", "1h"), Series("x", "BTC/USDT", "1d")))
+    hourly = PlannedRun("ETH/USDT", "1h", "MINE", {})
+    # Of 47 hours one whole day is among them, whenever they begin.
+    check_reach(hourly, 47, others)
+    with pytest.raises(UsageError, match=r"46 bars: too few .* BTC/USDT 1d, which takes 47"):
+        check_reach(hourly, 46, others)
+    with pytest.raises(UsageError, match=r"ETH/USDT 1m looks back on 841 .* which takes 2,879"):
+        check_reach(hourly._replace(timeframe="1m"), 841, others)
+    check_reach(hourly, 1, OtherSeries((Series("x", "BTC/USDT", "1h"),)))
