@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
+from core.account.orders import RESTING_STOPS
 from core.cli import outputs
 from core.cli.live_status import existing, newest_run, status_of_run
 from core.errors import DatabaseError, RefusedError, UsageError
-from core.figures import exact
+from core.figures import exact, how_many
 from core.live.modes import ON_PAPER, orders_of
 from core.live.standing import command, database_of
-from core.order_path.lock import AccountLock
+from core.order_path.damage import behind
+from core.order_path.lock import AccountLock, mark_of
 from db.archive import copy_account, count_rows, delete_account
 from db.base import database_file
 from db.journal import read_journal
@@ -62,14 +64,31 @@ def check_orders(file: Path, run: RunState, db_url: str | None = None) -> None:
     """Raise RefusedError while orders at an exchange may be open: a new start would not know them."""
     if orders_of(run.mode) == ON_PAPER:
         return
-    journal = read_journal(f"sqlite:///{file}", run.account)
-    try:
+    with closing(read_journal(f"sqlite:///{file}", run.account)) as journal:
         orders = journal.orders(settled=False)
-    finally:
-        journal.close()
-    if orders:
-        closing = command(run.account, "--flatten", db_url=db_url, once=True, orders=orders_of(run.mode))
+        lacks = behind(journal, mark_of(file, run.account))
+
+    def looking(*options: str) -> str:
+        return command(run.account, *options, db_url=db_url, once=True, orders=orders_of(run.mode))
+
+    if lacks:
+        look = looking("--accept-restore")
         raise RefusedError(
-            f"{len(orders)} orders of account {run.account} may be open at the exchange: let a loop finish "
-            f"them first, as with {closing}"
+            f"{lacks}; what rests at the exchange of account {run.account} is not known: let a loop "
+            f"look first, as with {look}"
         )
+    if not orders:
+        return
+    what, how = (
+        "may be open at the exchange",
+        f"{looking('--flatten')} closes everything and cancels what rests",
+    )
+    if all(one.kind in RESTING_STOPS for one in orders):
+        what = (
+            "rests at the exchange, a stop" if len(orders) == 1 else "rest at the exchange, all of them stops"
+        )
+        how += f"; to keep the coins, {looking()} with live.resting_stops: false cancels the stops"
+    raise RefusedError(
+        f"{how_many(len(orders), 'order')} of account {run.account} {what}; once it is archived nobody knows "
+        f"whose that is: {how}"
+    )

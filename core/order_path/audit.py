@@ -13,7 +13,7 @@ from core.account.orders import Fill, Purpose
 from core.errors import DatabaseError
 from core.figures import exact
 from core.order_path.claims import taken_of
-from core.order_path.client_ids import client_order_id
+from core.order_path.client_ids import is_name_of
 from core.order_path.journal_view import CURSOR, id_of, txn_of
 from core.order_path.ledger import ZERO, Books, Posting, fill_postings, unbalanced
 from core.order_path.states import NEVER_WAS, TERMINAL, UNRESOLVED, State
@@ -271,9 +271,8 @@ def _orders_have_their_names(tables: _Tables) -> Iterator[str]:
     if tables.instance is None:
         return
     for row in tables.orders:
-        if row.client_order_id != client_order_id(
-            tables.account, tables.instance, row.intent_key, row.attempt
-        ):
+        about = tables.account, tables.instance, row.intent_key, row.attempt
+        if not is_name_of(row.client_order_id, *about):
             yield (
                 f"order {row.client_order_id} was not named by instance {tables.instance!r}, which the "
                 f"account {tables.account} has"

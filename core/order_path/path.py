@@ -23,8 +23,8 @@ Each part has a file, and is handed the parts that it calls; `OrderPath` puts th
     Claiming     what strategies lose to others        <- Outbox
     Adjusting    makes the books follow the exchange   <- Outbox, Barrier, Claiming
     Comparing    balances against the books            <- Outbox, Barrier, Booking, Listing, Adjusting
-    Reconciling  the only way to start                 <- Outbox, Booking, Resolving, Looking, Sending,
-                                                          Comparing
+    Reconciling  the only way to start                 <- Outbox, Barrier, Booking, Resolving, Looking,
+                                                          Sending, Comparing
 """
 
 from __future__ import annotations
@@ -120,7 +120,8 @@ class OrderPath:
             store, venue, outbox, barrier, booking, listing, adjusting, how.settle_ms, notify
         )
         self._reconciling = Reconciling(
-            store, venue, outbox, booking, resolving, looking, sending, comparing, how.tail, notify
+            *(store, venue, outbox, barrier, booking, resolving, looking, sending, comparing),
+            *(how.tail, notify),
         )
 
     @property

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from core.account.messages import OrderReport
 from core.errors import ExchangeError
 from core.figures import exact
-from core.order_path.alerts import Alert, OnAlert
+from core.order_path.alerts import Alert, OnAlert, Tolerant
+from core.order_path.barrier import Barrier
 from core.order_path.booking import Booking
 from core.order_path.comparing import Comparing
 from core.order_path.looking import Looking
@@ -19,6 +20,8 @@ from core.order_path.states import State
 from core.order_path.store import Store
 from core.order_path.venue import Venue
 from db.journal_rows import OrderRow
+
+RIVAL = "another program trades this account with a copy of this database: end one of the two"
 
 
 class Reconciliation(NamedTuple):
@@ -46,6 +49,7 @@ class Reconciling:
         store: Store,
         venue: Venue,
         outbox: Outbox,
+        barrier: Barrier,
         booking: Booking,
         resolving: Resolving,
         looking: Looking,
@@ -58,6 +62,7 @@ class Reconciling:
         self._store = store
         self._venue = venue
         self._outbox = outbox
+        self._barrier = barrier
         self._booking = booking
         self._resolving = resolving
         self._looking = looking
@@ -67,6 +72,10 @@ class Reconciling:
         self._notify = notify
         self._is_ready = False
         self._foreign: tuple[OrderReport, ...] = ()
+        self._lost: set[str] | None = None
+        """Orders of ours that were open and not in the journal when this program first looked."""
+        self._told: set[str] = set()
+        """Those of which a person was told."""
 
     @property
     def ready(self) -> bool:
@@ -93,10 +102,10 @@ class Reconciling:
     def _reconcile(self, symbols: Iterable[str]) -> Reconciliation:
         for symbol in dict.fromkeys((*symbols, *(one.symbol for one in self._store.mirror.live.values()))):
             self._booking.follow(symbol)
-        foreign = self._sight_open_orders()
+        foreign, lost = self._sight_open_orders()
         self._looking.look_at_all(whole=True)
         whole = self._booking.book_all()
-        waiting = [
+        waiting = lost + [
             f"{one.symbol}: order {one.client_order_id} may still exist"
             for one in self._store.mirror.live.values()
             if self._outbox.may_exist(one)
@@ -109,20 +118,46 @@ class Reconciling:
         self._sending.expire()
         return Reconciliation(not waiting, tuple(waiting), foreign, adjusted)
 
-    def _sight_open_orders(self) -> tuple[str, ...]:
-        """Take in the open orders of ours and return the others."""
-        foreign, known = [], {one.id for one in self._foreign}
+    def _sight_open_orders(self) -> tuple[tuple[str, ...], list[str]]:
+        """Take in the open orders of ours; return those of others, and what is wrong with ours."""
+        foreign, lost, known = [], [], {one.id for one in self._foreign}
         for report in self._venue.open_orders():
             order = self._store.journal.order(report.client_order_id)
-            if order is None:
+            if order is not None:
+                self._resolving.adopt(self._revived(order), report)
+            elif self._store.is_own(report.client_order_id):
+                lost.append(report)
+            else:
                 foreign.append(report)
                 if report.id not in known:
                     text = f"open order of somebody else: {text_of(report)}"
                     self._notify(Alert("foreign", report.symbol, text))
-            else:
-                self._resolving.adopt(self._revived(order), report)
         self._foreign = tuple(foreign)
-        return tuple(map(text_of, foreign))
+        words = [self._end(report) for report in lost]
+        # What appears later was not left behind: somebody sends it.
+        self._lost = self._lost if self._lost is not None else {one.id for one in lost}
+        return tuple(map(text_of, foreign)), words
+
+    def _end(self, report: OrderReport) -> str:
+        """Cancel an open order of ours that the journal does not know; return what is waited for.
+
+        It was left behind by what a restored backup has forgotten. One that comes while this program runs is
+        of another one with the same account: its orders are left alone, and nothing is entered any more.
+        """
+        is_left, ref = self._lost is None or report.id in self._lost, report.client_order_id
+        what = f"{text_of(report)}, bears the name of this account and is not in its journal"
+        why = f"{what}: {'it is cancelled' if is_left else RIVAL}"
+        if is_left:
+            # One that has ended meanwhile is not open when it is looked at again.
+            with Tolerant(self._notify):
+                self._venue.cancel(report.symbol, ref)
+        if report.id not in self._told:
+            self._told.add(report.id)
+            if is_left:
+                self._notify(Alert("lost", ref, why, critical=True))
+            else:
+                self._barrier.halt(ref, why)
+        return why
 
     def _revived(self, order: OrderRow) -> OrderRow:
         """Return an order that is open at the exchange, as living again if it was thought to be over."""

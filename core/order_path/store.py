@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from core.errors import DatabaseError, ExchangeError
-from core.order_path.client_ids import client_order_id
+from core.order_path.client_ids import account_sign, client_order_id
 from core.order_path.journal_view import Mirror
 from core.order_path.states import State, check_move
 from core.order_path.storage import Storage, Transaction
@@ -99,6 +99,10 @@ class Store:
     def name(self, key: str, attempt: int) -> str:
         """Return the client order id of an attempt at an intent."""
         return client_order_id(self.journal.account, self._instance, key, attempt)
+
+    def is_own(self, name: str) -> bool:
+        """Return whether an order of this name is the account's own, whether its journal knows it or not."""
+        return name.startswith(account_sign(self.journal.account, self._instance))
 
     def again(self, order: OrderRow) -> OrderRow:
         """Return an order as it is now."""

@@ -185,12 +185,33 @@ def test_an_account_with_open_orders_at_an_exchange_is_not_archived(database: Pa
         connection.execute(run)
         connection.execute(order)
         connection.commit()
-    with pytest.raises(RefusedError, match="1 orders of account paper may be open at the exchange"):
+    with pytest.raises(RefusedError, match="1 order of account paper may be open at the exchange"):
+        archive_account.main(["--account", "paper", "--db-url", url_of(database)])
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("UPDATE orders SET kind = 'stop_limit' WHERE state = 'open'")
+        connection.commit()
+    told = (
+        r"rests at the exchange, a stop; .*: run_live\.py --once --db-url \S+ --orders exchange "
+        r"--flatten closes everything and cancels what rests; to keep the coins, run_live\.py --once \S+ \S+ "
+        r"--orders exchange with live\.resting_stops: false"
+    )
+    with pytest.raises(RefusedError, match=told):
         archive_account.main(["--account", "paper", "--db-url", url_of(database)])
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("UPDATE orders SET state = 'filled'")
         connection.commit()
     assert archive_account.main(["--account", "paper", "--db-url", url_of(database)]) == 0
+
+
+def test_an_account_at_an_exchange_whose_journal_lacks_its_end_is_not_archived(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("UPDATE live_runs SET mode = 'live' WHERE account = 'paper'")
+        connection.commit()
+    with AccountLock(database, "paper") as lock:
+        lock.sign("paper-1", 1)
+        lock.anchor(1_000_000, "a head of later")
+    with pytest.raises(RefusedError, match=r"what rests at the exchange .* --accept-restore"):
+        archive_account.main(["--account", "paper", "--db-url", url_of(database)])
 
 
 def test_accounts_are_kept_in_files(monkeypatch: pytest.MonkeyPatch) -> None:

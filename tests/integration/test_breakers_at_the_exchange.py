@@ -40,6 +40,7 @@ class Falling(World):
 
     limits = WEEKLY
     params = {"stop_away": 4000.0, "take_away": 8000.0, "max_exposure": 0.5, "risk_per_trade": 0.05}
+    falls_at = FALLS_AT
     name = BINANCEUS
     stop_kind = "stop_limit"
 
@@ -50,7 +51,7 @@ class Falling(World):
         super().begin(journal, kept)
 
     def price_at(self, minute: int) -> float:
-        return PRICE if minute < FALLS_AT else LOWER if minute < DROPS_AT else 0.899 * PRICE
+        return PRICE if minute < self.falls_at else LOWER if minute < DROPS_AT else 0.899 * PRICE
 
     def protected(self) -> World:
         """Enter, and let the stop rest."""
