@@ -54,6 +54,17 @@ class Choices(NamedTuple):
     stake_money: float = 0.0
     regime_cut: float = 0.0
     """Part of its size that an entry loses in a wild market; half as much in one without direction."""
+    regime_trend: float = 1.0
+    """Part of its size that an entry keeps in a trend, up or down, whatever the cut …"""
+    regime_range: float = 1.0
+    """… without direction …"""
+    regime_high_vol: float = 1.0
+    """… and in a wild market."""
+
+    @property
+    def looks_at_regime(self) -> bool:
+        """Whether the size depends on the regime."""
+        return self.regime_cut > 0 or min(self[-3:]) < 1
 
 
 CHOICE_BOUNDS = {
@@ -65,11 +76,23 @@ CHOICE_BOUNDS = {
     "stake": (0.0, 0.99),
     "stake_money": (0.0, 1e12),
     "regime_cut": (0.0, 1.0),
+    "regime_trend": (0.0, 1.0),
+    "regime_range": (0.0, 1.0),
+    "regime_high_vol": (0.0, 1.0),
 }
 """Smallest and largest value of each of the Choices."""
 
 NAMED_CHOICES: Mapping[str, Mapping[str, float]] = {
-    "fixed-risk": {"vol_target": 0.0, "kelly_cap": 0.0, "stake": 0.0, "stake_money": 0.0, "regime_cut": 0.0},
+    "fixed-risk": {
+        "vol_target": 0.0,
+        "kelly_cap": 0.0,
+        "stake": 0.0,
+        "stake_money": 0.0,
+        "regime_cut": 0.0,
+        "regime_trend": 1.0,
+        "regime_range": 1.0,
+        "regime_high_vol": 1.0,
+    },
     "vol-target": {"vol_target": 0.15},
     "half-kelly": {"kelly_cap": 0.05},
     "stake": {"stake": 0.1},

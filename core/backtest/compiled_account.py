@@ -177,7 +177,7 @@ class CompiledAccount:
         places, length, volatility, fit = [], 0, [np.ones(0)], [np.ones(0)]
         for feed, rule in zip(self.turns, rules, strict=True):
             choices = rule.make_choices(feed.params)
-            is_plain = choices.vol_target <= 0 and choices.regime_cut <= 0
+            is_plain = choices.vol_target <= 0 and not choices.looks_at_regime
             places.append(-1 if is_plain else length)
             if not is_plain:
                 found = gauges(feed.bars, choices)

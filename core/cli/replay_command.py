@@ -129,13 +129,23 @@ def overrides(args: argparse.Namespace) -> dict[str, object]:
 
 
 def members(args: argparse.Namespace, settings: Settings) -> list[PlannedRun]:
-    """Return which strategy trades what: those named, else all enabled, each on its own symbols."""
-    return plan_runs(
+    """Return which strategy trades what: those named, else all enabled, each on its own symbols.
+
+    Entries of each are no larger in a regime than the account allows.
+    """
+    plans = plan_runs(
         settings,
         strategies=split_names(args.strategy) or enabled_names(settings),
         symbols=split_names(args.symbol),
         timeframe=args.timeframe,
     )
+    return [plan._replace(params=in_regimes(plan.params, settings.risk.regimes)) for plan in plans]
+
+
+def in_regimes(params: Mapping[str, float], parts: Mapping[str, float]) -> Mapping[str, float]:
+    """Return parameters with the parts that entries keep in each regime, no larger than these."""
+    smaller = {name: min(part, params.get(name, 1.0)) for name, part in parts.items()}
+    return {**params, **{name: part for name, part in smaller.items() if part < 1}}
 
 
 def risk_terms(settings: Settings) -> RiskTerms:

@@ -29,13 +29,13 @@ def short_gauges(bars: Bars, choices: Choices) -> Gauges:
     """Return the same, where what is not asked for has one value for all bars (core.sizing.at_bar)."""
     plain = np.ones(1)
     volatility = annual_volatility(bars, choices.vol_period) if choices.vol_target > 0 else plain
-    return Gauges(volatility, _fit(bars, choices.regime_cut) if choices.regime_cut > 0 else plain)
+    return Gauges(volatility, _fit(bars, choices) if choices.looks_at_regime else plain)
 
 
 def history(choices: Choices) -> int:
     """Return the bars that give the last row of the whole past."""
     of_volatility = choices.vol_period + 1 if choices.vol_target > 0 else 0
-    return max(of_volatility, regime_history() if choices.regime_cut > 0 else 0)
+    return max(of_volatility, regime_history() if choices.looks_at_regime else 0)
 
 
 def annual_volatility(bars: Bars, period: int) -> FloatArray:
@@ -53,9 +53,15 @@ def annual_volatility(bars: Bars, period: int) -> FloatArray:
     return found
 
 
-def _fit(bars: Bars, cut: float) -> FloatArray:
+def _fit(bars: Bars, choices: Choices) -> FloatArray:
     label = detect(bars).label
     found = np.full(label.size, np.nan)
+    kept = {
+        Regime.RANGE: choices.regime_range,
+        Regime.TREND_UP: choices.regime_trend,
+        Regime.TREND_DOWN: choices.regime_trend,
+        Regime.HIGH_VOL: choices.regime_high_vol,
+    }
     for regime, part in _UNFIT.items():
-        found[label == regime] = 1.0 - cut * part
+        found[label == regime] = (1.0 - choices.regime_cut * part) * kept[regime]
     return found

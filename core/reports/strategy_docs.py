@@ -58,6 +58,9 @@ MEANINGS = {
     "stake": "part of equity that a whole entry costs, whatever its stop; 0: the stop says",
     "stake_money": "the same in quote currency; 0: off; with both the smaller counts",
     "regime_cut": "part of its size that an entry loses in a wild market, half of it in a range",
+    "regime_trend": "part of its size that an entry keeps in a trend, up or down",
+    "regime_range": "the same without direction",
+    "regime_high_vol": "the same in a wild market",
 }
 """Of the parameters that any strategy may be given."""
 SHOWN, MOST = 180, 7

@@ -23,6 +23,7 @@ from core.settings.kinds import (
     MailAddresses,
     Minutes,
     Number,
+    Part,
     Percent,
     SmallCount,
     Switch,
@@ -168,6 +169,12 @@ class RiskSettings(Section):
     ] = None
     """Part of its size that any entry loses for a while after a loss that had tripped a breaker ended."""
     recovery_minutes: Minutes = 2_880.0
+    regime_trend: Part = 1.0
+    """Part of its size that any entry keeps while its symbol is in a trend, up or down …"""
+    regime_range: Part = 1.0
+    """… without direction …"""
+    regime_high_vol: Part = 1.0
+    """… and wild; so is what a strategy may hold there at most. A strategy's own smaller part holds."""
     max_position_pct: Exposure = None
     """Notional of one strategy in one symbol, open orders too, in percent of equity."""
     max_correlated_exposure_pct: Exposure = None
@@ -184,6 +191,11 @@ class RiskSettings(Section):
     flash_crash_apart_pct: Percent = None
     """So does one whose return is so far from the median of the other symbols' at that time, in percent."""
     flash_crash_pause_minutes: Minutes = 240.0
+
+    @property
+    def regimes(self) -> dict[str, float]:
+        """The parts of their size that entries keep, by the names of core.sizing.Choices."""
+        return {name: getattr(self, name) for name in ("regime_trend", "regime_range", "regime_high_vol")}
 
     @property
     def limits(self) -> Limits:

@@ -14,7 +14,7 @@ from core.backtest.account import FEW_BARS, AccountRun, not_compiled, run_accoun
 from core.backtest.compiled_account import WHY_NOT, CompiledAccount
 from core.backtest.finish import finished
 from core.backtest.replay import Replay, ReplayAccount, ReplayFeed, replay
-from core.cli.replay_command import risk_terms
+from core.cli.replay_command import in_regimes, risk_terms
 from core.domain import NAN, Bars, Costs, Decision, Reason, Refusal
 from core.kernel import account_pauses, account_state
 from core.risk.breakers import ClosingScope
@@ -111,6 +111,23 @@ def test_logs_that_are_full_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fast is not None
     assert len(fast.trades["ONE"]) > 130
     assert_same(fast, replay(feeds, account))
+
+
+def test_an_account_s_parts_in_each_regime_are_the_same_compiled_and_step_by_step() -> None:
+    bars, parts = ordered(3, [1.0, 3.0], 1500), {"regime_range": 0.5, "regime_high_vol": 0.3}
+    account = ReplayAccount(10_000.0, COSTS)
+    found = []
+    ones = dict.fromkeys(("regime_trend", *parts), 1.0)
+    for given in ({}, ones, parts):
+        feeds = [feed_of(bars, SCRIPTED, **in_regimes({"risk_per_trade": 0.01}, given))]
+        fast, why = compiled(feeds, account)
+        assert why == ""
+        assert fast is not None
+        assert_same(fast, replay(feeds, account))
+        found.append(facts(fast))
+    plain, whole, smaller = found
+    assert plain == whole
+    assert plain != smaller
 
 
 def test_an_account_without_equity_is_replayed_step_by_step() -> None:

@@ -112,6 +112,7 @@ def test_three_ways_agree_when_orders_are_arbitrary_and_every_reason_occurs() ->
         {"vol_target": 0.15, "vol_period": 20},
         {"kelly_cap": 0.05, "kelly_trades": 5},
         {"regime_cut": 0.8},
+        {"regime_trend": 0.8, "regime_range": 0.5, "regime_high_vol": 0.3},
         {"stake": 0.3},
         {"stake_money": 500.0, "vol_target": 0.5, "vol_period": 20},
         {"vol_target": 0.5, "kelly_cap": 0.1, "kelly_trades": 3, "regime_cut": 0.5},

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import pytest
 
 from core.backtest.plan import check_params, named_sizing, parse_params, plan_runs, split_names
+from core.cli.replay_command import in_regimes, members
 from core.errors import UsageError
 from core.settings import Settings, StrategySettings, load_settings
 
@@ -122,8 +124,9 @@ def test_ways_of_sizing_have_names() -> None:
     assert named_sizing([]) == {}
     # Whatever strategies.yaml says.
     off = named_sizing(["fixed-risk"])
-    assert set(off) == {"vol_target", "kelly_cap", "stake", "stake_money", "regime_cut"}
-    assert set(off.values()) == {0.0}
+    parts = {"regime_trend": 1.0, "regime_range": 1.0, "regime_high_vol": 1.0}
+    names = ("vol_target", "kelly_cap", "stake", "stake_money", "regime_cut")
+    assert off == dict.fromkeys(names, 0.0) | parts
     with pytest.raises(UsageError, match=r"--sizing: .*half-kelly"):
         named_sizing(["half-kely"])
 
@@ -133,3 +136,19 @@ def test_how_entries_are_sized_goes_to_every_strategy(settings: Settings) -> Non
     assert {plan.params["vol_target"] for plan in plans} == {0.2}
     (plain,) = plan_runs(settings, strategies=["TREND_EMA"], symbols=["BTC/USDT"], params={"kelly_cap": 0.0})
     assert "kelly_cap" not in plain.params
+
+
+def test_what_an_account_lets_entries_keep_in_a_regime_is_every_strategy_s_or_less() -> None:
+    settings = load_settings(
+        CONFIG,
+        {"HOT_CRYPTO_RISK_REGIME_RANGE": "0.67", "HOT_CRYPTO_RISK_REGIME_HIGH_VOL": "0.4"},
+        check_params,
+    )
+    args = argparse.Namespace(strategy=["TREND_EMA,GRID_LR"], symbol=["BTC/USDT"], timeframe="1h")
+    kept = {"regime_range": 0.67, "regime_high_vol": 0.4}
+    for member in members(args, settings):
+        assert {name: part for name, part in member.params.items() if name.startswith("regime_")} == kept
+    own = in_regimes({"regime_range": 0.5, "regime_high_vol": 0.6, "risk_per_trade": 0.03}, kept)
+    assert own == {"regime_range": 0.5, "regime_high_vol": 0.4, "risk_per_trade": 0.03}
+    plain = load_settings(CONFIG, {}, check_params)
+    assert all(not name.startswith("regime_") for one in members(args, plain) for name in one.params)

@@ -50,7 +50,23 @@ def test_the_fit_is_cut_by_the_regime() -> None:
     assert np.isnan(fit[np.isnan(labels)]).all()
 
 
-@pytest.mark.parametrize("choices", [Choices(vol_target=0.2, vol_period=40), Choices(regime_cut=0.5)])
+def test_each_regime_keeps_a_part_of_its_own_besides_the_cut() -> None:
+    bars = random_bars(3, 1500, volatility=0.01)
+    parts = Choices(regime_trend=0.9, regime_range=0.67, regime_high_vol=0.4)
+    labels, fit = detect(bars).label, gauges(bars, parts).fit
+    both = gauges(bars, parts._replace(regime_cut=0.5)).fit
+    expected = {Regime.RANGE: 0.67, Regime.TREND_UP: 0.9, Regime.TREND_DOWN: 0.9, Regime.HIGH_VOL: 0.4}
+    cut = {Regime.RANGE: 0.75, Regime.TREND_UP: 1.0, Regime.TREND_DOWN: 1.0, Regime.HIGH_VOL: 0.5}
+    for regime, part in expected.items():
+        assert set(fit[labels == regime]) <= {part}
+        assert set(both[labels == regime]) <= {part * cut[regime]}
+    assert np.isnan(fit[np.isnan(labels)]).all()
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [Choices(vol_target=0.2, vol_period=40), Choices(regime_cut=0.5), Choices(regime_high_vol=0.3)],
+)
 def test_both_are_causal_and_the_same_in_a_live_window(choices: Choices) -> None:
     bars = random_bars(5, 2500)
     whole, length = gauges(bars, choices), history(choices)
@@ -63,3 +79,4 @@ def test_both_are_causal_and_the_same_in_a_live_window(choices: Choices) -> None
 def test_the_history_is_the_longer_of_both() -> None:
     assert history(Choices(vol_target=0.1, vol_period=50)) == 51
     assert history(Choices(vol_target=0.1, vol_period=50, regime_cut=0.5)) == regime_history()
+    assert history(Choices(regime_range=0.5)) == regime_history()
