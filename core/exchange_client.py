@@ -27,6 +27,7 @@ from core.exchange.account_facts import AccountFacts
 from core.exchange.calls import Caller, Notify, RetryPolicy, clock_is_off, clock_moved, log_notice
 from core.exchange.candles import CandleReader
 from core.exchange.clock import ExchangeClock
+from core.exchange.engine_counter import EngineCounter
 from core.exchange.errors import Attempt
 from core.exchange.markets import MarketList
 from core.exchange.order_rules import (
@@ -115,6 +116,7 @@ class ExchangeClient:
         self._orders = Orders(
             *(exchange_name, dialect, self._call, self._ready, self.create_order, self._stop_rules),
             always_sent=lambda: self._venue.always_sent(self._clock.now()),
+            counter=EngineCounter(self._venue.engine, self._ticks),
         )
 
     def __repr__(self) -> str:

@@ -80,6 +80,8 @@ class Market:
     frozen: bool = False
     """Resting orders stay as they are."""
     on_the_way: list[tuple[int, Callable[[], object]]] = field(default_factory=list)
+    crowded: dict[str, str] = field(default_factory=dict)
+    """By symbol: why entries should wait."""
     mode: str = ""
     """In which it takes no market order."""
 
@@ -335,6 +337,9 @@ class Line:
             raise OrderUnknownError("no answer")
         self._processed(fault, lambda: self.market.change(symbol, client_order_id, amount, terms))
         self._point("changed")
+
+    def crowded(self, symbol: str) -> str:
+        return self.market.crowded.get(symbol, "")
 
     def shut(self) -> str:
         return self.market.mode

@@ -8,14 +8,16 @@ What an error of `place` says about the order:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
 from core.account.messages import Balance, Execution, OrderReport, OrderRequest, StopRules, Terms, Transfer
-from core.errors import UnsupportedError
+from core.errors import ExchangeError, UnsupportedError
 from core.exchange.calls import Caller
 from core.exchange.dialects import Changed, ChangingDialect, OrderDialect
+from core.exchange.engine_counter import EngineCounter
 from core.exchange.errors import Attempt
 
 
@@ -31,11 +33,13 @@ class Orders:
         create: Callable[..., dict[str, Any]],
         stops: Callable[[str], StopRules | None],
         always_sent: Callable[[], Mapping[str, str]],
+        counter: EngineCounter,
     ) -> None:
         """Take a venue's name and dialect, None for one that keeps no journal.
 
         `ready` raises what forbids an action on a symbol (or on none), `create` places an order, `stops`
-        tells what a symbol demands of stops, `always_sent` what every order carries.
+        tells what a symbol demands of stops, `always_sent` what every order carries; `counter` is told of all
+        that is sent.
         """
         self._name = venue
         self._known = dialect
@@ -44,6 +48,7 @@ class Orders:
         self._create = create
         self._stops = stops
         self._always_sent = always_sent
+        self._counter = counter
 
     @property
     def _dialect(self) -> OrderDialect:
@@ -64,7 +69,9 @@ class Orders:
         self._ready(action, order.symbol)
         kind = "market" if terms.kind in ("market", "stop") else "limit"
         params = dialect.params(order)
-        answer = self._create(order.symbol, order.side, kind, order.amount, terms.price, params)
+        self._counter.placed(order.symbol, order.client_order_id)
+        with self._counted(order.symbol):
+            answer = self._create(order.symbol, order.side, kind, order.amount, terms.price, params)
         return dialect.placed(order, answer, Attempt(self._name, action))
 
     def find(self, symbol: str, client_order_id: str) -> OrderReport | None:
@@ -84,7 +91,9 @@ class Orders:
         """
         action, dialect = f"cancel order {client_order_id} of {symbol}", self._dialect
         self._ready(action, symbol)
-        answer = self._call.order(action, lambda: dialect.cancel(symbol, client_order_id))
+        self._counter.cancelled(symbol, client_order_id)
+        with self._counted(symbol):
+            answer = self._call.order(action, lambda: dialect.cancel(symbol, client_order_id))
         return dialect.cancelled(symbol, client_order_id, answer, Attempt(self._name, action))
 
     def stop_rules(self, symbol: str) -> StopRules | None:
@@ -102,8 +111,23 @@ class Orders:
             raise UnsupportedError(f"{self._name}: cannot {action}: cancel it and place another one")
         self._ready(action, symbol)
         wanted = Changed(f"{amount:f}", f"{terms.stop:f}", self._always_sent())
-        answer = self._call.order(action, lambda: dialect.change(symbol, client_order_id, wanted))
+        self._counter.changed(symbol, client_order_id)
+        with self._counted(symbol):
+            answer = self._call.order(action, lambda: dialect.change(symbol, client_order_id, wanted))
         dialect.changed(client_order_id, answer, Attempt(self._name, action))
+
+    def crowded(self, symbol: str) -> str:
+        """Return why no entry in a symbol should be sent now, blank for no reason: exits need the rest."""
+        return self._counter.crowded(symbol)
+
+    @contextmanager
+    def _counted(self, symbol: str) -> Iterator[None]:
+        """Let the counter know when the venue says that it is full."""
+        try:
+            yield
+        except ExchangeError as error:
+            self._counter.refused(symbol, error)
+            raise
 
     def open(self, symbol: str | None = None) -> list[OrderReport]:
         """Return the open orders of one symbol, or of all."""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from core.exchange.binance_orders import BinanceOrders
 from core.exchange.calls import Caller
 from core.exchange.dialects import OrderDialect
+from core.exchange.engine_counter import KRAKEN_ENGINE, EngineLimits
 from core.exchange.kraken_orders import KrakenOrders, always_sent
 from core.exchange.order_rules import ANY_NAMES, KRAKEN_NAMES, OrderNames
 from core.exchange.rate_limit import (
@@ -50,6 +51,8 @@ class VenueTraits(NamedTuple):
     """Takes the exchange's time, ms UTC; returns what every order carries unless it says otherwise."""
     stops: StopTraits | None = None
     """Stops that rest there; None where none are known to do what they say."""
+    engine: EngineLimits | None = None
+    """What it counts of the orders in one symbol; None where it does not, or gives room enough."""
     has_modes: bool = False
     """Whether it says of itself that its market takes cancels and no orders now."""
     names: OrderNames = ANY_NAMES
@@ -98,6 +101,7 @@ _VENUES: Mapping[str, VenueTraits] = MappingProxyType(
             always_sent=always_sent,
             # Its counter runs down by one question in three seconds.
             stops=StopTraits("stop", "stop-loss", can_change=True, look_ms=10_000, list_from=2),
+            engine=KRAKEN_ENGINE,
             has_modes=True,
             names=KRAKEN_NAMES,
         ),

@@ -68,6 +68,10 @@ class ExchangeVenue:
         """Change a stop that rests, once. Raises OrderRefusedError when it stays as it is."""
         self._orders.change(symbol, client_order_id, amount, terms)
 
+    def crowded(self, symbol: str) -> str:
+        """Return why an entry should not be sent now, blank for no reason: exits need the rest."""
+        return self._orders.crowded(symbol)
+
     def shut(self) -> str:
         """Return the mode in which no market order is taken now, blank if one is, or nobody knows."""
         return self._client.facts.shut()

@@ -333,8 +333,8 @@ class OrderPath:
         return self._adjusting.cause(asset)
 
     def doubts(self) -> dict[str, str]:
-        """Return the symbols in which entries wait until books and exchange agree, and why."""
-        return self._barrier.doubts()
+        """Return the symbols in which entries wait for a while, and why: the venue's counter, the books."""
+        return {**self._sending.waiting, **self._barrier.doubts()}
 
     def did_others(self) -> bool:
         """Return whether others did something since books and exchange were compared."""

@@ -47,10 +47,13 @@ class Sending:
         self._resolving = resolving
         self._policy = policy
         self._notify = notify
+        self.waiting: dict[str, str] = {}
+        """Symbols whose entries wait for the venue's counter of orders, and why."""
 
     def send_due(self) -> None:
         """Send what is due, what makes a position smaller first."""
         fresh = [order for order in self._store.mirror.live.values() if self._outbox.waits(order)]
+        self.waiting = {one.symbol: why for one in fresh if (why := self.waiting.get(one.symbol))}
         for order in sorted(fresh, key=self._is_entry):
             with Tolerant(self._notify):
                 self._send_one(order, self._venue.now())
@@ -72,10 +75,23 @@ class Sending:
     def _send_one(self, order: OrderRow, now: int) -> None:
         if why := self._useless(order, now):
             self._deny(order, why)
-        elif order.state == State.SENDING or order.due_at <= now:
+        elif (order.state == State.SENDING or order.due_at <= now) and not self._must_wait(order):
             # What is stored as about to be sent was due then; a clock set back since does not keep it here.
             self._booking.follow(order.symbol)
             self._send(order)
+
+    def _must_wait(self, order: OrderRow) -> bool:
+        """Return whether an entry is kept back for a while, so that exits and stops are not refused."""
+        if not self._is_entry(order):
+            return False
+        symbol, why = order.symbol, self._venue.crowded(order.symbol)
+        if why and symbol not in self.waiting:
+            self._notify(Alert("waits", symbol, why))
+        if why:
+            self.waiting[symbol] = why
+        else:
+            self.waiting.pop(symbol, None)
+        return bool(why)
 
     def _useless(self, order: OrderRow, now: int) -> str:
         """Return why an order is not to be sent any more, blank when it is."""

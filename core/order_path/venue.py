@@ -49,6 +49,9 @@ class Venue(Protocol):
         It keeps its names; the same change twice is one. Raises UnsupportedError where none can be changed.
         """
 
+    def crowded(self, symbol: str) -> str:
+        """Return why an entry should not be sent now, blank for no reason: exits need the rest."""
+
     def shut(self) -> str:
         """Return the mode in which no market order is taken now, blank if one is, or nobody knows.
 

@@ -140,6 +140,10 @@ class PaperVenue:
             "no order rests on paper"
         )
 
+    def crowded(self, symbol: str) -> str:  # noqa: ARG002 - it counts nothing
+        """Return nothing: it takes any number of orders."""
+        return ""
+
     def shut(self) -> str:
         """Return nothing: it always takes orders."""
         return ""

@@ -23,7 +23,7 @@ from core.risk_manager import RiskManager
 from tests.integration.test_kraken_account import KrakenWorld
 from tests.integration.test_others_at_the_exchange import Account, looping
 from tests.sim import HOUR, MINUTE, bars_of
-from tests.unit.test_exchange_desk import BTC, FIRST, LONG, PRICE, World
+from tests.unit.test_exchange_desk import BTC, FIRST, FLAT, LONG, PRICE, World
 
 D = Decimal
 FALLS_AT, LOWER = 200, 0.95 * PRICE
@@ -82,6 +82,13 @@ class KrakenFalling(Falling, KrakenWorld):
 
     name = KRAKEN
     stop_kind = "stop"
+
+
+class Limited(KrakenFalling):
+    """A market that stands still."""
+
+    limits = Limits()
+    falls_at = 100_000
 
 
 @pytest.fixture(params=[BinanceFalling, KrakenFalling])
@@ -238,3 +245,30 @@ def test_while_a_market_takes_no_orders_the_stop_stays_and_is_sold_after_it() ->
             account.settled()
         assert sales(account) == [("stop", "canceled"), ("market", "filled")]
         assert is_closed(account)
+
+
+def test_k6_near_the_engine_s_limit_entries_wait_exits_and_stops_go_on_and_the_status_says_so() -> None:
+    with ExitStack() as opened:
+        account: Any = Limited(opened)
+        account.protected()
+        account.bar(FLAT, send=False)
+        for number in range(30):
+            account.client.orders._counter.placed(BTC, str(number))
+        account.desk.send()
+        account.settled()
+        assert sales(account) == [("stop", "canceled"), ("market", "filled")]
+        account.bar(LONG, send=False)
+        for number in range(40):
+            account.client.orders._counter.placed(BTC, str(number))
+        account.desk.send()
+        [hold] = [one for one in account.desk.status().standing if one.ref == BTC]
+        assert hold.why.startswith(f"the venue's counter of orders in {BTC} stands at ")
+        assert len(account.told("waits")) == 1
+        account.look(1000)
+        assert account.path.position(BTC) < D("0.00001")
+        for _ in range(20):
+            account.look(1000)
+        assert account.path.position(BTC) > 1
+        assert account.desk.status().standing == ()
+        assert account.sim.kraken.unknown == {}
+        assert account.wrong() == []
