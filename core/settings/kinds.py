@@ -107,7 +107,7 @@ ApiUrl = Annotated[str, AfterValidator(_api_url)]
 DbUrl = Annotated[str, AfterValidator(_db_url)]
 ClockTime = Annotated[str, AfterValidator(_clock_time)]
 
-Part = Annotated[float, Field(ge=0, le=1, description="0 to 1 (a fraction: 0.6 is 60 %)")]
+SizePart = Annotated[float, Field(ge=0, le=1, description="0 to 1 (a fraction: 0.6 is 60 %)")]
 Percent = Annotated[float | None, Field(ge=0.1, le=100, description="0.1 to 100 (percent), or nothing")]
 Exposure = Annotated[
     float | None, Field(gt=0, le=1000, description="above 0 to 1000 (percent of equity), or nothing")

@@ -23,8 +23,8 @@ from core.settings.kinds import (
     MailAddresses,
     Minutes,
     Number,
-    Part,
     Percent,
+    SizePart,
     SmallCount,
     Switch,
     Symbol,
@@ -169,11 +169,11 @@ class RiskSettings(Section):
     ] = None
     """Part of its size that any entry loses for a while after a loss that had tripped a breaker ended."""
     recovery_minutes: Minutes = 2_880.0
-    regime_trend: Part = 1.0
+    regime_trend: SizePart = 1.0
     """Part of its size that any entry keeps while its symbol is in a trend, up or down …"""
-    regime_range: Part = 1.0
+    regime_range: SizePart = 1.0
     """… without direction …"""
-    regime_high_vol: Part = 1.0
+    regime_high_vol: SizePart = 1.0
     """… and wild; so is what a strategy may hold there at most. A strategy's own smaller part holds."""
     max_position_pct: Exposure = None
     """Notional of one strategy in one symbol, open orders too, in percent of equity."""

@@ -14,11 +14,12 @@ from typing import Any
 import ccxt.pro
 import pytest
 
-from core.domain import Series
+from core.domain import Bar, Series
 from core.exchange.pages import concat
 from core.exchange.urls import leaves
 from core.exchange_client import ExchangeClient
 from core.exchange_sim.server import RunningSim
+from core.exchange_sim.stream_faults import StreamFault
 from core.exchange_sim.stream_spoiler import SocketFrame
 from core.live.feed import Feed
 from core.live.hearing import Hearing
@@ -164,10 +165,13 @@ FAULTS: dict[str, SocketFrame] = {
     "w1 wrong type": SocketFrame("[]"),
     "w1 no candle": SocketFrame('{"e":"kline","E":1,"s":"BTCUSDT"}'),
     "w1 no list": SocketFrame('{"channel":"ohlc","type":"update","data":[{"symbol":5}]}'),
+    "w1 bad utf8": SocketFrame(raw=b'{"e":"kline","s":"\xff\xfe"}'),
     "w3 1000": SocketFrame(close=1000),
     "w3 1001": SocketFrame(close=1001),
     "w3 1008": SocketFrame(close=1008),
     "w3 1012": SocketFrame(close=1012),
+    "w3 reset": SocketFrame(end="reset"),
+    "w3 fin": SocketFrame(end="fin"),
     "w15 end announced": SocketFrame('{"e":"serverShutdown","E":1}'),
 }
 ONE_VENUE = {"w1 no candle": "binanceus", "w15 end announced": "binanceus", "w1 no list": "kraken"}
@@ -202,6 +206,59 @@ def test_whatever_ends_a_connection_it_is_a_gap_and_the_next_one_brings_what_fol
         assert len(one.sim.streams.dials) == 2
         assert "wss:" not in one.gaps[0]
         assert "ws:" not in one.gaps[0]
+
+
+@VENUES
+def test_w5_data_without_pongs_is_a_connection_that_is_replaced_and_nothing_comes_twice(
+    venue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ccxt_source, "PING_MS", 200)
+    with market(venue) as one:
+        one.sim.set_stream_faults([StreamFault("no_pong")])
+        feeder = one.feeder()
+        feeder.start()
+        try:
+            one.connected()
+            feed = followed(one)
+            tick = threading.Event()
+            while not one.gaps:
+                one.pass_bars(1, MINUTE)
+                one.take()
+                tick.wait(0.05)
+            one.pass_bars(1)
+            one.connected()
+            one.pass_bars(2)
+            last = one.sim.now() // MINUTE * MINUTE - MINUTE
+            one.until(lambda: one.final(one.symbols[0], last))
+            bars = [
+                bar.ts
+                for bar in feed.poll(one.client.exchange_now(ask=True)).bars
+                if bar.symbol == one.symbols[0]
+            ]
+            assert bars == list(range(NOON, last + MINUTE, MINUTE))
+            finals = [hint.ts for hint in one.finals if hint.symbol == one.symbols[0]]
+            assert len(finals) == len(set(finals))
+            assert len(one.sim.streams.dials) == len(one.gaps) + 1
+        finally:
+            assert feeder.stop(WAIT)
+
+
+@VENUES
+def test_w9_what_a_stream_loses_without_a_drop_rest_brings_at_its_next_look(venue: str) -> None:
+    with listening(venue) as one:
+        one.sim.set_stream_faults(
+            [StreamFault("lost", channel={"kraken": "ohlc"}.get(venue, "kline"), every=2, times=500)]
+        )
+        feed, seen = followed(one), list[Bar]()
+        for _ in range(6):
+            one.pass_bars(1)
+            one.take()
+            seen += feed.poll(one.client.exchange_now(ask=True)).bars
+        assert "lost" in one.sim.streams.faults.met
+        for symbol in one.symbols:
+            assert [bar.ts for bar in seen if bar.symbol == symbol] == [NOON + n * MINUTE for n in range(6)]
+        assert one.gaps == []
+        assert len(one.sim.streams.dials) == 1
 
 
 def followed(one: Market) -> Feed:
