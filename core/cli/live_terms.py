@@ -49,6 +49,7 @@ def terms_of(args: argparse.Namespace, settings: Settings) -> AccountTerms:
         resting_stops=settings.live.resting_stops,
         stop_limit_gap_pct=settings.live.stop_limit_gap_pct,
         stop_patience_seconds=settings.live.stop_patience_seconds,
+        losses_every_seconds=settings.live.losses_every_seconds,
         once=args.once,
         accept_restore=args.accept_restore,
     )

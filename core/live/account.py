@@ -27,6 +27,7 @@ from core.live.day_book import DayBook
 from core.live.exchange_desk import ExchangeDesk
 from core.live.feed import Feed
 from core.live.loop import Loop
+from core.live.losses import LossWatch
 from core.live.modes import AT_EXCHANGE, mode_of
 from core.live.paper_desk import PaperDesk, paper_desk
 from core.live.real_money import refuse_real_money
@@ -122,7 +123,9 @@ def open_account(given: Opening) -> tuple[Loop, RunBook]:
     live.keep_state(given.engine, terms.name, EXCHANGE, world.label, now_ms())
     feed = _feed(given, since)
     price = None if world.client is None else world.price
-    return Loop(world.label, session, feed, book, given.say, desk, price), book
+    loop = Loop(world.label, session, feed, book, given.say, desk, price)
+    loop.losses = LossWatch(session, round(1000 * terms.losses_every_seconds))
+    return loop, book
 
 
 def _feed(given: Opening, since: dict[Series, int]) -> Feed:

@@ -22,6 +22,7 @@ from core.figures import how_many
 from core.live.closing import Closing, Patient, dust_words
 from core.live.feed import Feed, Polled
 from core.live.hearing import Hearing
+from core.live.losses import LossWatch
 from core.live.outside import Price
 from core.live.prices import PriceCheck
 from core.live.standing import Holder, released, reset, resumed
@@ -149,15 +150,15 @@ class Loop:
         """
         self.session, self.feed, self.desk = session, feed, desk
         self.closing = Closing(session, desk)
-        self._price, self._ticked = price, 0
+        self._price, self._ticked, self._beat = price, 0, 0
         self._exchange, self._records, self._notify = exchange, records, notify
-        self._beat = 0
         self._check = PriceCheck(notify)
         self._unpriced: dict[str, str] = {}
         """By symbol: why the last price of now closed nothing, blank where it could."""
         self.reload: Callable[[str, int], str] | None = None
         self.set_weight: Callable[[str, int], str] | None = None
         """Reads rules and parameters again, with what to do with positions; returns what came of it."""
+        self.losses = LossWatch(session)
         self.hearing = Hearing()
         """What streams say, if there are any."""
         self.looked_at = 0
@@ -272,13 +273,18 @@ class Loop:
         if self._price is not None and now - self._ticked >= TICK:
             self._ticked = now
             portfolio = self.session.portfolio
-            for symbol in sorted(self._priced()):
+            priced = sorted(self._priced())
+            for symbol in priced:
                 price = self._price(symbol)
                 why = self._check.why_not(symbol, price, portfolio.marks.get(symbol), now)
                 self._unpriced[symbol] = why
                 if not why and price is not None:
                     portfolio.mark(symbol, price)
                     steps.append(self._events(self.desk.on_price(symbol, price), now))
+            is_sure = not any(self._unpriced[symbol] for symbol in priced)
+            if step := self.losses.look(now, is_sure=is_sure):
+                self._keep(step, now)
+                steps.append(step)
         return [step for step in steps if step is not None]
 
     def _priced(self) -> set[str]:

@@ -61,6 +61,8 @@ class AccountTerms:
     """How far the limit of a stop that needs one lies below its price, percent of that."""
     stop_patience_seconds: float = 10.0
     """For so long may a stop that was reached stay unfilled before what is left is sold at the market."""
+    losses_every_seconds: float = 0.0
+    """Between two looks at losses by the prices of now; 0: when a bar closes or an order fills."""
     once: bool = False
     """One look at the market was asked for: what cannot be had soon is an error."""
     typed_url: str | None = None

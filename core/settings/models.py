@@ -227,6 +227,11 @@ class LiveSettings(Section):
     """How far the limit of a stop that needs one lies below its price."""
     stop_patience_seconds: Annotated[Number, Field(ge=1, le=300, description="1 to 300 (seconds)")] = 10.0
     """For so long may a stop that was reached stay unfilled; then what is left is sold at the market."""
+    losses_every_seconds: Annotated[
+        Number,
+        Field(ge=0, le=3600, description="0 to 3600 (seconds; 0: when a bar closes or an order fills)"),
+    ] = 0.0
+    """How often losses are looked at between bars, by the prices of now. A replay has none of these looks."""
 
 
 class PaperSettings(Section):

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,12 +17,15 @@ from core.engine import Step
 from core.exchange_sim.faults import Fault
 from core.exchange_sim.orders import SimOrder
 from core.exchange_sim.server import BINANCEUS, KRAKEN
+from core.live.feed import Polled
+from core.live.loop import Loop
+from core.live.losses import LossWatch
 from core.order_path.protecting import StopTerms
 from core.order_path.storage import Storage
 from core.risk.limits import Limits
 from core.risk_manager import RiskManager
 from tests.integration.test_kraken_account import KrakenWorld
-from tests.integration.test_others_at_the_exchange import Account, looping
+from tests.integration.test_others_at_the_exchange import Account, looping, nothing_said
 from tests.sim import HOUR, MINUTE, bars_of
 from tests.unit.test_exchange_desk import BTC, FIRST, FLAT, LONG, PRICE, World
 
@@ -133,6 +137,23 @@ def test_a_breaker_that_closes_cancels_the_stop_and_sells_all_of_it_once(account
     # Of the week nothing is entered any more.
     refused = account.bar(LONG, close=LOWER).outcomes
     assert [one.reason.value for one in refused] == ["weekly_loss"]
+
+
+def test_a_loss_between_bars_closes_at_once_where_that_is_asked_for(account: Any) -> None:
+    account.protected()
+    records: Any = SimpleNamespace(commands=list, answer=nothing_said, keep=nothing_said, beat=nothing_said)
+    feed: Any = SimpleNamespace(poll=lambda _: Polled((), ()), lags=lambda _: ())
+    price = account.client.last_price
+    loop = Loop("x", account.session, feed, records, print, account.desk, price)
+    loop.losses = LossWatch(account.session, 60_000)
+    account.exchange.now = FIRST + FALLS_AT * MINUTE + 30_000
+    for _ in range(4):
+        account.exchange.advance(4000)
+        loop.step(account.exchange.now)
+    account.settled()
+    assert list(account.session.risk.state.trips) == ["weekly_loss"]
+    assert sales(account) == [(account.stop_kind, "canceled"), ("market", "filled")]
+    assert is_closed(account)
 
 
 def test_what_is_sold_so_is_called_breaker_in_the_books(account: Any) -> None:

@@ -19,6 +19,7 @@ from core.execution import Executor, Plan
 from core.live.events import events_of, text_of
 from core.live.feed import GRACE, Feed
 from core.live.loop import LATEST, TICK, Command, DecisionLine, Loop
+from core.live.losses import LossWatch
 from core.live.snapshot import restore
 from core.live.standing import command as proposed
 from core.live.status import AccountStatus, from_document, to_document
@@ -399,6 +400,24 @@ def test_a_tripped_breaker_is_told_and_reset_by_name_only() -> None:
     )
     assert world.tell("reset-breaker", "daily_loss") == "breaker daily_loss is reset"
     assert world.tell("reset-breaker", "daily_loss").endswith("tripped are: none")
+
+
+@pytest.mark.parametrize(("every", "price", "trips"), [(60, 96.0, True), (0, 96.0, False), (60, None, False)])
+def test_between_bars_a_loss_trips_a_breaker_where_that_is_asked_for_and_the_price_is_known(
+    every: int, price: float | None, trips: bool
+) -> None:
+    world = World({3: 1.0}, RiskManager(1.0, 0.5))
+    world.loop.losses = LossWatch(world.session, every * 1000)
+    for bar in (2, 3, 4):
+        world.at(bar)
+    world.price = 99.0
+    world.at(4, late=10_000)
+    assert world.session.risk.state.trips == {}
+    world.price = price
+    for second in (70, 140, 150):
+        world.at(4, late=second * 1000)
+    tripped = [name for step in world.memory.steps for name, _ in step.tripped]
+    assert tripped == (["daily_loss"] if trips else [])
 
 
 def test_a_step_is_kept_and_told_before_its_orders_go_out(monkeypatch: pytest.MonkeyPatch) -> None:
