@@ -29,7 +29,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # A script keeps the compiled form of what it imports, or the next would start two seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo demo-live test test-browser test-cluster test-smoke test-critical test-statistics lint format docs bench fuzz soak bench-peers parquet dashboard cluster lock clean
+.PHONY: help demo demo-live test test-browser test-cluster test-dashboard test-smoke test-critical test-statistics lint format docs bench fuzz soak bench-peers parquet dashboard cluster lock clean
 help:
 	@sed -n 's/^## //p' Makefile
 
@@ -60,6 +60,10 @@ test-browser: $(BROWSER)
 ## make test-cluster  searches by workers of a Dask scheduler on this machine
 test-cluster: $(DEV) $(CLUSTER)
 	@$(BIN)/python -m pytest tests/integration/test_cluster.py
+
+## make test-dashboard  the page to browse in, as Streamlit draws it
+test-dashboard: $(DEV) $(DASHBOARD)
+	@$(BIN)/python -m pytest tests/integration/test_dashboard_streamlit.py
 
 ## make test-smoke  a few tests of each part (seconds)
 test-smoke: $(DEV)

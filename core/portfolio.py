@@ -25,6 +25,7 @@ from core.account.lots import (
     Lot,
     Position,
     Trade,
+    last_bracket,
     lot_id,
     merged,
     netted,
@@ -320,21 +321,22 @@ class Portfolio:
                 break
             part, rest = split(lot, min(lot.amount, left))
             share = part_of(left_fee, part.amount, left)
-            trades.append(self._closed(intent, part, fill, share, bar))
+            trades.append(self._closed(intent, (part, rest), fill, share, bar))
             left, left_fee = minus(left, part.amount), minus(left_fee, share)
             del kept[lot.id]
             if rest is not None and not self._is_dust(intent.symbol, rest):
                 is_meant = lot.id == named and intent.purpose is Purpose.EXIT
                 target = intent.share if is_meant else rest.share
                 kept[lot.id] = standing_for(rest, target)
-        order = [lot.id for lot in holding.lots]
-        holding.set([kept[name] for name in order if name in kept])
+        holding.set([kept[lot.id] for lot in holding.lots if lot.id in kept])
         if left:
             self._enter(intent, fill, left, left_fee, bar)
         return tuple(trades)
 
-    def _closed(self, intent: Intent, part: Lot, fill: Fill, fee: Decimal, bar: int) -> Trade:
-        exit_price = float(fill.price)
+    def _closed(
+        self, intent: Intent, cut: tuple[Lot, Lot | None], fill: Fill, fee: Decimal, bar: int
+    ) -> Trade:
+        part, exit_price = cut[0], float(fill.price)
         self.settled += part.size * (exit_price - part.entry_price) - float(fee)
         gross = signed(part.side, minus(times(part.amount, fill.price), part.cost))
         result = self.results[intent.strategy]
@@ -346,8 +348,8 @@ class Portfolio:
         when = (part.entry_time, fill.time, part.entry_bar, bar)
         return Trade(
             *(intent.strategy, intent.symbol, part.side, part.amount, *when),
-            *(part.entry_price, exit_price, gross, plus(part.fees, fee)),
-            *(fill.reason or intent.reason, part.rung),
+            *(*prices[:2], gross, plus(part.fees, fee), fill.reason or intent.reason),
+            *(part.rung, *last_bracket(*cut)),
         )
 
     def _is_dust(self, symbol: str, rest: Lot) -> bool:

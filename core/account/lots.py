@@ -74,6 +74,9 @@ class Trade(NamedTuple):
     """Of entry and exit."""
     reason: str
     rung: int = 0
+    stop: float | None = None
+    """As it stood at the exit; None for none, and where only a part was closed, as in Backtesting.py."""
+    take: float | None = None
 
     @property
     def pnl(self) -> Decimal:
@@ -189,6 +192,11 @@ def split(lot: Lot, amount: Decimal) -> tuple[Lot, Lot | None]:
     return part, _sized(lot, minus(lot.amount, amount), minus(lot.cost, cost), minus(lot.fees, fees))
 
 
+def last_bracket(part: Lot, rest: Lot | None) -> tuple[float | None, float | None]:
+    """Return the stop and the take that a lot was closed with; none where some of it is left."""
+    return (None, None) if rest is not None else (price_or_none(part.stop), price_or_none(part.take))
+
+
 def cut(lots: list[Lot], amount: Decimal) -> tuple[list[Lot], list[Lot], Decimal]:
     """Take an amount from the long ones, oldest first; return what stays, what goes, what was not there."""
     kept, gone, left = [], list[Lot](), amount
@@ -215,8 +223,12 @@ def netted(lots: list[Lot]) -> Position:
     side = 1 if size > 0 else -1
     same = [lot for lot in lots if lot.side == side]
     held, cost = sum(lot.size for lot in same), sum(lot.size * lot.entry_price for lot in same)
-    stop, take = (None if math.isnan(price) else price for price in (same[0].stop, same[0].take))
-    return Position(side, size, cost / held, stop, take)
+    return Position(side, size, cost / held, price_or_none(same[0].stop), price_or_none(same[0].take))
+
+
+def price_or_none(price: float) -> float | None:
+    """Return a price, None for NaN."""
+    return None if math.isnan(price) else price
 
 
 def number_of(note: float | None) -> float:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from core.account.lots import Trade
+from core.account.lots import Trade, price_or_none
 from core.account.money import decimal_of, minus, part_of, plus, signed, times
 from core.account.values import Result
 from core.domain import FloatArray, IntArray, Reason
-from core.fills import ENTRY_BAR, ENTRY_PRICE, EXIT_BAR, EXIT_PRICE, REASON, RUNG, SIZE
+from core.fills import ENTRY_BAR, ENTRY_PRICE, EXIT_BAR, EXIT_PRICE, REASON, RUNG, SIZE, STOP, TAKE
 from core.kernel.account_state import FillLogs
 
 WORDS = {int(reason): reason.name.lower() for reason in Reason}
@@ -92,8 +92,8 @@ class Ledger:
                 *(traded.strategy, traded.symbol, side, part.amount),
                 *when,
                 *prices,
-                WORDS[int(row[REASON])],
-                rung,
+                *(WORDS[int(row[REASON])], rung),
+                *(price_or_none(row[STOP]), price_or_none(row[TAKE])),
             )
         )
 

@@ -26,6 +26,7 @@ DAY, SPEED = "2026-01-13T14:28", 30
 """When the exchange's time begins, a while before many trades, and how many minutes of it are one."""
 SYMBOLS = "BTC/USDT,ETH/USDT,SOL/USDT,DOGE/USDT"
 TRADED = ("--timeframe", "1m", "--symbol", SYMBOLS, "--strategies-file", "config/strategies_1m.yaml")
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TOLD = (" buy ", " sell ", "ended: ", "breaker ")
 """In lines of the loop that are shown: orders, trades, what ends them."""
 
@@ -77,12 +78,15 @@ def begin_anew(file: Path) -> None:
 
 @contextmanager
 def ends_by_signals() -> Iterator[None]:
-    """Let a hang-up or a request to end do in the block what Ctrl-C does."""
+    """Let a hang-up or a request to end do in the block what Ctrl-C does.
+
+    Ctrl-C too: a background job of a script begins deaf to it, and so would the parts, which are ended by it.
+    """
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, interrupt) for number in ENDINGS}
     try:
         yield
     finally:

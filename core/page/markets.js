@@ -48,7 +48,7 @@ function panel(host, series, name, first) {
   const body = el("div");
   const box = el("section", { "aria-label": "candles" }, el("div", { className: "tools" }, pick, lines, count, el("label", {}, regimes, " regimes")), body);
   host.append(box);
-  let [bars, spans, trades, positions] = [null, [], null, []];
+  let [bars, spans, trades, positions, view] = [null, [], null, [], null];
   async function load() {
     const one = series[Number(pick.value)];
     const which = new URLSearchParams({ ...one, count: count.value, regimes: regimes.checked ? "yes" : "no" });
@@ -65,22 +65,32 @@ function panel(host, series, name, first) {
   }
   function draw() {
     body.replaceChildren();
-    const view = new View(bars.ts[0], bars.ts.at(-1) + bars.step, SHORTEST * bars.step);
+    const before = view?.name === bars.name ? view : null;
+    view = new View(bars.ts[0], bars.ts.at(-1) + bars.step, SHORTEST * bars.step);
+    view.name = bars.name;
     tools(body, view);
     const ground = (u) => {
       paintSpans(u, spans, GROUNDS);
       paintHeld(u, positions);
     };
-    candleChart(body, { bars, trades, label: `Candles of ${bars.name}`, view, lines: INDICATORS[lines.value](bars), height: 380, ground });
-    view.set(bars.ts[Math.max(0, bars.ts.length - 300)], view.last);
+    candleChart(body, { bars, trades, label: `Candles of ${bars.name}`, view, lines: INDICATORS[lines.value](bars), height: 380, ground, levels: levelsOf(positions) });
+    view.set(...stretch(before, view, bars.ts[Math.max(0, bars.ts.length - 300)]));
     view.draw();
     redrawAll.push(() => view.draw());
     box.dataset.bars = bars.ts.length;
     box.dataset.trades = trades.entry_ts.length;
+    box.shown = view;
   }
   load();
   return { load };
 }
+// Whoever looks at an earlier stretch goes on looking at it; whoever saw the newest candle sees the newest one.
+function stretch(before, view, first) {
+  if (!before) return [first, view.last];
+  const on = before.max < before.last ? 0 : view.last - before.last;
+  return [before.min + on, before.max + on];
+}
+const levelsOf = (positions) => positions.flatMap((held) => [held.entry_price, held.stop, held.take]).filter((price) => price !== null);
 function columnsOf(rows) {
   const sorted = [...rows].sort((a, b) => a.entry_ts - b.entry_ts);
   const pick = (name) => sorted.map((row) => row[name]);
@@ -111,14 +121,13 @@ function heldCharts(host) {
   function draw(one) {
     const { bars } = one;
     const last = bars.ts.at(-1) + bars.step;
-    // Whoever looks at an earlier stretch goes on looking at it.
-    const before = one.view && one.view.max < one.view.last ? [one.view.min, one.view.max] : null;
+    const before = one.view ?? null;
     one.view = new View(bars.ts[0], last + 3 * bars.step, SHORTEST * bars.step);
     one.box.replaceChildren(el("h4", {}, one.series));
-    candleChart(one.box, { bars, trades: one.trades, label: `Candles of ${one.series} with entry, stop and take`, view: one.view, height: 260, ground: (u) => paintHeld(u, one.positions) });
-    one.view.set(...(before ?? [bars.ts[Math.max(0, bars.ts.length - 120)], last + 3 * bars.step]));
+    candleChart(one.box, { bars, trades: one.trades, label: `Candles of ${one.series} with entry, stop and take`, view: one.view, height: 260, ground: (u) => paintHeld(u, one.positions), levels: levelsOf(one.positions) });
+    one.view.set(...stretch(before, one.view, bars.ts[Math.max(0, bars.ts.length - 120)]));
     one.view.draw();
-    one.box.dataset.lines = one.positions.flatMap((held) => [held.entry_price, held.stop, held.take]).filter((price) => price !== null).length;
+    one.box.dataset.lines = levelsOf(one.positions).length;
     one.box.dataset.trades = one.trades.entry_ts.length;
   }
   redrawAll.push(() => shown.forEach((one) => one.view?.draw()));
@@ -130,7 +139,7 @@ function heldCharts(host) {
       const one = shown.get(series) ?? { series, box: el("section", { "aria-label": `candles of ${series}`, className: "held" }), newest: NaN };
       const symbol = series.split(" ")[1];
       const positions = status.positions.filter((held) => held.symbol === symbol);
-      const levels = JSON.stringify(positions.map((held) => [held.entry_price, held.stop, held.take]));
+      const levels = JSON.stringify(levelsOf(positions));
       const [moved, closed] = [levels !== one.levels, last !== one.newest];
       Object.assign(one, { positions, levels, newest: last });
       if (!shown.has(series)) host.append(one.box);

@@ -200,7 +200,7 @@ function riskView(host) {
 }
 function journalView(host) {
   return leafed(host, () => "/api/journal?", "seq", (known) => known.status?.desk?.journal, (one) =>
-    cells(String(one.seq), left(clock(one.ts)), left(one.kind), left(one.ref), el("td", { className: "left wrap" }, el("code", {}, one.body)), left(el("code", {}, one.hash.slice(0, 12)))),
+    cells(String(one.seq), left(clock(one.ts)), left(one.kind), el("td", { className: "left key" }, one.ref), el("td", { className: "left wrap" }, el("code", {}, one.body)), left(el("code", {}, one.hash.slice(0, 12)))),
   [th("entry"), ...lefts("time (UTC)", "what", "of", "content", "hash")], "The journal is empty.");
 }
 function healthView(host) {
@@ -220,7 +220,7 @@ function healthView(host) {
       const late = status ? Math.max(0, ...status.feeds.map((one) => one.behind_ms)) : 0;
       renew(cards, [found.database, found.bytes, run, late, found.holder], () => el("div", { className: "cards" },
         card("loop", found.holder ? `runs, process ${run?.pid}` : "does not run"), card("last word (UTC)", run ? clock(run.beat_at) : "none"), card("mode", run?.mode ?? "none"), card("feeds behind", late ? lasting(late) : "none"),
-        card("database", `${found.database}${found.bytes === null ? "" : `, ${fixed(found.bytes / 1e6, 1)} MB`}`), card("tables", `version ${found.schema}`), card("accounts", found.accounts.join(", ") || "none"), card("code", (found.code ?? "none").slice(0, 12))));
+        card("database", `${found.database}${found.bytes === null ? "" : `, ${fixed(found.bytes / 1e6, 1)} MB`}`), card("tables", `version ${found.schema}`), card("accounts", found.accounts.join(", ") || "none"), card("code", found.code ?? "none")));
       renew(list, found.commands, () => (found.commands.length ? table([...lefts("given (UTC)", "command", "by", "outcome")], found.commands.map((one) =>
         cells(clock(one.created_at), left(`${one.name} ${one.argument}`.trim()), left(one.origin), el("td", { className: "left wrap" }, one.outcome ?? "waits")))) : nothing("No command was given yet.")));
     } catch (error) {

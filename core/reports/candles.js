@@ -1,16 +1,18 @@
 "use strict";
 // Candles with trades, for any number of bars: what is drawn is never more than there are pixels.
 const SHORTEST = 12; // Bars that are shown at least.
-function candleChart(host, { bars, trades, label, view, lines = [], height = 420, ground }) {
+// `levels`: prices that `ground` draws lines at, for which there is to be room.
+function candleChart(host, { bars, trades, label, view, lines = [], height = 420, ground, levels: held = [] }) {
   const chart = frame(host, label);
   const readout = el("div", { className: "readout" });
   chart.append(readout);
   let levels = pyramid(bars);
   let level = levels[0];
   let from = 0;
+  let window = [view.min, view.max];
   const hidden = { paths: () => null, points: { show: false } };
   const plot = makePlot(chart, {
-    scales: { x: { time: true } },
+    scales: { x: { time: true }, y: { range: (u, low, high) => pricesShown(low, high, [...held, ...stopsShown(trades, window, u.bbox.width)]) } },
     axes: [axis({ values: timeTicks }), axis({ size: 74, values: (_, ticks) => ticks.map(quoted) })],
     series: [{}, hidden, hidden, hidden, hidden, ...lines.map((one) => ({ stroke: one.color, width: 1.5, points: { show: false } }))],
     cursor: { drag: { x: false, y: false }, points: { show: false } },
@@ -21,6 +23,7 @@ function candleChart(host, { bars, trades, label, view, lines = [], height = 420
     },
   }, [[], [], [], [], [], ...lines.map(() => [])], height);
   function move(min, max) {
+    window = [min, max];
     const room = Math.max(100, plot.bbox.width / 2);
     level = levels.find((one) => (max - min) / one.step <= room) ?? levels.at(-1);
     from = Math.max(0, place(level.ts, min) - 1);
@@ -81,6 +84,18 @@ function shownTrades(trades, min, max) {
     if (trades.exit_ts[i] >= min) found.push(i);
   return found;
 }
+// More trades than this are drawn as dots: their stops and takes would hide the candles.
+const tooMany = (count, width) => count > width / 12;
+function stopsShown(trades, [min, max], width) {
+  const shown = trades?.entry_ts.length ? shownTrades(trades, min, max) : [];
+  return tooMany(shown.length, width) ? [] : shown.flatMap((i) => [trades.stop[i], trades.take[i]]);
+}
+// From the lowest price to the highest: candles, and of other prices those no further away than the candles are high.
+function pricesShown(low, high, others) {
+  if (low === null || high === null) return [0, 1];
+  const near = others.filter((price) => typeof price === "number" && price > 2 * low - high && price < 2 * high - low);
+  return uPlot.rangeNum(Math.min(low, ...near), Math.max(high, ...near), 0.1, true);
+}
 function drawTrades(u, trades) {
   if (!trades || !trades.entry_ts.length) return;
   const { ctx } = u;
@@ -93,7 +108,7 @@ function drawTrades(u, trades) {
   const [up, down, soft] = [ink("up"), ink("down"), ink("ink")];
   const drawn = new Set();
   const shown = shownTrades(trades, u.scales.x.min, u.scales.x.max);
-  const small = shown.length > u.bbox.width / 12;
+  const small = tooMany(shown.length, u.bbox.width);
   for (const i of shown) {
     const [x, end] = [Math.round(at(trades.entry_ts[i])), Math.round(at(trades.exit_ts[i]))];
     const won = trades.pnl[i] > 0;

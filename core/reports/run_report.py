@@ -89,6 +89,8 @@ def _trade(trade: Trade) -> dict[str, Any]:
         "pnl_pct": 100 * pnl / (size * trade.entry_price),
         "fees": float(trade.fees),
         "reason": trade.reason,
+        "stop": trade.stop,
+        "take": trade.take,
     }
 
 

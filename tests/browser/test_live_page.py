@@ -138,6 +138,19 @@ def test_two_timeframes_stand_side_by_side_with_averages_regimes_and_trades(url:
     assert tab.get_attribute("section[data-bars] >> nth=0", "data-trades") == "60"
 
 
+def test_candles_that_come_anew_leave_the_stretch_that_is_looked_at(url: str, visit: Visit) -> None:
+    tab = open_view(visit, url, "markets")
+    tab.wait_for_selector("section[data-bars] >> nth=1")
+    stretch = "(({ min, max }) => [min, max])(document.querySelector('section[data-bars]').shown)"
+    tab.click("section[data-bars] button[aria-label='zoom in'] >> nth=0")
+    tab.click("section[data-bars] button[aria-label=earlier] >> nth=0")
+    before = tab.evaluate(stretch)
+    tab.evaluate("document.querySelector('section[data-bars] .chart').dataset.old = 'yes'")
+    tab.check("input[type=checkbox] >> nth=0")
+    tab.wait_for_selector("section[data-bars] >> nth=0 >> .chart:not([data-old])")
+    assert tab.evaluate(stretch) == before
+
+
 def test_a_command_asks_first_needs_the_token_and_shows_its_outcome(
     url: str, engine: Engine, visit: Visit
 ) -> None:

@@ -55,6 +55,10 @@ def test_the_report_shows_every_figure_and_asks_nobody(
             assert json.loads(text) == run.entry[name]
     for part in ("drawdowns", "shares", "months", "rolling", "spread", "durations", "trades", "candles"):
         assert tab.locator(f"#{part}").is_visible(), part
+    wide = tab.eval_on_selector_all(
+        ".columns .scroll", "all => all.map(one => one.scrollWidth > one.clientWidth)"
+    )
+    assert not any(wide) or tab.viewport_size["width"] < 600
     assert faults(tab) == []
     tab.click("#theme")
     assert faults(tab) == []
@@ -95,9 +99,11 @@ def test_a_trade_is_found_on_the_candles_and_keys_move_them(
     tab = visit.tab
     tab.click("#trades button[aria-label='show trade 3 on the candles']")
     tab.wait_for_function("candlesShown.view.max - candlesShown.view.min < 1e9")
-    entries = sorted(trade["entry_ts"] for trade in runs[0].trades)
+    third = sorted(runs[0].trades, key=lambda trade: trade["entry_ts"])[2]
     low, high = tab.evaluate("[candlesShown.view.min, candlesShown.view.max]")
-    assert low < entries[2] < high
+    assert low < third["entry_ts"] < high
+    cheap, dear = tab.evaluate("[candlesShown.chart.plot.scales.y.min, candlesShown.chart.plot.scales.y.max]")
+    assert cheap < min(third["stop"], third["take"]) < max(third["stop"], third["take"]) < dear
     tab.focus("#candles .chart")
     tab.keyboard.press("ArrowRight")
     tab.keyboard.press("+")

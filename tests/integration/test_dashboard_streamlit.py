@@ -19,7 +19,7 @@ from tests.stored import url_of
 
 PAGE = cli.ROOT / "dashboard_streamlit.py"
 needs_streamlit = pytest.mark.skipif(
-    find_spec("streamlit") is None, reason="Streamlit is not installed: `make dashboard` installs it"
+    find_spec("streamlit") is None, reason="Streamlit is not installed: make test-dashboard"
 )
 
 

@@ -32,6 +32,11 @@ print('ready at 7', flush=True)
 signal.sigwait([signal.SIGINT])
 """
 
+PAUSES = """import signal
+print('ready at 7', flush=True)
+signal.pause()
+"""
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
@@ -143,6 +148,17 @@ def test_a_port_that_is_taken_is_said_and_another_one_is_taken(capsys: pytest.Ca
         assert free_port(taken) == 0
     assert f"# port {taken} is in use" in capsys.readouterr().out
     assert free_port(taken) == taken
+
+
+def test_what_a_script_starts_in_the_background_ends_by_the_same_key(project: Path) -> None:
+    deaf = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with Together(project) as parts, demo_live_command.ends_by_signals():
+            parts.start(script(project, "one", PAUSES), os.environ)
+        assert parts._started[0].returncode == -signal.SIGINT
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, deaf)
 
 
 def test_keys_and_addresses_of_other_exchanges_are_not_handed_on() -> None:

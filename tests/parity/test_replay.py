@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.account.lots import Trade
+from core.account.lots import Trade, price_or_none
 from core.account.money import total
 from core.account.orders import Executed
 from core.backtest.fast_backtester import simulate_fast
@@ -62,9 +62,10 @@ def replay_one(bars: Bars, spec: RunSpec, strategy: Strategy, **how: Any) -> Rep
 
 
 def backtested(result: BacktestResult) -> list[tuple[Any, ...]]:
+    brackets = zip(*(map(price_or_none, result.trades[name].tolist()) for name in ("SL", "TP")), strict=True)
     return [
-        (one.side, one.size, one.entry_ts, one.exit_ts, one.entry_price, one.exit_price, one.reason)
-        for one in result.records
+        (one.side, one.size, one.entry_ts, one.exit_ts, one.entry_price, one.exit_price, one.reason, *bracket)
+        for one, bracket in zip(result.records, brackets, strict=True)
     ]
 
 
@@ -73,7 +74,7 @@ def replayed(trades: tuple[Trade, ...], bars: Bars) -> list[tuple[Any, ...]]:
         (
             *("LONG" if one.side > 0 else "SHORT", float(one.amount)),
             *(int(bars.ts[one.entry_bar]), int(bars.ts[one.exit_bar])),
-            *(one.entry_price, one.exit_price, one.reason),
+            *(one.entry_price, one.exit_price, one.reason, one.stop, one.take),
         )
         for one in trades
     ]
