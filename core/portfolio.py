@@ -25,7 +25,7 @@ from core.account.lots import (
     Lot,
     Position,
     Trade,
-    last_bracket,
+    bracketed,
     lot_id,
     merged,
     netted,
@@ -321,7 +321,7 @@ class Portfolio:
                 break
             part, rest = split(lot, min(lot.amount, left))
             share = part_of(left_fee, part.amount, left)
-            trades.append(self._closed(intent, (part, rest), fill, share, bar))
+            trades.append(bracketed(self._closed(intent, part, fill, share, bar), part, rest))
             left, left_fee = minus(left, part.amount), minus(left_fee, share)
             del kept[lot.id]
             if rest is not None and not self._is_dust(intent.symbol, rest):
@@ -333,10 +333,8 @@ class Portfolio:
             self._enter(intent, fill, left, left_fee, bar)
         return tuple(trades)
 
-    def _closed(
-        self, intent: Intent, cut: tuple[Lot, Lot | None], fill: Fill, fee: Decimal, bar: int
-    ) -> Trade:
-        part, exit_price = cut[0], float(fill.price)
+    def _closed(self, intent: Intent, part: Lot, fill: Fill, fee: Decimal, bar: int) -> Trade:
+        exit_price = float(fill.price)
         self.settled += part.size * (exit_price - part.entry_price) - float(fee)
         gross = signed(part.side, minus(times(part.amount, fill.price), part.cost))
         result = self.results[intent.strategy]
@@ -348,8 +346,8 @@ class Portfolio:
         when = (part.entry_time, fill.time, part.entry_bar, bar)
         return Trade(
             *(intent.strategy, intent.symbol, part.side, part.amount, *when),
-            *(*prices[:2], gross, plus(part.fees, fee), fill.reason or intent.reason),
-            *(part.rung, *last_bracket(*cut)),
+            *(part.entry_price, exit_price, gross, plus(part.fees, fee)),
+            *(fill.reason or intent.reason, part.rung),
         )
 
     def _is_dust(self, symbol: str, rest: Lot) -> bool:

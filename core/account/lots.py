@@ -192,9 +192,11 @@ def split(lot: Lot, amount: Decimal) -> tuple[Lot, Lot | None]:
     return part, _sized(lot, minus(lot.amount, amount), minus(lot.cost, cost), minus(lot.fees, fees))
 
 
-def last_bracket(part: Lot, rest: Lot | None) -> tuple[float | None, float | None]:
-    """Return the stop and the take that a lot was closed with; none where some of it is left."""
-    return (None, None) if rest is not None else (price_or_none(part.stop), price_or_none(part.take))
+def bracketed(trade: Trade, lot: Lot, rest: Lot | None) -> Trade:
+    """Return the trade that closed a lot with the lot's stop and take, unless some of the lot is left."""
+    if rest is not None:
+        return trade
+    return trade._replace(stop=price_or_none(lot.stop), take=price_or_none(lot.take))
 
 
 def cut(lots: list[Lot], amount: Decimal) -> tuple[list[Lot], list[Lot], Decimal]:
