@@ -24,6 +24,7 @@ from core.errors import (
     nearest,
 )
 from core.exchange.account_facts import AccountFacts
+from core.exchange.books import BookReader
 from core.exchange.calls import Caller, Notify, RetryPolicy, clock_is_off, clock_moved, log_notice
 from core.exchange.candles import CandleReader
 from core.exchange.clock import ExchangeClock
@@ -344,10 +345,10 @@ class ExchangeClient:
         self._call = Caller(attempt, self._transport, limiter, self._clock, retries, sleep, self._notify)
         self._markets = MarketList(self.name, self._exchange, self._call, self._ticks)
         self.facts = AccountFacts(self._exchange, self._call, self._ready, has_modes=self._venue.has_modes)
-        """What the venue tells about itself and the key."""
+        """What the venue tells about itself and the key; `books`: what others offer."""
+        self.books = BookReader(self._exchange, self._call, self._markets.one, self._clock)
         where = StreamTerms(self.name, self._venue.domain, self._base, self._sandbox, self._venue.options)
         self.streams = StreamAccess(self._exchange, self._call, self._check_key, self._markets.one, where)
-        """What streams need of it."""
 
     def _is_allowed(self, url: str) -> bool:
         if self._base is not None:

@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 from core.account.orders import RESTING_STOPS
 from core.exchange_sim.server import BINANCEUS, KRAKEN
+from tests.algo_mutants import ALGO_MUTANTS
+from tests.algo_schedules import AlgoSchedule
 from tests.loop_kills import Kills, kill_at_exchange, kill_on_paper
 from tests.order_kills import KILLED, kill_often
 from tests.order_mutants import MUTANTS, weakened
@@ -107,11 +109,44 @@ def stop_caught(name: str, most: int, venue: str = BINANCEUS, first: int = 0) ->
     return None
 
 
+def run_algo_schedules(first: int, count: int, venue: str = BINANCEUS) -> Tally:
+    """Run some schedules of orders that algorithms execute."""
+    counts: Counter[str] = Counter()
+    wrong = []
+    for seed in range(first, first + count):
+        schedule = AlgoSchedule(seed, venue=venue)
+        found = schedule.run()
+        if found:
+            wrong.append(f"seed {seed}: {found[0]}")
+        orders = [one.request.terms.kind for one in schedule.market.orders]
+        counts.update(
+            schedules=1,
+            crashes=schedule.crashed,
+            faults=sum(schedule.line.faults.values()),
+            works=len(schedule.handed_over),
+            taken_back=len(schedule.taken_back),
+            orders=len(orders),
+            makers=orders.count("maker"),
+            slices=orders.count("limit"),
+            fills=len(schedule.market.trades),
+        )
+    return Tally(counts, wrong)
+
+
+def algo_caught(name: str, most: int, venue: str = BINANCEUS, first: int = 0) -> int | None:
+    """Return the schedule by which weakened executing is caught, counted from one, None if it is not."""
+    for seed in chain(range(first, most), range(first)):
+        if AlgoSchedule(seed, venue=venue, work_with=ALGO_MUTANTS[name]).run():
+            return seed + 1
+    return None
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run and print what came of it."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--schedules", type=int, default=10_000)
     parser.add_argument("--stops", type=int, default=1000, help="schedules with stops that rest")
+    parser.add_argument("--algos", type=int, default=1000, help="schedules of execution by algorithms")
     parser.add_argument("--first", type=int, default=0, help="seed to begin with")
     parser.add_argument("--mutants", type=int, default=2000, help="most schedules per weakened variant")
     parser.add_argument("--kills", type=int, default=0, help="of real processes on the local exchange")
@@ -120,6 +155,7 @@ def main(argv: list[str] | None = None) -> int:
     for venue in VENUES:
         ok = fuzz(args, venue) and ok
         ok = fuzz_stops(args, venue) and ok
+        ok = fuzz_algos(args, venue) and ok
     if args.kills:
         for venue in VENUES:
             ok = kill(args.kills, args.first, venue) and ok
@@ -173,6 +209,29 @@ def fuzz_stops(args: argparse.Namespace, venue: str) -> bool:
         for name, after in zip(
             names,
             pool.map(stop_caught, names, [args.mutants] * len(names), [venue] * len(names)),
+            strict=True,
+        ):
+            print(f"{venue}: {name}: {'NOT CAUGHT' if after is None else f'caught by schedule {after}'}")
+            ok = ok and after is not None
+    return ok
+
+
+def fuzz_algos(args: argparse.Namespace, venue: str) -> bool:
+    """Run the schedules of algorithms and their weakened variants, and return whether nothing is wrong."""
+    began = time.monotonic()
+    starts = range(args.first, args.first + args.algos, 20)
+    count, names = len(starts), list(ALGO_MUTANTS)
+    with ProcessPoolExecutor() as pool:
+        tallies = list(pool.map(run_algo_schedules, starts, [20] * count, [venue] * count))
+        wrong = [line for one in tallies for line in one.wrong]
+        total = sum((one.counts for one in tallies), Counter[str]())
+        told = ", ".join(f"{number} {what}" for what, number in total.items())
+        spent = f"{time.monotonic() - began:.0f} s"
+        print(f"{venue}, algorithms: {told}: {len(wrong)} wrong, {spent}", *wrong, sep="\n", flush=True)
+        ok = not wrong
+        for name, after in zip(
+            names,
+            pool.map(algo_caught, names, [args.mutants] * len(names), [venue] * len(names)),
             strict=True,
         ):
             print(f"{venue}: {name}: {'NOT CAUGHT' if after is None else f'caught by schedule {after}'}")

@@ -16,6 +16,7 @@ from core.live.status import (
     StreamChannelStatus,
     StreamStatus,
     WaitingStatus,
+    WorkStatus,
 )
 from core.risk.use import LimitUse
 
@@ -46,6 +47,8 @@ DESK = DeskStatus(
         StopStatus("MR_BB", "BTC/USDT", "program", "too small", "", Decimal(95), None, Decimal("0.5")),
     ),
     outside=(Outside("BTC", Decimal("0.5"), 36_000.0), Outside("DOGE", Decimal("-3"), None)),
+    algorithms={"TREND_EMA": "limit_chase"},
+    works=(WorkStatus("k", "limit_chase", Decimal("0.25"), Decimal(1), 2, "maker 0.75 at 95"),),
 )
 STREAMS = StreamStatus(
     mode="REST",

@@ -11,7 +11,7 @@ import numpy as np
 
 from core import fills
 from core.account.money import NOTHING, minus, part_of, plus, quotient, signed, times, total
-from core.account.orders import Intent
+from core.account.orders import Intent, whole_leg
 from core.domain import FLAT, MOST_LOTS, NAN, NEVER, FloatArray, PositionView
 
 LOT_LEG = "lot-"
@@ -170,6 +170,7 @@ def lot_id(intent: Intent) -> str:
 
 def lot_name(bar: int, leg: str) -> str:
     """Return the id of the lot that an entry of this bar and leg opens."""
+    leg = whole_leg(leg)
     rung = leg.removeprefix("rung-") if leg.startswith("rung-") else "0"
     return f"{bar}-{rung}"
 

@@ -9,11 +9,11 @@ All amounts are exact: base units and quote units as Decimal; times are ms UTC.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Literal, NamedTuple, get_args
+from typing import Final, Literal, NamedTuple, get_args
 
 Kind = Literal["market", "limit", "maker", "stop", "stop_limit", "take_limit"]
 """`maker` rests or is refused; `stop`, `stop_limit` and `take_limit` wait for their stop price."""
@@ -22,7 +22,24 @@ KINDS: Mapping[str, Kind] = MappingProxyType({kind: kind for kind in get_args(Ki
 """Each by its stored word."""
 RESTING_STOPS: frozenset[str] = frozenset({"stop", "stop_limit"})
 """Kinds that protect a position while they rest."""
+RESTING_KINDS: frozenset[str] = RESTING_STOPS | {"maker"}
+"""Kinds that rest, or never are."""
 SIDES: Mapping[str, Side] = MappingProxyType({side: side for side in get_args(Side)})
+
+
+PART: Final = "~"
+"""Behind it in a leg stands the number of one of the orders that an intent is executed by."""
+
+
+def whole_leg(leg: str) -> str:
+    """Return the leg of the intent that an order belongs to."""
+    return leg.partition(PART)[0]
+
+
+def whole_key(key: str) -> str:
+    """Return the key of the intent that an order with this key belongs to: its own where it is no part."""
+    decision, leg, purpose = key.rsplit("|", 2)
+    return f"{decision}|{whole_leg(leg)}|{purpose}"
 
 
 class Purpose(StrEnum):
@@ -138,6 +155,19 @@ class Intent:
     def is_priced(self) -> bool:
         """Whether it waits for a price."""
         return self.limit is not None or self.trigger is not None
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is one of the orders that another intent is executed by."""
+        return PART in self.leg
+
+    def part(self, number: int) -> Intent:
+        """Return the intent of one of the orders that it is executed by; numbers sort as text."""
+        return replace(self, leg=f"{self.leg}{PART}{number:03}")
+
+    def whole(self) -> Intent:
+        """Return what it is a part of, with the part's own amount; itself where it is none."""
+        return replace(self, leg=whole_leg(self.leg)) if self.is_part else self
 
     def timed(self, created_at: int, valid_until: int) -> Intent:
         """Return it with other times."""

@@ -151,6 +151,8 @@ def show(
         print(f"  {line}")
     for order in status.open_orders:
         print(f"  waiting: {order.side} {exact(order.amount)} ({order.key})")
+    for line in work_lines(status.desk):
+        print(f"  {line}")
     show_standing(status, account, start)
     show_limits(status)
     for feed in status.feeds:
@@ -183,6 +185,21 @@ def _last_seen(status: AccountStatus, *, is_last_known: bool) -> str:
     if agreed is not None and status.time - agreed > SEEN:
         return f" when last seen, {format_time(agreed)} UTC"
     return f" when last seen, {format_time(status.time)} UTC" if is_last_known else ""
+
+
+def work_lines(desk: DeskStatus | None) -> list[str]:
+    """Return how the orders of strategies are executed that do not go at the market, and how far some are."""
+    if desk is None:
+        return []
+    lines = [f"execution of {name}: {algorithm}" for name, algorithm in desk.algorithms.items()]
+    for work in desk.works or ():
+        rests = f", now {work.resting}" if work.resting else ""
+        many = how_many(work.orders, "order")
+        lines.append(
+            f"{work.algorithm}: {exact(work.filled)} of {exact(work.amount)} executed by {many}{rests} "
+            f"({work.key})"
+        )
+    return lines
 
 
 def stream_lines(streams: StreamStatus | None) -> list[str]:

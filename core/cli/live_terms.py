@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from contextlib import ExitStack
 
 from sqlalchemy import Engine
 
 from core import cli
-from core.backtest.plan import check_params
+from core.backtest.plan import PlannedRun, check_params
 from core.cli.live_output import say
 from core.cli.live_pace import check_pace, clocks_of, pace_of
 from core.cli.replay_command import members, overrides, risk_terms
 from core.exchange.calls import Notice, Notify, RetryPolicy
 from core.exchange_client import ExchangeClient
+from core.execution_algos.machines import MARKET_ALGO
 from core.live.modes import AT_EXCHANGE
 from core.live.terms import AccountTerms
 from core.live.world import World, exchange_world, stored_world
 from core.settings import Settings, environment
 from db.init_db import get_db_url
+from strategies.registry import known
 
 TIMEOUT = 5.0
 """Seconds that a complete answer of the exchange may take."""
@@ -33,12 +36,13 @@ def read_settings(args: argparse.Namespace) -> Settings:
 
 def terms_of(args: argparse.Namespace, settings: Settings) -> AccountTerms:
     """Return the terms of the account that was asked for."""
+    chosen = tuple(members(args, settings))
     return AccountTerms(
         name=args.account,
         db_url=settings.db.url or get_db_url(),
         typed_url=args.db_url,
         orders=args.orders,
-        members=tuple(members(args, settings)),
+        members=chosen,
         cash=settings.backtest.default_cash,
         is_cash_named=args.cash is not None,
         is_real=args.live,
@@ -50,9 +54,21 @@ def terms_of(args: argparse.Namespace, settings: Settings) -> AccountTerms:
         stop_limit_gap_pct=settings.live.stop_limit_gap_pct,
         stop_patience_seconds=settings.live.stop_patience_seconds,
         losses_every_seconds=settings.live.losses_every_seconds,
+        algorithms=algorithms_of(chosen, settings),
+        algo_terms=settings.execution.terms,
         once=args.once,
         accept_restore=args.accept_restore,
     )
+
+
+def algorithms_of(chosen: Iterable[PlannedRun], settings: Settings) -> dict[str, str]:
+    """Return how these strategies' orders are executed, where that is not at the market."""
+    found = {}
+    for one in chosen:
+        entry = settings.strategies.get(known()[one.strategy])
+        if entry is not None and entry.execution != MARKET_ALGO:
+            found[one.strategy] = entry.execution
+    return found
 
 
 def client_of(

@@ -30,6 +30,7 @@ class AlgoTerms(NamedTuple):
     twap_over_ms: int = 300_000
 
 
+USUAL_TERMS: Final = AlgoTerms()
 _MAKERS: Mapping[str, Callable[[AlgoTerms], Machine]] = MappingProxyType(
     {
         MARKET_ALGO: lambda _: AtMarket(),

@@ -21,6 +21,7 @@ from core.engine import Session
 from core.errors import ExchangeUnreachableError, UsageError
 from core.exchange_client import ExchangeClient
 from core.execution import Executor
+from core.execution_algos.values import OrderGrid
 from core.figures import amount, exact, how_many
 from core.live.configuration import configuration_of
 from core.live.day_book import DayBook
@@ -44,6 +45,7 @@ from core.order_path.path import OrderPath
 from core.order_path.policy import Policy
 from core.order_path.protecting import StopTerms
 from core.order_path.venue import Venue
+from core.order_path.working import MACHINE, WorkTerms
 from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.risk.limits import ANY_MARKET, MarketDemands
@@ -176,6 +178,8 @@ def _on_paper(given: Opening, risk: RiskManager) -> DeskOpening:
     terms, quote = given.terms, given.terms.quote
     if given.world.client is not None:
         take_rules(given.world.client, terms.symbols, risk)
+    for name, algorithm in terms.algorithms.items():
+        given.say(f"{name}: on paper orders fill at the bar's open, {algorithm} is for an exchange alone")
     model = PaperFills(terms.cash, terms.costs, risk.markets, terms.volume_share, keep_trades=False)
     desk = paper_desk(lambda exchange: _path(given, exchange, PAPER_POLICY), model)
     desk.at(given.world.now())
@@ -198,7 +202,7 @@ def _at_exchange(given: Opening, risk: RiskManager) -> DeskOpening:
     with suppress(ExchangeUnreachableError):
         client.get_balance(quote)
     path = _path(given, ExchangeVenue(client), _policy(risk))
-    desk = ExchangeDesk(path, given.world.price, _stops(terms, risk))
+    desk = ExchangeDesk(path, given.world.price, _stops(terms, risk), _works(given, risk))
     agree(desk.path, given, is_new="session" not in live.read_state(given.engine, terms.name))
     desk.at(given.world.now())
     there = desk.path.balances().get(quote, NOTHING)
@@ -227,6 +231,19 @@ def _stops(terms: AccountTerms, risk: RiskManager) -> StopTerms | None:
     return StopTerms(lambda symbol: risk.markets.get(symbol, ANY_MARKET).stops, gap, patience)
 
 
+def _works(given: Opening, risk: RiskManager) -> WorkTerms:
+    """Return how the orders of each strategy are executed."""
+    machines = given.terms.machines
+
+    def grid(symbol: str) -> OrderGrid:
+        market = risk.markets.get(symbol, ANY_MARKET)
+        return OrderGrid(market.tick, market.step, market.min_amount, market.min_notional)
+
+    return WorkTerms(
+        lambda strategy: machines.get(strategy, MACHINE), grid, given.world.book, given.terms.algorithms
+    )
+
+
 def take_rules(
     client: ExchangeClient, symbols: Sequence[str], risk: RiskManager, *, is_traded: bool = False
 ) -> None:
@@ -238,7 +255,9 @@ def take_rules(
         rules = client.rules(symbol)
         least = max(rules.amount.least or NOTHING, rules.market_amount.least or NOTHING)
         stops = client.orders.stop_rules(symbol) if is_traded else None
-        risk.markets[symbol] = MarketDemands(rules.lot, least or None, rules.cost.least, is_traded, stops)
+        risk.markets[symbol] = MarketDemands(
+            rules.lot, least or None, rules.cost.least, is_traded, stops, rules.tick
+        )
 
 
 def _path(given: Opening, venue: Venue, policy: Policy) -> OrderPath:

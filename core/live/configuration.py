@@ -15,7 +15,10 @@ from strategies.registry import load_strategy
 
 
 def configuration_of(terms: AccountTerms) -> str:
-    """Return 12 hex digits of the SHA-256 over rules' sources, parameters, symbols, timeframes and limits."""
+    """Return 12 hex digits of the SHA-256 over rules' sources, parameters, symbols, timeframes and limits.
+
+    How orders are executed is part of it where they do not all go at the market.
+    """
     members = sorted(
         [one.strategy, one.symbol, one.timeframe, {**_defaults(one), **one.params}, *sorted(one.universe)]
         for one in terms.members
@@ -27,7 +30,10 @@ def configuration_of(terms: AccountTerms) -> str:
         "day": terms.risk.daily_loss_pct,
         **asdict(terms.risk.limits),
     }
-    text = json.dumps([members, sources, limits], sort_keys=True, default=float)
+    parts: list[object] = [members, sources, limits]
+    if terms.algorithms:
+        parts.append([dict(terms.algorithms), terms.algo_terms])
+    text = json.dumps(parts, sort_keys=True, default=float)
     return _hash(text.encode())[:12]
 
 

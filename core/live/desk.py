@@ -27,6 +27,7 @@ from core.account.orders import (
     RefusalReason,
     Refused,
     Taken,
+    whole_key,
 )
 from core.account.values import Held
 from core.engine import FLATTEN, Session
@@ -42,7 +43,6 @@ from core.order_path.journal_view import HALT
 from core.order_path.path import OrderPath
 from core.order_path.states import TERMINAL
 from core.portfolio import DUST
-from db.journal_rows import OrderRow
 
 DeskEvent = News
 
@@ -155,11 +155,15 @@ class JournalledDesk(ABC):
         self.path.take_fills()
         self.path.take_claims()
         self.applied, self.claims = (0, 0) if kept is None else (kept.fills, kept.claims)
+        for approved in () if kept is None else kept.waiting:
+            self.waiting[approved.intent.key] = approved
+            if self.path.order(approved.intent.key) is None:
+                self._unsent[approved.intent.key] = approved
         rows = list(self.path.history())
         self.has_foreign = any(intent is None for _, intent in rows)
         live = {order.intent_key for order in self.path.orders()}
         fills = [
-            (fill.seq, Executed(intent_of(intent), fill_of_row(fill), intent.key not in live))
+            (fill.seq, self._executed(intent_of(intent), fill_of_row(fill), live))
             for fill, intent in rows[self.applied :]
             if intent is not None
         ]
@@ -167,10 +171,6 @@ class JournalledDesk(ABC):
         both: list[tuple[int, Executed | Taken]] = [*fills, *gone]
         self._owed = [one for _, one in sorted(both, key=lambda pair: pair[0])]
         self._skipped = len(rows) - self.applied - len(fills)
-        for approved in () if kept is None else kept.waiting:
-            self.waiting[approved.intent.key] = approved
-            if self.path.order(approved.intent.key) is None:
-                self._unsent[approved.intent.key] = approved
         return list(self._owed)
 
     @property
@@ -332,21 +332,26 @@ class JournalledDesk(ABC):
             if order is None:
                 self.has_foreign = True
             else:
-                events.append(Executed(self._wanted(order), fill, order.intent_key not in live))
+                wanted = self.path.journal.intent(order.intent_key)
+                events.append(self._executed(intent_of(wanted), fill, live))
                 self._done(events[-1])
         return events
 
-    def _wanted(self, order: OrderRow) -> Intent:
-        known = self.waiting.get(order.intent_key)
-        if known is not None:
-            return known.intent
-        return intent_of(self.path.journal.intent(order.intent_key))
+    def _executed(self, ordered: Intent, fill: Fill, live: Collection[str]) -> Executed:
+        """Return a fill with what it was wanted for; `live`: keys of orders that may still be executed."""
+        known = self.waiting.get(whole_key(ordered.key))
+        whole = ordered.whole() if known is None else known.intent
+        return Executed(whole, fill, self._is_done(whole, ordered, live))
+
+    def _is_done(self, whole: Intent, ordered: Intent, live: Collection[str]) -> bool:  # noqa: ARG002 - of parts
+        """Return whether nothing more comes of what is wanted, an order of which was executed."""
+        return ordered.key not in live
 
     def _ended(self) -> list[Refused]:
         """Return the orders of which nothing more can come."""
         if not self.waiting:
             return []
-        live = {order.intent_key for order in self.path.orders()}
+        live = {whole_key(order.intent_key) for order in self.path.orders()}
         events = []
         for key in [key for key in self.waiting if key not in live and key not in self._unsent]:
             order = self.path.order(key)

@@ -11,48 +11,46 @@ sold otherwise the stop that would sell it is cancelled.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
 from core.account.lots import Lot
-from core.account.money import NOTHING, minus, times, to_step
+from core.account.money import NOTHING, times, to_step
 from core.account.orders import (
     RESTING_STOPS,
     Approved,
+    Executed,
     Intent,
+    News,
     Protection,
     Purpose,
     RefusalReason,
     Refused,
     Taken,
+    whole_key,
 )
 from core.account.values import Held
 from core.engine import Session
 from core.errors import HotCryptoError
 from core.figures import exact
+from core.live.agreement import Agreement
 from core.live.desk import DeskEvent, JournalledDesk
-from core.live.fitting import fitted
-from core.live.outside import Price, held_outside
-from core.live.refusals import Refusals, Streak
+from core.live.fitting import fitted, still_held, works_of
+from core.live.outside import OutsideCoins, Price
+from core.live.refusals import TAKEN_BACK, Refusals, Streak
 from core.live.resting import RestingStops
 from core.live.snapshot import Restored
 from core.live.status import DeskStatus, Outside, Standing
-from core.live.stops import LotName, PriceRange, Reached, at, lots_of, protective
+from core.live.stops import LotName, PriceRange, Reached, at, lots_of, protective, reached
 from core.order_path.intents import intent_of
 from core.order_path.ledger import assets_of
 from core.order_path.path import OrderPath
 from core.order_path.protecting import StopTerms
+from core.order_path.working import Working, WorkTerms
 from core.risk.limits import ANY_MARKET
 from core.utils import timeframe_ms
+from db.journal_rows import OrderRow
 
-AGAIN = 300_000
-"""Milliseconds between two comparisons of everything with the exchange …"""
-GLANCE = 60_000
-"""… and of balances alone, which is one request: 10 of the 1,200 that Binance.US allows a minute."""
-SOON = 1_000
-"""Milliseconds until the next one while they differ, at least."""
-HINTED = 5_000
-"""Milliseconds between two that streams ask for, at least: a busy account of somebody else costs no more."""
 NOT_YET = "an entry at a price cannot rest at an exchange yet: enter at the open, or trade on paper"
 LOCKING = "coins are kept for orders of somebody else"
 PATIENCE = 60_000
@@ -62,47 +60,54 @@ PATIENCE = 60_000
 class ExchangeDesk(JournalledDesk):
     """A session's desk at an exchange."""
 
-    def __init__(self, path: OrderPath, price: Price | None = None, stops: StopTerms | None = None) -> None:
+    def __init__(
+        self,
+        path: OrderPath,
+        price: Price | None = None,
+        stops: StopTerms | None = None,
+        works: WorkTerms | None = None,
+    ) -> None:
         """Take an order path to the exchange, and what knows the price of coins that are not traded.
 
-        `stops`: how stops rest there; None: they do not.
+        `stops`: how stops rest there, None: not. `works`: how orders are executed, None: at the market.
         """
         super().__init__(path)
+        self._works = Working(path, works or WorkTerms())
         self._stops = RestingStops(path, stops)
         self._before: dict[LotName, Lot] = {}
         """Lots as they were when the newest bars were reached, until their step is kept."""
         self._overtaken: list[Refused] = []
         """Exits of what a stop at the exchange had sold before them."""
-        self._price = price
-        self._prices: dict[str, float | None] = {}
-        self._outside: list[Outside] = []
+        self._outside = OutsideCoins(path, price)
         self.market = PriceRange()
         """What bars are shown to: only prices come of them, for the exchange fills in its own time."""
-        self._compare_at = 0
-        self._glance_at = 0
-        self._hinted_at = -HINTED
-        self._in_step_at: int | None = None
-        """When books and exchange were last found to agree, ms UTC."""
-        self._difference = ""
-        self._agreed_at: int | None = None
-        """So many fills of others were booked when all agreed, None once cash was looked at since."""
+        self._agreement = Agreement(path)
         self._refusals = Refusals(path)
 
     def open(self, session: Session, kept: Restored | None) -> None:
         """Take an account up whose path agreed with the exchange; `kept`: what a former process left."""
         if not self.path.ready:
             raise HotCryptoError("the books have not agreed with the exchange yet: reconcile first")
-        self._compare_at, self._agreed_at = self.time + AGAIN, self.path.mirror.foreign
-        self._in_step()
+        self._agreement.open(self.time)
         self._refusals.open()
         self.resume(session, kept)
         self._ask_prices()
         for order in self.path.orders():
-            if order.intent_key not in self.waiting and order.kind not in RESTING_STOPS:
-                # Of a stop that was stored before the step it belonged to.
-                approved = Approved(intent_of(self.path.mirror.intent(order.intent_key)))
-                self.waiting[order.intent_key] = approved
-                session.portfolio.reserve(approved)
+            if order.kind not in RESTING_STOPS:
+                self._take_up(order)
+
+    def _take_up(self, order: OrderRow) -> None:
+        """Know what an order of a former process is for, though the step it belongs to was not kept."""
+        key = whole_key(order.intent_key)
+        if key not in self.waiting:
+            # Of a stop that was stored before the step it belonged to, or a part of what nobody knows.
+            intent = intent_of(self.path.mirror.intent(key))
+            self.waiting[key] = Approved(intent)
+            self.session.portfolio.reserve(self.waiting[key])
+            if key != order.intent_key:
+                self.path.conclude(intent, "the step that wanted it was not kept")
+        if key != order.intent_key and self.path.order(key) is not None:
+            self.path.cancel(order.intent_key)
 
     def protect(self, move: Protection) -> None:
         """Do nothing: stops and takes are read from the account each time, for those that rest too."""
@@ -129,11 +134,12 @@ class ExchangeDesk(JournalledDesk):
 
     def news(self) -> list[DeskEvent]:
         """Return what came since the last look."""
-        cash = self._cash_taken()
-        if self.time >= self._glance_at and not self._glance():
-            self.look_again()
-        if self.time >= self._compare_at:
-            self._compare()
+        portfolio = self.session.portfolio
+        cash = self._agreement.cash_taken(portfolio.cash, self._quote, is_told=self._is_told)
+        if self._agreement.is_due(self.time):
+            self._agreement.compare(self.time)
+            self._fresh += self.path.take_fills()
+            self._ask_prices()
         elif self.path.mirror.live:
             self._step()
             if self.path.did_others():
@@ -146,6 +152,8 @@ class ExchangeDesk(JournalledDesk):
             self._protect()
             if any(one.intent.purpose is not Purpose.ENTRY for one in self._unsent.values()):
                 self._dispatch()
+            else:
+                self._work()
         return events
 
     def submit(self, approved: Approved) -> Refused | None:
@@ -161,12 +169,11 @@ class ExchangeDesk(JournalledDesk):
 
     def look_now(self) -> None:
         """Compare with the exchange at the next look, but for what others do not every time."""
-        self._compare_at = min(self._compare_at, max(self.time, self._hinted_at + HINTED))
-        self._hinted_at = self._compare_at
+        self._agreement.look_now(self.time)
 
     def look_again(self) -> None:
         """Compare the books with the exchange at the next look."""
-        self._compare_at = self.time
+        self._agreement.look_again(self.time)
 
     def accept(self, symbol: str) -> str:
         """Let entries in a symbol go on, and its exits be tried again; return what came of it."""
@@ -194,6 +201,8 @@ class ExchangeDesk(JournalledDesk):
         return row.words(is_wanted=held in self.session.to_close) + kept
 
     def _note(self, event: DeskEvent) -> None:
+        if isinstance(event, Executed) and event.intent.purpose not in (Purpose.ENTRY, Purpose.EXIT):
+            self._end_works((event.intent.strategy, event.intent.symbol))
         row = self._refusals.note(event)
         if isinstance(event, Refused) and event.intent.purpose is not Purpose.ENTRY:
             # What it was to sell may not be there any more.
@@ -210,21 +219,6 @@ class ExchangeDesk(JournalledDesk):
         self.claims += len(gone)
         return gone
 
-    def _cash_taken(self) -> list[Taken]:
-        """Return what others took of the account's cash: that which the exchange has too little of for it.
-
-        It follows from the journal and the account once they agree with the exchange and everything was told.
-        """
-        agreed, mirror = self._agreed_at, self.path.mirror
-        if agreed is None or self._fresh or self._owed:
-            return []
-        self._agreed_at = None
-        there = max(mirror.books.cash(self._quote), NOTHING)
-        short = minus(self.session.portfolio.cash, there)
-        if agreed != mirror.foreign or short <= 0:
-            return []
-        return [Taken("", "", short, NOTHING, self.path.cause(self._quote))]
-
     def send(self) -> None:
         """Store and send what was approved, and what the newest bars close."""
         before, self._before = self._before, {}
@@ -236,12 +230,60 @@ class ExchangeDesk(JournalledDesk):
         """Send what is due, with the stops that rest cancelled before and as they should be after it."""
         self._protect()
         self._drop_overtaken()
+        self._begin_works()
         super().send()
+        self._work()
         self._protect()
+
+    def _begin_works(self) -> None:
+        """Hand what is due to its algorithm; an exit whose coins others' orders keep goes as it fits."""
+        for held in self.session.to_close:
+            self._end_works(held)
+        for key, one in list(self._unsent.items()):
+            if self._is_due(one.intent) and self._works.takes(one.intent):
+                timely = self._timely(one)
+                if self._works.has_begun(one.intent) or self._fitted([timely]) == [timely]:
+                    del self._unsent[key]
+                    self._works.begin(timely)
+
+    def _work(self) -> None:
+        """Let the algorithms look."""
+        self._works.step(is_told=self._is_told)
+        self._fresh += self.path.take_fills()
+
+    def _end_works(self, held: Held) -> None:
+        """Have a position that is being closed at once not entered further, and its exits not wait."""
+        for key in self._works.of(held, Purpose.ENTRY):
+            self._works.take_back(key, f"{TAKEN_BACK}: what it entered is being closed")
+        for key in self._works.of(held, Purpose.EXIT):
+            self._works.hurry(key)
+
+    def take_back(self, why: str, *, sent: bool = True) -> Sequence[News]:
+        """Take back the entries that wait, those already `sent` too; nothing goes on that is half done."""
+        for intent, _ in self._works.works():
+            if intent.purpose is Purpose.ENTRY:
+                self._works.take_back(intent.key, f"{TAKEN_BACK}: {why}")
+        return super().take_back(why, sent=sent)
+
+    def _is_done(self, whole: Intent, ordered: Intent, live: Collection[str]) -> bool:
+        if ordered.is_part:
+            return self._works.is_whole(whole)
+        return super()._is_done(whole, ordered, live)
+
+    def _done(self, event: DeskEvent) -> None:
+        super()._done(event)
+        if not isinstance(event, Taken) and event.intent.key not in self.waiting:
+            self._works.forget(event.intent.key)
+            self._unsent.pop(event.intent.key, None)
+
+    @property
+    def _is_told(self) -> bool:
+        """Whether the account knows all that is booked."""
+        return not (self._fresh or self._owed)
 
     def _protect(self) -> None:
         """Let stops rest at the exchange as the account stands, once it knows all that was booked."""
-        if self._session is None or self._fresh or self._owed:
+        if self._session is None or not self._is_told:
             return
         closing = (one.intent for one in self.waiting.values() if one.intent.purpose is not Purpose.ENTRY)
         leaving = {(one.strategy, one.symbol) for one in closing}
@@ -278,29 +320,18 @@ class ExchangeDesk(JournalledDesk):
         """Let an exit go once no stop at the exchange may sell the same, an entry when exits are done."""
         if intent.purpose is not Purpose.ENTRY:
             return not self._stops.of((intent.strategy, intent.symbol))
-        return not (self._is_closing(intent) or self._in_the_way(intent))
+        return not (self._is_closing(intent) or still_held(intent, self.path))
 
     def _is_closing(self, entry: Intent) -> bool:
         closing = (one.intent for one in self.waiting.values() if one.intent.purpose is not Purpose.ENTRY)
         return any((one.strategy, one.symbol) == (entry.strategy, entry.symbol) for one in closing)
-
-    def _in_the_way(self, entry: Intent) -> str:
-        """Return what an entry's decision wanted closed first and is still held, blank for nothing."""
-        for order in self.path.exits(entry.strategy, entry.symbol, entry.bar):
-            held = self.path.position(entry.symbol, entry.strategy)
-            left = minus(order.amount, order.filled)
-            closable = held if order.side == "sell" else held.copy_negate()
-            if 0 < left <= closable:
-                part = f"{exact(left)} of {exact(order.amount)}"
-                return f"{part} to be closed before it is still held: {order.state}"
-        return ""
 
     def _given_up(self) -> list[Refused]:
         """Refuse the entries of decisions whose exits did not fill, or not before the entry expired."""
         refused, self._overtaken = self._overtaken, []
         for approved in [one for one in self._unsent.values() if one.intent.purpose is Purpose.ENTRY]:
             intent, reason = approved.intent, RefusalReason.EXCHANGE
-            why = "" if self._is_closing(intent) else self._in_the_way(intent)
+            why = "" if self._is_closing(intent) else still_held(intent, self.path)
             if not why and self._is_closing(intent) and self.time > intent.valid_until:
                 reason, why = RefusalReason.EXPIRED, "what was to be closed before it is not closed yet"
             if why:
@@ -310,12 +341,7 @@ class ExchangeDesk(JournalledDesk):
 
     def outside(self) -> list[Outside]:
         """Return what the exchange's account has beside this one."""
-        # What is booked and not yet in the account would look like something of somebody else.
-        if not (self._fresh or self._owed):
-            portfolio = self.session.portfolio
-            known = {**self._prices, **portfolio.marks}
-            self._outside = held_outside(self.path.balances(), portfolio, self._quote, known.get)
-        return self._outside
+        return self._outside.held(self.session.portfolio, self._quote, is_told=self._is_told)
 
     def status(self) -> DeskStatus:
         """Return how the journal stands, and what is held outside the account."""
@@ -326,49 +352,21 @@ class ExchangeDesk(JournalledDesk):
                 foreign_orders=self.path.foreign_orders(),
                 outside=tuple(self.outside()),
                 stops=self._stops.status(self.session),
-                agreed_at=self._in_step_at,
+                agreed_at=self._agreement.at,
+                algorithms=dict(self._works.names),
+                works=tuple(works_of(self._works)),
             )
         )
 
     @property
     def _quote(self) -> str:
-        """The currency that the account counts in."""
         return next((assets_of(slot.symbol)[1] for slot in self.session.slots), "")
 
     def _ask_prices(self) -> None:
-        """Ask what coins outside the account are worth; what is traded has prices of its own."""
-        if self._price is not None:
-            for asset in sorted({one.asset for one in self.outside()} - {self._quote}):
-                symbol = f"{asset}/{self._quote}"
-                if symbol not in self.session.portfolio.marks:
-                    self._prices[symbol] = self._price(symbol)
-
-    def _compare(self) -> None:
-        """Compare the books with the exchange; what differs for long is believed, and holds up entries."""
-        found = self.path.reconcile()
-        self._compare_at = self.time + (AGAIN if found.done else max(self.path.policy.settle_ms, SOON))
-        self._agreed_at = self.path.mirror.foreign if found.done else None
-        self._fresh += self.path.take_fills()
-        self._ask_prices()
-        self._difference = "; ".join(found.waiting)
-        self._glance_at = self.time + GLANCE
-        if found.done:
-            self._in_step()
-
-    def _glance(self) -> bool:
-        """Return whether the balances are those of the books; what else they can be takes more requests."""
-        self._glance_at = self.time + GLANCE
-        # While an order is out the two may differ for a moment.
-        is_equal = self.path.is_quiet() and not self._difference and self.path.balances_agree()
-        if is_equal:
-            self._in_step()
-        return is_equal
-
-    def _in_step(self) -> None:
-        self._in_step_at, self._glance_at = self.time, self.time + GLANCE
+        self._outside.ask_prices(self.session.portfolio, self._quote, is_told=self._is_told)
 
     def _differences(self) -> list[str]:
-        return [self._difference] if self._difference else []
+        return [self._agreement.difference] if self._agreement.difference else []
 
     def _watch(
         self,
@@ -382,6 +380,8 @@ class ExchangeDesk(JournalledDesk):
         slots = [one for one in session.slots if only is None or one[:2] == only]
         market = session.risk.markets.get(symbol, ANY_MARKET)
         low = min(one.low for one in prices)
+        for held in reached(session.portfolio, slots, symbol, prices, before):
+            self._end_works(held)
         for intent in list(protective(session.portfolio, slots, symbol, prices, self.time, before)):
             if self._stops.waits(intent, low, self.time):
                 continue

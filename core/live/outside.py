@@ -13,11 +13,38 @@ from decimal import Decimal
 from core.account.money import minus, plus
 from core.live.status import Outside
 from core.order_path.ledger import ZERO, assets_of
+from core.order_path.path import OrderPath
 from core.portfolio import Portfolio
 from db.journal_rows import money_text
 
 Price = Callable[[str], float | None]
 """The last price of a symbol, None when nobody knows it."""
+
+
+class OutsideCoins:
+    """What is held beside one account, as it was when books and account agreed last."""
+
+    def __init__(self, path: OrderPath, price: Price | None) -> None:
+        """Take the path whose books say what is there, and what knows the price of what is not traded."""
+        self._path, self._price = path, price
+        self._prices: dict[str, float | None] = {}
+        self._held: list[Outside] = []
+
+    def held(self, portfolio: Portfolio, quote: str, *, is_told: bool) -> list[Outside]:
+        """Return it; `is_told`: the account knows all that is booked, else it would look like another's."""
+        if is_told:
+            known = {**self._prices, **portfolio.marks}
+            self._held = held_outside(self._path.balances(), portfolio, quote, known.get)
+        return self._held
+
+    def ask_prices(self, portfolio: Portfolio, quote: str, *, is_told: bool) -> None:
+        """Ask what it is worth; what is traded has prices of its own."""
+        if self._price is not None:
+            held = self.held(portfolio, quote, is_told=is_told)
+            for asset in sorted({one.asset for one in held} - {quote}):
+                symbol = f"{asset}/{quote}"
+                if symbol not in portfolio.marks:
+                    self._prices[symbol] = self._price(symbol)
 
 
 def held_outside(

@@ -22,6 +22,9 @@ MOST: Final = 3_600_000
 TRIES: Final = 8
 """So many refusals in a row, and a person is asked."""
 
+TAKEN_BACK: Final = "taken back"
+"""How the reason begins of an order that somebody here did not want any more."""
+
 
 class Streak(NamedTuple):
     """Refusals in a row."""
@@ -52,7 +55,9 @@ def refusal_of(order: OrderRow) -> tuple[RefusalReason, str]:
     if order.filled:
         why = f"{exact(order.filled)} of {exact(order.amount)} filled, then {order.state}"
     if order.state == State.CANCELED and order.cancel_at is not None:
-        return RefusalReason.WITHDRAWN, f"taken back: {why}"
+        return RefusalReason.WITHDRAWN, f"{TAKEN_BACK}: {why}"
+    if order.state == State.DENIED and why.startswith(TAKEN_BACK):
+        return RefusalReason.WITHDRAWN, why
     late = order.state in (State.EXPIRED, State.CANCELED) or "expired" in order.reason
     return RefusalReason.EXPIRED if late else RefusalReason.EXCHANGE, why
 

@@ -115,6 +115,23 @@ class StopStatus(NamedTuple):
     """Base units that it sells."""
 
 
+class WorkStatus(NamedTuple):
+    """An order that an algorithm executes."""
+
+    key: str
+    """Of what is wanted."""
+    algorithm: str
+    """limit_chase, split or twap; market where it was begun by another and goes on at the market."""
+    filled: Decimal
+    """Base units executed …"""
+    amount: Decimal
+    """… of this many."""
+    orders: int
+    """So many were placed for it."""
+    resting: str
+    """What rests now, blank for nothing."""
+
+
 class DeskStatus(NamedTuple):
     """How the orders stand: the journal, and the books against the exchange."""
 
@@ -137,6 +154,10 @@ class DeskStatus(NamedTuple):
     """Of each position that has one; None on paper, where none rests."""
     agreed_at: int | None = None
     """When books and exchange were last compared and found to agree, ms UTC; None on paper."""
+    algorithms: Mapping[str, str] = _NONE
+    """By strategy: how its orders are executed, where that is not at the market."""
+    works: tuple[WorkStatus, ...] | None = None
+    """Orders that algorithms execute now; None on paper."""
 
 
 class StreamChannelStatus(NamedTuple):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from core.account.lots import LOT_LEG, Lot
 from core.account.money import NOTHING, decimal_of, minus
 from core.account.orders import Intent, News, Purpose, Side
+from core.account.values import Held
 from core.domain import Bar, Reason
 from core.engine import Slot
 from core.portfolio import Portfolio
@@ -99,6 +100,23 @@ def protective(
             amount = minus(lot.amount, portfolio.closing(slot.strategy, symbol, lot))
             if reason is not None and amount > NOTHING:
                 yield _closing(slot, lot, amount, reason, prices[-1].last, now)
+
+
+def reached(
+    portfolio: Portfolio,
+    slots: Iterable[Slot],
+    symbol: str,
+    prices: Sequence[Reached],
+    before: Mapping[LotName, Lot] = MappingProxyType({}),
+) -> set[Held]:
+    """Return the positions of which these prices close a lot, for sale already or not."""
+    return {
+        slot[:2]
+        for slot in slots
+        if slot.symbol == symbol
+        for lot in portfolio.lots(slot.strategy, symbol)
+        if reason_to_close(before.get((slot.strategy, symbol, lot.id), lot), prices) is not None
+    }
 
 
 def _closing(slot: Slot, lot: Lot, amount: Decimal, reason: Reason, price: float, now: int) -> Intent:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from core.backtest.plan import PlannedRun
 from core.domain import Costs
 from core.errors import UsageError
+from core.execution_algos.machines import USUAL_TERMS, AlgoTerms, machine_of
+from core.execution_algos.values import Machine
 from core.live.feed import GRACE
 from core.live.modes import REAL_MONEY
 from core.risk.limits import Limits
@@ -63,6 +65,10 @@ class AccountTerms:
     """For so long may a stop that was reached stay unfilled before what is left is sold at the market."""
     losses_every_seconds: float = 0.0
     """Between two looks at losses by the prices of now; 0: when a bar closes or an order fills."""
+    algorithms: Mapping[str, str] = field(default_factory=dict)
+    """By strategy: how its entries and exits are executed, where that is not at the market."""
+    algo_terms: AlgoTerms = USUAL_TERMS
+    """How patient these are."""
     once: bool = False
     """One look at the market was asked for: what cannot be had soon is an error."""
     typed_url: str | None = None
@@ -73,6 +79,11 @@ class AccountTerms:
     """What a person wrote of why real money is traded without a record on paper; kept with the run."""
     accept_restore: bool = False
     """Begin on a backup: what the exchange did since is taken over first."""
+
+    @property
+    def machines(self) -> dict[str, Machine]:
+        """Return what executes orders, by strategy; at the market what is not in it."""
+        return {name: machine_of(algo, self.algo_terms) for name, algo in self.algorithms.items()}
 
     @property
     def typed_orders(self) -> str:

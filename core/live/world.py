@@ -13,6 +13,7 @@ from core.domain import Bars, Series
 from core.errors import ExchangeError
 from core.exchange.pages import concat
 from core.exchange_client import ExchangeClient
+from core.execution_algos.values import LocalBook
 from core.live.feed import Read
 from core.utils import as_ms, now_ms
 from db.candles import last_ts, read_bars, upsert_bars
@@ -41,6 +42,14 @@ class World(NamedTuple):
             return None
         with suppress(ExchangeError):
             return self.client.last_price(symbol)
+        return None
+
+    def book(self, symbol: str) -> LocalBook | None:
+        """Return what others offer in a symbol now, None when nobody says."""
+        if self.client is None:
+            return None
+        with suppress(ExchangeError):
+            return self.client.books.read(symbol)
         return None
 
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from core.account.lots import LOT_LEG, lot_name
 from core.account.money import minus, part_of, plus, signed, times, to_step, total
-from core.account.orders import Fill, Purpose, Taken
+from core.account.orders import Fill, Purpose, Taken, whole_leg
 from core.order_path.ledger import ZERO, Posting, assets_of, fill_postings
 from db.journal_rows import FillRow, IntentRow, PostingRow
 
@@ -98,7 +98,7 @@ def _fill(lots: dict[LotKey, Decimal], fill: Fill, intent: IntentRow) -> None:
     moved = next((line.amount for line in fill_postings(fill, own=True) if line.name == name), ZERO)
     if intent.purpose != Purpose.ENTRY:
         side = 1 if moved < 0 else -1
-        left = _leave(lots, owner, moved.copy_abs(), intent.leg.removeprefix(LOT_LEG), side)
+        left = _leave(lots, owner, moved.copy_abs(), whole_leg(intent.leg).removeprefix(LOT_LEG), side)
         moved = signed(-side, left)
     if moved:
         key = LotKey(*owner, lot_name(intent.bar, intent.leg))

@@ -1,12 +1,12 @@
 """A look at everything that is out, one order after the other.
 
-A stop that rests may do so for weeks: it is looked up every few seconds, not in every step.
+What rests may do so for weeks: it is looked up every few seconds, not in every step.
 """
 
 from __future__ import annotations
 
 from core.account.messages import OrderReport
-from core.account.orders import RESTING_STOPS
+from core.account.orders import RESTING_KINDS
 from core.order_path.alerts import OnAlert, Tolerant
 from core.order_path.canceling import Canceling
 from core.order_path.outbox import Outbox
@@ -31,7 +31,7 @@ class Looking:
         policy: Policy,
         notify: OnAlert,
     ) -> None:
-        """Take what knows the orders, and what asks for them; `policy` says how often for stops that rest."""
+        """Take what knows the orders, and what asks for them; `policy` says how often for what rests."""
         self._store = store
         self._outbox = outbox
         self._resolving = resolving
@@ -40,16 +40,16 @@ class Looking:
         self._policy = policy
         self._notify = notify
         self._looked_at: dict[str, int] = {}
-        """When a stop that rests was last looked up, ms UTC."""
+        """When what rests was last looked up, ms UTC."""
 
     def hurry(self) -> None:
-        """Look up the stops that rest the next time, though it is not their turn."""
+        """Look up what rests the next time, though it is not their turn."""
         self._looked_at.clear()
 
     def look_at_all(self, *, whole: bool = False) -> None:
         """Look up every order that can still change, and finish the cancels that were wanted.
 
-        `whole`: stops that rest too, though it is not their turn.
+        `whole`: what rests too, though it is not their turn.
         """
         now = self._store.now() if any(map(_rests, self._store.mirror.live.values())) else 0
         self._looked_at = {
@@ -90,6 +90,6 @@ class Looking:
 
 
 def _rests(order: OrderRow) -> bool:
-    """Tell whether an order is a stop that is known to rest and to be left there."""
-    rests = order.kind in RESTING_STOPS and order.state in (State.OPEN, State.PARTIAL)
+    """Tell whether an order is known to rest and to be left there."""
+    rests = order.kind in RESTING_KINDS and order.state in (State.OPEN, State.PARTIAL)
     return rests and order.cancel_at is None

@@ -35,7 +35,7 @@ from typing import NamedTuple
 
 from core.account.messages import MARKET, Terms
 from core.account.money import minus, part_of, total
-from core.account.orders import RESTING_STOPS, Approved, Fill, Taken
+from core.account.orders import RESTING_KINDS, RESTING_STOPS, Approved, Fill, Intent, Taken, whole_key
 from core.errors import RefusedError
 from core.order_path.adjusting import Adjusting
 from core.order_path.alerts import Alert, OnAlert, Tolerant, nobody
@@ -169,6 +169,18 @@ class OrderPath:
         self._require_ready()
         return self._submitting.submit_all(approved, terms)
 
+    def want(self, approved: Approved) -> Intent:
+        """Store an intent that is executed by parts of it, and return it as it was stored first.
+
+        Raises RefusedError before the first reconciliation, DatabaseError when it cannot be stored.
+        """
+        self._require_ready()
+        return self._submitting.want(approved)
+
+    def conclude(self, intent: Intent, why: str) -> OrderRow:
+        """Store that nothing more is ordered of an intent that `want` stored. Raises DatabaseError."""
+        return self._submitting.conclude(intent, why)
+
     def step(self) -> list[Fill]:
         """Look up what is out, send what is due, and return the fills booked since the last step.
 
@@ -249,15 +261,15 @@ class OrderPath:
     def exits(self, strategy: str, symbol: str, bar: int) -> list[OrderRow]:
         """Return the exits that a strategy's decision on a bar wanted, the newest attempt at each.
 
-        A stop that rests is none: it waits for a price.
+        A stop that rests is none: it waits for a price. Of an exit by parts it is the newest part.
         """
         found = [one for one in self.journal.exits(strategy, symbol, bar) if one.kind not in RESTING_STOPS]
-        return list({order.intent_key: order for order in found}.values())
+        return list({whole_key(order.intent_key): order for order in found}.values())
 
     def closing_orders(self, strategy: str, symbol: str) -> list[OrderRow]:
         """Return the exits of a position since one filled, others took of it or a person accepted the symbol.
 
-        Of each the newest attempt, and none that rests at the exchange for a price.
+        Of each the newest attempt at its newest part, and none that rests at the exchange for a price.
         """
         taken = [one.seq for one in self.taken() if (one.strategy, one.symbol) == (strategy, symbol)]
         since = max(
@@ -266,7 +278,9 @@ class OrderPath:
             int(self.mirror.cursors.get(ACCEPTED + symbol, "0")),
         )
         found = self.journal.closing_orders(strategy, symbol, since)
-        return list({one.intent_key: one for one in found if one.kind not in RESTING_STOPS}.values())
+        return list(
+            {whole_key(one.intent_key): one for one in found if one.kind not in RESTING_KINDS}.values()
+        )
 
     def accept(self, symbol: str, now: int) -> None:
         """Commit that a person lets the exits of a symbol be tried again, at a time in ms UTC."""

@@ -27,6 +27,8 @@ class Policy:
     """Pause before an order that was certainly not placed is tried again; doubled each time …"""
     retry_most_ms: int = 60_000
     """… up to this."""
+    retries: int = 3
+    """So many times is an entry, or a part of an order, tried again; any other exit while it is worth it."""
     tail: int = 1000
     """So many of the newest journal entries are verified at the start."""
     reduce_only: bool = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from core.account.messages import OrderReport
-from core.account.orders import RESTING_STOPS
+from core.account.orders import PART, RESTING_STOPS, Purpose
 from core.errors import ExchangeUnreachableError
 from core.figures import exact
 from core.order_path.alerts import Alert, OnAlert
@@ -151,15 +151,21 @@ class Resolving:
         old = order._replace(state=State.NOT_PLACED.value, reason=why)
         with self._store.writing() as tx:
             tx.order(order, old)
-            new = self._next_attempt(tx, order, due_at)
+            new = self._next_attempt(tx, order, due_at, why)
         mirror.take(old)
         if new is not None:
             mirror.take(new)
             self._notify(Alert("retried", new.client_order_id, f"{order.client_order_id}: {why}"))
 
-    def _next_attempt(self, tx: Transaction, order: OrderRow, due_at: int) -> OrderRow | None:
-        valid_until = self._store.mirror.intent(order.intent_key).valid_until
-        if due_at > valid_until or order.cancel_at is not None or order.filled:
+    def _next_attempt(self, tx: Transaction, order: OrderRow, due_at: int, why: str) -> OrderRow | None:
+        intent = self._store.mirror.intent(order.intent_key)
+        if due_at > intent.valid_until or order.cancel_at is not None or order.filled:
+            return None
+        is_limited = intent.purpose == Purpose.ENTRY or PART in intent.leg
+        if is_limited and order.attempt >= self._policy.retries:
+            what = f"{order.side} {exact(order.amount)} {order.symbol}"
+            text = f"{what}: given up after {order.attempt + 1} attempts: {why}"
+            self._notify(Alert("failed", order.client_order_id, text, critical=True))
             return None
         attempt = order.attempt + 1
         new = order._replace(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from core.account.messages import Terms
+from core.account.messages import MARKET, Terms
 from core.account.money import minus
 from core.account.orders import Approved, Intent, Purpose
 from core.order_path.barrier import Barrier
-from core.order_path.intents import intent_row
+from core.order_path.intents import intent_of, intent_row
 from core.order_path.journal_view import Mirror
 from core.order_path.ledger import ZERO
 from core.order_path.outbox import Outbox
@@ -46,6 +46,25 @@ class Submitting:
                     orders.append(self._store.journal.orders(key=row.key)[-1])
         self._outbox.add(unsent)
         return orders
+
+    def want(self, approved: Approved) -> Intent:
+        """Store an intent that others will execute part by part, and return it as it was stored first."""
+        row = intent_row(approved)
+        with self._store.writing() as tx:
+            tx.intent(row)
+        return intent_of(self._store.journal.intent(row.key))
+
+    def conclude(self, intent: Intent, why: str) -> OrderRow:
+        """Store that nothing more is ordered of an intent, and return what says so: an order never sent."""
+        known = self._store.journal.orders(key=intent.key)
+        if known:
+            return known[-1]
+        order = self._first_attempt(intent, MARKET, intent.amount, why)
+        mirror = self._store.mirror
+        with self._store.writing() as tx:
+            tx.new_order(order)
+        mirror.take(order)
+        return order
 
     def _store_new(self, tx: Transaction, mirror: Mirror, intent: Intent, terms: Terms) -> OrderRow:
         amount, why = self._allowed(intent)

@@ -113,6 +113,8 @@ class MarketDemands(NamedTuple):
     """Whether only what is owned can be sold, whatever the settings say."""
     stops: StopRules | None = None
     """What it demands of stops that rest there; None where none do."""
+    tick: Decimal | None = None
+    """Prices are whole multiples of it, quote units."""
 
 
 ANY_MARKET = MarketDemands()

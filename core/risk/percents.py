@@ -24,6 +24,7 @@ LIKE_A_FRACTION: Mapping[str, float] = {
     "spread_pct": 0.001,
     "slippage_pct": 0.009,
     "stop_limit_gap_pct": 0.2,
+    "split_impact_pct": 0.01,
 }
 """Every setting in percent, with the largest value that is more likely a fraction than a percentage."""
 

@@ -7,7 +7,7 @@ import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, PlainValidator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
 
 from core.errors import UsageError
 from core.symbols import symbol_name
@@ -123,3 +123,11 @@ _A_ROUTE = Field(description=f"one or more of {', '.join(CHANNELS)}, with commas
 AlertRoute = Annotated[Annotated[str, AfterValidator(_channels)] | None, _A_ROUTE]
 _MAIL = "an address such as me@example.org, or nothing"
 MailAddresses = Annotated[Annotated[str, AfterValidator(_addresses)] | None, Field(description=_MAIL)]
+
+
+class Section(BaseModel):
+    """What all parts of the settings are: frozen, strict, without unknown keys."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True
+    )

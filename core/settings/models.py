@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Annotated, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from core.domain import Costs
 from core.errors import unknown_name
+from core.execution_algos.machines import ALGORITHMS, MARKET_ALGO
 from core.risk.limits import Limits
+from core.settings.execution import ExecutionSettings
 from core.settings.kinds import (
     A_SYMBOL,
     AlertRoute,
@@ -24,6 +26,7 @@ from core.settings.kinds import (
     Minutes,
     Number,
     Percent,
+    Section,
     SizePart,
     SmallCount,
     Switch,
@@ -32,14 +35,6 @@ from core.settings.kinds import (
     distinct,
 )
 from core.utils import TIMEFRAMES
-
-
-class Section(BaseModel):
-    """What all parts of the settings are: frozen, strict, without unknown keys."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True
-    )
 
 
 class ExchangeSettings(Section):
@@ -309,6 +304,11 @@ class StrategySettings(Section):
         Field(description="a list of symbols, such as [BTC/USDT, ETH/USDT]"),
     ] = ()
     """The symbols that a rule which ranks compares; none: those that it trades, or that its file names."""
+    execution: Annotated[
+        str,
+        Field(pattern=f"^({'|'.join(ALGORITHMS)})$", description=f"one of {', '.join(ALGORITHMS)}"),
+    ] = MARKET_ALGO
+    """How its entries and exits are executed at an exchange; what protects goes at the market."""
 
 
 class MarketSettings(Section):
@@ -327,6 +327,7 @@ class Settings(Section):
     backtest: BacktestSettings
     paper: PaperSettings = PaperSettings()
     live: LiveSettings = LiveSettings()
+    execution: ExecutionSettings = ExecutionSettings()
     alerts: AlertSettings = AlertSettings()
     strategies: Mapping[str, StrategySettings]
     """By the strategy's module name, in the order of the file."""
@@ -340,6 +341,7 @@ SECTIONS: dict[str, type[Section]] = {
     "backtest": BacktestSettings,
     "paper": PaperSettings,
     "live": LiveSettings,
+    "execution": ExecutionSettings,
     "alerts": AlertSettings,
 }
 """The sections of settings.yaml."""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
-from core.settings.models import Section, unknown_key
+from core.settings.kinds import Section
+from core.settings.models import unknown_key
 from core.settings.strict_yaml import Document, KeyPath, dotted
 
 if TYPE_CHECKING:

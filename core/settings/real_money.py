@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from core.errors import SettingsError
-from core.settings.models import Section
+from core.settings.kinds import Section
 from core.settings.problems import check_form, not_a_mapping, without_secrets
 from core.settings.strict_yaml import read_yaml
 

@@ -9,7 +9,7 @@ import pytest
 
 from core.account.orders import Fill, Refused, Taken
 from core.errors import ExchangeUnreachableError
-from core.live.exchange_desk import AGAIN
+from core.live.agreement import AGAIN
 from core.live.loop import Command, Loop
 from core.order_path.audit import AtExchange, check_books, fill_of_row
 from core.order_path.claims import (

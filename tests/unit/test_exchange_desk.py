@@ -16,8 +16,9 @@ from core.engine import LiveDecider, Session, Step
 from core.errors import DatabaseError, ExchangeUnreachableError, HotCryptoError
 from core.execution import Executor, Plan
 from core.intents import Moment
+from core.live.agreement import AGAIN
 from core.live.closing import dust_words
-from core.live.exchange_desk import AGAIN, NOT_YET, ExchangeDesk
+from core.live.exchange_desk import NOT_YET, ExchangeDesk
 from core.live.refusals import MOST
 from core.live.snapshot import restore, snapshot
 from core.live.status_of import status_of
@@ -75,7 +76,7 @@ class World:
             self.exchange.advance(6000)
         markets = {BTC: self.demands}
         risk = RiskManager(0.01, None, self.limits, Costs(0.001), markets)
-        self.desk = ExchangeDesk(self.path, {"DOGE/USDT": 0.25}.get, self.stops)
+        self.desk = self.desk_of()
         self.session = Session(
             Executor(Portfolio(D(100_000), {BTC: D("0.00001")}), risk, self.desk, Costs(0.001))
         )
@@ -85,6 +86,10 @@ class World:
         self.session.portfolio.mark(BTC, PRICE)
         self.desk.at(self.exchange.now)
         self.desk.open(self.session, None if kept is None else restore(self.session, kept, "exchange"))
+
+    def desk_of(self) -> ExchangeDesk:
+        """Return the desk of a new process."""
+        return ExchangeDesk(self.path, {"DOGE/USDT": 0.25}.get, self.stops)
 
     def venue(self) -> Venue:
         """Return a new way to the exchange."""

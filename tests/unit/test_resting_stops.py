@@ -15,7 +15,7 @@ from core.engine import LiveDecider
 from core.errors import OrderRefusedError, OrderUnknownError
 from core.execution import Plan
 from core.intents import Moment
-from core.live.exchange_desk import AGAIN
+from core.live.agreement import AGAIN
 from core.live.loop import Loop
 from core.live.resting import SWITCHED_OFF
 from core.live.status import StopStatus

@@ -186,7 +186,7 @@ def test_an_unknown_section_is_told_with_the_nearest_one(config: Path) -> None:
     line = problem_of(config, "settings.yaml", "backtest:", "db:\nbaktest: {}\nbacktest:")
     assert line == (
         "config/settings.yaml:8: unknown section 'baktest': did you mean backtest? "
-        "known: alerts, backtest, db, exchange, live, paper, risk"
+        "known: alerts, backtest, db, exchange, execution, live, paper, risk"
     )
 
 
