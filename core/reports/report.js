@@ -119,11 +119,13 @@ function worstDrawdowns(run) {
 function costs(run) {
   const sum = (name) => run.trades[name].reduce((total, one) => total + one, 0);
   const [pnl, fees] = [sum("pnl"), sum("fees")];
-  const exposure = run.cells[model.figures.findIndex((one) => one.name === "exposure_pct")];
+  // Of an account there is no share of bars: its strategies have several series.
+  const bars = run.entry.exposure_pct;
+  const exposure = typeof bars === "number" ? `In the market ${fixed(bars, 2)} % of the time.` : `A trade was open ${fixed(run.held_pct, 2)} % of the time.`;
   const rows = run.shares.map((one) => cells(one.strategy, el("td", { className: "left" }, one.symbol), String(one.trades), percent((100 * one.won) / one.trades, 1), money(one.pnl), money(one.fees)));
   const head = [th("strategy"), el("th", { className: "left", scope: "col" }, "symbol"), th("trades"), th("won"), th(`profit ${run.quote}`), th(`fees ${run.quote}`)];
   return el("div", { id: "shares" }, el("h3", {}, "Exposure, costs and who earned what"),
-    el("p", {}, `In the market ${exposure} % of the time. Fees ${money(fees)} ${run.quote}: before them the trades brought ${money(pnl + fees)}, after them ${money(pnl)}.`),
+    el("p", {}, `${exposure} Fees ${money(fees)} ${run.quote}: before them the trades brought ${money(pnl + fees)}, after them ${money(pnl)}.`),
     rows.length ? table(head, rows) : "");
 }
 function heatmap(run) {

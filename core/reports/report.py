@@ -63,6 +63,8 @@ class Reported:
     notes: Sequence[str] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     """What else is said of it, a name and a text each."""
+    stops: str = "stop and take as they stood at the end"
+    """Which stops and takes its trades have."""
 
 
 def report_html(
@@ -115,6 +117,8 @@ def _run(run: Reported, candles: Sequence[str]) -> dict[str, Any]:
         },
         "trades": {"count": len(run.trades), "columns": packed_json(_columns(run.trades))},
         "shares": _shares(run.trades),
+        "stops": run.stops,
+        "held_pct": 100 * _held(run.times, run.trades),
         "notes": list(run.notes),
         "facts": dict(run.facts),
     }
@@ -146,6 +150,15 @@ def _columns(trades: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
 
 def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def _held(times: IntArray, trades: Sequence[Mapping[str, Any]]) -> float:
+    """Return the part of the time, from the first to the last, in which any trade was open."""
+    open_until, total = int(times[0]), 0
+    for begin, end in sorted((trade["entry_ts"], trade["exit_ts"]) for trade in trades):
+        total += max(0, end - max(begin, open_until))
+        open_until = max(open_until, end)
+    return min(1.0, total / max(1, int(times[-1] - times[0])))
 
 
 def _shares(trades: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ function tradesOf(run, symbol) {
 // Returns what shows a trade on the candles.
 function showCandles(host, run) {
   const part = el("div", { id: "candles" }, el("h3", {}, "Candles and trades"),
-    el("p", { className: "soft" }, "A triangle is an entry, up for long and down for short, a ring the exit; green won, red lost. Dashed: stop and take as they stood at the end."));
+    el("p", { className: "soft" }, `A triangle is an entry, up for long and down for short, a ring the exit; green won, red lost. Dashed: ${run.stops}.`));
   host.append(part);
   const box = el("div");
   const pick = el("select", { "aria-label": "candles", onchange: () => draw(Number(pick.value)) }, run.candles.map((k) => el("option", { value: k }, model.candles[k].name)));

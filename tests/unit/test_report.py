@@ -186,6 +186,12 @@ def test_an_account_of_several_strategies_says_what_each_earned() -> None:
         assert share["pnl"] == pytest.approx(float(sum(trade.pnl for trade in trades)))
         assert share["fees"] == pytest.approx(float(sum(trade.fees for trade in trades)))
     assert {share["strategy"] for share in shown["shares"]} == {"MR_BB", "SMA_CROSS"}
+    hours = np.arange(int(found.times[0]), int(found.times[-1]), 3_600_000)
+    spans = [(one.entry_time, one.exit_time) for trades in found.trades.values() for one in trades]
+    held = [any(first <= hour < last for first, last in spans) for hour in hours.tolist()]
+    assert 0 < shown["held_pct"] < 100
+    assert shown["held_pct"] == pytest.approx(100 * np.mean(held), abs=0.05)
+    assert all(trade["stop"] is not None for trade in run.trades if trade["strategy"] == "MR_BB")
     assert [one["name"] for one in shown["held"]] == [
         "hold BTC/USDT",
         "hold ETH/USDT",
