@@ -90,9 +90,9 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def marked(sql: str, connection: Connection) -> str:
+def marked(sql: str, database: Connection | Engine) -> str:
     """Return SQL with the driver's own placeholder."""
-    return sql if connection.dialect.paramstyle == "qmark" else sql.replace("?", "%s")
+    return sql if database.dialect.paramstyle == "qmark" else sql.replace("?", "%s")
 
 
 def database_file(engine: Engine) -> Path | None:

@@ -9,7 +9,11 @@ from typing import Any, NamedTuple
 
 SEAL = "checksum"
 """Field of a run's status that holds the checksum of all the others; a status of before has none."""
+_LEAVES = frozenset({str, int, float, bool, type(None)})
 SELECT = "SELECT account, name, value_json, updated_at, checksum FROM live_state"
+
+# Infinity and NaN are not JSON: nothing that stores them may pass.
+_ENCODED = json.JSONEncoder(allow_nan=False, sort_keys=True, default=str).encode
 
 
 class StateRow(NamedTuple):
@@ -40,10 +44,13 @@ def changed(rows: Iterable[StateRow]) -> list[str]:
     ]
 
 
-def sealed(status: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a run's status with its checksum."""
-    plain = json.loads(as_text(status))  # as it will be read: keys are text then
-    return {**plain, SEAL: _seal_of(plain)}
+def sealed(status: Mapping[str, Any]) -> str:
+    """Return the text of a run's status, with its checksum."""
+    text = as_text(status)
+    # As it will be read: keys are text then, and may come in another order.
+    plain = text if _is_named(status) else as_text(json.loads(text))
+    seal = sha256(plain.encode()).hexdigest()
+    return f'{text[:-1]}{", " if status else ""}"{SEAL}": "{seal}"}}'
 
 
 def opened(text: str) -> dict[str, Any]:
@@ -58,8 +65,15 @@ def opened(text: str) -> dict[str, Any]:
 
 def as_text(value: Any) -> str:
     """Return a value as JSON, the same text for equal values."""
-    # Infinity and NaN are not JSON: nothing that stores them may pass.
-    return json.dumps(value, allow_nan=False, sort_keys=True, default=str)
+    return _ENCODED(value)
+
+
+def _is_named(value: Any) -> bool:
+    """Return whether all keys within are text, so that a value comes out of its text as it went in."""
+    kind = type(value)
+    if kind is dict:
+        return all(type(key) is str and _is_named(one) for key, one in value.items())
+    return all(map(_is_named, value)) if kind is list else kind in _LEAVES
 
 
 def _seal_of(status: Mapping[str, Any]) -> str:

@@ -54,6 +54,7 @@ from core.risk_manager import RiskManager
 from core.utils import Clock
 from db import live
 from db.base import open_engine
+from db.driver import WritingStatements
 from db.journal import Journal
 from strategies.base import BaseStrategy
 from strategies.rule import StrategyRule, T
@@ -217,6 +218,13 @@ def child(address: str, database: str, clock: Clock, points: int, seconds: float
     Journal._run = deadly.around(Journal._run)  # type: ignore[method-assign]
     live.record = deadly.around(live.record)
     event.listen(Engine, "commit", lambda _: deadly.point())
+    end = WritingStatements.commit
+
+    def commit(transaction: WritingStatements) -> None:
+        deadly.point()
+        end(transaction)
+
+    WritingStatements.commit = commit  # type: ignore[method-assign, assignment]
     client = client_of(address, venue, clock, SPEED)
     client._transport.send = deadly.around(client._transport.send)  # type: ignore[method-assign]
     try:

@@ -36,6 +36,7 @@ from core.risk.limits import Limits
 from core.risk_manager import RiskManager
 from db import live
 from db.base import open_engine
+from db.driver import WritingStatements
 from db.journal import Journal
 from db.live_models import LiveCommand
 from strategies.registry import Strategy, load_strategy
@@ -163,6 +164,8 @@ def child(database: str, count: int, points: int) -> int:
     live.record = deadly.around(live.record)
     event.listen(Engine, "commit", lambda _: deadly.point())
     event.listen(Engine, "after_cursor_execute", lambda *_: deadly.point())
+    for name in ("run", "commit"):
+        setattr(WritingStatements, name, deadly.around(getattr(WritingStatements, name)))
     try:
         with ExitStack() as opened:
             return Process(database, count, opened).work(count)

@@ -192,11 +192,11 @@ class Feed:
     def _old(self, series: Series, bar: Bar) -> list[str]:
         """Say what is wrong with a bar that is not new, nothing if it is as it was."""
         seen = self._seen[series]
+        if seen.get(bar.ts) == bar:
+            return []
         name = f"{series} {format_time(bar.ts)}"
         if bar.ts in seen:
-            return (
-                [] if seen[bar.ts] == bar else [f"{name}: changed after it was decided on; not decided again"]
-            )
+            return [f"{name}: changed after it was decided on; not decided again"]
         # Before the first look nothing was seen: those bars warmed the strategies up.
         was_following = bool(seen) and bar.ts > min(seen)
         return [f"{name}: came after a later bar; stored, not decided on"] if was_following else []

@@ -19,6 +19,8 @@ from core.risk.use import LimitUse
 VERSION = 1
 """Of what is written as JSON (docs/status.schema.json): raised when a field goes or changes its meaning."""
 _NONE: Mapping[str, Any] = {}
+_PLAIN = frozenset({str, int, float, bool, NoneType})
+"""What JSON holds as it is: most of a status."""
 
 
 class PositionStatus(NamedTuple):
@@ -236,16 +238,19 @@ def from_document(document: Mapping[str, Any]) -> AccountStatus:
 
 
 def _plain(value: Any) -> Any:
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, Decimal):
         return f"{value:f}"
     if isinstance(value, tuple):
         defaults = getattr(value, "_field_defaults", None)
         if defaults is None:
             return [_plain(one) for one in value]
-        fields = zip(value._fields, value, strict=True)  # type: ignore[attr-defined]
         # None by default says that there is no such thing on this account.
         return {
-            name: _plain(one) for name, one in fields if one is not None or defaults.get(name, 0) is not None
+            name: _plain(one)
+            for name, one in zip(value._fields, value, strict=True)  # type: ignore[attr-defined]
+            if one is not None or defaults.get(name, 0) is not None
         }
     return dict(value) if isinstance(value, Mapping) else value
 

@@ -105,7 +105,7 @@ def told_less(connection: sqlite3.Connection) -> dict[str, str]:
         before = others[hashed] = hash_of(before, account, seq, ts, kind, ref, less)
         connection.execute("UPDATE journal SET body = ?, hash = ? WHERE seq = ?", (less, before, seq))
     for number, status in connection.execute("SELECT id, status_json FROM live_runs").fetchall():
-        told = as_text(sealed(json.loads(renamed(as_text(opened(status)), others))))
+        told = sealed(json.loads(renamed(as_text(opened(status)), others)))
         connection.execute("UPDATE live_runs SET status_json = ? WHERE id = ?", (told, number))
     return others
 
