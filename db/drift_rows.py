@@ -11,6 +11,8 @@ from db.order_models import OrderFill, OrderIntent, StoredOrder
 
 FINAL = ("denied", "rejected", "not_placed", "canceled", "expired", "filled")
 """States of an order of which nothing more comes."""
+PART = "~"
+"""Behind it in a leg stands the number of an order that is a part of another (core.account.orders)."""
 _PURPOSES = ("entry", "exit", "stop", "take", "flatten")
 
 
@@ -43,6 +45,7 @@ class IntentRows(NamedTuple):
 def ordered(engine: Engine, account: str) -> list[IntentRows]:
     """Return an account's orders that are over, oldest first, with their fills.
 
+    What an algorithm executed part by part is one order, with the fills of all parts.
     Entries that wait for a price of their own have no open to be compared with, and are left out.
     """
     names = ("key", "strategy", "symbol", "timeframe", "bar", "purpose", "side", "amount", "price")
@@ -50,6 +53,7 @@ def ordered(engine: Engine, account: str) -> list[IntentRows]:
         select(*(getattr(OrderIntent, name) for name in names))
         .where(OrderIntent.account == account, OrderIntent.purpose.in_(_PURPOSES))
         .where(OrderIntent.entry_limit.is_(None), OrderIntent.entry_trigger.is_(None))
+        .where(OrderIntent.leg.not_like(f"%{PART}%"))
         .order_by(OrderIntent.bar, OrderIntent.key)
     )
     same = and_(
@@ -68,7 +72,13 @@ def ordered(engine: Engine, account: str) -> list[IntentRows]:
     with engine.connect() as connection:
         fills: defaultdict[str, list[DriftFill]] = defaultdict(list)
         for key, *fill in connection.execute(filled):
-            fills[key].append(DriftFill(*fill))
-        waiting = set(connection.execute(open_now).scalars())
+            fills[_whole(key)].append(DriftFill(*fill))
+        waiting = set(map(_whole, connection.execute(open_now).scalars()))
         rows = connection.execute(wanted).all()
     return [IntentRows._make((*row, tuple(fills[row.key]))) for row in rows if row.key not in waiting]
+
+
+def _whole(key: str) -> str:
+    """Return the key of what an order with this key was a part of; its own where it was none."""
+    decision, leg, purpose = key.rsplit("|", 2)
+    return f"{decision}|{leg.partition(PART)[0]}|{purpose}"

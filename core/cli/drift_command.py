@@ -18,7 +18,7 @@ from core import cli
 from core.cli.live_status import existing, newest_run
 from core.domain import Bars, Costs, Series
 from core.errors import NoDataError
-from core.figures import how_many, money
+from core.figures import NONE, how_many, money
 from core.reports.table import print_table, room
 from core.results.drift import (
     CAUSES,
@@ -27,6 +27,7 @@ from core.results.drift import (
     DriftPart,
     PaidCosts,
     added,
+    against_decision,
     drift_of,
     measured,
 )
@@ -127,6 +128,8 @@ def as_document(account: str, found: Compared, told: PaidCosts | None) -> dict[s
             "executed": math.fsum(part.amount for part in one.parts),
             **drift._asdict(),
             "total": drift.total,
+            "decided_price": one.decided,
+            "against_decision_bps": against_decision(one),
         }
         for one, drift in found.known
     ]
@@ -167,11 +170,12 @@ def _show_orders(args: argparse.Namespace, orders: Sequence[tuple[DriftOrder, Dr
             f"{drift.bps(drift.total):+.2f}",
             *(f"{drift.bps(getattr(drift, cause)):+.2f}" for cause in CAUSES),
             money(drift.total, pair_of(one.symbol).quote, sign=True),
+            NONE if (decided := against_decision(one)) is None else f"{decided:+.2f}",
         ]
         for one, drift in orders
     ]
-    names = ("bar (UTC)", "strategy", "symbol", "order", *HEADINGS[4:], "in all")
-    print_table(names, rows, left=4, spare=("bar (UTC)",), wide=args.wide)
+    names = ("bar (UTC)", "strategy", "symbol", "order", *HEADINGS[4:], "in all", "vs decision bps")
+    print_table(names, rows, left=4, spare=("vs decision bps", "bar (UTC)"), wide=args.wide)
 
 
 def _notes(found: Compared, told: PaidCosts | None, args: argparse.Namespace) -> Iterable[str]:
@@ -242,13 +246,13 @@ def _order(row: IntentRows, candles: _Candles) -> DriftOrder:
         # Ordered at the price that reached it, or that a person saw: what comes after is slippage.
         then = float(row.price)
         parts = tuple(_part_of(fill, row, math.nan) for fill in row.fills)
-        return DriftOrder(*named, parts, then, then)
+        return DriftOrder(*named, parts, then, then, then)
     opened = row.bar + timeframe_ms(row.timeframe)
     bars = candles.bars(row.symbol, row.timeframe)
     place = _at(bars, opened, exact=True)
     prices = (math.nan, math.nan) if place is None else (float(bars.open[place]), float(bars.close[place]))
     parts = tuple(_part_of(fill, row, _then(fill, row, candles, opened)) for fill in row.fills)
-    return DriftOrder(*named, parts, *prices)
+    return DriftOrder(*named, parts, *prices, float(row.price))
 
 
 def _part_of(fill: DriftFill, row: IntentRows, then: float) -> DriftPart:

@@ -51,6 +51,8 @@ class DriftOrder(NamedTuple):
     open: float
     """Of the bar after the decision; NaN where it is not stored."""
     close: float
+    decided: float = math.nan
+    """The price that was decided on; of what protects the price that reached it."""
 
 
 class Drift(NamedTuple):
@@ -103,6 +105,15 @@ def _moved(part: DriftPart, order: DriftOrder) -> float:
     if not math.isfinite(part.price_then):
         return 0.0
     return order.side * part.amount * (part.price_then - order.open)
+
+
+def against_decision(order: DriftOrder) -> float | None:
+    """Return in basis points how much worse than decided on it was executed, None where nothing was."""
+    done = math.fsum(part.amount for part in order.parts)
+    if not done or not math.isfinite(order.decided):
+        return None
+    paid = math.fsum(part.amount * part.price for part in order.parts) / done
+    return 1e4 * order.side * (paid / order.decided - 1)
 
 
 def added(drifts: Iterable[Drift]) -> Drift:

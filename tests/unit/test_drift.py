@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain import Costs
-from core.results.drift import CAUSES, Drift, DriftOrder, DriftPart, added, drift_of, measured
+from core.results.drift import (
+    CAUSES,
+    Drift,
+    DriftOrder,
+    DriftPart,
+    added,
+    against_decision,
+    drift_of,
+    measured,
+)
 
 TERMS = Costs(commission=0.001, spread=0.0005)
 
@@ -98,3 +107,11 @@ def test_what_trading_cost_is_measured_over_entries_and_exits() -> None:
     assert measured([entry, order(purpose="exit")]) is None
     better = order(DriftPart(99.0, 1.0, -0.1, 100.0))
     assert measured([better, leaving]) == (0.0, 0.0)
+
+
+def test_an_order_is_compared_with_the_price_that_was_decided_on() -> None:
+    bought = order(DriftPart(101.0, 1.0, 0.1, 100.0), DriftPart(102.0, 1.0, 0.1, 100.0))
+    assert against_decision(bought) is None
+    assert against_decision(bought._replace(decided=100.0)) == pytest.approx(150.0)
+    assert against_decision(bought._replace(decided=100.0, side=-1)) == pytest.approx(-150.0)
+    assert against_decision(order()._replace(decided=100.0)) is None

@@ -1,0 +1,59 @@
+"""What an algorithm executed part by part is one order beside the model's, with the fills of all parts."""
+
+from __future__ import annotations
+
+import random
+from decimal import Decimal
+from pathlib import Path
+
+from core.account.orders import whole_key
+from core.execution_algos.values import AlgoAction, NewChild, OrderGrid, Sight, Work, WorkEnd
+from core.order_path.path import OrderPath
+from core.order_path.working import Working, WorkTerms
+from db.base import open_engine
+from db.drift_rows import ordered
+from db.init_db import init_db
+from db.journal import open_journal
+from tests.order_model import Line, Market
+from tests.order_schedules import BALANCES, intent
+from tests.stored import url_of
+
+D = Decimal
+
+
+class TwoHalves:
+    """Half of it at the market, then what is left."""
+
+    reads_book = False
+
+    def step(self, work: Work, sight: Sight) -> tuple[AlgoAction, ...]:
+        """Return what is to be done now."""
+        del sight
+        if work.live is not None:
+            return ()
+        if work.left <= 0:
+            return (WorkEnd(""),)
+        return (NewChild("market", work.amount / 2),)
+
+
+def test_the_parts_of_an_order_are_one_order_with_all_their_fills(tmp_path: Path) -> None:
+    url = url_of(tmp_path / "live.db")
+    init_db(url)
+    market = Market(random.Random(1), refuses=0.0)
+    market.totals.update(BALANCES)
+    market.rng.random = lambda: 0.5  # type: ignore[method-assign]
+    journal = open_journal(url, "mine")
+    path = OrderPath(journal, Line(market, random.Random(2)), "test")
+    while not path.reconcile(["BTC/USDT"]).done:
+        market.advance(6000)
+    working = Working(path, WorkTerms(lambda _: TwoHalves(), lambda _: OrderGrid(step=D("0.00001"))))
+    approved = intent(1, amount=D("0.5"), at=market.now)
+    working.begin(approved)
+    working.step(is_told=False)
+    journal.close()
+    engine = open_engine(url)
+    (row,) = ordered(engine, "mine")
+    engine.dispose()
+    assert (row.key, row.amount) == (approved.intent.key, "0.5")
+    assert [fill.amount for fill in row.fills] == ["0.25", "0.25"]
+    assert whole_key(approved.intent.part(7).key) == row.key
