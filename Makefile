@@ -29,7 +29,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # A script keeps the compiled form of what it imports, or the next would start two seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo demo-live test test-browser test-cluster test-dashboard test-smoke test-critical test-statistics lint format docs bench fuzz soak bench-peers parquet dashboard cluster lock clean
+.PHONY: help demo demo-live test test-programs test-browser test-cluster test-dashboard test-smoke test-critical test-statistics lint format docs bench fuzz soak bench-peers parquet dashboard cluster lock clean
 help:
 	@sed -n 's/^## //p' Makefile
 
@@ -50,8 +50,12 @@ WHOLE := $(WHOLE),core/risk/*,core/account/*,core/order_path/*
 
 ## make test    set up and run the test suite, with coverage
 test: $(DEV)
-	@$(PYTEST) --cov --cov-report=term:skip-covered
+	@$(PYTEST) -m "not programs" --cov --cov-report=term:skip-covered
 	@$(BIN)/coverage report --fail-under=100 --skip-covered --show-missing --include='$(WHOLE)'
+
+## make test-programs  whole programs that are started, stopped and killed (a minute)
+test-programs: $(DEV)
+	@$(PYTEST) -m programs
 
 ## make test-browser  the pages in a real browser, Chromium (seconds)
 test-browser: $(BROWSER)

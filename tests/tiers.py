@@ -1,6 +1,7 @@
 """How much a test tries: a sample in `make test`, all of it in `make test-statistics`.
 
-A test that is marked `statistics` tries hundreds of markets, schedules or kills there.
+A test that is marked `statistics` tries hundreds of markets, schedules or kills there. One that is marked
+`programs` starts whole programs, most of them to kill them, and belongs to `make test-programs` alone.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import pytest
 WHOLE = os.environ.get("WHOLE_TESTS") == "1"
 
 statistics = pytest.mark.statistics
+programs = pytest.mark.programs
 
 
 def tries(whole: int, sample: int) -> int:

@@ -25,7 +25,7 @@ from db.init_db import init_db
 from strategies.registry import REGISTRY
 from tests.lively import paired, partner
 from tests.markets import random_bars
-from tests.tiers import statistics, tries
+from tests.tiers import programs, statistics, tries
 
 SERIES = Series("binanceus", "BTC/USDT", "1h")
 BARS = random_bars(11, 900)
@@ -226,6 +226,7 @@ def test_the_strategies_to_compare_may_be_named(db_url: str) -> None:
         run_multi_backtest(["BTC/USDT"], "1h", db_url=db_url, strategies=["TURTEL"])
 
 
+@programs
 @pytest.mark.unmeasured
 @statistics
 def test_processes_give_the_same_results_as_one_process() -> None:

@@ -230,6 +230,7 @@ def test_a_second_rule_in_a_file_is_told(project: Path, second: str) -> None:
         check_strategy.main(["user_strategies/cross.py"])
 
 
+@pytest.mark.unmeasured
 def test_a_right_rule_is_compared_on_stored_candles_too(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -262,6 +263,7 @@ def test_a_right_rule_is_compared_on_stored_candles_too(
         check_strategy.main(["user_strategies"])
 
 
+@pytest.mark.unmeasured
 def test_a_rule_that_ranks_is_compared_among_all_that_is_stored_in_its_currency(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.stored import bars_at, make_database, url_of
+from tests.tiers import programs
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,6 +54,7 @@ def start(code: str, *args: object) -> subprocess.Popen[str]:
     )
 
 
+@programs
 def test_readers_beside_a_writer_see_each_state_whole_and_in_order(tmp_path: Path) -> None:
     url, last = url_of(make_database(tmp_path, bars_at(*range(300), volume=1.0))), 40
     nowhere = tmp_path / "nowhere"

@@ -29,6 +29,7 @@ from tests.markets import START
 from tests.page_help import SAVED, seeded
 from tests.status_help import STATUS
 from tests.stored import url_of
+from tests.tiers import programs
 
 KEYS = Keys(token="a-token")
 GIVEN = {"X-Dashboard-Token": "Bearer a-token"}
@@ -326,6 +327,7 @@ print(next(int(line.split()[1]) // 1024 for line in lines if line.startswith("Vm
 """
 
 
+@programs
 def test_the_process_of_the_page_stays_small_whatever_is_looked_at(tmp_path: Path) -> None:
     engine = seeded(tmp_path)
     engine.dispose()

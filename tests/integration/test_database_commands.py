@@ -14,6 +14,7 @@ from core.domain import Series
 from db.candles import read_bars
 from db.status import find_damage
 from tests.stored import HOUR, SERIES, START, bars_at, make_database, opened, url_of
+from tests.tiers import programs
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ["--exchange", "binanceus", "--symbol", "BTC/USDT", "--timeframe", "1h"]
@@ -35,6 +36,7 @@ def write(path: Path, count: int) -> Path:
     return path
 
 
+@programs
 def test_from_nothing_to_a_status(tmp_path: Path) -> None:
     url = url_of(tmp_path / "new.db")
     made = run("-m", "db.init_db", "--db-url", url)
@@ -46,6 +48,7 @@ def test_from_nothing_to_a_status(tmp_path: Path) -> None:
     assert "BTC/USDT" in shown.stdout
 
 
+@programs
 def test_a_database_that_is_none_is_exit_code_three_and_one_line(tmp_path: Path) -> None:
     file, database = write(tmp_path / "a.csv", 5), tmp_path / "bad.db"
     database.write_text("no database " * 100)
@@ -55,6 +58,7 @@ def test_a_database_that_is_none_is_exit_code_three_and_one_line(tmp_path: Path)
     assert found.stderr.count("\n") == 1
 
 
+@programs
 def test_a_missing_file_is_exit_code_two(tmp_path: Path) -> None:
     found = run("scripts/import_ohlcv_to_db.py", str(tmp_path / "none.csv"), *NAMES)
     assert (found.returncode, found.stderr) == (2, f"error: {tmp_path / 'none.csv'} is not there\n")
@@ -75,6 +79,7 @@ candles.upsert_bars(open_engine(sys.argv[1]), SERIES, bars_at(*range(100), price
 """
 
 
+@programs
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_load_killed_half_way_leaves_the_database_as_it_was(tmp_path: Path, how: signal.Signals) -> None:
     path = make_database(tmp_path, bars_at(0, 1))
@@ -85,6 +90,7 @@ def test_a_load_killed_half_way_leaves_the_database_as_it_was(tmp_path: Path, ho
     assert find_damage(engine) == []
 
 
+@programs
 def test_two_processes_may_set_up_and_load_one_database_at_once(tmp_path: Path) -> None:
     url = url_of(tmp_path / "new.db")
     names = ["AAA/USD", "BBB/USD"]

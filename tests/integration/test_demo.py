@@ -13,6 +13,7 @@ from core.cli import backtest_command
 from core.exchange_sim.server import SimConfig, serve
 from core.utils import parse_time
 from scripts import demo, run_backtest, show_runs
+from tests.tiers import programs
 
 ROOT = Path(__file__).resolve().parents[2]
 NOON = parse_time("2025-06-01T12:30")
@@ -27,6 +28,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@programs
 def test_the_demo_goes_from_the_exchange_to_the_report_and_can_be_run_again(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,7 @@ from db.init_db import init_db
 from scripts import demo_live
 from tests.page_help import begin
 from tests.stored import url_of
+from tests.tiers import programs
 
 ROOT = Path(__file__).resolve().parents[2]
 WAITS = """import signal
@@ -167,6 +168,7 @@ def test_keys_and_addresses_of_other_exchanges_are_not_handed_on() -> None:
     assert environment_of(given, EXCHANGE_BASE_URL="y") == {"HOME": "/h", "EXCHANGE_BASE_URL": "y"}
 
 
+@programs
 def test_a_demo_whose_exchange_cannot_begin_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo_live_command, "DAY", "1999-01-01")
     with pytest.raises(
@@ -185,6 +187,7 @@ def until(lines: IO[str], words: str) -> str:
     raise AssertionError(f"it ended without {words!r}: {''.join(seen)}")
 
 
+@programs
 def test_trades_arrive_on_the_page_and_one_key_ends_all_three(tmp_path: Path) -> None:
     words = ["scripts/demo_live.py", "--folder", str(tmp_path / "demo"), "--port", "0"]
     mine = tmp_path / "mine.db"

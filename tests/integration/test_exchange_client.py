@@ -33,6 +33,7 @@ from core.exchange_client import ExchangeClient
 from core.exchange_sim.faults import KINDS, Fault, FaultSchedule
 from core.exchange_sim.server import RunningSim, SimConfig, serve
 from tests.exchange_help import KEY, NOON, SECRET, FakeTime, Reply, bench, said, tiny_exchange
+from tests.tiers import statistics, tries
 
 HOUR, DAY = 3_600_000, 86_400_000
 KLINES = "/api/v3/klines"
@@ -435,8 +436,9 @@ def test_a_read_survives_a_fault_with_the_right_data(sim: RunningSim, time: Fake
 SURVIVABLE = tuple(kind for kind in KINDS if kind != "delay")
 
 
+@statistics
 @pytest.mark.unmeasured
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(tries(20, 3)))
 def test_a_schedule_of_faults_ends_in_the_right_data_or_the_right_error(seed: int) -> None:
     time = FakeTime(NOON)
     since = NOON - 6000 * HOUR

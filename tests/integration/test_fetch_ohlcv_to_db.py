@@ -35,6 +35,7 @@ from db.base import open_engine
 from db.candles import Upserted, read_bars, upsert_bars
 from scripts import fetch_ohlcv_to_db, run_backtest
 from tests.exchange_help import NOON, FakeTime, bench, said, tiny_exchange
+from tests.tiers import programs
 
 HOUR = 3_600_000
 BTC = Series("binanceus-synthetic", "BTC/USDT", "1h")
@@ -274,6 +275,7 @@ def test_an_interrupt_between_pages_keeps_them_and_the_next_load_goes_on(
     assert stored(db_url).ts.tolist() == truth(sim, NOON - 214 * 24 * HOUR - 12 * HOUR)
 
 
+@programs
 @pytest.mark.unmeasured
 def test_ctrl_c_ends_the_process_with_130_and_keeps_what_came(db_url: str) -> None:
     reached, released, calls = Event(), Event(), count()

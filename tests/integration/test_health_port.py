@@ -23,6 +23,7 @@ from tests.exchange_help import NOON
 from tests.prometheus import families
 from tests.status_help import CALM, DESK, STATUS
 from tests.stored import url_of
+from tests.tiers import programs
 
 WELL = CALM._replace(desk=DESK._replace(disagreements=(), standing=()))
 
@@ -147,6 +148,7 @@ def sim() -> Iterator[RunningSim]:
         yield running
 
 
+@programs
 def test_a_loop_answers_while_it_runs_and_no_longer(sim: RunningSim, tmp_path: Path) -> None:
     traded = ["--symbol", "BTC/USDT", "--strategy", "TREND_EMA", "--timeframe", "1h"]
     words = [*traded, "--health-port", "0", "--db-url", url_of(tmp_path / "live.db")]

@@ -8,13 +8,14 @@ import pytest
 
 from tests.loop_kills import kill_at_exchange, kill_on_paper
 from tests.order_kills import KILLED
-from tests.tiers import statistics, tries
+from tests.tiers import programs, statistics, tries
 
 pytestmark = pytest.mark.unmeasured
 
 KILLS = tries(20, 5)
 
 
+@programs
 @statistics
 def test_a_loop_killed_often_leaves_what_one_leaves_that_was_not(tmp_path: Path) -> None:
     found = kill_on_paper(tmp_path, KILLS, 1, 8 * KILLS)
@@ -24,6 +25,7 @@ def test_a_loop_killed_often_leaves_what_one_leaves_that_was_not(tmp_path: Path)
     assert found.closed_by_breakers > 3
 
 
+@programs
 @statistics
 @pytest.mark.parametrize("venue", ["binanceus", "kraken"])
 def test_a_loop_killed_often_at_an_exchange_agrees_with_it(tmp_path: Path, venue: str) -> None:

@@ -31,7 +31,7 @@ from db.journal_rows import BEGINNING, hash_of
 from db.state_rows import as_text, opened, sealed
 from scripts import run_live
 from tests.stored import NOW, SERIES, bars_at, url_of
-from tests.tiers import statistics, tries
+from tests.tiers import WHOLE, programs, statistics, tries
 from tests.traded import trade
 
 FORMER = cli.ROOT / "tests" / "golden" / "schemas"
@@ -195,6 +195,7 @@ def test_a_database_of_a_former_version_keeps_all_it_has(version: str, today: Pa
         check_whole(path, before, version)
 
 
+@statistics
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_migration_that_ends_at_any_statement_is_undone_and_completes_the_next_time(
@@ -202,7 +203,8 @@ def test_a_migration_that_ends_at_any_statement_is_undone_and_completes_the_next
 ) -> None:
     path = former(version, today, tmp_path)
     before = copied(path, tmp_path / "before")
-    was, number = schema_of(path), 0
+    # Of the statements a sample, at other places for each version; the last is one that is left alone.
+    was, number = schema_of(path), 0 if WHOLE else VERSIONS.index(version) % 5
     while True:
         with killed_at(number) as ran:
             try:
@@ -211,7 +213,7 @@ def test_a_migration_that_ends_at_any_statement_is_undone_and_completes_the_next
             except Killed:
                 pass
         assert (schema_of(path), rows_of(path)) == (was, rows_of(before)), f"left by {ran[-1]}"
-        number += 1
+        number += tries(1, 5)
     assert any("INSERT INTO schema_info" in statement for statement in ran)
     assert number > 20
     check_whole(path, before, version)
@@ -235,6 +237,7 @@ init_db(sys.argv[1]).dispose()
 """
 
 
+@programs
 @statistics
 @pytest.mark.parametrize("version", VERSIONS[: tries(9, 1)])
 def test_a_migration_whose_process_is_killed_completes_the_next_time(

@@ -14,6 +14,7 @@ from core.multi_backtester import Job, run_jobs
 from core.results.runs import RunSpec, describe_data
 from tests.markets import random_bars
 from tests.processes import ending_with, linux
+from tests.tiers import programs
 
 SERIES = Series("binanceus", "BTC/USDT", "1h")
 JOB = Job(random_bars(1, 400), RunSpec(SERIES, "MR_BB", {}, Costs(), 1_000.0))
@@ -33,6 +34,7 @@ if __name__ == "__main__":
 """
 
 
+@programs
 def test_an_interrupt_while_a_process_starts_ends_it_without_a_word(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(PROGRAM)
     done = subprocess.run(
@@ -57,6 +59,7 @@ if __name__ == "__main__":
 """
 
 
+@programs
 @linux
 def test_workers_end_when_the_process_that_started_them_is_killed(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(KILLED)
@@ -77,6 +80,7 @@ def test_who_wants_no_more_results_waits_for_none() -> None:
     results.close()  # type: ignore[attr-defined]
 
 
+@programs
 @pytest.mark.parametrize(("engine", "workers"), [("backtesting", 1), ("fast", 1), ("fast", 2)])
 def test_candles_that_were_described_once_are_not_described_again(engine: str, workers: int) -> None:
     marked = describe_data(JOB.bars, SERIES)._replace(sha256="made before")

@@ -32,6 +32,7 @@ from scripts.optimize import main
 from tests.markets import random_bars
 from tests.processes import ending_with, linux
 from tests.stored import HOUR, NOW, SERIES, START, make_database, opened, run_sql, url_of
+from tests.tiers import programs
 
 COUNT, CUT = 4000, 2000
 SMALL = ["--param", "ema_fast=5:20:5", "--param", "ema_slow=30,60", "--param", "atr_period=14"]
@@ -239,6 +240,7 @@ def test_the_search_runs_on_shuffled_bars_too_if_asked(told: Told) -> None:
     assert test["found"] in [k / 20 for k in range(1, 21)]
 
 
+@programs
 @pytest.mark.unmeasured
 def test_any_number_of_workers_comes_to_the_same_bit_for_bit(told: Told) -> None:
     asked = ["--method", "tpe", "--trials", "110", "--seed", "3"]
@@ -260,6 +262,7 @@ class Assassin(ProcessRunner):
         return future
 
 
+@programs
 def test_a_worker_that_is_killed_changes_nothing(
     told: Told, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -310,6 +313,7 @@ def test_a_search_that_is_interrupted_goes_on_to_what_it_would_have_been(
     assert told.rows() == rows
 
 
+@programs
 @pytest.mark.unmeasured
 @linux
 def test_a_search_whose_process_is_killed_leaves_no_worker_and_goes_on_to_what_it_would_have_been(

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.order_kills import KILLED, kill_often
-from tests.tiers import statistics, tries
+from tests.tiers import programs, statistics, tries
 
 pytestmark = pytest.mark.unmeasured
 
 KILLS = tries(20, 6)
 
 
+@programs
 @statistics
 @pytest.mark.parametrize("venue", ["binanceus", "kraken"])
 def test_an_engine_killed_often_has_lost_and_doubled_nothing(tmp_path: Path, venue: str) -> None:

@@ -24,6 +24,7 @@ from scripts import run_backtest, run_live, show_runs
 from strategies.registry import use_folder
 from tests.markets import random_bars
 from tests.own_files import ON_BAR, RULE, written
+from tests.tiers import programs
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRIES = """\
@@ -56,6 +57,7 @@ def call(*argv: str) -> int:
     return run_backtest.main([*argv, "--use-sql", "--timeframe", "1h", "--symbol", "BTC/USDT"])
 
 
+@programs
 @pytest.mark.unmeasured
 def test_own_strategies_are_listed_compared_saved_and_repeated(
     home: Path, capsys: pytest.CaptureFixture[str]
@@ -177,6 +179,7 @@ def test_a_folder_is_named_by_an_option_or_by_the_environment(
         call("--strategies-file", str(own), "--all")
 
 
+@programs
 def test_an_upgrade_of_the_project_leaves_the_folder_as_it_is(tmp_path: Path) -> None:
     tracked = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True

@@ -28,6 +28,7 @@ from core.utils import parse_time
 from scripts import run_exchange_sim
 from tests.sim import HOUR, NOON, steps_of
 from tests.stored import make_database, url_of
+from tests.tiers import programs
 
 SCRIPT = Path(run_exchange_sim.__file__)
 
@@ -84,6 +85,7 @@ def test_streams_can_be_spoiled_and_kraken_begin_in_a_mode() -> None:
         assert asked(banner, "/0/public/SystemStatus")["result"]["status"] == "post_only"
 
 
+@programs
 def test_candles_of_a_file_look_live_at_the_time_given(tmp_path: Path) -> None:
     path = str(csv_file(tmp_path))
     series = ("--file", path, "--symbol", "SOL/USDT", "--timeframe", "1h")

@@ -51,6 +51,7 @@ from tests.own_files import ON_BAR, RULE, written
 from tests.schemas import checked_status
 from tests.status_help import DESK, FEED, HELD, HOLD, STATUS
 from tests.stored import url_of
+from tests.tiers import programs
 
 HOUR = 3_600_000
 TRADED = ["--symbol", "BTC/USDT", "--strategy", "TREND_EMA", "--timeframe", "1h"]
@@ -576,6 +577,7 @@ def wait_for(process: subprocess.Popen[str], words: str) -> str:
     raise AssertionError(f"it ended without saying {words!r}")
 
 
+@programs
 @pytest.mark.unmeasured
 def test_a_killed_loop_goes_on_and_one_that_is_told_to_ends_at_once(
     sim: RunningSim, url: str, capsys: pytest.CaptureFixture[str]
@@ -633,6 +635,7 @@ def test_a_process_is_gone_only_where_it_is_known_to_have_been_on_this_machine(
     assert not lock.is_gone(database, "paper", ended.pid)
 
 
+@programs
 @pytest.mark.unmeasured
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 0)])
 def test_ctrl_c_ends_a_loop_with_130_and_its_state_saved_a_service_manager_with_0(

@@ -35,6 +35,7 @@ from scripts import run_live
 from tests.exchange_help import NOON, FakeTime
 from tests.schemas import checked_status
 from tests.stored import url_of
+from tests.tiers import programs
 
 TRADED = ["--symbol", "BTC/USDT", "--strategy", "TREND_EMA", "--timeframe", "1h"]
 LOCAL = ["--orders", "exchange", "--account", "local"]
@@ -177,6 +178,7 @@ def test_stored_candles_alone_are_no_exchange(url: str, capsys: pytest.CaptureFi
     assert "--use-sql needs --refresh-from-ccxt with it" in capsys.readouterr().err
 
 
+@programs
 def test_it_ends_within_ten_seconds_though_the_exchange_does_not_answer(url: str) -> None:
     # A few seconds before a minute is over, so that there is soon something to ask for.
     with serve(SimConfig(clock=replay_clock(NOON + 55_000, speed=1.0))) as sim:

@@ -12,6 +12,7 @@ from core import cli
 from db.base import TABLES
 from db.declared import Base
 from tests.stored import SERIES, bars_at, make_database, url_of
+from tests.tiers import programs
 
 
 def child(code: str) -> str:
@@ -28,6 +29,7 @@ def test_opening_a_database_knows_its_tables_without_their_models() -> None:
     assert set(Base.metadata.tables) == TABLES
 
 
+@programs
 @pytest.mark.parametrize("name", ["TREND_EMA", "GRID_LR"])
 def test_a_compiled_run_imports_neither_pandas_nor_charts_nor_models_nor_the_compiler(
     tmp_path: Path, name: str
@@ -43,6 +45,7 @@ def test_a_compiled_run_imports_neither_pandas_nor_charts_nor_models_nor_the_com
     assert name in said
 
 
+@programs
 def test_a_backtest_draws_no_progress_bar_where_the_package_for_it_is_installed(tmp_path: Path) -> None:
     (tmp_path / "tqdm").mkdir()
     (tmp_path / "tqdm" / "__init__.py").write_text("")
@@ -63,6 +66,7 @@ print("done")
     assert child(code) == "done\n"
 
 
+@programs
 def test_backtesting_py_and_ta_lib_are_whole_for_who_comes_after() -> None:
     code = """
 import sys

@@ -22,7 +22,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from core import cli
-from tests.tiers import statistics, tries
+from tests.tiers import programs, statistics, tries
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = tuple(
@@ -137,6 +137,7 @@ def _digest(text: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
 
 
+@programs
 def test_make_installs_what_the_lock_lists_though_newer_versions_of_it_exist(tmp_path: Path) -> None:
     """The whole recipe with this Python's own pip, from an index on disk that knows newer versions."""
     uv = Path(sys.executable).with_name("uv")
@@ -170,6 +171,7 @@ def test_make_installs_what_the_lock_lists_though_newer_versions_of_it_exist(tmp
 PLACES = [*((python, "x86_64-manylinux_2_28") for python in PYTHONS), (PYTHONS[-1], "aarch64-apple-darwin")]
 
 
+@programs
 @statistics
 @pytest.mark.parametrize(("python", "machine"), PLACES[-tries(len(PLACES), 2) :])
 def test_the_registry_has_a_wheel_of_every_pin(python: str, machine: str) -> None:
