@@ -187,10 +187,6 @@ class AlgoSchedule(Schedule):
         """Return all that was ever wanted, parts too."""
         return [intent_of(one) for one in journal.intents()]
 
-    def expected(self) -> tuple[str, ...]:
-        """Return the kinds of what a person may be told."""
-        return (*super().expected(), "failed")
-
     def run(self) -> list[str]:
         """Run it to its quiet end and return what is wrong then."""
         for number in range(self.steps):

@@ -230,7 +230,8 @@ class Schedule:
 
     def expected(self) -> tuple[str, ...]:
         """Return the kinds of what a person may be told."""
-        return () if self.meddling is None else ("adjusted", "taken")
+        # An entry that was certainly not placed four times is given up.
+        return ("failed",) if self.meddling is None else ("failed", "adjusted", "taken")
 
     def intents(self, journal: Journal) -> list[Intent]:
         """Return all that was ever wanted."""
