@@ -26,7 +26,7 @@ from core.cli.live_recall import keep, look_of, recall, start_of
 from core.cli.live_status import existing, head_of, newest_run, show
 from core.cli.live_streams import Listening, heard, listening_of
 from core.cli.live_terms import client_of, read_settings, terms_of, world_of
-from core.cli.real_money import again, arm, real_terms
+from core.cli.real_money import again, arm, held_alone, real_terms
 from core.engine import Step
 from core.errors import ExchangeError, RefusedError, UsageError
 from core.live.account import Opening, open_account
@@ -98,7 +98,7 @@ def _trade(args: argparse.Namespace, command: str | None, wish_to_end: Asked) ->
         if recalled:
             say(f"going on with what account {args.account} last ran on: {recalled}")
         if armed is not None and client is not None:
-            terms = real_terms(armed, args, client, engine)
+            terms = real_terms(armed, args, client, engine, stack.enter_context(held_alone(armed, file)))
         terms = weighted(terms, stored_weights(engine, terms.name))
         world = world_of(args, settings, engine, client)
         opening = Opening(terms, engine, world, stack, wish_to_end, say, alarms.on_alert, told_by(alarms))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import Engine
@@ -19,8 +22,10 @@ from core.live.configuration import configuration_of
 from core.live.facts import Meant, facts_of
 from core.live.modes import AT_EXCHANGE, REAL_MONEY
 from core.live.preflight import CheckLine, Colour, preflight, refusals
+from core.live.real_key import one_database
 from core.live.standing import USUAL
 from core.live.terms import AccountTerms
+from core.order_path.client_ids import account_name
 from core.settings import Settings, environment
 from core.settings.real_money import RealMoney, load_real_money
 from core.utils import now_ms
@@ -92,11 +97,22 @@ def begun(armed: Armed, engine: Engine) -> Armed:
     return armed._replace(day=max(0, now_ms() - first) // DAY, equity=equity)
 
 
+def held_alone(armed: Armed, file: Path) -> AbstractContextManager[Callable[[], object]]:
+    """Return what holds the right to trade real money with the key, and notes that this database does."""
+    key = environment(cli.ROOT).get("EXCHANGE_API_KEY", "").strip()
+    return one_database(cli.ROOT / "data", account_name(armed.file.exchange, key), file)
+
+
 def real_terms(
-    armed: Armed, args: argparse.Namespace, client: ExchangeClient, engine: Engine
+    armed: Armed,
+    args: argparse.Namespace,
+    client: ExchangeClient,
+    engine: Engine,
+    begin: Callable[[], object] = lambda: None,
 ) -> AccountTerms:
     """Return the terms that real money is traded on, the caps in them, once every check was made.
 
+    `begin` is called when none is against it.
     Raises RefusedError when one of them is red.
     """
     settings = read_settings(args)
@@ -109,6 +125,7 @@ def real_terms(
             f"real money is not traded: {how_many(len(red), 'check is', 'checks are')} red "
             f"({', '.join(line.name for line in red)}): run_live.py --check --live shows all"
         )
+    begin()
     terms = terms_of(args, begun(armed, engine).settings(settings))
     if "session" not in live.read_state(engine, terms.name):
         terms = replace(terms, cash=armed.file.caps.capital, is_cash_named=True)

@@ -15,11 +15,13 @@ from sqlalchemy import insert
 from core import cli
 from core.cli import real_money
 from core.cli.real_money import again
-from core.errors import RefusedError, SettingsError, UsageError
+from core.errors import DatabaseError, RefusedError, SettingsError, UsageError
 from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET
 from core.exchange_sim.faults import Fault
 from core.exchange_sim.server import RunningSim, SimConfig, serve
 from core.live.preflight import CheckLine, Colour
+from core.live.real_key import one_database
+from core.order_path.client_ids import account_name
 from db.account_days import snapshots
 from db.base import open_engine
 from db.init_db import init_db
@@ -302,6 +304,45 @@ def test_real_money_has_one_database(project: Path) -> None:
     with pytest.raises(SystemExit) as ended:
         run_live.main([*ARMED, "--db-url", "sqlite:///other.db"])
     assert ended.value.code == 2
+
+
+def test_a_key_trades_real_money_by_one_process_and_from_one_database(tmp_path: Path) -> None:
+    first, second = tmp_path / "one.db", tmp_path / "two.db"
+    with one_database(tmp_path / "data", "binanceus-1", second):
+        """What was refused before it began has traded from nowhere."""
+    with one_database(tmp_path / "data", "binanceus-1", first) as begin:
+        begin()
+        with (
+            pytest.raises(RefusedError, match="another process trades real money with this key"),
+            one_database(tmp_path / "data", "binanceus-1", first),
+        ):
+            pass
+        with one_database(tmp_path / "data", "binanceus-2", second):
+            pass
+    with one_database(tmp_path / "data", "binanceus-1", first):
+        pass
+    with (
+        pytest.raises(RefusedError, match=r"traded real money from \S+one\.db, where its days and losses"),
+        one_database(tmp_path / "data", "binanceus-1", second),
+    ):
+        pass
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(DatabaseError, match="real money needs it"),
+        one_database(tmp_path / "file", "binanceus-1", first),
+    ):
+        pass
+
+
+def test_a_second_database_is_refused_before_anything_is_asked_of_the_exchange(
+    project: Path, leaving: list[Sent]
+) -> None:
+    change(project, MEANT)
+    with one_database(project / "data", account_name("binanceus", TEST_KEY), project / "other.db") as begin:
+        begin()
+    with pytest.raises(RefusedError, match=r"this key traded real money from \S+other\.db"):
+        run_live.main([*ARMED])
+    assert leaving == []
 
 
 @pytest.mark.parametrize(
