@@ -76,11 +76,12 @@ class BaseStrategy:
         own = config.get("params") or {}
         self._sized = {name for name in own if name in Sizing._fields}
         self.params: Any = own
-        self.choices, self.window = PLAIN, WINDOW
+        self.choices, self.window, self._memory = PLAIN, WINDOW, WINDOW
         if hasattr(self, "rule"):
             require(check_rule_source(self.rule))
             self.params, self.choices = self.rule.make_params(own), self.rule.make_choices(own)
-            self.window = max(self.rule.memory(self.params), gauges_history(self.choices))
+            self._memory = self.rule.memory(self.params)
+            self.window = max(self._memory, gauges_history(self.choices))
             self.sizing = self.rule.sizing(self.params, self.choices)
         elif self.has_own_on_bar():
             self.sizing = sizing_of(own, self.sizing)
@@ -150,7 +151,9 @@ class BaseStrategy:
         bars = bars_of(state)
         if bars.ts.size < 2:
             return None
-        columns = self.rule.columns(bars, self.params)
+        # Older ones say nothing to the newest rows.
+        bars = bars.since(max(0, bars.ts.size - self._memory))
+        columns = self.rule.newest_columns(bars, self.params)
         prev, now = row(columns, -2), row(columns, -1)
         if not (is_ready(prev) and is_ready(now)):
             return None

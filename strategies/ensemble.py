@@ -13,7 +13,8 @@ from __future__ import annotations
 from typing import Generic, NamedTuple
 
 from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold, move
-from core.ensemble.ensemble import BOUNDS, KINDS, Params, combine, history_of, longest
+from core.ensemble import ensemble as whole
+from core.ensemble.ensemble import Params
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators import atr
 from strategies.rule import StrategyRule, T
@@ -31,8 +32,14 @@ class Columns(NamedTuple, Generic[T]):
 
 def columns(bars: Bars, p: Params) -> Columns[FloatArray]:
     """Compute the columns; arrays as long as the bars."""
-    found = combine(bars, p)
-    return Columns(bars.close, found.target, found.agreement, found.is_settled, atr(*bars[2:5], p.atr_period))
+    return newest(bars, p, whole.combine)
+
+
+def newest(bars: Bars, p: Params, combine: whole.Combine = whole.newest_ensemble) -> Columns[FloatArray]:
+    """Compute the last rows, as many as `combine` knows."""
+    found, width = combine(bars, p), atr(*bars[2:5], p.atr_period)
+    close, width = bars.close[-found.whole.size :], width[-found.whole.size :]
+    return Columns(close, found.target, found.agreement, found.is_settled, width)
 
 
 def decide(now: Columns[float], prev: Columns[float], held: PositionView, p: Params) -> Decision:
@@ -54,10 +61,11 @@ RULE = StrategyRule(
     params=Params,
     columns=columns,
     decide=decide,
-    longest=longest,
-    bounds=BOUNDS,
-    history=history_of,
-    follows=tuple(KINDS),
+    longest=whole.longest,
+    bounds=whole.BOUNDS,
+    history=whole.history_of,
+    follows=tuple(whole.KINDS),
+    newest=newest,
 )
 
 

@@ -95,6 +95,9 @@ class StrategyRule:
     """NO_STOP where entries may have none; else one without a finite stop is a mistake that is told."""
     follows: tuple[str, ...] = ()
     """Other strategies, by name, whose rules this one runs."""
+    newest: Callable[..., Any] | None = None
+    """As `columns`, but of the last rows alone, two at least, where that takes much less: the same to the
+    last bit, for a decision bar by bar reads no others."""
 
     @property
     def looks_elsewhere(self) -> bool:
@@ -170,6 +173,10 @@ class StrategyRule:
         own = {name: getattr(params, name) for name in Sizing._fields if hasattr(params, name)}
         given = {name: float(getattr(choices, name)) for name in Sizing._fields if name in Choices._fields}
         return by_stake(Sizing(**{**given, **own}))
+
+    def newest_columns(self, bars: Bars, params: Any) -> Any:
+        """Return columns whose last two rows are those of all columns."""
+        return (self.newest or self.columns)(bars, params)
 
     def memory(self, params: Any) -> int:
         """Return the bars a live window needs so that its last row equals the backtest's."""

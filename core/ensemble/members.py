@@ -28,11 +28,14 @@ VIRTUAL_CASH = 1e6
 """Quote currency, anew for each stretch; what matters is the side, hardly the size."""
 
 
-def wanted(bars: Bars, rule: StrategyRule, params: Any, restart: int) -> FloatArray:
+def wanted(
+    bars: Bars, rule: StrategyRule, params: Any, restart: int, newest: int | None = None
+) -> FloatArray:
     """Return the target, -1 to 1, that a rule wants at each close; NaN while it warms up.
 
     Its position starts flat `restart` to twice as many bars before. A ladder's target counts as any other.
-    Raises UsageError for a target beyond that.
+    With `newest` it is told of the stretches with so many last closes alone. Raises UsageError for a target
+    beyond that.
     """
     columns = rule.columns(bars, params)
     target = np.full(bars.ts.size, np.nan)
@@ -41,11 +44,12 @@ def wanted(bars: Bars, rule: StrategyRule, params: Any, restart: int) -> FloatAr
         # The compiler takes a second to import: only who follows a rule pays it.
         from core.kernel.follow import Stretches, follow
 
-        pieces, room = (
-            stretches(bars.ts, restart, first),
-            (open_book(VIRTUAL_CASH), make_trades(2 * MOST_LOTS)),
-        )
-        target = follow(bars, rule, columns, params, Stretches(*pieces), VIRTUAL_CASH, room)
+        room = open_book(VIRTUAL_CASH), make_trades(2 * MOST_LOTS)
+        pieces = Stretches(*stretches(bars.ts, restart, first))
+        if newest is not None:
+            pieces = Stretches(*(one[pieces.stops > bars.ts.size - newest] for one in pieces))
+            first = int(pieces.firsts.min(initial=bars.ts.size))
+        target = follow(bars, rule, columns, params, pieces, VIRTUAL_CASH, room)
         _check(rule, bars, target, first)
     return target
 

@@ -81,10 +81,26 @@ DEFAULTS = RegimeParams()
 
 def detect(bars: Bars, p: RegimeParams = DEFAULTS) -> Regimes:
     """Return the regime at each close."""
-    strength = adx(bars.high, bars.low, bars.close, p.adx_period)
-    persistence = hurst(bars.close, p.hurst_period)
-    wildness = rank(volatility(bars.close, p.vol_period), p.rank_period)
-    up, down = directional(bars.high, bars.low, bars.close, p.adx_period)
+    return _regimes(bars, bars.close, p, bars.ts.size)
+
+
+def newest_labels(bars: Bars, rows: int, p: RegimeParams = DEFAULTS) -> FloatArray:
+    """Return the last labels of `detect`, which take a tenth of the time of all."""
+    looked_at = rows + p.reach_bars + p.confirm_bars
+    # Each value of these measures is made of its own window alone.
+    window = max(p.hurst_period + 1, p.vol_period + p.rank_period)
+    close = bars.close[max(0, bars.close.size - looked_at - window) :]
+    return _regimes(bars, close, p, looked_at).label[-rows:]
+
+
+def _regimes(bars: Bars, close: FloatArray, p: RegimeParams, rows: int) -> Regimes:
+    """Return the regime at the last closes; `close`: as many as those have windows of."""
+    last = slice(max(0, bars.ts.size - rows), None)
+    strength = adx(bars.high, bars.low, bars.close, p.adx_period)[last]
+    up, down = (one[last] for one in directional(bars.high, bars.low, bars.close, p.adx_period))
+    recent = slice(max(0, close.size - rows), None)
+    persistence = hurst(close, p.hurst_period)[recent]
+    wildness = rank(volatility(close, p.vol_period), p.rank_period)[recent]
     trend = (1 - p.hurst_weight) * _ramp(strength, p.adx_low, p.adx_high)
     trend += p.hurst_weight * _ramp(persistence, 0.5, p.hurst_high)
     high_vol = _ramp(wildness, p.rank_low, 1.0)

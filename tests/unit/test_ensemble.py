@@ -86,6 +86,17 @@ def test_a_window_gives_the_last_target_of_the_whole_past(name: str, seed: int, 
     assert np.array_equal(follow(name, bars, 50)[-2:], part[-2:])
 
 
+@pytest.mark.parametrize("changes", [{"settle_bars": 0}, {"settle_bars": 9}, {"learn_ratio": 0.5}])
+def test_its_newest_rows_alone_are_those_of_all_to_the_last_bit(changes: dict[str, float]) -> None:
+    rule, bars = rule_file.RULE, random_bars(7, 900)
+    quick = QUICK._replace(learn_ratio=0.0)._replace(**changes)
+    for end in (2, 60, 200, 700, 899):
+        all_rows, newest = (made(bars.until(end), quick) for made in (rule.columns, rule.newest_columns))
+        for column, last in zip(all_rows, newest, strict=True):
+            assert np.array_equal(column[-2:], last[-2:], equal_nan=True)
+            assert changes.get("learn_ratio") or last.size < 20
+
+
 def test_stretches_are_counted_from_1970_on() -> None:
     ts = HOUR * np.arange(5, 18, dtype=np.int64)
     begins, firsts, stops = stretches(ts, 5, 2)
