@@ -81,6 +81,7 @@ def test_trades_results_and_fees_of_an_account_are_shown(
     assert lines[-1].endswith(f" {profit:,.2f}")
 
 
+@pytest.mark.unmeasured
 def test_the_newest_trades_are_shown_and_all_are_in_the_document(
     database: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -98,6 +99,7 @@ def test_the_newest_trades_are_shown_and_all_are_in_the_document(
     assert capsys.readouterr().out == "account paper: 0 closed trades, 0 fills\n"
 
 
+@pytest.mark.unmeasured
 def test_an_account_that_does_not_exist_is_named_with_those_that_do(database: Path) -> None:
     for command in (show_trades, archive_account):
         with pytest.raises(

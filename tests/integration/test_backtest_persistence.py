@@ -86,6 +86,7 @@ def test_results_can_be_saved_by_hand_as_the_specification_says(db_url: str, res
         rerun(run_id, db_url)
 
 
+@pytest.mark.unmeasured
 def test_figures_of_a_run_saved_by_hand_come_from_its_equity_curve(db_url: str) -> None:
     bars = random_bars(12, 900)._replace(ts=BARS.ts[0] + 86_400_000 * np.arange(random_bars(12, 900).ts.size))
     spec = RunSpec(SERIES._replace(timeframe="1d"), "MR_BB", {}, Costs(0.001), 5_000.0)
@@ -137,6 +138,7 @@ def test_an_unknown_run_names_those_there_are(db_url: str, result: BacktestResul
         load_run(9, db_url)
 
 
+@pytest.mark.unmeasured
 def test_a_rerun_on_the_same_candles_is_identical(db_url: str, result: BacktestResult) -> None:
     again = rerun(save_result(result, db_url), db_url)
     assert again.changed == ()
@@ -144,6 +146,7 @@ def test_a_rerun_on_the_same_candles_is_identical(db_url: str, result: BacktestR
     assert again.difference is None
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("then", [None, "0.1.0+0123456789ab"])
 def test_code_of_a_run_saved_with_another_hash_is_not_said_to_be_the_same_or_not(
     db_url: str, result: BacktestResult, then: str | None
@@ -200,6 +203,7 @@ def test_a_rerun_notices_a_missing_trade(db_url: str, result: BacktestResult) ->
     )
 
 
+@pytest.mark.unmeasured
 def test_all_strategies_are_compared_on_all_symbols_best_first(db_url: str) -> None:
     table = run_multi_backtest(["BTC/USDT", "ETH/USDT"], "1h", db_url=db_url, persist=True)
     assert list(table.columns) == [
@@ -219,6 +223,7 @@ def test_all_strategies_are_compared_on_all_symbols_best_first(db_url: str) -> N
     assert len(list_runs(db_url)) == 8
 
 
+@pytest.mark.unmeasured
 def test_the_strategies_to_compare_may_be_named(db_url: str) -> None:
     table = run_multi_backtest(["BTC/USDT"], "1h", db_url=db_url, strategies=["turtle", "PAIRS"])
     assert set(table["strategy"]) == {"TURTLE", "PAIRS"}

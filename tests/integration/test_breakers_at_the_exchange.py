@@ -122,6 +122,7 @@ def is_closed(account: Any) -> bool:
     return not account.session.portfolio.lots(*HELD)
 
 
+@pytest.mark.unmeasured
 def test_a_breaker_that_closes_cancels_the_stop_and_sells_all_of_it_once(account: Any) -> None:
     account.protected()
     held = account.path.position(BTC)
@@ -156,6 +157,7 @@ def test_a_loss_between_bars_closes_at_once_where_that_is_asked_for(account: Any
     assert is_closed(account)
 
 
+@pytest.mark.unmeasured
 def test_what_is_sold_so_is_called_breaker_in_the_books(account: Any) -> None:
     account.protected()
     account.falls()
@@ -163,6 +165,7 @@ def test_what_is_sold_so_is_called_breaker_in_the_books(account: Any) -> None:
     assert {trade.reason for trade in trades} == {"breaker"}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("fault", ["reset_before", "reset_after"])
 def test_an_answer_to_the_cancel_that_is_lost_sells_nothing_twice(account: Any, fault: str) -> None:
     account.protected()
@@ -175,6 +178,7 @@ def test_an_answer_to_the_cancel_that_is_lost_sells_nothing_twice(account: Any, 
     assert is_closed(account)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("fault", ["reset_after", "late"])
 def test_an_answer_to_the_sale_that_is_lost_sells_nothing_twice(account: Any, fault: str) -> None:
     account.protected()
@@ -188,6 +192,7 @@ def test_an_answer_to_the_sale_that_is_lost_sells_nothing_twice(account: Any, fa
     assert is_closed(account)
 
 
+@pytest.mark.unmeasured
 def test_a_kill_between_cancel_and_sale_closes_after_the_restart(account: Any) -> None:
     account.protected()
     account.bar(low=LOWER, close=LOWER, send=False)
@@ -207,6 +212,7 @@ def test_a_kill_between_cancel_and_sale_closes_after_the_restart(account: Any) -
     assert is_closed(account)
 
 
+@pytest.mark.unmeasured
 def test_a_stop_that_sells_first_leaves_nothing_to_the_breaker(account: Any) -> None:
     account.protected()
     account.bar(low=LOWER, close=LOWER, send=False)
@@ -219,6 +225,7 @@ def test_a_stop_that_sells_first_leaves_nothing_to_the_breaker(account: Any) -> 
     assert is_closed(account)
 
 
+@pytest.mark.unmeasured
 def test_a_daily_loss_leaves_the_stop_where_it_rests(account: Any) -> None:
     account.session.risk.take_settings(RiskManager(0.01, 2.0, Limits()))
     account.protected()
@@ -231,6 +238,7 @@ def test_a_daily_loss_leaves_the_stop_where_it_rests(account: Any) -> None:
     assert account.wrong() == []
 
 
+@pytest.mark.unmeasured
 def test_a_flash_crash_pauses_entries_and_leaves_the_stop_where_it_rests(account: Any) -> None:
     account.session.risk.take_settings(RiskManager(0.01, None, Limits(flash_crash_ranges=3.0)))
     account.session.risk.remember(BTC, "1h", quiet_hours())

@@ -167,6 +167,7 @@ def test_what_older_versions_kept_goes_with_its_folder(tmp_path: Path, kernels: 
     assert not room.exists()
 
 
+@pytest.mark.unmeasured
 def test_a_folder_that_is_a_link_is_not_followed(
     tmp_path: Path, columns: Path, kernels: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

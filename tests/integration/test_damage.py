@@ -101,6 +101,7 @@ def test_a_changed_row_is_named_by_the_check_and_by_the_start_which_trades_nothi
     assert "nothing is traded" in str(error.value)
 
 
+@pytest.mark.unmeasured
 def test_a_dropped_table_is_told_and_not_made_anew(database: Path) -> None:
     run_sql(database, "DROP TABLE postings")
     for command in (["--status"], ["--once"], ["--pause"]):
@@ -168,6 +169,7 @@ def test_a_status_of_before_they_had_a_checksum_is_shown(
     assert "checked: unbroken" in capsys.readouterr().out
 
 
+@pytest.mark.unmeasured
 def test_the_status_names_damage_and_where_the_journal_ends(
     database: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -380,6 +380,7 @@ def test_the_stream_tells_all_at_first_and_then_only_what_has_changed(url: str, 
     stream.close()
 
 
+@pytest.mark.unmeasured
 def test_an_update_of_twenty_positions_is_small(engine: Engine) -> None:
     held = STATUS.positions[0]
     twenty = [held._replace(symbol=f"C{i}/USDT", price=100.0 + i) for i in range(20)]

@@ -48,6 +48,7 @@ def stored(engine: Engine, table: str) -> list[tuple[Any, ...]]:
         return connection.execute(f"SELECT * FROM {table} ORDER BY id").fetchall()
 
 
+@pytest.mark.unmeasured
 def test_an_hour_is_kept_once_whatever_is_looked_at_in_it(traded: Engine) -> None:
     book = DayBook(traded, "paper", "binanceus")
     for time in (0, 1, HOUR - 1, HOUR, HOUR + 5, 4 * HOUR + 7):
@@ -89,6 +90,7 @@ def test_a_snapshot_says_what_the_account_is_worth(traded: Engine) -> None:
     )
 
 
+@pytest.mark.unmeasured
 def test_while_a_price_is_missing_there_is_no_snapshot_and_the_next_look_takes_it(traded: Engine) -> None:
     book = DayBook(traded, "paper", "x")
     book.look(status(FIRST + DAY, equity=None))
@@ -141,6 +143,7 @@ def by_hand(path: str, strategy: str | None, start: int) -> dict[str, Any]:
     }
 
 
+@pytest.mark.unmeasured
 def test_a_day_is_kept_when_it_is_over_with_the_sums_of_what_is_stored(traded: Engine) -> None:
     book = DayBook(traded, "paper", "x")
     book.look(status(FIRST + DAY - 1))
@@ -159,6 +162,7 @@ def test_a_day_is_kept_when_it_is_over_with_the_sums_of_what_is_stored(traded: E
     assert day_start(whole.date) == FIRST
 
 
+@pytest.mark.unmeasured
 def test_a_loop_that_slept_for_days_keeps_each_of_them(traded: Engine) -> None:
     book = DayBook(traded, "paper", "x")
     book.look(status(FIRST + 3 * HOUR))
@@ -181,6 +185,7 @@ def test_a_restart_adds_what_a_kill_left_out_and_changes_nothing_else(traded: En
     assert len(stored(traded, "daily_metrics")) == len(days) + 1
 
 
+@pytest.mark.unmeasured
 def test_a_fill_that_became_known_after_midnight_is_in_its_day_after_the_next_one(traded: Engine) -> None:
     book = DayBook(traded, "paper", "x")
     book.look(status(FIRST + DAY))
@@ -208,6 +213,7 @@ def test_a_fill_that_became_known_after_midnight_is_in_its_day_after_the_next_on
     assert after.date == before.date
 
 
+@pytest.mark.unmeasured
 def test_two_accounts_keep_their_own_days(tmp_path: Path) -> None:
     path = tmp_path / "hot.db"
     trade(path)

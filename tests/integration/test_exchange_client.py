@@ -58,6 +58,7 @@ def truth(sim: RunningSim, symbol: str, timeframe: str, since: int, until: int) 
         return [int(ts) for bars in one.client.ohlcv_pages(symbol, timeframe, since, until) for ts in bars.ts]
 
 
+@pytest.mark.unmeasured
 def test_the_frame_is_indexed_by_open_time_and_holds_closed_bars_only(
     sim: RunningSim, time: FakeTime
 ) -> None:
@@ -148,6 +149,7 @@ def test_a_wrong_local_clock_is_said_and_corrected(off: int, side: str) -> None:
     assert f"{side} binanceus's" in one.notices[0].text
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("step", [-24 * HOUR, -1000, 1000, 58_000, 24 * HOUR])
 def test_a_step_of_the_local_clock_closes_no_candle_and_is_said(
     sim: RunningSim, time: FakeTime, step: int
@@ -493,6 +495,7 @@ def test_a_ban_is_waited_for_when_short_and_said_when_long() -> None:
     assert one.time.slept == [90.0]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("kind", ["html", "empty", "cut_json", "cut", "status", "reset_after"])
 def test_a_fault_that_stays_ends_in_unreachable_after_four_tries(
     sim: RunningSim, time: FakeTime, kind: str

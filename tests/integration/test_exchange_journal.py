@@ -317,6 +317,7 @@ def test_fills_are_paged_by_id_and_continue_after_one(
     assert orders.fills(SYMBOL, after_id="5") == []
 
 
+@pytest.mark.unmeasured
 def test_random_faults_never_place_an_order_twice_and_never_lie(sim: RunningSim, time: FakeTime) -> None:
     known: dict[str, bool] = {}
     kinds = tuple(kind for kind in TRADING_KINDS if kind not in ("delay", "late_answer"))

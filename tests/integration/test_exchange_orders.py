@@ -228,6 +228,7 @@ REFUSED: dict[str, tuple[Reply, type[ExchangeError]]] = {
 }
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("what", REFUSED)
 def test_a_refusal_in_the_venues_words_is_one_and_was_sent_once(
     exchange: TinyExchange, one: Bench, what: str

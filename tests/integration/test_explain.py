@@ -134,6 +134,7 @@ def test_a_timeframe_that_does_not_fill_the_bars_is_said(database: Path, detail:
         main(["1", "--db-url", url_of(database), "--detail", detail])
 
 
+@pytest.mark.unmeasured
 def test_finer_candles_that_were_never_stored_are_said(database: Path) -> None:
     with pytest.raises(NoDataError, match="no stored candles of x BTC/USDT 5m"):
         main(["1", "--db-url", url_of(database), "--detail", "5m"])
@@ -145,6 +146,7 @@ def test_a_run_that_comes_out_otherwise_now_is_not_explained(database: Path) -> 
         main(["1", "--db-url", url_of(database)])
 
 
+@pytest.mark.unmeasured
 def test_a_run_that_is_not_there_is_said(database: Path) -> None:
     with pytest.raises(NoDataError, match="there is no run 9"):
         main(["9", "--db-url", url_of(database)])
@@ -212,6 +214,7 @@ def test_a_run_beside_an_account_names_why_each_trade_differs(
     assert "0 of 4 trades are equal; account paper made" in shown
 
 
+@pytest.mark.unmeasured
 def test_an_account_that_never_traded_that_is_said(database: Path) -> None:
     trade(database)
     with pytest.raises(NoDataError, match="account paper never traded TREND_EMA on BTC/USDT"):

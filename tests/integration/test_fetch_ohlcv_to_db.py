@@ -101,6 +101,7 @@ def rows(text: str) -> list[list[str]]:
     return [line.split() for line in text.splitlines()]
 
 
+@pytest.mark.unmeasured
 def test_an_empty_store_gets_the_newest_thousand_and_the_database_is_made(
     sim: RunningSim, db_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,6 +117,7 @@ def test_an_empty_store_gets_the_newest_thousand_and_the_database_is_made(
     assert "2023-12-31" not in line[:10]
 
 
+@pytest.mark.unmeasured
 def test_a_row_fits_a_hundred_characters_and_keeps_what_matters_most(
     sim: RunningSim, db_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -128,6 +130,7 @@ def test_a_row_fits_a_hundred_characters_and_keeps_what_matters_most(
     assert line.split()[3:7] == ["5", "0", "0", "5"]
 
 
+@pytest.mark.unmeasured
 def test_a_second_load_goes_on_where_the_store_ends_and_fetches_its_last_bar_again(
     sim: RunningSim, time: FakeTime, db_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -141,6 +144,7 @@ def test_a_second_load_goes_on_where_the_store_ends_and_fetches_its_last_bar_aga
     assert asked[0]["startTime"] == str(NOON - HOUR)
 
 
+@pytest.mark.unmeasured
 def test_a_revised_last_bar_is_updated(
     sim: RunningSim, db_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -156,6 +160,7 @@ def test_a_revised_last_bar_is_updated(
     assert (stored(db_url).volume == right.volume).all()
 
 
+@pytest.mark.unmeasured
 def test_several_symbols_and_timeframes_get_a_line_each(
     sim: RunningSim, db_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -190,6 +195,7 @@ def test_all_markets_are_those_of_the_file(
         fetch(sim.url, db_url, "--all-markets", "--symbol", "BTC/USDT")
 
 
+@pytest.mark.unmeasured
 def test_since_until_and_limit_choose_the_candles(sim: RunningSim, db_url: str) -> None:
     base = ("--symbol", "BTC/USDT", "--timeframe", "1h")
     fetch(sim.url, db_url, *base, "--since", "2023-12-30", "--until", "2023-12-30T06:00")
@@ -230,6 +236,7 @@ def test_refused_rows_are_counted_shown_and_left_out(
     assert err.count("close 99 is outside low 9 to high 11") == fetch_command.SHOWN_REFUSED
 
 
+@pytest.mark.unmeasured
 def test_krakens_limit_is_printed(sim: RunningSim, db_url: str, capsys: pytest.CaptureFixture[str]) -> None:
     args = ("--exchange", "kraken", "--symbol", "BTC/USD", "--timeframe", "1h", "--since", "2023-01-01")
     assert fetch(sim.url, db_url, *args) == 0

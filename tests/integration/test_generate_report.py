@@ -79,6 +79,7 @@ def rows(database: Path, sql: str) -> list[tuple[Any, ...]]:
         return connection.execute(sql).fetchall()
 
 
+@pytest.mark.unmeasured
 def test_yesterday_is_told_in_the_format_of_the_specification(
     database: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -386,6 +387,7 @@ def sent(engine: Engine, *times: int, at: str = "08:00") -> tuple[list[Message],
     return put, daily
 
 
+@pytest.mark.unmeasured
 def test_the_report_of_the_day_before_is_sent_once_at_its_time_and_is_that_of_the_command(
     engine: Engine, database: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -69,6 +69,7 @@ def test_a_loop_that_looks_is_healthy_in_one_line(
     assert capsys.readouterr().out == line
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("status", "ending", "reason"),
     [

@@ -150,6 +150,7 @@ def test_nothing_of_the_file_is_run_and_nothing_is_overwritten(
     assert "--strategy OTHER --timeframe 1h" in capsys.readouterr().out
 
 
+@pytest.mark.unmeasured
 def test_exits_are_those_of_the_class() -> None:
     text = {}
     for name in ("RsiBand", "OldNames", "BothSides", "Chosen", "Channel", "Smooth", "Where"):

@@ -99,6 +99,7 @@ def account() -> Iterator[KrakenWorld]:
         yield KrakenWorld(opened)
 
 
+@pytest.mark.unmeasured
 def test_an_entry_and_an_exit_are_booked_to_the_last_digit(account: KrakenWorld) -> None:
     account.entered()
     account.look()
@@ -116,6 +117,7 @@ def test_an_entry_and_an_exit_are_booked_to_the_last_digit(account: KrakenWorld)
     assert account.told("adjusted") == []
 
 
+@pytest.mark.unmeasured
 def test_a_new_process_goes_on_where_the_old_one_was(account: KrakenWorld) -> None:
     account.entered()
     account.look()
@@ -130,6 +132,7 @@ def test_a_new_process_goes_on_where_the_old_one_was(account: KrakenWorld) -> No
     assert account.wrong() == []
 
 
+@pytest.mark.unmeasured
 def test_a_sale_by_hand_takes_the_claim_is_told_once_and_holds_entries_until_accepted(
     account: KrakenWorld,
 ) -> None:
@@ -148,6 +151,7 @@ def test_a_sale_by_hand_takes_the_claim_is_told_once_and_holds_entries_until_acc
     assert account.wrong() == []
 
 
+@pytest.mark.unmeasured
 def test_a_purchase_by_hand_with_its_fee_in_coins_is_nobodys_and_exact(account: KrakenWorld) -> None:
     account.entered()
     account.look()
@@ -193,6 +197,7 @@ def test_our_own_cancel_is_no_strangers(account: KrakenWorld) -> None:
     assert account.wrong() == []
 
 
+@pytest.mark.unmeasured
 def test_open_orders_of_others_are_named_told_once_and_left_alone(account: KrakenWorld) -> None:
     account.entered()
     account.by_hand("AddOrder", pair=PAIR, type="buy", ordertype="limit", volume="0.01", price="30000")
@@ -209,6 +214,7 @@ def test_open_orders_of_others_are_named_told_once_and_left_alone(account: Krake
     assert account.wrong() == []
 
 
+@pytest.mark.unmeasured
 def test_deposits_and_withdrawals_are_booked_by_name_while_the_account_trades(account: KrakenWorld) -> None:
     account.entered()
     account.look()
@@ -228,6 +234,7 @@ def test_deposits_and_withdrawals_are_booked_by_name_while_the_account_trades(ac
     assert account.wrong() == []
 
 
+@pytest.mark.unmeasured
 def test_through_maintenance_an_exit_waits_and_is_sent_once(account: KrakenWorld) -> None:
     account.entered()
     account.look()
@@ -252,6 +259,7 @@ def test_through_maintenance_an_exit_waits_and_is_sent_once(account: KrakenWorld
     assert account.wrong() == []
 
 
+@pytest.mark.unmeasured
 def test_a_second_program_on_the_key_is_told_and_costs_time_only(
     account: KrakenWorld, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -133,6 +133,7 @@ KINDS = {
 }
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_sent_as_what_it_is_and_kraken_knows_every_field(
     sim: RunningSim, orders: Orders, kind: str
@@ -281,6 +282,7 @@ LOST = ("reset_after", "cut", "status", "html", "empty", "cut_json", "unknown", 
 NOT_PLACED = ("reset_before", "status_before", "clock")
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("kind", [*LOST, "late_answer", *NOT_PLACED])
 def test_without_an_answer_an_order_is_unknown_until_it_is_looked_up(
     sim: RunningSim, time: FakeTime, kind: str
@@ -297,6 +299,7 @@ def test_without_an_answer_an_order_is_unknown_until_it_is_looked_up(
     assert len(asked(sim, ADD)) == 1
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("words", range(5))
 def test_no_word_of_kraken_about_its_own_state_says_what_became_of_an_order(
     sim: RunningSim, orders: Orders, words: int
@@ -394,6 +397,7 @@ def test_a_cancel_that_cannot_be_looked_up_is_unknown(sim: RunningSim, orders: O
     assert found.standing is OrderNews.CANCELED
 
 
+@pytest.mark.unmeasured
 def test_fills_of_all_pairs_are_paged_and_those_after_one_come_once(
     sim: RunningSim, orders: Orders, time: FakeTime
 ) -> None:
@@ -456,6 +460,7 @@ def test_a_key_that_may_not_read_the_ledger_is_said_before_the_first_order(
         client.orders.newest_fill(SYMBOL)
 
 
+@pytest.mark.unmeasured
 def test_two_processes_on_one_key_are_told_of_each_other_and_no_order_is_doubled(
     sim: RunningSim, time: FakeTime
 ) -> None:

@@ -138,6 +138,7 @@ def test_positions_of_what_changes_are_closed_if_that_is_wanted(running: Running
     assert (waiting.intent.strategy, waiting.intent.reason) == ("TREND_EMA", "flatten")
 
 
+@pytest.mark.unmeasured
 def test_strategies_come_and_go(running: Running) -> None:
     running.change(
         ("squeeze_breakout:\n  enabled: true", "squeeze_breakout:\n  enabled: false"),
@@ -253,6 +254,7 @@ def test_a_strategy_that_looks_at_a_second_symbol_comes_and_goes_with_it(running
     running.step()
 
 
+@pytest.mark.unmeasured
 def test_another_currency_needs_a_restart(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     original: Callable[..., Any] = members
     monkeypatch.setattr(
@@ -327,6 +329,7 @@ def test_a_weight_is_set_within_bounds_and_found_again_by_reloads_and_restarts(t
     assert [one.params["turtle_weight"] for one in wanted if one.strategy == "ENSEMBLE"] == [0.5]
 
 
+@pytest.mark.unmeasured
 def test_a_weight_that_cannot_be_carried_out_changes_nothing(
     together: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -339,6 +342,7 @@ def test_a_weight_that_cannot_be_carried_out_changes_nothing(
     assert together.params(ENSEMBLE).turtle_weight == 1.0
 
 
+@pytest.mark.unmeasured
 def test_a_loop_without_an_ensemble_has_no_weights(running: Running) -> None:
     heavier = command("set-weight", "ENSEMBLE.turtle_weight=0.5")
     assert running.loop.carry_out(heavier, 0) == "refused: this loop's weights cannot be set"

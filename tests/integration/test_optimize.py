@@ -224,6 +224,7 @@ def test_a_walk_forward_chooses_before_and_trades_after(
         told.again(name, *walk)
 
 
+@pytest.mark.unmeasured
 def test_a_walk_forward_leaves_bars_that_are_held_out_alone(told: Told, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     other = Told(tmp_path / "other", poisoned(hourly(5), 3000))
@@ -234,6 +235,7 @@ def test_a_walk_forward_leaves_bars_that_are_held_out_alone(told: Told, tmp_path
     assert "it needs bars on which nothing was chosen" in one["verdict"]["sentence"]
 
 
+@pytest.mark.unmeasured
 def test_the_search_runs_on_shuffled_bars_too_if_asked(told: Told) -> None:
     found = told.search(*SMALL, "--method", "grid", "--shuffles", "19")
     test = next(one for one in found["verdict"]["tests"] if one["name"] == "shuffled bars")
@@ -421,6 +423,7 @@ def test_bars_held_out_are_closed_to_a_search_and_every_look_is_counted(
     assert sum(row.kind == LOOK for row in told.rows()) == 3
 
 
+@pytest.mark.unmeasured
 def test_four_strategies_that_look_at_bars_held_out_say_so_in_one_line_that_names_what_was_run(
     told: Told, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -442,6 +445,7 @@ def test_four_strategies_that_look_at_bars_held_out_say_so_in_one_line_that_name
     assert note.endswith(f"BTC/USDT from {when} UTC on, ETH/USDT from {when} UTC on: look 1 with TREND_EMA")
 
 
+@pytest.mark.unmeasured
 def test_a_sweep_over_bars_held_out_is_one_look(told: Told, capsys: pytest.CaptureFixture[str]) -> None:
     """Its sets ran on some of them, and its best ones on the rest."""
     told.search(*SMALL, "--method", "grid", "--held-out", at(1000))
@@ -557,6 +561,7 @@ def test_the_best_set_is_saved_as_a_new_strategies_file_that_runs(
     capsys.readouterr()
 
 
+@pytest.mark.unmeasured
 def test_the_page_has_every_set_once_and_the_verdict(told: Told, tmp_path: Path) -> None:
     page = tmp_path / "search.html"
     found = told.search(
@@ -586,6 +591,7 @@ def test_nothing_is_made_for_what_is_asked_wrongly(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.unmeasured
 def test_damage_of_the_record_is_said_and_a_search_goes_on(
     told: Told, capsys: pytest.CaptureFixture[str]
 ) -> None:

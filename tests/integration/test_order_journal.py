@@ -70,6 +70,7 @@ def ready(path: OrderPath, time: FakeTime) -> OrderPath:
     return path
 
 
+@pytest.mark.unmeasured
 def test_orders_go_over_the_wire_and_end_in_the_file(
     database: Path, venue: ExchangeVenue, time: FakeTime, sim: RunningSim
 ) -> None:

@@ -162,6 +162,7 @@ def sides(account: Account) -> list[str]:
     return [order.side for order in account.journal.orders() if order.state == "filled"]
 
 
+@pytest.mark.unmeasured
 def test_a_deposit_that_is_credited_later_is_booked_then_and_holds_nothing_up(account: Account) -> None:
     account.entered()
     late = account.sim.deposit("SOL", "3", pending=True)
@@ -176,6 +177,7 @@ def test_a_deposit_that_is_credited_later_is_booked_then_and_holds_nothing_up(ac
     assert account.wrong() == []
 
 
+@pytest.mark.unmeasured
 def test_coins_withdrawn_reduce_the_claim_and_come_back_as_nobodys_when_it_fails(account: Account) -> None:
     account.entered()
     held = account.path.position(BTC)
@@ -244,6 +246,7 @@ def test_a_sale_by_hand_takes_the_claim_is_told_once_and_holds_entries_until_acc
     assert account.wrong() == []
 
 
+@pytest.mark.unmeasured
 def test_a_purchase_by_hand_is_nobodys_and_costs_no_strategy_anything(account: Account) -> None:
     account.entered()
     held = account.path.position(BTC)
@@ -262,6 +265,7 @@ def test_a_purchase_by_hand_is_nobodys_and_costs_no_strategy_anything(account: A
     assert account.wrong() == []
 
 
+@pytest.mark.unmeasured
 def test_open_orders_of_others_are_named_told_once_and_left_alone(account: Account) -> None:
     account.entered()
     theirs = account.person.create_order(BTC, "limit", "buy", 0.01, 30_000)
@@ -346,6 +350,7 @@ def sales(account: Account) -> list[tuple[str, Decimal]]:
     return [(one.state, one.amount) for one in account.journal.orders() if one.side == "sell"]
 
 
+@pytest.mark.unmeasured
 def test_a_refused_flatten_is_ordered_again_until_flat_also_after_a_restart(account: Account) -> None:
     account.entered()
     held = account.session.portfolio.amount(BTC)
@@ -383,6 +388,7 @@ def test_a_refused_flatten_is_ordered_again_until_flat_also_after_a_restart(acco
     assert account.wrong() == []
 
 
+@pytest.mark.unmeasured
 def test_a_person_who_resumes_wants_nothing_closed_any_more(account: Account) -> None:
     account.entered()
     keeping(account, account.session.portfolio.amount(BTC))

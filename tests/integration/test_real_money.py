@@ -87,6 +87,7 @@ def test_a_check_at_the_local_exchange_tells_what_it_saw_and_stores_nothing(
     assert not (tmp_path / "x.db").exists()
 
 
+@pytest.mark.unmeasured
 def test_a_test_order_rests_is_seen_and_is_cancelled(
     sim: RunningSim, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -159,6 +160,7 @@ ARMED = ["--live", "--i-understand-the-risks", "--once", *TRADED]
 MEANT = ("mode: paper ", "mode: live ")
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("pairs", "more", "said"),
     [
@@ -252,6 +254,7 @@ def test_a_test_order_is_not_tried_where_something_is_red(
     assert lines["test order"] == ("amber", "not tried: something else is red")
 
 
+@pytest.mark.unmeasured
 def test_an_order_of_somebody_else_is_seen(sim: RunningSim, capsys: pytest.CaptureFixture[str]) -> None:
     from core.exchange_client import ExchangeClient
 

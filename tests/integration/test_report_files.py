@@ -19,6 +19,7 @@ from tests.unit.test_report import document_of, trades_of
 __all__ = ["home", "stored"]
 
 
+@pytest.mark.unmeasured
 def test_a_comparison_is_held_against_btc_eth_and_half_of_each_that_are_stored(home: Path) -> None:
     page = home / "page.html"
     dates = ["--start", "2023-11-20", "--end", "2023-12-10"]

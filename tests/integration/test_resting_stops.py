@@ -215,6 +215,7 @@ def test_k8_a_change_is_one_amendment_with_these_fields_and_the_order_keeps_its_
     assert kraken.orders.balances()["BTC"] == Balance(D("0.25"), D("0.75"))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("fault", ["reset_after", "empty", "cut_json", "status", "unknown"])
 def test_a_change_without_an_answer_is_unknown_and_the_order_tells(kraken: Place, fault: str) -> None:
     kraken.orders.place(kraken.stop("80"))

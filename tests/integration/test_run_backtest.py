@@ -102,6 +102,7 @@ def test_a_portfolio_says_why_it_takes_the_slower_way(
     assert note in capsys.readouterr().out
 
 
+@pytest.mark.unmeasured
 def test_a_limit_in_a_currency_that_nothing_is_priced_in_is_said_by_portfolio_and_replay(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,6 +135,7 @@ def test_statistics_that_do_not_exist_are_called_none(home: Path, capsys: pytest
     assert "NaT" not in out
 
 
+@pytest.mark.unmeasured
 def test_the_json_document_goes_alone_to_stdout_and_follows_its_schema(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -226,6 +228,7 @@ def test_saved_runs_are_listed_shown_and_repeated(home: Path, capsys: pytest.Cap
     assert "identical" in capsys.readouterr().out
 
 
+@pytest.mark.unmeasured
 def test_a_rerun_that_differs_exits_with_one(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from sqlalchemy import text
 
@@ -278,6 +281,7 @@ def test_a_comparison_goes_on_without_a_strategy_whose_second_symbol_is_not_stor
         call("--strategy", "PAIRS", *synthetic)
 
 
+@pytest.mark.unmeasured
 def test_odd_candles_are_named_above_the_table_and_in_the_document(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -355,6 +359,7 @@ def test_generated_candles_are_called_synthetic_in_table_and_report(
     assert "SYNTHETIC" in report.read_text()
 
 
+@pytest.mark.unmeasured
 def test_strategies_are_listed_with_what_they_are_set_to(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -375,6 +380,7 @@ def test_strategies_are_listed_with_what_they_are_set_to(
     assert ema_fast[:3] == ["ema_fast", "9", "20"]
 
 
+@pytest.mark.unmeasured
 def test_runs_finished_before_an_interrupt_are_saved(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -175,6 +175,7 @@ def test_an_account_of_the_local_exchange_asks_first_whether_its_address_is_set(
     engine.dispose()
 
 
+@pytest.mark.unmeasured
 def test_a_strategy_that_looks_at_two_symbols_follows_both(
     sim: RunningSim, time: FakeTime, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -192,6 +193,7 @@ def test_a_strategy_that_looks_at_two_symbols_follows_both(
     assert "  binanceus-synthetic BTC/USDT 1h: newest candle 2024-01-01 17:00 UTC" in lines
 
 
+@pytest.mark.unmeasured
 def test_strategies_of_one_s_own_trade_on_paper_too(
     sim: RunningSim, time: FakeTime, url: str, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -307,6 +309,7 @@ def test_what_is_proposed_for_another_account_reaches_that_account_and_its_datab
         assert line.endswith(ends)
 
 
+@pytest.mark.unmeasured
 def test_a_command_for_an_account_that_does_not_exist_is_wrong_usage(url: str) -> None:
     engine = init_db(url)
     with pytest.raises(NoDataError, match="nothing has run on account paper: start it"):
@@ -413,6 +416,7 @@ def test_a_command_that_a_loop_refuses_exits_with_one(
     engine.dispose()
 
 
+@pytest.mark.unmeasured
 def test_an_account_that_never_ran_has_no_status(url: str) -> None:
     with pytest.raises(DatabaseError, match="no account has run yet: there is no database"):
         run_live.main(["--status", "--db-url", url])

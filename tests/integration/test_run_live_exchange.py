@@ -119,6 +119,7 @@ def test_the_document_of_a_halted_account_keeps_to_the_schema(
     assert document["status"]["desk"]["outside"] == []
 
 
+@pytest.mark.unmeasured
 def test_coins_that_were_there_before_are_named_with_amount_and_value(
     url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

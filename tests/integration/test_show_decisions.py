@@ -20,6 +20,7 @@ def url(tmp_path: Path) -> str:
     return url_of(tmp_path / "page.db")
 
 
+@pytest.mark.unmeasured
 def test_decisions_are_listed_as_they_were_made_with_their_reasons(
     url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -29,6 +29,7 @@ def url(tmp_path: Path) -> str:
     return url_of(make_database(tmp_path, days(700), STORED))
 
 
+@pytest.mark.unmeasured
 def test_every_stretch_has_a_row(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*WHICH, "--db-url", url, "--last", "99"]) == 0
     out = capsys.readouterr().out

@@ -239,6 +239,7 @@ def test_ccxt_is_content_with_an_account_that_traded(
         check(*arguments(check, exchange, skipped))
 
 
+@pytest.mark.unmeasured
 def test_asynchronous_ccxt_is_content_with_an_account_that_traded(traded: RunningSim, time: Time) -> None:
     with closing((exchange := trader(traded, time)).session):
         some_trading(exchange)
@@ -257,6 +258,7 @@ def test_asynchronous_ccxt_is_content_with_an_account_that_traded(traded: Runnin
     asyncio.run(run())
 
 
+@pytest.mark.unmeasured
 def test_orders_through_ccxt_are_what_the_exchange_executed(traded: RunningSim, time: Time) -> None:
     exchange = trader(traded, time)
     with closing(exchange.session):

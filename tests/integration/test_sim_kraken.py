@@ -139,6 +139,7 @@ def test_asynchronous_ccxt_is_content_with_an_account_that_traded(sim: RunningSi
     asyncio.run(run())
 
 
+@pytest.mark.unmeasured
 def test_orders_through_ccxt_are_what_the_exchange_executed(sim: RunningSim, kraken: Any, time: Time) -> None:
     placed = some_trading(kraken)
     assert all(order["id"] for order in placed)
@@ -458,6 +459,7 @@ MODES = {
 }
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("mode", MODES)
 def test_a_mode_refuses_what_it_does_not_take_and_always_takes_cancels(
     sim: RunningSim, kraken: Any, time: Time, mode: str
@@ -646,6 +648,7 @@ def test_answers_that_look_fine_name_no_order_and_count_no_cancel(sim: RunningSi
     assert sim.books(KRAKEN).open_orders() == []
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("right", "call"),
     [

@@ -120,6 +120,7 @@ def test_whoever_is_gone_before_all_was_sent_is_no_error(
     assert caplog.text == ""
 
 
+@pytest.mark.unmeasured
 def test_whoever_is_gone_before_its_answer_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
     is_asked, is_gone = threading.Event(), threading.Event()
 
@@ -261,6 +262,7 @@ def test_candles_are_spoiled_in_the_answer_itself(sim: RunningSim, kind: str, ro
     assert Got(sim, KLINES).said == sound
 
 
+@pytest.mark.unmeasured
 def test_the_same_schedule_and_requests_give_the_same_faults_and_answers() -> None:
     kinds = tuple(kind for kind in KINDS if kind not in ("delay", "reset_before", "reset_after", "cut"))
 

@@ -34,6 +34,7 @@ def check_of(name: str) -> Any:
     return getattr(importlib.import_module(f"ccxt.pro.test.Exchange.test_watch_{name}"), f"test_watch_{name}")
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", PUBLIC)
 @pytest.mark.parametrize("venue", ["binanceus", "kraken"])
 def test_ccxts_own_tests_of_the_markets_are_content(venue: str, name: str) -> None:
@@ -64,6 +65,7 @@ def test_ccxts_checks_of_the_streams_do_find_faults() -> None:
         asyncio.run(run())
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("venue", ["binanceus", "kraken"])
 def test_several_streams_of_one_exchange_are_what_http_says(venue: str) -> None:
     async def run() -> None:
@@ -109,6 +111,7 @@ async def trade(exchange: Any) -> None:
         await exchange.watch_trades("BTC/USDT")
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("venue", "name", "skipped"),
     [

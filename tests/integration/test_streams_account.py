@@ -104,6 +104,7 @@ def listening(venue: str, *, first: str | None = None) -> Iterator[Person]:
             assert person.feeder.stop(WAIT)
 
 
+@pytest.mark.unmeasured
 @VENUES
 def test_an_order_of_the_account_is_heard_with_its_names_and_its_execution(venue: str) -> None:
     with listening(venue) as person:
@@ -140,6 +141,7 @@ def test_w16_a_token_that_kraken_refuses_is_replaced_by_a_fresh_one(monkeypatch:
         assert len(set(person.keys.all)) == 2
 
 
+@pytest.mark.unmeasured
 @VENUES
 def test_each_connection_has_a_key_of_its_own_and_all_questions_are_the_clients(venue: str) -> None:
     with listening(venue) as person:

@@ -140,6 +140,7 @@ def listening(venue: str, *frames: str, timing: Timing = QUICK) -> Iterator[Mark
             assert feeder.stop(WAIT)
 
 
+@pytest.mark.unmeasured
 @VENUES
 def test_candles_are_final_in_the_stream_as_rest_has_them(venue: str) -> None:
     with listening(venue, "1m", "5m") as one:
@@ -178,6 +179,7 @@ ONE_VENUE = {"w1 no candle": "binanceus", "w15 end announced": "binanceus", "w1 
 """What only one of them would say."""
 
 
+@pytest.mark.unmeasured
 @VENUES
 @pytest.mark.parametrize("fault", [name for name in FAULTS if name != "w1 wrong type"])
 def test_whatever_ends_a_connection_it_is_a_gap_and_the_next_one_brings_what_follows(
@@ -271,6 +273,7 @@ def followed(one: Market) -> Feed:
     return Feed(read, series, dict.fromkeys(series, NOON - MINUTE))
 
 
+@pytest.mark.unmeasured
 @VENUES
 def test_w4_one_mute_market_is_noticed_while_the_other_talks(venue: str) -> None:
     with listening(venue, timing=QUICK._replace(silence=2.5)) as one:
@@ -322,6 +325,7 @@ def test_w7_a_market_that_the_venue_does_not_stream_is_off_and_the_other_goes_on
         assert feeder.stop(WAIT)
 
 
+@pytest.mark.unmeasured
 @VENUES
 def test_w19_whatever_address_of_ccxt_is_forgotten_nothing_is_dialled_elsewhere(
     venue: str, monkeypatch: pytest.MonkeyPatch
@@ -368,6 +372,7 @@ def forgetful(tree: Any, base: str, url: str) -> Any:
     return tree if tree == url else point_at(tree, base)
 
 
+@pytest.mark.unmeasured
 @VENUES
 def test_the_hearing_of_a_loop_finds_no_difference_between_stream_and_rest(venue: str) -> None:
     with listening(venue) as one:

@@ -223,6 +223,7 @@ def test_reasons_and_refusals_have_the_numbers_that_the_kernel_knows() -> None:
     assert (int(Refusal.LOT), int(Refusal.LOTS)) == (account_state.TOO_SMALL, account_state.TOO_MANY)
 
 
+@pytest.mark.unmeasured
 def test_two_timeframes_of_one_symbol_share_its_account() -> None:
     bars = random_bars(8, 600, volatility=0.02)
     feeds = [

@@ -122,6 +122,7 @@ def test_a_step_just_before_a_candle_closes_does_not_close_it(step: int) -> None
     assert final(bars)
 
 
+@pytest.mark.unmeasured
 @settings(max_examples=40, deadline=None)
 @given(seeds, st.integers(0, 3000), st.sampled_from(("repeat", "smear")))
 def test_a_leap_second_of_the_exchange_closes_no_candle_early(seed: int, before: int, how: str) -> None:

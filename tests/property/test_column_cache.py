@@ -147,6 +147,7 @@ def test_a_read_is_always_what_the_table_holds(two_series: Path, history: list[S
         source.engine.dispose()
 
 
+@pytest.mark.unmeasured
 @given(st.integers(0, 1200), st.integers(0, 1200), st.integers(0, 1200))
 def test_any_slice_is_found_again_by_another_process(rows: int, start: int, stop: int) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -39,6 +39,7 @@ def test_an_order_is_on_the_grid_and_never_worse_than_asked(
         assert fitted.amount * fitted.price >= 10
 
 
+@pytest.mark.unmeasured
 @given(NUMBERS, STEPS, st.sampled_from(["ROUND_UP", "ROUND_HALF_UP", "ROUND_CEILING"]))
 def test_the_threads_decimal_context_does_not_matter(
     amount: Decimal | float, lot: Decimal, mode: str

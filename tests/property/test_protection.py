@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,6 +66,7 @@ def after(
     return list(orders.values())
 
 
+@pytest.mark.unmeasured
 @given(worlds())
 def test_what_is_placed_or_changed_never_sells_more_than_is_held(
     world: tuple[StopRules, list[Cover], list[Resting], set[tuple[str, str]]],
@@ -85,6 +87,7 @@ def test_what_is_placed_or_changed_never_sells_more_than_is_held(
             assert action.stop.amount <= amounts[action.held]
 
 
+@pytest.mark.unmeasured
 @given(worlds())
 def test_three_rounds_bring_every_settled_position_its_stop_or_a_reason(
     world: tuple[StopRules, list[Cover], list[Resting], set[tuple[str, str]]],

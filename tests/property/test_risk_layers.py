@@ -7,6 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +35,7 @@ STEPS = st.lists(
 LOSSES = ("daily_loss", "weekly_loss", "monthly_loss")
 
 
+@pytest.mark.unmeasured
 @given(STEPS, PERCENT, PERCENT, PERCENT)
 def test_a_loss_of_a_day_week_or_month_refuses_exactly_while_it_should(
     steps: list[tuple[int, float]], daily: float, weekly: float, monthly: float
@@ -111,6 +113,7 @@ def test_what_moves_alike_gets_together_exactly_what_is_allowed(
     assert (found.cut is None) == (got == 100 * amount)
 
 
+@pytest.mark.unmeasured
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(1, 60), st.sampled_from([5.0, 25.0, 50.0]))
 def test_a_position_gets_exactly_its_share_whatever_others_hold(
     own: int, others: int, amount: int, percent: float

@@ -47,11 +47,13 @@ def test_weakened_stops_are_caught_by_the_same_schedules(venue: str, name: str) 
     assert stop_caught(name, ENOUGH, venue, LATE.get((venue, name), 0)) is not None
 
 
+@pytest.mark.unmeasured
 def test_a_stop_that_was_stored_before_the_clock_was_set_back_is_sent_at_once() -> None:
     # It waited for its moment by the old clock, unprotected for half a minute.
     assert StopSchedule(2172).run() == []
 
 
+@pytest.mark.unmeasured
 def test_a_schedule_is_the_same_every_time() -> None:
     one, other = StopSchedule(3), StopSchedule(3)
     assert one.run() == other.run() == []

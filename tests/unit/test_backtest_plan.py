@@ -66,6 +66,7 @@ def test_a_given_parameter_goes_to_the_strategies_that_have_it(settings: Setting
     assert periods == {"TREND_EMA": None, "MR_BB": 30, "SQZ_BO": 30, "GRID_LR": None}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [

@@ -81,6 +81,7 @@ def test_small_ratios_are_shown_as_fractions() -> None:
     assert row.split() == ["run", "0.0200", "0.0333", "5.0000", "1/250", "1/150"]
 
 
+@pytest.mark.unmeasured
 def test_every_script_has_a_case_and_names_are_found_by_a_part(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +107,7 @@ def test_a_missed_target_is_an_exit_code(monkeypatch: pytest.MonkeyPatch) -> Non
     assert command.main(["no such case"]) == 1
 
 
+@pytest.mark.unmeasured
 def test_the_database_cases_do_what_they_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "COUNT", 50)
     monkeypatch.setattr(sql_data_source, "CACHED_FROM", 1)

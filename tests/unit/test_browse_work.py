@@ -43,6 +43,7 @@ def settings(stored: tuple[Settings, Engine]) -> Settings:
     return stored[0]
 
 
+@pytest.mark.unmeasured
 def test_a_backtest_is_the_one_that_was_asked_for(settings: Settings) -> None:
     picked = PICKED._replace(start="2023-12-01", end="2024-02-01")
     bars, result, _ = browse_work.backtest(picked, "bb_period=25 atr_period=10", "fast", settings)
@@ -56,6 +57,7 @@ def test_a_backtest_is_the_one_that_was_asked_for(settings: Settings) -> None:
     assert result.summary == again.summary
 
 
+@pytest.mark.unmeasured
 def test_both_engines_make_the_same_trades(settings: Settings) -> None:
     one, other = (browse_work.backtest(PICKED, "", name, settings)[1] for name in browse_page.ENGINES)
     assert one.records == other.records
@@ -105,6 +107,7 @@ def test_every_set_that_is_run_on_the_page_counts_once_saved_or_not(stored: tupl
     assert counted() == (before + 1, 2, {"backtest": 1, "sweep": 2})
 
 
+@pytest.mark.unmeasured
 def test_the_page_says_that_bars_held_out_were_looked_at(tmp_path: Path) -> None:
     engine = seeded(tmp_path)
     settings = cli.load_settings({"db.url": url_of(tmp_path / "page.db")})

@@ -337,6 +337,7 @@ def test_progress_is_silent_when_stderr_is_no_terminal(capsys: pytest.CaptureFix
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.unmeasured
 def test_the_settings_are_the_roots_files_under_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -125,6 +125,7 @@ def case(**changes: object) -> JudgedSearch:
     return JudgedSearch("TREND_EMA", markets, CUT, SETS, 2, COSTS, 10_000.0)._replace(**changes)  # type: ignore[arg-type]
 
 
+@pytest.mark.unmeasured
 def test_evidence_is_what_the_runs_before_and_after_the_cut_made() -> None:
     found = gather(case(tries=500, looks=3))
     ends = day_ends(min(int(bars.ts[0]) for bars in case().markets.values()), CUT)

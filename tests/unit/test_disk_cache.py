@@ -137,6 +137,7 @@ def test_functions_that_call_each_other_have_a_fingerprint() -> None:
     assert len(fingerprint(names["INNER"])) == 32
 
 
+@pytest.mark.unmeasured
 def test_nothing_is_kept_without_a_folder(monkeypatch: pytest.MonkeyPatch, made: list[str]) -> None:
     monkeypatch.setenv("NUMBA_CACHE_DIR", "")
     assert run() == run() == 4
@@ -214,6 +215,7 @@ def planted(folder: Path, by: str) -> None:
     file.write_bytes(contents[by])
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("by", ["nobody", "another", "another name"])
 def test_a_file_that_this_user_did_not_sign_runs_no_code(folder: Path, by: str) -> None:
     planted(folder, by)

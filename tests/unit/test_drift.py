@@ -75,6 +75,7 @@ prices = st.floats(1, 1e5)
 executions = st.builds(DriftPart, prices, st.floats(0.001, 50), st.floats(-5, 5), prices | st.just(math.nan))
 
 
+@pytest.mark.unmeasured
 @given(st.lists(executions, max_size=4), st.sampled_from(("entry", "exit")), st.sampled_from((1, -1)), prices)
 def test_the_causes_add_up_to_the_whole_difference(
     found: list[DriftPart], purpose: str, side: int, opened: float

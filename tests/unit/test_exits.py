@@ -51,6 +51,7 @@ def test_a_helper_gives_the_number_that_was_worked_out(
     assert function(*given) == pytest.approx(expected, nan_ok=True)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("function", [exits.roi, exits.profit, exits.best, exits.trail, exits.breakeven])
 def test_compiled_it_gives_the_same_bits(function: Callable[..., float]) -> None:
     fast = compiled(function)

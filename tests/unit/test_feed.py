@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -142,6 +143,7 @@ def test_a_silent_series_becomes_stale_half_a_bar_and_a_grace_after_its_next_was
     assert feed.lags(due + 5)[0].behind_ms == 5
 
 
+@pytest.mark.unmeasured
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 3)), max_size=60))
 def test_however_bars_turn_up_each_is_handed_on_at_most_once_and_in_order(
     shown: list[tuple[int, int]],

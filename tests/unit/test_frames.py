@@ -47,6 +47,7 @@ def test_a_frame_has_the_agreed_columns_on_a_utc_index_named_timestamp() -> None
     assert index[0] == pd.Timestamp(START, unit="ms", tz="UTC")
 
 
+@pytest.mark.unmeasured
 @given(st.lists(st.integers(0, 4_000_000_000_000), unique=True).map(sorted))
 def test_bars_survive_the_way_through_a_frame(stamps: list[int]) -> None:
     bars = make_bars(stamps)
@@ -94,6 +95,7 @@ def test_a_gap_is_counted_as_a_place_and_as_missing_bars(hours: list[int], gaps:
     assert count_gaps(make_bars([START + hour * HOUR for hour in hours]), HOUR) == gaps
 
 
+@pytest.mark.unmeasured
 @given(st.sets(st.integers(0, 60), min_size=1))
 def test_bars_and_missing_bars_are_all_places_of_the_grid(hours: set[int]) -> None:
     gaps = count_gaps(make_bars([START + hour * HOUR for hour in sorted(hours)]), HOUR)

@@ -98,6 +98,7 @@ def test_two_years_of_days_have_the_figures_that_empyrical_computes() -> None:
     assert found == pytest.approx([*expected, 8.054278496896702, 730], rel=1e-9)
 
 
+@pytest.mark.unmeasured
 @given(
     minutes=st.sampled_from([15, 60, 240, 1440]),
     first=st.integers(0, 95),
@@ -245,6 +246,7 @@ def test_what_needs_the_candles_of_one_series_says_so() -> None:
     assert reasons(summary)["buy_hold_return_pct"] == reasons(summary)["exposure_pct"] == reason
 
 
+@pytest.mark.unmeasured
 def test_a_replay_of_one_strategy_has_the_figures_of_its_backtest() -> None:
     bars, series = random_bars(4, 2000), Series("binanceus", "BTC/USDT", "1h")
     spec = RunSpec(series, "MACD_CROSS", {}, Costs(0.001), 10_000.0)

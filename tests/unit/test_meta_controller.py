@@ -197,6 +197,7 @@ def test_a_proposal_is_accepted_exactly_when_every_number_is_inside_its_bound(
     assert not expected or answer == Accepted(proposal.levers)
 
 
+@pytest.mark.unmeasured
 @given(
     st.lists(st.tuples(st.floats(0, 1.5), st.integers(0, DAY_MS), st.sampled_from([0.0, 0.1])), max_size=40)
 )

@@ -191,6 +191,7 @@ def test_a_state_that_a_person_set_needs_nothing_but_candles() -> None:
             live.on_bar(SYMBOL, last)
 
 
+@pytest.mark.unmeasured
 def test_an_on_bar_of_one_s_own_trades_alike_in_backtest_replay_paper_and_a_loop() -> None:
     result = run_backtest(BARS, SPEC, strategy=Mine)
     feed = ReplayFeed("MINE", Mine, SPEC.params, SYMBOL, "1h", BARS)

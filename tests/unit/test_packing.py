@@ -40,6 +40,7 @@ def bars_of(packs: dict[str, Any]) -> list[FloatArray]:
     return [column / 10.0 ** packs["digits"] for column in columns]
 
 
+@pytest.mark.unmeasured
 @given(st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=50), st.integers(0, 6))
 def test_quoted_prices_come_back_to_the_last_digit(units: list[int], digits: int) -> None:
     values = np.array(units) / 10.0**digits
@@ -75,6 +76,7 @@ def test_one_time_is_a_stretch() -> None:
     assert packed_times(np.array([7], np.int64)) == [[7, 0, 1]]
 
 
+@pytest.mark.unmeasured
 def test_a_year_of_minutes_is_a_few_megabytes() -> None:
     rng = np.random.default_rng(1)
     close = np.round(60_000 * np.exp(np.cumsum(rng.normal(0, 0.0005, 525_600))), 2)

@@ -197,6 +197,7 @@ def test_there_is_no_residual_without_a_line() -> None:
     assert np.flatnonzero(~np.isnan(residual(behind, noise, 10, 0.0)))[0] == 14
 
 
+@pytest.mark.unmeasured
 def test_a_session_that_sees_both_close_trades_as_its_backtest_does() -> None:
     bars, costs, params = random_bars(2, 400), Costs(0.001), LIVELY["PAIRS"]
     other = partner(bars)

@@ -73,6 +73,7 @@ def test_the_trades_are_the_backtest_s(name: str) -> None:
     assert len(found) > 3
 
 
+@pytest.mark.unmeasured
 def test_the_script_trades_stored_candles(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

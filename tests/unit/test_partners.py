@@ -229,6 +229,7 @@ def rows(series: Series, bars: Bars, step: int) -> list[Bar]:
     return [Bar(*series[1:], row[0], row[0] + step, *row[1:]) for row in table]
 
 
+@pytest.mark.unmeasured
 def test_a_session_that_sees_all_of_them_close_trades_as_the_backtest_does() -> None:
     strategy, others = example()
     costs = Costs(0.001)

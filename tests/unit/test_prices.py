@@ -56,6 +56,7 @@ def test_symbols_are_doubted_each_by_itself_and_silence_is_no_price() -> None:
     assert check.why_not(BTC, 65.0, 100.0, STAYS) == ""
 
 
+@pytest.mark.unmeasured
 @given(
     wrong=st.floats(0.01, 1e6).filter(lambda price: abs(price / 100 - 1) > MOST_AWAY),
     times=st.lists(st.integers(1, 60_000), min_size=1, max_size=8),

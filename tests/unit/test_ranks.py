@@ -76,6 +76,7 @@ TABLE = st.lists(
 )
 
 
+@pytest.mark.unmeasured
 @given(TABLE)
 def test_the_places_of_all_symbols_at_a_close_are_one_two_three(table: list[list[float | None]]) -> None:
     names = [f"S{k}/USDT" for k in range(len(table))]

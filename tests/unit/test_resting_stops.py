@@ -580,6 +580,7 @@ def test_k6_a_stop_that_the_venue_has_no_room_for_now_is_tried_again() -> None:
     assert len(world.resting()) == 1
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("fault", ["lost", "drop", "late", "blank"])
 def test_a_stop_without_an_answer_is_looked_up_and_never_doubled(world: Stops, fault: str) -> None:
     world.bar(NEARER, send=False)

@@ -378,6 +378,7 @@ def test_what_is_wrong_on_one_bar_alone_ends_the_run_there_in_every_way_to_run_i
         assert line.startswith(f"MINE: decide at {time} UTC: {says}")
 
 
+@pytest.mark.unmeasured
 def test_a_member_of_an_ensemble_is_looked_at_too(tmp_path: Path, mine: list[ModuleType]) -> None:
     wrong = f"    if now.close == {float(BARS.close[RARELY])!r}:\n        return enter(2.0, 1.0)\n    away ="
     rule = load(tmp_path, changed("    away =", wrong), mine).RULE

@@ -118,6 +118,7 @@ def test_optional_parts_may_be_left_out(config: Path) -> None:
     assert settings.strategies["trend_ema"].params == {}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -149,6 +149,7 @@ def mixed_session(exchange: Any, sim: RunningSim, time: FakeTime, venue: str) ->
             exchange.cancel_order(order["id"], symbol)
 
 
+@pytest.mark.unmeasured
 def test_fills_orders_and_balances_of_a_session_are_those_of_http(sim: RunningSim, time: FakeTime) -> None:
     exchange = trader(sim, time)
     with closing(exchange.session):
@@ -261,6 +262,7 @@ def test_a_key_lives_for_an_hour_from_the_last_sign_of_life(sim: RunningSim, tim
             exchange.public_put_userdatastream({"listenKey": key})
 
 
+@pytest.mark.unmeasured
 def test_what_happens_while_a_key_lives_is_told_even_when_nobody_looked(
     sim: RunningSim, time: FakeTime
 ) -> None:
@@ -310,6 +312,7 @@ def events_of(messages: list[Any]) -> list[Any]:
     return [event for one in messages if one.get("channel") == "executions" for event in one["data"]]
 
 
+@pytest.mark.unmeasured
 def test_krakens_executions_and_balances_are_those_of_http(sim: RunningSim, time: FakeTime) -> None:
     exchange = trader(sim, time, KRAKEN)
     with closing(exchange.session):

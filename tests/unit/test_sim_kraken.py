@@ -93,6 +93,7 @@ def test_the_first_bar_of_all_is_in_progress_and_nothing_is_committed() -> None:
     assert (len(answer["XBTUSDT"]), answer["last"]) == (1, 0)
 
 
+@pytest.mark.unmeasured
 def test_the_ticker_tells_today_and_the_last_24_hours(kraken: Asked) -> None:
     seen = result(kraken, "Ticker", pair="XBTUSD")["XXBTZUSD"]
     day = result(kraken, "OHLC", pair="XBTUSD", interval=1440)["XXBTZUSD"][-1]

@@ -75,6 +75,7 @@ def test_every_trade_comes_once_in_order(steps: list[int]) -> None:
     assert [{key: row[key] for key in "apqflTmM"} for row in whole] == rows
 
 
+@pytest.mark.unmeasured
 @EXAMPLES
 @given(STEPS, st.data())
 def test_a_book_taken_at_any_moment_and_followed_from_there_is_the_book_of_http(
@@ -196,6 +197,7 @@ def test_a_connection_ends_after_a_day() -> None:
     assert [frame.close for frame in wire.connection.take() if frame.close] == [1001]
 
 
+@pytest.mark.unmeasured
 @EXAMPLES
 @given(STEPS)
 def test_krakens_bars_are_those_of_http_and_none_is_said_twice(steps: list[int]) -> None:

@@ -80,6 +80,7 @@ def test_prices_stay_in_their_order_of_magnitude(symbol: str, low: float, high: 
     assert low < daily.low.min() < daily.high.max() < high
 
 
+@pytest.mark.unmeasured
 def test_bitcoin_moves_about_three_percent_a_day() -> None:
     daily = aggregate(hours("BTC/USDT", 1200), Interval(DAY))
     assert 0.02 < float(np.std(returns(daily))) < 0.045

@@ -160,6 +160,7 @@ def test_nothing_sensible_rounds_down_to_nothing(units: float) -> None:
     assert round_down(units, 1.0) == 0.0
 
 
+@pytest.mark.unmeasured
 @given(
     equity=st.floats(1.0, 1e9),
     cash_part=st.floats(0.0, 1.0),

@@ -45,6 +45,7 @@ def test_the_schema_has_every_field_of_a_record_and_no_other(kind: Any) -> None:
     assert described["additionalProperties"] is False
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("status", [STATUS, CALM, STATUS._replace(desk=DESK._replace(outside=None)), None])
 def test_every_status_keeps_to_the_schema(status: AccountStatus | None) -> None:
     document = checked_status(json.dumps(written(status, ("journal: entry 3 was changed",))))
@@ -53,6 +54,7 @@ def test_every_status_keeps_to_the_schema(status: AccountStatus | None) -> None:
     assert (document["status"] is None) == (status is None)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("where", "value"),
     [("cash", 3.5), ("cash", "1e5"), ("feeds", None), ("equity", "10"), ("more", 1), ("paused", None)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -88,6 +89,7 @@ def test_gaps_and_notes_are_bounded_too() -> None:
     assert inbox.state().gaps == 1_000
 
 
+@pytest.mark.unmeasured
 @given(st.lists(st.tuples(st.integers(0, 12), st.booleans(), st.booleans()), max_size=60))
 def test_whatever_comes_in_whatever_order_each_candle_is_final_once_and_in_order(
     said: list[tuple[int, bool, bool]],
@@ -103,6 +105,7 @@ def test_whatever_comes_in_whatever_order_each_candle_is_final_once_and_in_order
     assert all(minute <= newest for minute in found)
 
 
+@pytest.mark.unmeasured
 @given(st.lists(st.integers(0, 200), max_size=300), st.integers(1, 8))
 def test_w6_no_window_ever_holds_more_dials_than_the_budget(steps: list[int], most: int) -> None:
     now, dials = 0, list[int]()

@@ -123,6 +123,7 @@ def test_more_tries_never_make_an_edge_more_credible() -> None:
     assert figures[0]["deflated"] > figures[1]["deflated"] > figures[2]["deflated"]
 
 
+@pytest.mark.unmeasured
 def test_a_single_try_has_nothing_to_be_overfitted() -> None:
     alone = evidence(seen=evidence().seen[3:4], chosen=0, tries=1)
     names = [hurdle.name for hurdle in judge(alone).tests]

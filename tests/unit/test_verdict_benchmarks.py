@@ -58,6 +58,7 @@ def test_costs_and_exposure_count_for_both_alike() -> None:
     assert found.random == pytest.approx(np.full(20, found.own))
 
 
+@pytest.mark.unmeasured
 def test_every_place_and_order_is_as_probable_as_any_other() -> None:
     # One bar and two bars among five, not overlapping: twelve ways, by the bars that are held.
     opens, closes = np.ones(5), np.exp([1.0, 2.0, 4.0, 8.0, 16.0])
