@@ -122,6 +122,7 @@ def test_packages_are_one_level_deep() -> None:
     assert {path.name for path in (ROOT / "core").glob("*/*") if path.is_dir()} <= {"__pycache__"}
 
 
+@pytest.mark.unmeasured
 def test_no_function_is_longer_than_a_screen_and_no_module_than_eight() -> None:
     # The fill model is one module: what happens within a bar, in its order, is read from top to bottom.
     whole = {"core/fills.py"}
@@ -130,7 +131,10 @@ def test_no_function_is_longer_than_a_screen_and_no_module_than_eight() -> None:
         text, name = path.read_text(), path.relative_to(ROOT).as_posix()
         if text.count("\n") > 400 and name not in whole and not name.startswith("tests/"):
             long.append(name)
-        for one in ast.walk(ast.parse(text)):
+        # What is within a function is no longer than it.
+        tops = ast.parse(text).body
+        within = [one for top in tops if isinstance(top, ast.ClassDef) for one in top.body]
+        for one in (*tops, *within):
             if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) and one.end_lineno:
                 lines = one.end_lineno - one.lineno + 1
                 long += [f"{name}: {one.name} has {lines} lines"] * (lines > 50)
