@@ -2,9 +2,8 @@
 
 Entry   flat; the members' virtual positions, added up by weight, regime fit and (`learn_ratio`) late gains,
         are `change_ratio` to one side, with `agree_ratio` of the voting weight: so much of the allocation.
-Exit    the sum is back at nothing: by rule; stop `atr_stop_mult` ATRs from the close of the signal. In
-        between the position follows a sum that moved by `change_ratio`. Nothing is changed for `settle_bars`
-        bars after the regime did.
+Exit    the sum is back at nothing: by rule; stop `atr_stop_mult` ATRs from the close of the signal. Till then
+        it follows a sum that moved by `change_ratio`, but not for `settle_bars` bars after a new regime.
 Source  the project's documents, "regime detector and ensemble"; docs/decisions/0015.
 """
 

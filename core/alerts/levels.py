@@ -32,6 +32,7 @@ KINDS: dict[str, AlertKind] = {
     "expired": AlertKind(_INFO, "an order was too late and was not sent"),
     "canceled": AlertKind(_INFO, "others cancelled an order of ours"),
     "report": AlertKind(_INFO, "the daily report"),
+    "waits": AlertKind(_INFO, "an entry waits for room in what the exchange allows of orders"),
     "stop": AlertKind(_WARNING, "a stop closed a position"),
     "near_stop": AlertKind(_WARNING, "a price has come most of the way from its entry to its stop"),
     "near_limit": AlertKind(_WARNING, "most of a limit is used"),

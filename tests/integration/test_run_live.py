@@ -463,6 +463,8 @@ def test_everything_that_a_status_can_hold_is_shown(capsys: pytest.CaptureFixtur
         "  MR_BB short 0.5 BTC/USDT at 100, now 90, open profit 5.00, stop 110; its stop does not rest at "
         "the exchange: too small",
         "  waiting: buy 1 (k)",
+        "  execution of TREND_EMA: limit_chase",
+        "  limit_chase: 0.25 of 1 executed by 2 orders, now maker 0.75 at 95 (k)",
         "  drawdown: deep: run_live.py --reset-breaker drawdown",
         "  X: failed: run_live.py --release X",
         "  entries are paused: by me: run_live.py --resume",

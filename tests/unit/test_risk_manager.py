@@ -68,9 +68,9 @@ TIGHT: dict[str, tuple[object, object, RefusalReason, dict[str, Any]]] = {
 SIZING = {
     *("default_risk_per_trade", "max_risk_per_trade", "correlation_cut", "correlation_bars"),
     *("recovery_cut", "recovery_minutes", "correlated_above"),
-    "flash_crash_pause_minutes",
+    *("flash_crash_pause_minutes", "regime_trend", "regime_range", "regime_high_vol"),
 }
-"""Cut sizes instead of refusing; tests/unit/test_{execution,correlation,recovery}.py."""
+"""Cut sizes instead of refusing; tests/unit/test_{execution,correlation,recovery,conditions}.py."""
 UNITS = {"min_notional_currency"}
 """Say what another limit counts in."""
 SPANS = {name for name in PROTECTIONS if name not in TIGHT}
