@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import stat
 import textwrap
 from pathlib import Path
 
@@ -25,7 +26,10 @@ def run(args: argparse.Namespace) -> int:
     """Read, write, print; exit code 1 when something was not translated."""
     facts = facts_of(_text(args.file), args.file, args.class_name)
     timeframe = _timeframe(facts)
-    reading = read(facts)
+    try:
+        reading = read(facts)
+    except RecursionError:
+        raise UsageError(f"{args.file}: an expression in it is nested too deeply to be read") from None
     minutes = timeframe_ms(timeframe) // 60_000
     wish = settings_of(facts.value("protections"), minutes)
     if not any(key.startswith("enter") for key in reading.signals):
@@ -60,6 +64,9 @@ def snake(name: str) -> str:
 
 def _text(path: str) -> str:
     try:
+        # What is no file, such as a pipe, might never end.
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            raise UsageError(f"{path}: wanted a Python file with a freqtrade class: it is no regular file")
         text = Path(path).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"

@@ -19,6 +19,7 @@ from core.cli.backtest_command import overrides
 from core.cli.optimize_curves import DayCurve, best_curve
 from core.cli.optimize_plan import SearchTask
 from core.cli.optimize_verdict import Judgement, Walked, judged, walked
+from core.cli.options import words_again
 from core.cli.strategy_list import listed
 from core.cli.trial_journal import LookCount
 from core.domain import Bars, FloatArray, Series
@@ -41,6 +42,8 @@ from db.trial_rows import LOOK, TRIALS, Trials
 from strategies.registry import canonical_name, load_strategy
 
 COMMAND = "optimize"
+A_BACKTESTS_TOO = ("start", "end", "limit", "db_url", "strategies_file", "strategies_dir")
+"""Options that say which candles and settings are meant, as a backtest has them."""
 
 
 class SearchOutcome(NamedTuple):
@@ -80,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     finally:
         engine.dispose()
     if "-" not in (args.json, args.report):
-        optimize_report.report(task, outcome, wide=args.wide)
+        optimize_report.report(task, outcome, wide=args.wide, given=words_again(args, *A_BACKTESTS_TOO))
     if args.json:
         cli.write_output(args.json, optimize_report.as_text(task, outcome))
     if args.report:

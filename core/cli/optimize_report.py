@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,8 +39,10 @@ SPARE = ("unseen max dd %", "max dd %", "unseen trades", "trades")
 """Columns that are left out where there is no room, the first one first."""
 
 
-def report(task: SearchTask, outcome: SearchOutcome, *, wide: bool = False) -> None:
-    """Print what was searched on what, the best sets, and what to think of them."""
+def report(
+    task: SearchTask, outcome: SearchOutcome, *, wide: bool = False, given: Sequence[str] = ()
+) -> None:
+    """Print what was searched on what, the best sets, what to think of them and what runs the first again."""
     print_series(task)
     print_best(task, outcome, wide=wide)
     if outcome.walk is not None:
@@ -50,7 +52,7 @@ def report(task: SearchTask, outcome: SearchOutcome, *, wide: bool = False) -> N
     for line in lines_of(task, outcome):
         print(textwrap.fill(line, room(), subsequent_indent="  ", break_on_hyphens=False))
     if outcome.best:
-        print(f"\nthe first one again:\n  {command(task, outcome)}")
+        print(f"\nthe first one again:\n  {command(task, outcome, given)}")
 
 
 def print_series(task: SearchTask) -> None:
@@ -177,16 +179,16 @@ def _held_back(task: SearchTask, outcome: SearchOutcome) -> Iterator[str]:
         yield "the bars held out were opened by this: their first look, the only one that counts"
 
 
-def command(task: SearchTask, outcome: SearchOutcome) -> str:
-    """Return what runs the best set alone."""
+def command(task: SearchTask, outcome: SearchOutcome, given: Sequence[str] = ()) -> str:
+    """Return what runs the best set alone; `given`: options of the search that a backtest has too."""
     chosen, first = outcome.found.sets[outcome.best[0]], next(iter(task.splits))
     symbols = ",".join(series.symbol for series in task.splits)
     words = ["--strategy", task.strategy, "--exchange", first.exchange, "--symbol", symbols]
-    words += ["--timeframe", first.timeframe, *(["--use-sql"] if task.can_resume else [])]
+    words += ["--timeframe", first.timeframe, *(["--use-sql"] if task.can_resume else []), *given]
     words += ["--commission", f"{task.costs.commission:g}", "--spread", f"{task.costs.spread:g}"]
-    for name, values in task.terms.wanted.space.items():
-        if len(values) > 1:
-            words += ["--param", f"{name}={chosen[name]:.12g}"]
+    # What has one value stays as the search had it, whatever settings.yaml says.
+    for name in task.terms.wanted.space:
+        words += ["--param", f"{name}={chosen[name]:.12g}"]
     return shlex.join(["run_backtest.py", *words])
 
 

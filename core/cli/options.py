@@ -21,6 +21,17 @@ def add_unseen(options: argparse._ActionsContainer) -> None:
     )
 
 
+def words_again(args: argparse.Namespace, *names: str) -> list[str]:
+    """Return those of these options that were given, as they are typed; no address with a password."""
+    words: list[str] = []
+    for name in names:
+        value = getattr(args, name)
+        # An address with a password is for nobody's screen.
+        if value is not None and not (name == "db_url" and "@" in value):
+            words += [f"--{name.replace('_', '-')}", f"{value}"]
+    return words
+
+
 def add_db_url(options: argparse._ActionsContainer) -> None:
     """Add the option that names the database."""
     options.add_argument("--db-url", help="database (default: HOT_CRYPTO_DB_URL, then settings.yaml)")

@@ -18,6 +18,7 @@ from core.backtest.plan import PlannedRun, check_params, plan_runs, split_names
 from core.candles.oddities import odd_bars
 from core.cli.backtest_command import costs, overrides
 from core.cli.candles import EXCHANGE_LIMIT, source_of
+from core.cli.options import words_again
 from core.cli.trial_journal import as_one, partner_windows, record, tried, windows_of
 from core.domain import Bars, Series
 from core.optimise.held_out import lucky_best
@@ -256,11 +257,7 @@ def command(args: argparse.Namespace, plan: SweepPlan, found: Found) -> str:
     words = ["--strategy", plan.asked.strategy, "--symbol", symbols, "--timeframe", first.timeframe]
     words += ["--use-sql"] if args.use_sql else []
     named = ("exchange", "start", "end", "limit", "db_url", "strategies_file", "cash", "commission", "spread")
-    for name in named:
-        value = getattr(args, name)
-        # An address with a password is for nobody's screen.
-        if value is not None and not (name == "db_url" and "@" in value):
-            words += [f"--{name.replace('_', '-')}", f"{value}"]
+    words += words_again(args, *named)
     words += ["--costs", f"measured:{args.costs}"] if args.costs else []
     for name in plan.searched:
         words += ["--param", f"{name}={chosen[name]:.12g}"]

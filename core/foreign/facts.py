@@ -64,7 +64,7 @@ def facts_of(text: str, where: str, name: str | None = None) -> ClassFacts:
     """Read a file's one strategy, or the one of this name. Raises UsageError when there is no such one."""
     try:
         tree = ast.parse(text)
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError) as error:
         raise UsageError(f"{where}: wanted a Python file, this cannot be read: {error}") from None
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and _is_strategy(node)]
     chosen = [node for node in classes if name in (None, node.name)]

@@ -74,6 +74,8 @@ class Translation:
     used: dict[str, None] = field(default_factory=dict)
     """Parameters that are read."""
     variables: set[str] = field(default_factory=set)
+    _within: list[str] = field(default_factory=list)
+    """The file's functions that are being read, each called by the one before."""
 
     def variable(self, name: str) -> str:
         """Return a name for a variable, that nothing else has."""
@@ -248,6 +250,8 @@ class Translation:
 
     def _own_function(self, function: ast.FunctionDef, node: ast.Call) -> Formula | Several:
         """Return what a function of the file returns, if it only names things and returns one or several."""
+        if function.name in self._within:
+            raise UsageError(f"{function.name}() calls itself")
         names = [one.arg for one in function.args.args]
         values = dict(zip(names[::-1], function.args.defaults[::-1], strict=False))
         values |= dict(zip(names, node.args, strict=False)) | {
@@ -257,6 +261,7 @@ class Translation:
         frames = {name for name, value in values.items() if name in names and self.is_frame(value)}
         known = {name: self.any(values[name]) for name in names if name in values and name not in frames}
         self.others, self.frames = known, frames
+        self._within.append(function.name)
         try:
             for step in function.body:
                 if isinstance(step, ast.Return) and step.value is not None:
@@ -267,6 +272,7 @@ class Translation:
                     raise UsageError(f"{function.name}() does more than name things and return them")
         finally:
             self.others, self.frames = outer
+            self._within.pop()
         raise UsageError(f"{function.name}() returns nothing")
 
     def _returned(self, node: ast.expr) -> Formula | Several:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -83,10 +84,22 @@ def test_every_signal_is_the_one_that_pandas_computes(name: str, monkeypatch: py
     assert seen > 0
 
 
+def test_a_file_that_is_none_or_nested_too_deeply_is_one_line(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.py")
+    with pytest.raises(UsageError, match=r"pipe.py: wanted a Python file .*: it is no regular file"):
+        import_freqtrade.main([str(tmp_path / "pipe.py")])
+    for many in (700, 9_000):
+        text = PLAIN["RsiBand"].replace("< 38)", f"< 38{' + 1' * many})", 1)
+        (tmp_path / "deep.py").write_text(source("Deep", text))
+        with pytest.raises(UsageError, match=r"deep.py: .*(nested too deeply|cannot be read)"):
+            import_freqtrade.main([str(tmp_path / "deep.py"), "--strategies-dir", str(tmp_path / "to")])
+
+
 @pytest.mark.parametrize(
     ("function", "why"),
     [
         ("x[0] = 1\n    return x", "odd() does more than name things and return them"),
+        ("return odd(x)", "odd() calls itself"),
         ("pass", "odd() does more than name things and return them"),
         ('"""It ends here."""', "odd() returns nothing"),
     ],

@@ -276,6 +276,19 @@ def test_timed_slices_leave_at_their_times_and_the_last_takes_all() -> None:
     )
 
 
+def test_a_market_that_takes_nothing_or_little_of_them_is_asked_once_in_each_slices_time() -> None:
+    for taken in ("0", "0.01"):
+        work, placed = WORK, list[int]()
+        for ms in range(0, 120_000, 500):
+            for action in TIMED.step(work, at(ms, None)):
+                if isinstance(action, NewChild):
+                    placed.append(ms)
+                    made = child("market", str(action.amount), OVER, taken, ms=ms, number=len(placed))
+                    work = work._replace(children=(*work.children, made))
+        assert placed == [0, 20_000, 40_000, 60_000, 80_000]
+        assert TIMED.step(work, at(120_000, None)) == (WorkEnd("the market did not take all of it"),)
+
+
 def test_timed_slices_that_are_too_little_wait_for_the_next_or_go_along() -> None:
     small = WORK._replace(amount=D("0.25"))
     assert TIMED.step(small, at(0, None)) == ()
