@@ -35,23 +35,11 @@ SAME = frozenset({"copy", "values", "to_numpy", "astype", "fillna", "round"})
 NUMPY = ("abs", "where", "minimum", "maximum", "sqrt", "log", "log10", "exp", "tanh", "sign")
 ROLLING = {"mean": "sma({x}, {n})", "max": "highest({x}, {n})", "min": "lowest({x}, {n})"}
 TAKEN = frozenset(
-    {
-        "bars",
-        "p",
-        "np",
-        "ta",
-        "before",
-        "sma",
-        "std",
-        "highest",
-        "lowest",
-        "hour",
-        "weekday",
-        "columns",
-        "decide",
-    }
-    | {"signal", "enter", "flat", "hold", "move", "roi", "trail", "best", "profit", "now", "prev", "held"}
-    | set(dir(__builtins__))
+    (
+        *("bars", "p", "np", "ta", "before", "sma", "std", "highest", "lowest", "hour", "weekday", "columns"),
+        *("decide", "signal", "enter", "flat", "hold", "move", "roi", "trail", "best", "profit", "now"),
+        *("prev", "held", *dir(__builtins__)),
+    )
 )
 
 
