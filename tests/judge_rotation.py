@@ -89,18 +89,26 @@ class Account:
 
 
 def rotate(market: Mapping[str, Sequence[Row]], traded: Sequence[str], terms: Terms) -> list[Made]:
-    """Trade these symbols of a market on one account; return the trades as they were closed."""
-    known = {name: changes(rows, terms.period) for name, rows in market.items()}
+    """Trade these symbols of a market on one account; return the trades as they were closed.
+
+    What opened before a symbol's own first bar does not count for it: a live window begins there too.
+    """
+    known = {
+        name: {
+            other: changes([row for row in rows if row[0] >= market[name][0][0]], terms.period)
+            for other, rows in market.items()
+        }
+        for name in traded
+    }
     bars = {name: {row[0]: row for row in market[name]} for name in traded}
     account = Account(terms)
     for time in sorted({row[0] for name in traded for row in market[name]}):
         there = [name for name in traded if time in bars[name]]
         for name in there:
             account.see(name, bars[name][time])
-        ranking = places(known, time)
         for name in there:
-            if time in known[name]:
-                account.decide(name, ranking)
+            if time in known[name][name]:
+                account.decide(name, places(known[name], time))
     for name in sorted(account.held):
         account.close(name, market[name][-1][0], market[name][-1][2])
     return account.made

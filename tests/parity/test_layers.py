@@ -53,7 +53,9 @@ def test_breakers_close_what_their_ending_says_and_nothing_else() -> None:
         run = replay(feeds, ReplayAccount(account.cash, account.costs, RiskManager(0.01, None, limits)))
         lots = lots_of(run, feeds)
         assert wrong_endings(lots, [(name, trip.time) for name, trip in run.trips]) == []
-        assert not run.session.to_close
+        # What trips at one of the last two closes finds no open to sell at: the end closes it.
+        late = [trip for _, trip in run.trips if trip.time >= int(run.times[-2])]
+        assert late or not run.session.to_close
         met.update(f"{lot.reason}{' of a ladder' * lot.is_ladder}" for lot in lots)
         met.update(name for name, _ in run.trips)
     assert min(met["breaker"], met["breaker of a ladder"], met["weekly_loss"], met["monthly_loss"]) > 0
