@@ -40,7 +40,8 @@ def lots_of(run: Replay, feeds: list[ReplayFeed]) -> list[Lot]:
 @statistics
 def test_breakers_close_what_their_ending_says_and_nothing_else() -> None:
     met: Counter[str] = Counter()
-    for seed in range(tries(200, 16)):
+    # In the last one a symbol has no bar at the close at which the breaker trips.
+    for seed in sorted({*range(tries(200, 16)), 154}):
         feeds, make = random_account(seed)
         if not feeds:
             continue
@@ -53,9 +54,12 @@ def test_breakers_close_what_their_ending_says_and_nothing_else() -> None:
         run = replay(feeds, ReplayAccount(account.cash, account.costs, RiskManager(0.01, None, limits)))
         lots = lots_of(run, feeds)
         assert wrong_endings(lots, [(name, trip.time) for name, trip in run.trips]) == []
-        # What trips at one of the last two closes finds no open to sell at: the end closes it.
-        late = [trip for _, trip in run.trips if trip.time >= int(run.times[-2])]
-        assert late or not run.session.to_close
+        # An exit is ordered at the first own close that is not before the trip, and filled at the open after:
+        # what has no such open any more, and that alone, is left to the end.
+        for strategy, symbol in run.session.to_close:
+            (feed,) = (one for one in feeds if (one.name, one.symbol) == (strategy, symbol))
+            closes = feed.bars.ts + timeframe_ms(feed.timeframe)
+            assert (closes >= run.trips[-1][1].time).sum() <= 1
         met.update(f"{lot.reason}{' of a ladder' * lot.is_ladder}" for lot in lots)
         met.update(name for name, _ in run.trips)
     assert min(met["breaker"], met["breaker of a ladder"], met["weekly_loss"], met["monthly_loss"]) > 0

@@ -100,7 +100,8 @@ def made(trades: tuple[Trade, ...]) -> list[Made]:
 @statistics
 def test_each_symbol_alone_is_traded_three_ways_alike_and_as_the_slow_simulator_does() -> None:
     count = 0
-    for seed in range(tries(8, 2)):
+    # In the last one others have bars before the own first one.
+    for seed in sorted({*range(tries(8, 1)), 3}):
         bars = market(seed)
         for symbol in SYMBOLS:
             spec = RunSpec(series_of(symbol), "ROTATION", PARAMS, COSTS, CASH)
@@ -120,7 +121,8 @@ def test_each_symbol_alone_is_traded_three_ways_alike_and_as_the_slow_simulator_
 @statistics
 def test_on_one_account_all_ways_make_the_trades_of_the_slow_simulator() -> None:
     count = 0
-    for seed in range(tries(8, 2)):
+    # In the last one others have bars before the own first one.
+    for seed in sorted({*range(tries(8, 1)), 3}):
         bars = market(seed)
         expected = sorted(rotate({name: rows(one) for name, one in bars.items()}, SYMBOLS, TERMS))
         given = feeds(bars)
