@@ -40,7 +40,7 @@ KINDS: dict[str, AlertKind] = {
         _WARNING, "a fill was worse than its order's price by more than alerts.slippage_pct"
     ),
     "exchange": AlertKind(_WARNING, "the exchange did not do what was asked"),
-    "refused": AlertKind(_WARNING, "the exchange refused an order"),
+    "refused": AlertKind(_WARNING, "the exchange refused an order, or the market did not take all of it"),
     "unknown": AlertKind(_WARNING, "nobody knows yet what became of an order"),
     "retried": AlertKind(_WARNING, "an order that never arrived is sent again"),
     "foreign": AlertKind(_WARNING, "somebody else trades on the account"),

@@ -22,9 +22,9 @@ from core.optimise.objectives import KEPT, OBJECTIVES, TRADES
 from core.optimise.search import summary_at
 from core.reports.document import as_json
 from core.reports.table import HEADINGS, number, print_table, room
-from core.results.measures import DAY, FEWEST, YEAR, summary_json
+from core.results.measures import DAY, FEWEST, summary_json
 from core.utils import format_time, timeframe_ms
-from core.verdict.sharpe import luckiest
+from core.verdict.sharpe import luckiest_of
 from db.status import SYNTHETIC_NOTE, is_synthetic
 from strategies.registry import known, load_strategy
 
@@ -150,8 +150,7 @@ def _counted(task: SearchTask, outcome: SearchOutcome) -> Iterator[str]:
     )
     days = max(int(part.chosen_on.ts[-1] - part.chosen_on.ts[0]) / DAY for part in task.splits.values())
     if days >= FEWEST and counted.different > 1:
-        # A Sharpe ratio of nothing varies from sample to sample as one over the root of the returns.
-        lucky = luckiest(counted.different) * math.sqrt(YEAR / days)
+        lucky = luckiest_of(counted.different, days)
         yield (
             f"of {counted.different:,} sets without an edge the luckiest makes a Sharpe of about "
             f"{number(lucky)} on {days:,.0f} days; fewer where they resemble each other"

@@ -21,7 +21,6 @@ from core.cli.candles import EXCHANGE_LIMIT, source_of
 from core.cli.options import words_again
 from core.cli.trial_journal import as_one, partner_windows, record, tried, windows_of
 from core.domain import Bars, Series
-from core.optimise.held_out import lucky_best
 from core.optimise.objectives import KEPT, kept_figures
 from core.optimise.search import Found, Question, by_set, figure_of, search, summary_at
 from core.optimise.space import choose_sets, parse_space
@@ -31,6 +30,7 @@ from core.reports.table import HEADINGS, number, print_table, room
 from core.results.measures import DAY, summary_json
 from core.settings import Settings
 from core.utils import format_time, timeframe_ms
+from core.verdict.sharpe import luckiest_of
 from db.status import SYNTHETIC_NOTE, is_synthetic
 from db.trial_rows import LOOK, TRIALS, Trials
 from strategies.pairing import Partners
@@ -241,12 +241,13 @@ def _without(found: Found, figure: str) -> str:
 def _luck(found: Found) -> list[str]:
     sharpes = figure_of(found.seen, "sharpe_ratio", len(found.splits))
     first = next(iter(found.splits.values())).chosen_on
-    lucky = lucky_best(sharpes, (int(first.ts[-1]) - int(first.ts[0])) / DAY)
-    if np.isnan(lucky):
+    tries, days = int(np.isfinite(sharpes).sum()), (int(first.ts[-1]) - int(first.ts[0])) / DAY
+    if tries <= 1:
         return []
+    lucky = number(luckiest_of(tries, days))
     return [
-        f"by luck alone the best Sharpe of {np.isfinite(sharpes).sum():,} such sets would be about "
-        f"{number(lucky)}: one that is not well above it, or is gone on unseen bars, is no edge"
+        f"by luck alone the best Sharpe of {tries:,} such sets would be about {lucky}: one that is not well "
+        "above it, or is gone on unseen bars, is no edge"
     ]
 
 

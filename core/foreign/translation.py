@@ -28,6 +28,7 @@ BINARY = {
     ast.BitAnd: "&",
     ast.BitOr: "|",
 }
+NAMED = (ast.Name, ast.Attribute, ast.Subscript, ast.Call)
 COMPARED = {ast.Gt: ">", ast.Lt: "<", ast.GtE: ">=", ast.LtE: "<=", ast.Eq: "==", ast.NotEq: "!="}
 METHODS = {"gt": ">", "lt": "<", "ge": ">=", "le": "<=", "eq": "==", "ne": "!="}
 SAME = frozenset({"copy", "values", "to_numpy", "astype", "fillna", "round"})
@@ -201,6 +202,9 @@ class Translation:
     def _binary(self, node: ast.BinOp) -> Formula:
         if type(node.op) not in BINARY:
             raise UsageError(f"{shown(node)} is not understood")
+        if isinstance(node.op, ast.Pow) and not any(isinstance(one, NAMED) for one in ast.walk(node)):
+            # Python would compute it here and now, however large it becomes.
+            raise UsageError(f"{shown(node)}: write the number that it is")
         left, right = self.formula(node.left), self.formula(node.right)
         return joined(f"({left.text} {BINARY[type(node.op)]} {right.text})", left, right)
 

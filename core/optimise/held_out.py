@@ -8,11 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.domain import Bars, FloatArray, Series
+from core.domain import Bars, Series
 from core.errors import NoDataError
-from core.results.measures import YEAR
 from core.utils import format_time
-from core.verdict.sharpe import luckiest
 
 
 class Split(NamedTuple):
@@ -50,17 +48,3 @@ def split_at(markets: Mapping[Series, Bars], time: int) -> dict[Series, Split]:
             )
         found[series] = Split(bars.until(place), bars.since(place))
     return found
-
-
-def lucky_best(sharpes: FloatArray, days: float) -> float:
-    """Return the best Sharpe ratio to expect of so many sets if none had an edge, NaN for fewer than two.
-
-    Expected maximum of as many independent normal draws as there are values, with their deviation (Bailey and
-    López de Prado, "The Deflated Sharpe Ratio", Journal of Portfolio Management, 2014, equation 1), or with
-    that of a Sharpe ratio of nothing over so many `days` where it is less: luck cannot spread further. Sets
-    that resemble each other are fewer draws than they count, so this is an upper estimate. NaNs are left out.
-    """
-    known = sharpes[np.isfinite(sharpes)]
-    if known.size < 2:
-        return math.nan
-    return min(float(known.std(ddof=1)), math.sqrt(YEAR / days)) * luckiest(known.size)

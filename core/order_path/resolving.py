@@ -80,6 +80,10 @@ class Resolving:
         if state is State.EXPIRED and order.kind in RESTING_STOPS and order.cancel_at is None:
             text = f"the stop of {order.symbol} (order {order.client_order_id}) expired at the exchange"
             self._notify(Alert("stop", order.symbol, text, critical=True))
+        if state is State.EXPIRED and order.kind == "market":
+            what = f"{order.side} {exact(order.amount)} {order.symbol} (order {order.client_order_id})"
+            text = f"{what}: the market took {exact(order.filled)} of it, the rest expired at the exchange"
+            self._notify(Alert("refused", order.symbol, text))
         if state is not State.CANCELED or order.cancel_at is not None:
             self._store.keep(order, **changes)
             return

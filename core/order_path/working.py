@@ -42,6 +42,8 @@ from db.journal_rows import OrderRow
 
 VALID: Final = 60_000
 """Milliseconds for which a part that was certainly not placed is tried again under another name."""
+EXIT_SPAN: Final = 60_000
+"""Milliseconds that an exit takes at most, whatever is set: no stop rests at the exchange meanwhile."""
 ROUNDS: Final = 3
 """A cancel, what is placed in its stead, and a look at whether that is all."""
 BOOK_PAUSE: Final = 1_000
@@ -215,13 +217,10 @@ class Working:
         while (order := self._path.order(intent.part(number).key)) is not None:
             children.append(child_of(order, number))
             number += 1
+        is_exit, span = intent.purpose is not Purpose.ENTRY, timeframe_ms(intent.timeframe) // 2
         return Work(
-            intent.side,
-            intent.amount,
-            intent.price,
-            intent.purpose is not Purpose.ENTRY,
-            intent.created_at,
-            timeframe_ms(intent.timeframe) // 2,
+            *(intent.side, intent.amount, intent.price, is_exit, intent.created_at),
+            min(span, EXIT_SPAN) if is_exit else span,
             tuple(children),
         )
 

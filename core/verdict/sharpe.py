@@ -20,6 +20,8 @@ SURE = 0.95
 """The confidence that is asked for unless told otherwise."""
 CONSTANT = 1e-12
 """Returns that vary less, as a share of the largest, are all the same but for rounding."""
+DAYS_A_YEAR = 365
+"""Markets that never close."""
 _NORMAL = NormalDist()
 
 
@@ -134,6 +136,16 @@ def luckiest(tries: int) -> float:
     if tries < 2:
         return 0.0
     return (1 - EULER) * _NORMAL.inv_cdf(1 - 1 / tries) + EULER * _NORMAL.inv_cdf(1 - 1 / (tries * math.e))
+
+
+def luckiest_of(tries: int, days: float) -> float:
+    """Return the Sharpe ratio of a year that the luckiest of so many tries without an edge makes in `days`.
+
+    A Sharpe ratio of nothing varies from sample to sample as one over the root of the returns (Lo, "The
+    Statistics of Sharpe Ratios", Financial Analysts Journal, 2002). An upper estimate, as `luckiest` is: how
+    far tries that resemble each other lie apart says little of how lucky all of them were.
+    """
+    return luckiest(tries) * math.sqrt(DAYS_A_YEAR / days)
 
 
 def deflated_sharpe(sample: SharpeSample, tries: int, deviation: float) -> float:

@@ -100,6 +100,7 @@ def test_a_file_that_is_none_or_nested_too_deeply_is_one_line(tmp_path: Path) ->
     [
         ("x[0] = 1\n    return x", "odd() does more than name things and return them"),
         ("return odd(x)", "odd() calls itself"),
+        ("return x * 9 ** (9 ** 9)", "9 ** 9 ** 9: write the number that it is"),
         ("pass", "odd() does more than name things and return them"),
         ('"""It ends here."""', "odd() returns nothing"),
     ],

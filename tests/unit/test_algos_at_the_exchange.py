@@ -36,12 +36,19 @@ class BookMarket(StopMarket):
     bids: tuple[BookOffer, ...] = (BookOffer(BID, D(1)),)
     asks: tuple[BookOffer, ...] = (BookOffer(ASK, D(1)),)
     is_silent: bool = False
+    is_dry: bool = False
+    """Nobody takes what goes at the market."""
     read: int = 0
 
     def book(self, _: str) -> LocalBook | None:
         """Return what is offered."""
         self.read += 1
         return None if self.is_silent else LocalBook(self.bids, self.asks, self.now)
+
+    def execute(self, order: Placed, amount: Decimal) -> None:
+        """Execute an order in part, or nothing of it."""
+        if not (self.is_dry and order.request.terms.kind == "market"):
+            super().execute(order, amount)
 
     def place(self, request: OrderRequest, stamp: int) -> Placed:
         """Take an order, or refuse it."""
@@ -429,6 +436,32 @@ def test_timed_slices_leave_one_after_the_other_and_a_late_process_sends_what_is
     bought = sum((one.filled for one in world.exchange.orders if one.request.side == "buy"), D(0))
     assert abs(bought - whole) < 5 * STEP
     assert [one.is_done for one in fills(steps)][-1] is True
+    world.sound()
+
+
+def test_an_exit_takes_a_minute_at_most_and_one_that_nobody_takes_is_told_and_protected_again() -> None:
+    world = Timed()
+    world.enter()
+    world.go(300, 2)
+    held = world.held()
+    world.there.is_dry = True
+    world.bar(FLAT)
+    steps = world.go(46)
+    assert world.there.stops() == []
+    steps += world.go(6)
+    asked = [one[2] for one in world.asked() if one[1] == "sell"]
+    assert [round(5 * one / held) for one in asked] == [1, 2, 3, 4, 5]
+    (told,) = refused(steps)
+    assert (told.intent.purpose, told.reason) == (Purpose.EXIT, RefusalReason.EXPIRED)
+    warned = [one.text for one in world.events if one.kind == "refused"]
+    assert len(warned) == 5
+    assert all("the market took 0 of it, the rest expired at the exchange" in text for text in warned)
+    (stop,) = world.there.stops()
+    assert 0 <= held - stop.request.amount < STEP
+    world.there.is_dry = False
+    world.bar(FLAT)
+    world.go(60)
+    assert world.held() < STEP
     world.sound()
 
 

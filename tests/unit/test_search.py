@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 
 from core.domain import Bars, Costs, Series
 from core.errors import NoDataError
-from core.optimise.held_out import lucky_best, split
+from core.optimise.held_out import split
 from core.optimise.search import Question, search, summary_at
 from core.optimise.sweep import sweep
 from core.results.measures import Summary
-from core.verdict.sharpe import luckiest
 from tests.markets import random_bars
 
 BTC, ETH = Series("binanceus", "BTC/USDT", "1h"), Series("binanceus", "ETH/USDT", "1h")
@@ -114,20 +111,3 @@ def test_every_run_is_counted_once() -> None:
     counted: list[int] = []
     search({BTC: BARS, ETH: BARS}, ASKED, advance=counted.append)
     assert sum(counted) == 2 * (len(SETS) + 2)
-
-
-@pytest.mark.parametrize(("count", "exact"), [(10, 1.53875), (100, 2.50759), (1000, 3.24144)])
-def test_the_best_by_luck_is_near_the_mean_maximum_of_normal_draws(count: int, exact: float) -> None:
-    # Expected maxima of standard normal samples are tabulated (Harter, Biometrika 1961).
-    values = np.random.default_rng(1).standard_normal(count)
-    values = (values - values.mean()) / values.std(ddof=1)
-    assert lucky_best(values, 1.0) == pytest.approx(exact, rel=0.03)
-    assert lucky_best(2 * values, 1.0) == pytest.approx(2 * lucky_best(values, 1.0))
-
-
-def test_luck_needs_two_sets_and_leaves_out_those_without_a_figure() -> None:
-    assert math.isnan(lucky_best(np.array([1.0]), 1.0))
-    assert math.isnan(lucky_best(np.array([1.0, math.nan]), 1.0))
-    assert lucky_best(np.array([1.0, 2.0, math.nan]), 1.0) == lucky_best(np.array([1.0, 2.0]), 1.0)
-    # Two years of nothing spread by 0.71: what is wider is no luck.
-    assert lucky_best(np.array([-9.0, 9.0]), 730.0) == pytest.approx(math.sqrt(0.5) * luckiest(2))

@@ -12,6 +12,7 @@ from core.verdict.sharpe import (
     best_by_luck,
     deflated_sharpe,
     luckiest,
+    luckiest_of,
     minimum_track_record,
     probabilistic_sharpe,
     sharpe_deviation,
@@ -36,6 +37,14 @@ def test_the_deflated_sharpe_ratio_of_the_paper_comes_out(
     tries: int, sample: SharpeSample, published: float
 ) -> None:
     assert deflated_sharpe(sample, tries, SPREAD) == pytest.approx(published, abs=0.0003)
+
+
+@pytest.mark.parametrize(("tries", "exact"), [(10, 1.53875), (100, 2.50759), (1000, 3.24144)])
+def test_the_best_by_luck_is_near_the_mean_maximum_of_normal_draws(tries: int, exact: float) -> None:
+    # Expected maxima of standard normal samples are tabulated (Harter, Biometrika 1961).
+    assert luckiest_of(tries, 365.0) == pytest.approx(exact, rel=0.03)
+    # In four years a Sharpe ratio of nothing varies half as much.
+    assert luckiest_of(tries, 1460.0) == pytest.approx(exact / 2, rel=0.03)
 
 
 def test_the_luckiest_of_a_hundred_is_the_papers() -> None:
