@@ -64,7 +64,8 @@ class Choices(NamedTuple):
     @property
     def looks_at_regime(self) -> bool:
         """Whether the size depends on the regime."""
-        return self.regime_cut > 0 or min(self[-3:]) < 1
+        kept = self.regime_trend, self.regime_range, self.regime_high_vol
+        return self.regime_cut > 0 or min(kept) < 1
 
 
 CHOICE_BOUNDS = {

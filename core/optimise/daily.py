@@ -69,8 +69,7 @@ def daily_returns(closes: IntArray, curves: FloatArray, ends: IntArray, first: f
     """Return each day's return of curves at the closes, shape (rows, bars) to (rows, days).
 
     A day without a close carries the day before's; before the first close a curve is worth `first`. An
-    account
-    that has nothing left makes nothing.
+    account that has nothing left makes nothing.
     """
     places = np.searchsorted(closes, ends, side="right") - 1
     worth = np.where(places >= 0, curves[:, np.maximum(places, 0)], first)
@@ -92,10 +91,8 @@ def daily_runs(
     """Run sets on a stretch, flat at its first bar and closed at its last, and return what each day made.
 
     Columns are computed over all of the stretch's bars, which end where it ends: each begins with warm
-    columns
-    and knows nothing of later. A set whose columns are not warm makes nothing. `ends` are the days'
-    (`day_ends`).
-    Raises UsageError for a wrong parameter or decision.
+    columns and knows nothing of later. A set whose columns are not warm makes nothing. `ends` are the days'
+    (`day_ends`). Raises UsageError for a wrong parameter or decision.
     """
     params = parse(rule, sets)
     found = DailyRuns(np.zeros((len(params), ends.size)), np.zeros(len(params), np.int64))

@@ -51,8 +51,8 @@ def gather(
     """Return the evidence on a search's best set. Raises UsageError, NoDataError.
 
     Several series are one account that gives each the same share every day. The unseen bars run alone, flat
-    at
-    their first, with columns that earlier bars have warmed. `shuffled` comes from core.optimise.permutation.
+    at their first, with columns that earlier bars have warmed. `shuffled` comes from
+    core.optimise.permutation.
     """
     if not 0 <= case.chosen < len(case.sets):
         raise UsageError(f"verdict: wanted a chosen set among {len(case.sets)}, got number {case.chosen}")

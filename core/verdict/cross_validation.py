@@ -42,11 +42,9 @@ def purged_folds(ends: IntArray, groups: int, tested: int = 1, embargo: int = 0)
 
     Observation i looks at all from i to `ends[i]`, both included, as a trade that was open so long does. One
     that shares any of them with a test observation is purged from training, and so are the next `embargo`
-    after
-    those that a test block looks at (López de Prado, "Advances in Financial Machine Learning", 2018,
-    chapters 7
-    and 12: purged k-fold for `tested` 1, combinatorial for more). Raises UsageError for groups that do not
-    fit.
+    after those that a test block looks at (López de Prado, "Advances in Financial Machine Learning", 2018,
+    chapters 7 and 12: purged k-fold for `tested` 1, combinatorial for more). Raises UsageError for groups
+    that do not fit.
     """
     count = int(ends.size)
     if not 1 <= tested < groups <= count:

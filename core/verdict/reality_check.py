@@ -57,8 +57,7 @@ def superior_ability(returns: FloatArray, draws: int = DRAWS, seed: int = 1) -> 
     """Return the probabilities, 0 … 1, that the best of all tries is luck, each in units of its deviation.
 
     Hansen, "A Test for Superior Predictive Ability", Journal of Business and Economic Statistics, 2005,
-    against
-    no trade. 1 where no try varies.
+    against no trade. 1 where no try varies.
     """
     drawn = _drawn(returns, draws, seed)
     if drawn.means.size == 0:
@@ -84,12 +83,10 @@ def luck(
 
     `seen` are the tries' returns on the days on which one was chosen, shape (tries, days); `unseen` are the
     chosen one's afterwards. What was seen is its mean in units of its deviation on either, joined by the
-    days'
-    share. Each draw takes the best of all tries on the seen days, as whoever chooses does, and one on the
-    unseen days, where nothing was chosen: White's reality check with a second, honest part. Tries beyond
-    those
-    whose returns are known count as independent, which is the most that they can be. 1 where the chosen one
-    does not vary on either part.
+    days' share. Each draw takes the best of all tries on the seen days, as whoever chooses does, and one on
+    the unseen days, where nothing was chosen: White's reality check with a second, honest part. Tries beyond
+    those whose returns are known count as independent, which is the most that they can be. 1 where the chosen
+    one does not vary on either part.
     """
     first, second = _drawn(seen, draws, seed), _drawn(unseen[None, :], draws, seed + 1)
     own = _drawn(seen[chosen : chosen + 1], draws, seed)

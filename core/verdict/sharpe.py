@@ -93,8 +93,7 @@ def probabilistic_sharpe(sample: SharpeSample, benchmark: float = 0.0, at: float
     """Return the probability, 0 … 1, that the true Sharpe ratio is above the benchmark, of one return.
 
     Bailey and López de Prado, 2012 (above), equation 11; `at` as in `sharpe_deviation`, the benchmark itself
-    in
-    the paper of 2026. NaN where the sample has no Sharpe ratio. The 2012 paper divides by n - 1 where its
+    in the paper of 2026. NaN where the sample has no Sharpe ratio. The 2012 paper divides by n - 1 where its
     later ones divide by n: here it is n - 1 for `at` None.
     """
     if math.isnan(sample.sharpe):
@@ -154,8 +153,7 @@ def deflated_sharpe(sample: SharpeSample, tries: int, deviation: float) -> float
 
     Bailey and López de Prado, 2014 (above), equation 2, with the standard error of autocorrelated returns.
     `deviation` is that of the tries' Sharpe ratios, of one return; core.verdict.judge takes no more of it
-    than
-    luck can make. NaN where the sample has no Sharpe ratio.
+    than luck can make. NaN where the sample has no Sharpe ratio.
     """
     return probabilistic_sharpe(sample, luckiest(tries) * deviation)
 

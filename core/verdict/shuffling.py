@@ -116,8 +116,7 @@ def shuffled_trades(returns: FloatArray, draws: int = 1000, seed: int = 1) -> Fl
     """Return the drawdown of the same trades in other orders, positive fractions, shape (draws,).
 
     `returns` of each trade as a fraction of equity, in any order. What is earned stays the same, so it says
-    how
-    lucky the order was, nothing else.
+    how lucky the order was, nothing else.
     """
     random = np.random.default_rng(seed)
     found = []
@@ -131,7 +130,6 @@ def chance_of_shuffled(best: FloatArray, seen: float) -> float:
     """Return the probability, 0 … 1, that a search on bars without foresight finds something as good.
 
     `best` is the figure of the best set of a whole search on each of several `shuffled_bars`, `seen` that on
-    the
-    real ones. NaNs of searches that found nothing count as worse.
+    the real ones. NaNs of searches that found nothing count as worse.
     """
     return share_as_good(np.nan_to_num(best, nan=-np.inf), seen)
