@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
@@ -58,6 +59,7 @@ class Together:
         self._folder = folder
         self._started: list[subprocess.Popen[str]] = []
         self._heard: SimpleQueue[Heard] = SimpleQueue()
+        self._listeners: list[threading.Thread] = []
         self._guard: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -75,6 +77,9 @@ class Together:
     ) -> None:
         for process in reversed(self._started):
             _end(process)
+        for listener in self._listeners:
+            # What a part said last is read to its end; what it left behind may keep the line open.
+            listener.join(PATIENCE)
         if self._guard is not None:
             self._guard.communicate()
 
@@ -97,7 +102,8 @@ class Together:
         )
         self._started.append(process)
         self._name(process)
-        threading.Thread(target=self._listen, args=(part, process), daemon=True).start()
+        self._listeners.append(threading.Thread(target=self._listen, args=(part, process), daemon=True))
+        self._listeners[-1].start()
         for heard in self.news():
             if heard.line is None:
                 raise RefusedError(ended(heard))
@@ -116,9 +122,10 @@ class Together:
 
     def _listen(self, part: Script, process: subprocess.Popen[str]) -> None:
         last: deque[str] = deque([""], maxlen=KEPT)
-        for line in process.stdout or ():
-            last.append(line.rstrip())
-            self._heard.put(Heard(part, line.rstrip()))
+        with process.stdout or nullcontext(()) as lines:
+            for line in lines:
+                last.append(line.rstrip())
+                self._heard.put(Heard(part, line.rstrip()))
         code = process.wait()
         errors = [line.removeprefix("error: ") for line in last if line.startswith("error: ")]
         self._heard.put(Heard(part, None, code, [*last, *errors][-1]))
@@ -141,5 +148,3 @@ def _end(process: subprocess.Popen[str]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    if process.stdout is not None:
-        process.stdout.close()

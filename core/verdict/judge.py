@@ -81,8 +81,7 @@ class Evidence:
     """The row of the one that was chosen."""
     unseen: FloatArray
     """Of the chosen one on the days after, on which nothing was chosen; or stitched from a walk forward,
-    whose
-    first fit is then `seen`. Shape (days,)."""
+    whose first fit is then `seen`. Shape (days,)."""
     hold: FloatArray
     """Of buying and holding, on all these days, seen and unseen; shape (days,)."""
     tries: int
