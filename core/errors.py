@@ -132,14 +132,25 @@ class OrderUnknownError(ExchangeError):
     """An order was sent and no answer says what became of it."""
 
 
+MOST_NAMED, NAMED = 40, 6
+"""A line lists all known names up to so many; of more it lists those most like the one given."""
+
+
 def unknown_name(what: str, given: str, allowed: Iterable[str]) -> str:
-    """Return the line for a name that does not exist, with the nearest one that does."""
+    """Return the line for a name that does not exist, with the nearest one that does, and the known ones."""
     names = sorted(allowed)
     spellings = (given, given.upper(), given.lower())
     matches = (one for text in spellings for one in get_close_matches(text, names, n=3, cutoff=0.5))
     near = next((one for one in matches if any(_is_near(text, one) for text in spellings)), None)
     hint = f"did you mean {near}? " if near else ""
-    return f"unknown {what} {given!r}: {hint}known: {', '.join(names)}"
+    if len(names) <= MOST_NAMED:
+        return f"unknown {what} {given!r}: {hint}known: {', '.join(names)}"
+    alike = sorted(names, key=lambda name: -SequenceMatcher(None, given.upper(), name.upper()).ratio())[
+        :NAMED
+    ]
+    return (
+        f"unknown {what} {given!r}: {hint}known: {', '.join(sorted(alike))} and {len(names) - NAMED} others"
+    )
 
 
 def _is_near(given: str, name: str) -> bool:

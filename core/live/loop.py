@@ -9,17 +9,17 @@ takes, the rule's exits), and enters nothing: its decision has expired.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from core.account.orders import Approved, News, Purpose, Refused
-from core.domain import Bar, Series
-from core.engine import Choice, Session, Step
+from core.domain import Bar
+from core.engine import Session, Step
 from core.errors import ExchangeError
-from core.execution import Outcome
 from core.figures import how_many
 from core.live.closing import Closing, Patient, dust_words
+from core.live.decision_log import DecisionLine, decision_lines
 from core.live.feed import Feed, Polled
 from core.live.hearing import Hearing
 from core.live.losses import LossWatch
@@ -37,18 +37,6 @@ BEAT = 1_000
 """Milliseconds between two signs of life."""
 TICK = 3_000
 """Milliseconds between two looks at the price of what is held."""
-
-
-class DecisionLine(NamedTuple):
-    """One line of the decision log."""
-
-    series: Series
-    bar_ts: int
-    strategy: str
-    action: str
-    outcome: str
-    """approved, or the reason of a refusal."""
-    detail: Mapping[str, Any]
 
 
 class Command(NamedTuple):
@@ -315,7 +303,7 @@ class Loop:
             if isinstance(outcome, Approved) and outcome.cut is not None:
                 self._cuts[f"{outcome.intent.strategy} by {outcome.cut.limit}"] += 1
         self.hearing.booked(executed.fill.id for executed in step.fills)
-        self._records.keep(tuple(self._decisions(step)), step, self.status(now), now)
+        self._records.keep(tuple(decision_lines(self._exchange, step)), step, self.status(now), now)
         if step.tripped:
             self._events(self.desk.take_back("a breaker tripped before it was sent", sent=False), now)
         self.desk.send()
@@ -368,33 +356,3 @@ class Loop:
         what = how_many(count, "position")
         dust = dust_words(self.session.portfolio)
         return f"closing {what} at the next price{rest}{back}{dust}; entries are paused until resume"
-
-    def _decisions(self, step: Step) -> Iterable[DecisionLine]:
-        for choice in step.choices:
-            yield from self._choice(choice, step.outcomes)
-
-    def _choice(self, choice: Choice, outcomes: Sequence[Outcome]) -> Iterable[DecisionLine]:
-        about = choice.strategy, choice.symbol, choice.bar
-        for outcome in outcomes:
-            intent = outcome.intent
-            if (intent.strategy, intent.symbol, intent.bar) == about:
-                yield DecisionLine(
-                    Series(self._exchange, intent.symbol, intent.timeframe),
-                    intent.bar,
-                    intent.strategy,
-                    f"{intent.purpose} {intent.side}",
-                    outcome.reason.value if isinstance(outcome, Refused) else "approved",
-                    _detail(outcome),
-                )
-
-
-def _detail(outcome: Outcome) -> dict[str, Any]:
-    intent = outcome.intent
-    stop, take = (None if price is None else str(price) for price in (intent.stop, intent.take))
-    detail = {"leg": intent.leg, "amount": str(intent.amount), "price": str(intent.price), "stop": stop}
-    detail |= {"take": take, "reason": intent.reason}
-    if intent.bound:
-        detail["bound"] = intent.bound
-    if isinstance(outcome, Approved) and outcome.cut is not None:
-        detail["wanted"] = str(outcome.cut.wanted)
-    return detail | {"why": outcome.detail} if isinstance(outcome, Refused) else detail

@@ -11,7 +11,8 @@ from core.account.lots import Trade
 from core.account.orders import Executed
 from core.engine import Step
 from core.live.day_book import DayBook
-from core.live.loop import Command, DecisionLine
+from core.live.decision_log import DecisionLine
+from core.live.loop import Command
 from core.live.status import AccountStatus, to_document
 from core.utils import Clock
 from db import live

@@ -89,6 +89,7 @@ def gather(
         trade_returns=returns,
         shuffled=shuffled,
         plateau=plateau_of(case.sets, case.chosen, sharpes_of_all(found["seen"])),
+        series=len(case.markets),
     )
 
 
@@ -134,6 +135,7 @@ def gather_walk(
         looks=looks,
         walked=True,
         plateau=plateau_of(asked.sets, first.chosen, sharpes_of_all(known)),
+        series=len(markets),
     )
 
 

@@ -16,6 +16,7 @@ from core.live.health import health_of_run
 from core.live.modes import mode_text
 from core.live.records import ONE_LOOK
 from core.live.status import AccountStatus, from_document, to_document
+from core.order_path import lock
 from core.order_path.lock import holder
 from core.utils import now_ms, timeframe_ms
 from db import live, page_rows
@@ -30,6 +31,8 @@ ROWS = 50
 """Of a list that can be leafed through."""
 LAST = 2**62
 """Above any row's number."""
+SILENT = 3_000
+"""Milliseconds without a word after which the loop's process is looked for."""
 GONE = (0, 0)
 """The number of a file that is not there."""
 HIDDEN = ("reload",)
@@ -89,13 +92,15 @@ def look(books: Watched, before: Look | None = None) -> Look:
     said = page_rows.told(books.engine, books.account)
     beat = said and (said.run_id, said.beat_at)
     rows = page_rows.newest(books.engine)._asdict()
-    if before is not None and before.beat == beat and before.document["rows"] == rows:
+    is_known = before is not None and before.beat == beat and before.document["rows"] == rows
+    if before is not None and is_known and not _died_since(books, before):
         return before
     run = live.newest_run(books.engine, books.account)
     if run is None:
         return Look(None, {"account": books.account, "run": None, "status": None, "rows": rows})
     fields = ("id", "mode", "pid", "started_at", "ended_at", "ending", "beat_at")
     told = {name: getattr(run, name) for name in fields} | {"mode": mode_text(run.mode)}
+    told["gone"] = run.ended_at is None and _is_gone(books, run.pid, run.beat_at)
     status = status_of(run)
     document = {
         "account": books.account,
@@ -104,6 +109,21 @@ def look(books: Watched, before: Look | None = None) -> Look:
         "rows": rows,
     }
     return Look(beat, document)
+
+
+def _died_since(books: Watched, before: Look) -> bool:
+    """Tell whether the loop of a look was killed after it: then it said nothing, and nothing else changed."""
+    run = before.document["run"]
+    if run is None or run["gone"] or run["ended_at"] is not None:
+        return False
+    return _is_gone(books, run["pid"], run["beat_at"])
+
+
+def _is_gone(books: Watched, pid: int, beat_at: int) -> bool:
+    """Tell whether a run's process has ended without a word; one that has just spoken is not looked for."""
+    file = database_file(books.engine)
+    is_silent = now_ms() - beat_at > SILENT
+    return is_silent and file is not None and lock.is_gone(file, books.account, pid)
 
 
 def _short(value: Any) -> Any:

@@ -48,13 +48,14 @@ function refresh() {
   document.title = `HOT-Crypto ${account}`;
   const silent = run && !run.ended_at ? Date.now() - run.beat_at : 0;
   const pulse = document.getElementById("pulse");
-  const [good, text] = !state.joined ? [false, "no connection"] : !run ? [null, "never ran"] : run.ended_at ? [null, `ended ${clock(run.ended_at)}`] : silent > STALE ? [false, "silent"] : [true, "running"];
+  const [good, text] = !state.joined ? [false, "no connection"] : !run ? [null, "never ran"] : run.ended_at ? [null, `ended ${clock(run.ended_at)}`] : run.gone ? [false, "process gone"] : silent > STALE ? [false, "silent"] : [true, "running"];
   pulse.className = good === null ? "" : good ? "good" : "bad";
   if (pulse.textContent !== text) pulse.textContent = text;
   const banner = document.getElementById("banner");
   const worry = !state.joined ? "The page's server cannot be reached: what is shown is old. It is tried again and again."
     : state.trouble ? `The database cannot be read: ${state.trouble}`
     : run?.ended_at ? `The loop ended at ${clock(run.ended_at)} UTC: ${run.ending}. What is shown is how it stood.`
+    : run?.gone ? `The loop's process is gone: killed or crashed after ${clock(run.beat_at)} UTC. Nobody watches what it held: start it again with run_live.py.`
     : silent > STALE ? `The loop has said nothing for ${lasting(silent)}: what is shown was so at ${clock(run.beat_at)} UTC.` : "";
   banner.hidden = !worry;
   if (banner.textContent !== worry) banner.textContent = worry;
@@ -67,7 +68,7 @@ function refresh() {
 }
 function showCommands() {
   const may = state.known.commands ?? [];
-  const runs = state.known.run && !state.known.run.ended_at;
+  const runs = state.known.run && !state.known.run.ended_at && !state.known.run.gone;
   const names = ["pause", "resume", "flatten", "stop"];
   renew(document.getElementById("commands"), [may, runs], () => may.length
     ? names.map((name) => el("button", { type: "button", disabled: !runs, onclick: () => confirmCommand(name) }, name))

@@ -103,6 +103,8 @@ class Evidence:
     """Of the chosen one's trades on all these days, fractions of equity; None if they are not known."""
     plateau: float | None = None
     """Score of core.verdict.benchmarks.plateau; None if it was not looked at."""
+    series: int = 1
+    """Series that are one account, each with the same share every day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,8 @@ def _unseen(evidence: Evidence, figures: dict[str, float]) -> Hurdle:
     what = f"on {days:,} days that it was not chosen on it made a Sharpe ratio of {annual:.2f}"
     if annual <= 0:
         what = f"on {days:,} days that it was not chosen on it did not earn"
+    if evidence.series > 1:
+        what += f" (its {evidence.series} series as one account, the same share each)"
     looked = f", looked at {evidence.looks} times" if evidence.looks > 1 else ""
     text = f"{what}{looked}: {sure:.1%} sure that it is more than luck, {wanted:.1%} wanted"
     return Hurdle("unseen", sure >= wanted, sure, wanted, text)

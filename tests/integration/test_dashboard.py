@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
@@ -264,6 +265,25 @@ def test_what_is_no_command_is_refused(url: str, body: bytes) -> None:
         answer = requests.post(f"{url}/command", data=body, headers=headers, timeout=10)
         assert answer.status_code == 400
         assert answer.json()["refused"] == "wanted a command's name and argument as JSON"
+
+
+def test_a_loop_that_died_without_a_word_is_said_though_nothing_else_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = seeded(tmp_path)
+    books, ended = Watched(engine, "paper"), subprocess.Popen(["true"])
+    assert ended.wait(30) == 0
+    live.start_run(engine, "paper", "paper", pid=ended.pid, code_version="c0de", settings={}, now=START)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "getpid", lambda: ended.pid)
+        with AccountLock(tmp_path / "page.db", "paper") as held:
+            held.sign("paper-1", 1)
+            before = look(books)
+            assert look(books, before) is before
+    after = look(books, before)
+    assert changes(before.document, after.document) == {"run": {"gone": [True]}}
+    assert look(books, after) is after
+    engine.dispose()
 
 
 def test_a_database_that_was_taken_away_is_said(tmp_path: Path) -> None:

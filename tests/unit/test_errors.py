@@ -82,5 +82,12 @@ def test_a_beginning_that_many_names_share_makes_none_the_nearest() -> None:
         assert line == f"unknown environment variable {given!r}: {hint}known: {', '.join(sorted(names))}"
 
 
+def test_of_more_known_names_than_anybody_reads_those_most_alike_are_listed() -> None:
+    names = [f"HOT_CRYPTO_{word}_{number}" for word in ("RISK", "LIVE") for number in range(10, 40)]
+    line = unknown_name("environment variable", "HOT_CRYPTO_LIVE_1", names)
+    listed = ", ".join(f"HOT_CRYPTO_LIVE_{number}" for number in range(10, 16))
+    assert line.endswith(f"known: {listed} and 54 others")
+
+
 def test_an_unknown_name_stays_on_one_line() -> None:
     assert "\n" not in unknown_name("symbol", "BTC\nUSDT", ["BTC/USDT"])

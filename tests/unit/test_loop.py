@@ -16,9 +16,10 @@ from core.domain import Bars, Costs, Series
 from core.engine import LiveDecider, Session, Step
 from core.errors import ExchangeUnreachableError, UsageError
 from core.execution import Executor, Plan
+from core.live.decision_log import DecisionLine
 from core.live.events import events_of, text_of
 from core.live.feed import GRACE, Feed
-from core.live.loop import LATEST, TICK, Command, DecisionLine, Loop
+from core.live.loop import LATEST, TICK, Command, Loop
 from core.live.losses import LossWatch
 from core.live.snapshot import restore
 from core.live.standing import command as proposed
@@ -748,7 +749,7 @@ def test_flatten_without_anything_held_orders_nothing_and_pauses() -> None:
     assert world.loop.status(START).paused == "flattened by command"
 
 
-def test_what_becomes_of_an_older_order_is_no_decision_of_this_bar() -> None:
+def test_an_entry_that_was_approved_and_is_refused_later_is_told_under_its_own_bar() -> None:
     world = World({3: 1.0, 4: 1.0})
     world.at(2)
     world.at(3)
@@ -758,6 +759,7 @@ def test_what_becomes_of_an_older_order_is_no_decision_of_this_bar() -> None:
     assert [(one.bar_ts, one.outcome) for one in world.memory.decided] == [
         (world.ts[3], "approved"),
         (world.ts[4], "approved"),
+        (world.ts[3], "cash"),
     ]
 
 

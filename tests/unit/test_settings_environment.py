@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import SettingsError
+from core.errors import SettingsError, unknown_name
 from core.risk.percents import LIKE_A_FRACTION
 from core.settings import environment, load_settings, notes, with_overrides
 from core.settings.models import SECTIONS, env_names
@@ -208,9 +208,9 @@ def test_overrides_are_checked_like_the_files(config: Path) -> None:
     settings = load_settings(config, {})
     with pytest.raises(SettingsError) as caught:
         with_overrides(settings, {"db.ulr": "x", "backtest.default_cash": "0", "exchange.name": "No Such"})
+    paths = [".".join(path) for path in env_names().values()]
     assert str(caught.value).split("\n  ")[1:] == [
-        "command line: unknown setting 'db.ulr': did you mean db.url? known: "
-        + ", ".join(sorted({".".join(path) for path in env_names().values()})),
+        f"command line: {unknown_name('setting', 'db.ulr', set(paths))}",
         "command line: exchange.name: 'No Such' is not allowed: wanted a ccxt id such as binanceus",
         "command line: backtest.default_cash: 0 is not allowed: wanted above 0 to 1e12 (quote currency)",
     ]

@@ -48,6 +48,12 @@ def test_an_edge_is_said_in_a_sentence_that_gives_the_numbers() -> None:
     assert all(hurdle.passed for hurdle in verdict.tests)
 
 
+def test_several_series_are_said_to_be_one_account() -> None:
+    assert "one account" not in judge(evidence()).sentence
+    sentence = judge(evidence(series=3)).sentence
+    assert " (its 3 series as one account, the same share each): " in sentence
+
+
 def with_bad_unseen() -> dict[str, Any]:
     return {"unseen": evidence(edge=0.0).unseen - 0.0001}
 
