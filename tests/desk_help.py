@@ -14,6 +14,7 @@ from core.live.snapshot import Restored, restore, snapshot
 from core.order_path.alerts import Alert
 from core.order_path.path import OrderPath
 from core.order_path.policy import Policy
+from core.order_path.working import WorkTerms
 from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.risk_manager import RiskManager, wide_open
@@ -32,6 +33,7 @@ class Account:
         risk: RiskManager | None = None,
         costs: Costs | None = None,
         settle_ms: int = 0,
+        works: WorkTerms | None = None,
     ) -> None:
         self.costs, risk = costs or Costs(0.001), risk or wide_open()
         self.journal = journal or memory_journal("test")
@@ -48,6 +50,7 @@ class Account:
                 policy=Policy(settle_ms=settle_ms),
             ),
             self.model,
+            works,
         )
         self.session = Session(
             Executor(Portfolio(CASH, commission=self.costs.commission), risk, self.desk, self.costs)

@@ -18,6 +18,8 @@ from core.account.orders import Kind, Side
 
 FRESH = 5_000
 """Milliseconds after which a book says nothing of now."""
+BOOK_PAUSE = 1_000
+"""Milliseconds between two questions for a symbol's book."""
 MOST_CHILDREN = 200
 """So many orders does one work have at most; then the rest goes at the market."""
 

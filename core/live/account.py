@@ -68,6 +68,8 @@ PAPER_POLICY = Policy(settle_ms=0)
 
 
 NOT_YET = "nothing is traded yet"
+ON_PAPER_BY_BOOK = "{} on paper fills by what the exchange's public book offers, not as a backtest does"
+ON_PAPER_AT_OPEN = "without an exchange that shows a book, {} is not run: orders fill at the bar's open"
 TAKING_OVER = "a new account: what the exchange holds is being taken over into its books, which are empty"
 
 
@@ -179,9 +181,10 @@ def _on_paper(given: Opening, risk: RiskManager) -> DeskOpening:
     if given.world.client is not None:
         take_rules(given.world.client, terms.symbols, risk)
     for name, algorithm in terms.algorithms.items():
-        given.say(f"{name}: on paper orders fill at the bar's open, {algorithm} is for an exchange alone")
+        given.say(f"{name}: {ON_PAPER_BY_BOOK if given.world.client else ON_PAPER_AT_OPEN}".format(algorithm))
     model = PaperFills(terms.cash, terms.costs, risk.markets, terms.volume_share, keep_trades=False)
-    desk = paper_desk(lambda exchange: _path(given, exchange, PAPER_POLICY), model)
+    works = None if given.world.client is None else _works(given, risk)
+    desk = paper_desk(lambda exchange: _path(given, exchange, PAPER_POLICY), model, works)
     desk.at(given.world.now())
     cash = desk.path.balances().get(quote, Decimal(str(terms.cash)))
 

@@ -33,7 +33,8 @@ from core.account.values import Held
 from core.engine import FLATTEN, Session
 from core.errors import HotCryptoError
 from core.figures import exact
-from core.live.refusals import refusal_of
+from core.live.fitting import still_held, works_of
+from core.live.refusals import TAKEN_BACK, refusal_of
 from core.live.snapshot import Restored
 from core.live.standing import USUAL, command, command_of
 from core.live.status import DeskStatus, JournalOrder, Standing
@@ -42,6 +43,7 @@ from core.order_path.intents import intent_of
 from core.order_path.journal_view import HALT
 from core.order_path.path import OrderPath
 from core.order_path.states import TERMINAL
+from core.order_path.working import Working, WorkTerms
 from core.portfolio import DUST
 
 DeskEvent = News
@@ -50,9 +52,10 @@ DeskEvent = News
 class JournalledDesk(ABC):
     """What the desks of paper and of an exchange share."""
 
-    def __init__(self, path: OrderPath) -> None:
-        """Take an order path that may not be ready yet."""
+    def __init__(self, path: OrderPath, works: WorkTerms | None = None) -> None:
+        """Take an order path that may not be ready yet, and how orders are executed: None at the market."""
         self.path = path
+        self._works = Working(path, works or WorkTerms())
         self.waiting: dict[str, Approved] = {}
         """Handed over and not done, by key, in the order of approval."""
         self.applied = 0
@@ -121,8 +124,11 @@ class JournalledDesk(ABC):
     def take_back(self, why: str, *, sent: bool = True) -> Sequence[News]:
         """Take back the entries that wait, those already `sent` too; return what came of them.
 
-        What may still fill is cancelled, and told as it ends.
+        What may still fill is cancelled, and told as it ends; what an algorithm has half done does not go on.
         """
+        for intent, _ in self._works.works():
+            if intent.purpose is Purpose.ENTRY:
+                self._works.take_back(intent.key, f"{TAKEN_BACK}: {why}")
         gone: list[News] = []
         for key, one in list(self.waiting.items()):
             if one.intent.purpose is not Purpose.ENTRY:
@@ -280,6 +286,8 @@ class JournalledDesk(ABC):
             orders=tuple(
                 JournalOrder(order.intent_key, order.state, order.filled) for order in self.path.orders()
             ),
+            algorithms=dict(self._works.names),
+            works=tuple(works_of(self._works)),
         )
 
     def _timely(self, approved: Approved) -> Approved:
@@ -312,6 +320,34 @@ class JournalledDesk(ABC):
     def _done(self, event: DeskEvent) -> None:
         if isinstance(event, Refused) or (isinstance(event, Executed) and event.is_done):
             self.waiting.pop(event.intent.key, None)
+        if not isinstance(event, Taken) and event.intent.key not in self.waiting:
+            self._works.forget(event.intent.key)
+            self._unsent.pop(event.intent.key, None)
+
+    def _end_works(self, held: Held) -> None:
+        """Have a position that is being closed at once not entered further, and its exits not wait."""
+        for key in self._works.of(held, Purpose.ENTRY):
+            self._works.take_back(key, f"{TAKEN_BACK}: what it entered is being closed")
+        for key in self._works.of(held, Purpose.EXIT):
+            self._works.hurry(key)
+
+    def _given_up(self) -> list[Refused]:
+        """Refuse the entries of decisions whose exits did not fill, or not before the entry expired."""
+        refused = []
+        for approved in [one for one in self._unsent.values() if one.intent.purpose is Purpose.ENTRY]:
+            intent, reason = approved.intent, RefusalReason.EXCHANGE
+            why = "" if self._is_closing(intent) else still_held(intent, self.path)
+            if not why and self._is_closing(intent) and self.time > intent.valid_until:
+                reason, why = RefusalReason.EXPIRED, "what was to be closed before it is not closed yet"
+            if why:
+                del self._unsent[intent.key], self.waiting[intent.key]
+                refused.append(Refused(intent, reason, why))
+        return refused
+
+    def _is_closing(self, entry: Intent) -> bool:
+        """Return whether what an entry's strategy closes of its symbol is not closed yet."""
+        closing = (one.intent for one in self.waiting.values() if one.intent.purpose is not Purpose.ENTRY)
+        return any((one.strategy, one.symbol) == (entry.strategy, entry.symbol) for one in closing)
 
     def _step(self) -> None:
         """Let the path send and book; its fills wait to be told."""
@@ -343,9 +379,9 @@ class JournalledDesk(ABC):
         whole = ordered.whole() if known is None else known.intent
         return Executed(whole, fill, self._is_done(whole, ordered, live))
 
-    def _is_done(self, whole: Intent, ordered: Intent, live: Collection[str]) -> bool:  # noqa: ARG002 - of parts
+    def _is_done(self, whole: Intent, ordered: Intent, live: Collection[str]) -> bool:
         """Return whether nothing more comes of what is wanted, an order of which was executed."""
-        return ordered.key not in live
+        return self._works.is_whole(whole) if ordered.is_part else ordered.key not in live
 
     def _ended(self) -> list[Refused]:
         """Return the orders of which nothing more can come."""

@@ -11,7 +11,7 @@ sold otherwise the stop that would sell it is cancelled.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from core.account.lots import Lot
@@ -21,7 +21,6 @@ from core.account.orders import (
     Approved,
     Executed,
     Intent,
-    News,
     Protection,
     Purpose,
     RefusalReason,
@@ -35,9 +34,9 @@ from core.errors import HotCryptoError
 from core.figures import exact
 from core.live.agreement import Agreement
 from core.live.desk import DeskEvent, JournalledDesk
-from core.live.fitting import fitted, still_held, works_of
+from core.live.fitting import fitted, still_held
 from core.live.outside import OutsideCoins, Price
-from core.live.refusals import TAKEN_BACK, Refusals, Streak
+from core.live.refusals import Refusals, Streak
 from core.live.resting import RestingStops
 from core.live.snapshot import Restored
 from core.live.status import DeskStatus, Outside, Standing
@@ -46,7 +45,7 @@ from core.order_path.intents import intent_of
 from core.order_path.ledger import assets_of
 from core.order_path.path import OrderPath
 from core.order_path.protecting import StopTerms
-from core.order_path.working import Working, WorkTerms
+from core.order_path.working import WorkTerms
 from core.risk.limits import ANY_MARKET
 from core.utils import timeframe_ms
 from db.journal_rows import OrderRow
@@ -71,8 +70,7 @@ class ExchangeDesk(JournalledDesk):
 
         `stops`: how stops rest there, None: not. `works`: how orders are executed, None: at the market.
         """
-        super().__init__(path)
-        self._works = Working(path, works or WorkTerms())
+        super().__init__(path, works)
         self._stops = RestingStops(path, stops)
         self._before: dict[LotName, Lot] = {}
         """Lots as they were when the newest bars were reached, until their step is kept."""
@@ -251,31 +249,6 @@ class ExchangeDesk(JournalledDesk):
         self._works.step(is_told=self._is_told)
         self._fresh += self.path.take_fills()
 
-    def _end_works(self, held: Held) -> None:
-        """Have a position that is being closed at once not entered further, and its exits not wait."""
-        for key in self._works.of(held, Purpose.ENTRY):
-            self._works.take_back(key, f"{TAKEN_BACK}: what it entered is being closed")
-        for key in self._works.of(held, Purpose.EXIT):
-            self._works.hurry(key)
-
-    def take_back(self, why: str, *, sent: bool = True) -> Sequence[News]:
-        """Take back the entries that wait, those already `sent` too; nothing goes on that is half done."""
-        for intent, _ in self._works.works():
-            if intent.purpose is Purpose.ENTRY:
-                self._works.take_back(intent.key, f"{TAKEN_BACK}: {why}")
-        return super().take_back(why, sent=sent)
-
-    def _is_done(self, whole: Intent, ordered: Intent, live: Collection[str]) -> bool:
-        if ordered.is_part:
-            return self._works.is_whole(whole)
-        return super()._is_done(whole, ordered, live)
-
-    def _done(self, event: DeskEvent) -> None:
-        super()._done(event)
-        if not isinstance(event, Taken) and event.intent.key not in self.waiting:
-            self._works.forget(event.intent.key)
-            self._unsent.pop(event.intent.key, None)
-
     @property
     def _is_told(self) -> bool:
         """Whether the account knows all that is booked."""
@@ -322,22 +295,10 @@ class ExchangeDesk(JournalledDesk):
             return not self._stops.of((intent.strategy, intent.symbol))
         return not (self._is_closing(intent) or still_held(intent, self.path))
 
-    def _is_closing(self, entry: Intent) -> bool:
-        closing = (one.intent for one in self.waiting.values() if one.intent.purpose is not Purpose.ENTRY)
-        return any((one.strategy, one.symbol) == (entry.strategy, entry.symbol) for one in closing)
-
     def _given_up(self) -> list[Refused]:
-        """Refuse the entries of decisions whose exits did not fill, or not before the entry expired."""
-        refused, self._overtaken = self._overtaken, []
-        for approved in [one for one in self._unsent.values() if one.intent.purpose is Purpose.ENTRY]:
-            intent, reason = approved.intent, RefusalReason.EXCHANGE
-            why = "" if self._is_closing(intent) else still_held(intent, self.path)
-            if not why and self._is_closing(intent) and self.time > intent.valid_until:
-                reason, why = RefusalReason.EXPIRED, "what was to be closed before it is not closed yet"
-            if why:
-                del self._unsent[intent.key], self.waiting[intent.key]
-                refused.append(Refused(intent, reason, why))
-        return refused
+        """Refuse exits that a stop overtook, and the entries of decisions whose exits did not fill."""
+        overtaken, self._overtaken = self._overtaken, []
+        return [*overtaken, *super()._given_up()]
 
     def outside(self) -> list[Outside]:
         """Return what the exchange's account has beside this one."""
@@ -353,8 +314,6 @@ class ExchangeDesk(JournalledDesk):
                 outside=tuple(self.outside()),
                 stops=self._stops.status(self.session),
                 agreed_at=self._agreement.at,
-                algorithms=dict(self._works.names),
-                works=tuple(works_of(self._works)),
             )
         )
 

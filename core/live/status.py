@@ -159,7 +159,7 @@ class DeskStatus(NamedTuple):
     algorithms: Mapping[str, str] = _NONE
     """By strategy: how its orders are executed, where that is not at the market."""
     works: tuple[WorkStatus, ...] | None = None
-    """Orders that algorithms execute now; None on paper."""
+    """Orders that algorithms execute now; None in documents of before they were told."""
 
 
 class StreamChannelStatus(NamedTuple):

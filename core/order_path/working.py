@@ -22,6 +22,7 @@ from core.account.orders import KINDS, Approved, Intent, Purpose, whole_key
 from core.account.values import Held
 from core.execution_algos.market import AtMarket
 from core.execution_algos.values import (
+    BOOK_PAUSE,
     AlgoAction,
     CancelChild,
     ChildOrder,
@@ -46,8 +47,6 @@ EXIT_SPAN: Final = 60_000
 """Milliseconds that an exit takes at most, whatever is set: no stop rests at the exchange meanwhile."""
 ROUNDS: Final = 3
 """A cancel, what is placed in its stead, and a look at whether that is all."""
-BOOK_PAUSE: Final = 1_000
-"""Milliseconds between two questions for a symbol's book."""
 REST: Final = "the rest is less than the market's step"
 MACHINE: Final = AtMarket()
 _WAITS = frozenset({State.NEW, State.SENDING, State.UNKNOWN})

@@ -77,7 +77,7 @@ class PaperFills:
         self.cash = cash
         """What core.fills calls cash: deposits, realised profit and fees. Lots do not lessen it."""
         self.is_ruined = False
-        self._costs, self._markets, self.volume_share = costs, markets or {}, volume_share
+        self.costs, self._markets, self.volume_share = costs, markets or {}, volume_share
         self._keeps_trades = keep_trades
         self._books: dict[tuple[str, str], PaperBook] = {}
         self._of_series: dict[SeriesKey, list[PaperBook]] = {}
@@ -116,13 +116,18 @@ class PaperFills:
 
     def take_over(self, timeframe: str, held: tuple[str, str], lots: Sequence[Lot]) -> list[Refused]:
         """Hold these lots if others are held; return the exits that waited for one which is gone."""
+        known = self._book(*held, timeframe).lots.values()
+        is_same = {lot.id: lot.amount for lot in lots} == {lot.id: lot.amount for lot in known}
+        return [] if is_same else self.hold_anew(timeframe, held, lots)
+
+    def hold_anew(self, timeframe: str, held: tuple[str, str], lots: Sequence[Lot]) -> list[Refused]:
+        """Hold these lots, and let what waits for a bar wait on; return the exits of lots that are gone."""
         book = self._book(*held, timeframe)
-        if {lot.id: lot.amount for lot in lots} == {lot.id: lot.amount for lot in book.lots.values()}:
-            return []
-        waiting = [intent for intent, _ in book.exits.values()]
-        book.exits.clear()
+        asked, exits = list(book.asked), [intent for intent, _ in book.exits.values()]
+        forgotten(book)
         self.restore(timeframe, held, lots)
-        return [refused for intent in waiting if (refused := ask_exit(book, intent))]
+        no = [*(ask_entry(book, one) for one in asked), *(ask_exit(book, one) for one in exits)]
+        return [refused for refused in no if refused]
 
     def mark(self, symbol: str, price: float) -> None:
         """Take a symbol's last close, as after a restart."""
@@ -217,7 +222,7 @@ class PaperFills:
         """Fill what cannot wait for the bar's close, the rest set aside meanwhile."""
         kept = set_aside(book, in_time(book), (), () if comes_late(book) else book.asked)
         before = self._prepare(book)
-        fills.fill(book.rows, book.trades, number, OneBar(*now[4:8]), self._costs)
+        fills.fill(book.rows, book.trades, number, OneBar(*now[4:8]), self.costs)
         events: list[Executed | Refused] = []
         if book.asked or int(book.rows[0, fills.TRADES]) > before:
             events = self._told(book, before, number, now, now.end - 1)
@@ -233,7 +238,7 @@ class PaperFills:
                 number, bar = self._last[book.symbol, book.timeframe]
                 before = self._prepare(book)
                 close = self._closes[book.symbol]
-                fills.close_all(book.rows, book.trades, number, close, reason, self._costs)
+                fills.close_all(book.rows, book.trades, number, close, reason, self.costs)
                 events += self._told(book, before, number, bar)
         return events
 
@@ -285,7 +290,7 @@ class PaperFills:
         is_far = book.waits_for_price and math.isnan(fills.from_touch(book.rows, prices).open)
         yield from limited(book, self._most(bar), has_entries=not is_far)
         before = self._prepare(book)
-        fills.fill(book.rows, book.trades, number, prices, self._costs)
+        fills.fill(book.rows, book.trades, number, prices, self.costs)
         if book.asked or int(book.rows[0, fills.TRADES]) > before:
             yield from self._told(book, before, number, bar)
 
@@ -366,16 +371,16 @@ class PaperFills:
         price = row[fills.ENTRY_PRICE]
         amount = book.got.pop(intent.key, intent.amount)
         book.lots[key] = HeldLot(lot_id(intent), amount, bar.ts if at is None else at)
-        fee = float(amount) * price * self._costs.commission
+        fee = float(amount) * price * self.costs.commission
         side = 1.0 if row[fills.SIZE] > 0 else -1.0
         if at is None:
-            at = bar.ts if price == bar.open * (1 + side * self._costs.spread) else bar.end - 1
+            at = bar.ts if price == bar.open * (1 + side * self.costs.spread) else bar.end - 1
         return Executed(intent, self._fact(intent, amount, price, fee, at, "entry"))
 
     def _exit(self, book: PaperBook, row: list[float], bar: Bar, at: int | None = None) -> Executed:
         key, price, reason = lot_key(row), row[fills.EXIT_PRICE], Reason(int(row[fills.REASON]))
         lot = book.lots.pop(key)
-        fee = abs(row[fills.SIZE]) * price * self._costs.commission
+        fee = abs(row[fills.SIZE]) * price * self.costs.commission
         if reason in UNASKED:
             intent, amount = protective(book, lot, row, reason, bar), lot.amount
         else:

@@ -1,7 +1,8 @@
 """The paper exchange behind the order path: takes orders like any other, and fills them by the fill model.
 
-It keeps nothing on disk. After a restart the journal tells it which orders it had accepted and what the
-account has; an order that it was never told of does not exist, at once and for good.
+Orders of an algorithm (core.order_path.working) are filled by what others offer in the venue's public book,
+all others by the fill model. It keeps nothing on disk: after a restart the journal tells it which orders it
+had accepted and what the account has. What it was never told of does not exist, at once and for good.
 
 What the model closes by itself (stop, take, ruin) is an order too: a fact that waits until the order for it
 has been placed, so that an exchange's fills always belong to orders that were wanted first.
@@ -11,36 +12,25 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
+from core.account.lots import Lot
 from core.account.messages import Balance, Execution, OrderNews, OrderReport, OrderRequest, Terms
-from core.account.money import plus, times
+from core.account.money import decimal_of, minus, plus, times, total
 from core.account.orders import Approved, Executed, Fill, Intent, Purpose, Refused
+from core.account.values import Held
 from core.domain import Bar
 from core.errors import OrderRefusedError, UnsupportedError
+from core.figures import exact
 from core.order_path.ledger import ZERO, assets_of
 from core.paper.fills import PaperFills
+from core.paper.orders import AcceptedOrder, PaperOrder
+from core.paper.public_books import PublicBooks, offers_within
 
 KEPT = 500
 """Executions that are remembered of each symbol, for those that ask again."""
 PaperEvent = Executed | Refused
-
-
-@dataclass(slots=True)
-class _Order:
-    name: str
-    intent: Intent
-    standing: OrderNews = OrderNews.OPEN
-    filled: Decimal = ZERO
-    is_tried: bool = False
-    """Whether the model had a chance to do it by itself."""
-    executions: tuple[Execution, ...] = ()
-
-    def report(self) -> OrderReport:
-        intent = self.intent
-        named = self.name, self.name, intent.symbol, intent.side
-        return OrderReport(*named, self.standing, intent.amount, self.filled, self.executions)
 
 
 class PaperVenue:
@@ -48,25 +38,31 @@ class PaperVenue:
 
     exchange = "paper"
 
-    def __init__(self, model: PaperFills, whose: Callable[[str], Intent]) -> None:
-        """Take the fill model, and what says which intent a client order id stands for."""
+    def __init__(
+        self, model: PaperFills, whose: Callable[[str], Intent], books: PublicBooks | None = None
+    ) -> None:
+        """Take the fill model, and what says which intent a client order id stands for.
+
+        `books`: what fills the orders of algorithms, None where nobody says what is offered.
+        """
         self.model = model
+        self._books = books
         self.time = 0
         self.turn: Iterable[str] = ()
         """Keys of intents in the order in which their orders have their turn, wherever they arrived."""
         self._whose = whose
-        self._orders: dict[str, _Order] = {}
+        self._orders: dict[str, PaperOrder] = {}
         self._names: dict[str, str] = {}
-        self._arrived: list[_Order] = []
+        self._arrived: list[PaperOrder] = []
         self._facts: dict[str, Fill] = {}
         self._executions: defaultdict[str, list[Execution]] = defaultdict(list)
         self._totals: defaultdict[str, Decimal] = defaultdict(Decimal)
 
-    def begin(self, totals: Mapping[str, Decimal], orders: Iterable[tuple[str, Intent]]) -> None:
-        """Have these balances and these accepted orders, by name."""
+    def begin(self, totals: Mapping[str, Decimal], orders: Iterable[AcceptedOrder]) -> None:
+        """Have these balances and these accepted orders."""
         self._totals.update(totals)
-        for name, intent in orders:
-            self._take(_Order(name, intent))
+        for name, intent, terms, filled in orders:
+            self._take(PaperOrder(name, intent, terms, filled=filled))
 
     def on_bars(self, bars: Sequence[Bar]) -> list[PaperEvent]:
         """Return what bars that closed at one time bring, in the order it happened."""
@@ -80,6 +76,28 @@ class PaperVenue:
         """Return what a price between two bars brings."""
         refused = self._let_in(lambda intent: intent.symbol == symbol) if self._orders else []
         return self._noted([*refused, *self.model.on_price(symbol, price, self.time)])
+
+    @property
+    def has_books(self) -> bool:
+        """Whether somebody says what others offer."""
+        return self._books is not None
+
+    def match(self) -> list[str]:
+        """Let what others offer now fill the orders of algorithms; return the symbols in which it did."""
+        found = []
+        for order in [one for one in self._orders.values() if one.intent.is_part]:
+            rests = order.terms.kind != "market"
+            if order.standing is OrderNews.OPEN and self._fill_by_book(order, is_maker=rests):
+                found.append(order.intent.symbol)
+        return list(dict.fromkeys(found))
+
+    def tune(self, cash: float, held: Mapping[Held, tuple[str, Sequence[Lot]]]) -> list[PaperEvent]:
+        """Let the model hold what the account does, by timeframe; return the exits that have nothing left."""
+        self.model.cash = cash
+        refused: list[PaperEvent] = []
+        for which, (timeframe, lots) in held.items():
+            refused += self.model.hold_anew(timeframe, which, lots)
+        return self._noted(refused)
 
     def publish(self, fact: Executed) -> bool:
         """Let everybody see an execution; False while its order was not placed: then once it is."""
@@ -109,8 +127,12 @@ class PaperVenue:
         intent = self._whose(request.client_order_id)
         if intent.amount != request.amount:
             intent = replace(intent, amount=request.amount)
-        order = _Order(request.client_order_id, intent)
+        order = PaperOrder(request.client_order_id, intent, request.terms)
+        if intent.is_part:
+            self._check_part(order)
         self._take(order)
+        if intent.is_part:
+            self._fill_by_book(order, is_maker=False)
         if fill := self._facts.pop(intent.key, None):
             self._arrived.remove(order)
             self._execute(order, fill)
@@ -126,7 +148,7 @@ class PaperVenue:
         order = self._orders.get(client_order_id)
         if order is not None and order in self._arrived:
             self._arrived.remove(order)
-        elif order is None or order.standing is not OrderNews.OPEN or not self.model.cancel(order.intent):
+        elif order is None or order.standing is not OrderNews.OPEN or not self._gives_up(order):
             raise OrderRefusedError(
                 f"order {client_order_id} of {symbol} is not open, or with the market already"
             )
@@ -173,12 +195,73 @@ class PaperVenue:
     def transfers(self) -> None:
         """Return None: nothing comes to paper and nothing goes."""
 
-    def _take(self, order: _Order) -> None:
+    def _take(self, order: PaperOrder) -> None:
         self._orders[order.name] = order
         self._names[order.intent.key] = order.name
-        self._arrived.append(order)
+        if not order.intent.is_part:
+            self._arrived.append(order)
 
-    def _execute(self, order: _Order, fill: Fill) -> None:
+    def _gives_up(self, order: PaperOrder) -> bool:
+        return order.intent.is_part or self.model.cancel(order.intent)
+
+    def _check_part(self, order: PaperOrder) -> None:
+        """Raise OrderRefusedError for an order of an algorithm that an exchange would refuse."""
+        intent, terms, symbol = order.intent, order.terms, order.intent.symbol
+        if self._books is None:
+            raise OrderRefusedError(f"nobody says what is offered in {symbol}: no exchange is asked")
+        book = self._books.usable(symbol, self.time)
+        if terms.kind != "market" and book is None:
+            raise OrderRefusedError(f"nobody says what is offered in {symbol} now")
+        offers = [] if book is None else offers_within(book, intent.side, terms.price)
+        if terms.kind == "maker" and offers:
+            raise OrderRefusedError(f"at {terms.price} it would take what is offered in {symbol}")
+        if intent.side == "sell":
+            return
+        if terms.price is None:
+            cost, left = ZERO, intent.amount
+            for one in offers:
+                cost = plus(cost, times(min(one.amount, left), one.price))
+                left = max(minus(left, one.amount), ZERO)
+        else:
+            cost = times(intent.amount, terms.price)
+        if (cost := plus(cost, self._fee(cost))) > (free := self._free(assets_of(symbol)[1])):
+            raise OrderRefusedError(f"{exact(cost)} for {symbol} is more than the {exact(free)} that is free")
+
+    def _free(self, quote: str) -> Decimal:
+        """Return the quote units that no order of an algorithm waits to spend."""
+        waiting = (one for one in self._orders.values() if one.intent.is_part and one.intent.side == "buy")
+        kept = total(
+            times(one.left, one.terms.price)
+            for one in waiting
+            if one.standing is OrderNews.OPEN
+            and one.terms.price is not None
+            and assets_of(one.intent.symbol)[1] == quote
+        )
+        return minus(self._totals[quote], plus(kept, self._fee(kept)))
+
+    def _fee(self, notional: Decimal) -> Decimal:
+        return times(notional, decimal_of(self.model.costs.commission))
+
+    def _fill_by_book(self, order: PaperOrder, *, is_maker: bool) -> bool:
+        """Let what others offer fill an order; return whether it did. One that rested gets its own price."""
+        intent, terms = order.intent, order.terms
+        if self._books is None or self._books.usable(intent.symbol, self.time) is None:
+            return False
+        offers = self._books.take(intent.symbol, intent.side, order.left, terms.price, self.time)
+        for offer in offers:
+            price = terms.price if is_maker and terms.price is not None else offer.price
+            fee = self._fee(times(offer.amount, price))
+            # What was executed before it grows with each, so that it names one.
+            named = intent.symbol, f"{intent.key}@{exact(order.filled)}", order.name, intent.side
+            paid = offer.amount, price, fee, assets_of(intent.symbol)[1]
+            self._execute(order, Fill(self.exchange, *named, *paid, self.time, intent.reason))
+        if order.left <= 0:
+            order.standing = OrderNews.FILLED
+        else:
+            order.standing = OrderNews.CANCELED if terms.kind == "market" else OrderNews.OPEN
+        return bool(offers)
+
+    def _execute(self, order: PaperOrder, fill: Fill) -> None:
         order.filled = plus(order.filled, fill.amount)
         whole = order.filled >= order.intent.amount
         order.standing = OrderNews.FILLED if whole else OrderNews.CANCELED
@@ -196,7 +279,7 @@ class PaperVenue:
         rank = {key: number for number, key in enumerate(self.turn)}
         arrived, self._arrived = self._arrived, []
         for order in sorted(arrived, key=lambda one: rank.get(one.intent.key, len(rank))):
-            if _is_protective(order.intent) and not order.is_tried:
+            if is_protective(order.intent) and not order.is_tried:
                 # Of a process that ended before the model's fill was booked: most likely it fills again.
                 order.is_tried = concerns(order.intent)
                 self._arrived.append(order)
@@ -226,6 +309,6 @@ class PaperVenue:
             self._totals[asset] = plus(self._totals[asset], change)
 
 
-def _is_protective(intent: Intent) -> bool:
+def is_protective(intent: Intent) -> bool:
     """Return whether it is something that the model does by itself."""
     return intent.purpose in (Purpose.STOP, Purpose.TAKE) or intent.reason in ("ruin", "end")

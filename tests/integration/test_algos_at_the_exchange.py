@@ -9,18 +9,24 @@ import pytest
 
 from core.account.messages import OrderRequest, Terms
 from core.account.money import to_step
-from core.account.orders import PART, Approved, Intent, Purpose
+from core.account.orders import PART, Approved, Executed, Intent, Purpose
+from core.domain import Bar
+from core.engine import LiveDecider
 from core.errors import OrderRefusedError, UnsupportedError
 from core.exchange_sim.server import BINANCEUS, KRAKEN
+from core.execution import Plan
 from core.execution_algos.machines import AlgoTerms, machine_of
 from core.execution_algos.values import LocalBook, OrderGrid
 from core.order_path.audit import check_books
 from core.order_path.exchange_venue import ExchangeVenue
 from core.order_path.path import OrderPath
 from core.order_path.working import Working, WorkTerms
+from core.risk.present import Present
 from db.journal import memory_journal
+from tests.desk_help import CASH, Account
 from tests.exchange_help import NOON
 from tests.integration.test_resting_stops import NAME, Place, place_of
+from tests.scripted import SCRIPTED
 
 D = Decimal
 TERMS = AlgoTerms(3_000, 9_000, split_pause_ms=2_000, split_until_ms=9_000)
@@ -161,3 +167,42 @@ def test_slices_take_what_is_offered_and_an_exit_sells_the_rest(place: Place) ->
     assert one.working.is_whole(intent)
     assert one.path.position(place.symbol, "trend") < D("0.001")
     assert check_books(one.journal) == []
+
+
+@pytest.mark.parametrize("algorithm", ["limit_chase", "split", "twap"])
+def test_on_paper_the_venue_s_book_fills_what_is_never_sent(place: Place, algorithm: str) -> None:
+    rules = place.client.rules(place.symbol)
+    grid = OrderGrid(rules.tick, rules.lot, rules.amount.least, rules.cost.least)
+    terms = WorkTerms(
+        lambda _: machine_of(algorithm, TERMS),
+        lambda _: grid,
+        place.client.books.read,
+        {"SCRIPTED": algorithm},
+    )
+    account = Account(works=terms)
+    live = SCRIPTED.live({"params": {}})
+    plan = Plan("1m", SCRIPTED.rule.sizing(live.params))
+    account.session.add("SCRIPTED", place.symbol, plan, LiveDecider(place.symbol, live))
+    account.session.portfolio.mark(place.symbol, 100.0)
+    account.desk.at(place.time.now)
+    account.desk.open(account.session, [place.symbol], {place.symbol.partition("/")[2]: CASH}, None)
+    for number, order in enumerate((0.0, 1.0)):
+        ts = NOON - (2 - number) * 60_000
+        account.session.on_bars(
+            [Bar(place.symbol, "1m", ts, ts + 60_000, 100.0, 101.0, 99.0, 100.0, order)],
+            Present(place.time.now),
+        )
+        account.desk.send()
+    prices = []
+    for _ in range(30):
+        account.desk.at(place.time.now)
+        events = account.desk.news()
+        prices += [one.fill.price for one in events if isinstance(one, Executed)]
+        if events:
+            account.session.on_events(events, place.time.now)
+            account.desk.send()
+        place.time.now += 1_000
+    assert account.session.portfolio.amount(place.symbol) > 1
+    assert all(D(80) < price < D(101) for price in prices)
+    assert (place.placed(), account.desk.waiting, account.desk.disagreements()) == ([], {}, [])
+    assert check_books(account.journal) == []
