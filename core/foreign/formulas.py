@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from typing import NamedTuple
 
+from core.errors import UsageError
+
 
 class Formula(NamedTuple):
     """One array, or number, of a rule's `columns`, as source."""
@@ -57,6 +59,14 @@ def added(one: str, other: str) -> str:
     if "0" in (one, other):
         return other if one == "0" else one
     return f"{one} + {other}"
+
+
+def length_of(what: str, text: str) -> str:
+    """Return the source of a length in bars. Raises UsageError for a number below 1."""
+    number = text.strip("()")
+    if number.lstrip("-").replace(".", "", 1).isdigit() and float(number) < 1:
+        raise UsageError(f"{what} of {number} bars: wanted 1 or more")
+    return text
 
 
 def shown(node: ast.AST) -> str:

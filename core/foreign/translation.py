@@ -14,7 +14,7 @@ from typing import Any
 
 from core.errors import UsageError
 from core.foreign.facts import ClassFacts
-from core.foreign.formulas import Formula, Several, added, joined, longest, shown
+from core.foreign.formulas import Formula, Several, added, joined, length_of, longest, shown
 from core.foreign.qtpylib import indicator
 from strategies.indicators_talib import about, inputs_of, objection_to
 
@@ -317,14 +317,16 @@ class Translation:
         if not size:
             raise UsageError(f"{shown(window)} is not understood: wanted a span")
         self.imports.add("strategies.indicators.ema")
-        return joined(f"ema({one.text}, {size})", one)._replace(memory=added(one.memory, size))
+        return joined(f"ema({one.text}, {size})", one)._replace(
+            memory=added(one.memory, length_of(".ewm()", size))
+        )
 
     def _rolling(self, name: str, window: Any) -> Formula:
         one = self.formula(window.func.value)
         size = self.argument(window, 0, "window", "")
         if not size:
             raise UsageError(f"{shown(window)} is not understood")
-        return self.rolled(name, one, size)
+        return self.rolled(name, one, length_of(f".rolling().{name}()", size))
 
     def rolled(self, name: str, one: Formula, size: str) -> Formula:
         """Return a function of the last so many values."""
@@ -394,5 +396,5 @@ def _lookback(name: str, numbers: dict[str, str]) -> str:
     periods |= {word: text for word, text in numbers.items() if word in periods}
     total = "0"
     for text in periods.values():
-        total = added(total, text)
+        total = added(total, length_of(f"ta.{name}", text))
     return longest(total, str(about(name).lookback)) if not periods else total

@@ -41,6 +41,12 @@ BLIND = """
         return dataframe
 """
 """Nothing of its entries is understood."""
+MEAN = """
+    def populate_entry_trend(self, dataframe, metadata):
+        dataframe["mean"] = MEAN
+        dataframe.loc[dataframe["close"] > dataframe["mean"], "enter_long"] = 1
+        return dataframe
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -244,6 +250,14 @@ def test_protections_become_settings() -> None:
         ("class A(IStrategy):\n    x = 1\n", "no entry that could be translated: it sets none"),
         ("class A(IStrategy):\n    timeframe = '7m'\n", r"A.timeframe"),
         (source("Bad", BLIND), "no entry that could be translated: line"),
+        *(
+            (source("Bad", MEAN.replace("MEAN", mean)), rf"{words}: wanted 1 or more")
+            for mean, words in (
+                ("ta.SMA(dataframe, timeperiod=-5)", "ta.SMA of -5 bars"),
+                ('dataframe["close"].rolling(0).mean()', r"\.rolling\(\)\.mean\(\) of 0 bars"),
+                ('dataframe["close"].ewm(span=0.5).mean()', r"\.ewm\(\) of 0\.5 bars"),
+            )
+        ),
         (source("Bad", PLAIN["RsiBand"]) + "    stoploss = 'much'\n", r"Bad.stoploss"),
         (source("Bad", PLAIN["RsiBand"]) + "    minimal_roi = {'x': 1}\n", "minimal_roi"),
         (source("TrendEma", PLAIN["RsiBand"]), "is one of the project's strategies"),
