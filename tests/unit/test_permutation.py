@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from core.verdict.shuffling import shuffled_bars, shuffled_together
 from strategies.longer import longer
 from strategies.pairing import PartnerBars, Partners
 from tests.markets import HOUR, random_bars
+from tests.tiers import statistics, tries
 
 DAY = 24 * HOUR
 
@@ -145,6 +148,19 @@ def test_an_edge_of_two_symbols_together_is_told_from_none() -> None:
     assert shuffled_chance(case(*pair(1), 1800), 19) == 0.05
     # They still move together, and nothing says when one comes back.
     assert shuffled_chance(case(*pair(3, stays=1.0), 1800), 9) > 0.1
+
+
+@statistics
+@pytest.mark.unmeasured
+def test_pairs_that_only_move_together_look_good_as_often_as_chance_has_it() -> None:
+    count = tries(100, 6)
+    found = [
+        shuffled_chance(case(*pair(seed, stays=1.0), 1800), 9, seed=1000 * seed) for seed in range(count)
+    ]
+    for limit in (0.1, 0.5):
+        as_good = sum(chance <= limit for chance in found)
+        deviation = math.sqrt(count * limit * (1 - limit))
+        assert abs(as_good - count * limit) <= 3.3 * deviation
 
 
 def test_what_comes_after_the_cut_is_in_no_shuffled_bar() -> None:
