@@ -29,7 +29,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # A script keeps the compiled form of what it imports, or the next would start two seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo demo-live test test-programs test-browser test-cluster test-dashboard test-smoke test-critical test-statistics lint format docs bench fuzz soak bench-peers parquet dashboard cluster lock clean
+.PHONY: help demo demo-live test test-programs test-browser test-cluster test-dashboard test-smoke test-critical test-statistics lint format docs bench fuzz fuzz-long soak bench-peers parquet dashboard cluster lock clean
 help:
 	@sed -n 's/^## //p' Makefile
 
@@ -120,6 +120,10 @@ bench-peers: .venv-peers/made
 fuzz: $(DEV)
 	@$(BIN)/python -m tests.fuzz_commands
 	@$(BIN)/python -m tests.fuzz_order_path --schedules 10000 --kills 200
+
+## make fuzz-long  a million lives of the order path (hours); stop it with Ctrl-C, the next one goes on
+fuzz-long: $(DEV)
+	@$(BIN)/python -m tests.fuzz_long
 
 ## make soak    a simulated month of minutes, every strategy on four symbols, through the loop (minutes)
 soak: $(DEV)
