@@ -52,6 +52,8 @@ def start_sooner() -> None:
     gc.set_threshold(100_000, 20, 20)
     # The compiler would import it, where it is installed, to ask whether somebody measures.
     sys.modules.setdefault("coverage", None)  # type: ignore[arg-type]
+    # Pydantic would read about every package that is installed, for plugins that there are none of.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / "data" / "cache" / "kernels"))
 
 

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import SettingsError
+from core.settings import strict_yaml
 from core.settings.strict_yaml import MAX_BYTES, Document, dotted, plain_scalar, read_yaml
 
 
@@ -194,6 +196,61 @@ def test_any_text_is_read_or_refused_in_one_line(tmp_path_factory: Any, text: st
     path = tmp_path_factory.getbasetemp() / "any.yaml"
     path.write_text(text, encoding="utf-8", newline="")
     assert "\n" not in outcome(path)
+
+
+PARTS = ("a", "b", "1", "é", "…", ":", " ", "\n", "\n  ", "- ", ", ", "{", "}", "[", "]", "'", '"', "#", "\\")
+MORE_PARTS = (
+    "|",
+    ">",
+    "?",
+    "!",
+    "&",
+    "*",
+    "%",
+    "@",
+    "`",
+    "-",
+    ".",
+    "---",
+    "\r",
+    "\t",
+    "\x85",
+    "key: ",
+    "\n- ",
+)
+
+
+@pytest.mark.unmeasured
+@given(st.lists(st.sampled_from(PARTS + MORE_PARTS), max_size=12).map("".join))
+def test_libyaml_is_asked_for_what_it_reads_as_python_does(tmp_path_factory: Any, text: str) -> None:
+    path = tmp_path_factory.getbasetemp() / "both.yaml"
+    path.write_text(text, encoding="utf-8", newline="")
+    quick = whole_outcome(path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yaml, "__with_libyaml__", False)
+        assert whole_outcome(path) == quick
+
+
+def whole_outcome(path: Path) -> object:
+    try:
+        return read_yaml(path, "both.yaml")
+    except SettingsError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("text", ["a: {b: c", "a: &b c", "a: [1, 2]]", "a: !x b"])
+def test_what_is_wrong_is_told_in_one_way_whoever_read_it(file: Path, text: str) -> None:
+    told = problem(file, text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yaml, "__with_libyaml__", False)
+        assert problem(file, text) == told
+
+
+@pytest.mark.parametrize("name", ["settings", "strategies", "markets"])
+def test_the_shipped_files_are_read_by_libyaml(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strict_yaml, "_StrictLoader", None)
+    path = Path(strict_yaml.__file__).resolve().parents[2] / "config" / f"{name}.yaml"
+    assert read_yaml(path, path.name).data
 
 
 def test_a_key_path_is_written_with_dots() -> None:
