@@ -6,7 +6,7 @@ tests/parity/test_adapter.py shows that they make the same trades.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +138,7 @@ def _others(name: str, series: Series, hours: dict[str, Bars]) -> Partners | Non
     return partners_of(series, found, bars) if found.each else None
 
 
+@cache
 def four_years(symbol: str) -> Bars:
     """Return about 35,000 generated hourly bars."""
     start, end = parse_time("2021-01-01"), parse_time("2025-01-01")

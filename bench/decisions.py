@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 from bench.harness import Case, cpu_seconds
 from bench.kernel import one_year
 from core.candles.frames import frame_from_bars
-from core.domain import Bars, Series
+from core.domain import Series
 from core.proof.markets import companions
 from strategies.base import BaseStrategy
 from strategies.pairing import bind
@@ -41,7 +41,7 @@ def median_of_all() -> float:
 
 def seconds(name: str) -> float:
     """Return the least processor's time of a decision, over some candles."""
-    live, year = warmed(name), one_year_once()
+    live, year = warmed(name), one_year()
     start = int(year.ts.searchsorted(live.state[SYMBOL]["df"].index[-1].value // 1_000_000)) + 1
     return min(_timed(live, k) for k in range(start, start + CANDLES))
 
@@ -49,21 +49,15 @@ def seconds(name: str) -> float:
 def warmed(name: str) -> BaseStrategy:
     """Return a strategy with a full window."""
     strategy = load_strategy(name)
-    strategy = bind(strategy, companions(strategy.rule, Series("bench", SYMBOL, "5m"), one_year_once()))
+    strategy = bind(strategy, companions(strategy.rule, Series("bench", SYMBOL, "5m"), one_year()))
     live: BaseStrategy = strategy.live({})
     live.window = max(live.window, WINDOW)
-    live.state[SYMBOL] = {"df": frame_from_bars(one_year_once().until(live.window))}
+    live.state[SYMBOL] = {"df": frame_from_bars(one_year().until(live.window))}
     return live
 
 
-@cache
-def one_year_once() -> Bars:
-    """Return the bars, made once."""
-    return one_year()
-
-
 def _timed(live: BaseStrategy, k: int) -> float:
-    time, *prices = (column.item(k) for column in one_year_once())
+    time, *prices = (column.item(k) for column in one_year())
     names = ("open", "high", "low", "close", "volume")
     candle = {"time": time, **dict(zip(names, prices, strict=True))}
     began = cpu_seconds()

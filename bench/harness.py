@@ -13,6 +13,8 @@ from time import perf_counter
 from typing import NamedTuple
 
 TURNS = 1_000_000
+FEWEST, PLENTY = 2, 0.8
+"""A case is over after so many turns if it then takes at most this part of its target: it is kept."""
 LOOP_SECONDS = 0.033
 """What `calibrate` takes on the machine that targets in seconds are of."""
 
@@ -45,6 +47,7 @@ class Case(NamedTuple):
     target: float = 1.0
     """At most this many times the reference; without one, seconds where `calibrate` takes LOOP_SECONDS."""
     repeat: int = 5
+    """Turns at most."""
     prepare: Callable[[], object] = _nothing
     """Called before each timing, not timed."""
     units: tuple[int, int] = (1, 1)
@@ -79,7 +82,12 @@ class CaseTime(NamedTuple):
 
 
 def measure(case: Case) -> CaseTime:
-    """Run a case; who goes first alternates, and garbage is collected between, not during."""
+    """Run a case; who goes first alternates, and garbage is collected between, not during.
+
+    Raises ValueError for a case that is never run.
+    """
+    if case.repeat < 1:
+        raise ValueError(f"{case.name}: wanted a turn at least, got {case.repeat}")
     sides = case.ours, case.reference or calibrate
     clock = perf_counter if case.is_wall else cpu_seconds
     times: list[list[float]] = [[], []]
@@ -88,8 +96,10 @@ def measure(case: Case) -> CaseTime:
             case.prepare()
             taken, told = _seconds(sides[which], clock)
             times[which].append(told if case.tells and isinstance(told, float) else taken)
-    ours, theirs = (min(some) / units for some, units in zip(times, case.units, strict=True))
-    return CaseTime(case, ours, theirs)
+        found = CaseTime(case, *(min(some) / units for some, units in zip(times, case.units, strict=True)))
+        if turn + 1 >= FEWEST and found.ratio <= PLENTY * found.target:
+            break
+    return found
 
 
 def format_rows(results: Sequence[CaseTime]) -> list[str]:

@@ -10,7 +10,7 @@ import contextlib
 import io
 import warnings
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -129,6 +129,7 @@ def ours(
     return sweep(markets, RULE.name, sets, Costs(COMMISSION), CASH, threads, brief=brief)
 
 
+@cache
 def two_years_of_4h() -> Bars:
     """Return about 4,380 generated 4h bars."""
     start, end = parse_time("2023-01-01"), parse_time("2025-01-01")

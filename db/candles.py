@@ -15,7 +15,7 @@ import numpy as np
 from sqlalchemy import Connection, Engine
 
 from core.candles.frames import empty_bars
-from core.domain import Bars, Series
+from core.domain import Bars, FloatArray, Series
 from core.errors import RefusedError, UsageError
 from core.utils import Clock, now_ms, timeframe_ms
 from db.base import marked, writing
@@ -74,16 +74,16 @@ def read_bars(
     """
     if limit is not None and limit < 1:
         raise UsageError(f"wanted at least 1 bar, limit is {limit}: leave it out to read all")
-    sql, values = _READ, [*series, _FIRST if start is None else start, _LAST if end is None else end]
+    sql: str = _READ
+    values: list[str | int] = [*series, _FIRST if start is None else start, _LAST if end is None else end]
     if limit is not None:
         sql, values = sql + " DESC LIMIT ?", [*values, limit]
     with engine.connect() as connection, driver_errors(engine):
-        cursor: Any = connection.exec_driver_sql(marked(sql, connection), tuple(values)).cursor
-        flat = np.fromiter(chain.from_iterable(cursor), np.float64)
-    if not flat.size:
+        rows = _rows(connection, sql, tuple(values))
+    if not rows.size:
         return empty_bars()
     # ts fits: a float64 is exact up to 2**53 ms, far beyond any year that matters here.
-    columns = flat.reshape(-1, 6)[:: -1 if limit is not None else 1].T.copy()
+    columns = rows[:: -1 if limit is not None else 1].T.copy()
     return Bars(columns[0].astype(np.int64), *columns[1:])
 
 
@@ -141,14 +141,35 @@ def _write(connection: Connection, series: Series, bars: Bars, progress: Callabl
     """Upsert the bars and return how many rows were inserted or changed."""
     written, total = 0, len(bars.ts)
     for start in range(0, total, _CHUNK):
-        cells = _cells(series, bars.since(start).until(_CHUNK))
+        chunk = bars.since(start).until(_CHUNK)
+        cells = _cells(series, _unlike(connection, series, chunk))
         for first in range(0, len(cells), _WIDTH * _ROWS):
             some = tuple(cells[first : first + _WIDTH * _ROWS])
             sql = marked(_upsert(len(some) // _WIDTH), connection)
             written += connection.exec_driver_sql(sql, some).rowcount
         if progress is not None:
-            progress(len(cells) // _WIDTH)
+            progress(len(chunk.ts))
     return written
+
+
+def _unlike(connection: Connection, series: Series, bars: Bars) -> Bars:
+    """Return those of the bars that are not stored as they are: to read takes a fifth of writing in vain.
+
+    The statement that writes looks again: on a server others may write meanwhile.
+    """
+    with driver_errors(connection.engine):
+        stored = _rows(connection, _READ, (*series, int(bars.ts[0]), int(bars.ts[-1]) + 1))
+    if not stored.size:
+        return bars
+    at = np.searchsorted(stored[:, 0], bars.ts).clip(max=len(stored) - 1)
+    is_new = (stored[at] != np.column_stack(bars)).any(axis=1)
+    return Bars(*(column[is_new] for column in bars))
+
+
+def _rows(connection: Connection, sql: str, values: tuple[str | int, ...]) -> FloatArray:
+    """Return what a statement finds of candles, shape (bars, 6)."""
+    cursor: Any = connection.exec_driver_sql(marked(sql, connection), values).cursor
+    return np.fromiter(chain.from_iterable(cursor), np.float64).reshape(-1, 6)
 
 
 @cache

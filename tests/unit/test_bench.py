@@ -31,6 +31,7 @@ def test_both_sides_run_as_often_and_take_turns_going_first(collected: list[str]
             "x",
             lambda: calls.append("ours"),
             lambda: calls.append("reference"),
+            target=0.0,
             repeat=4,
             prepare=lambda: calls.append("-"),
         )
@@ -51,6 +52,23 @@ def test_the_least_time_counts_and_preparing_is_not_timed(
     found = measure(Case("x", lambda: None, lambda: None, target=0.5, repeat=3, is_wall=is_wall))
     assert (found.ours, found.reference, found.ratio) == (2.0, 4.0, 0.5)
     assert found.met
+
+
+@pytest.mark.parametrize(("target", "turns"), [(1.0, 2), (0.6, 3), (0.5, 3), (0.1, 3)])
+def test_a_case_that_keeps_its_target_with_a_fifth_to_spare_is_over(
+    target: float, turns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Ours takes half as long in every turn.
+    times = iter([0.0, 4.0, 4.0, 6.0, 6.0, 8.0, 8.0, 12.0, 12.0, 16.0, 16.0, 18.0])
+    monkeypatch.setattr(harness, "cpu_seconds", lambda: next(times))
+    ran: list[str] = []
+    found = measure(Case("x", lambda: ran.append("ours"), lambda: None, target=target, repeat=3))
+    assert (found.ratio, len(ran)) == (0.5, turns)
+
+
+def test_a_case_without_a_turn_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="x: wanted a turn at least, got 0"):
+        measure(Case("x", print, repeat=0))
 
 
 def test_a_target_in_seconds_is_of_a_machine_whose_loop_takes_as_long_as_said() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
@@ -117,6 +117,17 @@ def test_an_unchanged_row_is_not_written_again(engine: Engine, tmp_path: Path) -
     assert upsert_bars(engine, SERIES, bars_at(0, 1)).unchanged == 2
     with pytest.raises(DatabaseError, match="written"):
         upsert_bars(engine, SERIES, bars_at(0, price=90.0))
+
+
+def test_of_a_load_only_new_and_changed_bars_are_sent(engine: Engine) -> None:
+    stored, sent = bars_at(0, 1, 3), []
+    upsert_bars(engine, SERIES, stored)
+    event.listen(engine, "before_cursor_execute", lambda *some: sent.append((some[2], some[3])))
+    bars = bars_at(0, 1, 2, 3)
+    bars.volume[1] += 1
+    assert upsert_bars(engine, SERIES, bars) == (1, 1, 2)
+    (values,) = [values for sql, values in sent if sql.startswith("INSERT INTO ohlcv")]
+    assert values == (*SERIES, *[one[1].item() for one in bars], *SERIES, *[one[2].item() for one in bars])
 
 
 def test_loads_larger_than_a_chunk_are_counted_as_one(
