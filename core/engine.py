@@ -17,8 +17,8 @@ from core.domain import Bar, Decision, PositionView, Reason
 from core.errors import UsageError
 from core.execution import Executor, Outcome, Plan
 from core.intents import Moment
-from core.risk.breakers import ClosingScope, Trip, closed_by
-from core.risk.limits import BREAKERS
+from core.risk.breakers import Trip, closed_by, withdrawing
+from core.risk.endings import ClosingScope
 from core.risk.present import AT_THE_CLOSE, Present
 from core.symbols import pair_of
 from strategies.signal_meaning import decision_of
@@ -281,14 +281,16 @@ class Session:
             self.to_close = {held: why for held, why in self.to_close.items() if held in kept}
 
     def _end(self, tripped: Sequence[tuple[str, Trip]]) -> list[Outcome]:
-        """Withdraw what waits for a price once a breaker tripped, and note what it closes."""
+        """Withdraw what waits for a price once a breaker tripped that does so, and note what it closes."""
         if not tripped:
             return []
-        closes, entering = closed_by({name for name, _ in tripped}, BREAKERS), self.entering()
+        names, rows = {name for name, _ in tripped}, self.risk.rows
+        closes, entering, withdraws = closed_by(names, rows), self.entering(), withdrawing(names, rows)
         withdrawn: list[Outcome] = []
         for slot in self.slots:
             held = slot.strategy, slot.symbol
-            withdrawn += self.executor.withdraw(*held, f"the breaker {tripped[0][0]} tripped")
+            if withdraws:
+                withdrawn += self.executor.withdraw(*held, f"the breaker {withdraws} tripped")
             why = closes.get(ClosingScope.ALL) or (
                 None if slot.is_ladder else closes.get(ClosingScope.DIRECTIONAL)
             )

@@ -16,7 +16,7 @@ from core.account.money import NOTHING, decimal_of, minus, plus, times, to_step
 from core.account.orders import Approved, Cut, Intent, Purpose, RefusalReason, Refused, Side
 from core.account.values import Snapshot
 from core.domain import Bar, Bars, Costs
-from core.errors import UsageError, number, unknown_name
+from core.errors import RefusedError, UsageError, number, unknown_name
 from core.risk import breakers
 from core.risk.breakers import MINUTE, RECOVERY, RISK_UNKNOWN, RiskState
 from core.risk.correlation import NewestCloses, part_kept
@@ -77,6 +77,8 @@ class RiskManager:
         for name, value in self._settings.items():
             if value is not None and not isinstance(value, bool | str):
                 number(name, value, -100 if name == "low_profit_pct" else 0)
+        self.rows = breakers.with_endings(BREAKERS, self._settings)
+        """The breakers, each with the ending that settings give it."""
         self._pauses = active_pauses(self._settings)
         self.jump_terms, self._jumps = jump_terms(self._settings), JumpWatch()
         for line in percent_notes(self._settings):
@@ -101,6 +103,7 @@ class RiskManager:
         self.default_risk_per_trade = other.default_risk_per_trade
         self.max_daily_loss_pct, self.limits = other.max_daily_loss_pct, other.limits
         self._settings, self._pauses, self.jump_terms = other._settings, other._pauses, other.jump_terms
+        self.rows = other.rows
         self.closes.keep(other.limits.correlation_bars)
 
     def compute_position_size(
@@ -159,8 +162,8 @@ class RiskManager:
 
     def mark(self, time: int, equity: float) -> None:
         """Take news of the account's equity, open profit in it, at an exchange time; trip what it trips."""
-        state = breakers.marked(self.state, time, equity, BREAKERS)
-        self.state = breakers.judged(state, self._settings, BREAKERS)
+        state = breakers.marked(self.state, time, equity, self.rows)
+        self.state = breakers.judged(state, self._settings, self.rows)
 
     def moved(self, by: float) -> None:
         """Take it that so much equity came or went by others' doing: no breaker counts it."""
@@ -210,7 +213,7 @@ class RiskManager:
 
     def standing(self, now: int) -> dict[str, str]:
         """Return what is tripped, paused, or makes entries smaller, why, and until when."""
-        found, ends = breakers.standing_at(self.state, now, BREAKERS), self._recovers_until()
+        found, ends = breakers.standing_at(self.state, now, self.rows), self._recovers_until()
         if ends is None or now >= ends:
             return found
         part = 100 * self.part_allowed(now)
@@ -223,9 +226,14 @@ class RiskManager:
         return self.state.ended + round(self.limits.recovery_minutes * MINUTE)
 
     def reset_breaker(self, name: str) -> None:
-        """Reset one breaker. Raises UsageError for a name that is none."""
+        """Reset one breaker.
+
+        Raises UsageError for a name that is none, RefusedError where settings are to be changed first.
+        """
         if name not in BREAKER_NAMES:
             raise UsageError(unknown_name("breaker", name, BREAKER_NAMES))
+        if why := breakers.kept_by_settings(self.state, name, self._settings, self.rows):
+            raise RefusedError(why)
         self.state = breakers.reset(self.state, name, BREAKERS)
 
     def pause(self, why: str) -> None:

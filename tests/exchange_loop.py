@@ -1,7 +1,8 @@
 """The loop of an account at the local exchange, through real ccxt, in processes that can be killed.
 
-`python -m tests.exchange_loop ADDRESS DATABASE BEGAN VENUE` reads a line per life from stdin: how many points
-to live (0 for all), how many ms (0 for any), and for how many seconds to trade before it ends by itself.
+`python -m tests.exchange_loop BEGAN ADDRESS DATABASE VENUE EXECUTION` reads a line per life from stdin: how
+many points to live (0 for all), how many ms (0 for any), and for how many seconds to trade before it ends by
+itself. EXECUTION is `market`, or `algorithms`: then each strategy has another one of these.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ from core.exchange.pages import concat
 from core.exchange_client import ExchangeClient
 from core.exchange_sim.replay import replay_clock
 from core.execution import Executor, Plan
+from core.execution_algos.machines import AlgoTerms, machine_of
+from core.execution_algos.values import LocalBook, OrderGrid
 from core.live.exchange_desk import ExchangeDesk
 from core.live.feed import Feed
 from core.live.loop import Loop
@@ -48,6 +51,7 @@ from core.live.snapshot import restore, snapshot
 from core.order_path.exchange_venue import ExchangeVenue
 from core.order_path.opening import trading
 from core.order_path.protecting import StopTerms
+from core.order_path.working import WorkTerms
 from core.portfolio import Portfolio
 from core.risk.limits import Limits, MarketDemands
 from core.risk_manager import RiskManager
@@ -63,6 +67,22 @@ from tests.order_process import DONE, START, SYMBOLS, TIRED, Deadly, _wall, clie
 ACCOUNT, SPEED = "local", 240.0
 MINUTE = 60_000
 CASH = Decimal(50_000)
+MARKET, ALGORITHMS = "market", "algorithms"
+AWAY = {"NEAR": 0.0003, "FAR": 0.002}
+"""How far away the stop of each strategy is, as a fraction of the price."""
+BY_ALGORITHM = {"CHASE": "limit_chase", "SPLIT": "split", "TWAP": "twap"}
+"""Strategies of a life in which algorithms execute orders; their stops are as far away as that of NEAR."""
+PATIENCE = AlgoTerms(4_000, 12_000, Decimal("0.0005"), 3_000, 15_000, 3, 12_000)
+"""A bar is a quarter of a second: what takes longer than a few looks would never end by itself."""
+
+
+class Where(NamedTuple):
+    """What a life trades on."""
+
+    address: str
+    database: str
+    venue: str
+    execution: str
 
 
 class Params(NamedTuple):
@@ -104,7 +124,9 @@ class DiceLive(BaseStrategy):
 class Process:
     """One life of the loop."""
 
-    def __init__(self, client: ExchangeClient, database: str, clock: Clock, opened: ExitStack) -> None:
+    def __init__(
+        self, client: ExchangeClient, database: str, clock: Clock, opened: ExitStack, execution: str
+    ) -> None:
         self.client, self.ends = client, time.monotonic() + 20
         self.symbols = SYMBOLS[client.name]
         self.engine = open_engine(database)
@@ -113,7 +135,8 @@ class Process:
         while not path.reconcile(self.symbols).done:
             time.sleep(0.005)
         risk = RiskManager(0.01, None, Limits(), Costs(0.001), self.patiently(self._markets))
-        self.desk = ExchangeDesk(path, None, StopTerms(lambda symbol: risk.markets[symbol].stops))
+        works = _works(client, risk) if execution == ALGORITHMS else None
+        self.desk = ExchangeDesk(path, None, StopTerms(lambda symbol: risk.markets[symbol].stops), works)
         self.desk.at(self.patiently(client.exchange_now))
         steps = {symbol: market.step or Decimal(0) for symbol, market in risk.markets.items()}
         self.session = Session(Executor(Portfolio(CASH, steps), risk, self.desk, Costs(0.001)))
@@ -122,7 +145,8 @@ class Process:
         for symbol in self.symbols:
             bars = self.patiently(lambda: self._warm(symbol, stored))  # noqa: B023 - called at once
             since[Series("x", symbol, "1m")] = int(bars.ts[-1])
-            for name, away in (("NEAR", 0.0003), ("FAR", 0.002)):
+            members = dict.fromkeys(BY_ALGORITHM, AWAY["NEAR"]) if works else AWAY
+            for name, away in members.items():
                 self._add(name, symbol, away, bars)
         kept = None if stored is None else restore(self.session, stored, "exchange")
         self.desk.open(self.session, kept)
@@ -185,7 +209,7 @@ class Process:
         rules = {symbol: self.client.rules(symbol) for symbol in self.symbols}
         stops = self.client.orders.stop_rules
         return {
-            name: MarketDemands(one.lot, one.amount.least, one.cost.least, True, stops(name))
+            name: MarketDemands(one.lot, one.amount.least, one.cost.least, True, stops(name), one.tick)
             for name, one in rules.items()
         }
 
@@ -207,12 +231,28 @@ class Process:
         self.session.portfolio.mark(symbol, float(bars.close[-1]))
 
 
+def _works(client: ExchangeClient, risk: RiskManager) -> WorkTerms:
+    """Return how each strategy's orders are executed where it is by its algorithm."""
+
+    def grid(symbol: str) -> OrderGrid:
+        market = risk.markets[symbol]
+        return OrderGrid(market.tick, market.step, market.min_amount, market.min_notional)
+
+    def book(symbol: str) -> LocalBook | None:
+        try:
+            return client.books.read(symbol)
+        except ExchangeError:
+            return None
+
+    return WorkTerms(lambda name: machine_of(BY_ALGORITHM[name], PATIENCE), grid, book, BY_ALGORITHM)
+
+
 def clock_from(began: int) -> Clock:
     """Return the clock of exchange and engine, which began at this moment (ms UTC)."""
     return replay_clock(START, speed=SPEED, wall=_wall(began))
 
 
-def child(address: str, database: str, clock: Clock, points: int, seconds: float, venue: str) -> int:
+def child(where: Where, clock: Clock, points: int, seconds: float) -> int:
     """Live in a process of its own and return how it ended."""
     deadly = Deadly(points)
     Journal._run = deadly.around(Journal._run)  # type: ignore[method-assign]
@@ -225,12 +265,12 @@ def child(address: str, database: str, clock: Clock, points: int, seconds: float
         end(transaction)
 
     WritingStatements.commit = commit  # type: ignore[method-assign, assignment]
-    client = client_of(address, venue, clock, SPEED)
+    client = client_of(where.address, where.venue, clock, SPEED)
     client._transport.send = deadly.around(client._transport.send)  # type: ignore[method-assign]
     try:
         with ExitStack() as opened:
             opened.enter_context(client)
-            return Process(client, database, clock, opened).work(seconds)
+            return Process(client, where.database, clock, opened, where.execution).work(seconds)
     except HotCryptoError as error:
         sys.stderr.write(f"{error}\n")
         return 3
@@ -238,13 +278,13 @@ def child(address: str, database: str, clock: Clock, points: int, seconds: float
 
 def main(argv: list[str]) -> int:
     """Give birth as asked."""
-    address, database, began, venue = argv
-    clock = clock_from(int(began))
+    began, *named = argv
+    where, clock = Where(*named), clock_from(int(began))
     for line in sys.stdin:
         points, ms, seconds = json.loads(line)
         born = os.fork()
         if born == 0:
-            os._exit(child(address, database, clock, points, seconds, venue))
+            os._exit(child(where, clock, points, seconds))
         killer = threading.Timer(ms / 1000, os.kill, (born, SIGKILL)) if ms else None
         if killer:
             killer.start()

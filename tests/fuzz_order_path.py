@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from core.account.orders import RESTING_STOPS
 from core.exchange_sim.server import BINANCEUS, KRAKEN
 from tests.algo_mutants import ALGO_MUTANTS
 from tests.algo_schedules import AlgoSchedule
+from tests.exchange_loop import ALGORITHMS
 from tests.loop_kills import Kills, kill_at_exchange, kill_on_paper
 from tests.order_kills import KILLED, kill_often
 from tests.order_mutants import MUTANTS, weakened
@@ -245,6 +247,11 @@ def kill_loops(kills: int, seed: int) -> bool:
         "loop on paper": lambda folder: kill_on_paper(folder, kills, seed, 3 * kills),
         "loop at Binance.US": lambda folder: kill_at_exchange(folder, kills, seed),
         "loop at Kraken": lambda folder: kill_at_exchange(folder, kills, seed, venue=KRAKEN),
+    } | {
+        f"loop with algorithms at {venue}": partial(
+            kill_at_exchange, kills=kills, seed=seed, venue=venue, execution=ALGORITHMS
+        )
+        for venue in VENUES
     }
     ok = True
     for words, killer in killers.items():

@@ -5,7 +5,7 @@ As tests/judge.py it shares nothing with the program.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import NamedTuple
@@ -55,12 +55,18 @@ class Lot(NamedTuple):
     reason: str
 
 
-def wrong_endings(lots: Sequence[Lot], trips: Sequence[tuple[str, int]]) -> list[str]:
+USUAL = {"daily_loss": "nothing", "weekly_loss": "directional", "monthly_loss": "all", "drawdown": "nothing"}
+"""What each closes where settings say nothing."""
+
+
+def wrong_endings(
+    lots: Sequence[Lot], trips: Sequence[tuple[str, int]], closes: Mapping[str, str] = USUAL
+) -> list[str]:
     """Return what a breaker should have closed and did not, or closed and should not have."""
-    closing = [(name, time) for name, time in trips if name in ("weekly_loss", "monthly_loss")]
     wrong = []
     for lot in lots:
-        meant = [time for name, time in closing if name == "monthly_loss" or not lot.is_ladder]
+        whose = ("all",) if lot.is_ladder else ("all", "directional")
+        meant = [time for name, time in trips if closes[name] in whose]
         if lot.reason == "breaker":
             ordered = lot.opens[lot.exit_bar - 1] + lot.step
             if not any(time <= ordered for time in meant):

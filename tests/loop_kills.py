@@ -11,22 +11,26 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from core.exchange_sim.accounts import AccountConfig
+import ccxt
+
+from core.account.orders import PART, whole_key
+from core.exchange_sim.accounts import TEST_KEY, AccountConfig
 from core.exchange_sim.faults import TRADING_PATHS, FaultSchedule
-from core.exchange_sim.server import BINANCEUS, RunningSim, SimConfig, serve
+from core.exchange_sim.server import BINANCEUS, KRAKEN, RunningSim, SimConfig, serve
 from core.order_path.audit import AtExchange, check_books
 from core.order_path.journal_view import Mirror
-from core.utils import now_ms
+from core.utils import Clock, now_ms
 from db import live
 from db.base import open_engine
 from db.init_db import init_db
-from db.journal import open_journal
+from db.journal import Journal, open_journal
 from tests import exchange_loop, loop_process
 from tests.order_kills import KILLED, KINDS, fill_name, last_life
-from tests.order_process import ENDLESS
+from tests.order_process import ENDLESS, SECRETS
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = {
@@ -48,6 +52,8 @@ class Kills(NamedTuple):
     fills: int
     closed_by_breakers: int = 0
     """Trades."""
+    parts: Counter[str] = Counter()
+    """Orders of algorithms, by kind."""
 
 
 def kill_on_paper(folder: Path, kills: int, seed: int, bars: int) -> Kills:
@@ -69,7 +75,12 @@ def kill_on_paper(folder: Path, kills: int, seed: int, bars: int) -> Kills:
 
 
 def kill_at_exchange(
-    folder: Path, kills: int, seed: int, rate: float = 0.15, venue: str = BINANCEUS
+    folder: Path,
+    kills: int,
+    seed: int,
+    rate: float = 0.15,
+    venue: str = BINANCEUS,
+    execution: str = exchange_loop.MARKET,
 ) -> Kills:
     """Let a loop that trades at the local exchange be killed so many times, and return what is wrong then."""
     rng, began, database = random.Random(seed), now_ms(), _database(folder, "exchange")
@@ -78,19 +89,23 @@ def kill_at_exchange(
     clock = exchange_loop.clock_from(began)
     config = SimConfig(clock=clock, account=account, trading_faults=faults, tier=ENDLESS)
     ends: Counter[int] = Counter()
+    # An order that an algorithm executes takes more steps, and lives have to see several of them.
+    span, last_seconds = (900, 2) if execution == exchange_loop.MARKET else (2_700, 4)
     with serve(config) as sim:
-        with nursery("tests.exchange_loop", sim.url, database, str(began), venue) as give_birth:
+        words = str(began), sim.url, database, venue, execution
+        with nursery("tests.exchange_loop", *words) as give_birth:
             lives = 0
             while ends[KILLED] < kills and lives < 3 * kills:
                 lives += 1
-                points = rng.randint(1, 80) if rng.random() < 0.2 else rng.randint(80, 900)
-                given = (points, 0, 20) if rng.random() < 0.8 else (0, rng.randint(50, 1500), 20)
+                points = rng.randint(1, 80) if rng.random() < 0.2 else rng.randint(80, span)
+                given = (points, 0, 20) if rng.random() < 0.8 else (0, rng.randint(50, 5 * span // 3), 20)
                 ends[give_birth(*given)] += 1
             sim.set_faults(())
-            last = last_life(lambda: give_birth(0, 0, 1))
+            last = last_life(lambda: give_birth(0, 0, last_seconds))
         wrong = [] if last == 0 else [f"the last life ended with {last}"]
-        wrong += compare_with(sim, database, venue)
-    return Kills(wrong, ends, *_counted(database))
+        wrong += [*compare_with(sim, database, venue), *compare_with_ccxt(sim.url, database, venue, clock)]
+    kinds = Counter(kind for (key, kind) in _rows(database, "orders", "intent_key, kind") if PART in key)
+    return Kills(wrong, ends, *_counted(database), parts=kinds)
 
 
 @contextmanager
@@ -154,6 +169,42 @@ def compare_with(sim: RunningSim, database: str, venue: str) -> list[str]:
     if missed or len(set(bars)) != len(bars):
         found.append(f"{len(bars)} bars decided on, {len(missed)} missed, {len(bars) - len(set(bars))} twice")
     return found
+
+
+def compare_with_ccxt(address: str, database: str, venue: str, clock: Clock) -> list[str]:
+    """Return where the books differ from what plain ccxt says, and what still rests there."""
+    names = ("public", "private")
+    urls = dict.fromkeys(names, address if venue == KRAKEN else f"{address}/api/v3")
+    known = {"apiKey": TEST_KEY, "secret": SECRETS[venue], "enableRateLimit": False}
+    exchange = getattr(ccxt, venue)({**known, "urls": {"api": urls}, "options": {"recvWindow": 60_000}})
+    exchange.milliseconds = clock
+    exchange.options["fetchOpenOrders"] = {"warnWithoutSymbol": False}
+    # Kraken wants each nonce above all before it, whoever made those.
+    nonces = count(10 * clock() * 1_000)
+    exchange.nonce = (lambda: next(nonces)) if venue == KRAKEN else clock
+    with closing(exchange.session):
+        there = {name: Decimal(str(value)) for name, value in exchange.fetch_balance()["total"].items()}
+        found = [f"{one['symbol']}: order {one['id']} still rests" for one in exchange.fetch_open_orders()]
+    journal = open_journal(database, exchange_loop.ACCOUNT)
+    try:
+        here = Mirror(journal).books.totals()
+        found += _too_much(journal)
+    finally:
+        journal.close()
+    if _held(there) != _held(here):
+        found.append(f"ccxt says {_held(there)}, the books {_held(here)}")
+    return found
+
+
+def _too_much(journal: Journal) -> list[str]:
+    """Return what was executed of wishes beyond what was wanted, a line each."""
+    wanted = {one.key: one.amount for one in journal.intents() if PART not in one.key}
+    done: dict[str, Decimal] = {}
+    for order in journal.orders():
+        if PART in order.intent_key:
+            key = whole_key(order.intent_key)
+            done[key] = done.get(key, Decimal(0)) + order.filled
+    return [f"{key}: {done[key]} of {wanted[key]}" for key in done if done[key] > wanted[key]]
 
 
 def books(url: str, account: str, exchange: AtExchange | None = None) -> list[str]:

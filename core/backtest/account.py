@@ -21,6 +21,7 @@ from core.risk.breakers import (
     WEEKLY_LOSS,
     RiskState,
 )
+from core.risk.endings import Release
 from core.risk.jumps import FLASH_CRASH
 from core.risk.limits import BREAKER_NAMES
 from core.risk.pauses import (
@@ -86,8 +87,14 @@ def not_compiled(
         "a market has a smallest step of its own": risk is not None and bool(risk.markets),
         "risk goes on where it was": risk is not None and not _is_new(risk),
         "a breaker is new to it": BREAKER_NAMES != KNOWN,
+        "a breaker ends 24 hours after it tripped": risk is not None and _ends_by_the_hour(risk),
     }
     return next((why for why, applies in reasons.items() if applies), "")
+
+
+def _ends_by_the_hour(risk: RiskManager) -> bool:
+    rows = [(row.ending.release, row.loss.setting) for row in risk.rows if row.loss is not None]
+    return any(how is Release.DAY_AFTER and risk.threshold(name) is not None for how, name in rows)
 
 
 def _is_new(risk: RiskManager) -> bool:

@@ -30,7 +30,7 @@ from core.kernel.sets import SIZED_BY
 from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.regime.conditions import gauges
-from core.risk.breakers import ClosingScope
+from core.risk.endings import ClosingScope
 from core.risk.jumps import JumpTerms, jumps_of
 from core.risk.limits import BREAKERS, Limits, active_pauses
 from core.risk_manager import RiskManager, wide_open
@@ -294,7 +294,7 @@ def _losses(
     risk: RiskManager, times: IntArray
 ) -> tuple[FloatArray, IntArray, int, IntArray, IntArray, IntArray]:
     """Return what is left at each loss that trips a breaker, the windows of all days, and the endings."""
-    rows = [(row, row.loss) for row in BREAKERS if row.loss is not None]
+    rows = [(row, row.loss) for row in risk.rows if row.loss is not None]
     days = range(int(times[0] // DAY), int(times[-1] // DAY) + 1)
     windows = [[loss.window.number(day * DAY) if loss.window else 0 for _, loss in rows] for day in days]
     closes, reasons = list(ClosingScope), list(RefusalReason)
@@ -302,7 +302,7 @@ def _losses(
         np.array([_left(risk.threshold(loss.setting)) for _, loss in rows]),
         np.array(windows),
         days.start,
-        np.array([int(row.ending.by_command) for row, _ in rows]),
+        np.array([int(row.ending.is_by_name) for row, _ in rows]),
         np.array([closes.index(row.ending.closes) for row, _ in rows]),
         np.array([reasons.index(row.reason) for row, _ in rows]),
     )

@@ -28,16 +28,15 @@ from core.fills import (
 from core.intents import CORRELATION
 from core.kernel import account_state as kernel
 from core.kernel.account_orders import count
-from core.risk.breakers import RECOVERY, Breaker, Loss, RiskState, Trip, judged
+from core.risk.breakers import RECOVERY, RiskState, Trip, judged
 from core.risk.jumps import paused_by
-from core.risk.limits import BREAKERS, DAY_EQUITY
+from core.risk.limits import DAY_EQUITY
 from core.risk.pauses import Paused
 from core.risk.windows import DAY
 
 if TYPE_CHECKING:
     from core.backtest.compiled_account import CompiledAccount
 
-_LOSSES: list[tuple[Breaker, Loss]] = [(row, row.loss) for row in BREAKERS if row.loss is not None]
 """What measures equity, in the order of the compiled account."""
 _REASONS = tuple(RefusalReason)
 _EXPIRED = _REASONS.index(RefusalReason.EXPIRED)
@@ -126,10 +125,11 @@ def _before_the_end(run: CompiledAccount, closed: int) -> tuple[RiskState, list[
     after = (curve[at] - pnl) + pnl
     highest, higher = np.maximum.accumulate(curve), np.maximum.accumulate(after)
     windows = run.state.limits.windows[days - days[0]]
+    losses = [(row, row.loss) for row in run.risk.rows if row.loss is not None]
 
     def base(kind: int, t: int, trades_told: int) -> float:
         """Return what a loss is measured from at a step, after so many trades in all."""
-        if _LOSSES[kind][1].window is not None:
+        if losses[kind][1].window is not None:
             return float(curve[np.searchsorted(windows[:, kind], windows[t, kind])])
         return max(float(highest[t]), float(higher[trades_told - 1]) if trades_told else -np.inf)
 
@@ -138,17 +138,17 @@ def _before_the_end(run: CompiledAccount, closed: int) -> tuple[RiskState, list[
     for kind, t, told in run.state.logs.trips[: run.state.counters[kernel.TRIPPED]].tolist():
         first = int(np.searchsorted(at, t))
         worth = float(after[first + told - 1] if told else curve[t])
-        row, loss = _LOSSES[kind]
+        row, loss = losses[kind]
         state = RiskState(int(run.state.times[t]), worth, {}, {loss.base: base(kind, t, first + told)})
-        trip = judged(state, {loss.setting: run.risk.threshold(loss.setting)}, BREAKERS).trips[row.name]
+        trip = judged(state, {loss.setting: run.risk.threshold(loss.setting)}, run.risk.rows).trips[row.name]
         trips.append((row.name, trip))
-        if row.ending.by_command or windows[t, kind] == windows[-1, kind]:
+        if row.ending.is_by_name or windows[t, kind] == windows[-1, kind]:
             lasting[row.name] = trip
     after_all = float(after[-1] if closed and at[-1] == days.size - 1 else curve[-1])
     state = RiskState(
         *(int(run.state.times[-1]), after_all),
-        {loss.window.name: int(windows[-1, kind]) for kind, (_, loss) in enumerate(_LOSSES) if loss.window},
-        {loss.base: base(kind, days.size - 1, closed) for kind, (_, loss) in enumerate(_LOSSES)},
+        {loss.window.name: int(windows[-1, kind]) for kind, (_, loss) in enumerate(losses) if loss.window},
+        {loss.base: base(kind, days.size - 1, closed) for kind, (_, loss) in enumerate(losses)},
         lasting,
         {
             trade.strategy: int(run.state.times[t])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from core.backtest.plan import PlannedRun
 from core.live.terms import AccountTerms
+from core.risk.limits import ENDINGS
 from strategies.registry import load_strategy
 
 
@@ -25,10 +26,13 @@ def configuration_of(terms: AccountTerms) -> str:
     )
     modules = {name for one in terms.members for name in load_strategy(one.strategy).modules}
     sources = {name: _hash(Path(str(sys.modules[name].__file__)).read_bytes()) for name in sorted(modules)}
+    given = asdict(terms.risk.limits)
+    # What is left out ends as it did before there was a choice, so that records of then are of the same.
+    usual = {name for name in ENDINGS if given[name] is None}
     limits = {
         "risk": terms.risk.risk_per_trade,
         "day": terms.risk.daily_loss_pct,
-        **asdict(terms.risk.limits),
+        **{name: value for name, value in given.items() if name not in usual},
     }
     parts: list[object] = [members, sources, limits]
     if terms.algorithms:

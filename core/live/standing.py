@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from core.engine import Session
-from core.errors import unknown_name
+from core.errors import RefusedError, unknown_name
 from core.live.modes import ON_PAPER, REAL_MONEY
 from core.live.status import Standing
 from core.order_path.journal_view import HALT
@@ -100,7 +100,10 @@ def reset(session: Session, name: str) -> str:
     now = [*{**risk.state.pauses, **risk.standing(risk.state.time)}]
     if name not in map(row_of, now):
         return f"refused: breaker {name!r} is not tripped; tripped are: {', '.join(now) or 'none'}"
-    risk.reset_breaker(name)
+    try:
+        risk.reset_breaker(name)
+    except RefusedError as error:
+        return f"refused: {error}"
     return f"breaker {name} is reset"
 
 

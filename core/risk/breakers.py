@@ -12,11 +12,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from typing import Any, NamedTuple
 
 from core.account.orders import RefusalReason
 from core.figures import money
+from core.risk.endings import BreakerEnding, ClosingScope, Release, WaitingRule, ending_of
 from core.risk.jumps import FLASH_CRASH
 from core.risk.pauses import ActivePause, Closed, Paused, PauseKind, key_of, row_of, told
 from core.risk.windows import DAY, UTC_DAY, Window
@@ -32,23 +32,6 @@ _NONE: Mapping[str, Any] = {}
 _NOTHING_NEW: Mapping[str, int] = {}
 
 
-class ClosingScope(StrEnum):
-    """What a breaker closes when it trips."""
-
-    NOTHING = "nothing"
-    DIRECTIONAL = "directional"
-    """Positions of all strategies but ladders."""
-    ALL = "all"
-
-
-class BreakerEnding(NamedTuple):
-    """How a breaker ends trading; entries are refused, and what waits for a price is withdrawn, anyway."""
-
-    closes: ClosingScope = ClosingScope.NOTHING
-    by_command: bool = False
-    """Whether it stays tripped until it is reset by name, though its window ends."""
-
-
 class Loss(NamedTuple):
     """What a breaker measures: how far equity is below a base."""
 
@@ -59,8 +42,7 @@ class Loss(NamedTuple):
     kept: Callable[[float, float], float]
     """The base after news of equity: (base before, equity) -> base."""
     window: Window | None
-    """With each of which the base begins anew and the breaker is reset, unless its ending is by command;
-    None: by name alone."""
+    """With each of which the base begins anew, and the breaker is reset if its ending says so; None: none."""
     like_a_fraction: float
     """The largest threshold that is more likely a fraction than a percentage."""
 
@@ -92,6 +74,8 @@ class Trip:
 
     time: int
     detail: str
+    limit: float | None = None
+    """Percent, of a loss: what had been set."""
 
 
 class RiskState(NamedTuple):
@@ -165,18 +149,44 @@ def marked(state: RiskState, time: int, equity: float, rows: Rows) -> RiskState:
         return state._replace(time=time, equity=math.nan)
     begun = _begun(state.windows, time, rows)
     bases = _kept(state.bases, equity, begun, rows)
+    if state.trips:
+        state, bases = _released(state, time, equity, bases, begun, rows)
     if not begun:
         return state._replace(time=time, equity=equity, bases=bases)
-    ended = {row.name for row in rows if _ends_with(row, begun)}
     return state._replace(
         time=time,
         equity=equity,
         windows={**state.windows, **begun},
         bases=bases,
-        trips={name: trip for name, trip in state.trips.items() if name not in ended},
-        ended=state.ended if ended.isdisjoint(state.trips) else time,
         orders=tuple(one for one in state.orders if one > time - MINUTE or one // DAY == time // DAY),
     )
+
+
+def _released(
+    state: RiskState,
+    time: int,
+    equity: float,
+    bases: Mapping[str, float],
+    begun: Mapping[str, int],
+    rows: Rows,
+) -> tuple[RiskState, Mapping[str, float]]:
+    """Return the state and the bases without the breakers that windows which began, or time, have ended."""
+    over = [row for row in rows if row.name in state.trips and _is_over(row, state, time, begun)]
+    if not over:
+        return state, bases
+    anew = {row.loss.base: equity for row in over if row.loss and row.ending.release is Release.DAY_AFTER}
+    names = {row.name for row in over}
+    trips = {name: trip for name, trip in state.trips.items() if name not in names}
+    return state._replace(trips=trips, ended=time), {**bases, **anew}
+
+
+def _is_over(row: Breaker, state: RiskState, time: int, begun: Mapping[str, int]) -> bool:
+    if row.loss is None:
+        return False
+    if row.ending.release is Release.DAY_AFTER:
+        return time >= state.trips[row.name].time + DAY
+    window = row.loss.window
+    return row.ending.release is Release.WINDOW and window is not None and window.name in begun
 
 
 def moved(state: RiskState, by: float) -> RiskState:
@@ -195,13 +205,14 @@ def judged(state: RiskState, thresholds: Mapping[str, float | None], rows: Rows)
         # Of nothing nothing can be lost.
         if whole != 0 and state.equity <= whole * (1 - limit / 100):
             lost = 100 * (1 - state.equity / whole)
-            state = tripped(state, name, f"equity {money(state.equity)} is {lost:.2f} % below {money(whole)}")
+            detail = f"equity {money(state.equity)} is {lost:.2f} % below {money(whole)}"
+            state = tripped(state, name, detail, limit)
     return state
 
 
-def tripped(state: RiskState, name: str, detail: str) -> RiskState:
-    """Return the state with a breaker tripped."""
-    return state._replace(trips={**state.trips, name: Trip(state.time, detail)})
+def tripped(state: RiskState, name: str, detail: str, limit: float | None = None) -> RiskState:
+    """Return the state with a breaker tripped; `limit`: what had been set of its loss, percent."""
+    return state._replace(trips={**state.trips, name: Trip(state.time, detail, limit)})
 
 
 def reset(state: RiskState, name: str, rows: Rows) -> RiskState:
@@ -244,6 +255,37 @@ def standing_at(state: RiskState, now: int, rows: Rows) -> dict[str, str]:
     return {row.name: f"{trip.detail}; {_words(row, state)}" for row, trip in tripped_rows} | pauses | jumps
 
 
+def kept_by_settings(state: RiskState, name: str, settings: Mapping[str, Any], rows: Rows) -> str:
+    """Return what has to be changed before a tripped breaker may be reset, blank for nothing."""
+    for row in rows:
+        trip = state.trips.get(row.name)
+        if row.name != name or row.loss is None or trip is None or row.ending.release is not Release.SETTINGS:
+            continue
+        if settings.get(row.loss.setting) == trip.limit:
+            was = "" if trip.limit is None else f", {trip.limit:g} when it tripped"
+            wanted = f"change risk.{row.loss.setting}{was}, then --reload and reset it"
+            return f"{name} ends by its settings: {wanted}"
+    return ""
+
+
+def with_endings(rows: Rows, settings: Mapping[str, Any]) -> Rows:
+    """Return rows that end trading as settings say. Raises UsageError for settings that are none."""
+    return tuple(
+        row
+        if row.loss is None
+        else row._replace(
+            ending=ending_of(row.name, row.ending, settings, has_window=row.loss.window is not None)
+        )
+        for row in rows
+    )
+
+
+def withdrawing(names: Iterable[str], rows: Rows) -> str | None:
+    """Return the first breaker that tripped and withdraws what waits for a price; None for none."""
+    waits = (row.name for row in rows if row.name in names and row.ending.waiting is WaitingRule.WITHDRAW)
+    return next(waits, None)
+
+
 def closed_by(names: Iterable[str], rows: Rows) -> dict[ClosingScope, str]:
     """Return what breakers that tripped close, each with the first that closes it."""
     found: dict[ClosingScope, str] = {}
@@ -265,18 +307,17 @@ def names_of(rows: Rows) -> tuple[str, ...]:
 
 def _words(row: Breaker, state: RiskState) -> str:
     """Return what a tripped breaker does, and until when."""
-    does = "" if row.ending.closes is ClosingScope.NOTHING else f"closes {row.ending.closes} positions, "
-    if row.loss is None or row.loss.window is None or row.ending.by_command:
+    ending, trip = row.ending, state.trips[row.name]
+    does = "" if ending.closes is ClosingScope.NOTHING else f"closes {ending.closes} positions, "
+    does += "entries that wait for a price stay, " if ending.waiting is WaitingRule.KEEP else ""
+    if row.loss is not None and ending.release is Release.SETTINGS:
+        return f"{does}no entry until risk.{row.loss.setting} is changed and it is reset"
+    if ending.release is Release.DAY_AFTER:
+        return f"{does}no entry before {format_time(trip.time + DAY)} UTC"
+    if row.loss is None or row.loss.window is None or ending.is_by_name:
         return f"{does}no entry until it is reset"
     window = row.loss.window
     return f"{does}no entry before {format_time(window.begins(window.number(state.time) + 1))} UTC"
-
-
-def _ends_with(row: Breaker, begun: Mapping[str, int]) -> bool:
-    """Tell whether a breaker is reset because these windows begin."""
-    if row.loss is None or row.loss.window is None or row.ending.by_command:
-        return False
-    return row.loss.window.name in begun
 
 
 def _losses(rows: Rows) -> Iterator[Loss]:

@@ -32,13 +32,12 @@ from core.risk.breakers import (
     RISK_UNKNOWN,
     WEEKLY_LOSS,
     Breaker,
-    BreakerEnding,
-    ClosingScope,
     Loss,
     first,
     names_of,
 )
 from core.risk.correlation import Closes, moving_alike
+from core.risk.endings import PARTS, BreakerEnding, ClosingScope, Release, setting_of
 from core.risk.jumps import FLASH_CRASH
 from core.risk.pauses import ActivePause, PauseKind
 from core.risk.windows import UTC_DAY, UTC_MONTH, UTC_WEEK
@@ -99,6 +98,18 @@ class Limits:
     flash_crash_ranges: float | None = None
     flash_crash_apart_pct: float | None = None
     flash_crash_pause_minutes: float = 240.0
+    daily_loss_closes: str | None = None
+    daily_loss_waiting: str | None = None
+    daily_loss_ends: str | None = None
+    weekly_loss_closes: str | None = None
+    weekly_loss_waiting: str | None = None
+    weekly_loss_ends: str | None = None
+    monthly_loss_closes: str | None = None
+    monthly_loss_waiting: str | None = None
+    monthly_loss_ends: str | None = None
+    drawdown_closes: str | None = None
+    drawdown_waiting: str | None = None
+    drawdown_ends: str | None = None
 
 
 class MarketDemands(NamedTuple):
@@ -292,9 +303,14 @@ BREAKERS: tuple[Breaker, ...] = (
         MONTHLY_LOSS,
         RefusalReason.MONTHLY_LOSS,
         Loss("max_monthly_loss_pct", "month_equity", first, UTC_MONTH, 0.9),
-        ending=BreakerEnding(ClosingScope.ALL, by_command=True),
+        ending=BreakerEnding(ClosingScope.ALL, release=Release.COMMAND),
     ),
-    Breaker(DRAWDOWN, RefusalReason.DRAWDOWN, Loss("max_drawdown_pct", "peak", max, None, 0.9)),
+    Breaker(
+        DRAWDOWN,
+        RefusalReason.DRAWDOWN,
+        Loss("max_drawdown_pct", "peak", max, None, 0.9),
+        ending=BreakerEnding(release=Release.COMMAND),
+    ),
     Breaker(RISK_UNKNOWN, RefusalReason.RISK_UNKNOWN, None),
     Breaker(RECOVERY, RefusalReason.RECOVERY, None),
     Breaker(FLASH_CRASH, RefusalReason.FLASH_CRASH, None),
@@ -312,10 +328,12 @@ BREAKERS: tuple[Breaker, ...] = (
     ),
 )
 """What refuses all entries once it tripped, and what pauses those of a strategy, in this order: what each
-measures, how it ends trading, and what resets it."""
+measures, how it ends trading unless settings say otherwise, and what resets it."""
 PROTECTIONS = tuple(each.name for each in fields(Limits) if each.name.startswith(_LOOKING_BACK))
 """The limits that look at a strategy's closed trades: what a backtest of one strategy can have too."""
 BREAKER_NAMES = names_of(BREAKERS)
+ENDINGS = tuple(setting_of(row.name, part) for row in BREAKERS if row.loss is not None for part in PARTS)
+"""The settings of how breakers end trading."""
 
 
 def protections_of(limits: Limits) -> dict[str, Any]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
 
 from core.errors import UsageError
+from core.risk.endings import ClosingScope, Release, WaitingRule
 from core.symbols import symbol_name
 from core.utils import TIMEFRAMES, timeframe_name
 
@@ -117,6 +119,17 @@ Count = Annotated[
 ]
 Minutes = Annotated[float, Field(gt=0, le=1_000_000, description="above 0 to 1000000 (minutes)")]
 SmallCount = Annotated[int, Field(ge=1, le=10_000, description="1 to 10000 (a whole number)")]
+
+
+def _one_of(words: Iterable[str]) -> Any:
+    """Return the field of a word that may be left out."""
+    known = tuple(words)
+    return Field(pattern=f"^({'|'.join(known)})$", description=f"one of {', '.join(known)}, or left out")
+
+
+ClosingWord = Annotated[str | None, _one_of(ClosingScope)]
+WaitingWord = Annotated[str | None, _one_of(WaitingRule)]
+EndsWord = Annotated[str | None, _one_of(Release)]
 Switch = Annotated[bool, Field(description="true or false")]
 
 _A_ROUTE = Field(description=f"one or more of {', '.join(CHANNELS)}, with commas between them, or nothing")

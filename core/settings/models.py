@@ -19,8 +19,10 @@ from core.settings.kinds import (
     ApiUrl,
     BaseUrl,
     ClockTime,
+    ClosingWord,
     Count,
     DbUrl,
+    EndsWord,
     Exposure,
     MailAddresses,
     Minutes,
@@ -32,6 +34,7 @@ from core.settings.kinds import (
     Switch,
     Symbol,
     Timeframe,
+    WaitingWord,
     distinct,
 )
 from core.utils import TIMEFRAMES
@@ -186,6 +189,21 @@ class RiskSettings(Section):
     flash_crash_apart_pct: Percent = None
     """So does one whose return is so far from the median of the other symbols' at that time, in percent."""
     flash_crash_pause_minutes: Minutes = 240.0
+    daily_loss_closes: ClosingWord = None
+    """What the breaker closes when it trips; left out: nothing. The others: docs/live.md …"""
+    daily_loss_waiting: WaitingWord = None
+    """… what becomes of entries that wait for a price; left out: they are withdrawn …"""
+    daily_loss_ends: EndsWord = None
+    """… and what ends it; left out: the next UTC day."""
+    weekly_loss_closes: ClosingWord = None
+    weekly_loss_waiting: WaitingWord = None
+    weekly_loss_ends: EndsWord = None
+    monthly_loss_closes: ClosingWord = None
+    monthly_loss_waiting: WaitingWord = None
+    monthly_loss_ends: EndsWord = None
+    drawdown_closes: ClosingWord = None
+    drawdown_waiting: WaitingWord = None
+    drawdown_ends: EndsWord = None
 
     @property
     def regimes(self) -> dict[str, float]:

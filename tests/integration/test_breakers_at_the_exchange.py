@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +21,7 @@ from core.exchange_sim.server import BINANCEUS, KRAKEN
 from core.live.feed import Polled
 from core.live.loop import Loop
 from core.live.losses import LossWatch
+from core.live.standing import reset
 from core.order_path.protecting import StopTerms
 from core.order_path.storage import Storage
 from core.risk.limits import Limits
@@ -138,6 +140,31 @@ def test_a_breaker_that_closes_cancels_the_stop_and_sells_all_of_it_once(account
     # Of the week nothing is entered any more.
     refused = account.bar(LONG, close=LOWER).outcomes
     assert [one.reason.value for one in refused] == ["weekly_loss"]
+
+
+@pytest.mark.unmeasured
+@pytest.mark.parametrize(
+    ("limits", "is_left"),
+    [
+        (Limits(max_drawdown_pct=2.0, drawdown_closes="all"), False),
+        (Limits(max_weekly_loss_pct=2.0, weekly_loss_closes="nothing", weekly_loss_ends="settings"), True),
+    ],
+)
+def test_what_a_breaker_closes_there_is_what_settings_say(
+    account: Any, limits: Limits, is_left: bool
+) -> None:
+    account.session.risk.take_settings(RiskManager(0.01, None, limits))
+    account.protected()
+    (name, _) = account.falls().tripped[0]
+    account.settled()
+    if not is_left:
+        assert (name, is_closed(account)) == ("drawdown", True)
+        return
+    # Its stop rests on, and the name alone ends nothing.
+    assert (name, sales(account)) == ("weekly_loss", [(account.stop_kind, "open")])
+    assert reset(account.session, name).startswith("refused: weekly_loss ends by its settings")
+    account.session.risk.take_settings(RiskManager(0.01, None, replace(limits, max_weekly_loss_pct=3.0)))
+    assert reset(account.session, name) == "breaker weekly_loss is reset"
 
 
 def test_a_loss_between_bars_closes_at_once_where_that_is_asked_for(account: Any) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.exchange_loop import ALGORITHMS
 from tests.loop_kills import kill_at_exchange, kill_on_paper
 from tests.order_kills import KILLED
 from tests.tiers import programs, statistics, tries
@@ -33,3 +34,16 @@ def test_a_loop_killed_often_at_an_exchange_agrees_with_it(tmp_path: Path, venue
     assert found.wrong == []
     assert found.ends[KILLED] == KILLS
     assert 2 * found.fills > KILLS
+
+
+@programs
+@statistics
+@pytest.mark.parametrize("venue", ["binanceus", "kraken"])
+def test_a_loop_killed_often_whose_orders_algorithms_execute_agrees_with_the_exchange(
+    tmp_path: Path, venue: str
+) -> None:
+    found = kill_at_exchange(tmp_path, KILLS, 2, venue=venue, execution=ALGORITHMS)
+    assert found.wrong == []
+    assert found.ends[KILLED] == KILLS
+    assert found.parts.keys() >= {"market", "maker"}
+    assert sum(found.parts.values()) > KILLS

@@ -17,7 +17,7 @@ from core.backtest.replay import Replay, ReplayAccount, ReplayFeed, replay
 from core.cli.replay_command import in_regimes, risk_terms
 from core.domain import NAN, Bars, Costs, Decision, Reason, Refusal
 from core.kernel import account_pauses, account_state
-from core.risk.breakers import ClosingScope
+from core.risk.endings import ClosingScope
 from core.risk.limits import BREAKERS, Limits
 from core.risk.pauses import PauseTerms
 from core.risk_manager import RiskManager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +15,12 @@ from core.backtest.finish import finished
 from core.backtest.replay import Replay, ReplayAccount, ReplayFeed, replay
 from core.domain import Costs
 from core.engine import Step
+from core.risk.endings import ClosingScope
 from core.risk.limits import Limits
 from core.risk_manager import RiskManager
 from core.utils import timeframe_ms
 from tests.account_markets import facts, random_account
-from tests.judge_layers import Lot, wrong_endings
+from tests.judge_layers import USUAL, Lot, wrong_endings
 from tests.markets import random_bars
 from tests.tiers import statistics, tries
 from tests.waiting import PATIENT
@@ -65,6 +68,38 @@ def test_breakers_close_what_their_ending_says_and_nothing_else() -> None:
     assert min(met["breaker"], met["breaker of a ladder"], met["weekly_loss"], met["monthly_loss"]) > 0
 
 
+@statistics
+def test_breakers_close_what_settings_say_and_stay_as_long_as_these_say() -> None:
+    met: Counter[str] = Counter()
+    for seed in range(tries(200, 20)):
+        feeds, make = random_account(seed)
+        if not feeds:
+            continue
+        account, rng = make(), np.random.default_rng(seed)
+        closes = {name: rng.choice(list(ClosingScope)).item() for name in USUAL}
+        ends = {name: rng.choice(["24h", "command", "settings"]).item() for name in USUAL}
+        limits = Limits(
+            max_weekly_loss_pct=2.0,
+            max_monthly_loss_pct=3.0,
+            max_drawdown_pct=4.0,
+            allow_short=True,
+            **{f"{name}_closes": word for name, word in closes.items()},
+            **{f"{name}_ends": word for name, word in ends.items()},
+        )
+        run = replay(feeds, ReplayAccount(account.cash, account.costs, RiskManager(0.01, 1.0, limits)))
+        trips = [(name, trip.time) for name, trip in run.trips]
+        assert wrong_endings(lots_of(run, feeds), trips, closes) == []
+        for name, word in ends.items():
+            times = [time for which, time in trips if which == name]
+            # What only a name ends trips once; a day passes before the others trip again.
+            assert all(later - one >= 86_400_000 for one, later in pairwise(times))
+            assert len(times) <= 1 or word == "24h"
+        met.update(f"{name} {closes[name]}" for name, _ in trips)
+        met["again"] += len(trips) - len({name for name, _ in trips})
+    assert {f"daily_loss {word}" for word in ClosingScope} <= set(met)
+    assert met["again"] > 0
+
+
 def layers(seed: int) -> tuple[float | None, Limits]:
     """Return a day's loss, and limits that trip often and stop nothing for good."""
     rng = np.random.default_rng(seed)
@@ -87,7 +122,19 @@ def layers(seed: int) -> tuple[float | None, Limits]:
         flash_crash_ranges=rng.choice([1.5, 2.5]).item() if seed % 2 else None,
         flash_crash_apart_pct=rng.choice([0.5, 4.0]).item() if seed % 3 == 2 else None,
         flash_crash_pause_minutes=rng.choice([60.0, 900.0]).item(),
+        # From numbers of their own, so that the others stay as they were.
+        **(endings(rng.spawn(1)[0]) if seed % 2 else {}),
     )
+
+
+def endings(rng: np.random.Generator) -> dict[str, Any]:
+    """Return endings that the compiled account has."""
+    words = {"closes": [None, *ClosingScope], "ends": [None, "command", "settings"]}
+    return {
+        f"{name}_{part}": None if (word := rng.choice(np.array(some, dtype=object))) is None else str(word)
+        for name in USUAL
+        for part, some in words.items()
+    }
 
 
 @statistics
@@ -150,13 +197,15 @@ def test_the_judge_sees_what_was_not_closed_and_what_was_for_nothing() -> None:
     assert wrong_endings([ladder._replace(reason="breaker")], [("weekly_loss", 5 * hour)]) != []
 
 
-def test_what_waits_for_a_price_is_withdrawn_when_a_breaker_trips() -> None:
-    tripped = 0
-    risk = RiskManager(0.01, 0.5, Limits(allow_short=True))
+@pytest.mark.parametrize("waiting", ["withdraw", "keep"])
+def test_what_waits_for_a_price_is_withdrawn_or_kept_when_a_breaker_trips(waiting: str) -> None:
+    tripped, days = 0, 0
+    risk = RiskManager(0.01, 0.5, Limits(allow_short=True, daily_loss_waiting=waiting))
 
     def look(step: Step) -> None:
-        nonlocal tripped
+        nonlocal tripped, days
         if step.tripped and step.bars:
+            days += 1
             tripped += any(
                 isinstance(one, Refused) and "the breaker daily_loss tripped" in one.detail
                 for one in step.outcomes
@@ -167,5 +216,6 @@ def test_what_waits_for_a_price_is_withdrawn_when_a_breaker_trips() -> None:
         for seed, base in enumerate(("BTC", "ETH", "SOL"))
     ]
     run = replay(feeds, ReplayAccount(10_000.0, Costs(0.0, 0.0), risk), look)
-    assert tripped > 3
+    assert days > 3
+    assert tripped == 0 if waiting == "keep" else tripped > 3
     assert run.refusals["PATIENT"]["withdrawn"] >= tripped

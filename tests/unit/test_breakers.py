@@ -11,14 +11,13 @@ from core.errors import UsageError
 from core.risk import breakers
 from core.risk.breakers import (
     Breaker,
-    BreakerEnding,
-    ClosingScope,
     Loss,
     RiskState,
     closed_by,
     first,
     standing_at,
 )
+from core.risk.endings import BreakerEnding, ClosingScope
 from core.risk.limits import BREAKER_NAMES, BREAKERS, Limits
 from core.risk.percents import LIKE_A_FRACTION
 from core.risk.windows import DAY, UTC_DAY, UTC_MONTH, UTC_WEEK, Window

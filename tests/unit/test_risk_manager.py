@@ -16,7 +16,7 @@ from core.account.values import Snapshot
 from core.domain import LOT, Bar, Costs
 from core.errors import UsageError
 from core.risk.breakers import RiskState
-from core.risk.limits import BREAKERS, PROTECTIONS, Limits, MarketDemands
+from core.risk.limits import BREAKERS, ENDINGS, PROTECTIONS, Limits, MarketDemands
 from core.risk.percents import PercentWarning
 from core.risk.present import AT_THE_CLOSE, Present
 from core.risk.windows import DAY
@@ -116,8 +116,10 @@ def outcome(risk: RiskManager, case: dict[str, Any], account: Snapshot = BUSY) -
 
 
 def test_every_key_of_the_section_has_its_test() -> None:
-    assert set(RiskSettings.model_fields) == set(TIGHT) | SIZING | UNITS | SPANS
-    assert {limit.name for limit in fields(Limits)} <= set(TIGHT) | SIZING | UNITS | SPANS
+    # Endings: tests/unit/test_endings.py.
+    known = set(TIGHT) | SIZING | UNITS | SPANS | set(ENDINGS)
+    assert set(RiskSettings.model_fields) == known
+    assert {limit.name for limit in fields(Limits)} <= known
 
 
 @pytest.mark.filterwarnings("ignore:.*is in percent")

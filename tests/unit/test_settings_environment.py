@@ -90,6 +90,11 @@ SAMPLES = {
         for name in ("stop_guard", "low_profit", "recent_drawdown")
         for what in ("minutes", "pause_minutes")
     },
+    **{
+        f"risk.{name}_{part}": word
+        for name in ("daily_loss", "weekly_loss", "monthly_loss", "drawdown")
+        for part, word in (("closes", "directional"), ("waiting", "keep"), ("ends", "settings"))
+    },
     "backtest.default_cash": "500",
     "backtest.commission_pct": "0.25",
     "backtest.spread_pct": "0.5",
