@@ -25,13 +25,17 @@ from core.domain import Bars, Costs, Series
 close = 100 + np.cumsum(np.random.default_rng(7).normal(0, 0.3, 5000))
 bars = Bars(3_600_000 * np.arange(5000), close, close + 0.2, close - 0.2, close, np.ones(5000))
 """
-FIRST_RUN = f"""{SERIES}
+RUN = f"""{SERIES}
+import sys
 from core.backtest.fast_backtester import run_fast
 from core.results.runs import RunSpec
 
-result = run_fast(bars, RunSpec(Series("bench", "BTC/USDT", "1h"), "TREND_EMA", {{}}, Costs(), 10_000.0))
+spec = RunSpec(Series("bench", "BTC/USDT", "1h"), "TREND_EMA", {{}}, Costs(), 10_000.0)
+result = run_fast(bars, spec, in_all=int(sys.argv[1]))
 assert result.summary.trades_count > 0
 """
+FEW, MANY = "5000", "1000000"
+"""The bars of all runs that are to be made, as the run is told: what is few is not compiled for."""
 BY_HAND = f"""{SERIES}
 from bench.by_hand import hand_loop
 from strategies.trend_ema import RULE
@@ -55,13 +59,13 @@ def cases(folder: Path) -> list[Case]:
 def _first_results(folder: Path) -> Iterator[Case]:
     """Yield the processor's time of new processes, against one that compiles the loop written by hand."""
     kept, fresh = folder / "kept", count()
-    again = partial(_first_run, lambda: kept)
+    again, fill = (partial(_first_run, lambda: kept, many) for many in (FEW, MANY))
     for name, before, target in (
-        ("with all on disk", again, FIRST_RESULT),
-        ("with a rule that never ran, others did", partial(_forget_search, kept, again), FIRST_EVER),
+        ("with all on disk", fill, FIRST_RESULT),
+        ("with a rule that never ran, others did", partial(_forget_search, kept, fill), FIRST_EVER),
     ):
         yield Case(
-            f"new process to its first compiled result, {name}",
+            f"new process to its first result, {name}",
             again,
             _by_hand,
             target,
@@ -69,8 +73,9 @@ def _first_results(folder: Path) -> Iterator[Case]:
             before,
             tells=True,
         )
-    anew = partial(_first_run, lambda: folder / f"fresh-{next(fresh)}")
-    yield Case("the same with nothing on disk", anew, _by_hand, FIRST_EVER, 2, tells=True)
+    for many, what in ((FEW, ""), (MANY, ", where there is more to run than is over before the compiler")):
+        anew = partial(_first_run, lambda: folder / f"fresh-{next(fresh)}", many)
+        yield Case(f"the same with nothing on disk{what}", anew, _by_hand, FIRST_EVER, 2, tells=True)
 
 
 def _forget_search(kept: Path, fill: Callable[[], object]) -> None:
@@ -80,19 +85,19 @@ def _forget_search(kept: Path, fill: Callable[[], object]) -> None:
         path.unlink()
 
 
-def _first_run(kernels: Callable[[], Path]) -> float:
+def _first_run(kernels: Callable[[], Path], in_all: str) -> float:
     """Run a strategy in a process that finds compiled code in this folder, or leaves it there."""
-    return _seconds_of(FIRST_RUN, {"NUMBA_CACHE_DIR": str(kernels())})
+    return _seconds_of(RUN, in_all, NUMBA_CACHE_DIR=str(kernels()))
 
 
 def _by_hand() -> float:
-    return _seconds_of(BY_HAND, {})
+    return _seconds_of(BY_HAND)
 
 
-def _seconds_of(program: str, environment: dict[str, str]) -> float:
+def _seconds_of(program: str, *words: str, **environment: str) -> float:
     """Return the processor's time that a new process takes for a program."""
     before = os.times()
-    command = [sys.executable, "-c", program]
+    command = [sys.executable, "-c", program, *words]
     subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, **environment})
     after = os.times()
     took = after.children_user + after.children_system

@@ -99,9 +99,10 @@ def _attempts(
     jobs: Sequence[Job], workers: int | None, engine: str
 ) -> Generator[tuple[Job, Callable[[], BacktestResult]]]:
     """Yield each job and what returns its result, as it is done."""
-    run = runner(engine)
+    in_all = sum(job.bars.close.size for job in jobs)
+    run = runner(engine, in_all)
     if workers is None:
-        pays = engine == "backtesting" and sum(job.bars.close.size for job in jobs) > WORTH_A_POOL
+        pays = engine == "backtesting" and in_all > WORTH_A_POOL
         workers = min(os.cpu_count() or 1, len(jobs)) if pays else 1
     if workers <= 1:
         yield from ((job, partial(run, *job)) for job in jobs)
@@ -133,10 +134,11 @@ def _begin(folder: str | None) -> None:
     use_folder(folder)
 
 
-def runner(engine: str) -> Runner:
+def runner(engine: str, in_all: int | None = None) -> Runner:
     """Return what runs one backtest: one of ENGINES, also as a result's engine names itself.
 
-    Raises UsageError for another name.
+    `in_all`: the bars of all that it will run, where that is known: few are not worth a compiler. Raises
+    UsageError for another name.
     """
     name = engine.split()[0]
     if name in ("backtesting", "backtesting.py"):
@@ -145,7 +147,7 @@ def runner(engine: str) -> Runner:
         # The compiler takes a second to import, which Backtesting.py's runs need not pay.
         from core.backtest.fast_backtester import run_fast
 
-        return run_fast
+        return run_fast if in_all is None else partial(run_fast, in_all=in_all)
     if name == "account":
         from core.backtest.alone import run_alone
 

@@ -121,6 +121,12 @@ def read(name: str, mark: str) -> bytes | None:
     return found
 
 
+def has(name: str, mark: str) -> bool:
+    """Tell whether something is kept of this name and fingerprint; it is not looked into."""
+    folder = _folder()
+    return folder is not None and (folder / f"{name}@{mark}{ENDING}").exists()
+
+
 def write(name: str, mark: str, contents: bytes) -> None:
     """Keep what was compiled; files of that name with another fingerprint go."""
     folder, key = _folder(), signing_key(key_file())

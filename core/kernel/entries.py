@@ -6,6 +6,7 @@ So the code needs no compiler to be run, only to be made, once on a machine (cor
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from threading import RLock
 from typing import Any, NamedTuple
 
@@ -47,6 +48,7 @@ class Kernel:
     def __init__(self, name: str, part: Piece) -> None:
         self._name, self._part = name, part
         self._codes: dict[Any, Code] = {}
+        self._readers: dict[Any, Piece] = {}
 
     def __call__(self, *args: Any) -> int:
         """Call it once."""
@@ -59,14 +61,36 @@ class Kernel:
         with _LOCK:
             code = self._codes.get(form)
             if code is None:
-                code = self._codes[form] = code_of(self._name, _reader(self._part, form), 1)
+                code = self._codes[form] = code_of(self._name, self._reader(form), 1)
         return Ready(caller(code.address, 1), np.array(words, np.int64), (code, *args))
+
+    def is_at_hand(self, *args: Any) -> bool:
+        """Tell whether a call with such arguments would compile nothing."""
+        form = tuple(_packed(value, []) for value in args)
+        with _LOCK:
+            return form in self._codes or is_at_hand(self._name, self._reader(form))
+
+    def _reader(self, form: tuple[Any, ...]) -> Piece:
+        """Return what reads arguments of this form, the same at each call."""
+        if form not in self._readers:
+            self._readers[form] = _reader(self._part, form)
+        return self._readers[form]
+
+
+def is_at_hand(name: str, part: Piece) -> bool:
+    """Tell whether code of a part is on disk, so that nobody need compile it."""
+    return disk_cache.has(name, _mark(part))
+
+
+@cache
+def _mark(part: Piece) -> str:
+    return disk_cache.fingerprint(plain_of(part))
 
 
 def code_of(name: str, part: Piece, count: int) -> Code:
     """Return the code of a part that takes so many integers, compiled or found on disk."""
     with _LOCK:
-        mark = disk_cache.fingerprint(plain_of(part))
+        mark = _mark(part)
         kept = disk_cache.read(name, mark)
         if kept is None:
             # Here: importing the compiler takes longer than most runs.

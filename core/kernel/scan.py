@@ -26,7 +26,7 @@ from core.domain import (
 )
 from core.fills import code
 from core.kernel.addresses import floats_at, integers_at
-from core.kernel.entries import code_of
+from core.kernel.entries import code_of, is_at_hand
 from core.kernel.fill_model import fill_model
 from core.kernel.frames import CLOSE, COLUMNS, HIGH, LOW
 from core.kernel.machine import Code, caller
@@ -253,9 +253,18 @@ def scan_of(rule: StrategyRule, columns: Any, params: Any, *, is_ladder: bool | 
 
     `is_ladder`: whether rungs count, where that is not what the rule says.
     """
-    # Not by the rule itself: one that looks at a second symbol is bound anew to each, and decides the same.
     by_rungs = rule.is_ladder if is_ladder is None else is_ladder
-    return _scan(rule.decide, rule.name, columns, params, soundness_of(rule), by_rungs)
+    return _scan(*_search_of(rule, columns, params, by_rungs))
+
+
+def is_scan_at_hand(rule: StrategyRule, columns: Any, params: Any) -> bool:
+    """Tell whether a rule's search is on disk, so that `scan_of` compiles nothing."""
+    return is_at_hand(*_search_of(rule, columns, params, rule.is_ladder))
+
+
+def _search_of(rule: StrategyRule, columns: Any, params: Any, by_rungs: bool) -> tuple[str, Piece]:  # noqa: FBT001
+    # Not by the rule itself: one that looks at a second symbol is bound anew to each, and decides the same.
+    return _search(rule.decide, rule.name, columns, params, soundness_of(rule), by_rungs)
 
 
 def plain_search(rule: StrategyRule, columns: Any, params: Any) -> Callable[..., int]:
@@ -300,14 +309,20 @@ def _of_floats(table: Any) -> Any:
 
 
 @cache
-def _scan(
+def _scan(name: str, part: Piece) -> Code:
+    return code_of(name, part, 6)
+
+
+@cache
+def _search(
     decide: Callable[..., Any],
     name: str,
     columns: Any,
     params: Any,
     is_sound: Callable[..., bool],
     is_ladder: bool,  # noqa: FBT001
-) -> Code:
+) -> tuple[str, Piece]:
+    """Return the name of a rule's compiled search, and what it is made of."""
     read, sizes = _readers(columns, params)
     scope: dict[str, Any] = {"code": code, "IS_LADDER": is_ladder, **sizes}
     scope["decide"] = Piece(decide, _named_by(decide))
@@ -316,7 +331,7 @@ def _scan(
     )
     scope["is_sound"] = Piece(is_sound, dict(scope))
     scope = pieces_of(STEPS, scope)
-    return code_of(f"scan_{name}_{is_ladder}", Piece(search, scope), 6)
+    return f"scan_{name}_{is_ladder}", Piece(search, scope)
 
 
 def _readers(columns: Any, params: Any) -> tuple[list[Callable[..., Any]], dict[str, int]]:

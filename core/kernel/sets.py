@@ -18,7 +18,7 @@ from core.kernel.frames import Group, frames_of
 from core.kernel.loop import BAR, NEEDS_ROOM, SET, STOPPED, Ran, RunMemory, SetTable, compiled_run, plain_run
 from core.kernel.machine import Code
 from core.kernel.pairwise import make_halves
-from core.kernel.scan import CODES, NUMBERS, SPREAD, plain_search, scan_of
+from core.kernel.scan import CODES, NUMBERS, SPREAD, is_scan_at_hand, plain_search, scan_of
 from core.regime.conditions import short_gauges
 from core.sizing import PLAIN, Choices, Gauges, Sizing
 from strategies.rule import StrategyRule, row
@@ -31,6 +31,9 @@ SIZED_BY = tuple(name for name in Sizing._fields if name not in Gauges._fields)
 """The fields of Sizing that a parameter set says."""
 
 FIRST_TRADES = 4096
+
+FEW = 10_000
+"""Bars that plain Python runs in a quarter of a second; the compiler takes ten seconds at its very first."""
 
 
 class Sets(NamedTuple):
@@ -65,6 +68,21 @@ class RuleCode(NamedTuple):
 def compiled_code_of(rule: StrategyRule, columns: Any) -> RuleCode:
     """Return the compiled code, or what is found on disk of it."""
     return RuleCode(compiled_run(), scan_of(rule, columns, rule.params))
+
+
+def soonest_code_of(bars: int) -> Callable[[StrategyRule, Any], RuleCode]:
+    """Return what gives the code by which a single run over so many bars is over soonest.
+
+    Compiled where it is at hand; where it is not, and the bars are few, plain Python: it does the same to the
+    last bit (tests/parity), before the compiler would be imported and done.
+    """
+
+    def code_of(rule: StrategyRule, columns: Any) -> RuleCode:
+        if bars > FEW or is_scan_at_hand(rule, columns, rule.params):
+            return compiled_code_of(rule, columns)
+        return plain_code_of(rule, columns)
+
+    return code_of
 
 
 def plain_code_of(rule: StrategyRule, columns: Any) -> RuleCode:

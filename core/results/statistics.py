@@ -46,6 +46,7 @@ from core.results.sums import (
     WON,
     WORST,
     Spare,
+    add_up,
     compiled_sums,
 )
 
@@ -106,11 +107,21 @@ def prepared(bars: Bars) -> Prepared:
 
 
 def compute(
-    market: MarketCalendar, trades: FloatArray, curve: FloatArray, first: int, scratch: Scratch | None = None
+    market: MarketCalendar,
+    trades: FloatArray,
+    curve: FloatArray,
+    first: int,
+    scratch: Scratch | None = None,
+    *,
+    is_soon: bool = False,
 ) -> FloatArray:
-    """Return the values of core.results.runs.STATISTICS for one run, as `compute_all` does."""
+    """Return the values of core.results.runs.STATISTICS for one run, as `compute_all` does.
+
+    `is_soon`: in plain Python rather than to compile first.
+    """
     ends, firsts = np.array([len(trades)]), np.array([first])
-    found = compute_all(market, trades, ends, curve[None, :], firsts, scratch or make_scratch(market))
+    some = scratch or make_scratch(market)
+    found = compute_all(market, trades, ends, curve[None, :], firsts, some, is_soon=is_soon)
     one: FloatArray = found.stats[0]
     return one
 
@@ -122,6 +133,8 @@ def compute_all(
     curves: FloatArray,
     firsts: IntArray,
     scratch: Scratch,
+    *,
+    is_soon: bool = False,
 ) -> Computed:
     """Return the values of core.results.runs.STATISTICS for several runs, as numbers, a row for each.
 
@@ -130,12 +143,14 @@ def compute_all(
 
     `trades` are laid out as in core.fills, in the order they were closed, those of a run before its entry in
     `ends`; `curves` are equity at each close, shape (runs, bars), positive at the start; `firsts` the first
-    bars on which all columns have a value.
+    bars on which all columns have a value. `is_soon`: as `compute` says.
     """
     count, length = curves.shape
     sums, factors = np.empty((count, SUMS)), np.empty(ends[-1])
     spare = Spare(np.empty((2, ends[-1])), make_halves())
-    compiled_sums()(curves, trades, ends, market.stamps, scratch.depths, sums, factors, spare)
+    given = curves, trades, ends, market.stamps, scratch.depths, sums, factors, spare
+    compiled = compiled_sums()
+    (add_up if is_soon and not compiled.is_at_hand(*given) else compiled)(*given)
     with np.errstate(all="ignore"):
         final, start = curves[:, -1], curves[:, 0]
         total = (final - start) / start * 100

@@ -155,7 +155,9 @@ def test_a_start_is_timed_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatc
     for case in start_up.cases(tmp_path):
         case.ours()
     assert all(words[0] == sys.executable for words in ran)
-    assert [words[-1] for words in ran] == [start_up.FIRST_RUN] * 3 + ["--help"] * (len(ran) - 3)
+    few, many = ([start_up.RUN, bars] for bars in ("5000", "1000000"))
+    assert [words[2:] for words in ran[:4]] == [few, few, few, many]
+    assert [words[-1] for words in ran[4:]] == ["--help"] * (len(ran) - 4)
 
 
 def test_a_peer_that_is_not_installed_is_skipped_and_named(
