@@ -245,13 +245,14 @@ class ExchangeClient:
 
     def rules(self, symbol: str) -> MarketRules:
         """Return what an order in a symbol must satisfy. Raises UnsupportedError for an unknown symbol."""
-        return market_rules(
-            self._markets.one(symbol), _PRECISIONS.get(self._exchange.precisionMode, "digits")
-        )
+        return self._rules_of(self._markets.one(symbol))
+
+    def _rules_of(self, market: Mapping[str, Any]) -> MarketRules:
+        return market_rules(market, _PRECISIONS.get(self._exchange.precisionMode, "digits"))
 
     def _stop_rules(self, symbol: str) -> StopRules | None:
-        traits = self._venue.stops
-        return None if traits is None else stop_rules(self._markets.one(symbol), self.rules(symbol), traits)
+        traits, market = self._venue.stops, self._markets.known(symbol)
+        return None if traits is None else stop_rules(market, self._rules_of(market), traits)
 
     def get_balance(self, asset: str = "USDT") -> float:
         """Return the free balance of one asset, in its own units: what an order could spend now.
@@ -289,8 +290,9 @@ class ExchangeClient:
         client_id = sent["clientOrderId"]
         action = f"place the {order_type} {side} of {amount} {symbol} (client order id {client_id})"
         self._require_key(action)
-        refuse_halted(self._markets.one(symbol), self.name)
-        rules = self.rules(symbol)
+        market = self._markets.known(symbol)
+        refuse_halted(market, self.name)
+        rules = self._rules_of(market)
         fitted = fit_order(rules, side, order_type, amount, price)
         sent = fit_stops(rules, side, sent)
         # Text, because a float would lose digits and ccxt formats what it gets.
@@ -309,9 +311,7 @@ class ExchangeClient:
         OrderUnknownError when no answer says whether it was cancelled.
         """
         action = f"cancel order {order_id} of {symbol}"
-        self._require_key(action)
-        self._markets.one(symbol)
-        self._clock.now()
+        self._ready(action, symbol)
         order = self._call.order(action, lambda: self._exchange.cancel_order(order_id, symbol))
         check_cancelled(order, Attempt(self.name, action), order_id)
         return dict(order)
@@ -346,7 +346,7 @@ class ExchangeClient:
         self._markets = MarketList(self.name, self._exchange, self._call, self._ticks)
         self.facts = AccountFacts(self._exchange, self._call, self._ready, has_modes=self._venue.has_modes)
         """What the venue tells about itself and the key; `books`: what others offer."""
-        self.books = BookReader(self._exchange, self._call, self._markets.one, self._clock)
+        self.books = BookReader(self._exchange, self._call, self._markets.known, self._clock)
         where = StreamTerms(self.name, self._venue.domain, self._base, self._sandbox, self._venue.options)
         self.streams = StreamAccess(self._exchange, self._call, self._check_key, self._markets.one, where)
 
@@ -395,6 +395,6 @@ class ExchangeClient:
 
     def _ready(self, action: str, symbol: str | None) -> None:
         self._require_key(action)
-        self._markets.all()
+        self._markets.at_hand()
         if symbol is not None:
-            self._markets.one(symbol)
+            self._markets.known(symbol)

@@ -14,6 +14,8 @@ FINAL = ("denied", "rejected", "not_placed", "canceled", "expired", "filled")
 PART = "~"
 """Behind it in a leg stands the number of an order that is a part of another (core.account.orders)."""
 _PURPOSES = ("entry", "exit", "stop", "take", "flatten")
+_RESTING = ("stop", "stop_limit")
+"""Kinds that wait at the exchange for a price, and are cancelled when the position is closed otherwise."""
 
 
 class DriftFill(NamedTuple):
@@ -40,13 +42,16 @@ class IntentRows(NamedTuple):
     price: str
     """What was known when it was ordered; of what protects, the price that reached it."""
     fills: tuple[DriftFill, ...]
+    rested: bool = False
+    """Whether it waited at the exchange for a price: what was cancelled of it, another order sold."""
 
 
 def ordered(engine: Engine, account: str) -> list[IntentRows]:
     """Return an account's orders that are over, oldest first, with their fills.
 
     What an algorithm executed part by part is one order, with the fills of all parts.
-    Entries that wait for a price of their own have no open to be compared with, and are left out.
+    Entries that wait for a price of their own have no open to be compared with, and are left out, and so is
+    a stop that rested and executed nothing.
     """
     names = ("key", "strategy", "symbol", "timeframe", "bar", "purpose", "side", "amount", "price")
     wanted = (
@@ -69,13 +74,22 @@ def ordered(engine: Engine, account: str) -> list[IntentRows]:
     open_now = select(StoredOrder.intent_key).where(
         StoredOrder.account == account, StoredOrder.state.not_in(FINAL)
     )
+    rested = select(StoredOrder.intent_key).where(
+        StoredOrder.account == account, StoredOrder.kind.in_(_RESTING)
+    )
     with engine.connect() as connection:
         fills: defaultdict[str, list[DriftFill]] = defaultdict(list)
         for key, *fill in connection.execute(filled):
             fills[_whole(key)].append(DriftFill(*fill))
         waiting = set(map(_whole, connection.execute(open_now).scalars()))
+        resting = set(connection.execute(rested).scalars())
         rows = connection.execute(wanted).all()
-    return [IntentRows._make((*row, tuple(fills[row.key]))) for row in rows if row.key not in waiting]
+    over = (
+        IntentRows._make((*row, tuple(fills[row.key]), row.key in resting))
+        for row in rows
+        if row.key not in waiting
+    )
+    return [one for one in over if one.fills or not one.rested]
 
 
 def _whole(key: str) -> str:

@@ -241,7 +241,8 @@ class _Candles:
 
 def _order(row: IntentRows, candles: _Candles) -> DriftOrder:
     side = 1 if row.side == "buy" else -1
-    named = row.strategy, row.symbol, row.purpose, side, row.bar, float(row.amount)
+    amount = math.fsum(float(fill.amount) for fill in row.fills) if row.rested else float(row.amount)
+    named = row.strategy, row.symbol, row.purpose, side, row.bar, amount
     if row.purpose in _AT_ONCE:
         # Ordered at the price that reached it, or that a person saw: what comes after is slippage.
         then = float(row.price)

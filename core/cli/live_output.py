@@ -39,7 +39,8 @@ def note(line: str) -> None:
 
 def tell_step(step: Step, status: AccountStatus) -> None:
     """Write what a step brought to the log; `status` is how the account stands after it."""
-    for event in events_of(step, status.quarantined):
+    algorithms = {} if status.desk is None else status.desk.algorithms
+    for event in events_of(step, status.quarantined, algorithms):
         LOG.info(text_of(event), extra={"event": event})
 
 

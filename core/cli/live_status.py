@@ -66,6 +66,8 @@ def show_status(args: argparse.Namespace) -> int:
     print(f"account {run.account}, {which}, started {format_time(run.started_at)} UTC, {how}")
     if life.is_gone:
         print(f"  NOT RUNNING: {GONE}")
+    if life.is_running and run.ended_at:
+        print("  a loop is starting, or this one is just ending")
     status = status_of_run(run)
     start = start_of(args, orders_of(run.mode), is_running=life.is_running)
     show(status, run.account, start, is_last_known=not life.is_running)
@@ -313,6 +315,11 @@ def newest_run(engine: Engine, args: argparse.Namespace) -> live.RunState:
             )
         if known:
             raise UsageError(unknown_name("account", account, known))
+        file = database_file(engine)
+        if file is not None and holder(file, account) is not None:
+            raise NoDataError(
+                f"account {account} is starting: it has done nothing yet; ask again in a moment"
+            )
         begin = command(account, db_url=args.db_url)
         raise NoDataError(f"nothing has run on account {account}: start it with {begin}")
     return run

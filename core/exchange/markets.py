@@ -14,7 +14,11 @@ MARKETS_EVERY_MS = 3_600_000
 
 
 class MarketList:
-    """The markets by symbol, loaded when they are asked for and never older than an hour."""
+    """The markets by symbol: never older than an hour where they are read, as they are at hand for an order.
+
+    A list takes long and may have to be asked for again; an order, a cancel or a look at one never waits for
+    it. Whoever reads candles or prices loads it anew.
+    """
 
     def __init__(self, name: str, exchange: Any, call: Caller, ticks: Clock) -> None:
         """Keep the list of ccxt's `exchange`; `ticks` is a clock in ms that nobody sets."""
@@ -27,6 +31,13 @@ class MarketList:
         if self._loaded_at is None or not 0 <= now - self._loaded_at < MARKETS_EVERY_MS:
             self._call.read("read its markets", lambda: self._exchange.load_markets(reload=True))
             self._loaded_at = now
+        return self._listed()
+
+    def at_hand(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return every market as it was loaded last; it is loaded if it never was."""
+        return self.all() if self._loaded_at is None else self._listed()
+
+    def _listed(self) -> Mapping[str, Mapping[str, Any]]:
         markets: Mapping[str, Mapping[str, Any]] = self._exchange.markets or {}
         if not markets:
             self._loaded_at = None
@@ -35,7 +46,13 @@ class MarketList:
 
     def one(self, symbol: str) -> Mapping[str, Any]:
         """Return the market of a symbol. Raises UnsupportedError for one that is not listed."""
-        markets = self.all()
+        return self._of(self.all(), symbol)
+
+    def known(self, symbol: str) -> Mapping[str, Any]:
+        """Return the same of the list that is at hand."""
+        return self._of(self.at_hand(), symbol)
+
+    def _of(self, markets: Mapping[str, Mapping[str, Any]], symbol: str) -> Mapping[str, Any]:
         if symbol not in markets:
             raise UnsupportedError(nearest("symbol", symbol, markets, f"{self._name} lists"))
         return markets[symbol]

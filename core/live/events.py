@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from core.account.lots import Trade
-from core.account.orders import Executed, Refused, Taken
+from core.account.orders import Executed, Purpose, Refused, Taken
 from core.engine import Step
 from core.execution import Outcome
 from core.figures import amount, exact, price
@@ -17,10 +17,16 @@ Event = dict[str, Any]
 """`event` says what happened and `time` when (ms UTC); the rest is JSON's own types, amounts as text."""
 
 
-def events_of(step: Step, failed: Mapping[str, str] = MappingProxyType({})) -> Iterator[Event]:
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+def events_of(
+    step: Step, failed: Mapping[str, str] = _NONE, algorithms: Mapping[str, str] = _NONE
+) -> Iterator[Event]:
     """Yield what a step brought, in the order it happened: fills, closed trades, orders, trouble, equity.
 
-    `failed`: why strategies failed, by name.
+    `failed`: why strategies failed, by name; `algorithms`: what executes their entries and exits, where it is
+    not the market.
     """
     for executed in step.fills:
         yield _fill(executed)
@@ -29,7 +35,7 @@ def events_of(step: Step, failed: Mapping[str, str] = MappingProxyType({})) -> I
     for taken in step.taken:
         yield _taken(taken, step.time)
     for outcome in step.outcomes:
-        yield _order(outcome, step.time)
+        yield _order(outcome, step.time, algorithms)
     for bar in step.late:
         yield {"event": "late", "time": step.time, "symbol": bar.symbol, "bar": bar.ts}
     for name in step.quarantined:
@@ -49,8 +55,9 @@ def text_of(event: Event) -> str:
 _TEXTS = {
     "fill": "{strategy} {side} {amount} {symbol} at {price} ({reason})",
     "trade": "{strategy} {symbol} closed: {pnl} after fees ({reason})",
-    "order": "{strategy} {symbol} {purpose}: {side} {amount} ordered ({reason})",
-    "cut": "{strategy} {symbol} {purpose}: {side} {amount} ordered ({reason}), cut from {wanted} by {bound}",
+    "order": "{strategy} {symbol} {purpose}: {side} {amount} {ordered} ({reason})",
+    "cut": "{strategy} {symbol} {purpose}: {side} {amount} {ordered} ({reason}), "
+    "cut from {wanted} by {bound}",
     "refused": "{strategy} {symbol} {purpose} refused, {why}: {detail}",
     "taken": "{strategy} {symbol}: others took {amount} ({cause}), {proceeds} came to cash",
     "late": "{symbol}: a candle came after a later one, it is not traded on",
@@ -67,6 +74,8 @@ def _shown(event: Event) -> Event:
         return {"pnl": amount(event["pnl"], pair_of(event["symbol"]).quote, sign=True)}
     if event["event"] == "equity":
         return {"equity": amount(event["equity"], event["currency"])}
+    if event["event"] in ("order", "cut"):
+        return {"ordered": f"ordered by {event['execution']}" if "execution" in event else "ordered"}
     return {"price": price(float(event["price"]))} if event["event"] == "fill" else {}
 
 
@@ -112,7 +121,7 @@ def _taken(taken: Taken, time: int) -> Event:
     }
 
 
-def _order(outcome: Outcome, time: int) -> Event:
+def _order(outcome: Outcome, time: int, algorithms: Mapping[str, str]) -> Event:
     intent = outcome.intent
     event = {
         "event": "order",
@@ -128,6 +137,9 @@ def _order(outcome: Outcome, time: int) -> Event:
     }
     if isinstance(outcome, Refused):
         return event | {"event": "refused", "why": outcome.reason.value, "detail": outcome.detail}
+    is_worked = intent.purpose in (Purpose.ENTRY, Purpose.EXIT) and not intent.is_priced
+    if is_worked and intent.strategy in algorithms:
+        event["execution"] = algorithms[intent.strategy]
     if intent.bound:
         event["bound"] = intent.bound
     if outcome.cut is not None:

@@ -206,3 +206,29 @@ def test_on_paper_the_venue_s_book_fills_what_is_never_sent(place: Place, algori
     assert all(D(80) < price < D(101) for price in prices)
     assert (place.placed(), account.desk.waiting, account.desk.disagreements()) == ([], {}, [])
     assert check_books(account.journal) == []
+
+
+LISTS = ("/api/v3/exchangeInfo", "/0/public/AssetPairs")
+
+
+def test_no_order_waits_for_a_list_of_markets(place: Place) -> None:
+    venue = ExchangeVenue(place.client)
+    place.client.check_series(place.symbol, "1m")
+    place.time.now += 7_200_000
+    place.sim.requests.clear()
+    rest = OrderRequest(NAME, place.symbol, "buy", D("0.5"), Terms("maker", D("60")))
+    venue.place(rest)
+    assert venue.find(place.symbol, NAME) is not None
+    assert [one.client_order_id for one in venue.open_orders()] == [NAME]
+    assert place.client.books.read(place.symbol).bids
+    assert place.client.orders.stop_rules(place.symbol) is not None
+    venue.cancel(place.symbol, NAME)
+    venue.fills(place.symbol, None)
+    venue.balances()
+    place.client.create_order(place.symbol, "buy", "limit", "0.5", "60")
+    asked = [one.path for one in place.sim.requests]
+    assert len(asked) > 7
+    assert not set(LISTS) & set(asked)
+    # Who reads candles has it loaded anew: rules change and symbols are halted while a program runs.
+    place.client.check_series(place.symbol, "1m")
+    assert sum(one.path in LISTS for one in place.sim.requests) == 1

@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -318,6 +318,21 @@ def test_a_command_for_an_account_that_does_not_exist_is_wrong_usage(url: str) -
     for asked in ("--pause", "--status"):
         with pytest.raises(UsageError, match="unknown account 'papre': did you mean paper"):
             run_live.main([asked, "--account", "papre", "--db-url", url])
+    engine.dispose()
+
+
+@pytest.mark.unmeasured
+def test_a_loop_that_has_not_begun_yet_is_starting(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    engine, file = init_db(url), Path(url.removeprefix("sqlite:///"))
+    with AccountLock(file, "paper"), pytest.raises(NoDataError, match="account paper is starting"):
+        run_live.main(["--status", "--db-url", url])
+    number = live.start_run(engine, "paper", "paper", pid=os.getpid(), code_version="x", settings={}, now=1)
+    live.end_run(engine, number, "stopped", 2)
+    starting = "  a loop is starting, or this one is just ending"
+    for is_held in (True, False):
+        with AccountLock(file, "paper") if is_held else nullcontext():
+            run_live.main(["--status", "--db-url", url])
+        assert (starting in capsys.readouterr().out.splitlines()) is is_held
     engine.dispose()
 
 

@@ -93,6 +93,21 @@ def test_an_entry_that_a_limit_cut_says_so_and_what_was_wanted() -> None:
     )
 
 
+def test_an_order_names_the_algorithm_that_executes_it() -> None:
+    stop = Approved(replace(INTENT, purpose=Purpose.STOP, side="sell", reason="stop"))
+    priced, other = Approved(replace(INTENT, limit=Decimal(90))), Approved(replace(INTENT, strategy="MR_BB"))
+    less = replace(INTENT, bound="symbol_exposure")
+    cut = Approved(less, Decimal(50), Cut(RefusalReason.SYMBOL_EXPOSURE, Decimal(2)))
+    step = Step(NOON, 1.0, outcomes=(Approved(INTENT), cut, stop, priced, other))
+    told = list(events_of(step, {}, {"TREND_EMA": "limit_chase"}))
+    assert [event.get("execution") for event in told] == ["limit_chase", "limit_chase", None, None, None]
+    assert text_of(told[0]) == "TREND_EMA BTC/USDT entry: buy 0.5 ordered by limit_chase (entry)"
+    assert text_of(told[1]).startswith(
+        "TREND_EMA BTC/USDT entry: buy 0.5 ordered by limit_chase (entry), cut"
+    )
+    assert text_of(told[2]) == "TREND_EMA BTC/USDT stop: sell 0.5 ordered (stop)"
+
+
 def test_a_step_without_new_bars_says_nothing_of_equity() -> None:
     assert not list(events_of(Step(NOON, 1.0)))
 
