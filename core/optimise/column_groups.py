@@ -6,8 +6,9 @@ agree on all that was read for one of them have the same columns, whatever else 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 
@@ -16,24 +17,27 @@ class ColumnGroups:
 
     def __init__(self, make: Callable[[Any], Any]) -> None:
         self._make = make
-        # By the names read; a rule that reads other names for other values has more than one entry.
-        self._known: dict[tuple[str, ...], dict[tuple[Any, ...], Any]] = {}
+        # By the names read, with what gives their values; a rule that reads other names for other values has
+        # more than one entry.
+        self._known: dict[tuple[str, ...], tuple[Callable[[Any], Any], dict[Any, Any]]] = {}
 
     def find(self, params: Any) -> Any:
         """Return what was made for these parameters or for others that it cannot tell from these."""
-        for names, made in self._known.items():
-            if (found := made.get(_values(params, names))) is not None:
+        for values_of, made in self._known.values():
+            if (found := made.get(values_of(params))) is not None:
                 return found
         kind: Any = type(params)
         watched = _watched(kind)(*params)
         found = self._make(watched)
         names = tuple(sorted(vars(watched)))
-        self._known.setdefault(names, {})[_values(params, names)] = found
+        values_of, made = self._known.setdefault(names, (attributes(names), {}))
+        made[values_of(params)] = found
         return found
 
 
-def _values(params: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
-    return tuple([getattr(params, name) for name in names])
+def attributes(names: Collection[str]) -> Callable[[Any], Any]:
+    """Return what gives these attributes' values, to be compared: a tuple, or the one."""
+    return attrgetter(*names) if names else lambda _: ()
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import product
+from operator import lt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +27,37 @@ def parse(rule: StrategyRule, sets: Sequence[Mapping[str, float]]) -> list[Param
 
     Raises UsageError naming what is wrong with the first that is.
     """
+    return _parse_alike(rule, sets) or _parse_each(rule, sets)
+
+
+def _parse_alike(rule: StrategyRule, sets: Sequence[Mapping[str, float]]) -> list[ParamSet] | None:
+    """Return the same for sets of the same of the rule's own parameters, as grids are: column by column.
+
+    None for others, and where one is wrong.
+    """
+    names, fields = tuple(sets[0]) if sets else (), rule.params._fields
+    if not set(names) <= set(fields) or any(tuple(given) != names for given in sets):
+        return None
+    columns: dict[str, list[Any]] = {name: [given[name] for given in sets] for name in names}
+    firsts: set[int] = set()
+    for values in columns.values():
+        # From the last one on: of those that are alike the first one's place stays.
+        backwards = zip(map(type, reversed(values)), reversed(values), strict=True)
+        firsts.update(dict(zip(backwards, reversed(range(len(sets))), strict=True)).values())
+    if any(rule.check_params(sets[first]) for first in firsts):
+        return None
+    defaults = rule.params()
+    kept = [
+        list(map(type(default), columns[name])) if name in columns else [default] * len(sets)
+        for name, default in zip(fields, defaults, strict=True)
+    ]
+    orders = [(kept[fields.index(small)], kept[fields.index(large)]) for small, large in rule.orders]
+    if any(not all(map(lt, smaller, larger)) for smaller, larger in orders):
+        return None
+    return [ParamSet(own, PLAIN) for own in map(rule.params._make, zip(*kept, strict=True))]
+
+
+def _parse_each(rule: StrategyRule, sets: Sequence[Mapping[str, float]]) -> list[ParamSet]:
     fields, defaults = rule.params._fields, rule.params._field_defaults
     places = {name: (place, type(defaults[name])) for place, name in enumerate(fields)}
     plain, found = list(rule.params()), []

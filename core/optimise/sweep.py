@@ -23,7 +23,7 @@ from core.fills import REFUSED
 from core.kernel.frames import Group
 from core.kernel.loop import Ran
 from core.kernel.sets import BRIEF, SIZED_BY, SetRunner, Sets
-from core.optimise.column_groups import ColumnGroups
+from core.optimise.column_groups import ColumnGroups, attributes
 from core.optimise.param_sets import ParamSet, parse
 from core.regime.conditions import short_gauges
 from core.results.calendar import MarketCalendar, describe_market
@@ -231,6 +231,7 @@ class Workbench:
         self._curves: FloatArray = np.empty((0, 0))
         self._scratch: Scratch
         self._sizings: dict[Any, list[float]] = {}
+        self._sized_by = attributes([name for name in SIZED_BY if name in rule.params._fields])
 
     def run(self, task: Task, found: FloatArray) -> None:
         """Run the task's parameter sets and fill their rows of the results."""
@@ -270,7 +271,7 @@ class Workbench:
         return groups, Sets(np.array(of_set), values, np.array(sizings))
 
     def _sizing(self, rule: StrategyRule, own: Any, choices: Choices) -> list[float]:
-        key = choices, *(getattr(own, name) for name in SIZED_BY if name in own._fields)
+        key = choices, self._sized_by(own)
         if key not in self._sizings:
             sizing = rule.sizing(own, choices)
             self._sizings[key] = [float(getattr(sizing, name)) for name in SIZED_BY]
