@@ -50,7 +50,7 @@ WHOLE := $(WHOLE),core/risk/*,core/account/*,core/order_path/*
 
 ## make test    set up and run the test suite, with coverage
 test: $(DEV)
-	@$(PYTEST) -m "not programs" --cov --cov-report=term:skip-covered
+	@$(PYTEST) -m "not programs" --cov --cov-report=term:skip-covered --durations=10 --durations-min=2
 	@$(BIN)/coverage report --fail-under=100 --skip-covered --show-missing --include='$(WHOLE)'
 
 ## make test-programs  whole programs that are started, stopped and killed (a minute)

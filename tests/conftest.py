@@ -16,9 +16,11 @@ from pkgutil import walk_packages
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
 
-settings.register_profile("repeatable", deadline=None, derandomize=True)
+from tests.tiers import statistics, tries
+
+settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=tries(100, 25))
 settings.load_profile("repeatable")
 
 # A shell that runs the tests in the background has Ctrl-C ignored, for all programs that they start too.
@@ -118,8 +120,15 @@ def pytest_collection(session: pytest.Session) -> Iterator[Any]:
         return (yield)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, so that no process works on alone at the end."""
+    """Try a property's other examples where `make test-statistics` does.
+
+    Begin with what takes longest, so that no process works on alone at the end.
+    """
+    for item in items:
+        if isinstance(item, pytest.Function) and is_hypothesis_test(item.obj):
+            item.add_marker(statistics)
     items.sort(key=lambda item: "[ENSEMBLE]" not in item.nodeid)
 
 

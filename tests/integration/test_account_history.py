@@ -108,6 +108,7 @@ def test_an_account_that_does_not_exist_is_named_with_those_that_do(database: Pa
             command.main(["--account", "papper", "--db-url", url_of(database)])
 
 
+@pytest.mark.unmeasured
 def test_an_archived_account_stays_readable_and_its_name_begins_anew(
     database: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -136,6 +137,7 @@ def test_an_archived_account_stays_readable_and_its_name_begins_anew(
     assert rows(database, "paper") != {}
 
 
+@pytest.mark.unmeasured
 def test_an_archive_has_a_file_of_its_own_beside_the_database(
     database: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -171,6 +173,7 @@ def test_a_copy_that_differs_leaves_the_account_where_it_was(
     assert rows(database, "paper") == before
 
 
+@pytest.mark.unmeasured
 def test_an_account_that_runs_is_not_archived(database: Path) -> None:
     with AccountLock(database, "paper"), pytest.raises(DatabaseError, match="stop it first"):
         archive_account.main(["--account", "paper", "--db-url", url_of(database)])

@@ -120,6 +120,7 @@ STEPS = {
 }
 
 
+@pytest.mark.unmeasured
 def test_a_chase_rests_goes_nearer_and_takes(place: Place) -> None:
     one = Trader(place, "market")
     one.wish(Purpose.ENTRY, "buy", "0.5")
@@ -135,6 +136,7 @@ def test_a_chase_rests_goes_nearer_and_takes(place: Place) -> None:
     assert not [order for order in place.placed() if order.open]
 
 
+@pytest.mark.unmeasured
 def test_a_maker_that_the_market_reaches_fills_as_maker_through_a_restart(place: Place) -> None:
     one = Trader(place, "limit_chase")
     # The minute at 90 is about to begin.
@@ -153,6 +155,7 @@ def test_a_maker_that_the_market_reaches_fills_as_maker_through_a_restart(place:
     assert check_books(one.journal) == []
 
 
+@pytest.mark.unmeasured
 def test_slices_take_what_is_offered_and_an_exit_sells_the_rest(place: Place) -> None:
     one = Trader(place, "market")
     entry = one.wish(Purpose.ENTRY, "buy", "20")

@@ -58,6 +58,7 @@ def test_a_saved_run_comes_back_whole(db_url: str, result: BacktestResult) -> No
     assert run.series == SERIES
 
 
+@pytest.mark.unmeasured
 def test_every_column_of_the_specification_is_filled(db_url: str, result: BacktestResult) -> None:
     run_id = save_result(result, db_url)
     with open_engine(db_url).connect() as connection:
@@ -121,6 +122,7 @@ def test_saving_makes_the_database_if_there_is_none(tmp_path: Path, result: Back
     assert save_result(result, f"sqlite:///{tmp_path / 'new' / 'runs.db'}") == 1
 
 
+@pytest.mark.unmeasured
 def test_runs_are_listed_newest_first_and_filtered(db_url: str, result: BacktestResult) -> None:
     ids = [save_result(result, db_url) for _ in range(3)]
     assert [run.run_id for run in list_runs(db_url)] == ids[::-1]
@@ -130,6 +132,7 @@ def test_runs_are_listed_newest_first_and_filtered(db_url: str, result: Backtest
     assert list_runs(db_url, strategy="MR_BB") == []
 
 
+@pytest.mark.unmeasured
 def test_an_unknown_run_names_those_there_are(db_url: str, result: BacktestResult) -> None:
     with pytest.raises(NoDataError, match="none yet"):
         load_run(9, db_url)

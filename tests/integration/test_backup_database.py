@@ -101,6 +101,7 @@ def test_a_restored_backup_lies_behind_its_mark_and_is_compared_with_the_exchang
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
+@pytest.mark.unmeasured
 def test_a_copy_is_made_while_somebody_writes_and_is_its_owners_alone(database: Path) -> None:
     with closing(sqlite3.connect(database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -141,6 +142,7 @@ def test_nothing_is_replaced_that_is_used_or_by_what_is_damaged(database: Path) 
     }
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("spoil", [lambda file: file.write_bytes(b"x" * 5000), Path.unlink])
 def test_a_backup_takes_the_place_of_what_is_no_database_any_more(database: Path, spoil: Any) -> None:
     backup = database.with_name("backup.db")

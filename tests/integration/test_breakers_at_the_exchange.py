@@ -167,6 +167,7 @@ def test_what_a_breaker_closes_there_is_what_settings_say(
     assert reset(account.session, name) == "breaker weekly_loss is reset"
 
 
+@pytest.mark.unmeasured
 def test_a_loss_between_bars_closes_at_once_where_that_is_asked_for(account: Any) -> None:
     account.protected()
     records: Any = SimpleNamespace(commands=list, answer=nothing_said, keep=nothing_said, beat=nothing_said)

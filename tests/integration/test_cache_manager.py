@@ -46,6 +46,7 @@ def manage(tmp_path: Path, option: str) -> int:
     return cache_manager.main([option, "--db-url", url_of(tmp_path / "a.db")])
 
 
+@pytest.mark.unmeasured
 def test_the_status_says_how_much_and_where(
     tmp_path: Path, columns: Path, kernels: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -72,6 +73,7 @@ def test_without_the_variable_compiled_code_lies_in_the_project(monkeypatch: pyt
     assert cache_command.kernels_folder() == cli.ROOT / "data" / "cache" / "kernels"
 
 
+@pytest.mark.unmeasured
 def test_a_check_reads_every_file(
     tmp_path: Path, columns: Path, kernels: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -158,6 +160,7 @@ def test_clearing_removes_the_cache_and_nothing_else(
     assert not bars.exists()
 
 
+@pytest.mark.unmeasured
 def test_what_older_versions_kept_goes_with_its_folder(tmp_path: Path, kernels: Path) -> None:
     room = kernels / f"kernel_{'1b' * 20}"
     room.mkdir()

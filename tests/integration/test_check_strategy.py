@@ -19,6 +19,7 @@ from scripts import check_strategy, new_strategy, run_backtest
 from strategies.registry import use_folder
 from tests.markets import random_bars
 from tests.own_files import ON_BAR, RULE, written
+from tests.tiers import measured, some, statistics
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRY = "cross: {enabled: true, symbols: [BTC/USDT], timeframe: 1h}\n"
@@ -43,8 +44,9 @@ def said(capsys: pytest.CaptureFixture[str]) -> str:
     return " ".join(capsys.readouterr().out.split())
 
 
+@statistics
 @pytest.mark.unmeasured
-@pytest.mark.parametrize("kind", new_strategy.KINDS)
+@pytest.mark.parametrize("kind", some(new_strategy.KINDS, 2))
 def test_a_new_file_runs_and_nothing_is_wrong_with_it(
     kind: str, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -181,7 +183,11 @@ CHANGES = {
 """One line of a right rule changed: what is printed, or raised where the file cannot be used at all."""
 
 
-@pytest.mark.parametrize("mistake", CHANGES)
+MEASURED = ("since the first", "the next bar", "twice the size", "too short", "by nothing")
+"""Mistakes of which each runs lines of its own."""
+
+
+@pytest.mark.parametrize("mistake", measured(CHANGES, *MEASURED))
 def test_each_mistake_is_told_with_its_place_and_what_to_do(
     mistake: str, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

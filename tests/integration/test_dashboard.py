@@ -309,6 +309,7 @@ def test_a_database_that_was_taken_away_is_said(tmp_path: Path) -> None:
     engine.dispose()
 
 
+@pytest.mark.unmeasured
 def test_a_database_that_was_replaced_is_said_and_never_mixed_with_the_one_before(tmp_path: Path) -> None:
     engine = seeded(tmp_path)
     file = Path(str(engine.url.database))

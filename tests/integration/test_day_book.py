@@ -57,6 +57,7 @@ def test_an_hour_is_kept_once_whatever_is_looked_at_in_it(traded: Engine) -> Non
     assert times == [0, HOUR, 4 * HOUR + 7]
 
 
+@pytest.mark.unmeasured
 def test_a_snapshot_says_what_the_account_is_worth(traded: Engine) -> None:
     held = PositionStatus(
         strategy="A",
@@ -173,6 +174,7 @@ def test_a_loop_that_slept_for_days_keeps_each_of_them(traded: Engine) -> None:
     assert [row.max_drawdown_pct for row in wholes[1:]] == [0.0, 0.0, 0.0]
 
 
+@pytest.mark.unmeasured
 def test_a_restart_adds_what_a_kill_left_out_and_changes_nothing_else(traded: Engine) -> None:
     DayBook(traded, "paper", "x").look(status(FIRST + 2 * DAY + 5))
     days, hours = stored(traded, "daily_metrics"), stored(traded, "account_snapshots")

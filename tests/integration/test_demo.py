@@ -57,6 +57,7 @@ def test_the_demo_stops_at_the_first_step_that_fails(home: Path, monkeypatch: py
     assert not (home / "demo" / "report.html").exists()
 
 
+@pytest.mark.unmeasured
 def test_a_backtest_can_take_its_candles_straight_from_the_exchange(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

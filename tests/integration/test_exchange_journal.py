@@ -87,6 +87,7 @@ def test_a_market_order_is_sent_once_and_executed_in_exact_numbers(sim: RunningS
     assert order.created == NOON + 30_000
 
 
+@pytest.mark.unmeasured
 def test_a_fill_carries_its_fee_in_the_asset_it_was_taken_from(sim: RunningSim, orders: Orders) -> None:
     orders.place(request("market"))
     orders.place(request("market", "0.25", "other", "sell"))
@@ -120,6 +121,7 @@ def test_a_limit_order_rests_is_found_and_is_filled_as_the_market_moves(
     assert orders.open() == []
 
 
+@pytest.mark.unmeasured
 def test_a_large_order_is_filled_part_by_part_and_keeps_its_part_when_cancelled(
     orders: Orders, time: FakeTime
 ) -> None:
@@ -132,6 +134,7 @@ def test_a_large_order_is_filled_part_by_part_and_keeps_its_part_when_cancelled(
     assert orders.balances()["USDT"].locked == 0
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("kind", "side", "stop", "price", "sent"),
     [
@@ -161,6 +164,7 @@ def test_a_stop_waits_and_then_works(
     assert (found.standing, found.filled) == (OrderNews.FILLED, D("0.5"))
 
 
+@pytest.mark.unmeasured
 def test_an_order_that_must_rest_is_refused_when_it_would_take(sim: RunningSim, orders: Orders) -> None:
     with pytest.raises(OrderRefusedError, match="immediately match"):
         orders.place(request("maker", price="105"))
@@ -168,6 +172,7 @@ def test_an_order_that_must_rest_is_refused_when_it_would_take(sim: RunningSim, 
     assert [order.kind for order in placed(sim)] == ["LIMIT_MAKER"]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("wanted", "kind"),
     [
@@ -199,6 +204,7 @@ REFUSED: dict[str, type[ExchangeError]] = {
 }
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("kind", [*LOST, *LATE, *NOT_PLACED])
 def test_without_an_answer_an_order_is_unknown_until_it_is_looked_up(
     sim: RunningSim, time: FakeTime, kind: str
@@ -227,6 +233,7 @@ def wait_until_placed(sim: RunningSim) -> None:
         threading.Event().wait(0.02)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("kind", REFUSED)
 def test_a_refusal_by_fault_is_certain(sim: RunningSim, orders: Orders, time: FakeTime, kind: str) -> None:
     orders.balances()
@@ -239,6 +246,7 @@ def test_a_refusal_by_fault_is_certain(sim: RunningSim, orders: Orders, time: Fa
     assert orders.place(request("limit", price="95")).standing is OrderNews.OPEN
 
 
+@pytest.mark.unmeasured
 def test_an_order_can_arrive_after_it_was_looked_up_in_vain(
     sim: RunningSim, orders: Orders, time: FakeTime
 ) -> None:
@@ -254,6 +262,7 @@ def test_an_order_can_arrive_after_it_was_looked_up_in_vain(
     assert (found.standing, placed(sim)[0].created) == (OrderNews.OPEN, sent + 4000)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("kind", ["status", "empty", "cut_json", "reset_after", "foreign"])
 def test_a_look_up_that_fails_is_tried_again_and_is_never_an_absence(
     sim: RunningSim, orders: Orders, kind: str
@@ -278,6 +287,7 @@ def test_from_a_moment_on_absence_is_final(sim: RunningSim, orders: Orders, time
     assert placed(sim) == []
 
 
+@pytest.mark.unmeasured
 def test_a_doubled_request_is_found_as_the_one_that_rests(sim: RunningSim, orders: Orders) -> None:
     sim.set_faults([Fault("twice", path="order", method="POST", times=2)])
     # The second one was refused, which says that the first is there.

@@ -116,6 +116,7 @@ def test_a_market_order_is_sent_once_with_exact_numbers(sim: RunningSim, local: 
     assert (executed.executed, executed.turnover) == (order["filled"], order["cost"])
 
 
+@pytest.mark.unmeasured
 def test_a_limit_order_keeps_its_price_and_passes_time_in_force(sim: RunningSim, local: Bench) -> None:
     params = {"clientOrderId": "mine", "timeInForce": "IOC"}
     order = local.client.create_order("BTC/USDT", "buy", "limit", "0.003456", "60000.009", params)
@@ -263,6 +264,7 @@ def test_after_a_refused_clock_the_next_order_measures_it_first(exchange: TinyEx
     assert len(exchange.asked("POST", ORDER)) == 2
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("step", [-86_400_000, 58_000])
 def test_a_step_of_the_local_clock_does_not_change_what_an_order_is_stamped_with(
     exchange: TinyExchange, one: Bench, step: int
@@ -306,6 +308,7 @@ def test_in_wanted_silence_an_order_is_not_sent(exchange: TinyExchange, one: Ben
     assert len(exchange.asked("POST", ORDER)) == 1
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("side", "order_type", "amount", "price", "reason"),
     [
@@ -348,6 +351,7 @@ def test_an_exchange_object_that_would_send_again_is_refused(exchange: TinyExcha
     assert exchange.asked("POST", ORDER) == []
 
 
+@pytest.mark.unmeasured
 def test_a_cancel_is_sent_once(sim: RunningSim, local: Bench) -> None:
     placed = local.client.create_order("BTC/USDT", "buy", "limit", "0.1", "60000")
     order = local.client.cancel_order(placed["id"], "BTC/USDT")
@@ -368,6 +372,7 @@ def test_a_cancel_without_a_confirmation_is_unknown(exchange: TinyExchange, one:
     assert len(exchange.asked("DELETE", ORDER)) == 1
 
 
+@pytest.mark.unmeasured
 def test_open_orders_are_read_for_one_symbol_or_all_and_reads_are_tried_again(
     sim: RunningSim, local: Bench
 ) -> None:
@@ -381,6 +386,7 @@ def test_open_orders_are_read_for_one_symbol_or_all_and_reads_are_tried_again(
         local.client.get_open_orders("NO/SUCH")
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("amount", ["0.00003", "0.000031", "3E-5", "0.1"])
 def test_amounts_and_prices_leave_in_plain_digits_however_small(amount: str, local: Bench) -> None:
     price = Decimal("45000.01")

@@ -128,6 +128,7 @@ def test_only_so_many_rows_are_shown_and_the_rest_counted(
     assert json.loads(capsys.readouterr().out)["run"] == 1
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("detail", ["1h", "4h", "7m"])
 def test_a_timeframe_that_does_not_fill_the_bars_is_said(database: Path, detail: str) -> None:
     with pytest.raises(UsageError, match=r"such as 1m|unknown timeframe"):

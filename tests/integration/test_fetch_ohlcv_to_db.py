@@ -316,6 +316,7 @@ def test_ctrl_c_ends_the_process_with_130_and_keeps_what_came(db_url: str) -> No
         assert kept.ts.tolist() == truth(sim, int(kept.ts[0]), int(kept.ts[-1]) + 1)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("args", "kind", "says"),
     [
@@ -370,6 +371,7 @@ def test_an_exchange_that_cannot_be_reached_is_exit_code_3(db_url: str, time: Fa
     assert time.slept == [0.5, 1.0, 2.0]
 
 
+@pytest.mark.unmeasured
 def test_a_database_that_cannot_be_used_is_exit_code_3(sim: RunningSim, tmp_path: Path) -> None:
     (tmp_path / "not.db").write_text("this is no database, and it is long enough to be looked at " * 20)
     with pytest.raises(DatabaseError) as caught:

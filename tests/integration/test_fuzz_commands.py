@@ -11,7 +11,7 @@ import pytest
 from core import cli
 from tests.command_sandbox import Call, Sandbox, is_one_line, make_template
 from tests.fuzz_commands import BASES, calls_of, fuzz_calls, fuzz_settings, options_of, pairs, scripts
-from tests.tiers import tries
+from tests.tiers import some, statistics, tries
 
 pytestmark = pytest.mark.unmeasured
 
@@ -24,14 +24,16 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
     return Sandbox(make_template(folder / "template"), folder / "work")
 
 
-@pytest.mark.parametrize("script", scripts())
+@statistics
+@pytest.mark.parametrize("script", some(scripts(), 10))
 def test_no_value_of_any_option_is_worse_than_refused(script: str, sandbox: Sandbox) -> None:
     calls = [*calls_of(script), *pairs(script, 100, SEED)]
-    some = Random(script).sample(calls, min(len(calls), tries(300, 12)))
-    assert fuzz_calls(sandbox, some).wrong == []
+    few = Random(script).sample(calls, min(len(calls), tries(300, 12)))
+    assert fuzz_calls(sandbox, few).wrong == []
 
 
-@pytest.mark.parametrize("script", scripts())
+@statistics
+@pytest.mark.parametrize("script", some(scripts(), 10))
 def test_an_empty_value_is_never_taken_for_none(script: str, sandbox: Sandbox) -> None:
     base = BASES.get(script, ((),))[0]
     options = [option for option in options_of(script) if option.takes_value and option.flag]

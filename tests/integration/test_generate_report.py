@@ -111,6 +111,7 @@ def test_yesterday_is_told_in_the_format_of_the_specification(
     ]
 
 
+@pytest.mark.unmeasured
 def test_the_figures_are_those_of_show_trades_and_of_the_stored_rows(
     database: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -170,6 +171,7 @@ def test_weeks_begin_on_monday_and_days_before_the_account_are_not_known(
         report(database, "--weekly", "--date", "2023-11-20")
 
 
+@pytest.mark.unmeasured
 def test_days_from_one_to_another(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = text_of(database, capsys, "--range", "2023-11-15", "2023-11-16")
     assert text.splitlines()[0] == "📊 Report — 2023-11-15 to 2023-11-16, so far"
@@ -329,6 +331,7 @@ def test_markdown_shows_text_as_text_and_keeps_its_tables(engine: Engine) -> Non
     assert set(bars) == {2, 3, 6}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("name", "start"), [("r.md", "# "), ("r.HTML", "<!doctype"), ("r.json", "{"), ("r.txt", "📊")]
 )

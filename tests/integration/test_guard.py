@@ -328,6 +328,7 @@ def test_a_client_of_a_real_exchange_reads_but_signs_nothing(leaving: list[Sent]
     assert {one.host for one in leaving} == {"api.binance.us"}
 
 
+@pytest.mark.unmeasured
 def test_a_person_who_names_the_real_address_has_it_and_nothing_else(leaving: list[Sent]) -> None:
     with ExchangeClient("binance", KEY, SECRET, real_money="https://api.binance.com") as client:
         assert client.permission.network == "real money"

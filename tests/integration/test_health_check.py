@@ -59,6 +59,7 @@ def check(file: Path, *more: str) -> int:
     return health_check.main(["--db-url", url_of(file), *more])
 
 
+@pytest.mark.unmeasured
 def test_a_loop_that_looks_is_healthy_in_one_line(
     engine: Engine, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -93,6 +94,7 @@ def test_without_a_loop_it_is_not_healthy_and_says_why(
     assert f"  reason: {reason}" in lines
 
 
+@pytest.mark.unmeasured
 def test_an_account_that_is_looked_at_now_and_then_is_healthy_while_its_candles_are(
     engine: Engine, file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -153,6 +155,7 @@ def test_details_and_positions_are_told_when_they_are_asked_for(
     assert document["positions"][0]["amount"] == "0.5"
 
 
+@pytest.mark.unmeasured
 def test_an_account_that_holds_nothing_says_so(
     engine: Engine, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -97,6 +97,7 @@ def test_a_page_from_elsewhere_whose_name_leads_here_reads_nothing(url: str) -> 
     assert requests.post(f"{url}/health", timeout=10).status_code == 405
 
 
+@pytest.mark.unmeasured
 def test_the_loop_does_not_wait_for_whoever_asks(board: Board) -> None:
     board.tell(WELL)
     with serve_health(board, 0) as url:

@@ -22,7 +22,7 @@ from strategies.rule_check import check_rule
 from tests.freqtrade_files import PARTLY, PLAIN, source
 from tests.freqtrade_stub import modules, signals
 from tests.markets import random_bars
-from tests.tiers import tries
+from tests.tiers import some, statistics
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = {
@@ -120,8 +120,9 @@ def test_a_function_of_the_file_that_does_more_than_compute_is_told(
     assert why in " ".join(capsys.readouterr().out.split())
 
 
+@statistics
 @pytest.mark.unmeasured
-@pytest.mark.parametrize("name", [*PLAIN, *PARTLY])
+@pytest.mark.parametrize("name", some([*PLAIN, *PARTLY], 4))
 def test_what_is_written_is_a_sound_rule(name: str) -> None:
     text = PLAIN[name] if name in PLAIN else PARTLY[name][0]
     _, ours = imported(name, text)
@@ -130,8 +131,9 @@ def test_what_is_written_is_a_sound_rule(name: str) -> None:
     # The check takes some seconds for each.
 
 
+@statistics
 @pytest.mark.unmeasured
-@pytest.mark.parametrize("name", list(PLAIN)[:: tries(1, 5)])
+@pytest.mark.parametrize("name", some(PLAIN, 1))
 def test_what_is_written_passes_the_check(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     _, ours = imported(name, PLAIN[name])
     assert check_strategy.main([f"user_strategies/{ours.lower()}.py"]) == 0
@@ -152,6 +154,7 @@ def test_what_is_not_translated_is_told_and_marked(name: str, capsys: pytest.Cap
     assert "NOT TRANSLATED, line " in marked
 
 
+@pytest.mark.unmeasured
 def test_nothing_of_the_file_is_run_and_nothing_is_overwritten(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -167,6 +167,7 @@ def test_a_purchase_by_hand_with_its_fee_in_coins_is_nobodys_and_exact(account: 
     assert account.wrong() == []
 
 
+@pytest.mark.unmeasured
 def test_a_cancel_by_hand_of_our_resting_order_is_somebody_elses_and_told_once(account: KrakenWorld) -> None:
     account.bar()
     now = account.exchange.now
@@ -186,6 +187,7 @@ def test_a_cancel_by_hand_of_our_resting_order_is_somebody_elses_and_told_once(a
     assert account.wrong() == []
 
 
+@pytest.mark.unmeasured
 def test_our_own_cancel_is_no_strangers(account: KrakenWorld) -> None:
     account.bar()
     one = intent(1, at=account.exchange.now, ttl=600_000)

@@ -173,6 +173,7 @@ def test_what_ccxt_would_send_as_something_else_is_refused_before_it_leaves(
     assert asked(sim, ADD) == []
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "name", ["nineteen-letters-xx", "0123456789ABCDEF0123456789ABCDEF", "with a blank", ""]
 )
@@ -223,6 +224,7 @@ def test_a_fee_in_base_is_told_by_the_ledger_alone(sim: RunningSim, client: Exch
     assert client.orders.balances()["BTC"].total == D("1.498")
 
 
+@pytest.mark.unmeasured
 def test_a_limit_order_rests_keeps_money_and_is_filled_as_the_market_moves(
     sim: RunningSim, orders: Orders, time: FakeTime
 ) -> None:
@@ -238,6 +240,7 @@ def test_a_limit_order_rests_keeps_money_and_is_filled_as_the_market_moves(
     assert orders.open() == []
 
 
+@pytest.mark.unmeasured
 def test_a_part_is_kept_when_an_order_is_cancelled(orders: Orders, time: FakeTime) -> None:
     orders.place(request("limit", "100", price="95"))
     time.now = NOON + 80_000
@@ -258,6 +261,7 @@ def test_what_a_market_order_cannot_get_is_given_up_by_the_venue_and_by_nobody_e
     assert (found.standing, 0 < found.filled < found.amount) == (OrderNews.EXPIRED, True)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("wanted", "kind"),
     [
@@ -370,6 +374,7 @@ def test_an_order_that_is_late_is_found_or_never_comes(
         assert (orders.find(SYMBOL, name) is not None) == there
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("kind", ["empty", "not_counted", "reset_after", "unknown"])
 def test_a_cancel_that_is_not_confirmed_is_unknown_and_sent_once(
     sim: RunningSim, orders: Orders, kind: str
@@ -481,6 +486,7 @@ def test_two_processes_on_one_key_are_told_of_each_other_and_no_order_is_doubled
     assert len(placed(sim)) == 1
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("key", "secret", "words"),
     [(TEST_KEY, "c2VjcmV0", "Invalid signature"), ("other", SECRET, "Invalid key")],
@@ -505,6 +511,7 @@ def test_a_secret_that_is_no_base64_is_said_before_anything_leaves(sim: RunningS
     assert not [one for one in sim.requests if "private" in one.path]
 
 
+@pytest.mark.unmeasured
 def test_no_secret_is_in_a_log_an_error_or_an_address(
     sim: RunningSim, time: FakeTime, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -204,6 +204,7 @@ def test_a_file_that_cannot_be_used_is_refused_and_the_old_rules_go_on(
     assert running.loop.session.risk.state.quarantined == {}
 
 
+@pytest.mark.unmeasured
 def test_a_rule_that_raises_is_refused(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> object:
         raise ZeroDivisionError("a rule went wrong")
@@ -215,6 +216,7 @@ def test_a_rule_that_raises_is_refused(running: Running, monkeypatch: pytest.Mon
     assert running.params().ema_fast == 20
 
 
+@pytest.mark.unmeasured
 def test_changed_code_is_taken_by_a_restart_only(
     running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,6 +230,7 @@ def test_changed_code_is_taken_by_a_restart_only(
     assert "changed since the loop began, and code is taken by a restart" in running.reload()
 
 
+@pytest.mark.unmeasured
 def test_a_strategy_that_looks_at_a_second_symbol_comes_and_goes_with_it(running: Running) -> None:
     def followed() -> list[str]:
         return [series.symbol for series in running.loop.feed.series]

@@ -32,7 +32,7 @@ from scripts.optimize import main
 from tests.markets import random_bars
 from tests.processes import ending_with, linux
 from tests.stored import HOUR, NOW, SERIES, START, make_database, opened, run_sql, url_of
-from tests.tiers import programs
+from tests.tiers import programs, some, statistics
 
 COUNT, CUT = 4000, 2000
 SMALL = ["--param", "ema_fast=5:20:5", "--param", "ema_slow=30,60", "--param", "atr_period=14"]
@@ -142,8 +142,9 @@ def test_its_numbers_are_those_of_single_backtests_of_each_part(told: Told, tmp_
     assert shown == sorted(shown, reverse=True)
 
 
+@statistics
 @pytest.mark.unmeasured
-@pytest.mark.parametrize("method", ["random", "tpe", "cmaes"])
+@pytest.mark.parametrize("method", some(["random", "tpe", "cmaes"], 1))
 def test_what_is_chosen_never_depends_on_the_bars_kept_back(told: Told, tmp_path: Path, method: str) -> None:
     (tmp_path / "other").mkdir()
     other = Told(tmp_path / "other", poisoned(hourly(5), CUT))
@@ -284,8 +285,9 @@ def test_workers_that_all_end_are_given_up(told: Told, monkeypatch: pytest.Monke
         told.search(*SMALL, "--method", "grid", "--workers", "1")
 
 
+@statistics
 @pytest.mark.unmeasured
-@pytest.mark.parametrize("method", ["random", "tpe", "cmaes"])
+@pytest.mark.parametrize("method", some(["tpe", "random", "cmaes"], 1))
 def test_a_search_that_is_interrupted_goes_on_to_what_it_would_have_been(
     told: Told, method: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -624,6 +626,7 @@ def test_the_values_that_are_tried_are_listed(capsys: pytest.CaptureFixture[str]
     assert "SUPERTREND" in capsys.readouterr().out
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("more", "said"),
     [

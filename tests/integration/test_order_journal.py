@@ -100,6 +100,7 @@ def test_the_file_is_written_to_the_disk_at_every_commit(database: Path) -> None
     assert told == ["wal", 2]
 
 
+@pytest.mark.unmeasured
 def test_a_second_process_is_turned_away_and_told_by_whom(
     database: Path, venue: ExchangeVenue, time: FakeTime
 ) -> None:
@@ -263,6 +264,7 @@ def test_a_database_that_takes_no_setting_is_refused(tmp_path: Path, setting: st
     journal.close()
 
 
+@pytest.mark.unmeasured
 def test_the_database_itself_forbids_two_orders_of_one_intent_and_money_that_is_none(
     database: Path, venue: ExchangeVenue, time: FakeTime
 ) -> None:

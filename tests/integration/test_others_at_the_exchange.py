@@ -286,6 +286,7 @@ def test_open_orders_of_others_are_named_told_once_and_left_alone(account: Accou
     assert account.wrong() == []
 
 
+@pytest.mark.unmeasured
 def test_a_cancel_by_hand_of_our_resting_order_is_somebody_elses_and_told_once(account: Account) -> None:
     account.bar()
     now = account.exchange.now

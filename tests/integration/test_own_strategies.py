@@ -150,6 +150,7 @@ def test_a_broken_file_breaks_no_run_of_others(home: Path, capsys: pytest.Captur
         run_live.main(["--replay"])
 
 
+@pytest.mark.unmeasured
 def test_a_file_called_like_the_project_s_breaks_no_account(home: Path) -> None:
     text = RULE.replace("MY_CROSS", "TREND_EMA")
     written(home / "user_strategies", {"trend_ema.py": text, "strategies.yaml": ENTRIES})

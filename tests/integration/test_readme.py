@@ -226,6 +226,7 @@ def test_the_sweep_of_the_page_on_backtests_runs_as_printed(
     assert len(lines) == 4
 
 
+@pytest.mark.unmeasured
 def test_the_script_of_the_page_on_the_local_exchange_looks_at_one_with_a_time_of_its_own(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -73,6 +73,7 @@ def check(capsys: pytest.CaptureFixture[str], *more: str) -> tuple[int, dict[str
     return code, {one["name"]: (one["colour"], one["said"]) for one in lines}
 
 
+@pytest.mark.unmeasured
 def test_a_check_at_the_local_exchange_tells_what_it_saw_and_stores_nothing(
     sim: RunningSim, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -337,6 +338,7 @@ def test_a_key_trades_real_money_by_one_process_and_from_one_database(tmp_path: 
         pass
 
 
+@pytest.mark.unmeasured
 def test_a_second_database_is_refused_before_anything_is_asked_of_the_exchange(
     project: Path, leaving: list[Sent]
 ) -> None:

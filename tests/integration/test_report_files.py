@@ -36,6 +36,7 @@ def test_a_comparison_is_held_against_btc_eth_and_half_of_each_that_are_stored(h
         call("--strategy", "MR_BB", "--json", "new", "--report", "new")
 
 
+@pytest.mark.unmeasured
 def test_a_saved_run_has_the_page_that_it_had_when_it_ran(home: Path) -> None:
     then, now = home / "then.html", home / "now.html"
     what = ["--strategy", "MR_BB", "--symbol", "BTC/USDT", "--persist"]

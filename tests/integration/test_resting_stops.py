@@ -122,6 +122,7 @@ def test_k9_a_stop_is_sent_with_exactly_these_fields_and_rests(place: Place) -> 
     assert place.orders.balances()["BTC"] == Balance(D("0.5"), D("0.5"))
 
 
+@pytest.mark.unmeasured
 def test_a_stop_sells_once_its_price_is_reached(place: Place) -> None:
     place.orders.place(place.stop("95"))
     place.time.now += MINUTE

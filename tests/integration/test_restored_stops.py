@@ -72,6 +72,7 @@ def lost(account: Any) -> list[str]:
     return [event.ref for event in account.events if event.kind == "lost" and event.critical]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("fault", ["", "reset_before", "reset_after"])
 def test_a_stop_that_a_restored_backup_does_not_know_is_ours_and_makes_room_for_one_that_it_knows(
     account: Any, fault: str
@@ -113,6 +114,7 @@ def test_a_stop_that_was_moved_since_rests_once_and_where_the_backup_has_it() ->
         assert account.wrong() == []
 
 
+@pytest.mark.unmeasured
 def test_a_stop_of_what_was_bought_since_is_cancelled_and_the_coins_are_nobodys(account: Any) -> None:
     backup = Backup(account)
     account.protected()

@@ -121,11 +121,13 @@ def test_a_portfolio_takes_no_option_that_it_would_ignore(option: str) -> None:
         call("--portfolio", "--all", option)
 
 
+@pytest.mark.unmeasured
 def test_one_run_prints_all_statistics(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("--strategy", "trend_ema", "--symbol", "btc/usdt") == 0
     assert "Kelly Criterion" in capsys.readouterr().out
 
 
+@pytest.mark.unmeasured
 def test_statistics_that_do_not_exist_are_called_none(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("--strategy", "MR_BB", "--symbol", "BTC/USDT", "--limit", "25", "--param", "bb_std=9") == 0
     out = capsys.readouterr().out
@@ -147,6 +149,7 @@ def test_the_json_document_goes_alone_to_stdout_and_follows_its_schema(
     assert params["GRID_LR"]["levels"] == 3
 
 
+@pytest.mark.unmeasured
 def test_money_and_range_come_from_the_command_line(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--strategy", "MR_BB", "--symbol", "BTC/USDT", "--json", "-"]
     options += ["--cash", "500", "--commission", "0.0007", "--spread", "0.0003", "--param", "bb_period=30"]
@@ -205,6 +208,7 @@ def test_a_report_can_go_to_stdout_alone_by_its_older_name_too(
     assert "report:" not in err
 
 
+@pytest.mark.unmeasured
 def test_an_exchange_is_found_in_any_case(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("--strategy", "MR_BB", "--symbol", "BTC/USDT", "--exchange", "BinanceUS") == 0
     assert "binanceus BTC/USDT 1h: " in capsys.readouterr().out
@@ -253,6 +257,7 @@ def test_the_fast_engine_prints_saves_and_repeats_the_same(
     assert "by fast (numba" in capsys.readouterr().out
 
 
+@pytest.mark.unmeasured
 def test_a_comparison_goes_on_without_a_strategy_that_has_too_few_bars(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -349,6 +354,7 @@ def test_an_empty_list_says_how_to_fill_it(home: Path, capsys: pytest.CaptureFix
     assert "no saved runs of MR_BB on SOL/USDT: " in capsys.readouterr().out
 
 
+@pytest.mark.unmeasured
 def test_generated_candles_are_called_synthetic_in_table_and_report(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

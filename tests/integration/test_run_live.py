@@ -241,6 +241,7 @@ def test_candles_can_come_from_the_exchange_alone(sim: RunningSim, url: str) -> 
     assert equity_times(url) == [NOON]
 
 
+@pytest.mark.unmeasured
 def test_stored_candles_alone_must_be_enough_to_begin(url: str) -> None:
     with pytest.raises(NoDataError, match="TREND_EMA needs 51 closed binanceus BTC/USDT 1h candles to begin"):
         run_live.main(["--once", *TRADED, "--use-sql", "--db-url", url])

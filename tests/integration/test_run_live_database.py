@@ -154,6 +154,7 @@ def test_a_loop_holds_what_it_decided_while_another_program_writes(
     assert any(line.startswith("the database is free again after") for line in said)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("orders", ["paper", "exchange"])
 def test_a_loop_whose_database_is_deleted_ends_with_its_next_step(
     file: Path, monkeypatch: pytest.MonkeyPatch, orders: str

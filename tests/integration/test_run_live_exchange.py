@@ -151,6 +151,7 @@ def test_an_account_has_no_more_cash_than_the_exchange(sim: RunningSim, url: str
         once(url, *LOCAL, "--cash", "20000")
 
 
+@pytest.mark.unmeasured
 def test_a_key_that_is_not_accepted_ends_it_at_once(
     sim: RunningSim, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,6 +37,7 @@ def at(hour: int) -> str:
     return str(np.datetime64(START + HOUR * hour, "ms").astype("datetime64[m]"))
 
 
+@pytest.mark.unmeasured
 def test_the_best_sets_are_shown_on_both_parts_with_a_word_on_luck(
     told: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -134,6 +135,7 @@ def test_sets_without_enough_trades_are_counted_and_nothing_else_is_shown(
     assert "again" not in out
 
 
+@pytest.mark.unmeasured
 def test_all_bars_may_be_seen_and_that_is_said(told: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*told, *SPACE, "--unseen", "0", "--min-trades", "1"]) == 0
     out = capsys.readouterr().out
@@ -154,6 +156,7 @@ def test_holes_and_combinations_that_are_left_out_are_said(
     assert "2 combinations are left out: wanted ema_fast < ema_slow" in out
 
 
+@pytest.mark.unmeasured
 def test_two_symbols_have_a_row_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     url = url_of(make_database(tmp_path, hourly(5), SERIES))
     make_database(tmp_path, hourly(6), SERIES._replace(symbol="ETH/USDT"))
@@ -166,6 +169,7 @@ def test_two_symbols_have_a_row_each(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "symbol" in heads
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("more", "said"),
     [

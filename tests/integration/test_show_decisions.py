@@ -51,6 +51,7 @@ def test_only_what_is_wanted_is_shown_and_written(
     assert len(json.loads(capsys.readouterr().out)["decisions"]) == 1
 
 
+@pytest.mark.unmeasured
 def test_an_account_that_never_ran_is_said(tmp_path: Path) -> None:
     init_db(url_of(tmp_path / "empty.db")).dispose()
     with pytest.raises(NoDataError, match="nothing has run on account paper"):

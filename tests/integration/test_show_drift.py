@@ -19,12 +19,15 @@ TRADED = ["--symbol", "BTC/USDT,ETH/USDT", "--strategy", "SMA_CROSS,RSI_REVERSIO
 
 @pytest.fixture(scope="module")
 def traded(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return the database of an account that looked at two hours of minutes, once a minute, a little late."""
+    """Return the database of an account that looked at these minutes, each a little late.
+
+    At the first it begins; before and after each of the others something is filled.
+    """
     url = url_of(tmp_path_factory.mktemp("drift") / "live.db")
     time = FakeTime(NOON)
     with pytest.MonkeyPatch.context() as patch, serve(SimConfig(clock=time.clock)) as sim:
         patch.setenv("EXCHANGE_BASE_URL", sim.url)
-        for minute in range(40):
+        for minute in (0, 12, 13, 14, 15, 23, 24):
             time.now = NOON + 60_000 * minute + 2_000
             words = ["--once", "--use-sql", "--refresh-from-ccxt", *TRADED, "--db-url", url]
             assert run_live.main(words) in (0, 1)

@@ -79,6 +79,7 @@ def test_an_end_before_the_start_and_a_start_after_the_last_candle_are_told(url:
         main([*WHICH, "--db-url", url, "--start", "2031-01-01"])
 
 
+@pytest.mark.unmeasured
 def test_what_stretches_changed_together_is_what_the_price_did(
     url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -155,6 +155,7 @@ def test_asynchronous_ccxt_is_content(
     asyncio.run(run())
 
 
+@pytest.mark.unmeasured
 def test_ccxts_checks_do_find_faults(sim: RunningSim) -> None:
     exchange, check = venue_of(sim, "binanceus"), check_of("fetch_ticker", "sync")
     sound = exchange.fetch_ticker
@@ -163,6 +164,7 @@ def test_ccxts_checks_do_find_faults(sim: RunningSim) -> None:
         check(*arguments(check, exchange, {}))
 
 
+@pytest.mark.unmeasured
 def test_years_of_hours_page_without_loss_or_repeat(sim: RunningSim) -> None:
     exchange, since, rows = venue_of(sim, "binanceus"), NOON - 200 * 24 * HOUR, []
     with closing(exchange.session):
@@ -297,6 +299,7 @@ def test_a_pair_of_orders_through_ccxt(traded: RunningSim, time: Time) -> None:
         assert exchange.fetch_open_orders("ETH/USDT") == []
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("call", "error"),
     [
@@ -342,6 +345,7 @@ def test_a_wrong_secret_and_a_wrong_clock_are_told_apart(traded: RunningSim, tim
         assert exchange.fetch_balance()["USDT"]["free"] == 10_000
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("kind", ["empty", "cut_json", "html"])
 def test_what_ccxt_takes_for_success_is_an_order_all_the_same(
     traded: RunningSim, time: Time, kind: str

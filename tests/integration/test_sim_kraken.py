@@ -560,6 +560,7 @@ def test_the_counters_of_the_lowest_tier_fill_and_run_down(starter: RunningSim, 
             time.now += 300_000
 
 
+@pytest.mark.unmeasured
 def test_sixty_orders_may_rest_in_a_pair(kraken: Any) -> None:
     for _ in range(60):
         kraken.create_order(BTC, "limit", "buy", 0.001, 30_000)

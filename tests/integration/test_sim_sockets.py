@@ -49,6 +49,7 @@ def test_ccxts_own_tests_of_the_markets_are_content(venue: str, name: str) -> No
         assert sim.streams.unknown == sim.kraken.unknown == {}
 
 
+@pytest.mark.unmeasured
 def test_ccxts_checks_of_the_streams_do_find_faults() -> None:
     async def run() -> None:
         async with watching(sim) as exchange:
@@ -128,6 +129,7 @@ def test_ccxts_own_tests_of_an_account_are_content(venue: str, name: str, skippe
         assert sim.streams.unknown == sim.kraken.unknown == {}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("venue", "name", "words"),
     [

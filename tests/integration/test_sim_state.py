@@ -71,6 +71,7 @@ def test_a_restarted_exchange_has_the_same_account(tmp_path: Path) -> None:
     assert len(one[2][SYMBOL]) > 10
 
 
+@pytest.mark.unmeasured
 def test_half_a_line_is_a_change_that_was_never_answered(tmp_path: Path) -> None:
     time, path = FakeTime(), tmp_path / "account"
     trade(config_of(path, time), time, 0, 4)

@@ -33,6 +33,7 @@ from core.streams.line import Timing
 from core.utils import steady_ms
 from tests.exchange_help import FakeTime
 from tests.sim import MINUTE, NOON
+from tests.tiers import some, statistics
 from tests.ws_help import streaming
 
 SYMBOLS = {"binanceus": ("BTC/USDT", "ETH/USDT"), "kraken": ("BTC/USD", "ETH/USD")}
@@ -179,9 +180,10 @@ ONE_VENUE = {"w1 no candle": "binanceus", "w15 end announced": "binanceus", "w1 
 """What only one of them would say."""
 
 
+@statistics
 @pytest.mark.unmeasured
 @VENUES
-@pytest.mark.parametrize("fault", [name for name in FAULTS if name != "w1 wrong type"])
+@pytest.mark.parametrize("fault", some([name for name in FAULTS if name != "w1 wrong type"], 4))
 def test_whatever_ends_a_connection_it_is_a_gap_and_the_next_one_brings_what_follows(
     venue: str, fault: str
 ) -> None:
@@ -210,6 +212,7 @@ def test_whatever_ends_a_connection_it_is_a_gap_and_the_next_one_brings_what_fol
         assert "ws:" not in one.gaps[0]
 
 
+@pytest.mark.unmeasured
 @VENUES
 def test_w5_data_without_pongs_is_a_connection_that_is_replaced_and_nothing_comes_twice(
     venue: str, monkeypatch: pytest.MonkeyPatch
@@ -245,6 +248,7 @@ def test_w5_data_without_pongs_is_a_connection_that_is_replaced_and_nothing_come
             assert feeder.stop(WAIT)
 
 
+@pytest.mark.unmeasured
 @VENUES
 def test_w9_what_a_stream_loses_without_a_drop_rest_brings_at_its_next_look(venue: str) -> None:
     with listening(venue) as one:

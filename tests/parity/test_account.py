@@ -113,6 +113,7 @@ def test_logs_that_are_full_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_same(fast, replay(feeds, account))
 
 
+@pytest.mark.unmeasured
 def test_an_account_s_parts_in_each_regime_are_the_same_compiled_and_step_by_step() -> None:
     bars, parts = ordered(3, [1.0, 3.0], 1500), {"regime_range": 0.5, "regime_high_vol": 0.3}
     account = ReplayAccount(10_000.0, COSTS)

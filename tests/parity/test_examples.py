@@ -19,7 +19,7 @@ from strategies.rule_check import check_rule
 from tests.judge import Judge, Market, Terms, differences
 from tests.judge_waiting import pullback
 from tests.judging import on_backtesting_py
-from tests.tiers import statistics, tries
+from tests.tiers import some, statistics, tries
 
 pytestmark = pytest.mark.unmeasured
 
@@ -65,7 +65,7 @@ def test_every_kind_of_public_strategy_has_an_example_and_every_new_file_one() -
 
 
 @statistics
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", some(NAMES, 4))
 def test_an_example_trades_alike_three_ways(name: str) -> None:
     strategy = load_strategy(name)
     assert check_rule(strategy) == ()

@@ -21,6 +21,7 @@ from tests import judge, judge_memory, judge_rules, judge_trends, judge_waiting
 from tests.judge import Trade, differences
 from tests.judge_backtesting import run_plain
 from tests.judging import NAMES, SERIES, fill_model, main, on_backtesting_py, verdict
+from tests.tiers import some, statistics
 
 pytestmark = pytest.mark.unmeasured
 
@@ -39,9 +40,10 @@ STAKES: tuple[dict[str, float], ...] = (
 )
 
 
+@statistics
 @pytest.mark.parametrize("drive", [fill_model, on_backtesting_py])
 @pytest.mark.parametrize("choices", STAKES)
-@pytest.mark.parametrize("name", ["SCRIPTED", "TREND_EMA", "GRID_LR", "PATIENT"])
+@pytest.mark.parametrize("name", some(["SCRIPTED", "TREND_EMA", "GRID_LR", "PATIENT"], 2))
 def test_the_judge_agrees_on_entries_that_cost_a_stake(
     name: str, choices: dict[str, float], drive: Any
 ) -> None:

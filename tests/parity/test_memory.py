@@ -24,7 +24,7 @@ from tests.judging import verdict
 from tests.markets import HOUR, random_bars
 from tests.parity.test_three_ways import mutated
 from tests.remembering import RECALLING, REMEMBERING
-from tests.tiers import statistics, tries
+from tests.tiers import some, statistics, tries
 
 pytestmark = pytest.mark.unmeasured
 
@@ -143,7 +143,8 @@ def restarted(bars: Bars, rules: Mapping[str, Strategy], cuts: Iterable[int]) ->
     return sum(len(step.trades) for step in expected)
 
 
-@pytest.mark.parametrize("lost", ["exits", "note"])
+@statistics
+@pytest.mark.parametrize("lost", some(["exits", "note"], 1))
 def test_a_snapshot_without_what_is_remembered_would_trade_otherwise(lost: str) -> None:
     bars = market(1, 160)
     whole = account_of()

@@ -20,6 +20,7 @@ from tests.judge import Market, Terms, Trade, differences
 from tests.judge_pauses import PausedJudge, Protection
 from tests.judging import LADDERS, OWN, RULES, candles_for, spec_of
 from tests.lively import strategy_for
+from tests.tiers import some, statistics
 
 HOUR = 60.0
 """Minutes."""
@@ -84,8 +85,9 @@ def run(name: str, series: str, settings: dict[str, Any]) -> tuple[Bars, RunSpec
     return bars, spec, simulate_alone(bars, spec, strategy)
 
 
+@statistics
 @pytest.mark.unmeasured
-@pytest.mark.parametrize("kind", CASES)
+@pytest.mark.parametrize("kind", some(CASES, 3))
 def test_the_judge_makes_the_same_trades_with_a_protection(kind: str) -> None:
     settings, protection = CASES[kind]
     refused = 0

@@ -28,7 +28,7 @@ from strategies.registry import REGISTRY, Strategy, load_strategy
 from tests.lively import LIVELY, strategy_for
 from tests.markets import random_bars
 from tests.scripted import SCRIPTED
-from tests.tiers import statistics, tries
+from tests.tiers import some, statistics, tries
 
 pytestmark = pytest.mark.unmeasured
 
@@ -115,7 +115,8 @@ def test_arbitrary_orders_replayed_are_their_backtest_and_every_reason_occurs() 
     assert reasons == {"stop", "trail", "take", "rule", "time", "reduce", "reverse", "end"}
 
 
-@pytest.mark.parametrize("name", REGISTRY)
+@statistics
+@pytest.mark.parametrize("name", some(REGISTRY, 7))
 def test_columns_computed_once_decide_as_the_live_class_does(name: str) -> None:
     bars, spec = wild_bars(7), spec_of(name, 7, **LIVELY.get(name, {}))
     strategy = strategy_for(name, bars)
@@ -223,7 +224,8 @@ def test_a_replay_fills_no_more_than_a_share_of_each_bar_s_volume() -> None:
     assert any(float(trade.amount) == most[trade.entry_time] for trade in trades)
 
 
-@pytest.mark.parametrize("name", REGISTRY)
+@statistics
+@pytest.mark.parametrize("name", some(REGISTRY, 7))
 def test_with_shipped_settings_each_strategy_makes_its_backtest_until_a_breaker_trips(name: str) -> None:
     settings, compared = load_settings(ROOT / "config", {}), 0
     for seed in (0, 2, 4):

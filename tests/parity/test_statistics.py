@@ -23,8 +23,8 @@ from strategies.registry import REGISTRY
 from tests.lively import LIVELY, paired, partner
 from tests.markets import random_bars
 from tests.reference import DAY, Outcome, differences, expected, random_run, random_trades
+from tests.tiers import some, tries
 from tests.tiers import statistics as many
-from tests.tiers import tries
 
 pytestmark = pytest.mark.unmeasured
 
@@ -97,7 +97,8 @@ def test_the_runs_cover_what_they_should() -> None:
     assert any("Commissions [$]" not in answer for answer in answers)
 
 
-@pytest.mark.parametrize("name", REGISTRY)
+@many
+@pytest.mark.parametrize("name", some(REGISTRY, 7))
 def test_both_engines_present_their_statistics_alike(name: str) -> None:
     bars = random_bars(3, 600)
     for costs in (Costs(0.001), Costs(0.0)):
@@ -153,7 +154,8 @@ MUTATIONS: list[tuple[Any, Callable[..., Any], str, str]] = [
 ]
 
 
-@pytest.mark.parametrize("number", range(len(MUTATIONS)))
+@many
+@pytest.mark.parametrize("number", some(range(len(MUTATIONS)), 6))
 def test_a_planted_fault_is_noticed(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     module, function, old, new = MUTATIONS[number]
     source = inspect.getsource(function)

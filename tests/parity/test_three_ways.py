@@ -25,7 +25,7 @@ from strategies.registry import REGISTRY, Strategy, load_strategy
 from tests.lively import ENDS, LIVELY, paired, partner, strategy_for
 from tests.markets import HOUR, START, random_bars
 from tests.scripted import SCRIPTED, TURNING
-from tests.tiers import statistics, tries
+from tests.tiers import some, statistics, tries
 
 pytestmark = pytest.mark.unmeasured
 
@@ -118,7 +118,7 @@ def test_three_ways_agree_when_orders_are_arbitrary_and_every_reason_occurs() ->
         {"vol_target": 0.5, "kelly_cap": 0.1, "kelly_trades": 3, "regime_cut": 0.5},
     ],
 )
-@pytest.mark.parametrize("name", ["TREND_EMA", "GRID_LR"])
+@pytest.mark.parametrize("name", some(["GRID_LR", "TREND_EMA"], 1))
 def test_three_ways_agree_however_entries_are_sized(name: str, choices: dict[str, float]) -> None:
     changed, markets = 0, tries(4, 1)
     for seed in range(markets):
@@ -169,7 +169,8 @@ def test_three_ways_agree_when_an_account_has_all_the_lots_it_keeps() -> None:
     assert "reduce" in {trade.reason for trade in verdict.runs[0].trades}
 
 
-@pytest.mark.parametrize("name", REGISTRY)
+@statistics
+@pytest.mark.parametrize("name", some(REGISTRY, 7))
 def test_statistics_of_the_fast_engine_are_backtesting_py_s(name: str) -> None:
     for seed in (1, 2):
         spec = spec_of(name, seed, **LIVELY.get(name, {}))
@@ -271,7 +272,8 @@ def differs(name: str, seeds: range) -> bool:
     return False
 
 
-@pytest.mark.parametrize("number", range(len(MUTATIONS)))
+@statistics
+@pytest.mark.parametrize("number", some(range(len(MUTATIONS)), 8))
 def test_a_planted_fault_in_the_fill_model_is_noticed(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     module, function, old, new = MUTATIONS[number]
     changed = mutated(function, old, new)

@@ -36,6 +36,7 @@ from core.risk_manager import RiskManager
 from core.sizing import Sizing
 from tests.account_help import exactly
 from tests.markets import HOUR, START
+from tests.tiers import tries
 
 SYMBOLS = ("BTC/USDT", "ETH/USDT")
 STRATEGIES = ("A", "B", "LADDER")
@@ -201,7 +202,10 @@ class Account(RuleBasedStateMachine):
 
 
 Account.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=tries(60, 15),
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 TestAccount = Account.TestCase
 

@@ -7,6 +7,7 @@ import pytest
 from core.exchange_sim.server import BINANCEUS, KRAKEN
 from tests.algo_mutants import ALGO_MUTANTS
 from tests.algo_schedules import AlgoSchedule
+from tests.tiers import some, statistics
 
 
 @pytest.mark.parametrize("venue", [BINANCEUS, KRAKEN])
@@ -31,6 +32,8 @@ CAUGHT = {
 }
 
 
-@pytest.mark.parametrize("name", ALGO_MUTANTS)
+@statistics
+@pytest.mark.unmeasured
+@pytest.mark.parametrize("name", some(ALGO_MUTANTS, 3))
 def test_what_is_weakened_is_caught(name: str) -> None:
     assert AlgoSchedule(CAUGHT[name], work_with=ALGO_MUTANTS[name]).run() != []

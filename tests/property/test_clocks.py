@@ -18,6 +18,7 @@ from core.exchange.pages import CandleSpan, RawCandle, Source, concat, pages
 from core.live.feed import Feed
 from core.utils import on_grid, parse_time
 from tests.clocks import DAY, HOUR, MINUTE, STEPS, Clocks
+from tests.tiers import tries
 
 START = parse_time("2024-03-05T10:00:30")
 LAG = MEASURE_EVERY_MS // 1000 + 2 * 1000
@@ -54,7 +55,7 @@ def final(bars: Bars) -> bool:
 
 
 @pytest.mark.unmeasured
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60, 15), deadline=None)
 @given(seeds, drifts, st.sampled_from((0.0, 0.02, 0.2)), st.sampled_from((0.0, 0.2)))
 def test_the_time_told_is_never_ahead_of_the_exchanges(
     seed: int, ppm: int, trouble: float, away: float
@@ -73,7 +74,7 @@ def test_the_time_told_is_never_ahead_of_the_exchanges(
 
 
 @pytest.mark.unmeasured
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=tries(25, 7), deadline=None)
 @given(seeds, drifts, st.sampled_from((0.01, 0.1)), st.sampled_from((0.0, 0.1)))
 def test_the_loop_reads_no_candle_that_is_not_final_and_misses_none(
     seed: int, ppm: int, trouble: float, away: float
@@ -123,7 +124,7 @@ def test_a_step_just_before_a_candle_closes_does_not_close_it(step: int) -> None
 
 
 @pytest.mark.unmeasured
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40, 10), deadline=None)
 @given(seeds, st.integers(0, 3000), st.sampled_from(("repeat", "smear")))
 def test_a_leap_second_of_the_exchange_closes_no_candle_early(seed: int, before: int, how: str) -> None:
     rng, end = random.Random(seed), parse_time("2017-01-01")

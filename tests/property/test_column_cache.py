@@ -22,6 +22,7 @@ from core.sql_data_source import SQLDataSource
 from db.candles import read_bars, upsert_bars
 from db.stored_series import list_series, stored_ranges
 from tests.stored import HOUR, START, bars_at, make_database, same_bars, url_of
+from tests.tiers import tries
 
 PAIR = (Series("binanceus", "BTC/USDT", "1h"), Series("binanceus", "ETH/USDT", "1h"))
 NAMES = "exchange, symbol, timeframe, ts, open, high, low, close, volume"
@@ -134,7 +135,7 @@ def two_series(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.unmeasured
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40, 10), deadline=None)
 @given(st.lists(upserts | statements | damage, max_size=12))
 def test_a_read_is_always_what_the_table_holds(two_series: Path, history: list[Step]) -> None:
     with tempfile.TemporaryDirectory() as folder:

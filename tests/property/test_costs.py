@@ -18,6 +18,7 @@ from core.results.runs import RunSpec, TradeRecord
 from strategies.registry import REGISTRY
 from tests.lively import LIVELY, strategy_for
 from tests.markets import random_bars
+from tests.tiers import tries
 
 pytestmark = pytest.mark.unmeasured
 
@@ -35,7 +36,7 @@ def what(trade: TradeRecord) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("name", REGISTRY)
-@settings(max_examples=8)
+@settings(max_examples=tries(8, 2))
 @given(seed=st.integers(0, 10_000), rate=st.sampled_from([0.0001, 0.001, 0.02]))
 def test_commission_changes_no_trade_and_takes_its_part_of_each(name: str, seed: int, rate: float) -> None:
     free, paid = (run(name, seed, Costs(commission)) for commission in (0.0, rate))
@@ -48,7 +49,7 @@ def test_commission_changes_no_trade_and_takes_its_part_of_each(name: str, seed:
 
 
 @pytest.mark.parametrize("name", REGISTRY)
-@settings(max_examples=8)
+@settings(max_examples=tries(8, 2))
 @given(seed=st.integers(0, 10_000))
 def test_a_trade_entered_across_a_spread_earns_less(name: str, seed: int) -> None:
     free, paid = (run(name, seed, Costs(0.0, spread)) for spread in (0.0, 0.001))

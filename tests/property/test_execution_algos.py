@@ -27,6 +27,7 @@ from core.execution_algos.values import (
     Work,
     WorkEnd,
 )
+from tests.tiers import tries
 
 D = Decimal
 GRID = OrderGrid(D("0.01"), D("0.001"), D("0.001"), D(10))
@@ -171,7 +172,7 @@ lives = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60, 15), deadline=None)
 @given(lives, st.integers(0, 60))
 def test_no_market_makes_a_work_trade_too_much_or_go_on_for_ever(one: Life, rough: int) -> None:
     one.run(lambda: one.steps >= rough)
@@ -186,7 +187,8 @@ def test_no_market_makes_a_work_trade_too_much_or_go_on_for_ever(one: Life, roug
         assert one.work.left < D("0.001")
 
 
-@settings(max_examples=40, deadline=None)
+@pytest.mark.unmeasured
+@settings(max_examples=tries(40, 10), deadline=None)
 @given(lives, st.integers(0, 20))
 def test_what_is_hurried_goes_at_the_market(one: Life, rough: int) -> None:
     one.run(lambda: one.steps >= rough)

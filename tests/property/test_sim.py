@@ -19,6 +19,7 @@ from core.exchange_sim.feed import LATEST, MarketFeed
 from core.exchange_sim.markets import LISTED, SimMarket, quoted
 from core.exchange_sim.synthetic import FIRST_DAY, SyntheticSource
 from core.exchange_sim.tape import started, tape
+from tests.tiers import tries
 
 pytestmark = pytest.mark.unmeasured
 
@@ -28,7 +29,7 @@ FIRST, LAST = FIRST_DAY * DAY, 22_000 * DAY
 MOMENTS = st.integers(FIRST, LAST)
 MARKETS = st.sampled_from(LISTED)
 M1 = Interval(MINUTE)
-EXAMPLES = settings(max_examples=60)
+EXAMPLES = settings(max_examples=tries(60, 15))
 
 
 def minutes(market: SimMarket, start: int, end: int) -> list[tuple[Any, ...]]:
@@ -77,7 +78,7 @@ def test_every_timeframe_is_exactly_the_sum_of_its_minutes(
     assert rows_of(served) == by_hand(minutes(market, start, end), interval)
 
 
-@settings(max_examples=3)
+@settings(max_examples=tries(3, 2))
 @given(MARKETS, MOMENTS)
 def test_a_month_is_exactly_the_sum_of_its_minutes(market: SimMarket, moment: int) -> None:
     interval = INTERVALS["1M"]

@@ -38,6 +38,7 @@ from core.exchange_sim.synthetic import SyntheticSource
 from core.exchange_sim.trading import Trading
 from core.exchange_sim.venue import RequestRefused
 from tests.sim import MINUTE, NOON
+from tests.tiers import tries
 
 pytestmark = pytest.mark.unmeasured
 
@@ -220,7 +221,7 @@ class Books(RuleBasedStateMachine):
             assert sum(leg.executed for leg in legs) <= legs[0].quantity
 
 
-Books.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+Books.TestCase.settings = settings(max_examples=tries(60, 15), stateful_step_count=30, deadline=None)
 TestBooks = Books.TestCase
 
 
@@ -245,7 +246,7 @@ def played(moments: list[int]) -> Any:
     return trading.matching.wallet.all(), trading.matching.orders, trading.matching.trades
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=tries(20, 5), deadline=None)
 @given(st.lists(st.integers(NOON, NOON + 120 * MINUTE), max_size=12))
 def test_it_makes_no_difference_how_often_anybody_looks(moments: list[int]) -> None:
     end = NOON + 120 * MINUTE

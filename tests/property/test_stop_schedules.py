@@ -8,7 +8,7 @@ from core.exchange_sim.server import BINANCEUS, KRAKEN
 from tests.fuzz_order_path import VENUES, run_stop_schedules, stop_caught
 from tests.stop_mutants import STOP_MUTANTS
 from tests.stop_schedules import LONGEST, StopSchedule
-from tests.tiers import statistics, tries
+from tests.tiers import some, statistics, tries
 
 CHUNK = 12
 ENOUGH = 200
@@ -28,6 +28,17 @@ LATE = {
 WEAK = [(venue, name) for name, one in STOP_MUTANTS.items() for venue in one.venues]
 
 
+RARE = {BINANCEUS: (0, 1, 2, 5), KRAKEN: (1, 6, 8)}
+"""Schedules with which all branches are run."""
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_schedules_that_run_all_of_the_path_end_as_they_should(venue: str) -> None:
+    for seed in RARE[venue]:
+        assert run_stop_schedules(seed, 1, venue).wrong == []
+
+
+@pytest.mark.unmeasured
 @statistics
 @pytest.mark.parametrize("venue", VENUES)
 @pytest.mark.parametrize("first", range(0, tries(120, 12), CHUNK))
@@ -41,8 +52,9 @@ def test_seeded_schedules_with_stops_sell_protect_and_book_as_they_should(first:
     assert (tally.counts["changes"] > 0) == (venue == KRAKEN)
 
 
+@statistics
 @pytest.mark.unmeasured
-@pytest.mark.parametrize(("venue", "name"), WEAK)
+@pytest.mark.parametrize(("venue", "name"), some(WEAK, 5))
 def test_weakened_stops_are_caught_by_the_same_schedules(venue: str, name: str) -> None:
     assert stop_caught(name, ENOUGH, venue, LATE.get((venue, name), 0)) is not None
 

@@ -18,6 +18,7 @@ from strategies.registry import REGISTRY, load_strategy
 from strategies.rule import first_decision, row
 from tests.lively import LIVELY, strategy_for
 from tests.markets import random_bars
+from tests.tiers import tries
 
 pytestmark = pytest.mark.unmeasured
 
@@ -36,7 +37,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 @pytest.mark.parametrize("name", REGISTRY)
-@settings(max_examples=20)
+@settings(max_examples=tries(20, 5))
 @given(seed=st.integers(0, 10_000), cut=st.integers(1, 250))
 def test_columns_depend_on_the_past_alone_bit_for_bit(name: str, seed: int, cut: int) -> None:
     bars = random_bars(seed, 260)
@@ -46,7 +47,7 @@ def test_columns_depend_on_the_past_alone_bit_for_bit(name: str, seed: int, cut:
 
 
 @pytest.mark.parametrize("name", REGISTRY)
-@settings(max_examples=10)
+@settings(max_examples=tries(10, 3))
 @given(seed=st.integers(0, 10_000))
 def test_the_live_class_decides_as_the_rule_does_on_the_whole_history(name: str, seed: int) -> None:
     bars = random_bars(seed, 2300)
@@ -71,7 +72,7 @@ def test_the_live_class_decides_as_the_rule_does_on_the_whole_history(name: str,
 
 
 @pytest.mark.parametrize("name", REGISTRY)
-@settings(max_examples=20)
+@settings(max_examples=tries(20, 5))
 @given(seed=st.integers(0, 10_000))
 def test_decisions_are_repeatable_and_their_stops_are_on_the_right_side(name: str, seed: int) -> None:
     bars = random_bars(seed, 400)
@@ -91,7 +92,7 @@ def test_decisions_are_repeatable_and_their_stops_are_on_the_right_side(name: st
 
 
 @pytest.mark.parametrize("name", REGISTRY)
-@settings(max_examples=10)
+@settings(max_examples=tries(10, 3))
 @given(seed=st.integers(0, 10_000))
 def test_no_column_lacks_a_value_once_warm(name: str, seed: int) -> None:
     bars = random_bars(seed, 500)
@@ -103,7 +104,7 @@ def test_no_column_lacks_a_value_once_warm(name: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", REGISTRY)
-@settings(max_examples=5)
+@settings(max_examples=tries(5, 2))
 @given(seed=st.integers(0, 10_000))
 def test_a_row_without_values_never_opens_a_trade(name: str, seed: int) -> None:
     bars = random_bars(seed, 300)
@@ -123,7 +124,7 @@ def mirrored(bars: Bars, top: float) -> Bars:
 
 
 @pytest.mark.parametrize("name", sorted(set(REGISTRY) - LOPSIDED))
-@settings(max_examples=10)
+@settings(max_examples=tries(10, 3))
 @given(seed=st.integers(0, 10_000))
 def test_mirrored_prices_give_mirrored_sides(name: str, seed: int) -> None:
     rule = load_strategy(name).rule

@@ -12,6 +12,7 @@ from core.streams.hints import Hint, OrderHint, StreamGap, candle
 from core.streams.inbox import Inbox
 from tests.markets import HOUR, START
 from tests.stream_help import BTC, OWN
+from tests.tiers import tries
 from tests.unit.test_loop import World
 
 BARS = 20
@@ -43,7 +44,7 @@ def say(inbox: Inbox, bar: int, word: tuple[str, int, float, bool]) -> None:
     inbox.put([hint])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=tries(25, 7), deadline=None)
 @given(st.lists(st.lists(st.tuples(st.integers(0, HOUR - 1), WORDS), max_size=4), max_size=BARS))
 def test_whatever_streams_say_the_same_is_decided_filled_and_traded(
     said: list[list[tuple[int, tuple[str, int, float, bool]]]],

@@ -221,6 +221,7 @@ def test_an_exit_waits_for_its_stop_then_chases_and_what_protects_goes_at_the_ma
     world.sound()
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("at", ["resting", "partial", "cancelled"])
 def test_a_killed_process_goes_on_where_it_was(at: str) -> None:
     world = Algos()
@@ -402,6 +403,7 @@ def test_no_book_means_no_maker_and_the_market_when_time_is_over() -> None:
     world.sound()
 
 
+@pytest.mark.unmeasured
 def test_slices_take_what_the_book_offers_and_an_entry_is_content_with_it() -> None:
     world = Splits()
     world.there.asks = (BookOffer(ASK, D("0.05")), BookOffer(ASK + 100, D(9)))
@@ -420,6 +422,7 @@ def test_slices_take_what_the_book_offers_and_an_entry_is_content_with_it() -> N
     world.sound()
 
 
+@pytest.mark.unmeasured
 def test_timed_slices_leave_one_after_the_other_and_a_late_process_sends_what_is_due() -> None:
     world = Timed()
     amount = world.enter()
@@ -439,6 +442,7 @@ def test_timed_slices_leave_one_after_the_other_and_a_late_process_sends_what_is
     world.sound()
 
 
+@pytest.mark.unmeasured
 def test_an_exit_takes_a_minute_at_most_and_one_that_nobody_takes_is_told_and_protected_again() -> None:
     world = Timed()
     world.enter()

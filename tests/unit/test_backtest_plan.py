@@ -30,6 +30,7 @@ def test_the_shipped_settings_hold_the_rules_own_defaults(settings: Settings) ->
         assert dict(settings.strategies[module].params) == load_strategy(name).rule.params()._asdict()
 
 
+@pytest.mark.unmeasured
 def test_all_means_every_enabled_strategy_on_bitcoin_and_ether(settings: Settings) -> None:
     plans = plan_runs(changed(settings, "grid_ladder", enabled=False))
     assert {(plan.symbol, plan.strategy) for plan in plans} == {
@@ -37,6 +38,7 @@ def test_all_means_every_enabled_strategy_on_bitcoin_and_ether(settings: Setting
     }
 
 
+@pytest.mark.unmeasured
 def test_a_strategy_that_is_named_runs_whether_enabled_or_not(settings: Settings) -> None:
     plans = plan_runs(
         changed(settings, "grid_ladder", enabled=False), strategies=["grid_ladder"], symbols=["SOL/USDT"]
@@ -44,12 +46,14 @@ def test_a_strategy_that_is_named_runs_whether_enabled_or_not(settings: Settings
     assert [(plan.symbol, plan.strategy) for plan in plans] == [("SOL/USDT", "GRID_LR")]
 
 
+@pytest.mark.unmeasured
 def test_a_strategy_that_is_named_runs_on_its_own_symbols_unless_told(settings: Settings) -> None:
     mine = changed(settings, "mean_reversion_bb", symbols=("SOL/USDT",))
     assert [plan.symbol for plan in plan_runs(mine, strategies=["MR_BB"])] == ["SOL/USDT"]
     assert {plan.symbol for plan in plan_runs(mine)} == {"BTC/USDT", "ETH/USDT"}
 
 
+@pytest.mark.unmeasured
 def test_timeframe_and_parameters_come_from_the_settings_unless_given(settings: Settings) -> None:
     mine = changed(settings, "trend_ema", timeframe="1h", params={"ema_fast": 9})
     (plan,) = plan_runs(mine, strategies=["TREND_EMA"], symbols=["BTC/USDT"])
@@ -60,6 +64,7 @@ def test_timeframe_and_parameters_come_from_the_settings_unless_given(settings: 
     assert (plan.timeframe, plan.params["ema_fast"]) == ("1d", 5)
 
 
+@pytest.mark.unmeasured
 def test_a_given_parameter_goes_to_the_strategies_that_have_it(settings: Settings) -> None:
     plans = plan_runs(settings, symbols=["BTC/USDT"], params={"bb_period": 30.0})
     periods = {plan.strategy: plan.params.get("bb_period") for plan in plans}
@@ -132,6 +137,7 @@ def test_ways_of_sizing_have_names() -> None:
         named_sizing(["half-kely"])
 
 
+@pytest.mark.unmeasured
 def test_how_entries_are_sized_goes_to_every_strategy(settings: Settings) -> None:
     plans = plan_runs(settings, strategies=["TREND_EMA", "GRID_LR"], params={"vol_target": 0.2})
     assert {plan.params["vol_target"] for plan in plans} == {0.2}
@@ -139,6 +145,7 @@ def test_how_entries_are_sized_goes_to_every_strategy(settings: Settings) -> Non
     assert "kelly_cap" not in plain.params
 
 
+@pytest.mark.unmeasured
 def test_what_an_account_lets_entries_keep_in_a_regime_is_every_strategy_s_or_less() -> None:
     settings = load_settings(
         CONFIG,

@@ -17,6 +17,7 @@ from core.proof.verify import verify
 from core.results.runs import BacktestResult, RunSpec, TradeRecord
 from tests.markets import HOUR, START, make_bars, random_bars
 from tests.scripted import SCRIPTED
+from tests.tiers import statistics, tries
 
 SERIES = Series("binanceus", "BTC/USDT", "1h")
 FREE = Costs(0.0, 0.0)
@@ -66,6 +67,7 @@ def test_a_stop_that_the_open_gaps_through_fills_at_the_open() -> None:
     assert (trade.exit_price, trade.reason) == (80.0, "stop")
 
 
+@pytest.mark.unmeasured
 def test_a_take_fills_at_its_price_or_at_a_better_open() -> None:
     assert only_trade(run([Q, Q, Q, (100, 125, 99, 110), Q], {1: 1})).exit_price == 120.0
     gapped = only_trade(run([Q, Q, Q, (130, 135, 129, 131), Q], {1: 1}))
@@ -179,8 +181,9 @@ def test_the_depth_of_a_short_is_measured_upwards() -> None:
     assert only_trade(run(rows, {1: 2, 3: 3})).max_dd_pct == pytest.approx(4.0)
 
 
+@statistics
 @pytest.mark.unmeasured
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(tries(6, 2)))
 @pytest.mark.parametrize("name", ["TREND_EMA", "MR_BB", "SQZ_BO", "GRID_LR"])
 def test_the_trades_add_up_to_the_final_equity(name: str, seed: int) -> None:
     bars = random_bars(seed, 800, volatility=0.005)
@@ -206,6 +209,7 @@ def test_a_run_names_everything_it_depends_on() -> None:
     assert not any(name.startswith("_") for name in result.stats.index)
 
 
+@pytest.mark.unmeasured
 def test_no_trade_at_all_gives_none_and_not_nan() -> None:
     summary = run([Q, Q, Q, Q, Q], {}).summary
     assert summary.trades_count == 0
@@ -222,6 +226,7 @@ def test_too_few_bars_are_refused_with_how_many_it_takes() -> None:
         run_backtest(random_bars(1, 500).until(40), RunSpec(SERIES, "TREND_EMA", {}, FREE, 1000.0))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", ["TREND_EMA", "MR_BB", "SQZ_BO", "GRID_LR"])
 def test_the_least_number_of_bars_named_is_the_least_that_runs(name: str) -> None:
     from strategies.registry import load_strategy

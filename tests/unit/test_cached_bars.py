@@ -27,6 +27,7 @@ from strategies.registry import REGISTRY
 from tests.lively import paired, partner
 from tests.markets import random_bars
 from tests.stored import HOUR, SERIES, START, bars_at, make_database, run_sql, same_bars, url_of
+from tests.tiers import some, statistics
 
 
 @pytest.fixture(autouse=True)
@@ -71,9 +72,10 @@ def test_the_second_read_is_mapped_and_equal(path: Path, table_reads: list[objec
     assert [file.name.partition("-")[0] for file in files(path)] == ["binanceus"]
 
 
+@statistics
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("start", [None, -3, 0, 1, 3, 8])
-@pytest.mark.parametrize("end", [None, 0, 3, 5, 6, 99])
+@pytest.mark.parametrize("end", some([None, 0, 3, 5, 6, 99], 3, 99))
 @pytest.mark.parametrize("limit", [None, 1, 3, 4, 99])
 def test_ranges_and_limits_are_those_of_the_table(
     path: Path, start: int | None, end: int | None, limit: int | None
@@ -103,6 +105,7 @@ def test_a_few_bars_come_from_the_table(path: Path, table_reads: list[object]) -
         source.get_bars("ETH/USDT", "1h")
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "sql",
     [
@@ -227,9 +230,10 @@ def spec(name: str) -> RunSpec:
 
 
 @pytest.mark.unmeasured
+@statistics
 def test_backtesting_takes_mapped_bars(market: Bars) -> None:
     copy = copy_of(market)
-    for name in REGISTRY:
+    for name in some(REGISTRY, 7):
         jobs = [
             Job(bars, spec(name), partners=paired(partner(copy), SERIES.symbol)) for bars in (market, copy)
         ]

@@ -134,6 +134,7 @@ def test_a_change_that_was_undone_keeps_it(path: Path) -> None:
     assert revisions(path) == before
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", TRIGGERS)
 def test_without_one_of_the_triggers_nothing_is_promised(path: Path, name: str) -> None:
     run_sql(path, f"DROP TRIGGER {name}")

@@ -40,6 +40,7 @@ def run_child(code: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("error", "code"),
     [
@@ -354,6 +355,7 @@ def test_the_settings_are_the_roots_files_under_the_command_line(
         cli.load_settings({"backtest.default_cash": -5})
 
 
+@pytest.mark.unmeasured
 def test_a_percentage_that_looks_like_a_fraction_is_said_where_the_settings_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -63,6 +63,7 @@ def test_each_regime_keeps_a_part_of_its_own_besides_the_cut() -> None:
     assert np.isnan(fit[np.isnan(labels)]).all()
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "choices",
     [Choices(vol_target=0.2, vol_period=40), Choices(regime_cut=0.5), Choices(regime_high_vol=0.3)],

@@ -145,6 +145,7 @@ def test_evidence_is_what_the_runs_before_and_after_the_cut_made() -> None:
     assert gather(case()).tries == len(SETS)
 
 
+@pytest.mark.unmeasured
 def test_bars_after_the_cut_change_nothing_that_was_chosen_on() -> None:
     later = {one: bars._replace(close=bars.close.copy()) for one, bars in case().markets.items()}
     for bars in later.values():
@@ -154,6 +155,7 @@ def test_bars_after_the_cut_change_nothing_that_was_chosen_on() -> None:
     assert found.unseen.tobytes() != other.unseen.tobytes()
 
 
+@pytest.mark.unmeasured
 def test_doubled_costs_earn_less() -> None:
     free = gather(case(costs=Costs(0.0, 0.0)))
     plain = gather(case())
@@ -161,11 +163,13 @@ def test_doubled_costs_earn_less() -> None:
     assert plain.doubled < float(np.prod(1 + chosen)) - 1
 
 
+@pytest.mark.unmeasured
 def test_random_walks_of_few_days_are_not_enough() -> None:
     verdict = judge(gather(case()))
     assert (verdict.answer, verdict.decided_by) == (Answer.NOT_ENOUGH, "days")
 
 
+@pytest.mark.unmeasured
 def test_a_search_on_shuffled_bars_is_as_good_on_a_random_walk() -> None:
     chance = shuffled_chance(case(), 9)
     assert chance in [k / 10 for k in range(1, 11)]

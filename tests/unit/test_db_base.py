@@ -80,6 +80,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path, cr
     assert path.read_text() == "Dear all, " * 200
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("create", [False, True])
 @pytest.mark.parametrize("left", [100, 20_000])
 def test_a_cut_file_is_refused_and_left_alone(tmp_path: Path, create: bool, left: int) -> None:

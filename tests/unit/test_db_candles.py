@@ -55,6 +55,7 @@ def test_nothing_stored_reads_as_no_bars(engine: Engine) -> None:
     assert none.ts.dtype == np.int64
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("start", "end", "limit", "hours"),
     [
@@ -99,6 +100,7 @@ def test_inserted_updated_and_unchanged_are_counted_exactly(engine: Engine) -> N
     assert upsert_bars(engine, OTHER, bars_at(1, 2, 3)) == (3, 0, 0)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("column", ["open", "high", "low", "close", "volume"])
 def test_a_change_of_any_one_column_is_an_update(engine: Engine, column: str) -> None:
     bars = bars_at(0)
@@ -179,6 +181,7 @@ def test_an_unknown_timeframe_is_refused(engine: Engine) -> None:
         upsert_bars(engine, SERIES._replace(timeframe="7m"), bars_at(0))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -17,6 +17,7 @@ from scripts.db_status import main
 from tests.stored import NOW, START, bars_at, make_database, opened, run_sql, url_of
 
 
+@pytest.mark.unmeasured
 def test_an_empty_database_says_what_to_do_next(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = make_database(tmp_path)
     assert main(["--db-url", url_of(path)]) == 0
@@ -45,6 +46,7 @@ def test_a_table_has_one_row_per_series(tmp_path: Path, capsys: pytest.CaptureFi
     assert "(--wide shows updated (UTC) too)" in out
 
 
+@pytest.mark.unmeasured
 def test_what_is_not_known_is_shown_as_such(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = make_database(tmp_path, bars_at(0))
     run_sql(path, "DELETE FROM candle_series", "UPDATE ohlcv SET timeframe = '5h'")
@@ -95,6 +97,7 @@ def test_a_document_goes_beside_the_table_and_replaces_nothing_unasked(
     assert main([*given, "--force"]) == 0
 
 
+@pytest.mark.unmeasured
 def test_a_check_says_that_all_is_well_or_what_is_not(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

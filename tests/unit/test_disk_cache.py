@@ -144,6 +144,7 @@ def test_nothing_is_kept_without_a_folder(monkeypatch: pytest.MonkeyPatch, made:
     assert len(made) == 2
 
 
+@pytest.mark.unmeasured
 def test_the_next_process_finds_what_was_compiled(folder: Path, made: list[str]) -> None:
     assert run() == run() == 4
     assert len(made) == 1

@@ -90,6 +90,7 @@ def test_the_causes_add_up_to_the_whole_difference(
     assert drift.total == pytest.approx(ours - theirs, rel=1e-9, abs=1e-9 * wanted * 1e5)
 
 
+@pytest.mark.unmeasured
 def test_several_are_added_up() -> None:
     one = Drift(1, 2, 3, 4, 5, 6)
     assert added([one, one]) == Drift(2, 4, 6, 8, 10, 12)

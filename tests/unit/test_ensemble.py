@@ -26,6 +26,7 @@ from strategies.rule import first_decision
 from tests.bar_loop import follow_plainly
 from tests.lively import LIVELY
 from tests.markets import HOUR, random_bars
+from tests.tiers import tries
 
 EVER = 100_000
 """Bars: never starts again."""
@@ -55,6 +56,7 @@ def test_a_member_that_never_starts_again_wants_what_its_backtest_holds(seed: in
     assert np.array_equal(found[first:-1], held[first:-1])
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", FOLLOWED)
 def test_the_compiled_way_of_following_is_the_plain_one(name: str) -> None:
     rule, bars = load_strategy(name).rule, random_bars(5, 400)
@@ -77,7 +79,7 @@ def test_a_member_starts_flat_where_the_stretch_before_begins() -> None:
 
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("name", FOLLOWED)
-@settings(max_examples=15)
+@settings(max_examples=tries(15, 4))
 @given(seed=st.integers(0, 10_000), end=st.integers(2300, 2600))
 def test_a_window_gives_the_last_target_of_the_whole_past(name: str, seed: int, end: int) -> None:
     rule = load_strategy(name).rule
@@ -236,6 +238,7 @@ def test_what_the_members_earned_adds_up_to_the_last_digit() -> None:
     assert total > 60
 
 
+@pytest.mark.unmeasured
 def test_a_member_against_a_trade_loses_what_it_won() -> None:
     series = Series("made", "BTC/USDT", "1h")
     bars = random_bars(1, 600)

@@ -63,6 +63,7 @@ def outer_of(kind: Any) -> Outer:
     )
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("kind", [np.float64, np.int64])
 def test_arrays_of_every_shape_and_tuples_in_tuples_arrive_whole(kind: Any) -> None:
     outs = np.zeros(2), np.zeros(2)

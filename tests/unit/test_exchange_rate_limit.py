@@ -83,6 +83,7 @@ def test_a_large_request_waits_until_several_small_ones_have_passed() -> None:
     assert time.slept == [57.0]
 
 
+@pytest.mark.unmeasured
 def test_twenty_minutes_of_klines_stay_below_1200_in_every_minute() -> None:
     time = FakeTime()
     one = limiter(time, BINANCEUS_BUDGETS)

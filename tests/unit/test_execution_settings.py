@@ -41,10 +41,12 @@ def test_a_strategy_is_executed_as_its_settings_say_and_the_others_at_the_market
     assert one.algo_terms == AlgoTerms(4_000, 12_500, Decimal("0.0025"), 5_000, 120_000, 5, 90_000)
 
 
+@pytest.mark.unmeasured
 def test_the_shipped_settings_are_the_algorithms_own() -> None:
     assert load_settings(cli.ROOT / "config", {}).execution.terms == AlgoTerms()
 
 
+@pytest.mark.unmeasured
 def test_the_market_is_the_default_and_no_other_configuration(tmp_path: Path) -> None:
     usual = terms(tmp_path / "a", "market")
     assert usual.algorithms == {}
@@ -57,6 +59,7 @@ def test_the_market_is_the_default_and_no_other_configuration(tmp_path: Path) ->
     assert configuration_of(plain) == configuration_of(usual)
 
 
+@pytest.mark.unmeasured
 def test_an_algorithm_that_there_is_not_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(
         SettingsError, match=r"trend_ema\.execution.*iceberg.*market, limit_chase, split, twap"

@@ -37,6 +37,7 @@ def stored(folder: Path) -> int:
     return len(read_bars(opened(folder / "candles.db"), SERIES).ts)
 
 
+@pytest.mark.unmeasured
 def test_a_file_is_stored_in_a_new_database_and_counted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -54,12 +55,14 @@ def test_a_file_is_stored_in_a_new_database_and_counted(
     assert list_series(engine)[0].source == "a.csv"
 
 
+@pytest.mark.unmeasured
 def test_a_second_file_updates_and_adds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     load(write(tmp_path / "a.csv", row(0), row(1)))
     assert load(write(tmp_path / "b.csv", row(0), row(1, "99.5,101,99,100,3"), row(2))) == 0
     assert "1 inserted, 1 updated, 1 unchanged, 0 refused" in capsys.readouterr().out
 
 
+@pytest.mark.unmeasured
 def test_bad_rows_are_shown_by_file_and_line_and_the_good_ones_stored(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -87,6 +90,7 @@ def test_strict_stores_nothing_of_a_file_with_a_bad_row(
     assert stored(tmp_path) == 1
 
 
+@pytest.mark.unmeasured
 def test_strict_takes_repeated_and_unsorted_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert load(write(tmp_path / "a.csv", row(1), row(0), row(1)), "--strict") == 0
     assert "note: 1 repeated row was dropped" in capsys.readouterr().out
@@ -126,6 +130,7 @@ def test_an_unknown_timeframe_is_wrong_usage(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.unmeasured
 def test_symbol_and_timeframe_may_be_spelled_in_the_usual_ways(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -135,6 +140,7 @@ def test_symbol_and_timeframe_may_be_spelled_in_the_usual_ways(
     assert "stored: kraken BTC/USD 1h, 1 bars" in capsys.readouterr().out
 
 
+@pytest.mark.unmeasured
 def test_bars_of_another_timeframe_are_wrong_usage(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="give timeframe='4h'"):
         load(write(tmp_path / "a.csv", *(row(hour) for hour in range(0, 40, 4))))
@@ -219,6 +225,7 @@ def test_a_volume_that_differs_from_the_stored_one_by_the_price_is_refused_or_co
     assert read_bars(opened(tmp_path / "candles.db"), SERIES).volume.tolist() == [5.0 + n for n in range(10)]
 
 
+@pytest.mark.unmeasured
 def test_a_larger_volume_of_the_same_unit_is_taken(tmp_path: Path) -> None:
     assert load(write(tmp_path / "a.csv", *(row(n, "8000,8000,8000,8000,5") for n in range(8)))) == 0
     assert load(write(tmp_path / "b.csv", *(row(n, "8000,8000,8000,8000,40") for n in range(8)))) == 0

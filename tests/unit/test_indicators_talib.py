@@ -13,6 +13,7 @@ from core.proof.markets import random_bars
 from strategies.indicators_talib import ENDLESS, SHORTEST, STRETCH, UNFIT, _known, about, ta
 from strategies.rule import MEMORY
 from strategies.ta_lib import talib
+from tests.tiers import some, statistics
 
 BARS = random_bars(3, 4000)
 NAMES = sorted(set(talib.get_functions()) - set(ENDLESS) - set(UNFIT))
@@ -38,8 +39,9 @@ def test_there_are_as_many_as_the_library_has() -> None:
     assert {"MFI", "CCI", "STOCHF", "SAR", "WILLR", "KC", "HA", "SUPERTREND", "CDLENGULFING"} <= set(NAMES)
 
 
+@statistics
 @pytest.mark.unmeasured
-@pytest.mark.parametrize("name", sorted(set(NAMES) - OWN))
+@pytest.mark.parametrize("name", some(sorted(set(NAMES) - OWN), 40))
 def test_a_value_is_the_library_s_and_has_the_same_bits_in_a_live_window(name: str) -> None:
     whole, lookback = arrays(ta(name, BARS)), _known(name, ())[1]
     for made, expected in zip(whole, direct(name, BARS), strict=True):

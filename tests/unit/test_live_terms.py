@@ -40,6 +40,7 @@ def test_a_stored_run_that_was_called_live_traded_no_real_money() -> None:
     assert (mode_text("live"), orders_of("live")) == ("local exchange or test network", AT_EXCHANGE)
 
 
+@pytest.mark.unmeasured
 def test_terms_are_what_was_typed_and_set() -> None:
     typed = ["--strategy", "TREND_EMA,MR_BB", "--symbol", "ETH/USDT,BTC/USDT", "--account", "mine"]
     one = terms(*typed, "--orders", "exchange", "--once", "--cash", "500")
@@ -56,6 +57,7 @@ def test_terms_are_what_was_typed_and_set() -> None:
     assert one.risk.manager(one.costs).max_daily_loss_pct == 2.0
 
 
+@pytest.mark.unmeasured
 def test_nothing_typed_is_a_paper_account_with_the_settings_cash() -> None:
     one = terms()
     assert (one.name, one.orders, one.cash, one.is_cash_named) == ("paper", ON_PAPER, 10_000.0, False)
@@ -64,6 +66,7 @@ def test_nothing_typed_is_a_paper_account_with_the_settings_cash() -> None:
         one.cash = 1.0  # type: ignore[misc]
 
 
+@pytest.mark.unmeasured
 def test_an_account_counts_in_one_currency() -> None:
     one = terms("--symbol", "BTC/USDT,ETH/BTC")
     with pytest.raises(UsageError, match="priced in BTC, USDT: trade each currency on its own --account"):

@@ -56,6 +56,7 @@ def test_a_bar_that_is_missing_at_the_end_of_a_day_is_told_by_the_next() -> None
     assert known[23] == 22.0
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("timeframe", ["2h", "4h", "1d", "3d", "1w"])
 def test_no_later_bar_and_no_earlier_start_changes_a_value(timeframe: str) -> None:
     bars = random_bars(4, 3000)

@@ -172,6 +172,7 @@ def test_a_bar_is_too_late_from_the_moment_at_which_the_next_one_closes() -> Non
     assert len(world.memory.steps) == 3
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("price", "late", "outcome"),
     [
@@ -683,6 +684,7 @@ def test_a_price_between_bars_closes_what_it_reaches_and_is_kept_as_a_step() -> 
     assert world.account.desk.disagreements() == []
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("price", [None, 0.0, 50.0, 99.0])
 def test_a_price_that_nobody_knows_or_believes_closes_nothing(price: float | None) -> None:
     world = World({3: 1.0})

@@ -24,6 +24,7 @@ from llm.meta_controller import (
     Rejection,
     check_proposal,
 )
+from tests.tiers import tries
 
 NOW = 1_700_000_000_000
 DAY_MS = 24 * HOUR_MS
@@ -185,7 +186,7 @@ def is_allowed(levers: Levers, current: Current, bounds: Bounds) -> bool:
 
 
 @pytest.mark.unmeasured
-@settings(max_examples=500)
+@settings(max_examples=tries(500, 125))
 @given(proposals, currents, all_bounds)
 def test_a_proposal_is_accepted_exactly_when_every_number_is_inside_its_bound(
     proposal: Proposal, current: Current, bounds: Bounds

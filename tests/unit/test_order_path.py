@@ -246,6 +246,7 @@ def test_a_cancel_that_is_wanted_keeps_an_order_from_being_tried_again(bench: Be
     assert len(bench.journal.orders()) == 1
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("fault", ["drop", "lost", "unsent", "foreign"])
 def test_a_cancel_goes_on_until_the_order_is_dead(bench: Bench, fault: str) -> None:
     approved = bench.want(terms=FAR)

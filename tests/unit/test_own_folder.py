@@ -137,6 +137,7 @@ def test_what_shows_only_when_it_runs_is_one_line_too(tmp_path: Path, text: str,
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.unmeasured
 def test_files_may_import_each_other_and_count_for_the_hash_of_the_code(tmp_path: Path) -> None:
     text = RULE.replace(
         "from strategies.indicators import atr, ema", "from user_strategies.lines import atr, ema"

@@ -232,6 +232,7 @@ def test_such_a_backtest_says_that_it_cannot_be_proven(tmp_path: Path) -> None:
         run_backtest(BARS, replace(SPEC, params={}), strategy=Mine)
 
 
+@pytest.mark.unmeasured
 def test_an_on_bar_may_stand_upon_a_rule_s() -> None:
     spec = RunSpec(SPEC.series, "CAREFUL", {"ema_fast": 5, "ema_slow": 12}, SPEC.costs, SPEC.cash)
     careful, whole = (

@@ -80,6 +80,7 @@ def test_a_partner_that_died_enters_nothing_and_closes_what_is_held() -> None:
     )
 
 
+@pytest.mark.unmeasured
 def test_a_result_says_what_there_was_of_the_partner() -> None:
     bars, params = random_bars(2, 400), LIVELY["PAIRS"]
     other = partner(bars).until(200)

@@ -6,6 +6,8 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from core import fills
 from core.account.lots import book_of
 from core.account.orders import Approved, Executed, Intent, Protection, Purpose, RefusalReason, Refused
@@ -307,6 +309,7 @@ def test_a_price_protects_before_the_first_bar_after_a_restart() -> None:
     assert again.on_bars([bar(2)]) == []
 
 
+@pytest.mark.unmeasured
 def test_closed_trades_need_not_be_kept() -> None:
     paper = desk(keep_trades=False)
     paper.on_bars([bar(0)])
@@ -332,6 +335,7 @@ def test_a_restart_holds_what_the_portfolio_holds() -> None:
     assert again.cash == paper.cash
 
 
+@pytest.mark.unmeasured
 def test_books_with_many_trades_grow() -> None:
     paper = desk()
     paper.on_bars([bar(0)])

@@ -130,6 +130,7 @@ def test_what_opened_before_the_first_bar_is_not_looked_at() -> None:
     assert (nothing.bars.ts.size, nothing.close.size) == (0, 0)
 
 
+@pytest.mark.unmeasured
 @given(st.integers(1000, 1500))
 def test_poisoned_candles_after_a_bar_s_close_change_no_column_up_to_it(cut: int) -> None:
     strategy, others = example()
@@ -211,6 +212,7 @@ def test_one_replay_of_a_rule_that_ranks_its_symbols_is_one_run_of_each(tmp_path
     assert len(specs_tried("replay", [look(BTC, ETH), other])) == 2
 
 
+@pytest.mark.unmeasured
 def test_a_result_names_both_partners_and_how_far_they_reach() -> None:
     strategy, others = example()
     spec = RunSpec(ETH, "PARTNER", {}, Costs(0.001), 10_000.0)

@@ -144,6 +144,7 @@ def case(first: Bars, own: Bars, cut: int) -> JudgedSearch:
     return given._replace(partners={series("ETH"): looked})
 
 
+@pytest.mark.unmeasured
 def test_an_edge_of_two_symbols_together_is_told_from_none() -> None:
     assert shuffled_chance(case(*pair(1), 1800), 19) == 0.05
     # They still move together, and nothing says when one comes back.

@@ -15,6 +15,7 @@ from scripts import run_live
 URL = "sqlite:////home/me/a b.db"
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("account", ["paper", "a3"])
 @pytest.mark.parametrize("db_url", [None, URL])
 @pytest.mark.parametrize("once", [False, True])

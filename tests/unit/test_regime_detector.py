@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from core.domain import Bars, FloatArray
 from core.regime.regime_detector import Regime, RegimeParams, detect, history, labelled, spans
 from tests.markets import HOUR, random_bars
+from tests.tiers import tries
 
 SHORT = RegimeParams(
     adx_period=7, hurst_period=16, vol_period=8, rank_period=40, confirm_bars=2, reach_bars=10, rank_low=0.8
@@ -87,7 +88,8 @@ def test_labels_do_not_flicker() -> None:
     assert {label for _, _, label in spans(found.label)} == set(Regime)
 
 
-@settings(max_examples=30)
+@pytest.mark.unmeasured
+@settings(max_examples=tries(30, 8))
 @given(seed=st.integers(0, 10_000), cut=st.integers(1, 400))
 def test_a_regime_depends_on_the_past_alone(seed: int, cut: int) -> None:
     bars = random_bars(seed, 420)
@@ -97,7 +99,8 @@ def test_a_regime_depends_on_the_past_alone(seed: int, cut: int) -> None:
         assert np.array_equal(one[..., :length], other, equal_nan=True)
 
 
-@settings(max_examples=30)
+@pytest.mark.unmeasured
+@settings(max_examples=tries(30, 8))
 @given(seed=st.integers(0, 10_000), end=st.integers(500, 800))
 def test_its_history_is_enough_for_the_last_bit(seed: int, end: int) -> None:
     bars = random_bars(seed, 900).until(end)

@@ -62,6 +62,7 @@ def trades_of(run: dict[str, Any]) -> dict[str, list[Any]]:
     return found
 
 
+@pytest.mark.unmeasured
 def test_the_page_is_one_file_that_names_no_other(html: str) -> None:
     tags = re.sub(r"(<(script|style)\b[^>]*>).*?</\2>", r"\1", html, flags=re.DOTALL)
     assert re.findall(r"<[^>]*\b(?:src|href|action|srcset)\s*=", tags) == []
@@ -121,6 +122,7 @@ def test_curves_are_the_equity_and_the_deepest_drawdown_is_the_figure(
     assert 100 * (months - 1) == pytest.approx(result.summary.return_pct)
 
 
+@pytest.mark.unmeasured
 def test_long_curves_are_drawn_in_groups_that_lose_no_drawdown() -> None:
     bars = random_bars(9, POINTS + 2000)
     found = reported(run_fast(bars, RunSpec(BTC, "SMA_CROSS", {}, COSTS, 10_000.0)), bars, {})

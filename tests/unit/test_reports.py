@@ -77,6 +77,7 @@ def test_the_document_follows_its_schema_with_and_without_trades(result: Backtes
     assert document["runs"][1]["win_rate_pct"] is None
 
 
+@pytest.mark.unmeasured
 def test_infinite_figures_follow_the_schema_and_every_none_has_its_reason(result: BacktestResult) -> None:
     endless = replace(result, summary=result.summary._replace(profit_factor=math.inf, sharpe_ratio=-math.inf))
     document = json.loads(as_json(run_document([endless, run([Q, Q, Q, Q], {})])))
@@ -88,6 +89,7 @@ def test_infinite_figures_follow_the_schema_and_every_none_has_its_reason(result
     assert second["none_because"]["profit_factor"] == "no trades"
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("columns", [40, 60, 80, 100, 120, 250])
 def test_a_table_is_as_wide_as_columns_says_where_its_numbers_allow(
     columns: int, result: BacktestResult, monkeypatch: pytest.MonkeyPatch
@@ -124,6 +126,7 @@ def test_a_column_of_text_is_not_narrowed_to_nothing(monkeypatch: pytest.MonkeyP
     assert "because of that" in out.getvalue()
 
 
+@pytest.mark.unmeasured
 def test_a_run_saved_before_the_definitions_shows_what_was_measured_alike(result: BacktestResult) -> None:
     old = replace(stored(result), summary=summary_of_stats(result.stats))
     out = io.StringIO()
@@ -174,6 +177,7 @@ def test_why_a_figure_is_none_is_said_of_columns_that_are_shown(result: Backtest
         assert all(name in heading for name in named)
 
 
+@pytest.mark.unmeasured
 def test_the_schema_bites(result: BacktestResult) -> None:
     document = run_document([result])
     del document["runs"][0]["data"]["sha256"]

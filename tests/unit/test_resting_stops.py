@@ -121,6 +121,7 @@ def limit_of(world: Stops) -> Decimal | None:
     return None if isinstance(world, KrakenStops) else LIMIT
 
 
+@pytest.mark.unmeasured
 def test_from_the_first_fill_on_a_stop_rests_for_what_is_held_after_fees(world: Stops) -> None:
     (stop,) = world.resting()
     assert stop == (world.held().quantize(D("0.00001"), "ROUND_DOWN"), TRIGGER, limit_of(world))
@@ -138,6 +139,7 @@ def test_from_the_first_fill_on_a_stop_rests_for_what_is_held_after_fees(world: 
     assert told[0].startswith("BTC/USDT, SCRIPTED: a stop rests at the exchange, sell ")
 
 
+@pytest.mark.unmeasured
 def test_what_a_stop_sells_is_the_strategys_stop_exit_at_the_real_price(world: Stops) -> None:
     amount = world.held()
     world.reach()
@@ -155,6 +157,7 @@ def test_what_a_stop_sells_is_the_strategys_stop_exit_at_the_real_price(world: S
     assert check_books(world.path.journal) == []
 
 
+@pytest.mark.unmeasured
 def test_an_exit_cancels_the_stop_and_then_sells_all(world: Stops) -> None:
     world.bar(FLAT)
     world.settle()
@@ -164,6 +167,7 @@ def test_an_exit_cancels_the_stop_and_then_sells_all(world: Stops) -> None:
     assert world.desk.disagreements() == []
 
 
+@pytest.mark.unmeasured
 def test_p3_a_stop_partly_filled_is_cancelled_for_an_exit_that_sells_the_rest(world: Stops) -> None:
     world.reach(D("0.1"))
     world.bar(FLAT)
@@ -174,6 +178,7 @@ def test_p3_a_stop_partly_filled_is_cancelled_for_an_exit_that_sells_the_rest(wo
     assert check_books(world.path.journal) == []
 
 
+@pytest.mark.unmeasured
 def test_an_exit_of_what_the_stop_sold_meanwhile_is_taken_back(world: Stops) -> None:
     world.bar(FLAT, send=False)
     world.reach()
@@ -226,6 +231,7 @@ def test_where_a_stop_can_be_changed_the_same_order_is_moved() -> None:
     assert world.status().trigger == after.request.terms.stop
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("fault", ["drop", "lost", "unsent"])
 def test_a_change_without_an_answer_is_made_until_it_shows(fault: str) -> None:
     world = KrakenStops()
@@ -243,6 +249,7 @@ def test_a_change_without_an_answer_is_made_until_it_shows(fault: str) -> None:
     assert world.status().trigger == after.request.terms.stop
 
 
+@pytest.mark.unmeasured
 def test_p2_entries_that_grow_are_followed_by_one_stop_never_larger_than_what_is_held(world: Stops) -> None:
     world.bar(FLAT)
     world.settle()
@@ -288,6 +295,7 @@ def test_what_does_not_rest_is_not_changed(world: Stops) -> None:
     assert world.path.change(order.intent_key, D(1), terms) is None
 
 
+@pytest.mark.unmeasured
 def test_a_stop_is_never_for_what_an_exit_that_is_out_sells(world: Stops) -> None:
     (amount, _, _) = world.resting()[0]
     world.bar(FLAT, send=False)
@@ -338,6 +346,7 @@ def test_a_stop_that_sells_as_soon_as_it_is_placed_is_no_news_of_one_that_rests(
     assert [event.text for event in world.events if event.kind == "stop"] == []
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("how", [OrderNews.EXPIRED, OrderNews.CANCELED])
 def test_p5_p9_a_stop_that_others_end_is_placed_again_and_told(world: Stops, how: OrderNews) -> None:
     """The venue in maintenance, its dead-man's switch, or a person by hand."""
@@ -355,6 +364,7 @@ def test_p5_p9_a_stop_that_others_end_is_placed_again_and_told(world: Stops, how
     assert len([text for text in ended if "expired at" in text or "cancelled at" in text]) == 1
 
 
+@pytest.mark.unmeasured
 def test_p4_a_stop_that_is_jumped_over_is_cancelled_and_the_rest_sold_at_the_market(world: Stops) -> None:
     world.price(39_000.0)
     assert len(world.there.stops()) == 1
@@ -369,6 +379,7 @@ def test_p4_a_stop_that_is_jumped_over_is_cancelled_and_the_rest_sold_at_the_mar
     assert world.desk.disagreements() == []
 
 
+@pytest.mark.unmeasured
 def test_a_jumped_stop_is_sold_though_the_price_came_back(world: Stops) -> None:
     world.price(39_000.0)
     for _ in range(12):
@@ -378,6 +389,7 @@ def test_a_jumped_stop_is_sold_though_the_price_came_back(world: Stops) -> None:
     assert (world.resting(), world.held()) == ([], D(0))
 
 
+@pytest.mark.unmeasured
 def test_a_take_is_reached_and_the_stop_is_cancelled_before_it_sells(world: Stops) -> None:
     world.price(PRICE + 900.0)
     world.settle()
@@ -385,6 +397,7 @@ def test_a_take_is_reached_and_the_stop_is_cancelled_before_it_sells(world: Stop
     assert (world.resting(), world.held()) == ([], D(0))
 
 
+@pytest.mark.unmeasured
 def test_a_person_s_flatten_cancels_the_stop_first(world: Stops) -> None:
     now = world.exchange.now
     assert world.session.executor.flatten(*HELD, Moment(now, PRICE, now))
@@ -619,6 +632,7 @@ def test_p1_after_a_kill_one_stop_rests_for_what_is_held_within_seconds(when: st
     assert world.path.foreign_orders() == ()
 
 
+@pytest.mark.unmeasured
 def test_reconciliation_takes_our_stops_for_ours(world: Stops) -> None:
     for _ in range(3):
         world.look(AGAIN)
@@ -628,11 +642,13 @@ def test_reconciliation_takes_our_stops_for_ours(world: Stops) -> None:
     assert world.desk.disagreements() == []
 
 
+@pytest.mark.unmeasured
 def test_with_a_stop_at_rest_a_glance_at_balances_is_enough(world: Stops) -> None:
     world.settle()
     assert world.path.is_quiet()
 
 
+@pytest.mark.unmeasured
 def test_a_stop_that_rests_is_not_looked_up_in_every_step(world: Stops) -> None:
     world.look(10_000)
     asked: list[str] = []
@@ -661,6 +677,7 @@ def test_a_stop_that_a_stream_tells_of_is_looked_up_at_once_and_not_when_it_is_i
     assert (world.held() == 0) is hears
 
 
+@pytest.mark.unmeasured
 def test_many_stops_are_looked_up_by_one_list_of_open_orders(world: Stops) -> None:
     world.policy = Policy(list_from=1)
     world.begin(world.journal, world.kept())
@@ -680,6 +697,7 @@ def test_many_stops_are_looked_up_by_one_list_of_open_orders(world: Stops) -> No
     assert len(world.resting()) == 1
 
 
+@pytest.mark.unmeasured
 def test_a_list_that_cannot_be_had_leaves_a_look_at_each(world: Stops) -> None:
     world.policy = Policy(list_from=1)
     world.begin(world.journal, world.kept())

@@ -65,6 +65,7 @@ def test_a_reversal_is_sized_like_an_entry_from_flat_less_the_costs_of_the_exit(
     assert second[1] == pytest.approx(0.95 * equity / 100.1, abs=2 * LOT)
 
 
+@pytest.mark.unmeasured
 def test_a_reversal_risks_a_part_of_what_the_exit_leaves() -> None:
     risky = {"stop_away": 20.0, "risk_per_trade": 0.1}
     (first, second) = sides_and_sizes(still([0, 1, 0, 2, 0, 0]), SCRIPTED, **risky)
@@ -87,6 +88,7 @@ def test_a_ladder_that_turns_pays_its_new_rungs_with_the_old_ones() -> None:
     assert trades[-1][1] == pytest.approx(trades[2][1], rel=0.01)
 
 
+@pytest.mark.unmeasured
 def test_a_ladder_that_turns_in_part_keeps_the_capital_of_the_rungs_it_keeps() -> None:
     trades = sides_and_sizes(still([0, 14, 0, 6, 14, 0, 0]), TURNING)
     sizes = [size for _, size in trades]

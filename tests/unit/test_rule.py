@@ -44,6 +44,7 @@ def test_all_bad_parameters_are_named_together() -> None:
     assert len(problems) == 3
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", REGISTRY)
 def test_every_rule_is_named_as_registered_and_bounds_its_parameters(name: str) -> None:
     rule = load_strategy(name).rule

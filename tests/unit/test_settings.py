@@ -60,6 +60,7 @@ def test_the_shipped_configuration_loads_and_is_the_specification(tmp_path: Path
     assert {market.symbol for market in settings.markets} == {"BTC/USDT", "ETH/USDT"}
 
 
+@pytest.mark.unmeasured
 def test_the_shipped_settings_for_scalping_stand_in_for_the_strategies() -> None:
     file = ROOT / "config" / "strategies_1m.yaml"
     settings = load_settings(ROOT / "config", {}, check_params, file)
@@ -76,6 +77,7 @@ def test_a_strategies_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         load_settings(ROOT / "config", {}, None, tmp_path / "scalp.yaml")
 
 
+@pytest.mark.unmeasured
 def test_the_shipped_env_example_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [*env_names(), "EXCHANGE_API_KEY", "EXCHANGE_API_SECRET"]:
         monkeypatch.delenv(name, raising=False)
@@ -339,6 +341,7 @@ def test_an_unknown_strategy_raised_by_the_check_is_a_problem_like_others(config
     ]
 
 
+@pytest.mark.unmeasured
 def test_the_shipped_params_are_what_the_rules_take() -> None:
     from strategies.registry import load_strategy
 

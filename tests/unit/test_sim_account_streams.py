@@ -215,6 +215,7 @@ def test_a_pair_of_orders_tells_when_it_begins_and_ends(sim: RunningSim, time: F
         assert told[2]["l"] == "ALL_DONE"
 
 
+@pytest.mark.unmeasured
 def test_a_stop_that_triggers_is_told_as_an_order_on_the_book(sim: RunningSim, time: FakeTime) -> None:
     exchange = trader(sim, time)
     with closing(exchange.session):

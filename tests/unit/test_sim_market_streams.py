@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from core.exchange_sim.synthetic import SyntheticSource
 from tests.sim import DAY, HOUR, MINUTE, NOON, Asked, hand_made, steps_of
+from tests.tiers import tries
 from tests.ws_help import SOURCE, Wire, public_streams
 
-EXAMPLES = settings(max_examples=15)
+EXAMPLES = settings(max_examples=tries(15, 4))
 STEPS = st.lists(st.integers(1, 3 * MINUTE), min_size=1, max_size=6)
 
 
@@ -47,6 +48,7 @@ def moments(steps: list[int]) -> list[int]:
     return [NOON + sum(steps[: count + 1]) for count in range(len(steps))]
 
 
+@pytest.mark.unmeasured
 @EXAMPLES
 @given(STEPS)
 def test_closed_bars_come_once_and_are_those_of_http(steps: list[int]) -> None:
@@ -211,6 +213,7 @@ def test_krakens_bars_are_those_of_http_and_none_is_said_twice(steps: list[int])
     assert mine == [[float(value) for value in row[1:]] for row in rows[-10:]]
 
 
+@pytest.mark.unmeasured
 @EXAMPLES
 @given(STEPS)
 def test_krakens_trades_are_those_of_http(steps: list[int]) -> None:

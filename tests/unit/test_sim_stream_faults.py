@@ -28,6 +28,7 @@ def sound(minutes: int = 1) -> list[str]:
     return [frame.text for frame in spoiled().frames(NOON + minutes * MINUTE)]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("fault", "frame"),
     [

@@ -50,6 +50,7 @@ def test_what_was_asked_before_changes_nothing() -> None:
     assert np.concatenate([part.close for part in reversed(backwards)]).tolist() == forwards.close.tolist()
 
 
+@pytest.mark.unmeasured
 def test_an_outage_leaves_minutes_out_of_every_symbol_and_hours_out_where_no_minute_is_left() -> None:
     day, minutes = outage_day()
     ether = SOURCE.candles("ETH/USDT", MINUTE, day * DAY, (day + 1) * DAY)
@@ -59,6 +60,7 @@ def test_an_outage_leaves_minutes_out_of_every_symbol_and_hours_out_where_no_min
     assert hourly.ts.size < 24
 
 
+@pytest.mark.unmeasured
 def test_outages_are_rare() -> None:
     missing = 365 * 24 - hours("BTC/USDT").ts.size
     assert 0 < missing < 100
@@ -86,16 +88,19 @@ def test_bitcoin_moves_about_three_percent_a_day() -> None:
     assert 0.02 < float(np.std(returns(daily))) < 0.045
 
 
+@pytest.mark.unmeasured
 def test_bitcoin_and_ether_move_together_but_not_alike() -> None:
     both = [returns(hours(symbol)) for symbol in ("BTC/USDT", "ETH/USDT")]
     assert 0.6 < correlation(*both) < 0.95
 
 
+@pytest.mark.unmeasured
 def test_bitcoin_costs_nearly_the_same_in_dollars_and_in_tether() -> None:
     basis = hours("BTC/USD").close / hours("BTC/USDT").close - 1
     assert 0 < float(np.abs(basis).max()) < 0.003
 
 
+@pytest.mark.unmeasured
 def test_volatility_comes_in_clusters() -> None:
     size = np.abs(returns(aggregate(hours("BTC/USDT", 1200), Interval(DAY))))
     assert correlation(size[1:], size[:-1]) > 0.08

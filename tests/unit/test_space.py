@@ -25,6 +25,7 @@ class Undeclared(NamedTuple):
     risk_per_trade: float = 0.01
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", REGISTRY)
 def test_every_strategy_says_what_to_try_of_its_parameters_and_not_of_its_sizing(name: str) -> None:
     rule = load_strategy(name).rule
@@ -139,6 +140,7 @@ def test_the_same_seed_draws_the_same_sets_and_another_others() -> None:
     assert all(chosen["ema_fast"] < chosen["ema_slow"] for chosen in first)
 
 
+@pytest.mark.unmeasured
 def test_a_space_of_more_sets_than_numbers_can_count_is_drawn_from() -> None:
     many = [float(n) for n in range(1000, 2000)]
     names = {"ema_slow": many, "atr_period": many, "ema_fast": [n - 990 for n in many]}

@@ -48,6 +48,7 @@ def db_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'test.db'}"
 
 
+@pytest.mark.unmeasured
 def test_plain_trades_of_backtesting_py_are_saved_with_why_and_how_deep(db_url: str) -> None:
     stats = Backtest(SMALL, Plain, cash=10_000, commission=0.002, finalize_trades=True).run()
     run = load_run(save_backtest_to_db(stats, stats["_trades"], *NAMES, db_url=db_url), db_url)
@@ -78,6 +79,7 @@ def test_fractions_of_a_unit_are_saved_at_the_market_s_prices(db_url: str, frame
         assert trade.max_dd_pct <= whole.max_dd_pct + 1e-9
 
 
+@pytest.mark.unmeasured
 def test_a_run_without_trades_and_trades_without_fees_are_saved(db_url: str) -> None:
     stats = Backtest(SMALL.head(15), Plain, cash=10_000).run()
     assert load_run(save_backtest_to_db(stats, stats["_trades"], *NAMES, db_url=db_url), db_url).trades == ()

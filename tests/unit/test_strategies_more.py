@@ -68,6 +68,7 @@ def trades_of(strategy: Strategy, bars: Bars, **params: float) -> list[Told]:
     ]
 
 
+@pytest.mark.unmeasured
 def test_sma_cross_turns_round_at_each_cross() -> None:
     # Means of 2 and 3 closes: below at bar 3 (99 < 99.3), above at 6 (99.5 > 98.3), below at 9 (101.5 < 102).
     bars = candles(100, 100, 100, 98, 96, 98, 101, 103, 103, 100, 96, 92)
@@ -78,6 +79,7 @@ def test_sma_cross_turns_round_at_each_cross() -> None:
     ]
 
 
+@pytest.mark.unmeasured
 def test_sma_cross_waits_for_the_next_cross_after_a_stop() -> None:
     # Long from 101 at bar 5, stop one ATR below: 97, which bar 6 (101 to 97) reaches without a cross before.
     bars = candles(100, 100, 100, 100, 101, 97.5, 97, 97, 97, 97)
@@ -140,6 +142,7 @@ def test_triple_momentum_enters_with_the_third_vote() -> None:
     assert trades("TRIPLE_MOMENTUM", bars, **given) == [("LONG", 15, 103, 18, 119, "take")]
 
 
+@pytest.mark.unmeasured
 def test_volatility_hunter_fades_a_rush_back_to_the_middle() -> None:
     # 96 is below the mean of (100, 100, 96) less one deviation: 98.67 - 1.89; RSI is 0.
     bars = candles(100, 100, 100, 100, 96, 98, 98)
@@ -149,6 +152,7 @@ def test_volatility_hunter_fades_a_rush_back_to_the_middle() -> None:
     assert trades("VOL_HUNTER", mirrored(bars), **given) == [("SHORT", 5, 104, 5, 100 + 4 / 3, "take")]
 
 
+@pytest.mark.unmeasured
 def test_ichimoku_buys_above_every_line_and_sells_below_the_base_line() -> None:
     # Bar 10: conversion 103 above base 102.25, the cloud still at 100. Bar 12: base 105.75 above the close.
     bars = candles(*[100.0] * 9, 103, 106, 108, 105, 105)
@@ -177,6 +181,7 @@ def test_adaptive_crosses_with_doubled_periods_in_a_usual_market() -> None:
     ]
 
 
+@pytest.mark.unmeasured
 def test_high_risk_takes_three_times_its_narrow_stop() -> None:
     # Bar 4 closes above 102 with the faster EMA above; stop 4 below 103, take 12 above.
     bars = candles(100, 100, 100, 100, 103, 107, 111, 115, 115)
@@ -185,6 +190,7 @@ def test_high_risk_takes_three_times_its_narrow_stop() -> None:
     assert trades("HIGH_RISK", mirrored(bars), **given)[0] == ("SHORT", 5, 97, 7, 85, "take")
 
 
+@pytest.mark.unmeasured
 def test_rsi_divergence_buys_a_lower_low_that_the_rsi_does_not_confirm() -> None:
     # Lows of 93 at bar 4 with an RSI of 0, and of 92 at bar 9 with one of 19: told two bars later. The stop
     # is at that low, 7 below the close of 99, the take 14 above.
@@ -207,6 +213,7 @@ def test_vwap_bounce_buys_the_day_s_average_above_the_longer_one() -> None:
     assert found[0] == ("LONG", 4, 102, 4, 104, "take")
 
 
+@pytest.mark.unmeasured
 def test_enhanced_waits_for_strength_that_is_not_exhaustion() -> None:
     # To and fro until bar 12, whose RSI is between 55 and 70; then away: the take is twice 8 above 101.5.
     bars = candles(*[101.0, 100.0] * 6, 101.5, 105.5, 109.5, 113.5, 117.5, 117.5)
@@ -237,6 +244,7 @@ def test_momentum_trails_ever_closer_and_never_back() -> None:
     assert trades("MOMENTUM", mirrored(bars), **MOMENTUM) == [("SHORT", 47, 93, 52, 76.2, "trail")]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("given", [{"adx_min": 99.0}, {"volume_mult": 10.0}, {"trend_mult": 12}])
 def test_momentum_stays_out_when_one_measure_does_not_agree(given: dict[str, float]) -> None:
     bars = candles(*[100.0] * 45, 103, 107, 111, 115, 119, 123, 127, 123, 123)
@@ -286,6 +294,7 @@ ALONE = {f"{name.lower()}_weight": 0.0 for name in KINDS} | {"trend_ema_weight":
 """An ensemble of one member."""
 
 
+@pytest.mark.unmeasured
 def test_an_ensemble_of_one_holds_while_its_member_would() -> None:
     # Bar 200: TREND_EMA wants long, stop at 97, take at 115, which bar 204 reaches. It wants in again at
     # once, stop at 109, which bar 206 reaches; again, stop at 101: bar 208 does, and closes below the EMA.
@@ -316,6 +325,7 @@ def pairs(bars: Bars, other: Bars = PAIR_OTHER, **given: float) -> list[Told]:
     return trades_of(bind(load_strategy("PAIRS"), paired(other)), bars, **{**PAIRS, **given})
 
 
+@pytest.mark.unmeasured
 def test_pairs_buys_a_fall_that_its_partner_does_not_share() -> None:
     # Half the partner's price until bar 8, which is 2 deviations below the line; bar 9 is 0.76, bar 10 on it.
     bars = candles(100, 102, 100, 102, 100, 102, 100, 102, 97, 99.5, 102, 100, 102)

@@ -22,6 +22,7 @@ def test_trend_ema_takes_twice_what_it_risks_and_stops_below() -> None:
     ]
 
 
+@pytest.mark.unmeasured
 def test_mean_reversion_goes_back_to_the_middle_or_stops() -> None:
     # 96 is below the mean of (100, 100, 96) less one deviation: 98.67 - 1.89. Stop two ATRs of 4 below it.
     given = {"bb_period": 3, "bb_std": 1.0}
@@ -36,6 +37,7 @@ def test_mean_reversion_goes_back_to_the_middle_or_stops() -> None:
     ]
 
 
+@pytest.mark.unmeasured
 def test_a_breakout_counts_while_the_bands_are_narrow() -> None:
     # Bands 2.8 apart at 101: 0.028. Stop 6 below 103, take 12 above; there they are 0.06 apart.
     bars = candles(100, 100, 100, 100, 103, 107, 111, 115, 119, 119)
@@ -45,6 +47,7 @@ def test_a_breakout_counts_while_the_bands_are_narrow() -> None:
     assert trades("SQZ_BO", bars, **given, bandwidth_thresh=0.02) == []
 
 
+@pytest.mark.unmeasured
 def test_a_grid_buys_the_rung_that_was_touched_and_sells_at_the_mean() -> None:
     # Bar 4, from 100.5 to 93, has a range of 7.5, so the ATR is 5.75 and the first rung 99 - 5.75 = 93.25.
     given = {"ma_period": 3, "levels": 2}

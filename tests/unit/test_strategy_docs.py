@@ -109,6 +109,7 @@ def test_text_and_charts_go_to_one_folder(tmp_path: Path, monkeypatch: pytest.Mo
     assert "<svg" in (tmp_path / "strategies" / "pairs.svg").read_text()
 
 
+@pytest.mark.unmeasured
 def test_a_chart_is_made_of_the_demo_s_candles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strategy_docs, "BARS", 400)
     [text] = [strategy_docs.chart(run) for run in docs_command.shipped_runs() if run.strategy == "TREND_EMA"]

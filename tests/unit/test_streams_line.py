@@ -122,6 +122,7 @@ def test_a_line_whose_streams_are_all_refused_ends() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.unmeasured
 def test_w6_a_connection_that_flaps_is_dialled_sixty_times_in_five_minutes_and_no_more() -> None:
     async def scenario() -> None:
         rig = Rig({BTC: [[StreamError("closed")]] * 1000})

@@ -18,6 +18,7 @@ from core.optimise.param_sets import full_names, full_values
 from core.optimise.space import searched_space
 from core.optimise.study import ParamSets, StudyBatch, StudyResult, StudyTerms, run_study
 from strategies.registry import load_strategy
+from tests.tiers import some, statistics
 
 RULE = load_strategy("TREND_EMA").rule
 SPACE = searched_space(RULE, {"atr_period": [14.0]}, {})
@@ -66,8 +67,9 @@ def test_all_that_is_proposed_is_allowed_and_as_many_as_were_asked_for(method: s
     assert full_values(RULE, result.sets).tobytes() == result.values.tobytes()
 
 
+@statistics
 @pytest.mark.unmeasured
-@pytest.mark.parametrize("method", ["tpe", "cmaes"])
+@pytest.mark.parametrize("method", some(["tpe", "cmaes"], 1))
 def test_what_learns_comes_nearer_than_chance(method: str) -> None:
     by_chance = [reached(found(wanted("random", 300, seed))[0]) for seed in range(3)]
     learnt = [reached(found(wanted(method, 300, seed))[0]) for seed in range(3)]
@@ -81,8 +83,11 @@ SEARCHES = (
 )
 
 
+@statistics
 @pytest.mark.unmeasured
-@pytest.mark.parametrize("asked", SEARCHES, ids=lambda asked: f"{asked.method}-{len(asked.objectives)}")
+@pytest.mark.parametrize(
+    "asked", some(SEARCHES, 2), ids=lambda asked: f"{asked.method}-{len(asked.objectives)}"
+)
 def test_a_search_cut_after_every_batch_ends_as_the_uninterrupted_one(asked: SearchedFor) -> None:
     whole, batches = found(asked)
     known: list[StudyBatch] = []

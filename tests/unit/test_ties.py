@@ -46,6 +46,7 @@ def exact_stochastic(high: np.ndarray, low: np.ndarray, close: np.ndarray) -> li
     return [(gap > 0) - (gap < 0) for gap in gaps]
 
 
+@pytest.mark.unmeasured
 def test_a_tie_of_the_stochastic_is_no_side() -> None:
     high, low, close = ticks(1, 3000)
     bars = bars_of(high, low, close)
@@ -56,6 +57,7 @@ def test_a_tie_of_the_stochastic_is_no_side() -> None:
     assert (np.sign(k - d)[17:] != wanted).sum() > 5
 
 
+@pytest.mark.unmeasured
 def test_triple_momentum_counts_no_vote_of_a_tie() -> None:
     high, low, close = ticks(1, 3000)
     votes = triple.columns(bars_of(high, low, close), triple.Params()).votes
@@ -106,6 +108,7 @@ def test_dual_thrust_trades_alike_in_every_year(params: dict[str, float], days: 
     assert list(other) == moved
 
 
+@pytest.mark.unmeasured
 def test_dual_thrust_decides_on_an_edge_that_ties_as_in_ticks() -> None:
     # Range 3.00, half of it above an open of 100.13: the close of 101.63 is the edge, not beyond it.
     from strategies import dual_thrust as thrust

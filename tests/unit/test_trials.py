@@ -169,6 +169,7 @@ def test_an_entry_that_cannot_be_read_is_a_look_of_its_own(stored: Path) -> None
     assert [row.seq for row in trials.looks(opened(stored), [BTC])] == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("change", "says"),
     [

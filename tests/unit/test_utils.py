@@ -94,6 +94,7 @@ def test_weeks_open_on_mondays_and_all_other_bars_are_counted_from_1970() -> Non
     assert on_grid(JANUARY_31 + 1, DAY) == JANUARY_31
 
 
+@pytest.mark.unmeasured
 @given(st.integers(0, 2 * 10**12), st.sampled_from(sorted(TIMEFRAMES.values())))
 def test_every_moment_is_in_exactly_one_bar_of_a_grid(ms: int, step: int) -> None:
     start = on_grid(ms, step)
@@ -132,6 +133,7 @@ def test_a_time_is_read_to_the_millisecond(ms: int) -> None:
     assert parse_time(moment.isoformat()) == ms
 
 
+@pytest.mark.unmeasured
 @given(st.integers(0, 2_500_000_000_000))
 def test_a_time_is_written_to_the_minute_in_utc(ms: int) -> None:
     assert parse_time(format_time(ms)) == ms - ms % 60_000

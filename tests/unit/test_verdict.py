@@ -86,6 +86,7 @@ def test_each_hurdle_alone_takes_the_edge_away_and_is_named(
     assert verdict.sentence.startswith(begin)
 
 
+@pytest.mark.unmeasured
 def test_choosing_that_harms_is_overfitting_whatever_else_holds() -> None:
     random = np.random.default_rng(1)
     seen = random.standard_normal((12, 1092)) * 0.001 - 0.002
@@ -99,12 +100,14 @@ def test_choosing_that_harms_is_overfitting_whatever_else_holds() -> None:
     assert verdict.answer is Answer.NO_EDGE
 
 
+@pytest.mark.unmeasured
 def test_a_walk_forward_is_not_asked_whether_choosing_works() -> None:
     names = [hurdle.name for hurdle in judge(evidence(walked=True)).tests]
     assert "overfitting" not in names
     assert "luck" in names
 
 
+@pytest.mark.unmeasured
 def test_little_overfitting_alone_is_no_edge() -> None:
     # The best is the best on every half, and on unseen days nothing is left of it.
     changed = evidence(**with_bad_unseen())
@@ -113,6 +116,7 @@ def test_little_overfitting_alone_is_no_edge() -> None:
     assert verdict.answer is Answer.NO_EDGE
 
 
+@pytest.mark.unmeasured
 def test_on_a_plateau_where_all_are_good_it_is_no_harm_which_is_the_best() -> None:
     seen = evidence().seen + DAILY
     seen[3] -= DAILY
@@ -137,6 +141,7 @@ def test_a_single_try_has_nothing_to_be_overfitted() -> None:
     assert judge(alone).answer is Answer.EDGE
 
 
+@pytest.mark.unmeasured
 def test_one_that_never_traded_has_no_edge() -> None:
     still = judge(evidence(unseen=np.zeros(730)))
     assert (still.answer, still.decided_by) == (Answer.NO_EDGE, "unseen")

@@ -17,6 +17,7 @@ from core.verdict.resampling import (
     drawn_means,
     share_as_good,
 )
+from tests.tiers import some, statistics
 
 
 def noise(seed: int, tries: int, days: int) -> FloatArray:
@@ -101,6 +102,7 @@ def test_both_tests_agree_with_a_slow_version(seed: int) -> None:
     assert superior_ability(returns).consistent == pytest.approx(hansen, abs=0.08)
 
 
+@pytest.mark.unmeasured
 def test_bad_tries_hide_a_good_one_from_white_and_not_from_hansen() -> None:
     good = noise(5, 1, 500) + 0.0011
     bad = noise(6, 60, 500) * 5 - 0.01
@@ -125,7 +127,8 @@ def test_tries_that_never_vary_are_no_evidence() -> None:
 
 
 @pytest.mark.unmeasured
-@pytest.mark.parametrize("alike", [0.0, 0.9])
+@statistics
+@pytest.mark.parametrize("alike", some([0.9, 0.0], 1))
 def test_luck_is_wrong_as_seldom_as_it_says(alike: float) -> None:
     # The best of 30 tries that know nothing, on 300 days and 200 more: p-values are spread evenly.
     found = []
@@ -139,6 +142,7 @@ def test_luck_is_wrong_as_seldom_as_it_says(alike: float) -> None:
     assert np.mean(np.array(found) <= 0.1) == pytest.approx(0.1, abs=0.07)
 
 
+@pytest.mark.unmeasured
 def test_tries_that_are_only_counted_make_luck_more_probable() -> None:
     returns = noise(8, 5, 400)
     returns[0] += 0.0015

@@ -81,6 +81,7 @@ def test_a_track_record_of_that_length_is_just_as_sure_as_asked() -> None:
     assert minimum_track_record(FUND, 0.5) == math.inf
 
 
+@pytest.mark.unmeasured
 def test_the_standard_error_is_that_of_many_autocorrelated_samples() -> None:
     random, count, rho = np.random.default_rng(1), 500, 0.3
     noise = random.standard_normal((4000, count + 50))

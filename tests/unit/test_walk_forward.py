@@ -60,6 +60,7 @@ def test_too_few_days_are_said() -> None:
         windows_of(0, 368 * DAY, WalkTerms())
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("anchored", [True, False])
 def test_each_step_chooses_what_a_search_on_its_fit_alone_chooses(*, anchored: bool) -> None:
     walk = walk_forward({BTC: BARS}, ASKED, TERMS._replace(anchored=anchored))
@@ -71,6 +72,7 @@ def test_each_step_chooses_what_a_search_on_its_fit_alone_chooses(*, anchored: b
         assert (step.chosen, step.score) == (found.ranked[0], found.scores[found.ranked[0]])
 
 
+@pytest.mark.unmeasured
 def test_a_fit_never_sees_its_test_nor_the_embargo() -> None:
     plain = walk_forward({BTC: BARS}, ASKED, TERMS)
     for number, step in enumerate(plain.steps):
@@ -80,6 +82,7 @@ def test_a_fit_never_sees_its_test_nor_the_embargo() -> None:
         assert other.steps[number].test_mean != step.test_mean
 
 
+@pytest.mark.unmeasured
 def test_a_test_knows_nothing_of_what_comes_after_it() -> None:
     plain = walk_forward({BTC: BARS}, ASKED, TERMS)
     stop = plain.steps[0].window.test_stop
@@ -131,6 +134,7 @@ def test_where_nothing_can_be_ranked_nothing_is_traded() -> None:
     assert walk.moved == {"ema_fast": 0.0, "ema_slow": 0.0}
 
 
+@pytest.mark.unmeasured
 def test_several_series_are_one_account_of_equal_shares() -> None:
     other = random_bars(6, 3300).until(3000)
     both = walk_forward({BTC: BARS, ETH: other}, ASKED, TERMS)
@@ -160,6 +164,7 @@ def test_other_costs_are_paid_with_the_sets_that_were_chosen() -> None:
     assert np.prod(1 + dearer) < np.prod(1 + walk.returns)
 
 
+@pytest.mark.unmeasured
 def test_the_evidence_on_a_walk_is_its_first_fit_and_all_that_it_traded() -> None:
     markets = {BTC: BARS, ETH: random_bars(6, 3300).until(3000)}
     walk = walk_forward(markets, ASKED, TERMS)
