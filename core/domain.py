@@ -134,6 +134,8 @@ class Refusal(IntEnum):
     """As many lots as an account keeps are held or asked for already."""
     EXPIRED = 5
     """No bar reached its price in time."""
+    REGIME = 6
+    """What the regime allows of its size rounds down to nothing."""
 
 
 class Bound(IntEnum):

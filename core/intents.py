@@ -22,6 +22,7 @@ _REFUSALS = {refusal: RefusalReason(refusal.name.lower()) for refusal in Refusal
 _WHY_NOT_SIZED = {
     Refusal.BRACKET: "stop and take must be positive and enclose the price",
     Refusal.LOT: "the size rounds down to nothing",
+    Refusal.REGIME: "what this regime allows of the size rounds down to nothing",
     Refusal.LOTS: "as many lots as an account keeps are held or asked for",
 }
 
@@ -116,8 +117,11 @@ def not_sized(demand: Demand, book: FloatArray) -> list[Refused]:
     """Return the entries that sizing refused, of no amount since they have none."""
     refused: list[Refused] = []
     side: Side = "buy" if demand.want.target > 0 else "sell"
-    for refusal, detail in _WHY_NOT_SIZED.items():
+    for refusal in _WHY_NOT_SIZED:
+        # A cut for what moves alike or after a loss is no regime's.
+        is_other = refusal is Refusal.REGIME and demand.bound(Bound.REGIME) != Bound.REGIME.name.lower()
+        told = Refusal.LOT if is_other else refusal
         for n in range(int(book[0, fills.REFUSED + int(refusal)])):
             intent = demand.intent(Purpose.ENTRY, f"unsized-{n}", side, NOTHING, "entry")
-            refused.append(Refused(intent, _REFUSALS[refusal], detail))
+            refused.append(Refused(intent, _REFUSALS[told], _WHY_NOT_SIZED[told]))
     return refused

@@ -179,10 +179,11 @@ def size_entry(want: Decision, close: float, account: Capital, sizing: Sizing, c
         steady = steadied(units, share * account.equity / unit_cost, sizing)
         bound = Bound.VOLATILITY if steady < units else bound
         units = steady
+    whole = round_down(units, sizing.lot)
     units = round_down(units * sizing.fit, sizing.lot)
-    if sizing.fit < 1:
-        bound = Bound.REGIME
-    return Sized(units, Refusal.NONE, bound) if units > 0 else Sized(0.0, Refusal.LOT, Bound.NONE)
+    if units > 0:
+        return Sized(units, Refusal.NONE, Bound.REGIME if sizing.fit < 1 else bound)
+    return Sized(0.0, Refusal.REGIME if sizing.fit < 1 and whole > 0 else Refusal.LOT, Bound.NONE)
 
 
 def dear_from(account: Capital, sizing: Sizing, costs: Costs) -> float:

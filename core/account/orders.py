@@ -109,6 +109,8 @@ class RefusalReason(StrEnum):
     FLASH_CRASH = "flash_crash"
     CORRELATED_EXPOSURE = "correlated_exposure"
     """What moves alike is limited together."""
+    REGIME = "regime"
+    """What the market's regime allows of its size rounds down to nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,9 @@ from core.kernel.account_state import (
     NO_BRACKET,
     NO_LOT,
     NO_LOTS,
+    NO_REGIME,
+    NOT_ALLOWED,
+    NOTHING,
     ORDERED,
     PAUSED,
     POSITIONS,
@@ -104,7 +107,7 @@ def act(a: FloatAccount, want: Decision) -> int:
             a.numbers[KEPT_CASH], a.numbers[KEPT_PART] = roughly_kept(a), 1.0 - a.limits.correlation
     if stage != ASKING:
         order(a, q, want)
-        if reason >= 0 and book[0, REFUSED + TOO_SMALL] > 0:
+        if reason >= 0 and book[0, REFUSED + TOO_SMALL] + book[0, REFUSED + NOT_ALLOWED] > 0:
             copy_rows(a.books.spare, book)
             sum_up(a.books, q)
             a.counters[STAGE] = TOLD
@@ -219,6 +222,11 @@ def tell_not_sized(a: FloatAccount, q: int) -> None:
         reason = NO_BRACKET if n == 0 else NO_LOT if n == 1 else NO_LOTS
         why = WRONG_BRACKET if n == 0 else TOO_SMALL if n == 1 else TOO_MANY
         times = int(a.books.rows[q, 0, REFUSED + why])
+        count(a.books, a.counters, REFUSALS, a.turns.strategies[q], reason, times)
+    times = int(a.books.rows[q, 0, REFUSED + NOT_ALLOWED])
+    if times > 0:
+        # A cut for what moves alike or after a loss is no regime's.
+        reason = NO_REGIME if bound_by(a, q, NOTHING) == NOTHING else NO_LOT
         count(a.books, a.counters, REFUSALS, a.turns.strategies[q], reason, times)
 
 

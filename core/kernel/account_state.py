@@ -43,10 +43,11 @@ REFUSALS, BOUNDS, CUTS = range(3)
 # Reasons that floats can tell, by their numbers in core.account.orders.RefusalReason.
 NO_BRACKET, NO_LOT, NO_CASH, NO_LOTS = range(4)
 BAND, SHORT = range(5, 7)
-POSITIONS, COOL, RATE, PAUSED, JUMPED = 12, 14, 15, 24, 35
+POSITIONS, COOL, RATE, PAUSED, JUMPED, NO_REGIME = 12, 14, 15, 24, 35, 37
 """Of pauses the first, the others follow."""
 # Why sizing refuses, as core.fills counts it.
 TOO_SMALL, WRONG_BRACKET, TOO_MANY = int(Refusal.LOT), int(Refusal.BRACKET), int(Refusal.LOTS)
+NOT_ALLOWED = int(Refusal.REGIME)
 CORRELATED = len(Bound)
 """Behind the numbers of core.domain.Bound: smaller because of what moves alike."""
 RECOVERING = CORRELATED + 1

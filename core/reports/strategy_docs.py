@@ -43,8 +43,9 @@ and the two stakes, which take the place of `risk_per_trade`.
 
 An entry is refused, and counted under "entries refused", when stop and take-profit do not enclose the close
 with the spread in it or one of them is not above zero (`bracket`: SUPERTREND's line, or the middle band that
-MR_BB and VOL_HUNTER aim at, may be nearer than the spread), when it rounds down to nothing (`lot`), when cash
-cannot pay it at the open (`cash`), and when an account holds all the lots it keeps (`lots`).
+MR_BB and VOL_HUNTER aim at, may be nearer than the spread), when it rounds down to nothing (`lot`; `regime`
+where only what the regime allows of it does), when cash cannot pay it at the open (`cash`), and when an
+account holds all the lots it keeps (`lots`).
 
 | parameter | default | allowed | what it does |
 |---|---|---|---|

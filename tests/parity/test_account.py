@@ -117,18 +117,51 @@ def test_logs_that_are_full_grow(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_account_s_parts_in_each_regime_are_the_same_compiled_and_step_by_step() -> None:
     bars, parts = ordered(3, [1.0, 3.0], 1500), {"regime_range": 0.5, "regime_high_vol": 0.3}
     account = ReplayAccount(10_000.0, COSTS)
-    found = []
+    found, counts = [], []
     ones = dict.fromkeys(("regime_trend", *parts), 1.0)
-    for given in ({}, ones, parts):
+    for given in ({}, ones, parts, {"regime_range": 0.0, "regime_high_vol": 0.0}):
         feeds = [feed_of(bars, SCRIPTED, **in_regimes({"risk_per_trade": 0.01}, given))]
         fast, why = compiled(feeds, account)
         assert why == ""
         assert fast is not None
         assert_same(fast, replay(feeds, account))
         found.append(facts(fast))
-    plain, whole, smaller = found
+        counts.append(dict(fast.refusals["ONE"]))
+    plain, whole, smaller, _ = found
     assert plain == whole
     assert plain != smaller
+    # Of an entry that a regime makes nothing of the regime is the reason, not the size.
+    assert [count.get("regime", 0) > 0 for count in counts] == [False, False, False, True]
+    # While it is not known yet nothing says why, with either parts.
+    assert counts[2]["lot"] == counts[3]["lot"] > 0
+
+
+@statistics
+def test_what_makes_an_entry_nothing_is_the_same_compiled_and_step_by_step() -> None:
+    met: Counter[str] = Counter()
+    for seed in range(tries(60, 8)):
+        bars = [ordered(2 * seed + n, [1.0, 2.0, 3.0], 600) for n in range(2)]
+        given = in_regimes({"risk_per_trade": 0.01}, {"regime_range": 0.0, "regime_high_vol": 0.0})
+        feeds = [
+            feed_of(one, SCRIPTED, **given)._replace(symbol=symbol)
+            for one, symbol in zip(bars, (SYMBOL, "ETH/USDT"), strict=True)
+        ]
+        limits = Limits(
+            allow_short=True,
+            correlation_cut=1.0 if seed % 2 else None,
+            correlation_bars=40,
+            recovery_cut=1.0 if seed % 3 else None,
+        )
+        made = [
+            ReplayAccount(10_000.0, COSTS, RiskManager(0.01, 0.5 if seed % 3 else None, limits, COSTS))
+            for _ in range(2)
+        ]
+        slow = replay(feeds, made[0])
+        fast, _ = compiled(feeds, made[1])
+        if fast is not None:
+            assert_same(fast, slow)
+        met.update(slow.refusals["ONE"])
+    assert min(met["regime"], met["lot"]) > 0
 
 
 def test_an_account_without_equity_is_replayed_step_by_step() -> None:
@@ -210,6 +243,7 @@ def test_reasons_and_refusals_have_the_numbers_that_the_kernel_knows() -> None:
         "RATE": "ORDER_RATE",
         "PAUSED": "EXIT_PAUSE",
         "JUMPED": "FLASH_CRASH",
+        "NO_REGIME": "REGIME",
     }
     reasons = list(RefusalReason)
     for ours, theirs in names.items():
@@ -222,6 +256,7 @@ def test_reasons_and_refusals_have_the_numbers_that_the_kernel_knows() -> None:
     assert len(pauses) == account_pauses.ROWS
     assert len(PauseTerms._fields) == account_pauses.COLUMNS - 1
     assert (int(Refusal.LOT), int(Refusal.LOTS)) == (account_state.TOO_SMALL, account_state.TOO_MANY)
+    assert int(Refusal.REGIME) == account_state.NOT_ALLOWED
 
 
 @pytest.mark.unmeasured

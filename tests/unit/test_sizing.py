@@ -108,6 +108,17 @@ def test_a_regime_that_does_not_fit_cuts_the_size() -> None:
     assert size_entry(enter(1.0), 100.0, RICH, cut, FREE).units == 47.0
 
 
+def test_what_a_regime_makes_nothing_of_is_refused_for_the_regime() -> None:
+    sizing = Sizing(1.0, 0.95, 1.0)
+    for fit in (0.0, 0.01):
+        assert size_entry(enter(1.0), 100.0, RICH, at_close(sizing, 1.0, fit), FREE) == (
+            *(0.0, Refusal.REGIME, Bound.NONE),
+        )
+    # Without the regime it would have been as little.
+    poor = Capital(equity=10.0, cash=10.0)
+    assert size_entry(enter(1.0), 100.0, poor, at_close(sizing, 1.0, 0.0), FREE).refusal is Refusal.LOT
+
+
 @pytest.mark.parametrize("measured", [(NAN, 1.0), (0.5, NAN), (-1.0, 1.0)])
 def test_nothing_is_entered_while_a_measure_is_unknown(measured: tuple[float, float]) -> None:
     sizing = at_close(Sizing(vol_target=0.15), *measured)
