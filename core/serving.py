@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from core.errors import HotCryptoError
 
@@ -52,10 +54,18 @@ def serving(app: web.Application, listener: socket.socket, name: str) -> Iterato
 
 
 async def _start(app: web.Application, listener: socket.socket) -> web.AppRunner:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    log = logging.getLogger("hot_crypto.serving")
+    log.addFilter(_is_ours)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, logger=log)
     await runner.setup()
     await web.SockSite(runner, listener).start()
     return runner
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Tell whether a fault is this program's: of requests that are none, anybody could fill a terminal."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError | web.RequestPayloadError)
 
 
 async def _stop(runner: web.AppRunner) -> None:

@@ -1,7 +1,8 @@
-"""Time and logging helpers: one way to say a time, a timeframe and a log line."""
+"""Helpers for time, logging and JSON: one way to say a time, a timeframe and a log line, and to read JSON."""
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import multiprocessing
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from numbers import Integral
+from typing import Any
 
 from core.errors import UsageError, unknown_name
 
@@ -53,6 +55,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def float_text(value: float) -> str:
     """Return the shortest digits that are exactly this float; `float` of them is it, also of nan and inf."""
     return repr(float(value))
+
+
+def json_of(text: str | bytes) -> Any:
+    """Return the document that somebody else wrote. Raises ValueError for whatever is none."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        # Lists in lists without end; Python says so by an error of another kind.
+        raise ValueError("it is nested too deeply") from None
 
 
 def timeframe_ms(timeframe: str) -> int:

@@ -36,7 +36,7 @@ class Noted:
     """A channel that keeps what it is sent, or fails as it is told to."""
 
     def __init__(self, *fails: NotSentError) -> None:
-        self.sent, self.fails, self.is_closed = list[list[Letter]](), list(fails), False
+        self.sent, self.fails, self.is_closed = list[list[Letter]](), list[Exception](fails), False
 
     def send(self, letters: Sequence[Letter]) -> None:
         if self.fails:

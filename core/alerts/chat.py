@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
-from core.alerts.lane import FIRST, LONGEST, NotSentError
+from core.alerts.lane import pause_after, trouble_of
 from core.alerts.telegram import Bot
 from core.figures import how_many
 from core.utils import Clock
@@ -18,8 +18,8 @@ WAITS = 25.0
 """Seconds that Telegram waits for something to say."""
 IDLE = 1.0
 """Seconds after an answer with nothing in it."""
-OLDEST = 120_000
-"""Milliseconds after which what was written is not carried out any more."""
+OLDEST, AHEAD = 120_000, 60_000
+"""Milliseconds after which what was written is carried out no more; by which its clock may be ahead."""
 GIVEN = ("pause", "resume", "flatten")
 """Commands that the loop carries out."""
 HELP = "/status /positions /pause /resume /flatten"
@@ -62,11 +62,12 @@ class Chat:
             for update in updates:
                 self._newest = max(self._newest, update["update_id"])
                 self._take(update)
-        except NotSentError as error:
+        except Exception as error:  # Whatever an answer or an update brings about, there is a next look.
+            trouble = trouble_of(error)
             if not self._fails:
-                self._say(f"commands by telegram are not read for now: {error}")
+                self._say(f"commands by telegram are not read for now: {trouble}")
             self._fails += 1
-            return max(min(FIRST * 2.0 ** (self._fails - 1), LONGEST), error.wait)
+            return max(pause_after(self._fails), trouble.wait)
         if self._fails:
             self._say("commands by telegram are read again")
         self._fails = 0
@@ -115,4 +116,6 @@ class Chat:
         age = self._clock() - written_at
         if age > OLDEST:
             return f"/{name} was written {age // 1000:,} s ago and is not carried out: write it again"
+        if age < -AHEAD:
+            return f"/{name} is dated {-age // 1000:,} s ahead and is not carried out: look at the clocks"
         return self._desk.give(name, update)

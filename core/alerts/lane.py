@@ -43,6 +43,19 @@ class NotSentError(HotCryptoError):
         self.is_final, self.wait = is_final, wait
 
 
+def pause_after(fails: int) -> float:
+    """Return how many seconds to wait after so many failures in a row."""
+    # Without a bound days of failures would be a number too large for a float.
+    return min(FIRST * 2.0 ** min(fails - 1, 16), LONGEST)
+
+
+def trouble_of(error: Exception) -> NotSentError:
+    """Return an error as one of sending; of any other its kind alone, for its text may hold a secret."""
+    if isinstance(error, NotSentError):
+        return error
+    return NotSentError(f"a fault of this program ({type(error).__name__})")
+
+
 class Letter(NamedTuple):
     """A message as it is sent, and how many others like it are folded into it."""
 
@@ -54,7 +67,7 @@ class Letter(NamedTuple):
         more = f" (and {how_many(self.times - 1, 'more like it', 'more like it')})" if self.times > 1 else ""
         if self.message.kind == "report":
             return _cut(self.message.text, ROOM)
-        when = "" if self.message.kind == "missed" else f"{format_time(self.message.time)} UTC "
+        when = "" if self.message.kind == "missed" else f"{_when(self.message.time)} "
         return f"{MARKS[self.message.level]} {when}{_cut(self.message.text, ROOM)}{more}"
 
 
@@ -102,7 +115,7 @@ class Missed(NamedTuple):
         what = how_many(self.number, "message")
         rest = self.number - len(self.lines)
         lines = "".join(f"\n{line}" for line in self.lines) + (f"\n… and {rest:,} more" if rest > 0 else "")
-        text = f"{what} could not be sent since {format_time(self.since)} UTC:{lines}"
+        text = f"{what} could not be sent since {_when(self.since)}:{lines}"
         return Letter(Message("missed", text, self.since, level=AlertLevel.WARNING))
 
 
@@ -192,9 +205,18 @@ class Lane:
             self._channel.close()
         return missed
 
+    def careful_step(self, *, at_once: bool = False) -> float | None:
+        """Do a step; whatever goes wrong in it is a failure like others, after which there is a next one."""
+        try:
+            return self.step(at_once=at_once)
+        except Exception as error:  # A slip of this program: who waits for messages must get the next ones.
+            self._failed([], trouble_of(error))
+            with self._news:
+                return max(0.0, self._pause_until - self._clock())
+
     def _work(self) -> None:
         while True:
-            pause = self.step()
+            pause = self.careful_step()
             with self._news:
                 if not self._ends and (pause is None or pause > 0):
                     self._news.wait(pause)
@@ -203,13 +225,13 @@ class Lane:
         is_first = True
         while (self._waiting or self.missed.number) and (is_first or not self._fails):
             is_first = False
-            self.step(at_once=True)
+            self.careful_step(at_once=True)
 
     def _send(self, due: list[_Waiting], letters: list[Letter], missed: Missed) -> None:
         try:
             self._channel.send([*([missed.letter()] if missed.number else []), *letters])
-        except NotSentError as error:
-            self._failed(due, error)
+        except Exception as error:  # Whatever a library raises at what a server says.
+            self._failed(due, trouble_of(error))
             return
         with self._news:
             if self._fails:
@@ -237,8 +259,7 @@ class Lane:
             if not self._fails:
                 self._say(f"an alert by {self.name} could not be sent, it is tried again: {error}")
             self._fails += 1
-            pause = min(FIRST * 2 ** (self._fails - 1), LONGEST)
-            self._pause_until = self._clock() + max(pause, error.wait)
+            self._pause_until = self._clock() + max(pause_after(self._fails), error.wait)
             given_up = []
             for one in due:
                 one.tries += 1
@@ -266,6 +287,14 @@ def _fitting(due: list[_Waiting]) -> list[_Waiting]:
             break
         count += 1
     return due[:count]
+
+
+def _when(time: int) -> str:
+    """Return a time that a person reads; one that no calendar has as it is."""
+    try:
+        return f"{format_time(time)} UTC"
+    except (ValueError, OverflowError, OSError):
+        return f"{time} ms"
 
 
 def _cut(text: str, most: int) -> str:

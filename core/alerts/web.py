@@ -5,7 +5,6 @@ The address of a bot or a webhook is a secret, and libraries write addresses int
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ import requests
 from requests.exceptions import SSLError, Timeout
 
 from core.alerts.lane import NotSentError
+from core.utils import json_of
 
 TIMEOUT = 10.0
 """Seconds that an answer may take, all of it."""
@@ -32,7 +32,7 @@ class WebAnswer(NamedTuple):
     def document(self) -> Any:
         """Return the JSON in it, None for anything else."""
         try:
-            return json.loads(self.body)
+            return json_of(self.body)
         except ValueError:
             return None
 

@@ -53,6 +53,6 @@ def _decoded(text: str) -> list[Any]:
     body = text.lstrip(", \t\r\n")
     try:
         rows: list[Any] = json.loads(f"[{body}]", parse_float=str, parse_int=str, parse_constant=str)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NoDataError(f"its rows cannot be read ({error})") from error
     return rows

@@ -30,7 +30,7 @@ from core.live.health import Health, health_of_run
 from core.live.modes import mode_text
 from core.live.records import ONE_LOOK
 from core.live.status import AccountStatus
-from core.utils import format_time, now_ms
+from core.utils import format_time, json_of, now_ms
 from db.base import database_file
 from db.live import RunState
 from db.status import database_status
@@ -121,7 +121,7 @@ def _answer(port: int) -> dict[str, Any] | None:
     connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         connection.request("GET", "/health")
-        document = json.loads(connection.getresponse().read(LARGEST))
+        document = json_of(connection.getresponse().read(LARGEST))
     except (OSError, HTTPException, ValueError):
         return None
     finally:

@@ -6,7 +6,6 @@ URL), with key, secret and signature taken out, so that it can be logged and sho
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -23,6 +22,7 @@ from core.errors import (
     RateLimitedError,
     UnsupportedError,
 )
+from core.utils import json_of
 
 
 class Remedy(Enum):
@@ -273,7 +273,7 @@ def _service(case: _Case) -> str:
 def _read_body(text: str) -> tuple[str, str]:
     """Return the code and the message in an error body of Binance's or Kraken's form, else blanks."""
     try:
-        body = json.loads(text)
+        body = json_of(text)
     except ValueError:
         return "", ""
     if not isinstance(body, dict):

@@ -8,7 +8,6 @@ no answer that drips for ever.
 from __future__ import annotations
 
 import io
-import json
 import re
 import socket
 import time
@@ -31,7 +30,7 @@ from core.exchange.errors import LastAnswer
 from core.exchange.permission import Guard
 from core.exchange.rate_limit import READS, CallCosts, RateLimiter
 from core.exchange.signing import Leaving
-from core.utils import Clock
+from core.utils import Clock, json_of
 
 CONNECT_SECONDS = 5.0
 """The longest that one connection attempt may take."""
@@ -209,7 +208,7 @@ class Transport(HTTPAdapter):
 
 def _is_document(text: str) -> bool:
     try:
-        return isinstance(json.loads(text), dict | list)
+        return isinstance(json_of(text), dict | list)
     except ValueError:
         return False
 

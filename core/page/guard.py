@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 
 FREE, APART = 5, 1.0
 """So many wrong passwords and tokens are looked at as they come; after them, one in so many seconds."""
+_HOST = re.compile(r"(\[::1\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?", re.ASCII)
 NOT_OURS = "the token is not the page's"
 TOO_OFTEN = "too many wrong passwords or tokens: wait a second, then try again"
 
@@ -55,6 +57,12 @@ class Tries:
         self._open_at = self._clock() + APART
 
 
+def host_of(headers: Mapping[str, str]) -> str:
+    """Return what a request says in its Host header, blank when there is none."""
+    # Of a request without one aiohttp says this machine's own name, which it did not ask for.
+    return headers.get("Host", "")
+
+
 def may_look(host: str, headers: Mapping[str, str], keys: Keys) -> str:
     """Return why a request is not answered, blank when it is.
 
@@ -63,7 +71,7 @@ def may_look(host: str, headers: Mapping[str, str], keys: Keys) -> str:
     """
     if keys.password:
         return "" if _same(_password_of(headers), keys.password) else "the password is wanted"
-    return "" if _name_of(host) in LOCAL else "this page is for this machine alone"
+    return "" if _is_here(host) else "this page is for this machine alone"
 
 
 def may_command(host: str, headers: Mapping[str, str], keys: Keys) -> str:
@@ -76,9 +84,10 @@ def may_command(host: str, headers: Mapping[str, str], keys: Keys) -> str:
     return "" if kind == "Bearer" and _same(given, keys.token) else NOT_OURS
 
 
-def _name_of(host: str) -> str:
-    """Return the name in a Host header, without its port."""
-    return host[1 : host.find("]")] if host.startswith("[") else host.partition(":")[0]
+def _is_here(host: str) -> bool:
+    """Tell whether a Host header is a name of this machine, with a port or without, and nothing else."""
+    found = _HOST.fullmatch(host)
+    return found is not None and found[1].strip("[]").lower() in LOCAL
 
 
 def _password_of(headers: Mapping[str, str]) -> str:

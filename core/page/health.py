@@ -17,7 +17,7 @@ from core.errors import UsageError
 from core.live.health import health_of
 from core.live.metrics import CONTENT_TYPE, Looked, metrics_text
 from core.live.status import AccountStatus
-from core.page.guard import HEADERS, Keys, may_look
+from core.page.guard import HEADERS, Keys, host_of, may_look
 from core.serving import listen, serving
 
 HOST = "127.0.0.1"
@@ -79,7 +79,7 @@ def health_document(looked: Looked) -> dict[str, Any]:
 @web.middleware
 async def _guarded(request: web.Request, handler: Any) -> web.StreamResponse:
     # A page from elsewhere whose name leads here must not read the account.
-    if why := may_look(request.host, request.headers, Keys()):
+    if why := may_look(host_of(request.headers), request.headers, Keys()):
         return web.Response(status=403, text=why, headers=HEADERS)
     try:
         response: web.StreamResponse = await handler(request)

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage
 
 from core.domain import Series
 from core.errors import DatabaseError, HotCryptoError, UsageError
 from core.page import account, market
 from core.page.account import Look, Watched, look
-from core.page.guard import HEADERS, NOT_OURS, TOO_OFTEN, Keys, Tries, may_command, may_look
+from core.page.guard import HEADERS, NOT_OURS, TOO_OFTEN, Keys, Tries, host_of, may_command, may_look
 from core.page.updates import changes
 from core.serving import listen, serving
 from core.symbols import check_written
@@ -115,7 +116,7 @@ def _guard(terms: PageTerms, tries: Tries) -> Any:
         tried = bool(terms.keys.password) and "Authorization" in request.headers
         if tried and tries.is_closed():
             return web.Response(status=429, text=TOO_OFTEN, headers={**LATER, **HEADERS})
-        if why := may_look(request.host, request.headers, terms.keys):
+        if why := may_look(host_of(request.headers), request.headers, terms.keys):
             if tried:
                 tries.count_wrong()
             ask = (
@@ -245,7 +246,7 @@ def _commands(terms: PageTerms) -> list[str]:
 async def _command(terms: PageTerms, tries: Tries, request: web.Request) -> web.Response:
     if tries.is_closed():
         return web.json_response({"refused": TOO_OFTEN}, status=429, headers=LATER)
-    if why := may_command(request.host, request.headers, terms.keys):
+    if why := may_command(host_of(request.headers), request.headers, terms.keys):
         if why == NOT_OURS:
             tries.count_wrong()
         return _json({"refused": why}, status=403)
@@ -261,8 +262,8 @@ async def _told(request: web.Request) -> tuple[str, str]:
     """Return a command's name and argument. Raises UsageError."""
     try:
         document = await request.json()
-    except (ValueError, LookupError, RecursionError):
-        # No JSON, text in no known encoding, or lists in lists without end.
+    except (ValueError, LookupError, RecursionError, BadHttpMessage, web.RequestPayloadError):
+        # No JSON, text in no known encoding, lists in lists without end, or not packed as it says it is.
         raise UsageError(NO_COMMAND) from None
     match document:
         case {"name": str(name), "argument": str(argument)}:

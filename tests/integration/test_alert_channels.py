@@ -14,6 +14,7 @@ import pytest
 
 from core.alerts.chat import HELP, IDLE, OLDEST, Chat
 from core.alerts.lane import FIRST, Letter, NotSentError
+from core.alerts.lane import LONGEST as LONGEST_PAUSE
 from core.alerts.levels import message
 from core.alerts.mail import MailChannel, MailTerms
 from core.alerts.telegram import LONGEST, Bot, TelegramChannel
@@ -22,6 +23,8 @@ from core.alerts.webhook import WebhookChannel
 from tests.alert_help import TOKEN, HttpServer, Ticking, http_server, login, mail_server, warning
 from tests.exchange_help import NOON
 
+DEEP = b"[" * 200_000
+"""No document at all to Python, which raises another error for it than for other nonsense."""
 OK = {"ok": True, "result": {}}
 HOOK = "/services/CANARY-of-a-webhook"
 PASSWORD = "CANARY-of-a-mail-password"
@@ -137,7 +140,7 @@ def test_telegrams_own_word_on_how_long_to_wait_counts() -> None:
 
 
 def test_an_answer_of_somebody_else_than_telegram_is_told() -> None:
-    for answer in (b"<html>login</html>", b"", {"ok": False}, [1]):
+    for answer in (b"<html>login</html>", b"", {"ok": False}, [1], DEEP, b'{"ok": ' + DEEP):
         with http_server(lambda *_, answer=answer: (200, answer)) as server:
             error = error_of(lambda url=server.url: telegram(url).send(LETTERS))  # type: ignore[misc]
         assert "look at alerts.telegram_api" in str(error)
@@ -367,6 +370,44 @@ def test_a_command_that_was_written_long_ago_is_not_carried_out() -> None:
         chat_of(server, desk, []).step(0)
     assert desk.given == [("flatten", 1)]
     assert api.replies[1][1] == "/flatten was written 121 s ago and is not carried out: write it again"
+
+
+def test_a_command_from_the_future_is_not_carried_out() -> None:
+    api, desk = Telegram(written(1, "/flatten", age=-60), written(2, "/flatten", age=-61)), Desk()
+    with http_server(api) as server:
+        chat_of(server, desk, []).step(0)
+    assert desk.given == [("flatten", 1)]
+    assert api.replies[1][1] == "/flatten is dated 61 s ahead and is not carried out: look at the clocks"
+
+
+def test_neither_an_answer_without_end_nor_a_desk_that_fails_ends_the_reading_of_commands() -> None:
+    class Failing(Desk):
+        def status(self) -> str:
+            raise KeyError("CANARY")
+
+    words = "its answer is not Telegram's: look at alerts.telegram_api"
+    api, desk, said = Telegram(written(1, "/status"), written(2, "/pause")), Failing(), list[str]()
+    with http_server(lambda *_: (200, DEEP)) as server:
+        chat = chat_of(server, desk, said)
+        assert chat.step(0) == FIRST
+        server.answer = api
+        assert [chat.step(0), chat.step(0)] == [2 * FIRST, 0.0]
+    assert desk.given == [("pause", 2)]
+    assert said == [
+        f"commands by telegram are not read for now: {words}",
+        "commands by telegram are read again",
+    ]
+
+
+def test_an_outage_of_weeks_does_not_end_the_reading_of_commands() -> None:
+    class Away:
+        def updates(self, *_: object) -> list[Any]:
+            raise NotSentError("away")
+
+    said = list[str]()
+    chat = Chat(Away(), ["77"], Desk(), lambda: NOON, said.append)  # type: ignore[arg-type]
+    assert [chat.step(0) for _ in range(3_000)][-1] == LONGEST_PAUSE
+    assert len(said) == 1
 
 
 def test_an_outage_of_telegram_is_said_once_and_waited_for() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +183,25 @@ def test_a_name_from_elsewhere_is_refused(url: str) -> None:
         answer = requests.get(url + path, headers={"Host": "evil.example"}, timeout=10)
         assert answer.status_code == 403
         assert "paper" not in answer.text
+
+
+def test_a_request_that_names_no_host_is_refused(url: str) -> None:
+    host, _, port = url.removeprefix("http://").partition(":")
+    for head in (b"HTTP/1.0\r\n", b"HTTP/1.1\r\nHost:\r\n", b"HTTP/1.1\r\nHost: [::1].evil\r\n"):
+        with socket.create_connection((host, int(port)), timeout=10) as line:
+            line.sendall(b"GET /api/look " + head + b"Connection: close\r\n\r\n")
+            answer = b"".join(iter(partial(line.recv, 65_536), b""))
+        assert answer.split(b"\r\n")[0].endswith(b" 403 Forbidden")
+
+
+@pytest.mark.parametrize("packed", ["gzip", "deflate"])
+def test_a_command_that_is_not_packed_as_it_says_is_answered_by_400(
+    url: str, packed: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    headers = {"Origin": url, **GIVEN, "Content-Encoding": packed, "Content-Type": "application/json"}
+    answer = requests.post(f"{url}/command", data=b'{"name": "pause"}', headers=headers, timeout=10)
+    assert answer.status_code == 400
+    assert caplog.text == ""
 
 
 def test_a_password_is_asked_for(engine: Engine) -> None:

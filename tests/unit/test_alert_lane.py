@@ -142,6 +142,64 @@ def test_a_channel_that_was_away_for_long_is_asked_at_most_every_few_minutes() -
     assert max(pauses) == pauses[-1] == LONGEST
 
 
+def test_a_channel_that_is_away_for_weeks_is_still_asked() -> None:
+    fails = 3_000
+    world = World(*[NotSentError(AWAY)] * fails)
+    world.lane.put(warning("lost"))
+    for _ in range(fails):
+        world.clock.now += LONGEST
+        assert world.lane.step() == LONGEST or world.lane._fails < 9
+    world.clock.now += LONGEST
+    assert world.lane.step() is None
+    assert "1 message could not be sent since" in world.channel.texts[0]
+
+
+@pytest.mark.parametrize(
+    "error", [RecursionError("deep"), KeyError("x"), OverflowError("CANARY"), UnicodeError()]
+)
+def test_whatever_a_channel_raises_is_a_failure_like_others(error: Exception) -> None:
+    world = World()
+    world.channel.fails += [error] * TRIES
+    world.lane.put(warning("lost"))
+    for n in range(TRIES):
+        assert world.lane.careful_step() == FIRST * 2**n
+        world.clock.now += LONGEST
+    assert (world.lane.waiting(), world.lane.missed.number) == ([], 1)
+    assert world.lane.careful_step() is None
+    assert world.channel.texts[0].endswith("⚠️ 2024-01-01 12:00 UTC lost")
+    kind = type(error).__name__
+    assert world.said == [
+        f"an alert by telegram could not be sent, it is tried again: a fault of this program ({kind})",
+        "alerts by telegram arrive again",
+    ]
+
+
+def test_a_step_that_goes_wrong_ends_no_thread_and_is_done_again_after_a_pause() -> None:
+    world, times = World(), iter([1_000.0])
+    world.lane.put(warning("first"))
+    world.lane._clock = lambda: next(times, 1_001.0) if said else _broken()
+    said = world.said
+    assert world.lane.careful_step() == FIRST - 1
+    assert said == [SLIP]
+    world.lane._clock = lambda: 1_002.0
+    assert world.lane.careful_step() is None
+    assert world.channel.texts == ["first"]
+
+
+def _broken() -> float:
+    raise ZeroDivisionError
+
+
+SLIP = (
+    "an alert by telegram could not be sent, it is tried again: a fault of this program (ZeroDivisionError)"
+)
+
+
+def test_a_time_that_no_calendar_has_is_told_as_it_is() -> None:
+    assert Letter(warning("x", time=10**30)).line() == f"⚠️ {10**30} ms x"
+    assert "since -" in Missed(1, -(10**30), ("x",)).letter().message.text
+
+
 def test_a_channel_that_wants_silence_gets_it_and_one_that_refuses_for_good_is_not_asked_twice() -> None:
     world = World(NotSentError("429", wait=77), NotSentError("400", is_final=True))
     world.lane.put(warning())

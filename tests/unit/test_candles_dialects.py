@@ -452,6 +452,7 @@ def test_the_base_of_one_market_is_the_quote_of_another(tmp_path: Path) -> None:
         (f"[{table('[{ms},{o},{h},{l},{c},{v}]')[0]},[157", "it ends in the middle of its rows"),
         (f"[{table('[{ms},{o},{h},{l},{c},{v}]')[0]}", "it ends in the middle of its rows"),
         ("[[1,2,x]]", "its rows cannot be read"),
+        ("[" * 200_000 + "]]", "its rows cannot be read"),
         ('[{"a":1}]', "no column for a time"),
     ],
 )

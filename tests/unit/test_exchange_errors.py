@@ -47,6 +47,11 @@ def test_an_address_that_the_user_gave_is_named_where_it_may_be_the_wrong_one(
     assert "asked at" not in str(translate_read(raised("x"), ATTEMPT, answer).error)
 
 
+def test_an_answer_that_is_nested_without_end_has_no_words() -> None:
+    failure = translate_read(ccxt.ExchangeNotAvailable("x"), ATTEMPT, LastAnswer(502, "[" * 200_000))
+    assert isinstance(failure.error, errors.ExchangeUnreachableError)
+
+
 @pytest.mark.parametrize("kind", ALL)
 def test_every_ccxt_error_is_translated_for_reads_and_for_orders(kind: type[Exception]) -> None:
     failure = translate_read(kind("binanceus GET " + URL), ATTEMPT, LastAnswer())

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.exchange.transport import DeadlineStream, retry_after
+from core.exchange.transport import DeadlineStream, _is_document, retry_after
 from tests.exchange_help import NOON
 
 
@@ -62,3 +62,8 @@ def test_each_read_waits_for_what_is_left(pair: tuple[socket.socket, socket.sock
 )
 def test_retry_after_is_seconds_or_a_date(text: str, seconds: float | None) -> None:
     assert retry_after(text, NOON) == seconds
+
+
+def test_lists_in_lists_without_end_are_no_answer() -> None:
+    assert _is_document("[[1]]")
+    assert not _is_document("[" * 200_000)

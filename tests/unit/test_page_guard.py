@@ -15,13 +15,20 @@ def basic(text: str) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(text.encode()).decode()}"}
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost:8080", "localhost", "[::1]:8080"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:8080", "localhost:8080", "localhost", "LOCALHOST", "[::1]:8080", "[::1]"]
+)
 def test_this_machine_looks_without_a_password(host: str) -> None:
     assert may_look(host, {}, Keys()) == ""
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example:8080", "127.0.0.1.evil.example", "", "192.168.0.7:8080", "[::2]:1"]
+    "host",
+    [
+        *("evil.example:8080", "127.0.0.1.evil.example", "", "192.168.0.7:8080", "[::2]:1", ":8080", "[]"),
+        *("[::1].evil", "[::1]evil:8080", "[::1", "::1", "127.0.0.1:8080:evil", "127.0.0.1:evil"),
+        *("127.0.0.1:", "localhost\n", "localhost:٣", "[localhost]", "[127.0.0.1]:80"),
+    ],
 )
 def test_a_name_from_elsewhere_that_leads_here_is_not_answered(host: str) -> None:
     assert may_look(host, {}, Keys()) == "this page is for this machine alone"

@@ -20,6 +20,7 @@ from core.utils import (
     format_time,
     from_grid,
     grid_start,
+    json_of,
     now_ms,
     on_grid,
     parse_time,
@@ -154,3 +155,18 @@ def test_log_lines_go_to_stderr_and_ccxts_debug_lines_nowhere(monkeypatch: pytes
     assert given_options["stream"] is sys.stderr
     assert not logging.getLogger("ccxt.base.exchange").isEnabledFor(logging.DEBUG)
     ccxt.manager._clear_cache()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "Expecting value"),
+        (b"\xff", "can't decode"),
+        ("[" * 200_000, "nested too deeply"),
+        ('{"a":' * 200_000, "nested too deeply"),
+        ("1" * 5_000, "limit"),
+    ],
+)
+def test_what_is_no_document_is_one_kind_of_error_however_it_is_none(text: str | bytes, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        json_of(text)
