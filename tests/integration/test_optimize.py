@@ -169,8 +169,9 @@ def pulled_back(count: int, pull: float) -> Bars:
     return Bars(ts, opens, high, low, close, np.ones(count))
 
 
+@statistics
 @pytest.mark.unmeasured
-@pytest.mark.parametrize(("pull", "answer"), [(0.1, "edge"), (0.0, "no edge")])
+@pytest.mark.parametrize(("pull", "answer"), some([(0.1, "edge"), (0.0, "no edge")], 1))
 def test_an_edge_that_was_planted_is_found_and_a_walk_has_none(
     tmp_path: Path, pull: float, answer: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

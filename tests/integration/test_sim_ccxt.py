@@ -22,6 +22,7 @@ from core.exchange_sim.faults import Fault
 from core.exchange_sim.server import RunningSim, SimConfig, serve
 from core.exchange_sim.synthetic import SyntheticSource
 from tests.sim import HOUR, NOON
+from tests.tiers import some, statistics
 
 # A book has no time of its own on these venues.
 BOOK = {"timestamp": True, "datetime": True}
@@ -225,8 +226,9 @@ def some_trading(exchange: Any) -> list[dict[str, Any]]:
     ]
 
 
+@statistics
 @pytest.mark.unmeasured
-@pytest.mark.parametrize(("name", "skipped"), PRIVATE.items())
+@pytest.mark.parametrize(("name", "skipped"), some(PRIVATE.items(), 4))
 def test_ccxt_is_content_with_an_account_that_traded(
     traded: RunningSim, time: Time, name: str, skipped: dict[str, bool]
 ) -> None:

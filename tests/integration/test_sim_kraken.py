@@ -22,6 +22,7 @@ from core.exchange_sim.server import KRAKEN, RunningSim, SimConfig, serve
 from core.exchange_sim.synthetic import SyntheticSource
 from tests.integration.test_sim_ccxt import arguments, check_of
 from tests.sim import HOUR, NOON
+from tests.tiers import some, statistics
 
 D = Decimal
 BTC, LOCAL = "BTC/USD", Tier(1e6, 1e6, 1e6, 1e6)
@@ -105,8 +106,9 @@ def some_trading(exchange: Any) -> list[dict[str, Any]]:
     ]
 
 
+@statistics
 @pytest.mark.unmeasured
-@pytest.mark.parametrize(("name", "skipped"), CHECKS.items())
+@pytest.mark.parametrize(("name", "skipped"), some(CHECKS.items(), 4))
 def test_ccxt_is_content_with_an_account_that_traded(
     sim: RunningSim, time: Time, kraken: Any, name: str, skipped: dict[str, bool]
 ) -> None:

@@ -21,6 +21,7 @@ from core.exchange_sim.sessions import BINANCEUS, KRAKEN
 from core.exchange_sim.stream_faults import StreamFault
 from tests.exchange_help import FakeTime
 from tests.sim import MINUTE, NOON
+from tests.tiers import WHOLE, statistics
 from tests.ws_help import listening, streaming, watching
 
 # A book has no time of its own on these venues.
@@ -309,16 +310,11 @@ def test_the_exchange_stops_while_somebody_is_connected() -> None:
     asyncio.run(run())
 
 
+@statistics
 @pytest.mark.parametrize(
     "name",
-    # The first one sleeps for five seconds.
-    [
-        pytest.param("future", marks=pytest.mark.statistics),
-        "order_book",
-        "client_reset",
-        "cache",
-        "cache_native",
-    ],
+    # The last one sleeps for five seconds.
+    ["order_book", "client_reset", "cache", "cache_native", *(["future"] if WHOLE else [])],
 )
 def test_ccxts_own_tests_without_a_network_are_content(name: str) -> None:
     module = importlib.import_module(f"ccxt.pro.test.base.test_{name}")

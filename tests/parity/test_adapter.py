@@ -14,6 +14,7 @@ from core.candles.frames import frame_from_bars
 from strategies.mean_reversion_bb import MeanReversionBBBacktest
 from strategies.trend_ema import TrendEmaBacktest
 from tests.markets import random_bars
+from tests.tiers import statistics, tries
 
 CASH = 10_000_000.0
 COLUMNS = ["Size", "EntryBar", "ExitBar", "EntryPrice", "ExitPrice", "SL", "TP", "PnL", "Commission"]
@@ -26,8 +27,9 @@ def run(strategy: type[Strategy], seed: int, **params: Any) -> tuple[pd.DataFram
     return stats["_trades"][COLUMNS], stats["_equity_curve"]["Equity"].tolist()
 
 
+@statistics
 @pytest.mark.unmeasured
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(tries(5, 2)))
 @pytest.mark.parametrize(
     ("ours", "plain"), [(TrendEmaBacktest, PlainTrendEma), (MeanReversionBBBacktest, PlainMeanReversion)]
 )

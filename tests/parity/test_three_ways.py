@@ -108,15 +108,18 @@ def test_three_ways_agree_when_orders_are_arbitrary_and_every_reason_occurs() ->
 @statistics
 @pytest.mark.parametrize(
     "choices",
-    [
-        {"vol_target": 0.15, "vol_period": 20},
-        {"kelly_cap": 0.05, "kelly_trades": 5},
-        {"regime_cut": 0.8},
-        {"regime_trend": 0.8, "regime_range": 0.5, "regime_high_vol": 0.3},
-        {"stake": 0.3},
-        {"stake_money": 500.0, "vol_target": 0.5, "vol_period": 20},
-        {"vol_target": 0.5, "kelly_cap": 0.1, "kelly_trades": 3, "regime_cut": 0.5},
-    ],
+    some(
+        [
+            {"vol_target": 0.15, "vol_period": 20},
+            {"kelly_cap": 0.05, "kelly_trades": 5},
+            {"regime_cut": 0.8},
+            {"regime_trend": 0.8, "regime_range": 0.5, "regime_high_vol": 0.3},
+            {"stake": 0.3},
+            {"stake_money": 500.0, "vol_target": 0.5, "vol_period": 20},
+            {"vol_target": 0.5, "kelly_cap": 0.1, "kelly_trades": 3, "regime_cut": 0.5},
+        ],
+        4,
+    ),
 )
 @pytest.mark.parametrize("name", some(["GRID_LR", "TREND_EMA"], 1))
 def test_three_ways_agree_however_entries_are_sized(name: str, choices: dict[str, float]) -> None:
@@ -131,8 +134,9 @@ def test_three_ways_agree_however_entries_are_sized(name: str, choices: dict[str
     assert changed == (0 if name == "GRID_LR" and set(choices) == {"kelly_cap", "kelly_trades"} else markets)
 
 
+@statistics
 def test_three_ways_agree_on_half_kelly_when_orders_are_arbitrary() -> None:
-    for seed in range(20):
+    for seed in range(tries(20, 6)):
         sized = {"kelly_cap": 0.05, "kelly_trades": 4, "vol_target": 5.0}
         spec = spec_of("SCRIPTED", seed, stop_away=3.0, take_away=4.0, risk_per_trade=0.02, **sized)
         assert verify(scripted_bars(seed), spec, SCRIPTED, sampled=2).differences == ()
@@ -184,7 +188,8 @@ def test_statistics_of_the_fast_engine_are_backtesting_py_s(name: str) -> None:
             assert one == other or (one != one and other != other), key
 
 
-@pytest.mark.parametrize("name", REGISTRY)
+@statistics
+@pytest.mark.parametrize("name", some(REGISTRY, 6))
 def test_decide_compiled_equals_decide_plain_on_random_rows_nan_and_signed_zero_included(name: str) -> None:
     rule = strategy_for(name, random_bars(1, 60)).rule
     kind = type(rule.columns(random_bars(1, 60), rule.params()))

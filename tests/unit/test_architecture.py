@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.tiers import programs
+
 pytest.importorskip("importlinter", reason="import-linter is one of the tools of `make lint`")
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,6 +90,7 @@ json.dump(outputs, sys.stdout)
 """
 
 
+@programs
 def test_every_contract_holds_and_notices_a_planted_import(tmp_path: Path) -> None:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     for package in PACKAGES:

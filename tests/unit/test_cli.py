@@ -24,6 +24,7 @@ from core.errors import (
 )
 from core.settings.models import env_names
 from scripts import run_exchange_sim
+from tests.tiers import some, statistics
 
 SCRIPTS = sorted(
     path for path in (cli.ROOT / "scripts").glob("*.py") if "__main__" in path.read_text(encoding="utf-8")
@@ -384,7 +385,8 @@ def test_a_script_is_what_a_person_types_and_computes_nothing(script: Path) -> N
     assert {name for name in named if not name.startswith("_")} <= {"main", "parse"}
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+@statistics
+@pytest.mark.parametrize("script", some(SCRIPTS, 8), ids=lambda path: path.stem)
 def test_help_has_an_example_and_imports_nothing_heavy(script: Path) -> None:
     code = (
         "import runpy, sys\n"
@@ -400,7 +402,8 @@ def test_help_has_an_example_and_imports_nothing_heavy(script: Path) -> None:
     assert done.stdout.splitlines()[-1] == "heavy 0 []"
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+@statistics
+@pytest.mark.parametrize("script", some(SCRIPTS, 4), ids=lambda path: path.stem)
 def test_an_unknown_flag_is_wrong_usage_without_a_traceback(script: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(script), "--no-such-flag"], capture_output=True, text=True, check=False

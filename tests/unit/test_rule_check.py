@@ -28,6 +28,7 @@ from strategies.registry import REGISTRY, Strategy, load_strategy, strategy_of
 from strategies.rule_check import check_columns, check_module, check_rule, made_up, require
 from tests.lively import LIVELY
 from tests.markets import random_bars
+from tests.tiers import some, statistics
 
 RIGHT = '''"""Mine (MINE): a rule for tests.
 
@@ -444,8 +445,9 @@ def test_findings_are_told_together(tmp_path: Path, mine: list[ModuleType]) -> N
     require(())
 
 
+@statistics
 @pytest.mark.unmeasured
-@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize("name", some(REGISTRY, 5))
 def test_nothing_is_wrong_with_any_strategy(name: str) -> None:
     strategy = load_strategy(name)
     params = strategy.rule.make_params(LIVELY.get(name, {}))

@@ -18,7 +18,7 @@ from core.optimise.param_sets import full_names, full_values
 from core.optimise.space import searched_space
 from core.optimise.study import ParamSets, StudyBatch, StudyResult, StudyTerms, run_study
 from strategies.registry import load_strategy
-from tests.tiers import some, statistics
+from tests.tiers import some, statistics, tries
 
 RULE = load_strategy("TREND_EMA").rule
 SPACE = searched_space(RULE, {"atr_period": [14.0]}, {})
@@ -71,8 +71,8 @@ def test_all_that_is_proposed_is_allowed_and_as_many_as_were_asked_for(method: s
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("method", some(["tpe", "cmaes"], 1))
 def test_what_learns_comes_nearer_than_chance(method: str) -> None:
-    by_chance = [reached(found(wanted("random", 300, seed))[0]) for seed in range(3)]
-    learnt = [reached(found(wanted(method, 300, seed))[0]) for seed in range(3)]
+    by_chance = [reached(found(wanted("random", 300, seed))[0]) for seed in range(tries(3, 1))]
+    learnt = [reached(found(wanted(method, 300, seed))[0]) for seed in range(tries(3, 1))]
     assert np.mean(learnt) > 0.5 * np.mean(by_chance)
     assert max(learnt) > -0.05
 

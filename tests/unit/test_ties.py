@@ -17,6 +17,7 @@ from strategies.indicators_more import DAY
 from strategies.rule import first_decision, row
 from tests.lively import LIVELY
 from tests.markets import HOUR, START, random_bars
+from tests.tiers import some, statistics
 
 TICK = 100
 
@@ -95,9 +96,10 @@ def test_only_rounding_is_a_tie(size: float) -> None:
     assert np.isnan(side_of(x, one, size)[5])
 
 
+@statistics
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("params", [LIVELY["DUAL_THRUST"], {"session_bars": 7, "day_count": 2}, {}])
-@pytest.mark.parametrize("days", [1, 365, 366])
+@pytest.mark.parametrize("days", some([365, 366, 1], 1))
 def test_dual_thrust_trades_alike_in_every_year(params: dict[str, float], days: int) -> None:
     bars = random_bars(3, 900)
     later = bars._replace(ts=bars.ts + days * DAY)

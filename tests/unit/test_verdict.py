@@ -13,6 +13,7 @@ from core.errors import UsageError
 from core.verdict.judge import Answer, Evidence, fewest_days, judge
 from core.verdict.reality_check import reality_check, superior_ability
 from core.verdict.shuffling import shuffled_trades
+from tests.tiers import some, statistics
 
 DAILY = 2.5 / math.sqrt(365) * 0.01
 """Mean of a day's return, with a deviation of 0.01, at an annual Sharpe ratio of 2.5."""
@@ -58,21 +59,25 @@ def with_bad_unseen() -> dict[str, Any]:
     return {"unseen": evidence(edge=0.0).unseen - 0.0001}
 
 
+@statistics
 @pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("changes", "decided_by", "words"),
-    [
-        ({"unseen": np.ones(200), "hold": np.ones(1295)}, "days", "200 days on which nothing"),
-        ({"trades": 29}, "trades", "29 closed trades, wanted 30"),
-        (with_bad_unseen(), "unseen", "it did not earn"),
-        ({"looks": 1000}, "unseen", "looked at 1000 times"),
-        ({"tries": 10**12}, "luck", "the best of 1,000,000,000,000 tries"),
-        ({"doubled": -0.03}, "costs", "with costs doubled it loses 3.0%"),
-        ({"hold": evidence().hold + 0.03}, "market", "against holding the market at the same risk"),
-        ({"random_entries": 0.2}, "random entries", "once in 5"),
-        ({"shuffled": 0.31}, "shuffled bars", "31% of the time"),
-        ({"plateau": -0.2}, "neighbours", "-20% of its figure"),
-    ],
+    some(
+        [
+            ({"unseen": np.ones(200), "hold": np.ones(1295)}, "days", "200 days on which nothing"),
+            ({"trades": 29}, "trades", "29 closed trades, wanted 30"),
+            (with_bad_unseen(), "unseen", "it did not earn"),
+            ({"looks": 1000}, "unseen", "looked at 1000 times"),
+            ({"tries": 10**12}, "luck", "the best of 1,000,000,000,000 tries"),
+            ({"doubled": -0.03}, "costs", "with costs doubled it loses 3.0%"),
+            ({"hold": evidence().hold + 0.03}, "market", "against holding the market at the same risk"),
+            ({"random_entries": 0.2}, "random entries", "once in 5"),
+            ({"shuffled": 0.31}, "shuffled bars", "31% of the time"),
+            ({"plateau": -0.2}, "neighbours", "-20% of its figure"),
+        ],
+        5,
+    ),
 )
 def test_each_hurdle_alone_takes_the_edge_away_and_is_named(
     changes: dict[str, Any], decided_by: str, words: str

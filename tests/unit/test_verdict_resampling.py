@@ -17,7 +17,7 @@ from core.verdict.resampling import (
     drawn_means,
     share_as_good,
 )
-from tests.tiers import some, statistics
+from tests.tiers import some, statistics, tries
 
 
 def noise(seed: int, tries: int, days: int) -> FloatArray:
@@ -132,7 +132,7 @@ def test_tries_that_never_vary_are_no_evidence() -> None:
 def test_luck_is_wrong_as_seldom_as_it_says(alike: float) -> None:
     # The best of 30 tries that know nothing, on 300 days and 200 more: p-values are spread evenly.
     found = []
-    for seed in range(150):
+    for seed in range(tries(150, 60)):
         random = np.random.default_rng(seed)
         common = random.standard_normal(500) * math.sqrt(alike)
         returns = random.standard_normal((30, 500)) * math.sqrt(1 - alike) + common

@@ -11,6 +11,7 @@ import pytest
 from core import version
 from core.version import KIND, ROOT, code_version, same_code, sources
 from strategies.registry import REGISTRY, load_strategy
+from tests.tiers import some, statistics
 
 ENGINES = ("core.backtester", "core.backtest.fast_backtester")
 
@@ -51,24 +52,28 @@ def changed(root: Path, file: str, before: dict[str, str], monkeypatch: pytest.M
     return {name for name in REGISTRY if found[name] != before[name]}
 
 
+@statistics
 @pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("file", "of"),
-    [
-        ("core/ensemble/members.py", {"ENSEMBLE"}),
-        ("core/kernel/loop.py", {"ENSEMBLE"}),
-        ("strategies/momentum.py", {"MOMENTUM"}),
-        ("strategies/indicators_momentum.py", {"MOMENTUM"}),
-        ("strategies/turtle.py", {"TURTLE", "ENSEMBLE"}),
-        ("core/fills.py", set(REGISTRY)),
-        ("core/regime/regime_detector.py", set(REGISTRY)),
-        ("strategies/__init__.py", set(REGISTRY)),
-        ("core/live/loop.py", set()),
-        ("core/exchange_client.py", set()),
-        ("strategies/registry.py", set()),
-        ("db/models.py", set()),
-        ("core/errors.py", set()),
-    ],
+    some(
+        [
+            ("core/ensemble/members.py", {"ENSEMBLE"}),
+            ("core/kernel/loop.py", {"ENSEMBLE"}),
+            ("strategies/momentum.py", {"MOMENTUM"}),
+            ("strategies/indicators_momentum.py", {"MOMENTUM"}),
+            ("strategies/turtle.py", {"TURTLE", "ENSEMBLE"}),
+            ("core/fills.py", set(REGISTRY)),
+            ("core/regime/regime_detector.py", set(REGISTRY)),
+            ("strategies/__init__.py", set(REGISTRY)),
+            ("core/live/loop.py", set()),
+            ("core/exchange_client.py", set()),
+            ("strategies/registry.py", set()),
+            ("db/models.py", set()),
+            ("core/errors.py", set()),
+        ],
+        5,
+    ),
 )
 def test_another_line_changes_the_runs_that_it_had_a_part_in(
     copy: Path, before: dict[str, str], file: str, of: set[str], monkeypatch: pytest.MonkeyPatch
