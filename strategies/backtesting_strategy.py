@@ -112,19 +112,20 @@ class BacktestStrategy(Strategy):
         self._notes: dict[EntryTag, float] = {}
         self._last: tuple[Any, int, float] = (None, NEVER, NAN)
         self._priced = PricedEntries(self)
+        self._waiting = self._priced.wanted
         self._record = fills.open_book(0.0)
         self._counted = 0
 
     def next(self) -> None:
         """Decide at this bar's close and order for the next open."""
         i = len(self.data) - 1
-        if self._priced:
+        if self._waiting:
             self._priced.pass_bar(i)
         held = self._held(i)
         want = self._decide(self._rows[i], self._rows[i - 1], held, self._chosen)
         if not self._is_sound(want, held):
             check_decision(self.rule, want, held, int(self._stamps[i]))
-        if self._priced and want.reason != Reason.HOLD:
+        if self._waiting and want.reason != Reason.HOLD:
             self._priced.withdraw()
         if self._is_ladder:
             self._follow_ladder(i, held, want)
@@ -151,8 +152,9 @@ class BacktestStrategy(Strategy):
         trades: list[Any] = self._broker.trades
         since, result = self._last_exit(i)
         if not trades:
-            seen = FLAT if since == NEVER else PositionView._make((*_NOTHING, since, result, NAN, 0))
-            return seen._replace(waiting=len(self._priced)) if self._priced else seen
+            # Not by name, and not by `_make`: this is asked at every bar.
+            seen = (*_NOTHING, since, result, NAN, len(self._waiting))
+            return FLAT if since == NEVER and not self._waiting else tuple.__new__(PositionView, seen)
         first, unit, rungs = trades[0], self.unit, 0
         side = 1 if first.size > 0 else -1
         entry, share = first.entry_price, self._shares[first.tag]
@@ -167,10 +169,11 @@ class BacktestStrategy(Strategy):
         if self._is_ladder:
             for trade in trades:
                 rungs |= 1 << trade.tag.rung
-        stop, take = (NAN if price is None else price / unit for price in (first.sl, first.tp))
+        stop, take = first.sl, first.tp
+        stop, take = NAN if stop is None else stop / unit, NAN if take is None else take / unit
         held = side, float(entry / unit), stop, take, i - first.entry_bar, rungs, side * share
         return PositionView(
-            *held, trades[-1].entry_price / unit, since, result, self._notes[first.tag], len(self._priced)
+            *held, trades[-1].entry_price / unit, since, result, self._notes[first.tag], len(self._waiting)
         )
 
     def _last_exit(self, i: int) -> tuple[int, float]:

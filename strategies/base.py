@@ -33,7 +33,7 @@ from strategies.signals import (
     sizing_words,
     withdrawing,
 )
-from strategies.window import SymbolState, appended, bars_of
+from strategies.window import SymbolState, bars_of
 
 __all__ = ["BacktestStrategy", "BaseStrategy", "StrategySignal"]
 
@@ -139,8 +139,7 @@ class BaseStrategy:
 
     def _see(self, symbol: str, candle: dict[str, Any]) -> None:
         """Add a candle to `df`, if it is not there yet."""
-        state = self._of(symbol)
-        state.take(appended(bars_of(state), candle, self.window))
+        self._of(symbol).add(candle, self.window)
 
     def decision(self, symbol: str) -> Decision | None:
         """Return what the rule wants at the newest candle, None while warming up.

@@ -19,48 +19,46 @@ class PricedEntries:
 
     def __init__(self, runner: Any) -> None:
         self._runner, self._broker = runner, runner._broker
-        self._wanted: dict[EntryTag, Decision] = {}
+        self.wanted: dict[EntryTag, Decision] = {}
+        """What was ordered at a price, and waits for it."""
         self._process: Callable[[], None] = runner._broker._process_orders
-
-    def __len__(self) -> int:
-        return len(self._wanted)
 
     def ask(self, order: Callable[..., Any], size: float, want: Decision, lot: EntryTag) -> None:
         """Order an entry; `order` buys or sells."""
         # Not before: a run without such entries has nothing to pay for.
         self._broker._process_orders = self._process_orders
         scaled = self._runner._scaled
-        self._wanted[lot] = want
+        self.wanted[lot] = want
         order(size=size, limit=scaled(want.limit), stop=scaled(want.trigger), tag=lot)
 
     def pass_bar(self, i: int) -> None:
         """Forget what was not paid at bar i, and let go what waited for as long as it may."""
         orders = {order.tag: order for order in self._broker.orders if not order.is_contingent}
-        for lot, want in list(self._wanted.items()):
+        for lot, want in list(self.wanted.items()):
             if lot not in orders:
-                del self._wanted[lot]
+                del self.wanted[lot]
             elif i - lot.bar >= want.valid_bars:
                 self._drop(lot, orders[lot])
                 self._runner.refused.append((i, Refusal.EXPIRED))
 
     def withdraw(self) -> None:
         """Cancel all that waits."""
-        for order in [order for order in self._broker.orders if order.tag in self._wanted]:
+        for order in [order for order in self._broker.orders if order.tag in self.wanted]:
             if not order.is_contingent:
                 self._drop(order.tag, order)
 
     def _drop(self, lot: EntryTag, order: Any) -> None:
         order.cancel()
-        del self._wanted[lot]
+        del self.wanted[lot]
         self._runner.asked.discard(lot)
 
     def _process_orders(self) -> None:
         """Stand for the broker's own, and protect at once what is entered."""
         self._process()
-        fresh = [trade for trade in self._broker.trades if trade.tag in self._wanted]
+        fresh = [trade for trade in self._broker.trades if trade.tag in self.wanted]
         if not fresh:
             return
-        wants = [self._wanted.pop(trade.tag) for trade in fresh]
+        wants = [self.wanted.pop(trade.tag) for trade in fresh]
         for trade, want in zip(fresh, wants, strict=True):
             trade.tp, trade.sl = self._runner._scaled(want.take), self._runner._scaled(want.stop)
         opened, low, high = self._rest(fresh[0], wants[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -18,9 +18,16 @@ class SymbolState(dict[str, Any]):
     Making one takes longer than most decisions, and a rule looks at arrays alone.
     """
 
-    def take(self, bars: Bars) -> None:
-        """Keep these candles."""
-        self["bars"] = bars
+    def add(self, candle: Mapping[str, Any], window: int) -> None:
+        """Keep the newest `window` candles with this one, if it is not there yet."""
+        bars = bars_of(self)
+        if (stamp := new_stamp(bars, candle)) is None:
+            return
+        room = dict.get(self, "room")
+        if room is None or room.bars is not bars or room.is_full:
+            # Somebody else's candles, or too many: begun anew, and what was handed out stays as it is.
+            self["room"] = room = Room(bars.since(max(0, bars.ts.size - window + 1)), window)
+        self["bars"] = room.add(stamp, [float(candle[name]) for name in COLUMNS], window)
         self.pop("df", None)
 
     def __missing__(self, name: str) -> Any:
@@ -52,15 +59,37 @@ def bars_of(state: SymbolState) -> Bars:
         ) from None
 
 
-def appended(bars: Bars, candle: Mapping[str, Any], window: int) -> Bars:
-    """Return the newest `window` bars with this candle; unchanged if it is the newest already."""
+class Room:
+    """Candles with empty rows behind them, so that one more moves none of the others."""
+
+    def __init__(self, bars: Bars, window: int) -> None:
+        """Take the candles to begin with, fewer than the window."""
+        self.bars, self._stop = bars, bars.ts.size
+        self._columns = Bars(np.empty(2 * window, np.int64), *(np.empty(2 * window) for _ in COLUMNS))
+        for column, values in zip(self._columns, bars, strict=True):
+            column[: self._stop] = values
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no row is left."""
+        return self._stop == self._columns.ts.size
+
+    def add(self, stamp: int, prices: Sequence[float], window: int) -> Bars:
+        """Return the newest `window` candles, this one the last; rows that were returned never change."""
+        columns, at = self._columns, self._stop
+        for column, value in zip(columns, (stamp, *prices), strict=True):
+            column[at] = value
+        self._stop = at + 1
+        newest = slice(max(0, at + 1 - window), at + 1)
+        self.bars = Bars(columns.ts[newest], *[column[newest] for column in columns[1:]])
+        return self.bars
+
+
+def new_stamp(bars: Bars, candle: Mapping[str, Any]) -> int | None:
+    """Return a candle's time, None if it is the newest already. Raises UsageError for an older one."""
     stamp = candle_ms(candle["time"])
     last = int(bars.ts[-1]) if bars.ts.size else stamp - 1
     if stamp < last:
         given, newest = (np.datetime64(ms, "ms") for ms in (stamp, last))
         raise UsageError(f"candles must come in order: {given} after {newest}")
-    if stamp == last:
-        return bars
-    kept = bars.since(max(0, bars.ts.size - window + 1))
-    columns = (np.append(old, float(candle[name])) for name, old in zip(COLUMNS, kept[1:], strict=True))
-    return Bars(np.append(kept.ts, stamp), *columns)
+    return stamp if stamp > last else None
