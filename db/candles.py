@@ -27,8 +27,8 @@ _CHUNK = 20_000
 """Rows made ready at once: bounds memory and lets an interrupt and a progress bar in."""
 _ROWS = 500
 """Rows of one statement: a third sooner than one row, and no driver allows 32,767 values or more."""
-_WIDTH = 9
-"""Values of a row."""
+_WIDTH = 6
+"""Values of a row, besides the three that name its series."""
 
 _OF_SERIES = "exchange = ? AND symbol = ? AND timeframe = ?"
 _READ = f"""SELECT ts, open, high, low, close, volume FROM ohlcv
@@ -39,6 +39,8 @@ _EARLIEST = f"SELECT min(ts) FROM ohlcv WHERE {_OF_SERIES}"  # noqa: S608
 # A stored row that is the same is not written again: no work for the disk, and it is not counted.
 _INSERT = "INSERT INTO ohlcv (exchange, symbol, timeframe, ts, open, high, low, close, volume) VALUES "
 _ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_NUMBERED = "(?1, ?2, ?3, ?, ?, ?, ?, ?, ?)"
+"""SQLite's own: who the rows belong to is handed over once. A question mark after it is the next number."""
 _OR_UPDATE = """
  ON CONFLICT (exchange, symbol, timeframe, ts) DO UPDATE SET open = excluded.open, high = excluded.high,
  low = excluded.low, close = excluded.close, volume = excluded.volume
@@ -142,11 +144,10 @@ def _write(connection: Connection, series: Series, bars: Bars, progress: Callabl
     written, total = 0, len(bars.ts)
     for start in range(0, total, _CHUNK):
         chunk = bars.since(start).until(_CHUNK)
-        cells = _cells(series, _unlike(connection, series, chunk))
+        cells = _cells(_unlike(connection, series, chunk))
         for first in range(0, len(cells), _WIDTH * _ROWS):
-            some = tuple(cells[first : first + _WIDTH * _ROWS])
-            sql = marked(_upsert(len(some) // _WIDTH), connection)
-            written += connection.exec_driver_sql(sql, some).rowcount
+            sql, values = _upsert(connection, series, cells[first : first + _WIDTH * _ROWS])
+            written += connection.exec_driver_sql(sql, values).rowcount
         if progress is not None:
             progress(len(chunk.ts))
     return written
@@ -172,19 +173,25 @@ def _rows(connection: Connection, sql: str, values: tuple[str | int, ...]) -> Fl
     return np.fromiter(chain.from_iterable(cursor), np.float64).reshape(-1, 6)
 
 
+def _upsert(connection: Connection, series: Series, cells: list[Any]) -> tuple[str, tuple[Any, ...]]:
+    """Return the SQL that upserts rows of these cells, and its values."""
+    rows = len(cells) // _WIDTH
+    if connection.dialect.name == "sqlite":
+        return _upserting(_NUMBERED, rows), (*series, *cells)
+    each = (chain(series, cells[k : k + _WIDTH]) for k in range(0, len(cells), _WIDTH))
+    return marked(_upserting(_ROW, rows), connection), tuple(chain.from_iterable(each))
+
+
 @cache
-def _upsert(rows: int) -> str:
+def _upserting(row: str, rows: int) -> str:
     """Return the SQL that upserts so many rows."""
-    return _INSERT + ", ".join([_ROW] * rows) + _OR_UPDATE
+    return _INSERT + ", ".join([row] * rows) + _OR_UPDATE
 
 
-def _cells(series: Series, bars: Bars) -> list[str | int | float]:
+def _cells(bars: Bars) -> list[Any]:
     """Return the cells of all rows, one row after the other: no tuple for each."""
-    count = len(bars.ts)
-    cells: list[Any] = [None] * (_WIDTH * count)
-    for place, name in enumerate(series):
-        cells[place::_WIDTH] = [name] * count
-    for place, column in enumerate(bars, len(series)):
+    cells: list[Any] = [None] * (_WIDTH * len(bars.ts))
+    for place, column in enumerate(bars):
         cells[place::_WIDTH] = column.tolist()
     return cells
 

@@ -23,11 +23,11 @@ class SymbolState(dict[str, Any]):
         bars = bars_of(self)
         if (stamp := new_stamp(bars, candle)) is None:
             return
-        room = dict.get(self, "room")
-        if room is None or room.bars is not bars or room.is_full:
+        shelf = dict.get(self, "shelf")
+        if shelf is None or shelf.bars is not bars or shelf.is_full:
             # Somebody else's candles, or too many: begun anew, and what was handed out stays as it is.
-            self["room"] = room = Room(bars.since(max(0, bars.ts.size - window + 1)), window)
-        self["bars"] = room.add(stamp, [float(candle[name]) for name in COLUMNS], window)
+            self["shelf"] = shelf = Shelf(bars.since(max(0, bars.ts.size - window + 1)), window)
+        self["bars"] = shelf.add(stamp, [float(candle[name]) for name in COLUMNS], window)
         self.pop("df", None)
 
     def __missing__(self, name: str) -> Any:
@@ -59,7 +59,7 @@ def bars_of(state: SymbolState) -> Bars:
         ) from None
 
 
-class Room:
+class Shelf:
     """Candles with empty rows behind them, so that one more moves none of the others."""
 
     def __init__(self, bars: Bars, window: int) -> None:

@@ -129,7 +129,7 @@ def test_of_a_load_only_new_and_changed_bars_are_sent(engine: Engine) -> None:
     bars.volume[1] += 1
     assert upsert_bars(engine, SERIES, bars) == (1, 1, 2)
     (values,) = [values for sql, values in sent if sql.startswith("INSERT INTO ohlcv")]
-    assert values == (*SERIES, *[one[1].item() for one in bars], *SERIES, *[one[2].item() for one in bars])
+    assert values == (*SERIES, *[one[1].item() for one in bars], *[one[2].item() for one in bars])
 
 
 def test_loads_larger_than_a_chunk_are_counted_as_one(
@@ -271,6 +271,17 @@ def test_the_tables_can_be_made_on_postgresql_too() -> None:
     assert "DOUBLE PRECISION" in made["ohlcv"]
     assert "BIGSERIAL" in made["ohlcv"]
     assert "STRICT" not in "".join(made.values())
+
+
+def test_a_server_gets_the_names_of_the_series_with_every_row() -> None:
+    class Server:
+        class dialect:  # noqa: N801
+            name, paramstyle = "postgresql", "pyformat"
+
+    sql, values = candles._upsert(Server, SERIES, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])  # type: ignore[arg-type]
+    assert values == (*SERIES, 1, 2, 3, 4, 5, 6, *SERIES, 7, 8, 9, 10, 11, 12)
+    assert sql.count("%s") == len(values)
+    assert "?" not in sql
 
 
 def test_the_sql_takes_the_drivers_own_placeholder() -> None:
