@@ -67,7 +67,7 @@ def write_account(
         trades=[_trade(one, brackets) for one in trades],
         series=list(candles),
         held=list(curves.values()),
-        notes=["Holding is drawn without costs."],
+        holding="without costs",
         stops="stop and take that the entry was decided with",
     )
     write_page(path, [run], candles, f"HOT-Crypto account {account}")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from core import cli
 from core.cli.live_status import existing, newest_run
+from core.figures import exact
 from core.reports.table import print_table
 from core.utils import format_time
 from db import page_rows
@@ -45,12 +47,20 @@ def show(args: argparse.Namespace, rows: list[dict[str, Any]]) -> None:
 def _cells(row: Mapping[str, Any]) -> list[str]:
     detail = row["detail"]
     names = (row["strategy"], row["symbol"], row["timeframe"], row["action"], row["outcome"])
-    amounts = (str(detail.get("amount", "")), str(detail.get("price", "")))
+    amounts = (_plain(detail.get("amount")), _plain(detail.get("price")))
     return [format_time(row["bar_ts"]), *names, *amounts, _why(row["outcome"], detail)]
 
 
+def _plain(stored: str | None) -> str:
+    """Return an amount without an exponent, which older rows have; blank for none."""
+    return "" if stored is None else exact(Decimal(stored))
+
+
 def _why(outcome: str, detail: Mapping[str, Any]) -> str:
-    """Return the rule's reason, and why it was refused or what its size was bound by."""
+    """Return the rule's reason, and why it was refused, or what its size was bound by or cut by."""
     bound = detail.get("bound")
-    more = f"bound by {bound}" if outcome == "approved" and bound else detail.get("why")
+    wanted = detail.get("wanted")
+    # What a limit cut says what it was cut from; else its size came out so.
+    size = f"cut by {bound}, from {_plain(wanted)}" if wanted else f"bound by {bound}"
+    more = size if outcome == "approved" and bound else detail.get("why")
     return "; ".join(str(text) for text in (detail.get("reason"), more) if text)

@@ -9,6 +9,7 @@ from core.account.orders import Approved, Refused
 from core.domain import Series
 from core.engine import Step
 from core.execution import Outcome
+from core.figures import exact
 
 
 class DecisionLine(NamedTuple):
@@ -50,11 +51,11 @@ def _line(exchange: str, outcome: Outcome) -> DecisionLine:
 
 def _detail(outcome: Outcome) -> dict[str, Any]:
     intent = outcome.intent
-    stop, take = (None if price is None else str(price) for price in (intent.stop, intent.take))
-    detail = {"leg": intent.leg, "amount": str(intent.amount), "price": str(intent.price), "stop": stop}
+    stop, take = (None if price is None else exact(price) for price in (intent.stop, intent.take))
+    detail = {"leg": intent.leg, "amount": exact(intent.amount), "price": exact(intent.price), "stop": stop}
     detail |= {"take": take, "reason": intent.reason}
     if intent.bound:
         detail["bound"] = intent.bound
     if isinstance(outcome, Approved) and outcome.cut is not None:
-        detail["wanted"] = str(outcome.cut.wanted)
+        detail["wanted"] = exact(outcome.cut.wanted)
     return detail | {"why": outcome.detail} if isinstance(outcome, Refused) else detail

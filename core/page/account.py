@@ -28,7 +28,9 @@ from db.live_history import Brackets, bracket_of, entry_brackets
 POINTS = 2_000
 """Of the equity curve."""
 ROWS = 50
-"""Of a list that can be leafed through."""
+"""Of a list that can be leafed through …"""
+ENTRIES = 20
+"""… and of the journal, whose rows are longer."""
 LAST = 2**62
 """Above any row's number."""
 SILENT = 3_000
@@ -155,7 +157,7 @@ def equity(books: Watched) -> dict[str, Any]:
 def decisions(books: Watched, before: int | None, *, refused: bool) -> dict[str, Any]:
     """Return decisions and refusals with their reasons, the newest first."""
     given: dict[str, Any] = {"before": _before(before), "most": ROWS, "refused": refused}
-    return {"rows": page_rows.decisions(books.engine, books.account, **given)}
+    return {"rows": page_rows.decisions(books.engine, books.account, **given), "most": ROWS}
 
 
 def trades(books: Watched, before: int | None, most: int = ROWS) -> dict[str, Any]:
@@ -204,7 +206,8 @@ def _results(books: Watched) -> list[dict[str, Any]]:
 
 def journal(books: Watched, before: int | None) -> dict[str, Any]:
     """Return the journal's entries, the newest first."""
-    return {"rows": page_rows.entries(books.engine, books.account, before=_before(before), most=ROWS)}
+    found = page_rows.entries(books.engine, books.account, before=_before(before), most=ENTRIES)
+    return {"rows": found, "most": ENTRIES}
 
 
 def health(books: Watched) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 "use strict";
 const TITLES = { account: "Account", markets: "Markets", decisions: "Decisions", strategies: "Strategies", runs: "Backtests", risk: "Risk", journal: "Journal", health: "Health" };
-// An amount as it is stored, without the noughts behind it.
-const exact = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
+// An amount as it is stored, without the noughts behind it and without an exponent.
+const exact = (text) => (/e/i.test(text) ? Number(text).toLocaleString("en-US", { maximumFractionDigits: 18, useGrouping: false }) : text.includes(".") ? text.replace(/\.?0+$/, "") : text);
 const amountOf = (text) => (text === null || text === undefined ? "none" : money(Number(text)));
 const signed = (value) => el("span", { className: value > 0 ? "up" : value < 0 ? "down" : "" }, value === null ? "none" : money(value));
 const card = (name, value) => el("div", {}, el("span", {}, name), el("b", {}, value));
@@ -87,7 +87,7 @@ async function drawEquity(host) {
 async function newestTrades(host) {
   const { rows } = await ask("/api/trades?most=10");
   host.replaceChildren(rows.length ? table([...lefts("strategy", "symbol", "side"), ...["amount", "entry", "exit", "closed (UTC)", "profit", "ended by"].map((one) => th(one))], rows.map((one) =>
-    cells(one.strategy, left(one.symbol), left(one.side), one.amount, quoted(one.entry_price), quoted(one.exit_price), clock(one.exit_ts), el("td", {}, signed(Number(one.pnl))), one.reason))) : nothing("Nothing was closed yet."));
+    cells(one.strategy, left(one.symbol), left(one.side), exact(one.amount), quoted(one.entry_price), quoted(one.exit_price), clock(one.exit_ts), el("td", {}, signed(Number(one.pnl))), one.reason))) : nothing("Nothing was closed yet."));
 }
 // A list that is leafed through from the newest on, and begins again when there is more and nobody has leafed.
 function leafed(host, path, key, counter, row, headings, empty) {
@@ -98,12 +98,15 @@ function leafed(host, path, key, counter, row, headings, empty) {
   let [last, atStart, seen] = [null, true, null];
   async function load(before) {
     try {
-      const { rows } = await ask(`${path()}${before ? `&before=${before}` : ""}`);
+      const { rows, most } = await ask(`${path()}${before ? `&before=${before}` : ""}`);
+      // What somebody has unfolded stays so when newer rows come.
+      const unfolded = new Set([...body.querySelectorAll("details[open]")].map((one) => one.dataset.row));
       atStart = !before;
       last = rows.at(-1)?.[key] ?? null;
-      older.disabled = rows.length < 50;
+      older.disabled = rows.length < most;
       newest.disabled = atStart;
-      body.replaceChildren(rows.length ? table(headings, rows.map(row)) : nothing(empty));
+      body.replaceChildren(rows.length ? table(headings, rows.map(row), "stack") : nothing(empty));
+      for (const one of body.querySelectorAll("details")) one.open = unfolded.has(one.dataset.row);
     } catch (error) {
       failed(body, error);
     }
@@ -117,9 +120,9 @@ function leafed(host, path, key, counter, row, headings, empty) {
 function decisionsView(host) {
   const only = el("input", { type: "checkbox" });
   host.append(el("label", {}, only, " only what was refused"));
-  const why = (one) => (one.outcome === "approved" ? one.detail.cut ? `cut by ${one.detail.cut}` : `bound by ${one.detail.bound ?? "nothing"}` : one.detail.why ?? "");
+  const why = (one) => (one.outcome === "approved" ? one.detail.wanted ? `cut by ${one.detail.bound}, from ${exact(one.detail.wanted)}` : `bound by ${one.detail.bound ?? "nothing"}` : one.detail.why ?? "");
   const list = leafed(host, () => `/api/decisions?refused=${only.checked ? "yes" : "no"}`, "id", (known) => known.rows.decision, (one) =>
-    cells(clock(one.bar_ts), left(one.strategy), left(`${one.symbol} ${one.timeframe}`), left(one.action), left(el("span", { className: one.outcome === "approved" ? "up" : "warn" }, one.outcome)), one.detail.amount ?? "", one.detail.price ?? "", el("td", { className: "left wrap" }, [one.detail.reason, why(one)].filter(Boolean).join("; "))),
+    cells(clock(one.bar_ts), left(one.strategy), left(`${one.symbol} ${one.timeframe}`), left(one.action), left(el("span", { className: one.outcome === "approved" ? "up" : "warn" }, one.outcome)), exact(one.detail.amount ?? ""), exact(one.detail.price ?? ""), el("td", { className: "left wrap" }, [one.detail.reason, why(one)].filter(Boolean).join("; "))),
   [...lefts("bar (UTC)", "strategy", "series", "wanted", "outcome"), th("amount"), th("price"), ...lefts("why")], "No strategy has wanted anything yet.");
   only.addEventListener("change", () => list.load(null));
   return list;
@@ -176,7 +179,7 @@ function runsView(host) {
   load();
   return {};
 }
-const LIMITS = { max_daily_loss_pct: "loss today", max_drawdown_pct: "fall from the peak", max_exposure_pct: "exposure", max_symbol_exposure_pct: "exposure in one symbol", max_strategy_exposure_pct: "exposure of one strategy", max_positions: "positions", cash_reserve_pct: "cash in use", max_orders_per_minute: "orders in a minute", max_orders_per_day: "orders today" };
+const LIMITS = { max_daily_loss_pct: "loss since midnight UTC, or since a reset", max_weekly_loss_pct: "loss since Monday UTC, or since a reset", max_monthly_loss_pct: "loss since the month began, or since a reset", max_drawdown_pct: "fall from the peak, or from a reset's equity", max_exposure_pct: "exposure", max_symbol_exposure_pct: "exposure in one symbol", max_strategy_exposure_pct: "exposure of one strategy", max_positions: "positions", cash_reserve_pct: "cash in use", max_orders_per_minute: "orders in a minute", max_orders_per_day: "orders today" };
 function riskView(host) {
   const [meters, words] = [el("div"), el("div")];
   host.append(el("p", { className: "soft" }, "How much of each limit is used, in percent of equity or in numbers."), meters, words);
@@ -193,14 +196,14 @@ function riskView(host) {
     renew(meters, status.uses, () => (status.uses.length ? status.uses.map(meter) : nothing("Equity is not known, so nothing can be said of the limits.")));
     renew(words, [status.breakers, status.limits, status.cuts], () => [
       el("h3", {}, "Breakers"), Object.keys(status.breakers).length ? el("ul", { className: "standing" }, Object.entries(status.breakers).map(([name, why]) => el("li", {}, `${name}: ${why}`))) : el("p", { className: "soft" }, "None is tripped."),
-      el("h3", {}, "What limits have cut"), Object.keys(status.cuts).length ? el("dl", {}, Object.entries(status.cuts).flatMap(([name, count]) => [el("dt", {}, name), el("dd", {}, String(count))])) : el("p", { className: "soft" }, "Nothing since the loop began."),
+      el("h3", {}, "Entries that limits have made smaller"), el("p", { className: "soft" }, "Every entry's size is bound by one thing: what it may lose, cash, its strategy's share, what moves with it (correlation), or a limit. Decisions names it. Counted here are only those whose size was made smaller afterwards, by a limit above."), Object.keys(status.cuts).length ? el("dl", {}, Object.entries(status.cuts).flatMap(([name, count]) => [el("dt", {}, name), el("dd", {}, String(count))])) : el("p", { className: "soft" }, "None since the loop began."),
       ...(status.limits.length ? [el("h3", {}, "What the limits mean for the strategies"), ...status.limits.map((line) => el("p", {}, line))] : [])]);
   };
   return { update };
 }
 function journalView(host) {
   return leafed(host, () => "/api/journal?", "seq", (known) => known.status?.desk?.journal, (one) =>
-    cells(String(one.seq), left(clock(one.ts)), left(one.kind), el("td", { className: "left key" }, one.ref), el("td", { className: "left wrap" }, el("code", {}, one.body)), left(el("code", {}, one.hash.slice(0, 12)))),
+    cells(String(one.seq), left(clock(one.ts)), left(one.kind), el("td", { className: "left key" }, one.ref), el("td", { className: "left wrap" }, el("details", { "data-row": String(one.seq) }, el("summary", {}, "show"), el("code", {}, one.body))), left(el("code", {}, one.hash.slice(0, 12)))),
   [th("entry"), ...lefts("time (UTC)", "what", "of", "content", "hash")], "The journal is empty.");
 }
 function healthView(host) {
@@ -222,7 +225,7 @@ function healthView(host) {
         card("loop", found.holder ? `runs, process ${run?.pid}` : "does not run"), card("last word (UTC)", run ? clock(run.beat_at) : "none"), card("mode", run?.mode ?? "none"), card("feeds behind", late ? lasting(late) : "none"),
         card("database", `${found.database}${found.bytes === null ? "" : `, ${fixed(found.bytes / 1e6, 1)} MB`}`), card("tables", `version ${found.schema}`), card("accounts", found.accounts.join(", ") || "none"), card("code", found.code ?? "none")));
       renew(list, found.commands, () => (found.commands.length ? table([...lefts("given (UTC)", "command", "by", "outcome")], found.commands.map((one) =>
-        cells(clock(one.created_at), left(`${one.name} ${one.argument}`.trim()), left(one.origin), el("td", { className: "left wrap" }, one.outcome ?? "waits")))) : nothing("No command was given yet.")));
+        cells(clock(one.created_at), left(`${one.name} ${one.argument}`.trim()), left(one.origin), el("td", { className: "left wrap" }, one.outcome ?? "waits"))), "stack") : nothing("No command was given yet.")));
     } catch (error) {
       failed(list, error);
     }

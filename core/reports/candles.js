@@ -13,7 +13,7 @@ function candleChart(host, { bars, trades, label, view, lines = [], height = 420
   const hidden = { paths: () => null, points: { show: false } };
   const plot = makePlot(chart, {
     scales: { x: { time: true }, y: { range: (u, low, high) => pricesShown(low, high, [...held, ...stopsShown(trades, window, u.bbox.width)]) } },
-    axes: [axis({ values: timeTicks }), axis({ size: 74, values: (_, ticks) => ticks.map(quoted) })],
+    axes: [timeAxis(), axis({ size: 74, values: (_, ticks) => ticks.map(quoted) })],
     series: [{}, hidden, hidden, hidden, hidden, ...lines.map((one) => ({ stroke: one.color, width: 1.5, points: { show: false } }))],
     cursor: { drag: { x: false, y: false }, points: { show: false } },
     hooks: {

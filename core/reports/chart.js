@@ -174,6 +174,7 @@ function timeTicks(_, ticks, __, ___, step) {
     return isNew ? `${short}\n${text.slice(0, head)}` : short;
   });
 }
+const timeAxis = () => axis({ values: timeTicks, space: 80 });
 const axis = (more) => ({ stroke: () => ink("soft"), grid: { stroke: () => ink("grid"), width: 1 }, ticks: { show: false }, font: "12px system-ui", ...more });
 function makePlot(host, options, data, height) {
   const box = el("div");
@@ -192,6 +193,19 @@ const frame = (host, label) => {
   host.append(chart);
   return chart;
 };
+// The range of a logarithmic axis, as near as its values: not whole powers of ten, which leave most of it empty.
+const nearRange = (_, low, high) => (low > 0 && high > 0 ? [low / (high / low) ** 0.04 / 1.002, high * (high / low) ** 0.04 * 1.002] : [0.1, 10]);
+// Round numbers between two positive ones: in even steps where they are near, else 1, 2 and 5 of each power of ten.
+function niceTicks(_, __, low, high) {
+  const base = 10 ** Math.floor(Math.log10(high / low < 10 ? (high - low) / 5 : low));
+  if (high / low < 10) {
+    const step = [1, 2, 5, 10].find((one) => 5 * one * base >= high - low) * base;
+    return Array.from({ length: Math.floor(high / step) - Math.ceil(low / step) + 1 }, (_, i) => (Math.ceil(low / step) + i) * step);
+  }
+  const found = [];
+  for (let power = base; power <= high; power *= 10) found.push(...[1, 2, 5].map((one) => one * power).filter((one) => one >= low && one <= high));
+  return found;
+}
 // Lines over one column of times; each of `lines` has label, color, values, and dash where it is dashed.
 function lineChart(host, { label, times, lines, view, format, height = 260, log = false, upside = false }) {
   const chart = frame(host, label);
@@ -201,8 +215,8 @@ function lineChart(host, { label, times, lines, view, format, height = 260, log 
   const when = el("span", { className: "soft" });
   readout.append(when);
   const plot = makePlot(chart, {
-    scales: { x: { time: true }, y: { distr: log ? 3 : 1, dir: upside ? -1 : 1 } },
-    axes: [axis({ values: timeTicks }), axis({ size: 64, values: (_, ticks) => ticks.map((one) => (one === null ? "" : format(one))) })],
+    scales: { x: { time: true }, y: { distr: log ? 3 : 1, dir: upside ? -1 : 1, ...(log ? { range: nearRange } : {}) } },
+    axes: [timeAxis(), axis({ size: 64, ...(log ? { splits: niceTicks, filter: (_, ticks) => ticks } : {}), values: (_, ticks) => ticks.map((one) => (one === null ? "" : format(one))) })],
     series: [{}, ...lines.map((one) => ({ stroke: one.color, width: one.width ?? 1.5, dash: one.dash, points: { show: false }, spanGaps: false, show: one.show !== false, fill: one.fill }))],
     hooks: { setCursor: [(u) => tell(u.cursor.idx ?? times.length - 1)] },
   }, [times, ...lines.map((one) => one.values)], height);
@@ -230,8 +244,11 @@ function tools(host, view, ...more) {
     button("−", "zoom out", () => view.zoom(1.7)), button("+", "zoom in", () => view.zoom(0.6)),
     button("◀", "earlier", () => view.pan(-0.5)), button("▶", "later", () => view.pan(0.5)), button("all", "show all", () => view.all()), ...more));
 }
-const table = (headings, rows, className = "") =>
-  el("div", { className: "scroll", tabIndex: 0 }, el("table", { className }, el("thead", {}, el("tr", {}, headings)), el("tbody", {}, rows)));
+// `stack`: on a narrow screen each row is a block that names its cells, since its texts would scroll out of sight.
+const table = (headings, rows, className = "") => {
+  if (className === "stack") for (const row of rows) [...row.cells].forEach((cell, i) => (cell.dataset.head = headings[i].textContent));
+  return el("div", { className: "scroll", tabIndex: 0 }, el("table", { className }, el("thead", {}, el("tr", {}, headings)), el("tbody", {}, rows)));
+};
 const th = (text, tip) => el("th", { scope: "col" }, tip ? el("span", { "data-tip": tip, tabIndex: 0 }, text) : text);
 const cells = (...texts) => el("tr", {}, texts.map((one) => (one instanceof Node ? one : el("td", {}, one))));
 const redrawAll = [];

@@ -1,5 +1,6 @@
 "use strict";
 const shortcut = (name) => document.getElementById(name);
+const WIDE = 4; // Highest over lowest worth, from which on equity is drawn on a logarithmic axis at first.
 let model = null;
 let chosen = 0;
 
@@ -75,10 +76,12 @@ function showCurves() {
   ];
   const equity = joined(curves, (one) => one.worth);
   const view = new View(equity.times[0], equity.times.at(-1), 36e5);
-  host.append(el("p", { className: "soft" }, "Equity as a multiple of the cash it began with. Dashed: buying at the first open and holding to the end, costs paid."));
+  host.append(el("p", { className: "soft" }, `Equity as a multiple of the cash it began with. Dashed: buying at the first open and holding to the end, ${[...new Set(model.runs.map((run) => run.holding))].join("; ")}.`));
   const boxes = el("div");
   const risen = curves.every((one) => one.worth.every((worth) => worth > 0));
-  let log = risen;
+  // Where the highest is not many times the lowest, a logarithmic axis shows no more and reads worse.
+  const [lowest, highest] = curves.reduce(([low, high], one) => one.worth.reduce(([a, b], worth) => [Math.min(a, worth), Math.max(b, worth)], [low, high]), [Infinity, -Infinity]);
+  let log = risen && highest / lowest > WIDE;
   const draw = () => {
     boxes.replaceChildren();
     view.charts.length = 0;

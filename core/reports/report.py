@@ -34,7 +34,7 @@ TRADE_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class HoldCurve:
-    """What holding brought over the same time, costs paid; the cash is 1."""
+    """What holding brought over the same time; the cash is 1."""
 
     name: str
     times: IntArray
@@ -60,6 +60,8 @@ class Reported:
     series: Sequence[Series]
     """Whose candles it traded."""
     held: Sequence[HoldCurve] = ()
+    holding: str = "costs paid"
+    """Which costs holding has."""
     notes: Sequence[str] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     """What else is said of it, a name and a text each."""
@@ -108,6 +110,7 @@ def _run(run: Reported, candles: Sequence[str]) -> dict[str, Any]:
         "candles": [candles.index(str(series)) for series in run.series],
         "curve": _curve(run.times, run.equity, run.cash),
         "held": [{"name": one.name, **_curve(one.times, one.worth, 1.0)} for one in run.held],
+        "holding": run.holding,
         "drawdowns": deepest,
         "months": monthly_returns(run.times, run.equity),
         "rolling": {

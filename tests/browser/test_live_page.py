@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from sqlalchemy import Engine
 
 from core.live.status import to_document
 from core.order_path.lock import AccountLock
-from core.page.account import Watched
+from core.page.account import ENTRIES, Watched
 from core.page.guard import Keys
 from core.page.server import PageTerms, serve
 from db import live
@@ -23,6 +24,7 @@ from tests.markets import START
 from tests.page_help import planted, seeded
 from tests.status_help import STATUS
 from tests.stored import url_of
+from tests.traded import trade
 
 VIEWS = ("account", "markets", "decisions", "strategies", "runs", "risk", "journal", "health")
 HOSTILE = "</script><b data-hostile onload=x>"
@@ -203,6 +205,51 @@ def test_an_account_that_never_ran_and_a_server_that_went_away_are_said(visit: V
     tab.wait_for_selector("#banner >> text=The page's server cannot be reached")
     tab.goto("about:blank")
     visit.errors.clear()  # The lost line is in the browser's own log.
+    engine.dispose()
+
+
+def test_lists_of_long_texts_fit_a_phone_and_wide_tables_show_that_they_go_on(
+    url: str, engine: Engine, visit: Visit
+) -> None:
+    live.give_command(engine, "paper", "pause", "", "a test", START)
+    is_phone = visit.tab.viewport_size["width"] < 600
+    for name in ("decisions", "health"):
+        tab = open_view(visit, url, name)
+        tab.wait_for_selector("table.stack tbody tr")
+        assert tab.eval_on_selector(".scroll:has(.stack)", "one => one.scrollWidth <= one.clientWidth"), name
+        # Each cell says what it is where the headings are not above it.
+        heads = tab.eval_on_selector_all(
+            ".stack tr:first-child td", "all => all.map(one => one.dataset.head)"
+        )
+        assert heads == tab.eval_on_selector_all(".stack th", "all => all.map(one => one.textContent)")
+        assert tab.locator(".stack thead").bounding_box()["x"] < 0 or not is_phone
+    tab = open_view(visit, url, "account")
+    tab.wait_for_selector("text=10,012.50")
+    shadows = tab.eval_on_selector(".scroll", "one => getComputedStyle(one).backgroundAttachment")
+    assert shadows.split(", ") == ["local", "local", "scroll", "scroll"]
+
+
+def test_amounts_of_older_rows_are_plain_numbers_too(url: str, visit: Visit) -> None:
+    tab = open_view(visit, url, "decisions")
+    texts = ["0E-8", "1E-8", "0.0100", "100", "1.5E+3", ""]
+    assert tab.evaluate("all => all.map(exact)", texts) == ["0", "0.00000001", "0.01", "100", "1500", ""]
+
+
+def test_the_journal_is_short_and_its_entries_unfold(tmp_path: Path, visit: Visit) -> None:
+    trade(tmp_path / "hot.db")
+    engine = init_db(url_of(tmp_path / "hot.db"))
+    with serve(PageTerms(Watched(engine, "paper"), port=0, pause=0.05)) as address:
+        tab = open_view(visit, address, "journal")
+        tab.wait_for_selector("tbody tr")
+        newest = int(tab.inner_text("tbody tr:first-child td:first-child"))
+        assert tab.locator("tbody tr").count() == min(newest, ENTRIES)
+        assert tab.locator("tbody details[open]").count() == 0
+        assert not tab.locator("tbody code >> nth=0").is_visible()
+        tab.click("tbody summary >> nth=0")
+        assert json.loads(tab.inner_text("tbody details code >> nth=0"))
+        assert tab.evaluate("document.documentElement.scrollHeight") < 4_500
+        assert faults(tab) == []
+        tab.goto("about:blank")
     engine.dispose()
 
 

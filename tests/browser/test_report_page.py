@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,49 @@ def test_the_report_shows_every_figure_and_asks_nobody(
     assert faults(tab) == []
     tab.click("#theme")
     assert faults(tab) == []
+
+
+TAKES_PLOTS = """() => {
+  const [make, plots] = [uPlot, (window.plots = [])];
+  uPlot = Object.assign(function (...given) { return (plots.push(new make(...given)), plots.at(-1)); }, make);
+}"""
+"""Keeps each plot that is drawn from then on."""
+
+
+@pytest.mark.parametrize(
+    ("end", "is_log", "low", "high"),
+    [(9_500.0, False, 0.9, 1.1), (30_000.0, False, 0.8, 3.4), (90_000.0, True, 0.7, 12)],
+)
+def test_the_equity_axis_is_as_wide_as_the_curves(
+    visit: Visit, runs: list[Reported], tmp_path: Path, end: float, *, is_log: bool, low: float, high: float
+) -> None:
+    equity = np.geomspace(10_000.0, end, runs[0].times.size)
+    visit.go(write(tmp_path, [replace(runs[0], equity=equity, held=(), holding="without costs")], CANDLES))
+    tab = visit.tab
+    assert "holding to the end, without costs." in tab.inner_text("#curves")
+    tab.evaluate(TAKES_PLOTS)
+    shown = []
+    for _ in range(2):
+        tab.click("#curves button:text-is('logarithmic or linear')")
+        tab.wait_for_timeout(100)
+        shown.append(
+            tab.evaluate("(({ distr, min, max }) => [distr === 3, min, max])(plots.at(-2).scales.y)")
+        )
+    # The second click is back at how the page began.
+    assert [one[0] for one in shown] == [not is_log, is_log]
+    # A linear axis of what is many times the cash may begin at nothing.
+    for _, bottom, top in shown[is_log:]:
+        assert low <= bottom <= min(1.0, end / 10_000) <= max(1.0, end / 10_000) <= top <= high
+
+
+def test_round_numbers_stand_on_a_logarithmic_axis(
+    visit: Visit, runs: list[Reported], tmp_path: Path
+) -> None:
+    visit.go(write(tmp_path, runs[:1], CANDLES))
+    ticks = "([low, high]) => niceTicks(null, null, low, high).map((one) => Number(one.toFixed(6)))"
+    assert visit.tab.evaluate(ticks, [0.94, 1.03]) == [0.94, 0.96, 0.98, 1.0, 1.02]
+    assert visit.tab.evaluate(ticks, [0.9, 3.1]) == [1.0, 1.5, 2.0, 2.5, 3.0]
+    assert visit.tab.evaluate(ticks, [0.6, 40.0]) == [1, 2, 5, 10, 20]
 
 
 def test_choosing_another_run_shows_its_numbers(visit: Visit, runs: list[Reported], tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from core.errors import NoDataError, UsageError
+from db import live
 from db.init_db import init_db
 from scripts.show_decisions import main
-from tests.page_help import seeded
+from tests.markets import HOUR, START
+from tests.page_help import BTC, begin, seeded
 from tests.stored import url_of
 
 
@@ -49,6 +51,27 @@ def test_only_what_is_wanted_is_shown_and_written(
     assert capsys.readouterr().out == "account paper: no such decision is stored\n"
     assert main(["--db-url", url, "--json", "-", "--limit", "1"]) == 0
     assert len(json.loads(capsys.readouterr().out)["decisions"]) == 1
+
+
+def test_amounts_have_no_exponent_and_what_was_cut_says_from_what(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = init_db(url_of(tmp_path / "odd.db"))
+    run = begin(engine)
+    cut = {"amount": "0.5", "price": "2E+3", "reason": "dip", "bound": "symbol_exposure", "wanted": "0.80"}
+    rows = [
+        live.DecisionRow(
+            BTC, START, "A", "entry buy", "lot", {"amount": "0E-8", "price": "1E-7", "why": "small"}
+        ),
+        live.DecisionRow(BTC, START + HOUR, "A", "entry buy", "approved", cut),
+    ]
+    live.record(engine, run, decisions=rows, now=START)
+    engine.dispose()
+    assert main(["--db-url", url_of(tmp_path / "odd.db"), "--wide"]) == 0
+    first, second = capsys.readouterr().out.splitlines()[-2:]
+    assert first.split()[-3:] == ["0", "0.0000001", "small"]
+    assert second.endswith("dip; cut by symbol_exposure, from 0.8")
+    assert second.split()[8:10] == ["0.5", "2000"]
 
 
 @pytest.mark.unmeasured

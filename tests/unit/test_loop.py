@@ -131,7 +131,7 @@ def test_a_closed_bar_is_decided_on_and_its_order_fills_at_the_next_open() -> No
         ("entry buy", "approved", world.ts[3])
     ]
     assert world.memory.decided[0].series == BTC
-    assert world.memory.decided[0].detail["stop"] == "95.0"
+    assert world.memory.decided[0].detail["stop"] == "95"
     assert step.fills == ()
     (step,) = world.at(4)
     assert [float(event.fill.price) for event in step.fills] == [100.0]
@@ -400,7 +400,9 @@ def test_a_tripped_breaker_is_told_and_reset_by_name_only() -> None:
     assert world.tell("reset-breaker", "dayly_loss").startswith(
         "refused: unknown breaker 'dayly_loss': did you mean daily_loss"
     )
-    assert world.tell("reset-breaker", "daily_loss") == "breaker daily_loss is reset"
+    assert world.tell("reset-breaker", "daily_loss").startswith(
+        "breaker daily_loss is reset; its loss is measured anew, from this equity, "
+    )
     assert world.tell("reset-breaker", "daily_loss").endswith("tripped are: none")
 
 
