@@ -19,6 +19,8 @@ NEAR: Final = 0.8
 """Of the way to a stop, or of a limit, from which on it is near …"""
 FAR: Final = 0.7
 """… until it is less than this again."""
+AWAY: Final = 0.5
+"""Of the way to its stop, below which a position is told again when it comes near: prices go to and fro."""
 LOST: Final = 300_000
 """Milliseconds without the exchange after which it counts as lost."""
 LASTS: Final = 60_000
@@ -80,9 +82,11 @@ class Watch:
         for subject, text in stands.items():
             if subject not in self._stands:
                 self.say(subject[0], text, status.time, subject[1])
-        for subject in self._stands.keys() - stands.keys():
-            kind, ref = subject
-            self.say("over", _over(kind, self._stands[subject]), status.time, f"{kind} {ref}")
+        for kind, ref in (subject for subject in self._stands if subject not in stands):
+            # That a price is away from its stop again is nothing to act on, and where it was closed for sure.
+            if kind == "near_stop":
+                continue
+            self.say("over", _over(kind, self._stands[kind, ref]), status.time, f"{kind} {ref}")
         self._stands = stands
 
     def on_exchange(self, error: ExchangeError | None, time: int) -> None:
@@ -128,13 +132,17 @@ class Watch:
 
     def _near_stop(self, held: PositionStatus) -> Iterator[tuple[Subject, str]]:
         subject = "near_stop", f"{held.strategy} {held.symbol}"
+        before = self._stands.get(subject)
         if held.price is None or held.stop is None or held.entry_price is None:
+            # Of what is not known nothing has changed.
+            if before is not None:
+                yield subject, before
             return
         way = held.entry_price - held.stop
         # A stop that was moved beyond the entry protects a profit.
         if way * (1 if held.side == "long" else -1) <= 0:
             return
-        if (held.entry_price - held.price) / way >= self._from(subject):
+        if (held.entry_price - held.price) / way >= (NEAR if before is None else AWAY):
             what = f"{held.strategy} {held.side} {exact(held.amount)} {held.symbol}"
             prices = ", ".join(
                 f"{name} {price(value)}"
@@ -160,10 +168,9 @@ class Watch:
 
 def _over(kind: str, text: str) -> str:
     """Return what to say of what stands no longer; prices and shares of then would pass for those of now."""
-    what = text.partition(": ")[0]
-    return {"near_stop": f"no longer: {what}", "near_limit": f"{what} is no longer near its limit"}.get(
-        kind, f"no longer: {text}"
-    )
+    if kind == "near_limit":
+        return f"{text.partition(': ')[0]} is no longer near its limit"
+    return f"no longer: {text}"
 
 
 def _slipped(executed: Executed, most_pct: float) -> str:

@@ -305,8 +305,11 @@ def check_new(path: str | None) -> None:
     check_free(path, force=False)
 
 
-def write_output(path: str, text: str) -> None:
-    """Write text to a file, all or nothing, or to stdout for `-`. Raises UsageError if it cannot."""
+def write_output(path: str, text: str, what: str = "written", more: str = "") -> None:
+    """Write text to a file, all or nothing, and say so on stderr; or to stdout for `-`, and say nothing.
+
+    A blank `what` says nothing either. Raises UsageError if it cannot be written.
+    """
     if path == "-":
         sys.stdout.write(text)
         return
@@ -320,13 +323,13 @@ def write_output(path: str, text: str) -> None:
             _write_whole(Path(os.path.realpath(target)), text)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}; name a folder you may write to") from None
+    if what:
+        print(f"{what}: {path}{more}", file=sys.stderr)
 
 
 def write_page(path: str, text: str) -> None:
     """Write a page and say where it is. Raises UsageError if it cannot."""
-    write_output(path, text)
-    if path != "-":
-        print(f"report: {path} (open it in a browser)", file=sys.stderr)
+    write_output(path, text, "report", " (open it in a browser)")
 
 
 def _write_whole(target: Path, text: str) -> None:

@@ -20,7 +20,7 @@ def run(args: argparse.Namespace) -> int:
         with cli.progress("charts", len(runs)) as advance:
             for one in runs:
                 path = folder / "strategies" / f"{REGISTRY[one.strategy]}.svg"
-                cli.write_output(str(path), chart(one))
+                cli.write_output(str(path), chart(one), "")
                 advance()
     return 0
 

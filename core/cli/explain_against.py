@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from core.account.money import minus
@@ -11,6 +12,7 @@ from core.backtest_persistence import StoredRun
 from core.cli.live_status import existing, newest_run, status_of_run
 from core.errors import NoDataError, UsageError
 from core.live.round_trips import round_trips
+from core.proof.rerun import first_entry
 from core.proof.trade_pairs import TradeList
 from core.results.runs import TradeRecord
 from core.utils import timeframe_ms
@@ -21,11 +23,15 @@ EVERY = 2**31
 """More rows than there are."""
 
 
-def list_of_run(stored: StoredRun) -> TradeList:
+def list_of_run(stored: StoredRun, db_url: str | None) -> TradeList:
     """Return a saved run's trades; of one that was stored by hand the candles are not known."""
     step = timeframe_ms(stored.series.timeframe)
     start, end = (stored.data.start, stored.data.end + step) if stored.data else (0, EVERY * step)
-    return TradeList(f"run {stored.run_id}", stored.trades, start, end, lambda _: None)
+    ready = start
+    # Trades can be compared without the candles; then nobody knows how long it warmed up.
+    with suppress(NoDataError, UsageError):
+        ready = first_entry(stored, db_url)
+    return TradeList(f"run {stored.run_id}", stored.trades, start, end, lambda _: None, ready)
 
 
 def list_of_account(args: argparse.Namespace, stored: StoredRun) -> TradeList:

@@ -166,7 +166,7 @@ def as_row(truth: TradeTruth) -> dict[str, Any]:
 def compare(args: argparse.Namespace, db_url: str | None) -> int:
     """Show a run's trades beside those of another run or of an account. Raises UsageError, NoDataError."""
     stored = load_run(args.run_id, db_url)
-    one = list_of_run(stored)
+    one = list_of_run(stored, db_url)
     if args.against.isdecimal():
         other, step = load_run(int(args.against), db_url), 0
         if other.series.symbol != stored.series.symbol:
@@ -174,7 +174,7 @@ def compare(args: argparse.Namespace, db_url: str | None) -> int:
                 f"run {args.run_id} is of {stored.series.symbol}, run {other.run_id} of {other.series.symbol}"
                 ": wanted two runs of one symbol"
             )
-        step, second = timeframe_ms(other.series.timeframe), list_of_run(other)
+        step, second = timeframe_ms(other.series.timeframe), list_of_run(other, db_url)
     else:
         step, second = 0, list_of_account(args, stored)
     pairs = paired(one, second, max(step, timeframe_ms(stored.series.timeframe)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Any
@@ -21,6 +20,7 @@ from core.results.days import date_of
 from core.results.measures import DAY
 from core.utils import now_ms
 from db import page_rows
+from db.live import RunState
 
 Write = Callable[[Period, str], str]
 Summarise = Callable[[Mapping[str, Any]], str]
@@ -32,6 +32,8 @@ FORMATS: dict[str, Write] = {
     "html": report_page,
     "json": report_json,
 }
+OWN_TIME = 3_600_000
+"""Milliseconds between an exchange's clock and this machine's, from which on it has a time of its own."""
 SUFFIXES = {".txt": "text", ".md": "md", ".markdown": "md", ".html": "html", ".htm": "html", ".json": "json"}
 
 
@@ -39,17 +41,22 @@ def run(args: argparse.Namespace, summarise: Summarise | None) -> int:
     """Load, compute, write."""
     cli.check_free(args.output, force=args.force)
     write = FORMATS[format_of(args.format, args.output)]
-    now = now_ms()
-    span = span_of(args, now)
     engine = existing(args)
     run = newest_run(engine, args)
-    period = account_period(engine, args.account, span, status_of_run(run), run.id, now)
+    status = status_of_run(run)
+    now = now_of(run, status)
+    period = account_period(engine, args.account, span_of(args, now), status, run.id, now)
     engine.dispose()
     journal = "" if summarise is None else summarise(document_of(period))
-    cli.write_output(args.output, write(period, journal))
-    if args.output != "-":
-        print(f"report: {args.output}", file=sys.stderr)
+    cli.write_output(args.output, write(period, journal), "report")
     return 0
+
+
+def now_of(run: RunState, status: AccountStatus | None) -> int:
+    """Return the time that an account lives in: of a local exchange its own, as it was last heard, ms UTC."""
+    if status is not None and abs(status.time - run.beat_at) > OWN_TIME:
+        return status.time
+    return now_ms()
 
 
 def account_period(
@@ -64,7 +71,7 @@ def account_period(
 def span_of(args: argparse.Namespace, now: int) -> DaySpan:
     """Return the days that were asked for: by default the last day, or the last week, that is over.
 
-    Raises UsageError for days that are none, and for those that have not begun.
+    Raises UsageError for days that are none, and for those that have not begun; `now` is the account's.
     """
     if args.range:
         span = days_between(*args.range)
@@ -73,7 +80,7 @@ def span_of(args: argparse.Namespace, now: int) -> DaySpan:
             args.date or date_of(now - (7 if args.weekly else 1) * DAY)
         )
     if span.start > now:
-        raise UsageError(f"{span.first} has not begun: it is {date_of(now)} (UTC)")
+        raise UsageError(f"{span.first} has not begun: it is {date_of(now)} (UTC) for the account")
     return span
 
 

@@ -160,7 +160,8 @@ def show(
     for feed in status.feeds:
         last = "no candle yet" if feed.last is None else f"newest candle {format_time(feed.last)} UTC"
         print(f"  {feed.series}: {last}{', SILENT' if feed.stale else ''}")
-    for line in stream_lines(status.streams):
+    # With the loop its connections ended.
+    for line in () if is_last_known else stream_lines(status.streams):
         print(f"  {line}")
     if desk := status.desk:
         for line in outside_lines(desk):

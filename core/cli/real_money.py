@@ -176,7 +176,7 @@ def wanted_of(terms: AccountTerms, settings: Settings, armed: Armed | None) -> M
         commission=terms.costs.commission,
         configuration=configuration_of(terms),
         resting_stops=terms.resting_stops,
-        channels=tuple(settings.alerts.critical or ()),
+        channels=settings.alerts.routes.get("critical", ()),
     )
     if armed is None:
         return plain

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from core import cli
 from core.cli.candles import EXCHANGE_LIMIT, source_of
@@ -80,5 +79,5 @@ def write_chart(args: argparse.Namespace, series: Series, bars: Bars, regimes: R
         if last >= first
     ]
     cut = {name: values[first:] for name, values in measures.items()}
-    cli.write_output(args.out, regime_html(series, bars.since(first), shown, cut))
-    print(f"chart: {args.out} (open it in a browser)", file=sys.stderr)
+    page = regime_html(series, bars.since(first), shown, cut)
+    cli.write_output(args.out, page, "chart", " (open it in a browser)")

@@ -45,6 +45,10 @@ LONGEST_WAIT = 1e8
 """Seconds between two steps of a replay, three years."""
 MOST_TRIPS = 10
 """Breakers shown, the first ones."""
+BOUND_AND_CUT = (
+    "bound by: the one thing that set an entry's size (what it may lose, cash, its strategy's share, what "
+    "moves with it, or a limit); cut: a limit of the account made that size smaller afterwards"
+)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -207,6 +211,8 @@ def print_replay(found: Replay, cash: float) -> None:
     )
     print_account(summary)
     print()
+    if found.bounds:
+        print(textwrap.fill(BOUND_AND_CUT, room()))
     for name, counts in found.bounds.items():
         print(f"{name}: entries bound by {_counted(counts)}")
     for name, counts in found.cuts.items():

@@ -96,6 +96,12 @@ class Period(NamedTuple):
     snapshot: SnapshotRow | None
     """The last one of its days."""
 
+    @property
+    def own_status(self) -> AccountStatus | None:
+        """How the account stood in its days; None where it is known of later ones alone."""
+        status = self.status
+        return status if status is not None and self.span.start <= status.time < self.span.end else None
+
 
 def day_of(date: str) -> DaySpan:
     """Return the span of one day. Raises UsageError for what is no day."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Sequence
 from typing import Protocol
 
 from core.engine import Session
 from core.errors import RefusedError, unknown_name
+from core.figures import money
 from core.live.modes import ON_PAPER, REAL_MONEY
 from core.live.status import Standing
 from core.order_path.journal_view import HALT
-from core.risk.limits import BREAKER_NAMES
+from core.risk.limits import BREAKER_NAMES, BREAKERS
 from core.risk.pauses import row_of
 
 REAL_OPTIONS = "--live --i-understand-the-risks"
@@ -104,7 +106,16 @@ def reset(session: Session, name: str) -> str:
         risk.reset_breaker(name)
     except RefusedError as error:
         return f"refused: {error}"
-    return f"breaker {name} is reset"
+    return f"breaker {name} is reset{_measured_anew(session, name)}"
+
+
+def _measured_anew(session: Session, name: str) -> str:
+    """Return what a loss is measured from once its breaker is reset; blank for what measures none."""
+    if not any(row.name == name and row.loss for row in BREAKERS):
+        return ""
+    equity = session.risk.state.equity
+    since = f"this equity, {money(equity)}" if math.isfinite(equity) else "the next equity that is known"
+    return f"; its loss is measured anew, from {since}"
 
 
 def released(session: Session, desk: Holder, name: str) -> str:

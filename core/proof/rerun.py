@@ -11,10 +11,13 @@ from core.backtest_persistence import StoredRun, load_run
 from core.domain import Bars
 from core.errors import NoDataError, UsageError
 from core.multi_backtester import runner
-from core.results.runs import PARTNERS, BacktestResult, TradeRecord
+from core.results.runs import PARTNERS, BacktestResult, DataRange, TradeRecord
 from core.sql_data_source import SQLDataSource
 from core.version import code_version, same_code
-from strategies.registry import own_names
+from strategies.pairing import Partners, bind
+from strategies.registry import load_strategy, own_names
+from strategies.rule import first_decision
+from strategies.rule_check import checked_columns
 
 
 class Rerun(NamedTuple):
@@ -44,13 +47,7 @@ def rerun(run_id: int, db_url: str | None = None) -> Rerun:
             f"run {run_id} is of {stored.strategy}, a class of your own, which is not stored: run it again "
             "from Python, or name its folder with --strategies-dir"
         )
-    symbol, timeframe = stored.series.symbol, stored.series.timeframe
-    source = SQLDataSource(db_url, stored.series.exchange)
-    bars = source.get_bars(symbol, timeframe, start=stored.data.start, end=stored.data.end + 1)
-    before = stored.extras.get(PARTNERS, ())
-    ranked = [one["symbol"] for one in before if one["ranked"]]
-    universe = [symbol, *ranked] if ranked else []
-    partners = partner_bars(source, stored.spec.strategy, stored.series, bars, universe)
+    bars, partners = _candles(stored, stored.data, db_url)
     engine = "backtesting" if stored.engine in (OWN, None) else stored.engine
     again = runner(engine)(bars, stored.spec, partners=partners)
     return Rerun(
@@ -61,6 +58,32 @@ def rerun(run_id: int, db_url: str | None = None) -> Rerun:
         same_code=same_code(code_version(again.made_by), stored.code_version),
         difference=first_difference(stored, again),
     )
+
+
+def first_entry(stored: StoredRun, db_url: str | None = None) -> int:
+    """Return when a saved run could enter first, ms UTC: at the open after its first decision.
+
+    Raises NoDataError or UsageError where its candles or its strategy are not there any more.
+    """
+    if stored.spec is None or stored.data is None:
+        raise NoDataError(f"run {stored.run_id} was saved without its parameters and candles")
+    bars, partners = _candles(stored, stored.data, db_url)
+    strategy = bind(load_strategy(stored.strategy), partners)
+    if strategy.backtest is None:
+        return int(bars.ts[0])
+    columns = checked_columns(strategy.rule, bars, strategy.rule.make_params(stored.spec.params))
+    entry = first_decision(columns) + 1
+    return int(bars.ts[entry]) if entry < bars.ts.size else int(bars.ts[-1]) + 1
+
+
+def _candles(stored: StoredRun, data: DataRange, db_url: str | None) -> tuple[Bars, Partners | None]:
+    """Return what is stored now of a run's own candles and of the series that it looked at besides."""
+    symbol, timeframe = stored.series.symbol, stored.series.timeframe
+    source = SQLDataSource(db_url, stored.series.exchange)
+    bars = source.get_bars(symbol, timeframe, start=data.start, end=data.end + 1)
+    ranked = [one["symbol"] for one in stored.extras.get(PARTNERS, ()) if one["ranked"]]
+    universe = [symbol, *ranked] if ranked else []
+    return bars, partner_bars(source, stored.strategy, stored.series, bars, universe)
 
 
 def _changed(stored: StoredRun, again: BacktestResult) -> Iterator[str]:

@@ -39,6 +39,8 @@ class TradeList(NamedTuple):
     end: int
     why_not: Callable[[int], str | None]
     """Why nothing was entered in the bar that opens then, in words; None where that is not known."""
+    ready: int = 0
+    """ms UTC; between `start` and then its strategy was warming up."""
 
 
 def paired(one: TradeList, other: TradeList, step: int) -> list[TradePair]:
@@ -88,6 +90,8 @@ def _absent(trade: TradeRecord, other: TradeList, step: int) -> str:
     bar = trade.entry_ts // step * step
     if bar < other.start:
         return f"before {other.name} began"
+    if bar < other.ready:
+        return f"{other.name} was still warming up"
     if bar >= other.end:
         return f"after {other.name} ended"
     if why := other.why_not(bar):

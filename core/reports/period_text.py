@@ -122,10 +122,8 @@ def risk_lines(period: Period) -> Iterator[tuple[str, str]]:
     """Yield what is used of the limits, by name."""
     uses = {use.limit: use for use in period.status.uses} if period.status else {}
     exposure, reserve = _shares(period)
-    if use := uses.get("max_exposure_pct"):
-        yield "Total exposure", _checked(f"{use.used:.0f}%", f"limit: {use.most:g}%", use.used <= use.most)
-    else:
-        yield "Total exposure", UNKNOWN if exposure is None else f"{exposure:.0f}%{_no_limit(period)}"
+    limit = uses.get("max_exposure_pct")
+    yield "Total exposure", _share(period, exposure, limit and (limit.used, limit.most, "limit"))
     moved = change(period.opening, period.closing)
     if period.span.kind == "daily":
         loss = uses.get("max_daily_loss_pct")
@@ -137,18 +135,15 @@ def risk_lines(period: Period) -> Iterator[tuple[str, str]]:
     else:
         yield "P&L", percent(moved)
     yield "Max drawdown", UNKNOWN if period.drawdown_pct is None else f"{period.drawdown_pct:.2f}%"
-    if use := uses.get("cash_reserve_pct"):
-        free, least = 100 - use.used, 100 - use.most
-        yield "Reserve cash", _checked(f"{free:.0f}%", f"min: {least:g}%", free >= least)
-    else:
-        yield "Reserve cash", UNKNOWN if reserve is None else f"{reserve:.0f}%{_no_limit(period)}"
+    limit = uses.get("cash_reserve_pct")
+    yield "Reserve cash", _share(period, reserve, limit and (100 - limit.used, 100 - limit.most, "min"))
     if period.status is not None and (trips := period.status.breakers):
         yield "Breakers", f"{', '.join(trips)} {NO}"
 
 
 def _shares(period: Period) -> tuple[float | None, float | None]:
     """Return exposure and free cash in percent of equity, by the status or the last snapshot."""
-    status, kept = period.status, period.snapshot
+    status, kept = period.own_status, period.snapshot
     if status is not None and status.equity:
         held = sum(float(one.amount) * (one.price or one.entry_price or 0.0) for one in status.positions)
         free = float(status.cash) - float(status.reserved)
@@ -159,8 +154,19 @@ def _shares(period: Period) -> tuple[float | None, float | None]:
     return None, None
 
 
-def _no_limit(period: Period) -> str:
-    return " (no limit)" if period.status is not None else " (last snapshot)"
+def _share(period: Period, share: float | None, limit: tuple[float, float, str] | None) -> str:
+    """Return a share of equity beside its limit (used now, its bound, word); of past days that of then."""
+    is_now = period.own_status is not None
+    if limit is not None and is_now:
+        share = limit[0]
+    if share is None:
+        return UNKNOWN
+    source = "" if is_now else "last snapshot"
+    if limit is None:
+        return f"{share:.0f}% ({source or 'no limit'})"
+    _, bound, word = limit
+    is_kept = share >= bound if word == "min" else share <= bound
+    return _checked(f"{share:.0f}%", ", ".join(filter(None, (f"{word}: {bound:g}%", source))), is_kept)
 
 
 def _checked(used: str, limit: str, is_kept: bool) -> str:  # noqa: FBT001 - it is shown, not chosen by

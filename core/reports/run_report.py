@@ -100,8 +100,8 @@ def _facts_of(found: Replay, account: ReplayAccount) -> dict[str, str]:
 
     return {
         "costs": _costs(account.costs._asdict()),
-        "entries bound by": by_strategy(found.bounds),
-        "entries cut by limits": by_strategy(found.cuts),
+        "entries bound by (what set their size)": by_strategy(found.bounds),
+        "of these made smaller afterwards by a limit": by_strategy(found.cuts),
         "entries refused": by_strategy(found.refusals),
         "breakers tripped": str(len(found.trips)),
     }

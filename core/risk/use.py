@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from core.account.money import total
 from core.account.values import Snapshot
+from core.figures import money
 from core.risk.breakers import MINUTE, RiskState
 from core.risk.correlation import NewestCloses, moving_alike
 from core.risk.limits import BREAKERS, Limits
@@ -25,7 +26,8 @@ class LimitUse(NamedTuple):
     """Percent of equity or of what a loss is measured from, positions or orders."""
     most: float
     about: str = ""
-    """Whose it is where a limit is of each symbol or strategy: the one that uses most."""
+    """Whose it is where a limit is of each symbol or strategy: the one that uses most; of a loss what it is
+    measured from, since a reset begins that anew."""
 
 
 def uses(
@@ -58,7 +60,8 @@ def _losses(settings: Mapping[str, float | None], state: RiskState) -> Iterator[
     for loss in (row.loss for row in BREAKERS if row.loss is not None):
         base = state.bases.get(loss.base, math.nan)
         lost = 100 * (1 - state.equity / base) if base > 0 and math.isfinite(state.equity) else 0.0
-        yield loss.setting, max(0.0, lost), settings.get(loss.setting), ""
+        about = f"measured from {money(base)}" if math.isfinite(base) else ""
+        yield loss.setting, max(0.0, lost), settings.get(loss.setting), about
 
 
 def _exposures(limits: Limits, account: Snapshot) -> Iterator[_Row]:

@@ -12,10 +12,13 @@ from core.backtest.fast_backtester import run_fast
 from core.backtest_persistence import load_run, save_result
 from core.domain import Bars, Costs, Series
 from core.errors import NoDataError, RefusedError, UsageError
+from core.proof.rerun import first_entry
 from core.results.runs import RunSpec, TradeRecord
+from core.sql_data_source import SQLDataSource
 from db.base import open_engine
 from db.candles import upsert_bars
 from scripts.explain import main
+from strategies.registry import load_strategy
 from tests.markets import HOUR, START
 from tests.stored import MINUTE, make_database, run_sql, url_of
 from tests.traded import trade
@@ -177,6 +180,20 @@ def test_runs_of_two_symbols_are_not_compared(database: Path) -> None:
     run_sql(database, "update backtest_runs set symbol = 'ETH/USDT' where id = 2")
     with pytest.raises(UsageError, match="wanted two runs of one symbol"):
         main(["1", "--against", "2", "--db-url", url_of(database)])
+
+
+def test_a_run_knows_when_it_could_enter_first(database: Path) -> None:
+    stored = load_run(1, url_of(database))
+    assert stored.data is not None
+    rule = load_strategy(stored.strategy).rule
+    source = SQLDataSource(url_of(database), stored.series.exchange)
+    bars = source.get_bars(stored.series.symbol, "1h", start=stored.data.start, end=stored.data.end + 1)
+    columns = rule.columns(bars, rule.make_params(stored.spec.params if stored.spec else {}))
+    warm = max(int(np.flatnonzero(~np.isnan(column))[0]) for column in columns)
+    assert warm > 5
+    # The row before a decision's is warm too, and it fills at the open after it.
+    assert first_entry(stored, url_of(database)) == bars.ts[warm + 2]
+    assert min(trade.entry_ts for trade in stored.trades) >= bars.ts[warm + 2]
 
 
 def as_scripted(database: Path) -> None:

@@ -30,6 +30,7 @@ from core.results.days import DayResult, day_start
 from core.results.measures import DAY
 from core.risk.use import LimitUse
 from db import live
+from db.account_days import SnapshotRow
 from db.init_db import init_db
 from scripts import generate_report, show_trades
 from tests.status_help import CALM
@@ -39,6 +40,8 @@ from tests.traded import trade
 D = Decimal
 DATE = "2023-11-15"
 TODAY = day_start(DATE)
+LAST = TODAY + 16 * 3_600_000
+"""When the loop looked last."""
 MORNING = TODAY + DAY + 8 * 3_600_000
 
 
@@ -54,6 +57,9 @@ def database(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     monkeypatch.setattr(generate_command, "now_ms", lambda: MORNING)
     with closing(sqlite3.connect(made)) as source, closing(sqlite3.connect(tmp_path / "hot.db")) as copy:
         source.backup(copy)
+        # The last word of a loop whose exchange has this machine's time.
+        copy.execute("UPDATE live_runs SET beat_at = ?", (LAST,))
+        copy.commit()
     return tmp_path / "hot.db"
 
 
@@ -232,12 +238,11 @@ USES = (
 
 
 def test_limits_are_shown_with_what_is_used_of_them(engine: Engine) -> None:
-    status = CALM._replace(time=MORNING, currency="USDT", uses=USES)
+    status = CALM._replace(time=LAST, currency="USDT", uses=USES)
     text = report_text(period(engine, status=status, opening=10_000.0, closing=10_103.0))
     assert "  Total exposure: 42% (limit: 60%) ✅\n" in text
     assert "  Daily P&L: +1.03% (limit: -3%) ✅\n" in text
     assert "  Reserve cash: 28% (min: 20%) ✅\n" in text
-    assert "  none\n  (as of 2023-11-16 08:00 UTC)\n" in text
     over = (LimitUse("max_exposure_pct", 61.0, 60.0), USES[1], LimitUse("cash_reserve_pct", 81.0, 80.0))
     lost = status._replace(uses=over, breakers={"daily_loss": "3 % lost"})
     text = report_text(period(engine, status=lost, opening=10_000.0, closing=9_700.0))
@@ -245,6 +250,52 @@ def test_limits_are_shown_with_what_is_used_of_them(engine: Engine) -> None:
     assert "  Daily P&L: -3.00% (limit: -3%) ❌\n" in text
     assert "  Reserve cash: 19% (min: 20%) ❌\n" in text
     assert "  Breakers: daily_loss ❌\n" in text
+
+
+def test_exposure_of_a_past_day_is_that_day_s_beside_the_limit_of_now(engine: Engine) -> None:
+    snapshot = SnapshotRow(
+        account="paper",
+        timestamp=TODAY + 23 * 3_600_000,
+        exchange="x",
+        currency="USDT",
+        total_balance_usd=8_000.0,
+        free_balance_usd=5_600.0,
+        in_positions_usd=2_000.0,
+        unrealized_pnl_usd=0.0,
+        daily_pnl_usd=None,
+        daily_pnl_pct=None,
+    )
+    later = CALM._replace(time=MORNING, currency="USDT", uses=USES)
+    text = report_text(period(engine, status=later, snapshot=snapshot))
+    assert "  Total exposure: 25% (limit: 60%, last snapshot) ✅\n" in text
+    assert "  Reserve cash: 70% (min: 20%, last snapshot) ✅\n" in text
+    assert "  none\n  (as of 2023-11-16 08:00 UTC)\n" in text
+    text = report_text(period(engine, status=later, snapshot=None))
+    assert "  Total exposure: not known\n" in text
+    assert "  Reserve cash: not known\n" in text
+
+
+def test_an_account_whose_exchange_has_its_own_time_has_its_own_yesterday(
+    engine: Engine, database: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = live.newest_run(engine, "paper")
+    assert run is not None
+    status = from_document(run.status)
+    # The loop says at noon of this machine's 2026-12-01 that it is 10:00 of 2023-11-16 at its exchange.
+    noon = day_start("2026-12-01") + DAY // 2
+    monkeypatch.setattr(generate_command, "now_ms", lambda: noon)
+    there = to_document(status._replace(time=TODAY + DAY + 10 * 3_600_000))
+    live.record(engine, run.id, status=there, now=noon)
+    assert text_of(database, capsys, "--daily").startswith("📊 Daily Report — 2023-11-15\n")
+    week = text_of(database, capsys, "--weekly", "--date", DATE)
+    assert week.startswith("📊 Weekly Report — 2023-11-13 to 2023-11-19, so far\n")
+    assert "2023-11-16" in week
+    assert "  2023-11-17:" not in week
+    with pytest.raises(UsageError, match="2023-11-17 has not begun: it is 2023-11-16"):
+        report(database, "--daily", "--date", "2023-11-17")
+    # One that lives in this machine's time, and ended long ago, is asked for this machine's yesterday.
+    live.record(engine, run.id, status=there, now=TODAY + DAY + 10 * 3_600_000)
+    assert text_of(database, capsys, "--daily").startswith("📊 Daily Report — 2026-11-30\n")
 
 
 def test_strategies_that_did_nothing_are_named_too_and_names_are_in_line(engine: Engine) -> None:

@@ -75,8 +75,9 @@ def check(capsys: pytest.CaptureFixture[str], *more: str) -> tuple[int, dict[str
 
 @pytest.mark.unmeasured
 def test_a_check_at_the_local_exchange_tells_what_it_saw_and_stores_nothing(
-    sim: RunningSim, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    sim: RunningSim, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("HOT_CRYPTO_ALERTS_CRITICAL", "webhook, email")
     code, lines = check(capsys)
     assert code == 0
     assert lines["network"] == ("green", "binanceus: loopback")
@@ -84,6 +85,7 @@ def test_a_check_at_the_local_exchange_tells_what_it_saw_and_stores_nothing(
     assert lines["fees"] == ("green", "taking costs 0.1 %, backtests count 0.1 %")
     assert lines["balance"] == ("green", "10,000.00 USDT are free")
     assert lines["foreign orders"] == ("green", "none")
+    assert lines["alerts"] == ("green", "go to webhook, email")
     assert lines["withdrawals"][0] == "amber"
     assert not (tmp_path / "x.db").exists()
 

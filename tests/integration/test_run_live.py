@@ -493,6 +493,8 @@ def test_everything_that_a_status_can_hold_is_shown(capsys: pytest.CaptureFixtur
         "  open order of somebody else: sell 1 ETH/USDT, order 7",
         "  journal: 1 entry, 0 fills; books and exchange agree: BTC +1",
     ]
+    live_status.show(status, is_last_known=True)
+    assert "streams: " not in capsys.readouterr().out
     live_status.show(status, "local")
     assert [line.partition("run_live.py ")[2] for line in capsys.readouterr().out.splitlines()[3:6]] == [
         "--account local --reset-breaker drawdown",

@@ -11,7 +11,7 @@ import pytest
 from core.account.lots import Trade
 from core.account.orders import Executed, Taken
 from core.alerts.levels import KINDS, AlertLevel, Message
-from core.alerts.watch import FAR, LASTS, LOST, NEAR, Watch
+from core.alerts.watch import LASTS, LOST, NEAR, Watch
 from core.cli import ROOT
 from core.engine import Step
 from core.errors import ExchangeUnreachableError
@@ -101,10 +101,25 @@ def test_a_position_near_its_stop_is_told_once_however_the_price_goes_to_and_fro
     ((kind, text),) = world.sees(held(100 - 10 * NEAR))
     assert kind == "near_stop"
     assert text == "A long 0.5 BTC/USDT is near its stop: now 92, stop 90, entered at 100"
-    assert world.sees(held(100 - 10 * FAR)) == []
-    over = ("over", "no longer: A long 0.5 BTC/USDT is near its stop")
-    assert world.sees(held(100 - 10 * FAR + 0.01)) == [over]
+    for price in (93.0, 91.0, 94.5, 91.5, 95.0, 92.0):
+        assert world.sees(held(price)) == []
+    # More than half of the way back it is away, and that is told to nobody.
+    assert world.sees(held(95.01)) == []
     assert [kind for kind, _ in world.sees(held(91.0))] == ["near_stop"]
+
+
+def test_of_a_position_that_is_closed_nothing_is_told_of_its_stop_any_more() -> None:
+    world = World()
+    assert [kind for kind, _ in world.sees(held(91.0))] == ["near_stop"]
+    assert world.sees(CALM) == []
+    assert [kind for kind, _ in world.sees(held(91.0))] == ["near_stop"]
+
+
+def test_a_price_that_is_missing_for_a_while_tells_a_near_stop_no_second_time() -> None:
+    world = World()
+    world.sees(held(91.0))
+    assert world.sees(held(None)) == []
+    assert world.sees(held(91.0)) == []
 
 
 def test_a_short_position_is_near_its_stop_from_below() -> None:

@@ -318,8 +318,9 @@ def test_output_goes_to_a_file_whole_or_to_stdout(tmp_path: Path, capsys: pytest
     cli.write_output(str(path), "{}\n")
     assert path.read_text() == "{}\n"
     assert [found.name for found in path.parent.iterdir()] == ["out.json"]
+    assert capsys.readouterr() == ("", f"written: {path}\n")
     cli.write_output("-", "{}\n")
-    assert capsys.readouterr().out == "{}\n"
+    assert capsys.readouterr() == ("{}\n", "")
 
 
 def test_output_that_cannot_be_written_is_wrong_usage(tmp_path: Path) -> None:

@@ -142,10 +142,11 @@ def test_what_ends_by_its_settings_is_not_reset_before_they_are_changed(name: st
         RiskManager(0.01, 6.0 if day else None, changed(risk.limits, **({} if day else {limit: 6.0})))
     )
     assert set(risk.state.trips) == {name}
-    assert reset(session, name) == f"breaker {name} is reset"
+    said = f"breaker {name} is reset; its loss is measured anew, from this equity, 20,000.00"
+    assert reset(session, name) == said
     # So does one whose word is another one by now.
     again.take_settings(RiskManager(0.01, day, changed(again.limits, **{f"{name}_ends": "command"})))
-    assert reset(type("Session", (), {"risk": again}), name) == f"breaker {name} is reset"  # type: ignore[arg-type]
+    assert reset(type("Session", (), {"risk": again}), name) == said  # type: ignore[arg-type]
 
 
 def test_a_trip_of_before_it_remembered_its_limit_ends_by_its_name() -> None:

@@ -43,8 +43,8 @@ def test_each_limit_says_what_is_used_of_it_in_its_own_unit() -> None:
     risk.state = risk.state._replace(orders=(NOON - DAY, NOON - MINUTE, NOON - 1, NOON))
     risk.mark(NOON, 8_400.0)
     assert [one._replace(used=round(one.used, 9)) for one in risk.uses(ACCOUNT, NOON)] == [
-        LimitUse("max_daily_loss_pct", 12.5, 30.0),
-        LimitUse("max_drawdown_pct", 16.0, 20),
+        LimitUse("max_daily_loss_pct", 12.5, 30.0, "measured from 9,600.00"),
+        LimitUse("max_drawdown_pct", 16.0, 20, "measured from 10,000.00"),
         LimitUse("max_exposure_pct", 62.5, 100),
         LimitUse("max_symbol_exposure_pct", 50.0, 50, "ETH/USDT"),
         LimitUse("max_strategy_exposure_pct", 55.0, 80, "A"),
@@ -53,6 +53,19 @@ def test_each_limit_says_what_is_used_of_it_in_its_own_unit() -> None:
         LimitUse("max_orders_per_minute", 2.0, 3),
         LimitUse("max_orders_per_day", 3.0, 9),
     ]
+
+
+def test_after_a_reset_a_loss_says_that_it_is_measured_from_the_equity_of_then() -> None:
+    risk = RiskManager(0.01, 3.0)
+    risk.mark(NOON - DAY, 10_000.0)
+    risk.mark(NOON, 10_000.0)
+    risk.mark(NOON, 9_500.0)
+    risk.reset_breaker("daily_loss")
+    risk.mark(NOON + 1, 9_405.0)
+    (use,) = (one for one in risk.uses(ACCOUNT, NOON + 1) if one.limit == "max_daily_loss_pct")
+    assert use._replace(used=round(use.used, 9)) == LimitUse(
+        "max_daily_loss_pct", 1.0, 3.0, "measured from 9,500.00"
+    )
 
 
 def test_an_account_at_rest_uses_nothing_and_a_gain_is_no_loss() -> None:

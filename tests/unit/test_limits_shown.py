@@ -45,6 +45,10 @@ def test_a_replay_says_its_limits_first_and_then_what_bound_and_cut(
     out = capsys.readouterr().out
     assert f"HIGH_RISK: entries bound by {run.bounds['HIGH_RISK']['risk']} risk, {cut} symbol_exposure" in out
     assert f"HIGH_RISK: entries cut by the account's {cut:,} symbol_exposure" in out
+    # What each of the two words means stands before both.
+    assert out.index("bound by: the one thing that set an entry's size") < out.index(
+        "HIGH_RISK: entries bound"
+    )
     tripped = run._replace(trips=tuple(("daily_loss", Trip(0, f"trip {n}")) for n in range(13)))
     print_replay(tripped, 10_000.0)
     lines = capsys.readouterr().out.splitlines()

@@ -89,6 +89,16 @@ def test_why_a_trade_is_missing_is_named() -> None:
     ]
 
 
+def test_where_a_run_was_warming_up_it_did_not_choose_to_enter_nothing() -> None:
+    account = trades("account paper", *(trade(hour, hour + 1) for hour in (4, 5, 11, 12)))
+    run = trades("run 1", start=5)._replace(ready=12 * HOUR)
+    assert [cause for cause, _ in causes(account, run)] == [
+        "before run 1 began",
+        *["run 1 was still warming up"] * 2,
+        "run 1 entered nothing",
+    ]
+
+
 def test_the_sentence_adds_up() -> None:
     pairs = paired(trades("run 1", trade(1, 3), trade(5, 6)), trades("run 2", trade(1, 3)), HOUR)
     assert pairs_sentence(pairs, "run 1", "run 2", "USDT") == (
