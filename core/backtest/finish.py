@@ -37,7 +37,6 @@ from core.risk.windows import DAY
 if TYPE_CHECKING:
     from core.backtest.compiled_account import CompiledAccount
 
-"""What measures equity, in the order of the compiled account."""
 _REASONS = tuple(RefusalReason)
 _EXPIRED = _REASONS.index(RefusalReason.EXPIRED)
 _BOUNDS = [
