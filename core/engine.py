@@ -324,7 +324,7 @@ class Session:
         held = self.portfolio.view(slot.strategy, slot.symbol, number)
         try:
             decided = slot.decider.decide(bar, held)
-        except Exception as error:  # Whatever a strategy raises must not end the others.
+        except (Exception, SystemExit) as error:  # Whatever a strategy raises must not end the others.
             self.risk.quarantine(slot.strategy, f"{type(error).__name__}: {error}")
             made.failed.append(slot.strategy)
             return

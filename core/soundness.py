@@ -18,22 +18,34 @@ def is_sound(want: Decision, held: PositionView) -> bool:
     """Tell whether a target is from -1 to 1, an entry's stop a number, and its price one and in time."""
     # What is held was sound; on most bars nothing else is wanted, and the loop is to lose no time over it.
     if want.target == held.target:
-        return True
+        return held.side == 0 or has_sound_exits(want, held.side)
     side = 1 if want.target > 0 else (-1 if want.target < 0 else 0)
     # Written so that NaN, which is not smaller, is none.
     is_bounded = abs(want.target) <= MOST and (side in (0, held.side) or math.isfinite(want.stop))
-    return is_bounded and has_sound_price(want)
+    return is_bounded and has_sound_price(want) and has_sound_exits(want, side * (side == held.side))
 
 
 def is_sound_ladder(want: Decision, held: PositionView) -> bool:
     """Tell the same of a ladder, which enters rung by rung."""
     is_bounded = abs(want.target) <= MOST and (want.rungs & ~held.rungs == 0 or math.isfinite(want.stop))
-    return is_bounded and has_sound_price(want)
+    return is_bounded and has_sound_price(want) and has_sound_exits(want, 0)
 
 
-def is_sound_stopless(want: Decision, held: PositionView) -> bool:  # noqa: ARG001 - called as the others are
+def is_sound_stopless(want: Decision, held: PositionView) -> bool:
     """Tell the same of a rule whose entries have no stop on purpose."""
-    return abs(want.target) <= MOST and has_sound_price(want)
+    side = held.side if want.target * held.side > 0 else 0
+    return abs(want.target) <= MOST and has_sound_price(want) and has_sound_exits(want, side)
+
+
+def has_sound_exits(want: Decision, side: int) -> bool:
+    """Tell whether stop and take are none or no endless price, and do not end what is held whatever it costs.
+
+    `side` is that of what is held and stays. A stop of a long position, or a take of a short one, that is not
+    above 0 is never reached: wide ranges bring it about. An entry's are looked at where it is sized.
+    """
+    if want.stop == math.inf or want.take == math.inf:  # noqa: PLR1714 - it runs compiled
+        return False
+    return not ((side > 0 and want.take <= 0) or (side < 0 and want.stop <= 0))
 
 
 def has_sound_price(want: Decision) -> bool:

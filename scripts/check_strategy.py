@@ -11,6 +11,7 @@ from core.cli import options
 
 EXAMPLES = """\
   check_strategy.py user_strategies/my_rule.py
+  check_strategy.py user_strategies/my_rule.py --timeframe 1h --symbol ETH/USDT
   check_strategy.py strategies/sma_cross.py --exchange binanceus-synthetic
 """
 
@@ -30,6 +31,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--strategies-file", metavar="PATH", help="its settings (default: strategies.yaml beside it)"
     )
+    parser.add_argument("--symbol", type=cli.symbol, help="such as BTC/USDT (default: its settings')")
+    parser.add_argument("--timeframe", type=cli.timeframe, help="1m … 1w (default: its settings', or 4h)")
     options.add_exchange(parser)
     options.add_db_url(parser)
     return parser.parse_args(argv)

@@ -6,7 +6,6 @@ under the specification's name.
 
 from __future__ import annotations
 
-from math import isnan
 from typing import Any, ClassVar
 
 import numpy as np
@@ -300,4 +299,5 @@ class BacktestStrategy(Strategy):
         return worth, free
 
     def _scaled(self, price: float) -> float | None:
-        return None if isnan(price) else price * self.unit
+        # One that is not above 0 is never reached (core.soundness), and Backtesting.py takes none.
+        return price * self.unit if price > 0 else None

@@ -19,11 +19,11 @@ import numpy as np
 
 from core.domain import FLAT, Bars, Decision, PositionView
 from core.errors import HotCryptoError, UsageError
-from core.soundness import has_sound_price, is_sound, is_sound_ladder, is_sound_stopless
+from core.soundness import MOST, has_sound_price, is_sound, is_sound_ladder, is_sound_stopless
 from strategies import pairing
 from strategies.pairing import PartnerBars, Partners, bound_rule
 from strategies.rule import NO_STOP, StrategyRule, row, warm_up
-from strategies.rule_source import parameters, reads, source, spans
+from strategies.rule_source import impure, lengths, parameters, reads, source, spans
 
 if TYPE_CHECKING:
     from strategies.registry import Strategy
@@ -110,10 +110,10 @@ def class_of(module: ModuleType, ending: str) -> Any:
 @cache
 def check_rule_source(rule: StrategyRule) -> tuple[Finding, ...]:
     """Return what is wrong with a rule's parameters, the source of `decide`, and the names that it reads."""
-    read = () if _is_bound(rule) else reads("columns", rule.columns)
+    read = () if _is_bound(rule) else (*reads("columns", rule.columns), *impure(rule))
     wrong = tuple(parameters(rule))
     # Of parameters that are wrong nothing more is asked.
-    searched = () if wrong else spans(rule)
+    searched = () if wrong else (*spans(rule), *lengths(rule))
     findings = *wrong, *searched, *source(rule), *read, *reads("decide", rule.decide)
     return tuple(Finding(rule.name, *finding) for finding in findings)
 
@@ -193,11 +193,11 @@ def _columns(rule: StrategyRule, bars: Bars, params: Any) -> Any:
         return rule.columns(bars, params)
     except HotCryptoError:
         raise
-    except Exception as error:  # A rule is anybody's code, and whatever it raises is its mistake.
+    except (Exception, SystemExit) as error:  # A rule is anybody's code, whatever it raises is its mistake.
         return [_raised(rule, "columns", error, f"on {bars.close.size:,} bars")]
 
 
-def _raised(rule: StrategyRule, place: str, error: Exception, when: str) -> Finding:
+def _raised(rule: StrategyRule, place: str, error: BaseException, when: str) -> Finding:
     text = str(error).strip().partition("\n")[0]
     return Finding(rule.name, place, f"raises {type(error).__name__} {when}: {text}", "mend it")
 
@@ -245,6 +245,9 @@ def _gap(
         return f"has no value on any of {column.size:,} bars", "look for a NaN that is carried on"
     if first < column.size and missing[first:].any():
         i = first + int(missing[first:].argmax())
+        if missing[i:].all():
+            what = f"has no value on the last {column.size - i:,} bars: it looks ahead"
+            return what, "take no later bar's value: no shift(-1), no roll(-1)"
         when = f"has no value at bar {i} ({int(bars.ts[i])}), after all columns had one at bar {first}"
         return when, "give it one there, such as 0 or the last one"
     return None
@@ -290,10 +293,14 @@ def _decision(rule: StrategyRule, want: Any, held: PositionView) -> tuple[str, s
     if not has_sound_price(want):
         what = f"waits for limit {want.limit:g}, trigger {want.trigger:g}, {want.valid_bars} bars"
         return what, "one of both, a price above 0, for at least 1 bar"
-    if not is_sound_stopless(want, held):
+    if not abs(want.target) <= MOST:
         return f"wants the target {want.target:g}", "from -1 to 1: the size is risk_per_trade's"
+    if not is_sound_stopless(want._replace(stop=math.nan), held):
+        return f"wants the take {want.take:g}", "a price above 0, or none"
     if not soundness_of(rule)(want, held):
-        return f"enters with the stop {want.stop:g}", "give enter() a price, or the rule stop=NO_STOP"
+        is_moved = want.target * held.side > 0
+        what = f"{'wants' if is_moved else 'enters with'} the stop {want.stop:g}"
+        return what, "give it a price" if is_moved else "give enter() a price, or the rule stop=NO_STOP"
     return None
 
 

@@ -35,8 +35,31 @@ TAKEN = frozenset(
 """Names of the class that runs a rule on Backtesting.py, which parameters become attributes of."""
 
 
+IMPURE = frozenset(
+    {"time", "random", "secrets", "os", "sys", "io", "pathlib", "shutil", "socket", "ssl", "subprocess"}
+    | {
+        "threading",
+        "multiprocessing",
+        "asyncio",
+        "requests",
+        "urllib",
+        "http",
+        "sqlite3",
+        "sqlalchemy",
+        "ccxt",
+    }
+)
+"""Modules by which columns would depend on more than bars and parameters …"""
+IMPURE_BUILTINS = frozenset({"open", "input", "exit", "quit", "eval", "exec"})
+"""… built-in functions, …"""
+NOW = frozenset({"now", "utcnow", "today"})
+"""… and what asks `datetime` for the time."""
+
 CHANGING = (list, dict, set, bytearray, np.ndarray)
 """Kinds of values that may be others at the next call."""
+
+MOST_BARS = 10_000_000
+"""No rule looks back further: 19 years of minutes."""
 
 Line = tuple[str, str, str]
 """Place, problem and remedy."""
@@ -93,6 +116,23 @@ def spans(rule: StrategyRule) -> Iterator[Line]:
             float(value).is_integer() for value in span
         ):
             yield place, f"is a whole number, searched over {tuple(span)!r}", "give Span whole numbers"
+
+
+def lengths(rule: StrategyRule) -> Iterator[Line]:
+    """Yield what is wrong with what a rule says of its own lengths and of the symbols that it looks at."""
+    for name, ask in (("longest", rule.longest), ("history", rule.history or rule.longest)):
+        try:
+            found: object = ask(rule.params())
+        except Exception as error:
+            yield name, f"raises {type(error).__name__}: {error}", "mend it"
+            continue
+        if not isinstance(found, int | np.integer) or not 0 <= found <= MOST_BARS:
+            yield name, f"is {found!r}", f"return a whole number of bars from 0 to {MOST_BARS:,}"
+    try:
+        if rule.partner is not None:
+            rule.partner("BTC/USDT")
+    except Exception as error:
+        yield "partner", f"raises {type(error).__name__} for BTC/USDT: {error}", "mend it"
 
 
 def source(rule: StrategyRule) -> Iterator[Line]:
@@ -161,18 +201,70 @@ def _node(
 ) -> tuple[str, str] | None:
     if isinstance(node, ast.Call):
         return _call(ast.unparse(node.func), function, tree)
+    if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+        return _index(node, function, tree)
     if isinstance(node, ast.BinOp | ast.AugAssign):
-        if sign := OPERATORS.get(type(node.op)):
-            return f"uses {sign}", "compute it in a column"
-        if isinstance(node.op, ast.Div):
-            by = node.right if isinstance(node, ast.BinOp) else node.value
-            if not _is_never_zero(by, rule, function, tree):
-                return f"divides by {ast.unparse(by)}, which may be 0", "divide in a column, or multiply"
-    elif isinstance(node, ast.expr) and not isinstance(node, EXPRESSIONS):
+        return _arithmetic(node, rule, function, tree)
+    if isinstance(node, ast.expr) and not isinstance(node, EXPRESSIONS):
         return f"uses {ast.unparse(node)}", "only + - * /, comparisons, abs, min, max: the rest in a column"
-    elif isinstance(node, ast.stmt) and not isinstance(node, STATEMENTS):
+    if isinstance(node, ast.stmt) and not isinstance(node, STATEMENTS):
         return f"has a {type(node).__name__.lower()}", "only if, for, assignment and return"
     return None
+
+
+def _arithmetic(
+    node: ast.BinOp | ast.AugAssign, rule: StrategyRule, function: Callable[..., Any], tree: ast.FunctionDef
+) -> tuple[str, str] | None:
+    if sign := OPERATORS.get(type(node.op)):
+        return f"uses {sign}", "compute it in a column"
+    by = node.right if isinstance(node, ast.BinOp) else node.value
+    if isinstance(node.op, ast.Div) and not _is_never_zero(by, rule, function, tree):
+        return f"divides by {ast.unparse(by)}, which may be 0", "divide in a column, or multiply"
+    return None
+
+
+def _index(
+    node: ast.Subscript, function: Callable[..., Any], tree: ast.FunctionDef
+) -> tuple[str, str] | None:
+    """Return what is wrong with a place in a table: compiled, one past its end ends the process."""
+    if function.__module__ == "strategies.exits" or _constant(node.slice) is not None:
+        # The compiler looks at a constant itself.
+        return None
+    shown, table = ast.unparse(node), function.__globals__.get(ast.unparse(node.value))
+    length = len(table) if isinstance(table, tuple) else 0
+    if isinstance(node.slice, ast.Name) and _most(node.slice.id, tree) < length:
+        return None
+    return f"reads {shown}, which may be past the end", "go through it with for, or take roi(age, TABLE)"
+
+
+def _most(name: str, tree: ast.FunctionDef) -> float:
+    """Return the greatest number that a name of loops has, endless where that is not known."""
+    loops = [
+        node for node in ast.walk(tree) if isinstance(node, ast.For) and ast.unparse(node.target) == name
+    ]
+    stored = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == name]
+    if not loops or sum(isinstance(node.ctx, ast.Store) for node in stored) > len(loops):
+        return math.inf
+    return max(_last(node.iter) for node in loops)
+
+
+def _last(given: ast.expr) -> float:
+    """Return the greatest number of range(…) of constants from 0 on, endless for anything else."""
+    if not (isinstance(given, ast.Call) and ast.unparse(given.func) == "range"):
+        return math.inf
+    numbers = [_constant(one) for one in given.args]
+    if any(one is None or one < 0 for one in numbers) or not 1 <= len(numbers) <= 3:
+        return math.inf
+    return float(numbers[0 if len(numbers) == 1 else 1] or 0) - 1
+
+
+def _constant(given: ast.expr) -> int | None:
+    """Return the whole number that an expression is, None for anything else."""
+    try:
+        found = ast.literal_eval(given)
+    except ValueError:
+        return None
+    return found if isinstance(found, int) else None
 
 
 def _call(called: str, function: Callable[..., Any], tree: ast.FunctionDef) -> tuple[str, str] | None:
@@ -241,6 +333,36 @@ def _is_fixed(value: object, name: str) -> bool:
     return is_kind or isinstance(value, int | float | Enum) or callable(value) or name in CALLS
 
 
+def impure(rule: StrategyRule) -> Iterator[Line]:
+    """Yield what columns look at besides bars and parameters: the clock, chance, files, other programs."""
+    named = {"columns": rule.columns, **all_helpers(rule.columns)}
+    for place, function in named.items():
+        if isinstance(function, FunctionType):
+            for what in sorted(_foreign(function)):
+                yield place, f"uses {what}", "let bars and parameters alone decide"
+
+
+def _foreign(function: FunctionType) -> set[str]:
+    found, attributes = set(), set()
+    for step in _steps(function.__code__):
+        if step.opname == "IMPORT_NAME" and _root(str(step.argval)) in IMPURE:
+            found.add(str(step.argval))
+        elif step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+            attributes.add(str(step.argval))
+    for name, _ in _names(function.__code__):
+        value = function.__globals__.get(name)
+        origin = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", "")
+        if _root(origin or "") in IMPURE or (value is None and name in IMPURE_BUILTINS):
+            found.add(name)
+        elif _root(origin or "") == "datetime":
+            found |= {f"{name}'s {one}" for one in attributes & NOW}
+    return found
+
+
+def _root(module: str) -> str:
+    return module.partition(".")[0]
+
+
 def _rebound(function: FunctionType) -> set[str]:
     """Return the globals that any function of the module assigns to."""
     module = inspect.getmodule(function)
@@ -254,12 +376,16 @@ def _is_of(value: object, module: ModuleType | None) -> bool:
 
 def _names(code: CodeType) -> set[tuple[str, bool]]:
     """Return the globals that code reads, and with True those that it writes."""
-    names = {
+    return {
         (str(step.argval), step.opname != "LOAD_GLOBAL")
-        for step in dis.get_instructions(code)
+        for step in _steps(code)
         if step.opname in ("LOAD_GLOBAL", "STORE_GLOBAL", "DELETE_GLOBAL")
     }
+
+
+def _steps(code: CodeType) -> Iterator[dis.Instruction]:
+    """Yield the instructions of code, and of the functions within it."""
+    yield from dis.get_instructions(code)
     for const in code.co_consts:
         if isinstance(const, CodeType):
-            names |= _names(const)
-    return names
+            yield from _steps(const)

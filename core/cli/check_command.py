@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from core import cli
+from core.backtest.fast_backtester import simulate_fast
 from core.backtest.own import run_own
-from core.backtest.partners import partner_bars
+from core.backtest.partners import looked_at, partner_bars
 from core.backtest.plan import PlannedRun, check_params, plan_runs
 from core.domain import Bars, Costs, Series
 from core.errors import DatabaseError, NoDataError, UsageError
@@ -24,7 +25,7 @@ from core.reports.table import room
 from core.results.runs import RunSpec
 from core.sql_data_source import SQLDataSource
 from core.symbols import pair_of
-from core.utils import timeframe_ms
+from core.utils import format_time, timeframe_ms
 from db.stored_series import stored_ranges
 from strategies.pairing import Partners, bind
 from strategies.registry import REGISTRY, Strategy, canonical_name, load_strategy
@@ -44,10 +45,19 @@ CUTS = 40
 LONG = 6000
 """Made-up bars at least, so that a past without bounds is told from a long one."""
 MOST_BARS = 60_000
-"""Made-up bars at most: a rule that looks back further is told so."""
+"""Made-up bars at most: a rule that looks back further is told so. Of stored ones as many are cut."""
+SHARES = (0.3, 0.6, 0.95)
+"""Where they are cut."""
 WORDS = {True: "ok", False: "WRONG"}
 LEFT_OUT = "left out"
 NEVER = "; it never traded there, so nothing was compared"
+WHY = {
+    "bracket": "its stop and take do not enclose the price, or are not above 0",
+    "lot": "the size comes to nothing",
+    "cash": "cash cannot pay it",
+    "expired": "no bar reached the price it waits for in time",
+}
+"""What refuses entries, where a rule can do something about it."""
 
 
 class ProofLine(NamedTuple):
@@ -72,7 +82,9 @@ def run(args: argparse.Namespace) -> int:
     name = opened(args)
     settings = cli.load_settings({"db.url": args.db_url}, check_params, args.strategies_file, folder_of(args))
     strategy = load_strategy(name)
-    plans = plan_runs(settings, strategies=[name])
+    plans = plan_runs(
+        settings, strategies=[name], symbols=[args.symbol] if args.symbol else (), timeframe=args.timeframe
+    )
     plan = plans[0]
     print(f"{name} ({args.file})")
     if strategy.backtest is None:
@@ -193,7 +205,25 @@ def three_ways(strategy: Strategy, plan: PlannedRun, first: int) -> ProofLine:
         problems += [f"market {seed}: {line}" for line in found.differences]
         trades += len(found.runs[0].trades)
     what = f"{trades:,} trades on {MARKETS} made-up markets: Backtesting.py, compiled and live, every bit"
-    return ProofLine("three ways", tuple(problems), what if trades else what + NEVER)
+    why = (
+        ""
+        if trades
+        else NEVER + _why_never(bind(strategy, made_up_partners(strategy, plan, bars)), plan, bars)
+    )
+    return ProofLine("three ways", tuple(problems), what + why)
+
+
+def _why_never(strategy: Strategy, plan: PlannedRun, bars: Bars) -> str:
+    """Return what is known of why a strategy made no trade on these bars, blank for nothing."""
+    spec = RunSpec(Series("", plan.symbol, plan.timeframe), plan.strategy, plan.params, Costs(), 10_000.0)
+    refused = simulate_fast(bars, spec, strategy).refusals
+    told = [
+        f"{count:,} entries were refused, {WHY.get(name, name)}" for name, count in refused.items() if count
+    ]
+    columns = strategy.rule.columns(bars, strategy.rule.make_params(plan.params))
+    named = zip(columns._fields, columns, strict=True)
+    told += [f"column {name} is endless on every bar" for name, one in named if np.isinf(one[-LENGTH:]).all()]
+    return "".join(f"; {line}" for line in told)
 
 
 def stored(strategy: Strategy, plan: PlannedRun, candles: Stored) -> ProofLine:
@@ -201,16 +231,42 @@ def stored(strategy: Strategy, plan: PlannedRun, candles: Stored) -> ProofLine:
     source = candles.source
     series = Series(source.exchange, plan.symbol, plan.timeframe)
     try:
-        bars = source.get_bars(plan.symbol, plan.timeframe, STORED)
-        others = partner_bars(source, plan.strategy, series, bars, candles.among(plan))
-        found = _compared(bind(strategy, others), plan, series, bars)
+        among = candles.among(plan)
+        end = candles.shared_end(strategy, series, among)
+        bars = source.get_bars(plan.symbol, plan.timeframe, STORED, end=end)
+        others = partner_bars(source, plan.strategy, series, bars, among)
+        bound = bind(strategy, others)
+        found = _compared(bound, plan, series, bars)
+        ahead = _ahead_on_all(strategy, plan, source, series, among, end)
     except NoDataError as error:
         return ProofLine("stored", (), candles.elsewhere(plan) or cli.as_typed(str(error)), is_left_out=True)
     except DatabaseError as error:
         return ProofLine("stored", (), str(error), is_left_out=True)
     trades = len(found.runs[0].trades)
-    what = f"{trades:,} trades on {series}, the newest {bars.ts.size:,} bars"
-    return ProofLine("stored", found.differences, what if trades else what + NEVER)
+    what = f"{trades:,} trades on {series}, {bars.ts.size:,} bars to {format_time(bars.ts[-1])} UTC"
+    what += "" if trades else NEVER + _why_never(bound, plan, bars)
+    return ProofLine("stored", (*found.differences, *ahead[1]), f"{what}; {ahead[0]}")
+
+
+def _ahead_on_all(
+    strategy: Strategy,
+    plan: PlannedRun,
+    source: SQLDataSource,
+    series: Series,
+    among: tuple[str, ...],
+    end: int | None,
+) -> tuple[str, tuple[str, ...]]:
+    """Return what was cut, and the first column that looks ahead on all stored bars, up to MOST_BARS."""
+    bars = source.get_bars(plan.symbol, plan.timeframe, MOST_BARS, end=end)
+    rule = bind(strategy, partner_bars(source, plan.strategy, series, bars, among)).rule
+    params = rule.make_params(plan.params)
+    cuts = [int(bars.ts.size * part) for part in SHARES]
+    wrong = tuple(
+        f"{rule.name}: column {name} looks ahead: cut at bar {cut:,} of {bars.ts.size:,} it is another one"
+        for cut in cuts
+        for name in uncausal(rule, params, bars, cut)
+    )[:1]
+    return f"later bars cut off {len(cuts)} times in {bars.ts.size:,}", wrong
 
 
 class Stored(NamedTuple):
@@ -238,6 +294,18 @@ class Stored(NamedTuple):
         is_open = set(plan.universe) == self.traded
         among = [symbol for symbol in there if is_open or symbol in plan.universe]
         return tuple(among) if len(among) > 1 else plan.universe
+
+    def shared_end(self, strategy: Strategy, series: Series, among: tuple[str, ...]) -> int | None:
+        """Return until when all that it looks at is stored, ms UTC; None where it looks at nothing else."""
+        if not strategy.rule.looks_elsewhere:
+            return None
+        wanted = {series, *looked_at(strategy.rule, series, among).each}
+        ends = {
+            one.series: one.last + timeframe_ms(one.series.timeframe)
+            for one in stored_ranges(self.source.engine)
+            if one.series in wanted
+        }
+        return min(ends.values()) if len(ends) == len(wanted) else None
 
     def elsewhere(self, plan: PlannedRun) -> str:
         """Return where alone its candles are stored, blank where that is no one place."""

@@ -63,6 +63,7 @@ def fill_model() -> dict[str, Any]:
         *(fills.ask_rungs, fills.ask, fills.ask_ladder),
         *(
             soundness.has_sound_price,
+            soundness.has_sound_exits,
             soundness.is_sound,
             soundness.is_sound_ladder,
             soundness.is_sound_stopless,

@@ -32,7 +32,7 @@ from core.kernel.frames import CLOSE, COLUMNS, HIGH, LOW
 from core.kernel.machine import Code, caller
 from core.kernel.pieces import Piece, pieces_of, with_names
 from core.sizing import brackets
-from core.soundness import has_sound_price, is_sound
+from core.soundness import has_sound_exits, has_sound_price, is_sound
 from strategies.rule import StrategyRule, row
 from strategies.rule_check import soundness_of
 from strategies.rule_source import helpers
@@ -327,7 +327,16 @@ def _search(
     scope: dict[str, Any] = {"code": code, "IS_LADDER": is_ladder, **sizes}
     scope["decide"] = Piece(decide, _named_by(decide))
     scope = pieces_of(
-        (*read, domain.is_priced, domain.side_of, domain.same, sizing.brackets, has_sound_price), scope
+        (
+            *read,
+            domain.is_priced,
+            domain.side_of,
+            domain.same,
+            sizing.brackets,
+            has_sound_price,
+            has_sound_exits,
+        ),
+        scope,
     )
     scope["is_sound"] = Piece(is_sound, dict(scope))
     scope = pieces_of(STEPS, scope)

@@ -262,7 +262,7 @@ def try_out(slot: Slot) -> None:
     bar = Bar(slot.symbol, slot.timeframe, ts, ts + step, close, close, close, close, 1.0)
     try:
         decider.decide(bar, FLAT)
-    except Exception as error:  # whatever a rule raises, before it can do so while it trades
+    except (Exception, SystemExit) as error:  # whatever a rule raises, before it can do so while it trades
         raise _Refused(f"{slot.strategy} cannot decide: {type(error).__name__}: {error}") from error
 
 

@@ -191,19 +191,22 @@ def _differing(columns: Any, *rows: Sequence[Any]) -> Iterator[str]:
             yield name
 
 
+_AGAIN = "; if more is asked for then, its past has no bounds (pandas' rolling has none): take sma, std, ta"
+
+
 def _remedy(bars: Bars, rule: StrategyRule, params: Any, memory: int) -> str:
     """Return what to do about a live window that is too short: how long is enough, if anything is."""
     whole, size, have = row(rule.columns(bars, params), -1), 2 * memory, bars.close.size
     while size < have:
         if _same(whole, row(rule.columns(bars.since(have - size), params), -1)):
-            return f"give the rule history=lambda p: {size}, or fewer if that is enough"
+            return f"give the rule history=lambda p: {size}, or fewer if that is enough{_AGAIN}"
         size *= 2
     if not _same(whole, row(rule.columns(bars.since(1), params), -1)):
         return (
             "without the very first candle it is another one, so its past has no bounds: compute it from a "
             "window of its own (sma, std, highest, lowest in strategies.indicators; ta in indicators_talib)"
         )
-    return f"give the rule history=lambda p: {have}, or fewer if that is enough"
+    return f"give the rule history=lambda p: {have}, or fewer if that is enough{_AGAIN}"
 
 
 def _bars_to_check(

@@ -13,6 +13,7 @@ from core import cli
 from core.cli import check_command
 from core.domain import Series
 from core.errors import UsageError
+from core.utils import format_time
 from db.candles import upsert_bars
 from db.init_db import init_db
 from scripts import check_strategy, new_strategy, run_backtest
@@ -256,7 +257,9 @@ def test_a_right_rule_is_compared_on_stored_candles_too(
     upsert_bars(engine, Series("binanceus", "BTC/USDT", "1h"), random_bars(1, 400))
     engine.dispose()
     assert check_strategy.main(["user_strategies/cross.py"]) == 0
-    assert re.search(r"stored ok \d+ trades on binanceus BTC/USDT 1h, the newest 300 bars", said(capsys))
+    assert re.search(r"stored ok \d+ trades on binanceus BTC/USDT 1h, 300 bars to 20", said(capsys))
+    assert check_strategy.main(["user_strategies/cross.py", "--symbol", "ETH/USDT", "--timeframe", "2h"]) == 0
+    assert "left out no stored candles of binanceus ETH/USDT 2h" in said(capsys)
     assert check_strategy.main(["user_strategies/mine.py"]) == 0
     assert "It has an on_bar of its own: that it does not look ahead" in said(capsys)
     text = ON_BAR.replace("class Mine", "CALLS = []\n\n\nclass Mine").replace(
@@ -281,13 +284,50 @@ def test_a_rule_that_ranks_is_compared_among_all_that_is_stored_in_its_currency(
         upsert_bars(engine, Series("binanceus", symbol, "1h"), random_bars(seed, 400))
     capsys.readouterr()
     assert check_strategy.main(["user_strategies/top.py"]) == 0
-    assert "stored ok 0 trades on binanceus BTC/USDT 1h, the newest 300 bars; it never traded there, so " in (
-        said(capsys)
-    )
-    upsert_bars(engine, Series("binanceus", "SOL/USDT", "1h"), random_bars(3, 400))
+    assert re.search(r"stored ok 0 trades on binanceus BTC/USDT 1h, 300 bars .*; it never tr", said(capsys))
+    # It ends fifty bars before the others: so long are all of them there.
+    upsert_bars(engine, Series("binanceus", "SOL/USDT", "1h"), random_bars(3, 350))
     engine.dispose()
     assert check_strategy.main(["user_strategies/top.py"]) == 0
-    assert re.search(r"stored ok [1-9]\d* trades on binanceus BTC/USDT 1h, the newest 300 bars", said(capsys))
+    end = format_time(int(random_bars(1, 350).ts[-1]))
+    assert re.search(rf"stored ok [1-9]\d* trades on binanceus BTC/USDT 1h, 300 bars to {end}", said(capsys))
+
+
+@pytest.mark.unmeasured
+def test_a_look_ahead_on_many_bars_alone_is_found_on_all_that_is_stored(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ahead = "    if bars.close.size > 9000:\n        fast = fast + bars.close[-1]\n    return Columns("
+    text = RULE.replace("    return Columns(", ahead)
+    written(project / "user_strategies", {"cross.py": text, "strategies.yaml": ENTRY})
+    engine = init_db(f"sqlite:///{project / 'candles.db'}")
+    upsert_bars(engine, Series("binanceus", "BTC/USDT", "1h"), random_bars(1, 12_000))
+    engine.dispose()
+    assert check_strategy.main(["user_strategies/cross.py"]) == 1
+    printed = said(capsys)
+    assert re.search(r"stored WRONG .*; later bars cut off 3 times in [\d,]+", printed)
+    assert re.search(r"column fast looks ahead: cut at bar [\d,]+ of [\d,]+ it is another one", printed)
+
+
+@pytest.mark.unmeasured
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (
+            "now.close - p.atr_stop_mult * now.atr)",
+            "now.close + p.atr_stop_mult * now.atr)",
+            "entries were refused, its stop and take do not enclose the price, or are not above 0",
+        ),
+        ("bars.close, fast, slow,", "bars.close, fast, slow * 1e999,", "column slow is endless on every bar"),
+    ],
+)
+def test_why_a_rule_never_traded_is_told(
+    old: str, new: str, says: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(project / "user_strategies", {"cross.py": RULE.replace(old, new), "strategies.yaml": ENTRY})
+    assert check_strategy.main(["user_strategies/cross.py"]) == 0
+    printed = said(capsys)
+    assert re.search(rf"it never traded there, so nothing was compared; ([\d,]+ )?{says}", printed)
 
 
 @pytest.mark.unmeasured

@@ -29,14 +29,14 @@ PLAN = Plan("1h", Sizing(lot=1.0))
 class Scripted:
     """Wants what it was told to want, bar by bar."""
 
-    def __init__(self, *wants: Decision | Exception | None) -> None:
+    def __init__(self, *wants: Decision | BaseException | None) -> None:
         self.wants = list(wants)
         self.seen: list[PositionView] = []
 
     def decide(self, bar: Bar, held: PositionView) -> Decided:
         self.seen.append(held)
         want = self.wants.pop(0) if self.wants else None
-        if isinstance(want, Exception):
+        if isinstance(want, BaseException):
             raise want
         return Decided(want)
 
@@ -156,15 +156,18 @@ def test_bars_of_a_step_close_at_one_time() -> None:
         made.on_bars([bar(1), bar(2, symbol=OTHER)])
 
 
-def test_a_strategy_that_raises_is_quarantined_and_the_others_trade() -> None:
+@pytest.mark.parametrize("error", [ZeroDivisionError("by zero"), SystemExit(0)])
+def test_a_strategy_that_raises_or_ends_itself_is_quarantined_and_the_others_trade(
+    error: BaseException,
+) -> None:
     failing, good = (
-        Scripted(enter(1.0, 90.0), None, ZeroDivisionError("by zero")),
+        Scripted(enter(1.0, 90.0), None, error),
         Scripted(*[None] * 3, enter(1.0)),
     )
     made = session(A=failing, B=good)
     steps = [made.on_bars([bar(n)]) for n in range(4)]
     assert [step.quarantined for step in steps] == [(), (), ("A",), ()]
-    assert made.risk.state.quarantined == {"A": "ZeroDivisionError: by zero"}
+    assert made.risk.state.quarantined == {"A": f"{type(error).__name__}: {error}"}
     assert made.portfolio.view("A", SYMBOL).side == 1
     assert len(failing.seen) == 3
     assert [outcome.intent.strategy for outcome in steps[3].outcomes] == ["B"]

@@ -36,9 +36,9 @@ Entry   close above the mean: long. Exit  below it. Source  none.
 """
 from __future__ import annotations
 from typing import Annotated, Generic, NamedTuple
-import numpy as np
+from datetime import datetime; import os, random, numpy as np
 import pandas as pd
-from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold
+from core.domain import Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold, move
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.indicators import sma
 from strategies.rule import NO_STOP, Span, StrategyRule, T
@@ -87,6 +87,10 @@ def again(x):
     return again(x - 1)
 
 TABLE = ((0, 0.5), (10, 1))
+LADDER = (0.1, 0.2, 0.3)
+
+def lucky(x):
+    return random.random() + x
 
 def helped(x):
     found = 0.0
@@ -189,6 +193,62 @@ STATIC = {
         "p: Params, kept=[]) -> Columns",
         "columns: reads its default",
     ),
+    "a place in a table that may be past its end": (
+        "p.away_ratio * now.close",
+        "LADDER[held.bars_held]",
+        "decide, line 34: reads LADDER[held.bars_held], which may be past the end: go through it with for",
+    ),
+    "a loop past the end of a table": (
+        "    away = p.away_ratio * now.close",
+        "    away = 0.0\n    for k in range(4):\n        away = away + LADDER[k]",
+        "decide, line 36: reads LADDER[k], which may be past the end",
+    ),
+    "a place that is counted on": (
+        "    away = p.away_ratio * now.close",
+        "    away = 0.0\n    for k in range(2):\n        k += 1\n        away = away + LADDER[k]",
+        "decide, line 37: reads LADDER[k], which may be past the end",
+    ),
+    "the clock": (
+        "    mean =",
+        "    import time\n    late = time.time() > 0\n    mean =",
+        "columns: uses time: let bars and parameters alone decide",
+    ),
+    "today": (
+        "    mean =",
+        "    late = datetime.now()\n    mean =",
+        "columns: uses datetime's now: let bars",
+    ),
+    "a file": ("    mean =", "    open('/dev/null').close()\n    mean =", "columns: uses open: let bars and"),
+    "another process's wish": (
+        "    mean =",
+        "    os.getenv('X')\n    mean =",
+        "columns: uses os: let bars and",
+    ),
+    "what a helper of columns looks at": (
+        "    mean =",
+        "    lucky(1)\n    mean =",
+        "lucky: uses random: let bars and parameters alone decide",
+    ),
+    "a longest period that fails": (
+        "lambda p: p.mean_period",
+        "lambda p: 1 // 0",
+        "longest: raises ZeroDivisionError: integer division or modulo by zero: mend it",
+    ),
+    "a history below nothing": (
+        "lambda p: p.mean_period",
+        "lambda p: p.mean_period, history=lambda p: -5",
+        "history: is -5: return a whole number of bars from 0 to 10,000,000",
+    ),
+    "a history that is no number": (
+        "lambda p: p.mean_period",
+        'lambda p: p.mean_period, history=lambda p: "100"',
+        "history: is '100': return a whole number of bars",
+    ),
+    "a partner that fails": (
+        "lambda p: p.mean_period",
+        "lambda p: p.mean_period, partner=lambda symbol: 1 // 0",
+        "partner: raises ZeroDivisionError for BTC/USDT",
+    ),
     "parameters that are no tuple": ("class Params(NamedTuple)", "class Params", "Params: is no NamedTuple"),
 }
 RUNNING = {
@@ -213,6 +273,33 @@ RUNNING = {
         "(bars.close, mean)",
         "(bars.close, np.where(np.arange(mean.size) == 1000, np.nan, mean))",
         "MINE: column mean: has no value at bar 1000 (",
+    ),
+    "the next bar's value": (
+        "(bars.close, mean)",
+        "(bars.close, np.append(mean[2:], [np.nan, np.nan]))",
+        "MINE: column mean: has no value on the last 2 bars: it looks ahead: take no later bar's value",
+    ),
+    "an end of the program": (
+        "    mean =",
+        "    raise SystemExit(0)\n    mean =",
+        "columns: raises SystemExit on",
+    ),
+    "an endless take": (
+        "enter(1.0, now.close - away)",
+        "enter(1.0, now.close - away, take=1e999)",
+        "wants the take inf: a price above 0, or none",
+    ),
+    "a take that is always reached": (
+        "        return enter(1.0, now.close - away)\n",
+        "        return enter(1.0, now.close - away)\n    if held.side > 0:\n"
+        "        return move(held, take=-1.0)\n",
+        "wants the take -1: a price above 0, or none",
+    ),
+    "an endless stop": (
+        "        return enter(1.0, now.close - away)\n",
+        "        return enter(1.0, now.close - away)\n    if held.side > 0:\n"
+        "        return move(held, stop=1e999)\n",
+        "wants the stop inf: give it a price",
     ),
     "twice the risk": ("enter(1.0,", "enter(2.0,", "wants the target 2: from -1 to 1"),
     "no number": ("enter(1.0,", "enter((now.close - now.close) * 1e999,", "wants the target nan"),
@@ -342,14 +429,18 @@ RARE = {
     3: "wants the target nan: from -1 to 1",
     4: "enters with the stop nan: give enter() a price",
     5: "enters with the stop inf: give enter() a price",
+    6: "wants the take inf: a price above 0, or none",
 }
 """What is decided on one bar in 2,500, which the check before the run does not look at."""
 RARELY = 1604
-RARE_DECISIONS = f"""    if now.close == {float(BARS.close[RARELY])!r}:
+RARE_DECISIONS = f"""    away = p.away_ratio * now.close
+    if now.close == {float(BARS.close[RARELY])!r}:
         if p.wrong_period == 2:
             return enter(2.0, 1.0)
         if p.wrong_period == 3:
             return enter((now.close - now.close) * 1e999)
+        if p.wrong_period == 6:
+            return enter(-1.0, now.close + away, take=1e999)
         return enter(-1.0) if p.wrong_period == 4 else enter(-1.0, 1e999)
     away ="""
 
