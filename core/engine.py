@@ -20,6 +20,7 @@ from core.intents import Moment
 from core.risk.breakers import Trip, closed_by, withdrawing
 from core.risk.endings import ClosingScope
 from core.risk.present import AT_THE_CLOSE, Present
+from core.secrecy import words_of
 from core.symbols import pair_of
 from strategies.signal_meaning import decision_of
 
@@ -325,7 +326,7 @@ class Session:
         try:
             decided = slot.decider.decide(bar, held)
         except (Exception, SystemExit) as error:  # Whatever a strategy raises must not end the others.
-            self.risk.quarantine(slot.strategy, f"{type(error).__name__}: {error}")
+            self.risk.quarantine(slot.strategy, words_of(error))
             made.failed.append(slot.strategy)
             return
         if held.side and self.portfolio.lots(slot.strategy, slot.symbol)[-1].entry_time >= bar.end:

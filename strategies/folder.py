@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from core.errors import HotCryptoError, UsageError
+from core.secrecy import words_of
 
 PACKAGE = "user_strategies"
 """What the files are modules of; also the name of the folder inside the project."""
@@ -212,5 +213,4 @@ def _place(file: OwnFile, error: BaseException) -> str:
 
 
 def _said(error: BaseException) -> str:
-    text = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return words_of(error)

@@ -19,6 +19,7 @@ import numpy as np
 
 from core.domain import FLAT, Bars, Decision, PositionView
 from core.errors import HotCryptoError, UsageError
+from core.secrecy import words_of
 from core.soundness import MOST, has_sound_price, is_sound, is_sound_ladder, is_sound_stopless
 from strategies import pairing
 from strategies.pairing import PartnerBars, Partners, bound_rule
@@ -198,8 +199,8 @@ def _columns(rule: StrategyRule, bars: Bars, params: Any) -> Any:
 
 
 def _raised(rule: StrategyRule, place: str, error: BaseException, when: str) -> Finding:
-    text = str(error).strip().partition("\n")[0]
-    return Finding(rule.name, place, f"raises {type(error).__name__} {when}: {text}", "mend it")
+    kind, _, text = words_of(error).partition(": ")
+    return Finding(rule.name, place, f"raises {kind} {when}: {text}", "mend it")
 
 
 def _are_findings(columns: Any) -> bool:

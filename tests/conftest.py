@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from hypothesis import is_hypothesis_test, settings
 
+from core import secrecy
 from tests.tiers import statistics, tries
 
 settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=tries(100, 25))
@@ -152,3 +153,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[Any]:
 def pytest_collection_finish() -> None:
     """Look for no garbage among modules and tests, which stay: half a second each time it is looked for."""
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _hides_nothing_of_the_test_before() -> Iterator[None]:
+    """Hide no secret of another test: its token may be a word here."""
+    yield
+    secrecy.hide(())

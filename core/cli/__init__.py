@@ -10,7 +10,8 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from math import isnan, nan
@@ -21,11 +22,13 @@ from core.arguments import Parser
 from core.cli import outputs
 from core.errors import HotCryptoError, UsageError
 from core.order_path.client_ids import checked_name
+from core.secrecy import hidden, hide, secrets_of
 from core.symbols import symbol_name
 from core.utils import parse_time, timeframe_name
 
 if TYPE_CHECKING:
     from datetime import tzinfo
+    from types import TracebackType
 
     from core.settings import ParamCheck, Settings
 
@@ -62,12 +65,14 @@ def run(main: Callable[[], int | None]) -> None:
     start_sooner()
     show = sys.unraisablehook
     sys.unraisablehook = partial(deliver_again, show)
+    sys.excepthook = show_fault
     _replace_closed_streams()
     try:
         code = main() or 0
         sys.stdout.flush()
     except HotCryptoError as error:
-        print(f"error: {as_typed(str(error))}", file=sys.stderr)
+        hide_secrets()
+        print(f"error: {hidden(as_typed(str(error)))}", file=sys.stderr)
         code = error.exit_code
     except KeyboardInterrupt:
         print("interrupted: what was finished is saved", file=sys.stderr)
@@ -86,6 +91,22 @@ def run(main: Callable[[], int | None]) -> None:
     finally:
         sys.unraisablehook = show
     sys.exit(code)
+
+
+def show_fault(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Show what nobody caught as Python does, but no secret in it."""
+    hide_secrets()
+    print(hidden("".join(traceback.format_exception(kind, error, trace))), end="", file=sys.stderr)
+
+
+def hide_secrets() -> None:
+    """Hide the secrets of the environment, and of .env, in whatever this process says of a fault."""
+    from core import settings
+
+    env: Mapping[str, str] = os.environ
+    with suppress(HotCryptoError):
+        env = settings.environment(ROOT)
+    hide(secrets_of(env))
 
 
 def deliver_again(show: Callable[[Any], object], lost: sys.UnraisableHookArgs) -> None:
@@ -137,6 +158,7 @@ def load_settings(
     from strategies.registry import use_folder
 
     env = settings.environment(ROOT)
+    hide(secrets_of(env))
     folder = place_of(strategies_dir or env.get(settings.OWN_FOLDER) or None, ROOT)
     broken = use_folder(folder)
     entries = None if strategies_file is None else Path(strategies_file)

@@ -12,14 +12,14 @@ from core.alerts.lane import as_stored, from_stored
 from core.alerts.levels import Message
 from core.alerts.mailbox import Mailbox
 from core.alerts.watch import Watch
-from core.cli.live_output import note, say, secrets_of
+from core.cli.live_output import note, say
 from core.engine import Step
 from core.errors import DatabaseError, ExchangeError, HotCryptoError, RefusedError, UsageError
 from core.exchange.calls import Notice
-from core.live.event_log import HIDDEN
 from core.live.standing import USUAL
 from core.live.status import AccountStatus
 from core.order_path.alerts import Alert
+from core.secrecy import HIDDEN, secrets_of
 from core.settings import AlertSettings
 from core.utils import now_ms
 from db import live

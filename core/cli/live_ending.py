@@ -19,6 +19,7 @@ from core.cli import INTERRUPTED
 from core.cli.live_alerts import NO_ALARMS, Alarms
 from core.cli.live_output import note, say
 from core.errors import HotCryptoError
+from core.secrecy import one_line, words_of
 from db.live import RunState
 
 HUNG = 70
@@ -145,9 +146,9 @@ class Ending:
         if isinstance(error, KeyboardInterrupt):
             return f"interrupted by {self.asked.by or 'a key'} before it traded"
         if isinstance(error, HotCryptoError):
-            return f"failed: {error}"
+            return f"failed: {one_line(str(error))}"
         at = traceback.extract_tb(error.__traceback__)[-1]
-        return f"failed: {type(error).__name__}: {error} ({Path(at.filename).name}:{at.lineno})"
+        return f"failed: {words_of(error)} ({Path(at.filename).name}:{at.lineno})"
 
     def _store(self, why: str) -> None:
         if self.record is None:

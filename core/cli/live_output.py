@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -17,11 +17,11 @@ from core.live.events import events_of, text_of
 from core.live.standing import USUAL, command
 from core.live.status import AccountStatus
 from core.reports.screen import Screen
-from core.settings import WEBHOOK_URL, environment
+from core.secrecy import hidden, secrets_of
+from core.settings import environment
 from core.utils import format_time
 
 LOG = logging.getLogger("hot_crypto.live")
-_SECRET_ENDINGS = ("_KEY", "_SECRET", "_PASSWORD", "_PASSPHRASE", "_TOKEN")
 
 Show = Callable[[AccountStatus], None]
 """Shows how the account stands."""
@@ -42,12 +42,6 @@ def tell_step(step: Step, status: AccountStatus) -> None:
     algorithms = {} if status.desk is None else status.desk.algorithms
     for event in events_of(step, status.quarantined, algorithms):
         LOG.info(text_of(event), extra={"event": event})
-
-
-def secrets_of(env: Mapping[str, str]) -> list[str]:
-    """Return the values of an environment that may appear nowhere."""
-    named = ((name.endswith(_SECRET_ENDINGS) or name == WEBHOOK_URL, text) for name, text in env.items())
-    return [text for is_secret, text in named if is_secret and text]
 
 
 @contextmanager
@@ -101,7 +95,8 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._write(f"{format_time(round(record.created * 1000))} {record.getMessage()}")
+            line = hidden(record.getMessage())
+            self._write(f"{format_time(round(record.created * 1000))} {line}")
         except OSError:
             self._say_once()
 

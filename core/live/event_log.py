@@ -13,10 +13,11 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
+from core.secrecy import HIDDEN
+
 MOST_BYTES = 5 * 2**20
 KEPT = 5
 """Older files beside the newest one."""
-HIDDEN = "***"
 _SECRET = re.compile(r"api_?key|secret|passw|passphrase|private_?key|token|credential", re.IGNORECASE)
 
 

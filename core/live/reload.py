@@ -29,6 +29,7 @@ from core.live.standing import command
 from core.live.terms import AccountTerms, quote_of
 from core.live.warming import warmed_up
 from core.portfolio import Portfolio
+from core.secrecy import words_of
 from core.utils import timeframe_ms
 from db import live
 from strategies.registry import load_strategy
@@ -263,7 +264,7 @@ def try_out(slot: Slot) -> None:
     try:
         decider.decide(bar, FLAT)
     except (Exception, SystemExit) as error:  # whatever a rule raises, before it can do so while it trades
-        raise _Refused(f"{slot.strategy} cannot decide: {type(error).__name__}: {error}") from error
+        raise _Refused(f"{slot.strategy} cannot decide: {words_of(error)}") from error
 
 
 def code_of(folder: Path) -> frozenset[tuple[str, str]]:

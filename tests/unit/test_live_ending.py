@@ -65,7 +65,7 @@ def test_an_end_that_was_wanted_is_said_and_stored(heard: Heard) -> None:
             "failed: ZeroDivisionError: a fault of ours (test_live_ending.py:",
         ),
         (OSError(5, "no such device"), "failed: OSError: [Errno 5] no such device (test_live_ending.py:"),
-        (MemoryError(), "failed: MemoryError:  (test_live_ending.py:"),
+        (MemoryError(), "failed: MemoryError (test_live_ending.py:"),
         (SystemExit(3), "failed: SystemExit: 3 (test_live_ending.py:"),
         (KeyboardInterrupt(), "interrupted by SIGHUP before it traded"),
     ],
