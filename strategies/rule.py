@@ -93,6 +93,8 @@ class StrategyRule:
     `columns` takes them as its last argument (strategies.pairing.Universe)."""
     stop: str = "finite"
     """NO_STOP where entries may have none; else one without a finite stop is a mistake that is told."""
+    untranslated: int = 0
+    """Parts of what it was written from by import_freqtrade.py that are not in it: it is another strategy."""
     follows: tuple[str, ...] = ()
     """Other strategies, by name, whose rules this one runs."""
     newest: Callable[..., Any] | None = None

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from core.secrecy import words_of
 from strategies.rule import StrategyRule
 
 CALLS = frozenset({"Decision", "enter", "hold", "move", "flat", "ladder", "abs", "min", "max", "range"})
@@ -124,7 +125,7 @@ def lengths(rule: StrategyRule) -> Iterator[Line]:
         try:
             found: object = ask(rule.params())
         except Exception as error:
-            yield name, f"raises {type(error).__name__}: {error}", "mend it"
+            yield name, f"raises {words_of(error)}", "mend it"
             continue
         if not isinstance(found, int | np.integer) or not 0 <= found <= MOST_BARS:
             yield name, f"is {found!r}", f"return a whole number of bars from 0 to {MOST_BARS:,}"

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from math import isnan, nan
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from core.arguments import Parser
 from core.cli import outputs
 from core.errors import HotCryptoError, UsageError
+from core.figures import how_many
 from core.order_path.client_ids import checked_name
 from core.secrecy import hidden, hide, secrets_of
 from core.symbols import symbol_name
@@ -168,6 +169,22 @@ def load_settings(
     for line in (*settings.notes(wanted), *(f"left out: {line}" for line in broken if check is not None)):
         print(f"note: {line}", file=sys.stderr)
     return wanted
+
+
+def missing_parts(name: str) -> str:
+    """Return what to say of a strategy that was not translated whole, blank of all others."""
+    from strategies.registry import load_strategy
+
+    count = load_strategy(name).rule.untranslated
+    verb = "was" if count == 1 else "were"
+    what = f"{how_many(count, 'part')} of {name} {verb} not translated"
+    return f"{what}: it is another strategy than the one it was written from" if count else ""
+
+
+def note_missing_parts(names: Iterable[str]) -> None:
+    """Say on stderr which of these strategies were not translated whole."""
+    for line in filter(None, map(missing_parts, dict.fromkeys(names))):
+        print(f"note: {line}", file=sys.stderr)
 
 
 def as_typed(text: str) -> str:

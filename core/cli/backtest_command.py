@@ -170,6 +170,7 @@ def planned_jobs(args: argparse.Namespace, settings: Settings) -> tuple[list[Job
         params={**named_sizing(split_names(args.sizing)), **parse_params(args.param)},
         on_broken=lambda line: print(f"note: left out: {line}", file=sys.stderr),
     )
+    cli.note_missing_parts(plan.strategy for plan in plans)
     return load_jobs(plans, source_of(args, settings), settings, args)
 
 

@@ -145,6 +145,8 @@ def opened(args: argparse.Namespace) -> str:
 def checks(strategy: Strategy, plan: PlannedRun, candles: Stored) -> Iterator[ProofLine]:
     """Yield one check after the other; the first that finds something ends those of the rule itself."""
     rule = strategy.rule
+    if line := cli.missing_parts(rule.name):
+        yield ProofLine("translated", (line,), "all of it: its file lists what is not, RULE counts it")
     params = rule.make_params(plan.params)
     found = tuple(map(str, check_rule(strategy, params=params)))
     yield ProofLine(

@@ -45,6 +45,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"not translated, {len(gaps)} of it (marked in the file too):")
         for gap in gaps:
             print(textwrap.fill(f"  {gap}", room(), subsequent_indent="    ", break_on_hyphens=False))
+    for line in reading.translation.notes:
+        print(textwrap.fill(f"note: {line}", room(), subsequent_indent="  ", break_on_hyphens=False))
     if wish.settings:
         print("its protections, for the section risk of config/settings.yaml:")
         print(textwrap.indent("\n".join(wish.settings), "  "))

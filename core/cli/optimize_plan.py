@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 from sqlalchemy import Engine
 
+from core import cli
 from core.backtest.partners import partner_bars
 from core.backtest.plan import PlannedRun, plan_runs, split_names
 from core.cli import trial_journal
@@ -95,6 +96,7 @@ def asked(args: argparse.Namespace, settings: Settings) -> tuple[list[PlannedRun
     plans = plan_runs(
         settings, strategies=[args.strategy], symbols=split_names(args.symbol), timeframe=args.timeframe
     )
+    cli.note_missing_parts([plans[0].strategy])
     rule = rule_to_search(plans[0].strategy)
     space = searched_space(rule, chosen, plans[0].params)
     wanted = SearchedFor(args.method, objectives, args.trials, args.seed, space)

@@ -143,6 +143,7 @@ def members(args: argparse.Namespace, settings: Settings) -> list[PlannedRun]:
         symbols=split_names(args.symbol),
         timeframe=args.timeframe,
     )
+    cli.note_missing_parts(plan.strategy for plan in plans)
     return [plan._replace(params=in_regimes(plan.params, settings.risk.regimes)) for plan in plans]
 
 

@@ -99,6 +99,7 @@ def planned(args: argparse.Namespace, settings: Settings) -> SweepPlan:
     plans = plan_runs(
         settings, strategies=[args.strategy], symbols=split_names(args.symbol), timeframe=args.timeframe
     )
+    cli.note_missing_parts([plans[0].strategy])
     rule = load_strategy(plans[0].strategy).rule
     # Parameters that are not searched stay as strategies.yaml has them.
     fixed = {name: [value] for name, value in plans[0].params.items()}

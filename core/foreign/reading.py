@@ -304,7 +304,11 @@ def _chosen(reading: Reading, value: ast.expr) -> Formula:
     is_where = (
         isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "where"
     )
-    if isinstance(value, ast.Call) and is_where and len(value.args) == 3:
+    if (
+        isinstance(value, ast.Call)
+        and is_where
+        and [ast.unparse(one) for one in value.args[1:]] == ["1", "0"]
+    ):
         return _condition(reading, value.args[0])
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "astype":
         return _condition(reading, value.func.value)

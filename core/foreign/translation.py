@@ -16,6 +16,7 @@ from core.errors import UsageError
 from core.foreign.facts import ClassFacts
 from core.foreign.formulas import Formula, Several, added, joined, length_of, longest, shown
 from core.foreign.qtpylib import indicator
+from core.foreign.series import SAME, method
 from strategies.indicators_talib import about, inputs_of, objection_to
 
 PRICES = ("open", "high", "low", "close", "volume")
@@ -30,11 +31,13 @@ BINARY = {
 }
 NAMED = (ast.Name, ast.Attribute, ast.Subscript, ast.Call)
 COMPARED = {ast.Gt: ">", ast.Lt: "<", ast.GtE: ">=", ast.LtE: "<=", ast.Eq: "==", ast.NotEq: "!="}
-METHODS = {"gt": ">", "lt": "<", "ge": ">=", "le": "<=", "eq": "==", "ne": "!="}
-SAME = frozenset({"copy", "values", "to_numpy", "astype", "fillna", "round"})
-"""What leaves a series as it is here."""
-NUMPY = ("abs", "where", "minimum", "maximum", "sqrt", "log", "log10", "exp", "tanh", "sign")
-ROLLING = {"mean": "sma({x}, {n})", "max": "highest({x}, {n})", "min": "lowest({x}, {n})"}
+NUMPY = {
+    **dict.fromkeys(("abs", "sqrt", "log", "log10", "exp", "tanh", "sign"), 1),
+    "minimum": 2,
+    "maximum": 2,
+    "where": 3,
+}
+"""How many arguments each has."""
 TAKEN = frozenset(
     (
         *("bars", "p", "np", "ta", "before", "sma", "std", "highest", "lowest", "hour", "weekday", "columns"),
@@ -60,6 +63,8 @@ class Translation:
     why_not: dict[str, str] = field(default_factory=dict)
     """Columns and variables that are not translated, and why."""
     imports: set[str] = field(default_factory=set)
+    notes: dict[str, None] = field(default_factory=dict)
+    """What is translated, and differs at the start alone."""
     used: dict[str, None] = field(default_factory=dict)
     """Parameters that are read."""
     variables: set[str] = field(default_factory=set)
@@ -238,13 +243,15 @@ class Translation:
             return self._numpy(function.attr, node)
         if isinstance(function.value, ast.Name) and not self.is_known(function.value):
             raise UsageError(f"{shown(function)} belongs to a library that is not known here")
-        return self._method(function, node)
+        return method(self, function, node)
 
     def _own_function(self, function: ast.FunctionDef, node: ast.Call) -> Formula | Several:
         """Return what a function of the file returns, if it only names things and returns one or several."""
         if function.name in self._within:
             raise UsageError(f"{function.name}() calls itself")
         names = [one.arg for one in function.args.args]
+        if len(node.args) > len(names) or any(one.arg not in names for one in node.keywords):
+            raise UsageError(f"{shown(node)}: not all of its arguments are understood")
         values = dict(zip(names[::-1], function.args.defaults[::-1], strict=False))
         values |= dict(zip(names, node.args, strict=False)) | {
             one.arg or "": one.value for one in node.keywords
@@ -279,83 +286,11 @@ class Translation:
         """Tell whether a name is a variable, a loop's or the data frame."""
         return node.id in (*self.others, *self.loops, *self.frames, *self.why_not)
 
-    def _method(self, function: ast.Attribute, node: ast.Call) -> Formula | Several:
-        if function.attr in SAME:
-            return self.any(function.value)
-        inner = function.value
-        if _calls(inner, "rolling"):
-            return self._rolling(function.attr, inner)
-        if _calls(inner, "ewm") and function.attr == "mean":
-            return self._weighted(inner)
-        one = self.formula(inner)
-        if function.attr in METHODS and len(node.args) == 1:
-            other = self.formula(node.args[0])
-            return joined(f"({one.text} {METHODS[function.attr]} {other.text})", one, other)
-        if function.attr == "abs":
-            return joined(f"np.abs({one.text})", one)
-        if function.attr in ("shift", "diff", "pct_change"):
-            periods = self.argument(node, 0, "periods", "1")
-            past = self.before(one, periods)
-            forms = {"shift": "{1}", "diff": "({0} - {1})", "pct_change": "({0} / {1} - 1)"}
-            return joined(forms[function.attr].format(one.text, past.text), one, past)
-        if function.attr in ("mean", "max", "min", "std", "sum", "median", "quantile"):
-            raise UsageError(
-                f"{shown(node)} looks at the whole series, later candles too: give it a rolling window"
-            )
-        raise UsageError(f".{function.attr}() of a series is not understood")
-
-    def before(self, one: Formula, periods: str) -> Formula:
-        """Return the values of so many bars ago."""
-        if periods.startswith(("-", "(-")):
-            raise UsageError(f"shift({periods.strip('()')}) looks ahead")
-        self.imports.add("strategies.indicators_more.before")
-        return one._replace(text=f"before({one.text}, {periods})", window=added(one.window, periods))
-
-    def _weighted(self, window: Any) -> Formula:
-        """Return an exponential mean by its span; where it begins is forgotten within the warm-up."""
-        one, size = self.formula(window.func.value), self.argument(window, -1, "span", "")
-        if not size:
-            raise UsageError(f"{shown(window)} is not understood: wanted a span")
-        self.imports.add("strategies.indicators.ema")
-        return joined(f"ema({one.text}, {size})", one)._replace(
-            memory=added(one.memory, length_of(".ewm()", size))
-        )
-
-    def _rolling(self, name: str, window: Any) -> Formula:
-        one = self.formula(window.func.value)
-        size = self.argument(window, 0, "window", "")
-        if not size:
-            raise UsageError(f"{shown(window)} is not understood")
-        return self.rolled(name, one, length_of(f".rolling().{name}()", size))
-
-    def rolled(self, name: str, one: Formula, size: str) -> Formula:
-        """Return a function of the last so many values."""
-        if name in ROLLING:
-            text = ROLLING[name].format(x=one.text, n=size)
-            self.imports.add(f"strategies.indicators.{text.partition('(')[0]}")
-        elif name == "std":
-            # pandas' is of a sample.
-            self.imports.add("strategies.indicators.std")
-            text = f"(std({one.text}, {size}) * ({size} / ({size} - 1)) ** 0.5)"
-        elif name == "sum":
-            self.imports.add("strategies.indicators.sma")
-            text = f"({size} * sma({one.text}, {size}))"
-        else:
-            raise UsageError(f".rolling(…).{name}() is not understood")
-        return joined(text, one)._replace(window=added(one.window, size))
-
-    def argument(self, node: ast.Call, place: int, name: str, otherwise: str) -> str:
-        """Return the source of one argument of a call that is a number."""
-        given = next((one.value for one in node.keywords if one.arg == name), None)
-        if given is None:
-            given = node.args[place] if 0 <= place < len(node.args) else None
-        return otherwise if given is None else self.formula(given).text
-
     def _numpy(self, name: str, node: ast.Call) -> Formula:
-        if name == "nan_to_num" and len(node.args) == 1:
+        if name == "nan_to_num" and len(node.args) == 1 and not node.keywords:
             return self.formula(node.args[0])  # Without a value a bar decides nothing, as a 0 hardly does.
-        if name not in NUMPY or node.keywords:
-            raise UsageError(f"np.{name} is not understood")
+        if name not in NUMPY or node.keywords or len(node.args) != NUMPY[name]:
+            raise UsageError(f"{shown(node)} is not understood")
         parts = [self.formula(one) for one in node.args]
         return joined(f"np.{name}({', '.join(part.text for part in parts)})", *parts)
 
@@ -367,6 +302,10 @@ class Translation:
         count = 1 if frame else len(inputs_of(name))
         given = [] if frame else [self.formula(one) for one in node.args[:count]]
         words = dict(zip(own, node.args[count:], strict=False))
+        if len(node.args) > count + len(own) or len(node.args) < count:
+            raise UsageError(
+                f"{shown(node)} is not understood: ta.{name} takes {', '.join(own) or 'no numbers'}"
+            )
         for one in node.keywords:
             if one.arg == "price" and (key := self.key(one.value)) is not None:
                 given = [self.column(key)]
@@ -381,11 +320,6 @@ class Translation:
         made = made._replace(memory=added(made.memory, _lookback(name, numbers)))
         outputs = tuple(about(name).output_names)
         return made if len(outputs) == 1 else Several(outputs, made)
-
-
-def _calls(node: ast.expr, name: str) -> bool:
-    """Tell whether an expression is a call of a method of this name."""
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == name
 
 
 def _lookback(name: str, numbers: dict[str, str]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from core.errors import UsageError, number
+from core.figures import how_many
 from core.foreign.facts import ClassFacts, Tuned
 from core.foreign.formulas import added, joined, longest
 from core.foreign.reading import Made, Reading
@@ -96,20 +97,34 @@ def source_of(reading: Reading, name: str, where: str, minutes: int) -> str:
 _DOC = '"""Profits that are enough, by bars held."""'
 
 
+def _endings(terms: LeavingTerms, signals: Sequence[str], sides: Sequence[str]) -> list[str]:
+    """Return what ends a position, in words, the stop last."""
+    by_signal = [side for side in sides if f"exit_{side}" in signals]
+    found = (
+        [] if not by_signal else ["a signal" if by_signal == list(sides) else f"a signal ({by_signal[0]})"]
+    )
+    found += ["TABLE of profits by age"] if terms.table else []
+    found += [f"after {terms.bars} bars"] if terms.bars is not None else []
+    return [
+        *found,
+        "no stop" if terms.stop is None else "the stop, which trails" if terms.is_trailing else "the stop",
+    ]
+
+
 def _head(reading: Reading, terms: LeavingTerms, name: str, where: str, text: str) -> str:
     sides = [side for side in ("long", "short") if f"enter_{side}" in reading.signals]
-    exits = [*(["a signal"] if terms.leaves else []), *(["TABLE of profits by age"] if terms.table else [])]
-    exits += [f"after {terms.bars} bars"] if terms.bars else []
-    stop = "no stop" if terms.stop is None else "the stop, which trails" if terms.is_trailing else "the stop"
+    exits = _endings(terms, [key for key in reading.signals if terms.leaves], sides)
+    missing = len(reading.gaps)
+    partly = f", but for {how_many(missing, 'part')}" if missing else ""
     own = ("NAN", "Bars", "Decision", "FloatArray", "PositionView", "Reason", "enter", "flat", "hold", "move")
     lines = [f"from core.domain import {', '.join(one for one in own if _is_in(one, text))}"]
     lines += [f"from {module} import {', '.join(some)}" for module, some in _helpers(reading, text).items()]
     return "\n".join(
         [
-            f'"""{name}: {reading.facts.name}, written for freqtrade and translated.',
+            f'"""{name}: {reading.facts.name}, written for freqtrade and translated{partly}.',
             "",
             f"Entry   {' or '.join(sides)}, by the signals below.",
-            f"Exit    {', '.join([*exits, stop])}.",
+            f"Exit    {', '.join(exits)}.",
             f"Source  {_plain(where)}; read by import_freqtrade.py, which runs nothing of it.",
             '"""',
             "",
@@ -278,6 +293,7 @@ def _rule(reading: Reading, terms: LeavingTerms, name: str, signals: Sequence[st
         f"    history=lambda p: {history},",
         f"    bounds={bounds!r},",
         *(["    stop=NO_STOP,"] if terms.stop is None else []),
+        *([f"    untranslated={len(reading.gaps)},"] if reading.gaps else []),
         ")",
     ]
     return "\n".join(lines)

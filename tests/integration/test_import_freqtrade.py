@@ -6,14 +6,16 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from core import cli
 from core.cli import check_command
-from core.errors import UsageError
+from core.errors import HotCryptoError, UsageError
 from core.foreign.facts import facts_of
 from core.foreign.protections import settings_of
 from scripts import check_strategy, import_freqtrade, run_backtest
@@ -152,6 +154,118 @@ def test_what_is_not_translated_is_told_and_marked(name: str, capsys: pytest.Cap
         assert words in out
         assert words in marked
     assert "NOT TRANSLATED, line " in marked
+
+
+CLOSE = 'dataframe["close"]'
+
+
+@pytest.mark.parametrize(
+    ("mean", "why"),
+    [
+        (".rolling(5, center=True).mean()", "center=True looks ahead"),
+        (".rolling(5, 1, True).mean()", "center=True looks ahead"),
+        (".rolling(5, closed='left').mean()", "closed='left' is not understood"),
+        (".rolling(5, win_type='triang').mean()", "win_type='triang' is not understood"),
+        (".rolling(5, step=2).mean()", "step=2 is not understood"),
+        (".rolling(5, min_periods=6).mean()", "min_periods=6 is not understood"),
+        (".rolling(5).mean(engine='numba')", "engine='numba' is not understood"),
+        (".rolling(5).std(ddof=2)", "ddof=2 is not understood"),
+        (".rolling(5).std(3, 4, 5)", "its argument 5 is not understood"),
+        (".rolling(5).apply(len)", "apply() is not understood"),
+        (".rolling(*[5]).mean()", "its argument *[5] is not understood"),
+        (".rolling(5, **more).mean()", "its argument **more is not understood"),
+        (".ewm(span=5, ignore_na=True).mean()", "ignore_na=True is not understood"),
+        (".ewm(5).mean()", "wanted a span"),
+        (".shift(1, fill_value=0)", "fill_value=0 is not understood"),
+        (".shift(1, 'D')", "freq='D' is not understood"),
+        (".diff(1, 1)", "its argument 1 is not understood"),
+        (".pct_change(1, fill_method='pad')", "fill_method='pad' is not understood"),
+        (".fillna(method='bfill')", "wanted a value"),
+        (".fillna(0, limit=3)", "limit=3 is not understood"),
+        (".astype(int)", "int cuts what is behind the point"),
+        (".gt(1, fill_value=0)", "fill_value=0 is not understood"),
+        (".abs(1)", "its argument 1 is not understood"),
+    ],
+)
+def test_an_argument_that_is_not_understood_is_told(
+    mean: str, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert why in told_of(f"{CLOSE}{mean}", capsys)
+
+
+@pytest.mark.parametrize(
+    ("call", "why"),
+    [
+        (f"ta.SMA({CLOSE}, 5, 6)", "is not understood: ta.SMA takes timeperiod"),
+        (f"np.maximum({CLOSE})", "is not understood"),
+        (f"np.where({CLOSE} > 1, 2)", "is not understood"),
+        (f"qtpylib.rolling_mean({CLOSE}, 5, 9)", "min_periods=9 is not understood"),
+        (f"qtpylib.bollinger_bands({CLOSE}, 20, 2, 1)['mid']", "its argument 1 is not understood"),
+        (f"qtpylib.typical_price({CLOSE})", "is not the data frame"),
+        ("qtpylib.keltner_channel(dataframe, ema=True)['mid']", "ema=True is not understood"),
+    ],
+)
+def test_nor_is_one_of_a_library_dropped(call: str, why: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert why in told_of(call, capsys)
+
+
+def told_of(mean: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """Import a class with such a mean beside an entry that is understood; return what is told of it."""
+    entry = "    dataframe.loc[dataframe['close'] > dataframe['open'], 'enter_long'] = 1\n        return"
+    text = MEAN.replace("MEAN", mean).replace("    return", entry)
+    code, ours = imported("Told", text)
+    assert code == 1
+    assert load_strategy(ours).rule.untranslated >= 1
+    return " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.unmeasured
+def test_arguments_that_are_understood_are_taken_as_pandas_means_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bars = random_bars(4, 400)
+    close = pd.Series(bars.close)
+    wanted = {
+        ".rolling(7).std(ddof=0)": close.rolling(7).std(ddof=0),
+        ".rolling(window=7, center=False).std(1)": close.rolling(7).std(),
+        ".rolling(7, min_periods=3).mean()": close.rolling(7, min_periods=3).mean(),
+        ".round(1)": close.round(1),
+        ".shift(periods=3)": close.shift(3),
+        ".pct_change(2)": close.pct_change(2),
+    }
+    for number, (call, series) in enumerate(wanted.items()):
+        text = MEAN.replace("MEAN", f"{CLOSE}{call}")
+        code, ours = imported(f"Taken{number}", text)
+        assert code == 0
+        rule = load_strategy(ours).rule
+        above = (close > series).to_numpy().astype(float)
+        assert np.array_equal(rule.columns(bars, rule.params()).enter_long[10:], above[10:]), call
+        assert 0 < above[10:].sum() < 390 or "pct" in call
+    assert "min_periods=3): a value only once all of its window is there" in " ".join(
+        capsys.readouterr().out.split()
+    )
+
+
+@pytest.mark.unmeasured
+def test_what_is_missing_is_said_by_the_check_by_a_backtest_and_by_the_file(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = PLAIN["RsiBand"].replace("def populate_exit_trend", "def populate_exit_trend_of_old")
+    code, ours = imported("Without", text)
+    assert code == 1
+    written = Path("user_strategies/without.py").read_text()
+    assert "\nExit    TABLE of profits by age, the stop.\n" in written
+    assert "translated, but for 1 part.\n" in written
+    line = "1 part of WITHOUT was not translated: it is another strategy than the one it was written from"
+    capsys.readouterr()
+    assert check_strategy.main(["user_strategies/without.py"]) == 1
+    assert line in " ".join(capsys.readouterr().out.split())
+    csv = project / "candles.csv"
+    with suppress(HotCryptoError):
+        run_backtest.main(
+            ["--strategy", ours, "--use-sql", "--timeframe", "1h", "--db-url", f"sqlite:///{csv}"]
+        )
+    assert f"note: {line}\n" in capsys.readouterr().err
 
 
 @pytest.mark.unmeasured
