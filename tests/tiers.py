@@ -8,12 +8,13 @@ property of hypothesis is marked so by tests/conftest.py, and tries all its exam
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, ParamSpec, TypeVar
 
 import pytest
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 WHOLE = os.environ.get("WHOLE_TESTS") == "1"
 
@@ -41,3 +42,11 @@ def measured(values: Iterable[str], *parts: str) -> list[Any]:
         pytest.param(one, marks=() if any(part in one for part in parts) else pytest.mark.unmeasured)
         for one in values
     ]
+
+
+def whole(test: Callable[P, None]) -> Callable[P, None]:
+    """Try what other tests try smaller in `make test-statistics` alone."""
+    left_out = pytest.mark.skipif(not WHOLE, reason="tried by make test-statistics")
+    for mark in (statistics, left_out):
+        mark(test)
+    return test

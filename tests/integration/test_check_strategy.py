@@ -20,7 +20,7 @@ from scripts import check_strategy, new_strategy, run_backtest
 from strategies.registry import use_folder
 from tests.markets import random_bars
 from tests.own_files import ON_BAR, RULE, written
-from tests.tiers import measured, some, statistics
+from tests.tiers import measured, some, statistics, whole
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRY = "cross: {enabled: true, symbols: [BTC/USDT], timeframe: 1h}\n"
@@ -272,6 +272,7 @@ def test_a_right_rule_is_compared_on_stored_candles_too(
         check_strategy.main(["user_strategies"])
 
 
+@whole
 @pytest.mark.unmeasured
 def test_a_rule_that_ranks_is_compared_among_all_that_is_stored_in_its_currency(
     project: Path, capsys: pytest.CaptureFixture[str]

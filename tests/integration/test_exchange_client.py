@@ -33,7 +33,7 @@ from core.exchange_client import ExchangeClient
 from core.exchange_sim.faults import KINDS, Fault, FaultSchedule
 from core.exchange_sim.server import RunningSim, SimConfig, serve
 from tests.exchange_help import KEY, NOON, SECRET, FakeTime, Reply, bench, said, tiny_exchange
-from tests.tiers import some, statistics, tries
+from tests.tiers import some, statistics, tries, whole
 
 HOUR, DAY = 3_600_000, 86_400_000
 KLINES = "/api/v3/klines"
@@ -81,6 +81,7 @@ def test_the_defaults_are_those_of_the_specification(sim: RunningSim, time: Fake
     assert frame.index.to_series().diff().min().total_seconds() == 4 * 3600
 
 
+@whole
 @pytest.mark.unmeasured
 def test_years_of_history_come_whole_in_pages_of_a_thousand(sim: RunningSim, time: FakeTime) -> None:
     since = NOON - 400 * DAY

@@ -35,7 +35,7 @@ from db.base import open_engine
 from db.candles import Upserted, read_bars, upsert_bars
 from scripts import fetch_ohlcv_to_db, run_backtest
 from tests.exchange_help import NOON, FakeTime, bench, said, tiny_exchange
-from tests.tiers import programs
+from tests.tiers import programs, whole
 
 HOUR = 3_600_000
 BTC = Series("binanceus-synthetic", "BTC/USDT", "1h")
@@ -391,6 +391,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert "--all-markets" in done.stdout
 
 
+@whole
 @pytest.mark.unmeasured
 def test_a_year_of_hours_is_stored_bit_for_bit(sim: RunningSim, db_url: str) -> None:
     fetch(sim.url, db_url, "--symbol", "BTC/USDT", "--timeframe", "1h", "--since", "2023-01-01")

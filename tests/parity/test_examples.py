@@ -19,7 +19,7 @@ from strategies.rule_check import check_rule
 from tests.judge import Judge, Market, Terms, differences
 from tests.judge_waiting import pullback
 from tests.judging import on_backtesting_py
-from tests.tiers import some, statistics, tries
+from tests.tiers import some, statistics, tries, whole
 
 pytestmark = pytest.mark.unmeasured
 
@@ -100,6 +100,7 @@ def test_the_judge_makes_the_trades_of_the_example_whose_entries_wait(seed: int)
     assert "expired" in judge.refused
 
 
+@whole
 def test_doubling_buys_one_two_and_four_sevenths() -> None:
     bars = random_bars(2, 700, 0.02)
     spec = RunSpec(Series("made-up", "BTC/USDT", "1h"), "DCA", {}, Costs(0.001), 10_000.0)
@@ -109,6 +110,7 @@ def test_doubling_buys_one_two_and_four_sevenths() -> None:
     assert sum(1.8 < ratio < 2.2 for ratio in ratios) >= 3
 
 
+@whole
 def test_units_add_up_to_four_and_no_more() -> None:
     bars = random_bars(4, 1500, 0.01)
     spec = RunSpec(Series("made-up", "BTC/USDT", "1h"), "UNITS", {}, Costs(0.001), 10_000.0)

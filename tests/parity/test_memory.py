@@ -45,7 +45,7 @@ def market(seed: int, length: int = 400) -> Bars:
 @statistics
 @pytest.mark.parametrize("name", RULES)
 def test_rules_that_remember_agree_three_ways_to_the_last_bit(name: str) -> None:
-    trades, reasons, markets = 0, set(), tries(30, 6)
+    trades, reasons, markets = 0, set(), tries(30, 3)
     for seed in range(markets):
         spec = RunSpec(SERIES, name, {}, COSTS[seed % 3], 10_000.0)
         verdict = verify(market(seed), spec, RULES[name], sampled=10)

@@ -32,7 +32,7 @@ WHOLE = OneBar(100.0, 100.0, 100.0, 100.0)
 @statistics
 @pytest.mark.parametrize("name", RULES)
 def test_three_ways_agree_on_entries_at_a_price(name: str) -> None:
-    trades, reasons, refused, markets = 0, set(), set(), tries(30, 6)
+    trades, reasons, refused, markets = 0, set(), set(), tries(30, 3)
     for seed in range(markets):
         spec = RunSpec(SERIES, name, {}, COSTS[seed % 3], 10_000.0)
         verdict = verify(market(seed), spec, RULES[name], sampled=10)

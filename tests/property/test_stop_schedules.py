@@ -10,7 +10,7 @@ from tests.stop_mutants import STOP_MUTANTS
 from tests.stop_schedules import LONGEST, StopSchedule
 from tests.tiers import some, statistics, tries
 
-CHUNK = 12
+CHUNK = tries(12, 6)
 ENOUGH = 200
 """Schedules within which weakened stops are caught."""
 LATE = {
@@ -41,7 +41,7 @@ def test_schedules_that_run_all_of_the_path_end_as_they_should(venue: str) -> No
 @pytest.mark.unmeasured
 @statistics
 @pytest.mark.parametrize("venue", VENUES)
-@pytest.mark.parametrize("first", range(0, tries(120, 12), CHUNK))
+@pytest.mark.parametrize("first", range(0, tries(120, CHUNK), CHUNK))
 def test_seeded_schedules_with_stops_sell_protect_and_book_as_they_should(first: int, venue: str) -> None:
     tally = run_stop_schedules(first, CHUNK, venue)
     assert tally.wrong == []

@@ -14,6 +14,7 @@ from bench import backtests, database, harness, peers, start_up
 from bench.harness import Case, CaseTime, format_rows, measure
 from core import sql_data_source
 from tests.markets import random_bars
+from tests.tiers import whole
 
 
 @pytest.fixture(autouse=True)
@@ -99,6 +100,7 @@ def test_small_ratios_are_shown_as_fractions() -> None:
     assert row.split() == ["run", "0.0200", "0.0333", "5.0000", "1/250", "1/150"]
 
 
+@whole
 @pytest.mark.unmeasured
 def test_every_script_has_a_case_and_names_are_found_by_a_part(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -21,7 +21,7 @@ from tests.planted import (
     tally,
     walked,
 )
-from tests.tiers import WHOLE, some, statistics, tries
+from tests.tiers import WHOLE, some, statistics, tries, whole
 
 
 @pytest.mark.unmeasured
@@ -34,6 +34,7 @@ def test_an_edge_of_a_sharpe_ratio_of_two_is_confirmed_four_times_in_five() -> N
     assert edges >= (0.8 * count if WHOLE else 1), why
 
 
+@whole
 @pytest.mark.unmeasured
 @statistics
 def test_a_walk_forward_confirms_it_more_often() -> None:
@@ -53,6 +54,7 @@ def test_where_there_is_nothing_the_verdict_says_so(name: str, most: int) -> Non
     assert all(verdict.sentence.startswith("No edge: ") for verdict in verdicts[:1])
 
 
+@whole
 @pytest.mark.unmeasured
 @statistics
 def test_ten_thousand_tries_find_no_edge_where_there_is_none() -> None:
