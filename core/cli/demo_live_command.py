@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core import cli
+from core.cli import outputs
 from core.cli.together import Script, Together, ended
 from core.errors import RefusedError, UsageError
 from core.order_path.lock import holder, lock_file
@@ -54,6 +55,8 @@ def begin_anew(file: Path) -> None:
 
     Raises RefusedError while one runs, UsageError for a database that others than the demo traded from.
     """
+    # Or the folders before one that cannot be made would be left behind.
+    outputs.check_room(str(file))
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

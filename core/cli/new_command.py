@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from core import cli
+from core.cli import outputs
 from core.cli.candles import exchange_words
 from core.errors import UsageError
 from core.settings import OWN_FOLDER, environment
@@ -36,6 +37,7 @@ def create(args: argparse.Namespace, name: str, text: str) -> Path:
         raise UsageError(f"{name} is one of the project's strategies: choose another name")
     folder = folder_of(args)
     file = folder / f"{name.lower()}.py"
+    outputs.check_room(str(file))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with file.open("x", encoding="utf-8") as out:

@@ -218,6 +218,9 @@ def test_trades_arrive_on_the_page_and_one_key_ends_all_three(tmp_path: Path) ->
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(UsageError, match="name a folder that is there, or can be made"):
+    with pytest.raises(UsageError, match="Not a directory; name a folder you may write to"):
         demo_live.main(["--folder", str(tmp_path / "file"), "--port", "0"])
     assert (tmp_path / "file").read_text() == "mine"
+    with pytest.raises(UsageError, match="a name in it is longer than"):
+        demo_live.main(["--folder", str(tmp_path / "new" / ("x" * 300)), "--port", "0"])
+    assert not (tmp_path / "new").exists()
