@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
+
+import pytest
+
+from core import cli
 
 RULE = '''"""My cross: long while a fast average is above a slow one."""
 from typing import NamedTuple
@@ -60,6 +65,14 @@ class Mine(BaseStrategy):
             return StrategySignal(symbol, "OPEN_LONG", 1.0, extra)
         return StrategySignal(symbol, "CLOSE_LONG")
 '''
+
+
+def project_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a project of its own in a folder, with the shipped settings, which commands take for theirs."""
+    root = folder / "project"
+    shutil.copytree(cli.ROOT / "config", root / "config")
+    monkeypatch.setattr(cli, "ROOT", root)
+    return root
 
 
 def written(folder: Path, files: Mapping[str, str]) -> Path:

@@ -1,13 +1,14 @@
 """A strategy for tests that does what the candles' volume says: 0 nothing, 1 long, 2 short, 3 flat, 4 short
 without stop or take, 5 half long, 6 a quarter long, 7 a third short, 8 stop nearer, 9 flat because of time,
-10 a quarter more short and 11 a hundredth more long, both without stop or take.
+10 a quarter more short and 11 a hundredth more long, both without stop or take, 12 a long position's stop or
+a short one's take below nothing, where no price reaches it.
 """
 
 from __future__ import annotations
 
 from typing import Generic, NamedTuple
 
-from core.domain import NAN, Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold
+from core.domain import NAN, Bars, Decision, FloatArray, PositionView, Reason, enter, flat, hold, move
 from strategies.base import BacktestStrategy, BaseStrategy
 from strategies.ladder import LadderStrategy
 from strategies.registry import Strategy
@@ -45,6 +46,8 @@ def decide(now: Columns[float], prev: Columns[float], held: PositionView, p: Par
     if order == 8.0 and held.side != 0:
         stop = (close + held.entry_price) / 2 - held.side * p.stop_away / 4
         return Decision(held.target, stop, held.take, Reason.HOLD, 0)
+    if order == 12.0 and held.side != 0:
+        return move(held, stop=-1.0) if held.side > 0 else move(held, take=-1.0)
     if order in (3.0, 9.0):
         return flat(Reason.RULE if order == 3.0 else Reason.TIME)
     return hold(held)

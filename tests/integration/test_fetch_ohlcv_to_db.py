@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import subprocess
 import sys
@@ -35,6 +34,7 @@ from db.base import open_engine
 from db.candles import Upserted, read_bars, upsert_bars
 from scripts import fetch_ohlcv_to_db, run_backtest
 from tests.exchange_help import NOON, FakeTime, bench, said, tiny_exchange
+from tests.own_files import project_in
 from tests.tiers import programs, whole
 
 HOUR = 3_600_000
@@ -55,10 +55,7 @@ def sim(time: FakeTime) -> Iterator[RunningSim]:
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give the script a project folder of its own, without anybody's .env."""
-    root = tmp_path / "project"
-    shutil.copytree(cli.ROOT / "config", root / "config")
-    monkeypatch.setattr(cli, "ROOT", root)
-    return root
+    return project_in(tmp_path, monkeypatch)
 
 
 @pytest.fixture

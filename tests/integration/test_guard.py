@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from decimal import Decimal
@@ -31,6 +30,7 @@ from core.live.real_money import refuse_real_money
 from core.settings import Settings, load_settings
 from scripts import run_live
 from tests.exchange_help import KEY, NOON, bench, said, tiny_exchange
+from tests.own_files import project_in
 from tests.stored import url_of
 
 SECRET = "c2VjcmV0LXNlY3JldC1zZWNyZXQ="
@@ -92,9 +92,7 @@ def leaving(monkeypatch: pytest.MonkeyPatch) -> list[Sent]:
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    root = tmp_path / "project"
-    shutil.copytree(cli.ROOT / "config", root / "config")
-    monkeypatch.setattr(cli, "ROOT", root)
+    root = project_in(tmp_path, monkeypatch)
     monkeypatch.setenv("EXCHANGE_API_KEY", KEY)
     monkeypatch.setenv("EXCHANGE_API_SECRET", SECRET)
     return root

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from db import live
 from db.base import open_engine
 from scripts import health_check, run_live
 from tests.exchange_help import NOON, FakeTime
-from tests.own_files import written
+from tests.own_files import project_in, written
 from tests.stored import url_of
 from tests.tiers import programs
 
@@ -58,11 +57,9 @@ def sim(monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSim]:
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    root = tmp_path / "project"
-    shutil.copytree(cli.ROOT / "config", root / "config")
+    root = project_in(tmp_path, monkeypatch)
     (root / ".env").write_text(ENVIRONMENT)
     written(root / "user_strategies", {"asking.py": FAILS, "broken.py": BROKEN})
-    monkeypatch.setattr(cli, "ROOT", root)
     monkeypatch.delenv("HOT_CRYPTO_STRATEGIES", raising=False)
     return root
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import cli
 from core.account.lots import Lot
 from core.cli import live_terms
 from core.cli.live_terms import client_of, read_settings, terms_of, world_of
@@ -30,6 +28,7 @@ from db.init_db import init_db
 from scripts import run_live
 from strategies.trend_ema import TrendEmaLive
 from tests.exchange_help import NOON, FakeTime
+from tests.own_files import project_in
 from tests.stored import url_of
 
 HOUR = 3_600_000
@@ -90,9 +89,7 @@ class Running:
 
 @pytest.fixture
 def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
-    root = tmp_path / "project"
-    shutil.copytree(cli.ROOT / "config", root / "config")
-    monkeypatch.setattr(cli, "ROOT", root)
+    root = project_in(tmp_path, monkeypatch)
     time = FakeTime(NOON)
     with serve(SimConfig(clock=time.clock)) as sim, ExitStack() as opened:
         monkeypatch.setenv("EXCHANGE_BASE_URL", sim.url)

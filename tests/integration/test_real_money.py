@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from sqlalchemy import insert
 
-from core import cli
 from core.cli import real_money
 from core.cli.real_money import again
 from core.errors import DatabaseError, RefusedError, SettingsError, UsageError
@@ -30,6 +28,7 @@ from db.live_models import AccountSnapshot
 from scripts import run_live
 from tests.exchange_help import MARKET, NOON, FakeTime
 from tests.integration.test_guard import ANSWER, Sent, hosts, leaving
+from tests.own_files import project_in
 from tests.stored import HOUR, url_of
 
 if TYPE_CHECKING:
@@ -41,9 +40,7 @@ __all__ = ["ANSWER", "leaving"]
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    root = tmp_path / "project"
-    shutil.copytree(cli.ROOT / "config", root / "config")
-    monkeypatch.setattr(cli, "ROOT", root)
+    root = project_in(tmp_path, monkeypatch)
     monkeypatch.setenv("HOT_CRYPTO_DB_URL", url_of(tmp_path / "x.db"))
     monkeypatch.setenv("EXCHANGE_API_KEY", TEST_KEY)
     monkeypatch.setenv("EXCHANGE_API_SECRET", TEST_SECRET)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import shlex
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -20,7 +19,6 @@ from unittest.mock import Mock
 
 import pytest
 
-from core import cli
 from core.candles.frames import empty_bars
 from core.cli import live_chat, live_command, live_status, live_terms
 from core.cli.live_ending import Asked
@@ -47,7 +45,7 @@ from db.init_db import init_db
 from scripts import health_check, run_live
 from tests.exchange_help import NOON, FakeTime
 from tests.markets import random_bars
-from tests.own_files import ON_BAR, RULE, written
+from tests.own_files import ON_BAR, RULE, project_in, written
 from tests.schemas import checked_status
 from tests.status_help import DESK, FEED, HELD, HOLD, STATUS
 from tests.stored import url_of
@@ -72,10 +70,7 @@ def sim(time: FakeTime, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSim]
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    root = tmp_path / "project"
-    shutil.copytree(cli.ROOT / "config", root / "config")
-    monkeypatch.setattr(cli, "ROOT", root)
-    return root
+    return project_in(tmp_path, monkeypatch)
 
 
 @pytest.fixture

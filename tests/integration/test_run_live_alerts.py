@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +29,7 @@ from db.init_db import init_db
 from scripts import generate_report, run_live
 from tests.alert_help import TOKEN, HttpServer, http_server, mail_server
 from tests.exchange_help import NOON, FakeTime
+from tests.own_files import project_in
 from tests.status_help import CALM, STATUS
 from tests.stored import url_of
 
@@ -54,9 +54,7 @@ def sim(time: FakeTime, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSim]
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    root = tmp_path / "project"
-    shutil.copytree(cli.ROOT / "config", root / "config")
-    monkeypatch.setattr(cli, "ROOT", root)
+    root = project_in(tmp_path, monkeypatch)
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     return root

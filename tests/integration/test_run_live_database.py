@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -10,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from core import cli
 from core.cli import live_alerts, live_command
 from core.engine import Step
 from core.errors import DatabaseError
@@ -22,6 +20,7 @@ from core.order_path.policy import Policy
 from db import sqlite
 from scripts import run_live
 from tests.exchange_help import NOON, FakeTime
+from tests.own_files import project_in
 from tests.stored import url_of
 
 HOUR = 3_600_000
@@ -35,9 +34,7 @@ def time() -> FakeTime:
 
 @pytest.fixture(autouse=True)
 def sim(time: FakeTime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSim]:
-    root = tmp_path / "project"
-    shutil.copytree(cli.ROOT / "config", root / "config")
-    monkeypatch.setattr(cli, "ROOT", root)
+    project_in(tmp_path, monkeypatch)
     with serve(SimConfig(clock=time.clock)) as running:
         monkeypatch.setenv("EXCHANGE_BASE_URL", running.url)
         yield running

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +16,6 @@ from typing import Any
 
 import pytest
 
-from core import cli
 from core.candles.frames import empty_bars
 from core.errors import AuthenticationError, ExchangeUnreachableError, UsageError
 from core.exchange_sim.accounts import TEST_KEY, TEST_SECRET, AccountConfig
@@ -33,6 +31,7 @@ from core.order_path.reconciling import Reconciliation
 from core.risk_manager import RiskManager
 from scripts import run_live
 from tests.exchange_help import NOON, FakeTime
+from tests.own_files import project_in
 from tests.schemas import checked_status
 from tests.stored import url_of
 from tests.tiers import programs
@@ -52,9 +51,7 @@ def sim(monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSim]:
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    root = tmp_path / "project"
-    shutil.copytree(cli.ROOT / "config", root / "config")
-    monkeypatch.setattr(cli, "ROOT", root)
+    root = project_in(tmp_path, monkeypatch)
     # The exchange of these tests stands still, and with it the time that a difference has to last.
     monkeypatch.setattr(account, "EXCHANGE_POLICY", Policy(settle_ms=0))
     return root

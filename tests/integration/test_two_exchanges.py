@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from core import cli
 from core.errors import UsageError
 from core.exchange.rate_limit import RateLimiter
 from core.exchange_sim.server import RunningSim, SimConfig, serve
@@ -17,6 +15,7 @@ from db.base import open_engine
 from db.stored_series import stored_ranges
 from scripts import run_live
 from tests.exchange_help import NOON, FakeTime
+from tests.own_files import project_in
 from tests.stored import url_of
 
 TRADED = ["--symbol", "BTC/USDT", "--strategy", "TREND_EMA", "--timeframe", "1h"]
@@ -25,9 +24,7 @@ KRAKEN = ["--exchange", "kraken"]
 
 @pytest.fixture(autouse=True)
 def sim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSim]:
-    root = tmp_path / "project"
-    shutil.copytree(cli.ROOT / "config", root / "config")
-    monkeypatch.setattr(cli, "ROOT", root)
+    project_in(tmp_path, monkeypatch)
     with serve(SimConfig(clock=FakeTime(NOON).clock)) as running:
         monkeypatch.setenv("EXCHANGE_BASE_URL", running.url)
         # The local exchange's clock stands still: waiting a second for each question would change nothing.

@@ -18,7 +18,7 @@ from core.order_path.working import Working, WorkTerms
 from db.base import open_engine
 from db.drift_rows import ordered
 from db.init_db import init_db
-from db.journal import open_journal
+from db.journal import Journal, open_journal
 from db.order_models import StoredOrder
 from tests.order_model import Line, Market
 from tests.order_schedules import BALANCES, intent
@@ -42,8 +42,9 @@ class TwoHalves:
         return (NewChild("market", work.amount / 2),)
 
 
-def test_a_stop_that_was_cancelled_is_no_order_that_was_not_filled(tmp_path: Path) -> None:
-    url = url_of(tmp_path / "live.db")
+def opened(folder: Path) -> tuple[str, Market, Journal, OrderPath]:
+    """Return a database, a market that fills at once, a journal, and an order path that agrees with it."""
+    url = url_of(folder / "live.db")
     init_db(url)
     market = Market(random.Random(1), refuses=0.0)
     market.totals.update(BALANCES)
@@ -52,6 +53,11 @@ def test_a_stop_that_was_cancelled_is_no_order_that_was_not_filled(tmp_path: Pat
     path = OrderPath(journal, Line(market, random.Random(2)), "test")
     while not path.reconcile(["BTC/USDT"]).done:
         market.advance(6000)
+    return url, market, journal, path
+
+
+def test_a_stop_that_was_cancelled_is_no_order_that_was_not_filled(tmp_path: Path) -> None:
+    url, market, journal, path = opened(tmp_path)
     bought = intent(1, amount=D("0.5"), at=market.now)
     path.submit(bought)
     path.step()
@@ -82,15 +88,7 @@ def test_a_stop_that_was_cancelled_is_no_order_that_was_not_filled(tmp_path: Pat
 
 
 def test_the_parts_of_an_order_are_one_order_with_all_their_fills(tmp_path: Path) -> None:
-    url = url_of(tmp_path / "live.db")
-    init_db(url)
-    market = Market(random.Random(1), refuses=0.0)
-    market.totals.update(BALANCES)
-    market.rng.random = lambda: 0.5  # type: ignore[method-assign]
-    journal = open_journal(url, "mine")
-    path = OrderPath(journal, Line(market, random.Random(2)), "test")
-    while not path.reconcile(["BTC/USDT"]).done:
-        market.advance(6000)
+    url, market, journal, path = opened(tmp_path)
     working = Working(path, WorkTerms(lambda _: TwoHalves(), lambda _: OrderGrid(step=D("0.00001"))))
     approved = intent(1, amount=D("0.5"), at=market.now)
     working.begin(approved)

@@ -35,7 +35,7 @@ from tests.unit.test_exchange_desk import BTC, FLAT, LONG, PRICE, World
 from tests.unit.test_exchange_desk import FIRST as BEGIN
 
 D = Decimal
-NEARER, HALF, QUARTER = 8.0, 5.0, 6.0
+NEARER, HALF, QUARTER, BELOW_NOTHING = 8.0, 5.0, 6.0, 12.0
 RULES = StopRules("stop_limit", D("0.01"), D("0.00001"), D("0.00001"), D(10), 5)
 TRIGGER, LIMIT = D("39600.01"), D("39204.00")
 AWAY = 400.0
@@ -215,6 +215,16 @@ def test_a_stop_that_is_moved_is_replaced_and_the_unprotected_time_is_told() -> 
     assert gone.cancel_at is not None
     assert new.sent_at is not None
     assert new.sent_at - gone.cancel_at == 30
+
+
+def test_a_stop_below_nothing_rests_nowhere_and_is_never_sent(world: Stops) -> None:
+    world.bar(BELOW_NOTHING)
+    world.settle()
+    assert world.resting() == []
+    status = world.status()
+    assert (status.where, status.why) == ("program", "its price is below the venue's smallest")
+    assert world.held() > 0
+    assert [one.stop for one in world.path.journal.orders() if one.stop is not None and one.stop <= 0] == []
 
 
 def test_where_a_stop_can_be_changed_the_same_order_is_moved() -> None:
