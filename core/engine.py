@@ -13,7 +13,7 @@ from core.account.lots import Trade
 from core.account.orders import Executed, News, Purpose, Taken
 from core.account.values import Held, SeriesKey
 from core.bookkeeper import Booked
-from core.domain import Bar, Decision, PositionView, Reason
+from core.domain import Bar, Decision, PositionView, Reason, enters
 from core.errors import UsageError
 from core.execution import Executor, Outcome, Plan
 from core.intents import Moment
@@ -134,6 +134,15 @@ class _Made(NamedTuple):
     outcomes: list[Outcome]
     failed: list[str]
     """Strategies that raised something."""
+
+
+class _Wanted(NamedTuple):
+    """What is to be ordered for a strategy at this step."""
+
+    slot: Slot
+    want: Decision
+    held: PositionView
+    moment: Moment
 
 
 FLATTEN = "flatten"
@@ -311,16 +320,26 @@ class Session:
         return outcomes
 
     def _decide(self, bars: Iterable[Bar], present: Present) -> _Made:
-        """Let every strategy of these bars' series decide, in turn, and order what it wants."""
-        made = _Made([], [], [])
+        """Let every strategy of these bars' series decide, in turn, and order what it wants.
+
+        What only makes positions smaller is ordered first: whoever enters at this close finds it on its way
+        out, whichever symbol's turn came before.
+        """
+        made, wanted = _Made([], [], []), list[_Wanted]()
         for bar in bars:
             for slot in self._of_series.get((bar.symbol, bar.timeframe), ()):
-                self._decide_one(slot, bar, present, made)
+                wanted += self._decide_one(slot, bar, present, made)
+        for one in sorted(wanted, key=_is_entering):
+            slot = one.slot
+            made.outcomes.extend(
+                self.executor.execute(slot.strategy, slot.symbol, one.want, one.held, one.moment)
+            )
         return made
 
-    def _decide_one(self, slot: Slot, bar: Bar, present: Present, made: _Made) -> None:
+    def _decide_one(self, slot: Slot, bar: Bar, present: Present, made: _Made) -> list[_Wanted]:
+        """Note what one strategy decides; return what is to be ordered for it, if anything."""
         if slot.strategy in self.risk.state.quarantined:
-            return
+            return []
         number = self.books.newest(bar.symbol, bar.timeframe)
         held = self.portfolio.view(slot.strategy, slot.symbol, number)
         try:
@@ -328,17 +347,21 @@ class Session:
         except (Exception, SystemExit) as error:  # Whatever a strategy raises must not end the others.
             self.risk.quarantine(slot.strategy, words_of(error))
             made.failed.append(slot.strategy)
-            return
+            return []
         if held.side and self.portfolio.lots(slot.strategy, slot.symbol)[-1].entry_time >= bar.end:
             # It closed before what is held was entered: of that it says nothing.
-            return
+            return []
         if held.side and (slot.strategy, slot.symbol) in self.to_close:
             # What is being closed is not decided on.
-            return
+            return []
         want = decided.want
         is_change = want is not None and self.executor.changes(slot.strategy, slot.symbol, want, held)
         if is_change or decided.signals:
             made.choices.append(Choice(slot.strategy, slot.symbol, bar.ts, held, decided))
-        if is_change and want is not None:
-            moment = Moment(bar.ts, bar.close, bar.end, *decided.measured, present)
-            made.outcomes.extend(self.executor.execute(slot.strategy, slot.symbol, want, held, moment))
+        if not is_change or want is None:
+            return []
+        return [_Wanted(slot, want, held, Moment(bar.ts, bar.close, bar.end, *decided.measured, present))]
+
+
+def _is_entering(one: _Wanted) -> bool:
+    return enters(one.want, one.held, one.slot.is_ladder)

@@ -124,12 +124,12 @@ class Portfolio:
         return total(signed(lot.side, lot.amount) for holding in some for lot in holding.lots)
 
     def sides(self) -> dict[str, int]:
-        """Return the side of what is held and asked for in all, by symbol; 0 for as much of both."""
+        """Return the side of what is held in all once all that is asked for is done, by symbol; 0 for none."""
         net: defaultdict[str, Decimal] = defaultdict(Decimal)
         for (_, symbol), holding in self._held.items():
             for lot in holding.lots:
                 net[symbol] = plus(net[symbol], signed(lot.side, lot.amount))
-        for pending in filter(_is_entry, self.pending.values()):
+        for pending in self.pending.values():
             side = 1 if pending.intent.side == "buy" else -1
             net[pending.intent.symbol] = plus(net[pending.intent.symbol], signed(side, pending.left))
         return {symbol: (amount > 0) - (amount < 0) for symbol, amount in net.items()}

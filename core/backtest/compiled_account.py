@@ -199,7 +199,7 @@ class CompiledAccount:
             np.zeros(turns),
             *(np.full(series, -1), np.zeros(series, np.int64)),
             *(np.full(len(self.symbols), np.nan), np.full(len(self.symbols), np.nan)),
-            *(np.zeros(turns, np.int64), np.zeros(turns, np.int64)),
+            *(np.zeros(turns, np.int64), np.zeros(turns, np.int64), np.zeros(turns, np.int64)),
             np.full(whose, int(kernel.NEVER)),
             np.full((account_pauses.ROWS, turns), kernel.NEVER),
             np.full(len(self.symbols), kernel.NEVER),

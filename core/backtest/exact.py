@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.account.money import NOTHING, decimal_of, plus, signed, times, total
+from core.account.money import NOTHING, decimal_of, minus, plus, signed, times, total
 from core.account.orders import Intent, Purpose, RefusalReason, Refused
 from core.account.values import Exposed, Held, Snapshot, committed, kept_cash
 from core.domain import FloatArray
@@ -96,10 +96,7 @@ class ExactAnswers:
             notional = times(lot.amount, mark)
             one.held = plus(one.held, notional)
             one.short = plus(one.short, notional if row[SIZE] < 0 else NOTHING)
-            if book[0, EXITS] > 0 and row[EXIT] != 0.0:
-                is_whole = row[EXIT_SIZE] >= abs(row[SIZE])
-                left = lot.amount if is_whole else Decimal(float(row[EXIT_SIZE]))
-                one.leaving = plus(one.leaving, times(left, mark))
+            one.leaving = plus(one.leaving, times(_leaving(book, row, lot.amount), mark))
         price = decimal_of(float(run.state.books.price[turn]))
         for row in book[WANTED : WANTED + int(book[0, ASKED])]:
             notional = times(Decimal(float(abs(row[SIZE]))), price)
@@ -122,17 +119,25 @@ class ExactAnswers:
         return part_kept(closes, cut, (feed.symbol, side), held, timeframe, now)
 
     def _sides(self) -> dict[str, int]:
-        """Return the side of what is held and asked for in all, by symbol."""
+        """Return the side of what is held in all once what is asked for is done, as Portfolio.sides."""
         run, net = self.run, dict[str, Decimal]()
         heads = run.state.books.rows[:, 0]
         for turn in np.flatnonzero((heads[:, LOTS] > 0) | (heads[:, ASKED] > 0)).tolist():
             book, symbol = run.state.books.rows[turn], run.turns[turn].symbol
             lots = [lot.amount for _, lot in run.ledger.held(turn)]
             for row, amount in zip(book[HELD : HELD + int(book[0, LOTS])], lots, strict=True):
-                net[symbol] = plus(net.get(symbol, NOTHING), signed(1 if row[SIZE] > 0 else -1, amount))
+                stays = minus(amount, _leaving(book, row, amount))
+                net[symbol] = plus(net.get(symbol, NOTHING), signed(1 if row[SIZE] > 0 else -1, stays))
             for row in book[WANTED : WANTED + int(book[0, ASKED])]:
                 net[symbol] = plus(net.get(symbol, NOTHING), Decimal(float(row[SIZE])))
         return {symbol: (amount > 0) - (amount < 0) for symbol, amount in net.items()}
+
+
+def _leaving(book: FloatArray, row: FloatArray, amount: Decimal) -> Decimal:
+    """Return how much of a lot is about to be closed, base units."""
+    if book[0, EXITS] == 0 or row[EXIT] == 0.0:
+        return NOTHING
+    return amount if row[EXIT_SIZE] >= abs(row[SIZE]) else Decimal(float(row[EXIT_SIZE]))
 
 
 class _Closes:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from functools import cache
 
 from core import domain
-from core.domain import FloatArray, IntArray, Reason, is_priced
+from core.domain import FloatArray, IntArray, Reason, enters, is_priced
 from core.fills import (
     ASKED,
     BOUND,
@@ -56,6 +56,7 @@ from core.kernel.account_state import (
     DONE,
     ENDED,
     ENTERED,
+    ENTERING,
     HAS_TRIPPED,
     LOSSES,
     MADE_BY,
@@ -75,6 +76,7 @@ from core.kernel.account_state import (
     TRIPPED,
     TURN,
     UNSURE,
+    WAITING,
     WORTH,
     BookArrays,
     FillLogs,
@@ -98,15 +100,21 @@ def run(a: FloatAccount) -> int:
             why = advance(a) if has_space(a.logs, counters, series.size) else NEEDS_ROOM
             if why != DONE:
                 return why
-            counters[TURN] = 0
-        while counters[TURN] < series.size:
-            q = counters[TURN]
-            k = series[q]
-            if counters[STAGE] != SEARCHING or (fresh[k] == 1 and newest[k] >= due[q] and closing[q] == 0):
-                why = look(a)
-                if why != DONE:
-                    return why
-            counters[TURN] += 1
+            counters[TURN], counters[ENTERING], counters[WAITING] = 0, 0, 0
+        if counters[ENTERING] == 0:
+            while counters[TURN] < series.size:
+                q = counters[TURN]
+                k = series[q]
+                if fresh[k] == 1 and newest[k] >= due[q] and closing[q] == 0:
+                    why = look(a)
+                    if why != DONE:
+                        return why
+                counters[TURN] += 1
+            counters[TURN], counters[ENTERING] = 0, 1
+        if counters[WAITING] > 0:
+            why = enter(a)
+            if why != DONE:
+                return why
         counters[TURN] = NOBODY
         counters[AT] += 1
     return DONE
@@ -327,7 +335,24 @@ def look(a: FloatAccount) -> int:
         if codes[WHY] == UNSOUND:
             return UNSOUND_WANT
     want = wanted(books.told, books.codes)
+    if a.counters[ENTERING] == 0 and enters(want, seen_by(books.rows[q]), turns.ladders[q] == 1):
+        books.waits[q] = 1
+        a.counters[WAITING] += 1
+        return DONE
     return PRICED if is_priced(want) else act(a, want)
+
+
+def enter(a: FloatAccount) -> int:
+    """Let those that enter at this step have their turn, now that what only closes is asked for."""
+    while a.counters[TURN] < a.turns.series.size:
+        q = a.counters[TURN]
+        if a.books.waits[q] == 1:
+            why = look(a)
+            if why != DONE:
+                return why
+            a.books.waits[q] = 0
+        a.counters[TURN] += 1
+    return DONE
 
 
 @cache
@@ -350,7 +375,7 @@ def account() -> Kernel:
         *(orders.approve, orders.tell_not_sized, orders.sizing_of, orders.order, orders.roughly_kept),
         *(orders.is_entangled, orders.act, has_space, log_entry, profit, fill_book, begin_day, mark, judge),
         *(note_jumps, note_closing, close_noted, end_trading),
-        *(advance, show, wanted, look),
+        *(advance, show, wanted, look, enter),
     )
     # The others are called in one place, and made part of it: to hand over so many arrays takes time.
     several = (

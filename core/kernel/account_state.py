@@ -22,7 +22,8 @@ NOBODY = -1
 
 # Integers of the state: where the run is, how much is in the logs, what tripped.
 AT, TURN, STAGE, ROW, TOTAL, CLOSED, ENTERED, TRIPPED, ORDERED = range(9)
-TODAY, DAY_ORDERS, STEP_ORDERS, SEQUENCE, CLOSING, ENDED, HAS_TRIPPED = range(9, 16)
+TODAY, DAY_ORDERS, STEP_ORDERS, SEQUENCE, CLOSING, ENDED, ENTERING, WAITING, HAS_TRIPPED = range(9, 18)
+"""ENTERING is 1 once all of a step that only close have had their turn, WAITING how many are left then."""
 LOSSES = 4
 """Rows of core.risk.limits.BREAKERS that measure equity: each has a counter from HAS_TRIPPED on, a base."""
 COUNTERS = HAS_TRIPPED + LOSSES
@@ -173,6 +174,8 @@ class BookArrays(NamedTuple):
     """(turns,): 1 where a breaker closes what is held, and what is entered yet …"""
     closing: IntArray
     """… and 1 while something of it is held, so that nothing else is decided."""
+    waits: IntArray
+    """(turns,): 1 for one that enters at this step, which comes after all that only close."""
     lost: IntArray
     """When each strategy last lost, ms."""
     paused: FloatArray

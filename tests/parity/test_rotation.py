@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -27,7 +28,8 @@ from core.paper.fills import PaperFills
 from core.portfolio import Portfolio
 from core.proof.verify import verify
 from core.results.runs import RunSpec
-from core.risk_manager import wide_open
+from core.risk.limits import Limits
+from core.risk_manager import RiskManager, wide_open
 from strategies.pairing import Growing, Partners, bind, bound_rule
 from strategies.registry import load_strategy, use_folder
 from tests.judge_rotation import Made, Row, Terms, rotate
@@ -74,10 +76,10 @@ def rows(bars: Bars) -> list[Row]:
     return list(zip(bars.ts.tolist(), bars.open.tolist(), bars.close.tolist(), strict=True))
 
 
-def feeds(bars: dict[str, Bars]) -> list[ReplayFeed]:
-    strategy = load_strategy("ROTATION")
+def feeds(bars: dict[str, Bars], **params: float) -> list[ReplayFeed]:
+    strategy, given = load_strategy("ROTATION"), PARAMS | params
     return [
-        ReplayFeed("ROTATION", bind(strategy, partners(one, bars)), PARAMS, one, "1h", bars[one])
+        ReplayFeed("ROTATION", bind(strategy, partners(one, bars)), given, one, "1h", bars[one])
         for one in SYMBOLS
     ]
 
@@ -137,26 +139,73 @@ def test_on_one_account_all_ways_make_the_trades_of_the_slow_simulator() -> None
     assert count > 100
 
 
-def live_session(bars: dict[str, Bars]) -> tuple[Session, PaperFills]:
+def moving_alike(seed: int) -> dict[str, Bars]:
+    """Return symbols that close at the same times and follow one market, each with moves of its own."""
+    led, rng = random_bars(100 * seed, 420, 0.01), np.random.default_rng(seed)
+    own = np.exp(np.cumsum(rng.normal(0, 0.006, (len(SYMBOLS), led.ts.size)), axis=1))
+    return {
+        name: Bars(led.ts, led.open * one, led.high * one, led.low * one, led.close * one, led.volume)
+        for name, one in zip(SYMBOLS, own, strict=True)
+    }
+
+
+def guarded() -> RiskManager:
+    """Return what leaves nothing of an entry beside another symbol that moves as it does."""
+    return RiskManager(1.0, None, Limits(allow_short=True, correlation_cut=1.0, correlation_bars=60), COSTS)
+
+
+def test_what_takes_the_place_of_what_is_sold_at_the_same_open_is_no_smaller_for_it() -> None:
+    for seed in (1, 2):
+        bars = moving_alike(seed)
+        # Held is one at a time: what nothing is beside is whole, as on an account that looks at nothing.
+        terms = TERMS._replace(hold=1)
+        expected = sorted(rotate({name: rows(one) for name, one in bars.items()}, SYMBOLS, terms))
+        given = feeds(bars, hold_count=1)
+        compiled = CompiledAccount(given, ReplayAccount(CASH, COSTS, guarded()))
+        assert compiled.run() == ""
+        runs = (
+            replay(given, ReplayAccount(CASH, COSTS, guarded())),
+            replay(given, ReplayAccount(CASH, COSTS, guarded()), as_live=True),
+            finished(compiled),
+        )
+        first = runs[0].trades["ROTATION"]
+        assert all(run.trades["ROTATION"] == first for run in runs)
+        assert sorted(made(first)) == expected
+        assert len({one.symbol for one in first}) == len(SYMBOLS)
+        # Two at a time do make each other smaller, by all three alike.
+        given = feeds(bars, hold_count=2)
+        compiled = CompiledAccount(given, ReplayAccount(CASH, COSTS, guarded()))
+        assert compiled.run() == ""
+        two = replay(given, ReplayAccount(CASH, COSTS, guarded())).trades["ROTATION"]
+        assert two == finished(compiled).trades["ROTATION"]
+        assert sorted(made(two)) != sorted(
+            rotate({name: rows(one) for name, one in bars.items()}, SYMBOLS, TERMS)
+        )
+
+
+def live_session(
+    bars: dict[str, Bars], risk: RiskManager | None = None, **params: float
+) -> tuple[Session, PaperFills]:
     """Return a session as a loop has it: what each symbol is ranked among grows as it closes."""
     strategy = load_strategy("ROTATION")
-    portfolio, risk = Portfolio(CASH), wide_open(COSTS)
+    portfolio, risk = Portfolio(CASH), risk or wide_open(COSTS)
     desk = PaperFills(portfolio.settled, COSTS, risk.markets)
     session = Session(Executor(portfolio, risk, desk, COSTS))
-    for feed in feeds(bars):
+    for feed in feeds(bars, **params):
         growing = {name: Growing(1000) for name in SYMBOLS}
         live = bind(strategy, partners(feed.symbol, growing))
         followed = [Followed(name, "1h", one.take) for name, one in growing.items() if name != feed.symbol]
-        decider = LiveDecider(feed.symbol, live.live({"params": PARAMS}))
+        decider = LiveDecider(feed.symbol, live.live({"params": feed.params}))
         session.add("ROTATION", feed.symbol, plan_of(feed), decider, followed)
         desk.follow("ROTATION", feed.symbol, "1h")
     return session, desk
 
 
-def test_a_session_that_sees_every_symbol_close_rotates_as_the_replay_does() -> None:
-    bars = market(3)
-    wanted = replay(feeds(bars), ReplayAccount(CASH, COSTS)).trades["ROTATION"]
-    session, desk = live_session(bars)
+@pytest.mark.parametrize("is_guarded", [False, True])
+def test_a_session_that_sees_every_symbol_close_rotates_as_the_replay_does(is_guarded: bool) -> None:
+    bars, risk, params = market(3), guarded if is_guarded else partial(wide_open, COSTS), {"hold_count": 1}
+    wanted = replay(feeds(bars, **params), ReplayAccount(CASH, COSTS, risk())).trades["ROTATION"]
+    session, desk = live_session(bars, risk(), **params)
     trades: list[Trade] = []
     end = 0
     for group in groups(feeds(bars)):

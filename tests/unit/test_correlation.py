@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.account.orders import Approved
+from core.account.orders import Approved, Purpose
 from core.domain import Bar, Costs, Decision, PositionView, enter, enters, flat
 from core.execution import Executor, Plan
 from core.intents import Moment
@@ -173,6 +173,19 @@ def test_what_is_asked_for_counts_as_held() -> None:
     bought = intent(symbol=OTHER, strategy="B")
     portfolio.book(bought, fill_of(bought))
     assert portfolio.sides() == {OTHER: 0}
+
+
+def test_what_is_on_its_way_out_counts_as_gone() -> None:
+    portfolio = Portfolio(10_000)
+    bought = intent(symbol=OTHER)
+    portfolio.book(bought, fill_of(bought))
+    assert portfolio.sides() == {OTHER: 1}
+    sold = intent(symbol=OTHER, side="sell", purpose=Purpose.EXIT)
+    portfolio.reserve(Approved(sold))
+    assert portfolio.sides() == {OTHER: 0}
+    # The other way round at the same open: it is what comes that others are beside.
+    portfolio.reserve(Approved(intent(symbol=OTHER, side="sell", strategy="B")))
+    assert portfolio.sides() == {OTHER: -1}
 
 
 def test_bars_from_before_the_start_are_remembered() -> None:
