@@ -124,7 +124,7 @@ class Portfolio:
         return total(signed(lot.side, lot.amount) for holding in some for lot in holding.lots)
 
     def sides(self) -> dict[str, int]:
-        """Return the side of what is held in all once all that is asked for is done, by symbol; 0 for none."""
+        """Return the side of what is held in all once what is asked for is done, by symbol; 0 for none."""
         net: defaultdict[str, Decimal] = defaultdict(Decimal)
         for (_, symbol), holding in self._held.items():
             for lot in holding.lots:
