@@ -220,14 +220,14 @@ class PaperFills:
 
     def _urgent(self, book: PaperBook, number: int, now: Bar) -> list[Executed | Refused]:
         """Fill what cannot wait for the bar's close, the rest set aside meanwhile."""
-        kept = set_aside(book, in_time(book), (), () if comes_late(book) else book.asked)
+        leaving = in_time(book)
+        kept = set_aside(book, leaving, leaving, () if comes_late(book) else book.asked)
         before = self._prepare(book)
         fills.fill(book.rows, book.trades, number, OneBar(*now[4:8]), self.costs)
         events: list[Executed | Refused] = []
         if book.asked or int(book.rows[0, fills.TRADES]) > before:
             events = self._told(book, before, number, now, now.end - 1)
-        put_back(book, kept)
-        return events
+        return events + put_back(book, kept)
 
     def close_at_the_end(self, reason: Reason = Reason.END) -> list[Executed | Refused]:
         """Close everything at the last closes, as a backtest does when its data end; drop what was asked."""
@@ -283,7 +283,7 @@ class PaperFills:
                 kept = set_aside(book, exits, lots) if exits or lots else None
                 yield from self._fill(book, number, bar)
                 if kept is not None:
-                    put_back(book, kept)
+                    yield from put_back(book, kept)
 
     def _fill(self, book: PaperBook, number: int, bar: Bar) -> Iterator[Executed | Refused]:
         prices = OneBar(bar.open, bar.high, bar.low, bar.close)

@@ -151,14 +151,19 @@ def ask_exit(book: PaperBook, intent: Intent) -> Refused | None:
 def set_aside(
     book: PaperBook, exits: Collection[LotNumber], lots: Collection[LotNumber], asked: Sequence[Approved] = ()
 ) -> Aside:
-    """Let these exits with their lots, these lots, and all entries or none (`asked`) take no part for now."""
+    """Let these exits, these lots, and all entries or none (`asked`) take no part for now.
+
+    A lot whose exit alone is set aside still has its stop and its take.
+    """
     head = book.rows[0]
     kept = Aside({}, {key: one for key, one in book.exits.items() if key in exits}, list(asked))
     for row in book.held_rows():
         key = lot_key(row.tolist())
         if key in exits or key in lots:
             kept.rows[key] = row.copy()
-            row[[fills.EXIT, fills.STOP, fills.TAKE]] = 0.0, math.nan, math.nan
+            row[fills.EXIT] = 0.0
+        if key in lots:
+            row[[fills.STOP, fills.TAKE]] = math.nan
     book.exits = {key: one for key, one in book.exits.items() if key not in exits}
     if asked:
         book.asked = []
@@ -166,15 +171,19 @@ def set_aside(
     return kept
 
 
-def put_back(book: PaperBook, kept: Aside) -> None:
-    """Let what was set aside take part again."""
+def put_back(book: PaperBook, kept: Aside) -> list[Refused]:
+    """Let what was set aside take part again; return the exits of lots that were closed meanwhile."""
     for row in book.held_rows():
         key = lot_key(row.tolist())
         if key in kept.rows:
             row[:] = kept.rows[key]
     book.sum_up()
-    book.asked, book.exits = book.asked + kept.asked, kept.exits
+    book.asked = book.asked + kept.asked
+    book.exits = {key: one for key, one in kept.exits.items() if key in book.lots}
     book.rows[0, [fills.ASKED, fills.EXITS]] = len(book.asked), len(book.exits)
+    why = "its lot was closed by its stop or take before"
+    gone = [intent for key, (intent, _) in kept.exits.items() if key not in book.lots]
+    return [Refused(intent, RefusalReason.LOT, why) for intent in gone]
 
 
 def drop_entries(book: PaperBook, keys: Collection[str]) -> list[Intent]:

@@ -286,6 +286,24 @@ def test_an_exit_waits_for_a_bar_that_opens_after_it_and_after_its_lot() -> None
         assert told(event) == ("rule", f"lot-{START}-0", "sell", 1, 97, START + 3 * HOUR)
 
 
+@pytest.mark.parametrize(
+    ("prices", "price"), [((100.0, 101.0, 80.0, 100.0), 90), ((100.0, 130.0, 99.0, 100.0), 120)]
+)
+def test_what_was_reached_while_nobody_looked_comes_before_what_a_person_wants_now(
+    prices: tuple[float, float, float, float], price: float
+) -> None:
+    paper, entry = desk(), intent(stop=D(90), take=D(120))
+    held(paper, entry)
+    wish = exit_of(entry, purpose=Purpose.FLATTEN, reason="flatten", created_at=START + 5 * HOUR + 7)
+    assert paper.submit(Approved(wish)) is None
+    assert paper.on_bars([bar(2, (100.0, 101.0, 99.0, 100.0))]) == []
+    closed, refused = paper.on_bars([bar(3, prices)])
+    assert told(closed)[3:] == (1, price, START + 4 * HOUR - 1)
+    assert isinstance(refused, Refused)
+    assert (refused.intent, refused.detail) == (wish, "its lot was closed by its stop or take before")
+    assert paper.on_price(SYMBOL, 95.0, START + 5 * HOUR + 9) == paper.on_bars([bar(4, prices)]) == []
+
+
 def test_what_a_price_between_bars_closes_is_closed_at_its_time() -> None:
     paper = desk()
     held(paper, intent(stop=D(90)))
