@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from core import domain, sizing
+from core import domain
 from core.domain import (
     NEVER,
     SAME_TARGET,
@@ -32,7 +32,7 @@ from core.kernel.frames import CLOSE, COLUMNS, HIGH, LOW
 from core.kernel.machine import Code, caller
 from core.kernel.pieces import Piece, pieces_of, with_names
 from core.sizing import brackets
-from core.soundness import has_sound_exits, has_sound_price, is_sound
+from core.soundness import is_sound
 from strategies.rule import StrategyRule, row
 from strategies.rule_check import soundness_of
 from strategies.rule_source import helpers
@@ -244,7 +244,9 @@ def wanted(numbers: FloatArray, codes: IntArray) -> Decision:
     )
 
 
-STEPS = (keeps, changes, differs, after_bar, refuse_dear, tell, find_entry, find_change)
+SHARED = (keeps, changes, differs, after_bar, refuse_dear, tell)
+"""What knows of a rule whether it is a ladder and what is sound, each after what it calls."""
+STEPS = (*SHARED, find_entry, find_change)
 """What is bound to a rule, each after what it calls."""
 
 
@@ -324,23 +326,18 @@ def _search(
 ) -> tuple[str, Piece]:
     """Return the name of a rule's compiled search, and what it is made of."""
     read, sizes = _readers(columns, params)
-    scope: dict[str, Any] = {"code": code, "IS_LADDER": is_ladder, **sizes}
-    scope["decide"] = Piece(decide, _named_by(decide))
-    scope = pieces_of(
-        (
-            *read,
-            domain.is_priced,
-            domain.side_of,
-            domain.same,
-            sizing.brackets,
-            has_sound_price,
-            has_sound_exits,
-        ),
-        scope,
-    )
-    scope["is_sound"] = Piece(is_sound, dict(scope))
-    scope = pieces_of(STEPS, scope)
+    own = {**sizes, "decide": Piece(decide, _named_by(decide))}
+    scope = pieces_of((*read, find_entry, find_change), {**_shared(is_sound, is_ladder), **own})
     return f"scan_{name}_{is_ladder}", Piece(search, scope)
+
+
+@cache
+def _shared(is_sound: Callable[..., bool], is_ladder: bool) -> dict[str, Any]:  # noqa: FBT001
+    """Return SHARED as parts: a process that compiles several rules compiles these once."""
+    scope = pieces_of((domain.side_of, domain.same), {**fill_model(), "IS_LADDER": is_ladder})
+    # The model's own, so that what it calls is shared with every other kind of rule.
+    scope["is_sound"] = scope[is_sound.__name__]
+    return pieces_of(SHARED, scope)
 
 
 def _readers(columns: Any, params: Any) -> tuple[list[Callable[..., Any]], dict[str, int]]:

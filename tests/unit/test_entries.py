@@ -13,7 +13,9 @@ from numba.core.errors import TypingError
 from core.kernel.compiler import object_code
 from core.kernel.entries import Kernel
 from core.kernel.pieces import Piece, plain_of
-from core.kernel.scan import call_scan
+from core.kernel.scan import SHARED, _search_of, call_scan
+from strategies.registry import load_strategy
+from tests.markets import random_bars
 
 
 class Inner(NamedTuple):
@@ -111,3 +113,15 @@ def makes(number: int) -> int:
 def test_code_that_needs_the_compiler_s_own_memory_is_refused_when_it_is_made() -> None:
     with pytest.raises(TypingError, match="empty"):
         object_code(Piece(makes, {}), 1)
+
+
+def test_what_a_search_does_whatever_the_rule_is_compiled_once_for_all_rules_of_a_process() -> None:
+    scopes = []
+    for name in ("TREND_EMA", "MR_BB"):
+        rule = load_strategy(name).rule
+        columns = type(rule.columns(random_bars(1, 60), rule.params()))
+        scopes.append(_search_of(rule, columns, rule.params, rule.is_ladder)[1].scope)
+    one, other = scopes
+    shared = {name for name, part in one.items() if part is other.get(name)}
+    assert {step.__name__ for step in SHARED} | {"is_sound", "same", "brackets"} <= shared
+    assert shared.isdisjoint({"decide", "columns_at", "params_at", "find_entry", "find_change"})
