@@ -37,6 +37,11 @@ class Noted:
 
     def __init__(self, *fails: NotSentError) -> None:
         self.sent, self.fails, self.is_closed = list[list[Letter]](), list[Exception](fails), False
+        self.where = "there"
+
+    def reach(self) -> None:
+        if self.fails:
+            raise self.fails.pop(0)
 
     def send(self, letters: Sequence[Letter]) -> None:
         if self.fails:
@@ -60,6 +65,7 @@ class HttpServer:
 
     def __init__(self, answer: Answering) -> None:
         self.answer, self.asked, self.url = answer, list[tuple[str, Any]](), ""
+        self.methods = list[str]()
         self.headers: dict[str, str] = {}
         self.released = threading.Event()
 
@@ -72,9 +78,13 @@ def http_server(answer: Answering = lambda *_: (200, {"ok": True, "result": []})
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_OPTIONS(self) -> None:
+            self.do_POST()
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            state.asked.append((self.path, json.loads(body)))
+            state.methods.append(self.command)
+            state.asked.append((self.path, json.loads(body) if body else None))
             try:
                 status, document = state.answer(*state.asked[-1])
             except ConnectionError:

@@ -78,6 +78,15 @@ MARKS = {AlertLevel.INFO: "📊", AlertLevel.WARNING: "⚠️", AlertLevel.CRITI
 class Channel(Protocol):
     """A way to reach a person."""
 
+    @property
+    def where(self) -> str:
+        """Return the host that it goes to; of a secret address no more."""
+        ...
+
+    def reach(self) -> None:
+        """See that it would be let in where it goes, and send nothing. Raises NotSentError."""
+        ...
+
     def send(self, letters: Sequence[Letter]) -> None:
         """Send these, all or none. Raises NotSentError."""
         ...

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import smtplib
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import NamedTuple
@@ -14,6 +15,8 @@ from core.alerts.levels import AlertLevel
 
 TIMEOUT = 20.0
 """Seconds that each word of the server may take."""
+WELL = 250
+"""What a mail server answers to what it does."""
 
 
 class MailTerms(NamedTuple):
@@ -36,15 +39,33 @@ class MailChannel:
         """Take where it goes and whose messages they are."""
         self._terms, self._account, self._timeout = terms, account, timeout
 
+    @property
+    def where(self) -> str:
+        """Return the mail server and its port."""
+        return f"{self._terms.host}:{self._terms.port}"
+
+    def reach(self) -> None:
+        """See that the mail server lets this program in; no mail is begun. Raises NotSentError."""
+        with self._server() as server:
+            code, said = server.noop()
+            if code != WELL:
+                raise smtplib.SMTPResponseException(code, said)
+
     def send(self, letters: Sequence[Letter]) -> None:
         """Send these. Raises NotSentError."""
+        with self._server() as server:
+            server.send_message(self._mail(letters))
+
+    @contextmanager
+    def _server(self) -> Iterator[smtplib.SMTP]:
+        """Yield the server once it has let this program in; what goes wrong in the block is told alike."""
         try:
             with self._opened() as server:
                 if self._terms.security == "starttls":
                     server.starttls(context=ssl.create_default_context())
                 if self._terms.user:
                     server.login(self._terms.user, self._terms.password)
-                server.send_message(self._mail(letters))
+                yield server
         except smtplib.SMTPResponseException as error:
             final = 500 <= error.smtp_code < 600 and not isinstance(error, smtplib.SMTPConnectError)
             raise NotSentError(f"the mail server answered {error.smtp_code}", is_final=final) from None

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.alerts.lane import Letter, NotSentError
 from core.alerts.levels import AlertLevel
-from core.alerts.web import Web, WebAnswer, check_taken
+from core.alerts.web import Web, WebAnswer, check_taken, host_of
 
 HIDDEN = "***"
 LONGEST = 4_000
@@ -22,11 +22,21 @@ class Bot:
     def __init__(self, api: str, token: str, web: Web) -> None:
         """Take the API's address and the bot's token."""
         self._base, self._token, self._web = f"{api}/bot{token}", token, web
+        self.where = host_of(api)
+        """The API's host."""
 
     def say(self, chat: str, text: str, *, silently: bool = False) -> None:
         """Send a text to a chat. Raises NotSentError."""
         fields = {"chat_id": chat, "text": text[:LONGEST], "disable_notification": silently}
         self._checked(self._web.post(f"{self._base}/sendMessage", fields))
+
+    def see(self, chat: str) -> None:
+        """See that the token is a bot's and that the bot may write to a chat; nothing is written there.
+
+        Raises NotSentError.
+        """
+        self._checked(self._web.post(f"{self._base}/getMe", {}))
+        self._checked(self._web.post(f"{self._base}/getChat", {"chat_id": chat}))
 
     def updates(self, after: int, seconds: float) -> list[dict[str, Any]]:
         """Return what was written to the bot after an update, waiting so long for something.
@@ -63,6 +73,15 @@ class TelegramChannel:
     def __init__(self, bot: Bot, chat: str) -> None:
         """Take the chat's number, or a channel's @name."""
         self._bot, self._chat = bot, chat
+
+    @property
+    def where(self) -> str:
+        """Return the API's host."""
+        return self._bot.where
+
+    def reach(self) -> None:
+        """See that the bot knows the chat. Raises NotSentError."""
+        self._bot.see(self._chat)
 
     def send(self, letters: Sequence[Letter]) -> None:
         """Send these as one text, with a sound if one of them is critical. Raises NotSentError."""

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import requests
 from requests.exceptions import SSLError, Timeout
@@ -53,11 +54,17 @@ class Web:
 
         Raises NotSentError when no answer came, whatever it says.
         """
-        seconds = self._timeout + longer
+        return self._asked("POST", url, document, self._timeout + longer)
+
+    def options(self, url: str) -> WebAnswer:
+        """Ask what an address would take, which does nothing there. Raises NotSentError as `post` does."""
+        return self._asked("OPTIONS", url, None, self._timeout)
+
+    def _asked(self, method: str, url: str, document: Mapping[str, Any] | None, seconds: float) -> WebAnswer:
         until = self._clock() + seconds
         try:
-            with self._session.post(
-                url, json=document, timeout=seconds, allow_redirects=False, stream=True
+            with self._session.request(
+                method, url, json=document, timeout=seconds, allow_redirects=False, stream=True
             ) as response:
                 body = bytearray()
                 for chunk in response.iter_content(65_536):
@@ -75,6 +82,14 @@ class Web:
     def close(self) -> None:
         """Let go of the connections."""
         self._session.close()
+
+
+def host_of(url: str) -> str:
+    """Return the host in an address, and neither user, password nor path of it; blank when there is none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 LATER = (408, 425, 429)

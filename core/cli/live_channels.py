@@ -11,12 +11,15 @@ from sqlalchemy import Engine
 from core.alerts.chat import Chat
 from core.alerts.lane import Channel, Lane
 from core.alerts.mail import MailChannel, MailTerms
+from core.alerts.reach import troubles
 from core.alerts.telegram import Bot, TelegramChannel
 from core.alerts.web import Web
 from core.alerts.webhook import WebhookChannel
 from core.cli.live_chat import LoopDesk
 from core.cli.live_output import say
 from core.errors import SettingsError
+from core.live.preflight import ChannelSeen
+from core.secrecy import one_line
 from core.settings import BOT_CHATS, BOT_TOKEN, SMTP_PASSWORD, WEBHOOK_URL, AlertSettings
 from core.utils import now_ms
 
@@ -26,10 +29,26 @@ HERE = ("127.0.0.1", "localhost", "::1")
 
 def lanes_of(settings: AlertSettings, env: Mapping[str, str], account: str) -> dict[str, list[Lane]]:
     """Return the lanes of each route. Raises SettingsError for a channel that lacks something."""
-    routes = settings.routes
-    names = sorted({name for route in routes.values() for name in route})
-    lanes = {name: _lanes(name, settings, env, account) for name in names}
-    return {route: [lane for name in named for lane in lanes[name]] for route, named in routes.items()}
+    lanes = {
+        name: [Lane(name, one, time.monotonic, say) for one in made]
+        for name, made in _channels(settings, env, account).items()
+    }
+    return {
+        route: [lane for name in named for lane in lanes[name]] for route, named in settings.routes.items()
+    }
+
+
+def reached(settings: AlertSettings, env: Mapping[str, str], account: str) -> tuple[ChannelSeen, ...]:
+    """Return whether each channel that the settings name answers; nothing is sent by any.
+
+    Raises SettingsError for a channel that lacks something.
+    """
+    made = [(name, one) for name, ones in _channels(settings, env, account).items() for one in ones]
+    critical = settings.routes.get("critical", ())
+    return tuple(
+        ChannelSeen(name, name in critical, one_line(f"{name} ({one.where}): {why}") if why else "")
+        for (name, one), why in zip(made, troubles([one for _, one in made]), strict=True)
+    )
 
 
 def chat_of(settings: AlertSettings, env: Mapping[str, str], account: str) -> Callable[[Engine], Chat] | None:
@@ -43,17 +62,22 @@ def _chat(bot: Bot, chats: list[str], account: str, engine: Engine) -> Chat:
     return Chat(bot, chats, LoopDesk(engine, account), now_ms, say)
 
 
-def _lanes(name: str, settings: AlertSettings, env: Mapping[str, str], account: str) -> list[Lane]:
-    """Return the lanes of a channel: of Telegram one for each chat."""
+def _channels(settings: AlertSettings, env: Mapping[str, str], account: str) -> dict[str, list[Channel]]:
+    """Return all channels by their names: of Telegram one for each chat."""
+    names = sorted({name for route in settings.routes.values() for name in route})
+    return {name: _channels_named(name, settings, env, account) for name in names}
+
+
+def _channels_named(
+    name: str, settings: AlertSettings, env: Mapping[str, str], account: str
+) -> list[Channel]:
     if name == "telegram":
         # The token first: who has neither begins with it.
         _bot(settings, env).close()
-        made: list[Channel] = [TelegramChannel(_bot(settings, env), chat) for chat in _chats(env)]
-    elif name == "webhook":
-        made = [WebhookChannel(_webhook_url(env), account, Web())]
-    else:
-        made = [MailChannel(_mail_terms(settings, env), account)]
-    return [Lane(name, channel, time.monotonic, say) for channel in made]
+        return [TelegramChannel(_bot(settings, env), chat) for chat in _chats(env)]
+    if name == "webhook":
+        return [WebhookChannel(_webhook_url(env), account, Web())]
+    return [MailChannel(_mail_terms(settings, env), account)]
 
 
 def _bot(settings: AlertSettings, env: Mapping[str, str]) -> Bot:

@@ -21,7 +21,7 @@ from core.figures import how_many
 from core.live.configuration import configuration_of
 from core.live.facts import Meant, facts_of
 from core.live.modes import AT_EXCHANGE, REAL_MONEY
-from core.live.preflight import CheckLine, Colour, preflight, refusals
+from core.live.preflight import ChannelSeen, CheckLine, Colour, preflight, refusals
 from core.live.real_key import one_database
 from core.live.standing import USUAL
 from core.live.terms import AccountTerms
@@ -157,13 +157,28 @@ def checked(
     settings: Settings,
     armed: Armed | None,
 ) -> list[CheckLine]:
-    """Return all checks; `terms` and `settings` are those of before the caps."""
+    """Return all checks; `terms` and `settings` are those of before the caps.
+
+    Raises SettingsError for a channel of alerts that lacks something.
+    """
     if armed is not None and engine is not None:
         armed = begun(armed, engine)
-    return preflight(facts_of(client, engine, wanted_of(terms, settings, armed)))
+    channels = _channels(settings, terms.name)
+    return preflight(facts_of(client, engine, wanted_of(terms, settings, armed, channels)))
 
 
-def wanted_of(terms: AccountTerms, settings: Settings, armed: Armed | None) -> Meant:
+def _channels(settings: Settings, account: str) -> tuple[ChannelSeen, ...]:
+    if not settings.alerts.routes:
+        return ()
+    # Who names no channel waits for none of this to be imported.
+    from core.cli.live_channels import reached
+
+    return reached(settings.alerts, environment(cli.ROOT), account)
+
+
+def wanted_of(
+    terms: AccountTerms, settings: Settings, armed: Armed | None, channels: tuple[ChannelSeen, ...]
+) -> Meant:
     """Return what is to be checked; `terms` and `settings` are those of before the caps."""
     risk = (settings if armed is None else armed.settings(settings)).risk
     plain = Meant(
@@ -176,7 +191,7 @@ def wanted_of(terms: AccountTerms, settings: Settings, armed: Armed | None) -> M
         commission=terms.costs.commission,
         configuration=configuration_of(terms),
         resting_stops=terms.resting_stops,
-        channels=settings.alerts.routes.get("critical", ()),
+        channels=channels,
     )
     if armed is None:
         return plain

@@ -19,7 +19,7 @@ from core.exchange.order_rules import MarketRules
 from core.exchange_client import ExchangeClient
 from core.live.day_book import HOUR
 from core.live.modes import ON_PAPER
-from core.live.preflight import CheckLine, Colour, Facts, PaperRecord, Tradable
+from core.live.preflight import ChannelSeen, CheckLine, Colour, Facts, PaperRecord, Tradable
 from core.utils import now_ms
 from db.base import database_file
 from db.live_history import RunSpan, order_names, run_spans, snapshot_times
@@ -52,7 +52,7 @@ class Meant(NamedTuple):
     record_account: str = "paper"
     record_days: int = 14
     without_record: str = ""
-    channels: tuple[str, ...] = ()
+    channels: tuple[ChannelSeen, ...] = ()
 
 
 def facts_of(client: ExchangeClient, engine: Engine | None, wanted: Meant) -> Facts:

@@ -53,6 +53,16 @@ class Tradable(NamedTuple):
     """Whether stops can rest there."""
 
 
+class ChannelSeen(NamedTuple):
+    """A way of alerts to a person, as it answered."""
+
+    name: str
+    is_critical: bool
+    """Whether it is told what is critical."""
+    trouble: str = ""
+    """Why it was not reached, beginning with its name and host; blank: it was."""
+
+
 class PaperRecord(NamedTuple):
     """What was done on paper on this configuration."""
 
@@ -97,8 +107,8 @@ class Facts(NamedTuple):
     """Open orders that are not this account's own."""
     disk_free: int | None = None
     backup_age_ms: int | None = None
-    channels: tuple[str, ...] = ()
-    """Where alerts go."""
+    channels: tuple[ChannelSeen, ...] = ()
+    """Where alerts go, whatever their level."""
     record: PaperRecord | None = None
     """None when there is no such paper account."""
     record_days: int = 14
@@ -306,10 +316,20 @@ def _machine(f: Facts) -> Iterator[CheckLine]:
     said = "none" if f.backup_age_ms is None else f"the newest is {f.backup_age_ms / DAY:.1f} days old"
     remedy = "python scripts/backup_database.py" if old else ""
     yield CheckLine("backup", Colour.AMBER if old else Colour.GREEN, said, remedy)
-    if f.channels:
-        yield CheckLine("alerts", Colour.GREEN, f"go to {', '.join(f.channels)}")
+
+
+def _alerts(f: Facts) -> Iterator[CheckLine]:
+    name, away = "alerts", [one for one in f.channels if one.trouble]
+    if away:
+        # What only says less than it should can wait; that nobody hears of a halt cannot.
+        colour = Colour.RED if any(one.is_critical for one in away) else Colour.AMBER
+        remedy = "see to it, or let other channels have its messages (docs/alerts.md)"
+        yield CheckLine(name, colour, "; ".join(one.trouble for one in away), remedy)
+    elif any(one.is_critical for one in f.channels):
+        names = dict.fromkeys(one.name for one in f.channels)
+        yield CheckLine(name, Colour.GREEN, f"{', '.join(names)}: reached")
     else:
-        yield CheckLine("alerts", Colour.AMBER, "nobody is told when something happens", "see docs/alerts.md")
+        yield CheckLine(name, Colour.AMBER, "nobody is told what is critical", "see docs/alerts.md")
 
 
 def _record(f: Facts) -> Iterator[CheckLine]:
@@ -341,6 +361,6 @@ def _untold(f: Facts, name: str, question: str, remedy: str) -> CheckLine:
 
 
 CHECKS: tuple[Callable[[Facts], Iterator[CheckLine]], ...] = (
-    *(_network, _key, _status, _clock, _markets, _fee, _money, _limits, _stops, _machine, _record),
+    *(_network, _key, _status, _clock, _markets, _fee, _money, _limits, _stops, _machine, _alerts, _record),
 )
 """All of them, in the order in which a person would look."""

@@ -7,6 +7,7 @@ import email.policy
 import json
 import logging
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,10 +18,11 @@ from core.alerts.lane import FIRST, Letter, NotSentError
 from core.alerts.lane import LONGEST as LONGEST_PAUSE
 from core.alerts.levels import message
 from core.alerts.mail import MailChannel, MailTerms
+from core.alerts.reach import troubles
 from core.alerts.telegram import LONGEST, Bot, TelegramChannel
 from core.alerts.web import LARGEST, Web
 from core.alerts.webhook import WebhookChannel
-from tests.alert_help import TOKEN, HttpServer, Ticking, http_server, login, mail_server, warning
+from tests.alert_help import TOKEN, HttpServer, Noted, Ticking, http_server, login, mail_server, warning
 from tests.exchange_help import NOON
 
 DEEP = b"[" * 200_000
@@ -264,6 +266,87 @@ def test_a_mail_server_that_hangs_is_gone_or_speaks_no_tls() -> None:
         assert "cannot do what" in str(error_of(lambda: mail(server.port, security="starttls").send(LETTERS)))
         error = error_of(lambda: mail(server.port, security="tls").send(LETTERS))
         assert "speaks no TLS" in str(error)
+
+
+def test_telegram_is_reached_by_asking_for_the_bot_and_the_chat() -> None:
+    with http_server(lambda *_: (200, OK)) as server:
+        telegram(server.url).reach()
+        assert server.asked == [(f"/bot{TOKEN}/getMe", {}), (f"/bot{TOKEN}/getChat", {"chat_id": "77"})]
+        no_token = {"ok": False, "description": f"Unauthorized: {TOKEN}"}
+        server.answer = lambda *_: (401, no_token)
+        assert str(error_of(telegram(server.url).reach)) == "it answered 401, Unauthorized: ***"
+        no_chat = {"ok": False, "description": "Bad Request: chat not found"}
+        server.answer = lambda path, _: (200, OK) if path.endswith("/getMe") else (400, no_chat)
+        assert str(error_of(telegram(server.url).reach)) == "it answered 400, Bad Request: chat not found"
+    assert all("send" not in path for path, _ in server.asked)
+
+
+@pytest.mark.parametrize("status", [200, 204, 401, 404, 405, 500, 501])
+def test_a_webhook_is_reached_where_somebody_answers_whatever_is_said(status: int) -> None:
+    with http_server(lambda *_: (status, b"")) as server:
+        webhook(server.url).reach()
+    assert (server.methods, server.asked) == (["OPTIONS"], [(HOOK, None)])
+
+
+@pytest.mark.parametrize("status", [301, 302, 407, 502, 503, 504])
+def test_who_stands_before_a_webhook_and_does_not_get_through_is_not_it(status: int) -> None:
+    with http_server(lambda *_: (status, b"")) as server:
+        server.headers = {"Location": f"{server.url}/elsewhere"}
+        assert str(error_of(webhook(server.url).reach)) == f"it answered {status}"
+    assert len(server.asked) == 1
+
+
+def test_a_mail_server_is_reached_by_logging_in_and_no_mail_is_begun() -> None:
+    with mail_server() as server:
+        mail(server.port).reach()
+    assert [word.split()[0].upper() for word in server.words] == ["EHLO", "AUTH", "NOOP", "QUIT"]
+    assert login("me", PASSWORD) in server.words
+
+
+@pytest.mark.parametrize(
+    ("word", "reply", "said"),
+    [
+        ("CONNECT", "554 no", "the mail server answered 554"),
+        ("AUTH", f"535 wrong {PASSWORD}", "the mail server answered 535"),
+        ("NOOP", f"421 {PASSWORD}", "the mail server answered 421"),
+        ("EHLO", "250 local", "the mail server cannot do what alerts.smtp_security or smtp_user asks"),
+    ],
+)
+def test_a_mail_server_that_does_not_let_in_is_not_reached(word: str, reply: str, said: str) -> None:
+    with mail_server() as server:
+        server.replies[word] = reply
+        assert str(error_of(mail(server.port).reach)) == said
+
+
+def test_all_channels_are_asked_at_once_and_none_that_hangs_is_waited_for_longer_than_stated() -> None:
+    with http_server() as server, mail_server() as mails:
+        server.answer = lambda *_: (200, server.released.wait() and OK)
+        mails.replies["CONNECT"] = "hang"
+        assert (
+            troubles([telegram(server.url), webhook(server.url), mail(mails.port)], 0.05)
+            == ["no answer in 0.05 s"] * 3
+        )
+    closed = Noted(), Noted(NotSentError("it answered 500"))
+    assert troubles([*closed, telegram(server.url)]) == ["", "it answered 500", "no connection"]
+    assert all(one.is_closed for one in closed)
+
+
+def test_channels_that_wait_for_each_other_are_all_reached() -> None:
+    both = threading.Barrier(2)
+
+    class Meets(Noted):
+        def reach(self) -> None:
+            both.wait(5)
+
+    assert troubles([Meets(), Meets()]) == ["", ""]
+
+
+def test_where_a_channel_goes_is_told_without_what_is_secret_of_it() -> None:
+    address = f"https://me:{PASSWORD}@hooks.example.org:8443{HOOK}?key=CANARY"
+    assert WebhookChannel(address, "paper", Web()).where == "hooks.example.org"
+    assert WebhookChannel("http://[::1", "paper", Web()).where == ""
+    assert telegram("http://127.0.0.1:1").where == "127.0.0.1"
+    assert mail(25, host="smtp.example.org").where == "smtp.example.org:25"
 
 
 class Desk:

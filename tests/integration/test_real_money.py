@@ -26,10 +26,12 @@ from db.init_db import init_db
 from db.live import start_run
 from db.live_models import AccountSnapshot
 from scripts import run_live
+from tests.alert_help import TOKEN, HttpServer, MailServer, http_server, login, mail_server
 from tests.exchange_help import MARKET, NOON, FakeTime
 from tests.integration.test_guard import ANSWER, Sent, hosts, leaving
 from tests.own_files import project_in
 from tests.stored import HOUR, url_of
+from tests.unit.test_preflight import GOOD
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -72,9 +74,8 @@ def check(capsys: pytest.CaptureFixture[str], *more: str) -> tuple[int, dict[str
 
 @pytest.mark.unmeasured
 def test_a_check_at_the_local_exchange_tells_what_it_saw_and_stores_nothing(
-    sim: RunningSim, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    sim: RunningSim, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("HOT_CRYPTO_ALERTS_CRITICAL", "webhook, email")
     code, lines = check(capsys)
     assert code == 0
     assert lines["network"] == ("green", "binanceus: loopback")
@@ -82,9 +83,95 @@ def test_a_check_at_the_local_exchange_tells_what_it_saw_and_stores_nothing(
     assert lines["fees"] == ("green", "taking costs 0.1 %, backtests count 0.1 %")
     assert lines["balance"] == ("green", "10,000.00 USDT are free")
     assert lines["foreign orders"] == ("green", "none")
-    assert lines["alerts"] == ("green", "go to webhook, email")
+    assert lines["alerts"] == ("amber", "nobody is told what is critical")
     assert lines["withdrawals"][0] == "amber"
     assert not (tmp_path / "x.db").exists()
+
+
+HOOK, PASSWORD = "CANARY-of-a-webhook", "CANARY-of-a-mail-password"
+
+
+@pytest.fixture
+def channels(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[HttpServer, MailServer]]:
+    """All three channels at local servers: critical goes to Telegram and e-mail, info to a webhook."""
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with http_server() as server, mail_server() as mails:
+        told = {
+            "CRITICAL": "telegram, email",
+            "INFO": "webhook",
+            "TELEGRAM_API": server.url,
+            "WEBHOOK_URL": f"{server.url}/{HOOK}",
+            "SMTP_HOST": "127.0.0.1",
+            "SMTP_PORT": str(mails.port),
+            "SMTP_SECURITY": "none",
+            "SMTP_USER": "me",
+            "SMTP_FROM": "a@example.org",
+            "SMTP_TO": "a@example.org",
+            "SMTP_PASSWORD": PASSWORD,
+        }
+        for name, value in told.items():
+            monkeypatch.setenv(f"HOT_CRYPTO_ALERTS_{name}", value)
+        monkeypatch.setenv("TELEGRAM_BOT_TOKEN", TOKEN)
+        monkeypatch.setenv("TELEGRAM_CHAT_ID", "77,78")
+        yield server, mails
+
+
+def test_each_channel_of_alerts_is_reached_and_gets_no_message(
+    sim: RunningSim, channels: tuple[HttpServer, MailServer], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, lines = check(capsys)
+    assert (code, lines["alerts"]) == (0, ("green", "email, telegram, webhook: reached"))
+    server, mails = channels
+    assert sorted(path.rpartition("/")[2] for path, _ in server.asked) == [
+        *(HOOK, "getChat", "getChat", "getMe", "getMe")
+    ]
+    assert login("me", PASSWORD) in mails.words
+    assert mails.mails == []
+
+
+def test_a_critical_channel_that_does_not_let_in_is_red_and_another_is_amber_and_no_secret_is_told(
+    sim: RunningSim, channels: tuple[HttpServer, MailServer], capsys: pytest.CaptureFixture[str]
+) -> None:
+    server, mails = channels
+    server.answer = lambda path, _: (503, b"") if HOOK in path else (200, {"ok": True})
+    code, lines = check(capsys)
+    assert (code, lines["alerts"]) == (0, ("amber", "webhook (127.0.0.1): it answered 503"))
+    mails.replies["AUTH"] = f"535 not {PASSWORD}"
+    assert run_live.main(["--check", "--orders", "exchange", *TRADED]) == 1
+    said = capsys.readouterr()
+    assert f"red    alerts          email (127.0.0.1:{mails.port}): the mail server answered 535" in said.out
+    assert "webhook (127.0.0.1): it answered 503" in " ".join(said.out.split())
+    assert "CANARY" not in said.out + said.err
+
+
+def test_real_money_is_refused_where_what_is_critical_reaches_nobody(
+    project: Path,
+    channels: tuple[HttpServer, MailServer],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = list[str]()
+    monkeypatch.setattr(real_money, "say", said.append)
+    monkeypatch.setattr(real_money, "facts_of", lambda *args: GOOD._replace(channels=args[2].channels))
+    channels[1].replies["CONNECT"] = "554 no"
+    change(project, MEANT)
+    args = run_live.parse(["--live", "--i-understand-the-risks", *TRADED])
+    args.account, args.exchange = "live", "binanceus"
+    client = SimpleNamespace(permission=SimpleNamespace(covers=lambda _: True))
+    engine = init_db(url_of(project / "y.db"))
+    with pytest.raises(RefusedError, match=r"not traded: 1 check is red \(alerts\)"):
+        again(args, client, engine)  # type: ignore[arg-type]
+    engine.dispose()
+    (line,) = said
+    assert line.startswith(f"red: alerts: email (127.0.0.1:{channels[1].port}): the mail server answered 554")
+
+
+def test_a_channel_that_lacks_something_ends_a_check_as_it_ends_a_start(
+    sim: RunningSim, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOT_CRYPTO_ALERTS_CRITICAL", "telegram")
+    with pytest.raises(SettingsError, match="alerts go to telegram, and TELEGRAM_BOT_TOKEN is not set"):
+        check(capsys)
 
 
 @pytest.mark.unmeasured

@@ -18,6 +18,7 @@ from core.live.preflight import (
     BACKUP_AGE,
     DAY,
     DISK,
+    ChannelSeen,
     CheckLine,
     Colour,
     Facts,
@@ -49,7 +50,7 @@ GOOD = Facts(
     foreign_orders=0,
     disk_free=DISK,
     backup_age_ms=BACKUP_AGE,
-    channels=("telegram",),
+    channels=(ChannelSeen("telegram", is_critical=True), ChannelSeen("email", is_critical=False)),
     record=PaperRecord(14 * DAY),
 )
 
@@ -93,6 +94,10 @@ def test_where_all_is_in_order_all_is_green_and_stops_that_do_not_rest_are_amber
         ("order size", {"order_cap": None}),
         ("stops", {"confirmed": frozenset(), "resting_stops": False}),
         ("disk", {"disk_free": DISK - 1}),
+        (
+            "alerts",
+            {"channels": (*GOOD.channels, ChannelSeen("webhook", True, "webhook (h): no connection"))},
+        ),
         ("paper record", {"record": PaperRecord(14 * DAY - 1)}),
         ("paper record", {"record": None}),
         ("paper record", {"record": PaperRecord(20 * DAY, ("BTC: 1 in the books, 2 there",))}),
@@ -125,6 +130,11 @@ def test_a_key_counts_as_accepted_only_where_the_exchange_has_answered() -> None
         ("backup", {"backup_age_ms": None}),
         ("backup", {"backup_age_ms": BACKUP_AGE + 1}),
         ("alerts", {"channels": ()}),
+        ("alerts", {"channels": (ChannelSeen("email", is_critical=False),)}),
+        (
+            "alerts",
+            {"channels": (*GOOD.channels, ChannelSeen("webhook", False, "webhook (h): no connection"))},
+        ),
         ("paper record", {"record": None, "without_record": "the account of before was lost"}),
     ],
 )
