@@ -29,7 +29,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # A script keeps the compiled form of what it imports, or the next would start two seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo demo-live test test-programs test-browser test-cluster test-dashboard test-smoke test-critical test-statistics lint format docs bench fuzz fuzz-long soak bench-peers parquet dashboard cluster lock clean
+.PHONY: help demo demo-live test test-programs test-browser test-cluster test-dashboard test-smoke test-critical test-statistics lint format docs bench fuzz fuzz-long soak soak-exchange bench-peers parquet dashboard cluster lock clean
 help:
 	@sed -n 's/^## //p' Makefile
 
@@ -128,6 +128,10 @@ fuzz-long: $(DEV)
 ## make soak    a simulated month of minutes, every strategy on four symbols, through the loop (minutes)
 soak: $(DEV)
 	@$(BIN)/python -m tests.soak --days 30
+
+## make soak-exchange  a simulated week of minutes at the local exchange of each venue, under faults (45 minutes)
+soak-exchange: $(DEV)
+	@$(BIN)/python -m tests.soak_exchange --days 7
 
 ## make parquet install what reads Parquet and Feather files (165 MB)
 parquet: $(PARQUET)

@@ -68,6 +68,8 @@ ACCOUNT, SPEED = "local", 240.0
 MINUTE = 60_000
 CASH = Decimal(50_000)
 MARKET, ALGORITHMS = "market", "algorithms"
+FINISH = 10
+"""Seconds in which a life that was long may bring to an end what is under way."""
 AWAY = {"NEAR": 0.0003, "FAR": 0.002}
 """How far away the stop of each strategy is, as a fraction of the price."""
 BY_ALGORITHM = {"CHASE": "limit_chase", "SPLIT": "split", "TWAP": "twap"}
@@ -181,6 +183,7 @@ class Process:
     def work(self, seconds: float) -> int:
         """Trade for a while, then close everything and end when nothing is left to be done."""
         stops = time.monotonic() + seconds
+        self.ends = max(self.ends, stops + FINISH)
         while time.monotonic() < stops:
             self._step()
         if seconds > 0:

@@ -59,7 +59,7 @@ class Kills(NamedTuple):
 def kill_on_paper(folder: Path, kills: int, seed: int, bars: int) -> Kills:
     """Let a loop be killed so many times, then finish, and return what differs from a loop that was not."""
     rng = random.Random(seed)
-    killed, whole = (_database(folder, name) for name in ("killed", "whole"))
+    killed, whole = (fresh_database(folder, name) for name in ("killed", "whole"))
     ends: Counter[int] = Counter()
     with nursery("tests.loop_process", str(bars)) as give_birth:
         first = give_birth(whole, 0, 0)
@@ -71,7 +71,7 @@ def kill_on_paper(folder: Path, kills: int, seed: int, bars: int) -> Kills:
         last = give_birth(killed, 0, 0)
     failed = [f"{which} life ended with {code}" for which, code in (("whole", first), ("last", last)) if code]
     closed = [reason for (reason,) in _rows(killed, "live_trades", "reason") if reason == "breaker"]
-    return Kills(failed + compare(killed, whole), ends, *_counted(killed), len(closed))
+    return Kills(failed + compare(killed, whole), ends, *counted(killed), len(closed))
 
 
 def kill_at_exchange(
@@ -83,7 +83,7 @@ def kill_at_exchange(
     execution: str = exchange_loop.MARKET,
 ) -> Kills:
     """Let a loop that trades at the local exchange be killed so many times, and return what is wrong then."""
-    rng, began, database = random.Random(seed), now_ms(), _database(folder, "exchange")
+    rng, began, database = random.Random(seed), now_ms(), fresh_database(folder, "exchange")
     account = AccountConfig(balances={"USDT": exchange_loop.CASH, "USD": exchange_loop.CASH})
     faults = FaultSchedule(seed, rate, KINDS, 0.5, TRADING_PATHS)
     clock = exchange_loop.clock_from(began)
@@ -105,7 +105,7 @@ def kill_at_exchange(
         wrong = [] if last == 0 else [f"the last life ended with {last}"]
         wrong += [*compare_with(sim, database, venue), *compare_with_ccxt(sim.url, database, venue, clock)]
     kinds = Counter(kind for (key, kind) in _rows(database, "orders", "intent_key, kind") if PART in key)
-    return Kills(wrong, ends, *_counted(database), parts=kinds)
+    return Kills(wrong, ends, *counted(database), parts=kinds)
 
 
 @contextmanager
@@ -236,7 +236,8 @@ def _held(amounts: dict[str, Decimal]) -> dict[str, Decimal]:
     return {symbol: amount for symbol, amount in amounts.items() if amount}
 
 
-def _database(folder: Path, name: str) -> str:
+def fresh_database(folder: Path, name: str) -> str:
+    """Make a database in a folder and return its address."""
     url = f"sqlite:///{folder / name}.db"
     init_db(url).dispose()
     return url
@@ -248,7 +249,7 @@ def _rows(url: str, table: str, columns: str) -> list[tuple[Any, ...]]:
         return sorted(connection.execute(f"SELECT {columns} FROM {table}").fetchall(), key=repr)
 
 
-def _counted(url: str) -> tuple[int, int]:
+def counted(url: str) -> tuple[int, int]:
     """Return how many orders and fills a journal has."""
     return len(_rows(url, "orders", "client_order_id")), len(_rows(url, "fills", "id"))
 

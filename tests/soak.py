@@ -147,14 +147,14 @@ def reader(bars: dict[str, Bars]) -> Read:
     return read
 
 
-def sample(day: int, file: Path, fills: int) -> Sample:
-    """Measure this process and its files."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+def sample(day: int, file: Path, fills: int, process: str = "self") -> Sample:
+    """Measure a process and its files."""
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
     wal = file.with_name(file.name + "-wal")
     return Sample(
         day,
         pages * os.sysconf("SC_PAGE_SIZE") / 2**20,
-        sum(1 for _ in Path("/proc/self/fd").iterdir()),
+        sum(1 for _ in Path(f"/proc/{process}/fd").iterdir()),
         wal.stat().st_size / 2**20 if wal.exists() else 0.0,
         file.stat().st_size / 2**20,
         fills,
