@@ -7,8 +7,9 @@ import errno
 import logging
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -37,29 +38,66 @@ def listen(host: str, port: int, wrong: type[HotCryptoError], advice: str) -> so
     return listener
 
 
+class _Handler(web.RequestHandler):
+    """Answers on one connection; what aiohttp says of requests that are none has the headers of all else."""
+
+    def __init__(self, headers: Mapping[str, str], manager: web.Server, **options: Any) -> None:
+        super().__init__(manager, **options)
+        self._headers = headers
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Return what is answered where no handler was asked, or one failed."""
+        answer = super().handle_error(request, status, exc, message)
+        answer.headers.update(self._headers)
+        return answer
+
+
 @contextmanager
-def serving(app: web.Application, listener: socket.socket, name: str) -> Iterator[None]:
-    """Serve an application on a socket from a thread of this name until the block ends."""
+def serving(
+    app: web.Application, listener: socket.socket, name: str, headers: Mapping[str, str] | None = None
+) -> Iterator[None]:
+    """Serve an application on a socket from a thread of this name until the block ends.
+
+    Every answer has `headers`, whoever made it.
+    """
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name=name, daemon=True)
     thread.start()
-    runner = asyncio.run_coroutine_threadsafe(_start(app, listener), loop).result()
+    started = asyncio.run_coroutine_threadsafe(_start(app, listener, headers or {}), loop).result()
     try:
         yield
     finally:
-        asyncio.run_coroutine_threadsafe(_stop(runner), loop).result()
+        asyncio.run_coroutine_threadsafe(_stop(*started), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
 
 
-async def _start(app: web.Application, listener: socket.socket) -> web.AppRunner:
+async def _start(
+    app: web.Application, listener: socket.socket, headers: Mapping[str, str]
+) -> tuple[web.AppRunner, asyncio.Server]:
+    async def add(_: web.Request, answer: web.StreamResponse) -> None:
+        answer.headers.update(headers)
+
+    app.on_response_prepare.append(add)
     log = logging.getLogger("hot_crypto.serving")
     log.addFilter(_is_ours)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, logger=log)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    await web.SockSite(runner, listener).start()
-    return runner
+    # It is there once the runner is set up.
+    manager, loop = cast("web.Server", runner.server), asyncio.get_running_loop()
+
+    def handler() -> _Handler:
+        return _Handler(headers, manager, loop=loop, logger=log, access_log=None)
+
+    # A site of aiohttp's would have handlers of its own, and their answers to what is no request no headers.
+    return runner, await loop.create_server(handler, sock=listener)
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
@@ -68,7 +106,8 @@ def _is_ours(record: logging.LogRecord) -> bool:
     return not isinstance(error, HttpProcessingError | web.RequestPayloadError)
 
 
-async def _stop(runner: web.AppRunner) -> None:
+async def _stop(runner: web.AppRunner, server: asyncio.Server) -> None:
+    server.close()
     await runner.cleanup()
     # What is left waits for clients that are gone: delays that nobody outlasted.
     left = asyncio.all_tasks() - {asyncio.current_task()}

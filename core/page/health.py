@@ -58,7 +58,7 @@ def serve_health(board: Board, port: int) -> Iterator[str]:
     app = web.Application(middlewares=[_guarded])
     app.router.add_get("/health", partial(_health, board))
     app.router.add_get("/metrics", partial(_metrics, board))
-    with serving(app, listener, "health"):
+    with serving(app, listener, "health", HEADERS):
         yield f"http://{HOST}:{listener.getsockname()[1]}"
 
 
@@ -80,12 +80,11 @@ def health_document(looked: Looked) -> dict[str, Any]:
 async def _guarded(request: web.Request, handler: Any) -> web.StreamResponse:
     # A page from elsewhere whose name leads here must not read the account.
     if why := may_look(host_of(request.headers), request.headers, Keys()):
-        return web.Response(status=403, text=why, headers=HEADERS)
+        return web.Response(status=403, text=why)
     try:
         response: web.StreamResponse = await handler(request)
     except web.HTTPException as error:
-        return web.Response(status=error.status, text=error.reason, headers=HEADERS)
-    response.headers.update(HEADERS)
+        return web.Response(status=error.status, text=error.reason)
     return response
 
 

@@ -84,7 +84,7 @@ def serve(terms: PageTerms) -> Iterator[str]:
     """
     listener = listen(terms.host, terms.port, UsageError, "choose another with --port")
     name = f"[{terms.host}]" if ":" in terms.host else terms.host
-    with serving(application(terms), listener, "page"):
+    with serving(application(terms), listener, "page", HEADERS):
         yield f"http://{name}:{listener.getsockname()[1]}"
 
 
@@ -115,7 +115,7 @@ def _guard(terms: PageTerms, tries: Tries) -> Any:
         # A browser comes without a password at first, which is no try.
         tried = bool(terms.keys.password) and "Authorization" in request.headers
         if tried and tries.is_closed():
-            return web.Response(status=429, text=TOO_OFTEN, headers={**LATER, **HEADERS})
+            return web.Response(status=429, text=TOO_OFTEN, headers=LATER)
         if why := may_look(host_of(request.headers), request.headers, terms.keys):
             if tried:
                 tries.count_wrong()
@@ -124,13 +124,11 @@ def _guard(terms: PageTerms, tries: Tries) -> Any:
                 if terms.keys.password
                 else {}
             )
-            return web.Response(status=401 if ask else 403, text=why, headers={**ask, **HEADERS})
+            return web.Response(status=401 if ask else 403, text=why, headers=ask)
         try:
             response: web.StreamResponse = await handler(request)
         except web.HTTPException as error:
-            return web.Response(status=error.status, text=error.reason, headers=HEADERS)
-        if not response.prepared:
-            response.headers.update(HEADERS)
+            return web.Response(status=error.status, text=error.reason)
         return response
 
     return guarded
@@ -274,8 +272,7 @@ async def _told(request: web.Request) -> tuple[str, str]:
 
 
 async def _events(terms: PageTerms, watch: _Watch, request: web.Request) -> web.StreamResponse:
-    headers = {"Content-Type": "text/event-stream", **HEADERS}
-    response = web.StreamResponse(headers=headers)
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
     queue: asyncio.Queue[bytes] = asyncio.Queue(maxsize=100)
     async with watch.looks:
