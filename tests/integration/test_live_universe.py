@@ -208,6 +208,7 @@ def test_a_loop_at_an_exchange_ranks_and_looks_at_partners_as_a_replay_does(runn
     assert [sum(name == one[0] for one in wanted) for name in ("ROTATION", "PARTNER")] == [7, 4]
 
 
+@pytest.mark.unmeasured
 def test_a_candle_that_comes_later_than_it_is_waited_for_is_missing_from_the_others_ranks(
     running: Running,
 ) -> None:

@@ -42,7 +42,7 @@ STAKES: tuple[dict[str, float], ...] = (
 
 @statistics
 @pytest.mark.parametrize("drive", [fill_model, on_backtesting_py])
-@pytest.mark.parametrize("choices", STAKES)
+@pytest.mark.parametrize("choices", some(STAKES, 2))
 @pytest.mark.parametrize("name", some(["SCRIPTED", "TREND_EMA", "GRID_LR", "PATIENT"], 2))
 def test_the_judge_agrees_on_entries_that_cost_a_stake(
     name: str, choices: dict[str, float], drive: Any

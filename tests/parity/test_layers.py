@@ -44,7 +44,7 @@ def lots_of(run: Replay, feeds: list[ReplayFeed]) -> list[Lot]:
 def test_breakers_close_what_their_ending_says_and_nothing_else() -> None:
     met: Counter[str] = Counter()
     # In the last one a symbol has no bar at the close at which the breaker trips.
-    for seed in sorted({*range(tries(200, 16)), 154}):
+    for seed in sorted({*range(tries(200, 6)), 154}):
         feeds, make = random_account(seed)
         if not feeds:
             continue

@@ -89,7 +89,7 @@ def assert_equal(run: Replay, result: BacktestResult, bars: Bars) -> None:
 
 
 @statistics
-@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize("name", some(REGISTRY, 7))
 def test_one_strategy_replayed_is_its_backtest_trade_for_trade_on_many_markets(name: str) -> None:
     trades, markets = 0, tries(40, len(COSTS))
     for seed in range(markets):

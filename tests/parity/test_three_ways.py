@@ -56,7 +56,7 @@ def scripted_bars(seed: int) -> Bars:
 
 
 @statistics
-@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize("name", some(REGISTRY, 7))
 def test_three_ways_agree_to_the_last_bit_on_many_markets(name: str) -> None:
     # Most of the time goes into the live way, bar by bar.
     length = 500 if name in FIRST_FOUR else 300
@@ -118,7 +118,7 @@ def test_three_ways_agree_when_orders_are_arbitrary_and_every_reason_occurs() ->
             {"stake_money": 500.0, "vol_target": 0.5, "vol_period": 20},
             {"vol_target": 0.5, "kelly_cap": 0.1, "kelly_trades": 3, "regime_cut": 0.5},
         ],
-        4,
+        2,
     ),
 )
 @pytest.mark.parametrize("name", some(["GRID_LR", "TREND_EMA"], 1))

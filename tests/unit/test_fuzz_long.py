@@ -55,6 +55,7 @@ def test_it_ends_at_once_where_all_was_done_and_tells_what_was_wrong(
     assert json.loads(file.read_text()) == kept._asdict()
 
 
+@pytest.mark.unmeasured
 def test_real_schedules_are_counted() -> None:
     with ThreadPoolExecutor(1) as pool:
         found = one_round(NONE_YET, pool, (Part("orders", run_schedules, 2, 1),))

@@ -110,6 +110,7 @@ def complaints(path: str, text: str) -> list[int]:
     return [int(line.split(":")[1]) for line in result.errors if " error: " in line]
 
 
+@pytest.mark.unmeasured
 def test_arithmetic_of_decimals_is_refused_everywhere_but_at_the_one_door() -> None:
     head = [
         "import decimal",

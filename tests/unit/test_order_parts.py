@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from core.order_path.path import PARTS
 from tests.order_mutants import MUTANTS
 from tests.stop_mutants import STOP_MUTANTS
@@ -59,6 +61,7 @@ def entangled(texts: dict[str, str]) -> list[str]:
     return found
 
 
+@pytest.mark.unmeasured
 def test_no_part_of_the_order_path_inherits_another_or_reaches_into_it() -> None:
     texts = {path.name: path.read_text("utf-8") for path in FOLDER.glob("*.py")}
     assert len(texts) > 25

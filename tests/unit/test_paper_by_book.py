@@ -22,6 +22,7 @@ from tests.account_help import SYMBOL
 from tests.desk_help import Account
 from tests.markets import HOUR, START
 from tests.scripted import SCRIPTED
+from tests.tiers import some, statistics
 
 D = Decimal
 LONG, SHORT, FLAT = 1.0, 2.0, 3.0
@@ -393,7 +394,8 @@ def test_without_an_exchange_to_ask_what_was_begun_ends_and_bars_fill_again() ->
     world.go()
 
 
-@pytest.mark.parametrize("seed", range(6))
+@statistics
+@pytest.mark.parametrize("seed", some(range(6), 2))
 def test_whatever_happens_books_account_and_fill_model_agree(seed: int) -> None:
     rng = random.Random(seed)
     world = World(rng.choice(["limit_chase", "split", "twap"]))

@@ -21,6 +21,7 @@ from docs.examples import paper_loop
 from strategies.registry import load_strategy
 from tests.lively import LIVELY
 from tests.markets import HOUR, random_bars
+from tests.tiers import some, statistics
 
 SYMBOL = "BTC/USDT"
 BARS = random_bars(3, 300)
@@ -59,7 +60,8 @@ TRADED: dict[str, dict[str, float]] = {
 }
 
 
-@pytest.mark.parametrize("name", TRADED)
+@statistics
+@pytest.mark.parametrize("name", some(TRADED, 3))
 def test_the_trades_are_the_backtest_s(name: str) -> None:
     strategy = load_strategy(name)
     params = {**strategy.rule.params()._asdict(), **LIVELY.get(name, {}), **TRADED[name]}

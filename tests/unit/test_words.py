@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 OF_EVERY_RULE = {"Params", "Columns"}
 
@@ -31,6 +33,7 @@ def homes(texts: dict[str, str]) -> dict[str, list[str]]:
     return {name: files for name, files in found.items() if len(files) > 1}
 
 
+@pytest.mark.unmeasured
 def test_no_two_classes_or_aliases_share_a_name() -> None:
     tops = ("core", "db", "llm", "scripts", "strategies", "bench")
     files = [path for top in tops for path in (ROOT / top).rglob("*.py")]
