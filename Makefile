@@ -39,7 +39,7 @@ demo: $(RUN)
 
 ## make demo-live  local exchange, paper loop and live page together, until Ctrl-C
 demo-live: $(RUN)
-	@$(BIN)/python scripts/demo_live.py
+	@$(BIN)/python scripts/demo_live.py || test $$? = 130  # Ctrl-C is how it ends
 
 # Pages have a target of their own: what drives the browser keeps a loop of its own in the process.
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal --ignore tests/browser

@@ -42,7 +42,7 @@ COMMON_BOUNDS = {
     "rsi_margin": (0.0, 49.0),
     "adx_min": (0.0, 99.0),
     "_mult": (0.05, 100.0),
-    "_ratio": (0.05, 100.0),
+    "_ratio": (0.001, 100.0),
     "_std": (0.05, 100.0),
     "risk_per_trade": (0.0001, 0.2),
     "max_exposure": (0.01, 0.99),

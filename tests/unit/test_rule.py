@@ -29,7 +29,7 @@ def test_whole_numbers_given_as_floats_become_whole() -> None:
         ({"ema_fast": 10.5}, "a whole number from 2 to 1999, got 10.5"),
         ({"ema_fast": 1}, "from 2 to 1999, got 1"),
         ({"rr_ratio": float("nan")}, "got nan"),
-        ({"rr_ratio": "2"}, "wanted a number from 0.05 to 100, got '2'"),
+        ({"rr_ratio": "2"}, "wanted a number from 0.001 to 100, got '2'"),
         ({"rr_ratio": True}, "got True"),
         ({"ema_fast": 50}, "wanted ema_fast < ema_slow, got 50 and 50"),
     ],
