@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.backtests import CASH, COMMISSION, four_years
 from bench.harness import Case
-from bench.sweep import MORE, ours, two_years_of_4h
+from bench.sweep import more_sets, ours, two_years_of_4h
 from core.domain import Costs, Series
 from core.optimise.asking import SearchedFor
 from core.optimise.objectives import KEPT
@@ -33,15 +33,16 @@ SHARE = 0.1
 def cases(folder: Path) -> list[Case]:
     """Return the searches."""
     hours, months = four_years("BTC/USDT"), two_years_of_4h()
+    many = more_sets()
     return [
         Case(
-            f"sweep of {len(MORE):,} x {hours.close.size:,}, all statistics, all cores, 10 s",
-            partial(ours, "1h", hours, MORE),
+            f"sweep of {len(many):,} x {hours.close.size:,}, all statistics, all cores, 10 s",
+            partial(ours, "1h", hours, many),
             None,
             10.0,
             1,
             # After compilation, as it is wanted.
-            partial(ours, "1h", hours, MORE[:2]),
+            partial(ours, "1h", hours, many[:2]),
             is_wall=True,
         ),
         Case(
@@ -54,9 +55,9 @@ def cases(folder: Path) -> list[Case]:
             is_wall=True,
         ),
         Case(
-            f"writing {len(MORE):,} trials down, against a sweep of them over {months.close.size:,} bars",
+            f"writing {len(many):,} trials down, against a sweep of them over {months.close.size:,} bars",
             writing_down(folder),
-            partial(ours, "4h", months, MORE),
+            partial(ours, "4h", months, many),
             SHARE,
             3,
             is_wall=True,
@@ -76,8 +77,9 @@ def learning() -> Callable[[], object]:
 def writing_down(folder: Path) -> Callable[[], object]:
     """Return what writes an entry of many sets behind the others."""
     engine, numbers = init_db(f"sqlite:///{folder / 'trials.db'}"), itertools.count()
-    values = full_values(RULE, MORE)
-    results = np.random.default_rng(1).normal(size=(len(MORE), len(KEPT)))
+    many = more_sets()
+    values = full_values(RULE, many)
+    results = np.random.default_rng(1).normal(size=(len(many), len(KEPT)))
     window = TrialWindow("bench", "BTC/USDT", "4h", 0, 1, 2, "")
 
     def write() -> None:
