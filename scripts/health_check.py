@@ -41,7 +41,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "--health-port",
         type=cli.port,
         metavar="PORT",
-        help="where its loop has to answer (default: 8081 is asked, and the database where nobody answers)",
+        help="where its loop has to answer (default: the port that it stored, or the database)",
     )
     add("--json", action="store_true", help="as a document")
     options.add_db_url(parser)

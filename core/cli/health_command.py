@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
 
-from core.cli.live_options import HEALTH_PORT
+from core.cli.live_recall import health_port_of
 from core.cli.live_status import (
     DAMAGED,
     GONE,
@@ -88,8 +89,9 @@ def checkup(engine: Engine, args: argparse.Namespace) -> Checkup:
         status = status_of_run(run)
     except DatabaseError as error:
         damage = [*damage, str(error)]
-    told = _asked(args, run.account) if life.is_running else None
-    health, source = (_stored(run, status, life), "database") if told is None else told
+    health, source = _stored(run, status, life), "database"
+    if life.is_running:
+        health, source = _asked(engine, args, health)
     return Checkup(run, status, health, tuple(damage), life, source)
 
 
@@ -103,17 +105,30 @@ def _stored(run: RunState, status: AccountStatus | None, life: Life) -> Health:
     return health_of_run(status, silent, is_running=life.is_running, is_seldom=is_seldom, how=how)
 
 
-def _asked(args: argparse.Namespace, account: str) -> tuple[Health, str] | None:
-    """Return what the loop says of itself; None where it was not told to say it, or the port is another's."""
-    port = HEALTH_PORT if args.health_port is None else args.health_port
+def _asked(engine: Engine, args: argparse.Namespace, stored: Health) -> tuple[Health, str]:
+    """Return what the loop says of itself, and who told; what it stored where it was not told to say it."""
+    port = _port(engine, args)
+    if port is None:
+        return stored, "database"
     document = _answer(port)
-    if document is not None and document.get("account") == account:
+    if document is not None and document.get("account") == args.account:
         reasons, notes = (tuple(map(str, document.get(name, ()))) for name in ("reasons", "notes"))
         return Health(reasons, notes), f"the loop itself, port {port}"
-    if args.health_port is None:
-        return None
     what = "does not answer" if document is None else f"is of {str(document.get('account'))[:40]!r}"
-    return Health((f"the loop of {account} was to answer on port {port}, which {what}",)), f"port {port}"
+    trouble = f"the loop of {args.account} was to answer on port {port}, which {what}"
+    if args.health_port is not None:
+        return Health((trouble,)), f"port {port}"
+    # From a container the loop's rows can be in reach, and its port not.
+    return stored._replace(notes=(*stored.notes, f"{trouble}: this is what it stored")), "database"
+
+
+def _port(engine: Engine, args: argparse.Namespace) -> int | None:
+    if args.health_port is not None:
+        return int(args.health_port)
+    # Rows that were changed are named as damage, and say no port.
+    with suppress(DatabaseError):
+        return health_port_of(engine, args.account)
+    return None
 
 
 def _answer(port: int) -> dict[str, Any] | None:

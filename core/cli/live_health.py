@@ -17,6 +17,7 @@ from core.live.status import AccountStatus
 def healthy(args: argparse.Namespace, client: ExchangeClient | None, show: Show) -> Iterator[Show]:
     """Answer /health and /metrics in the block if a port was named; yield what tells them, and shows.
 
+    Of `--health-port 0` the options say from then on which port it became.
     Raises UsageError when the port cannot be listened on.
     """
     if args.health_port is None:
@@ -33,5 +34,6 @@ def healthy(args: argparse.Namespace, client: ExchangeClient | None, show: Show)
         show(status)
 
     with serve_health(board, args.health_port) as url:
+        args.health_port = int(url.rpartition(":")[2])
         say(f"health: {url}/health, {url}/metrics")
         yield tell

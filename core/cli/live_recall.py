@@ -19,6 +19,8 @@ from db.init_db import get_db_url
 
 OPTIONS = "options"
 """Under this name the state of an account keeps them."""
+HEALTH = "health_port"
+"""Beside them: the port on which the loop says how it is, absent where it says it on none."""
 _NAMES = (
     "strategy",
     "symbol",
@@ -53,14 +55,21 @@ def recall(args: argparse.Namespace) -> str:
 
 
 def keep(engine: Engine, args: argparse.Namespace) -> None:
-    """Store what an account runs on now."""
-    live.keep_state(engine, args.account, OPTIONS, _typed(args), now_ms())
+    """Store what an account runs on now, and where its loop says how it is."""
+    told = {} if args.health_port is None else {HEALTH: args.health_port}
+    live.keep_state(engine, args.account, OPTIONS, _typed(args) | told, now_ms())
 
 
 def options_of(engine: Engine, account: str) -> dict[str, Any]:
     """Return what an account last ran on, by name; nothing of one that ran before it was kept."""
     kept = live.read_state(engine, account).get(OPTIONS, {})
     return {name: kept[name] for name in _NAMES if name in kept}
+
+
+def health_port_of(engine: Engine, account: str) -> int | None:
+    """Return the port on which an account's loop says how it is, None where it was not told to."""
+    port = live.read_state(engine, account).get(OPTIONS, {}).get(HEALTH)
+    return port if type(port) is int else None
 
 
 def words_of(options: dict[str, Any]) -> str:

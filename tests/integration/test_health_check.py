@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from core.cli import health_command
+from core.cli import health_command, live_recall
 from core.errors import DatabaseError, NoDatabaseError, NoDataError
 from core.live.records import ONE_LOOK
 from core.live.status import AccountStatus, to_document
@@ -18,7 +18,7 @@ from core.order_path.lock import AccountLock
 from core.page.health import Board, serve_health
 from db import live
 from db.journal_rows import BEGINNING
-from scripts import health_check
+from scripts import health_check, run_live
 from tests.page_help import begin
 from tests.schemas import schema_of_status
 from tests.status_help import CALM, DESK, FEED, HELD, NOON, STATUS
@@ -41,8 +41,6 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def engine(file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     monkeypatch.setattr(health_command, "now_ms", lambda: NOON + 1_000)
-    # Whatever listens there on this machine is no loop of these tests.
-    monkeypatch.setattr(health_command, "HEALTH_PORT", 9)
     found = new_database(file)
     yield found
     found.dispose()
@@ -190,6 +188,62 @@ def test_a_port_that_was_named_has_to_answer_for_this_account(
     with AccountLock(file, "paper"):
         assert check(file, "--health-port", url.rpartition(":")[2]) == 1
         assert "which does not answer" in capsys.readouterr().out
+
+
+def kept(engine: Engine, *words: str) -> None:
+    """Store what a loop runs on that was begun with these options."""
+    live_recall.keep(engine, run_live.parse(["--use-sql", *words]))
+
+
+def test_a_loop_is_asked_at_the_port_that_it_stored(
+    engine: Engine, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said(engine, WELL)
+    board = Board("paper", "paper", lambda: 0.0)
+    board.tell(STATUS)
+    with AccountLock(file, "paper"), serve_health(board, 0) as url:
+        port = url.rpartition(":")[2]
+        kept(engine, "--health-port", port)
+        assert check(file, "--detailed") == 1
+        told = capsys.readouterr().out
+        assert f"asked: the loop itself, port {port}" in told
+        assert "reason: halt: doubled" in told
+        kept(engine)
+        assert check(file, "--detailed") == 0
+        assert "asked: database" in capsys.readouterr().out
+
+
+def test_where_nobody_answers_at_the_stored_port_the_database_is_asked_and_that_is_said(
+    engine: Engine, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said(engine, WELL)
+    with AccountLock(file, "paper"), serve_health(Board("other", "paper", lambda: 0.0), 0) as url:
+        port = url.rpartition(":")[2]
+        kept(engine, "--health-port", port)
+        assert check(file) == 0
+        note = f"the loop of paper was to answer on port {port}, which is of 'other': this is what it stored"
+        assert f"note: {note}" in capsys.readouterr().out
+    with AccountLock(file, "paper"):
+        assert check(file, "--detailed") == 0
+    told = capsys.readouterr().out
+    assert f"port {port}, which does not answer: this is what it stored" in told
+    assert "asked: database" in told
+    assert check(file) == 1
+    assert "port" not in capsys.readouterr().out
+
+
+def test_a_port_in_rows_that_were_changed_is_not_asked(
+    engine: Engine, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said(engine, WELL)
+    with AccountLock(file, "paper"), serve_health(Board("paper", "paper", lambda: 0.0), 0) as url:
+        kept(engine, "--health-port", "9")
+        port = url.rpartition(":")[2]
+        run_sql(file, f"UPDATE live_state SET value_json = replace(value_json, ': 9', ': {port}')")
+        assert check(file, "--detailed") == 3
+    told = capsys.readouterr().out
+    assert "DAMAGED: " in told
+    assert "asked: database" in told
 
 
 def test_what_answers_with_something_else_is_nothing_of_ours() -> None:

@@ -18,7 +18,7 @@ from core.exchange_sim.replay import replay_clock
 from core.exchange_sim.server import RunningSim, SimConfig, serve
 from core.live.metrics import CONTENT_TYPE
 from core.page.health import Board, serve_health
-from scripts import run_live
+from scripts import health_check, run_live
 from tests.exchange_help import NOON
 from tests.prometheus import families
 from tests.status_help import CALM, DESK, STATUS
@@ -151,7 +151,9 @@ def sim() -> Iterator[RunningSim]:
 
 
 @programs
-def test_a_loop_answers_while_it_runs_and_no_longer(sim: RunningSim, tmp_path: Path) -> None:
+def test_a_loop_answers_while_it_runs_and_no_longer(
+    sim: RunningSim, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     traded = ["--symbol", "BTC/USDT", "--strategy", "TREND_EMA", "--timeframe", "1h"]
     words = [*traded, "--health-port", "0", "--db-url", url_of(tmp_path / "live.db")]
     process = subprocess.Popen(
@@ -172,6 +174,8 @@ def test_a_loop_answers_while_it_runs_and_no_longer(sim: RunningSim, tmp_path: P
         until.wait(0.05)
     assert (told.json()["account"], told.json()["mode"]) == ("paper", "paper")
     assert "hot_crypto_equity{" in requests.get(f"{url}/metrics", timeout=10).text
+    assert health_check.main(["--detailed", "--db-url", url_of(tmp_path / "live.db")]) == 0
+    assert f"asked: the loop itself, port {url.rpartition(':')[2]}" in capsys.readouterr().out
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
     process.stderr.close()
