@@ -7,9 +7,12 @@ changes nothing. A process that is killed is replaced, and what it had not finis
 from __future__ import annotations
 
 import multiprocessing
+import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import NamedTuple
 
 import numpy as np
@@ -51,11 +54,16 @@ class HereRunner:
 
 
 class ProcessRunner:
-    """Runs sets by processes, which get the candles once."""
+    """Runs sets by processes, which read the candles once, from a file of this runner's.
+
+    Not from their pipe: who writes more into that than it holds waits for ever for a process that was killed
+    while it began.
+    """
 
     def __init__(self, load: Workload, workers: int) -> None:
         self._load, self._workers, self.lost = load, workers, 0
         self._pool: ProcessPoolExecutor | None = None
+        self._file: Path | None = None
 
     def __call__(self, sets: ParamSets) -> FloatArray:
         """Return what the sets come to. Raises HotCryptoError when processes end again and again."""
@@ -71,7 +79,13 @@ class ProcessRunner:
         return found
 
     def close(self) -> None:
-        """End the processes, without waiting for what they run."""
+        """End the processes, without waiting for what they run, and remove the file."""
+        self._end()
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
+            self._file = None
+
+    def _end(self) -> None:
         if self._pool is not None:
             children = [*(self._pool._processes or {}).values()]
             self._pool.shutdown(wait=False, cancel_futures=True)
@@ -82,8 +96,16 @@ class ProcessRunner:
     def _open(self, pieces: int) -> None:
         """Have as many processes as are wanted, or as have something to do."""
         if self._pool is None:
-            context, given = multiprocessing.get_context("spawn"), (folder_in_use(), self._load)
+            context, given = multiprocessing.get_context("spawn"), (folder_in_use(), self._written())
             self._pool = ProcessPoolExecutor(min(self._workers, pieces), context, _begin, given)
+
+    def _written(self) -> Path:
+        """Return the file with what all sets run on, this user's alone; write it if it is not there."""
+        if self._file is None:
+            with NamedTemporaryFile(prefix="hot-crypto-", suffix=".candles", delete=False) as file:
+                self._file = Path(file.name)
+                pickle.dump(self._load, file, pickle.HIGHEST_PROTOCOL)
+        return self._file
 
     def _submit(self, sets: ParamSets) -> Future[FloatArray] | None:
         if self._pool is None:
@@ -95,7 +117,7 @@ class ProcessRunner:
 
     def _replace(self) -> None:
         self.lost += 1
-        self.close()
+        self._end()
         if self.lost > LOST:
             raise HotCryptoError(
                 f"worker processes ended {self.lost} times before their work was done: fewer --workers need "
@@ -130,10 +152,11 @@ _here: list[Workload] = []
 """What this worker process runs sets on."""
 
 
-def _begin(folder: str | None, load: Workload) -> None:
+def _begin(folder: str | None, file: Path) -> None:
     end_with_parent()
     use_folder(folder)
-    _here[:] = [load]
+    # Written by the process that started this one, a moment ago.
+    _here[:] = [pickle.loads(file.read_bytes())]  # noqa: S301
 
 
 def _run_here(sets: Sequence[Mapping[str, float]]) -> FloatArray:
