@@ -42,8 +42,8 @@ from db.trial_rows import LOOK, TRIALS, Trials
 from strategies.registry import canonical_name, load_strategy
 
 COMMAND = "optimize"
-A_BACKTESTS_TOO = ("start", "end", "limit", "db_url", "strategies_file", "strategies_dir")
-"""Options that say which candles and settings are meant, as a backtest has them."""
+A_BACKTESTS_TOO = ("db_url", "strategies_file", "strategies_dir")
+"""Options that say where candles and settings are, as a backtest has them."""
 
 
 class SearchOutcome(NamedTuple):

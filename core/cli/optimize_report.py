@@ -16,6 +16,7 @@ from core.candles.oddities import odd_bars
 from core.cli.optimize_curves import curve_json, walk_curve
 from core.cli.optimize_plan import SearchTask, joined
 from core.cli.optimize_verdict import print_verdict, print_walk, verdict_json, walk_json, walk_lines
+from core.cli.sweep_command import AGAIN, span_words
 from core.domain import Bars, Series
 from core.errors import NoDataError
 from core.optimise.objectives import KEPT, OBJECTIVES, TRADES
@@ -52,7 +53,7 @@ def report(
     for line in lines_of(task, outcome):
         print(textwrap.fill(line, room(), subsequent_indent="  ", break_on_hyphens=False))
     if outcome.best:
-        print(f"\nthe first one again:\n  {command(task, outcome, given)}")
+        print(f"\n{textwrap.fill(f'{again(task)}:', room())}\n  {command(task, outcome, given)}")
 
 
 def print_series(task: SearchTask) -> None:
@@ -178,12 +179,22 @@ def _held_back(task: SearchTask, outcome: SearchOutcome) -> Iterator[str]:
         yield "the bars held out were opened by this: their first look, the only one that counts"
 
 
+def again(task: SearchTask) -> str:
+    """Return what stands above the command that runs the best set alone."""
+    if task.declared and not task.is_open:
+        return f"{AGAIN}; it ends before the bars held out, or it would be a look at them"
+    return AGAIN
+
+
 def command(task: SearchTask, outcome: SearchOutcome, given: Sequence[str] = ()) -> str:
-    """Return what runs the best set alone; `given`: options of the search that a backtest has too."""
+    """Return what runs the best set alone, on the bars that it was chosen on; `given`: options of the search
+    that a backtest has too.
+    """
     chosen, first = outcome.found.sets[outcome.best[0]], next(iter(task.splits))
     symbols = ",".join(series.symbol for series in task.splits)
     words = ["--strategy", task.strategy, "--exchange", first.exchange, "--symbol", symbols]
-    words += ["--timeframe", first.timeframe, *(["--use-sql"] if task.can_resume else []), *given]
+    words += ["--timeframe", first.timeframe, *(["--use-sql"] if task.can_resume else [])]
+    words += [*span_words(task.splits), *given]
     words += ["--commission", f"{task.costs.commission:g}", "--spread", f"{task.costs.spread:g}"]
     # What has one value stays as the search had it, whatever settings.yaml says.
     for name in task.terms.wanted.space:
@@ -273,6 +284,7 @@ def strategies_file(task: SearchTask, params: Mapping[str, float], count: int) -
     lines = [
         f"# The best of {count:,} sets of {task.strategy} by {objectives}: search {task.study}.",
         f"# run_backtest.py --strategy {task.strategy} --strategies-file THIS runs it. Chosen is not proven.",
+        *_closed(task),
         f"{known()[task.strategy]}:",
         "  enabled: true",
         f"  symbols: [{', '.join(series.symbol for series in task.splits)}]",
@@ -281,6 +293,12 @@ def strategies_file(task: SearchTask, params: Mapping[str, float], count: int) -
         *(f"    {name}: {value!r}" for name, value in rule.complete(params).items()),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _closed(task: SearchTask) -> Iterator[str]:
+    if task.declared and not task.is_open:
+        end = span_words(task.splits)[-1]
+        yield f"# --end {end} leaves the bars held out alone: without it a backtest is a look at them."
 
 
 def _plain(value: float) -> float | None:

@@ -21,6 +21,7 @@ from core.cli.candles import EXCHANGE_LIMIT, source_of
 from core.cli.options import words_again
 from core.cli.trial_journal import as_one, partner_windows, record, tried, windows_of
 from core.domain import Bars, Series
+from core.optimise.held_out import Split
 from core.optimise.objectives import KEPT, kept_figures
 from core.optimise.search import Found, Question, by_set, figure_of, search, summary_at
 from core.optimise.space import choose_sets, parse_space
@@ -40,6 +41,9 @@ SHOWN = ("return_pct", "max_drawdown_pct", "sharpe_ratio", "trades_count")
 """Figures in the table, of the older bars and of the unseen ones."""
 SPARE = ("unseen max dd %", "max dd %", "unseen trades", "trades")
 """Columns that are left out where there is no room, the first one first."""
+
+AGAIN = "the first one again, on the bars that it was chosen on, as the table has it"
+"""What stands above the command that runs the best set alone."""
 
 
 class SweepPlan(NamedTuple):
@@ -137,7 +141,7 @@ def report(args: argparse.Namespace, plan: SweepPlan, found: Found) -> None:
     for line in verdict(plan, found):
         print(textwrap.fill(line, room(), subsequent_indent="  ", break_on_hyphens=False))
     if found.ranked:
-        print(f"\nthe first one again:\n  {command(args, plan, found)}")
+        print(f"\n{AGAIN}:\n  {command(args, plan, found)}")
 
 
 def swept_sets(plan: SweepPlan, found: Found) -> SweptSets:
@@ -253,17 +257,25 @@ def _luck(found: Found) -> list[str]:
 
 
 def command(args: argparse.Namespace, plan: SweepPlan, found: Found) -> str:
-    """Return what runs the best set alone, on the unseen bars too."""
+    """Return what runs the best set alone, on the bars that it was chosen on."""
     chosen, first = plan.asked.sets[found.ranked[0]], next(iter(found.splits))
     symbols = ",".join(series.symbol for series in found.splits)
     words = ["--strategy", plan.asked.strategy, "--symbol", symbols, "--timeframe", first.timeframe]
     words += ["--use-sql"] if args.use_sql else []
-    named = ("exchange", "start", "end", "limit", "db_url", "strategies_file", "cash", "commission", "spread")
-    words += words_again(args, *named)
+    named = ("exchange", "db_url", "strategies_file", "strategies_dir", "cash", "commission", "spread")
+    words += [*span_words(found.splits), *words_again(args, *named)]
     words += ["--costs", f"measured:{args.costs}"] if args.costs else []
     for name in plan.searched:
         words += ["--param", f"{name}={chosen[name]:.12g}"]
     return shlex.join(["run_backtest.py", *words])
+
+
+def span_words(splits: Mapping[Series, Split]) -> list[str]:
+    """Return the options of a backtest on the bars that sets were chosen on, and on none kept back."""
+    start = min(int(part.chosen_on.ts[0]) for part in splits.values())
+    stop = max(int(part.chosen_on.ts[-1]) + timeframe_ms(series.timeframe) for series, part in splits.items())
+    stop = min([stop, *(int(part.unseen.ts[0]) for part in splits.values() if part.unseen.ts.size)])
+    return ["--start", format_time(start).replace(" ", "T"), "--end", format_time(stop).replace(" ", "T")]
 
 
 def document(plan: SweepPlan, found: Found) -> dict[str, Any]:

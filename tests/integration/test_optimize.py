@@ -102,6 +102,11 @@ def same(left: dict[str, Any], right: dict[str, Any]) -> bool:
     return all(left[name] == right[name] for name in names)
 
 
+def before_the_command(lines: list[str]) -> list[str]:
+    """Return what is printed before the command that runs the best set again, which is as long as it is."""
+    return lines[: next(i for i, line in enumerate(lines) if line.startswith("the first one again"))]
+
+
 @pytest.mark.unmeasured
 def test_the_best_are_shown_on_both_parts_with_what_was_tried_and_how_to_go_on(
     told: Told, capsys: pytest.CaptureFixture[str]
@@ -119,7 +124,7 @@ def test_the_best_are_shown_on_both_parts_with_what_was_tried_and_how_to_go_on(
     lines = out.splitlines()
     heads = next(number for number, line in enumerate(lines) if line.startswith("ema_fast"))
     assert "unseen return %" in lines[heads]
-    assert max(map(len, lines[: lines.index("the first one again:")])) <= 100
+    assert max(map(len, before_the_command(lines))) <= 100
     named = lines[-1].split()
     assert named[0] == "run_backtest.py"
     # What has one value is named too, and where the candles are.
@@ -141,6 +146,28 @@ def test_its_numbers_are_those_of_single_backtests_of_each_part(told: Told, tmp_
     shown = [ranked[tuple(float(best["params"][name]) for name in found["space"])] for best in found["best"]]
     assert shown == [best["chosen_on"][0]["sharpe_ratio"] for best in found["best"]]
     assert shown == sorted(shown, reverse=True)
+
+
+@pytest.mark.unmeasured
+@pytest.mark.parametrize("more", [[], ["--held-out", at(3000)], ["--unseen", "0"], ["--limit", "3000"]])
+def test_the_command_that_is_named_makes_the_figures_of_the_table_and_looks_at_no_bar_held_out(
+    told: Told, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str]
+) -> None:
+    found, single = told.search(*SMALL, "--method", "grid", *more), tmp_path / "single.json"
+    assert main(["--resume", found["search"], "--db-url", told.url]) == 0
+    said = capsys.readouterr().out
+    assert ("it ends before the bars held out" in " ".join(said.split())) == ("--held-out" in more)
+    assert run_backtest.main([*said.splitlines()[-1].split()[1:], "--json", str(single)]) == 0
+    assert "held out" not in capsys.readouterr().err
+    (alone,) = json.loads(single.read_text())["runs"]
+    best = found["best"][0]["chosen_on"][0]
+    assert best == {name: alone[name] for name in best}
+
+
+def test_a_saved_file_says_how_to_leave_bars_that_are_held_out_alone(told: Told, tmp_path: Path) -> None:
+    file = tmp_path / "tuned.yaml"
+    told.search(*SMALL, "--method", "grid", "--held-out", at(3000), "--save", str(file))
+    assert f"# --end {at(3000)} leaves the bars held out alone" in file.read_text()
 
 
 @statistics
@@ -600,7 +627,7 @@ def test_many_parameters_stand_below_the_table(told: Told, capsys: pytest.Captur
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("set  return %") for line in lines)
     assert any(line.startswith("set 2: ema_fast ") for line in lines)
-    assert max(map(len, lines[: lines.index("the first one again:")])) <= 100
+    assert max(map(len, before_the_command(lines))) <= 100
 
 
 def test_nothing_is_made_for_what_is_asked_wrongly(tmp_path: Path) -> None:

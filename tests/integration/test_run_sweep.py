@@ -37,6 +37,11 @@ def at(hour: int) -> str:
     return str(np.datetime64(START + HOUR * hour, "ms").astype("datetime64[m]"))
 
 
+def before_the_command(lines: list[str]) -> list[str]:
+    """Return what is printed before the command that runs the best set again, which is as long as it is."""
+    return lines[: next(i for i, line in enumerate(lines) if line.startswith("the first one again"))]
+
+
 @pytest.mark.unmeasured
 def test_the_best_sets_are_shown_on_both_parts_with_a_word_on_luck(
     told: list[str], capsys: pytest.CaptureFixture[str]
@@ -53,7 +58,7 @@ def test_the_best_sets_are_shown_on_both_parts_with_a_word_on_luck(
     assert "8 sets of TREND_EMA: Sharpe" in out
     assert "by luck alone the best Sharpe of 8 such sets would be about" in out
     assert "buying and holding BTC/USDT" in out
-    assert max(map(len, lines[: lines.index("the first one again:")])) <= 100
+    assert max(map(len, before_the_command(lines))) <= 100
 
 
 @pytest.mark.unmeasured
@@ -118,12 +123,17 @@ def test_every_set_is_written_and_the_ranks_follow_the_figure(told: list[str], t
 
 
 @pytest.mark.unmeasured
-def test_the_command_it_names_runs(told: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*told, *SPACE, "--min-trades", "1"]) == 0
+def test_the_command_it_names_makes_the_figures_of_the_table(
+    told: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    swept, single = tmp_path / "swept.json", tmp_path / "single.json"
+    assert main([*told, *SPACE, "--min-trades", "1", "--json", str(swept)]) == 0
     named = capsys.readouterr().out.splitlines()[-1].split()
     assert named[0] == "run_backtest.py"
-    assert run_backtest.main(named[1:]) == 0
-    assert "TREND_EMA" in capsys.readouterr().out
+    assert run_backtest.main([*named[1:], "--json", str(single)]) == 0
+    (alone,) = json.loads(single.read_text())["runs"]
+    best = next(one for one in json.loads(swept.read_text())["sets"] if one["rank"] == 1)
+    assert best["chosen_on"][0] == {name: alone[name] for name in best["chosen_on"][0]}
 
 
 def test_sets_without_enough_trades_are_counted_and_nothing_else_is_shown(
