@@ -24,6 +24,11 @@ def how_many(count: int, one: str, more: str = "") -> str:
     return f"{count:,} {one if count == 1 else more or one + 's'}"
 
 
+def how_often(count: int) -> str:
+    """Return how often something was: `once`, `3 times`."""
+    return "once" if count == 1 else how_many(count, "time")
+
+
 def money(value: float | Decimal, currency: str = "", *, sign: bool = False) -> str:
     """Return an amount of money: `1,234.50`, in BTC `0.512345`; with `sign` gains have a plus.
 

@@ -112,16 +112,14 @@ def count_trials(
     return TrialCount(len(different) + unreadable, commands.total(), dict(sorted(commands.items())))
 
 
-def looks(
-    engine: Engine, windows: Sequence[TrialWindow], *, after: int = 0, rule: str | None = None
-) -> list[TrialRow]:
-    """Return an entry for each look, later than the entry of this number, at bars that these windows share.
+def looks(engine: Engine, windows: Sequence[TrialWindow], *, rule: str | None = None) -> list[TrialRow]:
+    """Return an entry for each look at bars that these windows share, also of before they were declared.
 
     One look is what one command showed of a rule on them: of a search and of a sweep, which have several
     entries, the first. The same sets on the same candles again show nothing new and are no look more. Of
     several windows, which several series have, those of the one that was looked at most often.
     """
-    rows = [row for row in entries(engine, rule=rule, kinds=(LOOK, TRIALS)) if row.seq > after]
+    rows = entries(engine, rule=rule, kinds=(LOOK, TRIALS))
     return max((_looks_at(window, rows) for window in windows), key=len, default=[])
 
 
@@ -146,6 +144,20 @@ def _shown(row: TrialRow, window: TrialWindow) -> set[tuple[Any, ...]]:
         return {(row.seq,)}
     sets = [values[place].tobytes() for place in range(row.trials)]
     return {(row.rule, row.code, names, one, each) for one in shared for each in sets}
+
+
+def shared(declared: Sequence[TrialRow], windows: Sequence[TrialWindow]) -> list[TrialWindow]:
+    """Return the bars that were declared held out of those markets and times that these windows share.
+
+    All of them, however many of these bars there are: who counts looks at some of them counts those at all.
+    Of several declarations of a market the one that begins first.
+    """
+    found: dict[tuple[str, str], TrialWindow] = {}
+    for one in (window for row in declared for window in row.windows):
+        if any(map(one.overlaps, windows)):
+            first = found.setdefault((one.exchange, one.symbol), one)
+            found[one.exchange, one.symbol] = min(first, one, key=lambda window: window.start)
+    return list(found.values())
 
 
 def held_out(engine: Engine, windows: Sequence[TrialWindow]) -> list[TrialRow]:

@@ -236,7 +236,8 @@ def looked(
         seen = [*windows, *trial_journal.partner_windows(later, task.partners)]
         entry = trial_journal.tried(COMMAND, task.strategy, seen, sets, names, kept, LOOK)
         own = [trials.append(engine, entry._replace(study=task.study))]
-    return trial_journal.looks_at(engine, task.strategy, windows, own)
+    declared = trials.shared(task.declared, windows)
+    return trial_journal.looks_at(engine, task.strategy, declared or windows, own)
 
 
 def show_spaces(args: argparse.Namespace) -> int:

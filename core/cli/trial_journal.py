@@ -176,28 +176,26 @@ def closing_engine(db_url: str | None) -> Iterator[Engine]:
 
 
 def look_notes(engine: Engine, rows: Sequence[TrialRow]) -> list[str]:
-    """Return a line for each declaration of bars to be kept back that a command looked into."""
+    """Return a line that says which bars held out a command looked at, none where it did not."""
     ran = [window for row in rows for window in row.windows]
-    lines = []
-    for declared in trials.held_out(engine, ran):
-        seen = [one for one in declared.windows if any(map(one.overlaps, ran))]
-        where = dict.fromkeys(f"{one.symbol} from {format_time(one.start)} UTC on" for one in seen)
-        looks = [
-            said
-            for rule in dict.fromkeys(row.rule for row in rows)
-            if (said := _looks_of(engine, declared, [row for row in rows if row.rule == rule]))
-        ]
-        lines.append(f"this looks at bars that were held out, {', '.join(where)}: {', '.join(looks)}")
-    return lines
+    declared = trials.held_out(engine, ran)
+    where = dict.fromkeys(
+        f"{one.symbol} from {format_time(one.start)} UTC on" for one in trials.shared(declared, ran)
+    )
+    looks = [
+        said
+        for rule in dict.fromkeys(row.rule for row in rows)
+        if (said := _looks_of(engine, declared, [row for row in rows if row.rule == rule]))
+    ]
+    return [f"this looks at bars that were held out, {', '.join(where)}: {', '.join(looks)}"] if where else []
 
 
-def _looks_of(engine: Engine, declared: TrialRow, rows: Sequence[TrialRow]) -> str:
+def _looks_of(engine: Engine, declared: Sequence[TrialRow], rows: Sequence[TrialRow]) -> str:
     """Return how often a rule has looked at what these entries of it saw, blank if they saw nothing of it."""
     ran = [window for row in rows for window in row.windows]
-    seen = [one for one in declared.windows if any(map(one.overlaps, ran))]
-    if not seen:
+    if not (seen := trials.shared(declared, ran)):
         return ""
-    count = looks_at(engine, rows[0].rule, seen, rows, after=declared.seq)
+    count = looks_at(engine, rows[0].rule, seen, rows)
     return f"look {count.number} with {rows[0].rule}{' (the same again)' if count.is_again else ''}"
 
 
@@ -217,16 +215,18 @@ def looks_at(
     rule: str,
     windows: Sequence[TrialWindow],
     own: Sequence[TrialRow],
-    *,
-    after: int = 0,
 ) -> LookCount:
-    """Count a rule's looks at bars that these windows share; `own` are this command's entries, written."""
+    """Count a rule's looks at bars that these windows share; `own` are this command's entries, written.
+
+    Of bars that were held out the windows are those declared (`db.trials.shared`): every command counts the
+    same looks then, and those of before the declaration, which were looks all the same.
+    """
     mine = {row.study or f"{row.seq}" for row in own}
 
     def others(looks: Sequence[TrialRow]) -> list[TrialRow]:
         return [row for row in looks if (row.study or f"{row.seq}") not in mine]
 
-    each = [trials.looks(engine, [one], after=after, rule=rule) for one in windows]
+    each = [trials.looks(engine, [one], rule=rule) for one in windows]
     # Where two series were looked at as often, the one that this showed something new of.
     most = max(each, key=lambda looks: (len(looks), len(looks) - len(others(looks))))
     counts = dict(sorted(Counter(row.command for row in others(most)).items()))

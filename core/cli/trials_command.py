@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from core import cli
 from core.errors import UsageError, unknown_name
+from core.figures import how_many, how_often
 from core.optimise.objectives import KEPT
 from core.reports.table import number, print_table, room
 from core.utils import format_time
@@ -122,19 +123,21 @@ def _print_searches(studies: Sequence[TrialRow], tried: Sequence[TrialRow], *, w
 
 
 def _print_held_out(engine: Engine, rule: str | None, *, wide: bool) -> None:
-    """Print what is held out, whichever strategy declared it, and how often each has looked at it."""
+    """Print what is held out, whichever strategy declared it, and how often each has looked at it.
+
+    A line for each symbol, with the number that the next command on it will say one more than.
+    """
     declared = trials.entries(engine, kinds=(HELD_OUT,))
     tried = trials.entries(engine, rule=rule, kinds=(LOOK, TRIALS))
-    for row in declared:
-        counts = {
-            name: len(trials.looks(engine, row.windows, after=row.seq, rule=name))
-            for name in sorted({one.rule for one in tried})
-        }
-        where = ", ".join(
-            f"{window.symbol} from {format_time(window.start)} UTC on" for window in row.windows
+    names = sorted({one.rule for one in tried})
+    for row, window in [(one, window) for one in declared for window in one.windows]:
+        seen = trials.shared(declared, [window])
+        counts = {name: len(trials.looks(engine, seen, rule=name)) for name in names}
+        by = ", ".join(f"{how_often(count)} with {name}" for name, count in counts.items() if count)
+        line = (
+            f"held out: {window.symbol} from {format_time(window.start)} UTC on, declared "
+            f"{format_time(row.ts)} UTC: {f'looked at {by}' if by else 'never looked at'}"
         )
-        by = ", ".join(f"{count:,} times with {name}" for name, count in counts.items() if count)
-        line = f"held out: {where}, declared {format_time(row.ts)} UTC: looked at {by or '0 times'}"
         print(line if wide else textwrap.fill(line, room(), subsequent_indent="  "))
     if declared:
         print()
@@ -164,8 +167,8 @@ def show_search(args: argparse.Namespace, engine: Engine) -> None:
         print(f"  {name}: {len(values)} values, {values[0]:g} to {values[-1]:g}")
     looks = sum(row.kind == LOOK for row in trials.entries(engine, study=study.study))
     print(
-        f"  {sum(row.trials for row in batches):,} sets in {len(batches):,} batches, "
-        f"{looks} looks at unseen bars"
+        f"  {how_many(sum(row.trials for row in batches), 'set')} in "
+        f"{how_many(len(batches), 'batch', 'batches')}, {how_many(looks, 'look')} at unseen bars"
     )
     _print_best(batches, list(searched), told["objectives"][0], wide=args.wide)
     print()

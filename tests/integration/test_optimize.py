@@ -471,6 +471,26 @@ def test_bars_held_out_are_closed_to_a_search_and_every_look_is_counted(
 
 
 @pytest.mark.unmeasured
+def test_every_command_counts_the_same_looks_also_those_of_before_the_declaration(
+    told: Told, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = [*SMALL, "--method", "grid"]
+    assert told.search(*asked)["looks"] == 1
+    assert run_backtest.main(told.which) == 0
+    told.search(*asked, "--held-out", at(3000))
+    # Another end, as where candles were loaded since: the bars held out are those declared, not those there.
+    opened_now = told.search(*asked, "--open", "--end", at(3500))
+    assert (opened_now["looks"], opened_now["looks_before"]) == (3, {"backtest": 1, "optimize": 1})
+    capsys.readouterr()
+    for number, fast in ((4, 31), (5, 33)):
+        assert run_backtest.main([*told.which, "--param", f"ema_fast={fast}", "--start", at(3600)]) == 0
+        assert f"look {number} with TREND_EMA" in capsys.readouterr().err
+        assert show_trials.main(["--db-url", told.url]) == 0
+        assert f"looked at {number} times with TREND_EMA" in " ".join(capsys.readouterr().out.split())
+    assert told.search(*asked, "--open", "--best", "3")["looks"] == 6
+
+
+@pytest.mark.unmeasured
 def test_four_strategies_that_look_at_bars_held_out_say_so_in_one_line_that_names_what_was_run(
     told: Told, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -742,7 +762,7 @@ def test_the_record_is_shown_and_checked(
     assert show_trials.main(["--db-url", told.url, "--search", name, "--csv", str(table)]) == 0
     # What this program wrote it may replace.
     assert show_trials.main(["--db-url", told.url, "--search", name, "--csv", str(table), "--force"]) == 0
-    assert "16 sets in 1 batches, 1 looks at unseen bars" in capsys.readouterr().out
+    assert "16 sets in 1 batch, 1 look at unseen bars" in capsys.readouterr().out
     assert len(table.read_text().splitlines()) == 17
     with pytest.raises(UsageError, match="--search: unknown search 'TREND_EMA-7'"):
         show_trials.main(["--db-url", told.url, "--search", "TREND_EMA-7"])

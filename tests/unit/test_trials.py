@@ -120,16 +120,28 @@ def test_another_code_or_timeframe_makes_another_trial_of_the_same_set(engine: E
     assert trials.count_trials(engine, "A", [BTC], timeframe="4h").different == 1
 
 
-def test_looks_are_those_after_a_declaration_by_any_command(engine: Engine) -> None:
-    trials.append(engine, batch((1, 2)))
+def test_looks_are_those_by_any_command_also_of_before_a_declaration(engine: Engine) -> None:
+    before = trials.append(engine, batch((1, 2)))
     held = trials.append(engine, batch(kind=HELD_OUT)._replace(windows=[BTC._replace(start=150 * HOUR)]))
     assert trials.held_out(engine, [BTC]) == [held]
     assert trials.held_out(engine, [ETH]) == []
-    assert trials.looks(engine, held.windows, after=held.seq) == []
-    look = trials.append(engine, batch((1, 2), kind=LOOK))
+    assert trials.looks(engine, held.windows) == [before]
+    look = trials.append(engine, batch((3, 4), kind=LOOK))
     run = trials.append(engine, batch((1, 2), rule="B", command="backtest"))
-    assert trials.looks(engine, held.windows, after=held.seq) == [look, run]
-    assert trials.looks(engine, held.windows, after=held.seq, rule="B") == [run]
+    assert trials.looks(engine, held.windows) == [before, look, run]
+    assert trials.looks(engine, held.windows, rule="B") == [run]
+
+
+def test_bars_held_out_are_those_of_the_declaration_that_begins_first(engine: Engine) -> None:
+    entries = [
+        batch(kind=HELD_OUT)._replace(windows=[one._replace(start=start * HOUR, end=10**13)])
+        for one, start in ((BTC, 150), (BTC._replace(timeframe="4h"), 120), (ETH, 130))
+    ]
+    declared = [trials.append(engine, entry) for entry in entries]
+    late = BTC._replace(start=160 * HOUR, end=170 * HOUR)
+    assert trials.shared(declared, [late]) == [entries[1].windows[0]]
+    assert trials.shared(declared, [late, ETH]) == [entries[1].windows[0], entries[2].windows[0]]
+    assert trials.shared(declared, [BTC._replace(end=110 * HOUR)]) == []
 
 
 def test_a_search_looks_once_however_many_batches_it_has(engine: Engine) -> None:
