@@ -38,7 +38,7 @@ def run_plainly(
     else:
         fills.close_all(book, trades, length - 1, float(bars.close[-1]), Reason.END, costs)
         curve[-1] = book[0, fills.CASH]
-    return Simulated(book[:1], trades[: int(book[0, fills.TRADES])], curve)
+    return Simulated(book[:1], trades[: int(book[0, fills.TRADES])], curve, "the loop of the tests")
 
 
 def follow_plainly(

@@ -10,7 +10,6 @@ from core.backtest.partners import partnered
 from core.domain import Bars, Bound, FloatArray, Refusal
 from core.errors import UsageError
 from core.fills import BOUND_BY, PNL, REFUSED
-from core.kernel.machine import compiler_name
 from core.kernel.sets import FEW, simulate, soonest_code_of
 from core.results.runs import BacktestResult, DataRange, RunSpec, describe_data, summary_of
 from core.results.statistics import compute, named, prepared
@@ -19,8 +18,6 @@ from strategies.pairing import Partners, bind
 from strategies.registry import UNPROVABLE, Strategy, load_strategy
 from strategies.rule import check_enough_bars, warm_up
 from strategies.rule_check import checked_columns
-
-ENGINE = f"fast ({compiler_name()})"
 
 
 def run_fast(
@@ -60,7 +57,7 @@ def simulate_fast(
     return BacktestResult(
         spec=replace(spec, params=rule.complete(spec.params)),
         data=data or describe_data(bars, spec.series),
-        engine=ENGINE,
+        engine=f"fast ({run.by})",
         figures=figures,
         summary=summary_of(bars, spec, run.curve, run.trades[:, PNL], figures),
         make_trades=partial(trades_table, run.trades, bars),

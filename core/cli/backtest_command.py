@@ -345,8 +345,9 @@ def run_again(args: argparse.Namespace) -> int:
     again = rerun(args.rerun, settings.db.url)
     record_results("backtest", [again.again], settings.db.url)
     print_comparison([again.again], wide=args.wide)
-    then = f"saved {format_time(again.stored.created_at)} UTC by {again.stored.engine}"
-    print(f"\nrun {args.rerun}, {then}")
+    then, now = again.stored.engine, again.again.engine
+    by = then if then == now else f"{then}, now by {now}"
+    print(f"\nrun {args.rerun}, saved {format_time(again.stored.created_at)} UTC by {by}")
     changed = f"CHANGED since then: {', '.join(again.changed)}"
     print(f"candles: {changed if again.changed else 'identical'}")
     print(f"code: {CODE[again.same_code]}")

@@ -6,6 +6,7 @@ function does for all kinds of arrays.
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from core.fills import TRADES, WIDTH, make_trades, open_book, view, view_ladder
 from core.kernel.addresses import address_of
 from core.kernel.frames import Group, frames_of
 from core.kernel.loop import BAR, NEEDS_ROOM, SET, STOPPED, Ran, RunMemory, SetTable, compiled_run, plain_run
-from core.kernel.machine import Code
+from core.kernel.machine import Code, compiler_name
 from core.kernel.pairwise import make_halves
 from core.kernel.scan import CODES, NUMBERS, SPREAD, is_scan_at_hand, plain_search, scan_of
 from core.regime.conditions import short_gauges
@@ -56,6 +57,8 @@ class Simulated(NamedTuple):
     """(trades, 12), columns as in core.fills, in the order they were closed."""
     curve: FloatArray
     """Equity at each close, shape (bars,)."""
+    by: str
+    """What ran it, as RuleCode says."""
 
 
 class RuleCode(NamedTuple):
@@ -63,11 +66,13 @@ class RuleCode(NamedTuple):
 
     run: Callable[..., int]
     scan: Code
+    by: str
+    """The compiler's name and version, or plain Python's: what a record of a run says."""
 
 
 def compiled_code_of(rule: StrategyRule, columns: Any) -> RuleCode:
     """Return the compiled code, or what is found on disk of it."""
-    return RuleCode(compiled_run(), scan_of(rule, columns, rule.params))
+    return RuleCode(compiled_run(), scan_of(rule, columns, rule.params), compiler_name())
 
 
 def soonest_code_of(bars: int) -> Callable[[StrategyRule, Any], RuleCode]:
@@ -87,7 +92,8 @@ def soonest_code_of(bars: int) -> Callable[[StrategyRule, Any], RuleCode]:
 
 def plain_code_of(rule: StrategyRule, columns: Any) -> RuleCode:
     """Return the same in plain Python, which shows what the compiled code does."""
-    return RuleCode(plain_run(plain_search(rule, columns, rule.params)), Code(0, None))
+    run = plain_run(plain_search(rule, columns, rule.params))
+    return RuleCode(run, Code(0, None), f"plain Python {platform.python_version()}")
 
 
 def simulate(
@@ -111,9 +117,10 @@ def simulate(
         np.array([params], np.float64),
         np.array([[float(getattr(sizing, name)) for name in SIZED_BY]]),
     )
-    runner = SetRunner(rule, costs, cash, code_of)
+    code = code_of(rule, type(columns))
+    runner = SetRunner(rule, costs, cash, lambda *_: code)
     found, trades = runner.run(bars, [Group(columns, short_gauges(bars, choices))], one, curves)
-    return Simulated(found.heads, trades[: int(found.ends[0])], curves[0])
+    return Simulated(found.heads, trades[: int(found.ends[0])], curves[0], code.by)
 
 
 class SetRunner:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import platform
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from core import backtester, engine, execution, fills, sizing
 from core.backtest import fast_backtester
 from core.domain import Bars, Costs, Decision, PositionView, Series
+from core.kernel.machine import compiler_name
 from core.kernel.sets import compiled_code_of, plain_code_of, simulate
 from core.proof import inherited
 from core.proof.inherited import parted
@@ -349,8 +351,9 @@ def test_the_loop_run_as_plain_python_gives_what_the_compiled_one_gives(name: st
     params, costs = rule.make_params(LIVELY.get(name, {})), COSTS[1]
     run = simulate(bars, rule, params, 10_000.0, costs)
     plain = simulate(bars, rule, params, 10_000.0, costs, code_of=plain_code_of)
-    for one, other in zip(run, plain, strict=True):
+    for one, other in ((run.book, plain.book), (run.trades, plain.trades), (run.curve, plain.curve)):
         assert np.array_equal(one, other, equal_nan=True)
+    assert (run.by, plain.by) == (compiler_name(), f"plain Python {platform.python_version()}")
     assert len(run.trades) > 3
 
 
