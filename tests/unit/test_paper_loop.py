@@ -61,7 +61,7 @@ TRADED: dict[str, dict[str, float]] = {
 
 
 @statistics
-@pytest.mark.parametrize("name", some(TRADED, 3))
+@pytest.mark.parametrize("name", some(TRADED, 3, "GRID_LR"))
 def test_the_trades_are_the_backtest_s(name: str) -> None:
     strategy = load_strategy(name)
     params = {**strategy.rule.params()._asdict(), **LIVELY.get(name, {}), **TRADED[name]}
