@@ -204,13 +204,13 @@ def concluded(
     chosen = {series: part.chosen_on for series, part in task.splits.items()}
     later = {series: part.unseen for series, part in task.splits.items() if part.unseen.ts.size}
 
-    def figures(bars: Mapping[Series, object]) -> pd.DataFrame:
-        return sweep(bars, task.strategy, sets, task.costs, task.cash, partners=task.partners)  # type: ignore[arg-type]
+    def figures(bars: Mapping[Series, Bars], starts: Mapping[Series, int] | None = None) -> pd.DataFrame:
+        return sweep(bars, task.strategy, sets, task.costs, task.cash, partners=task.partners, starts=starts)
 
     seen = figures(chosen) if best else pd.DataFrame()
     looks, unseen = None, seen.iloc[:0]
     if best and later and task.is_open:
-        unseen = figures(later)
+        unseen = figures(task.whole, {series: bars.ts.size for series, bars in chosen.items()})
         looks = looked(task, engine, later, sets, unseen)
     counted = trials.count_trials(engine, task.strategy, trial_journal.windows_of(chosen))
     number = looks.number if looks else 1

@@ -6,7 +6,6 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import orjson
 from sqlalchemy import Engine
 
@@ -56,12 +55,7 @@ class SearchTask(NamedTuple):
     @property
     def whole(self) -> dict[Series, Bars]:
         """All bars of each series."""
-        return {series: joined(part) for series, part in self.splits.items()}
-
-
-def joined(part: Split) -> Bars:
-    """Return both parts as the bars that they were cut from."""
-    return Bars(*(np.concatenate(pair) for pair in zip(part.chosen_on, part.unseen, strict=True)))
+        return {series: part.whole for series, part in self.splits.items()}
 
 
 def planned(args: argparse.Namespace, settings: Settings, engine: Engine) -> SearchTask:

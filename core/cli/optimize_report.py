@@ -14,7 +14,7 @@ import pandas as pd
 from core import cli
 from core.candles.oddities import odd_bars
 from core.cli.optimize_curves import curve_json, walk_curve
-from core.cli.optimize_plan import SearchTask, joined
+from core.cli.optimize_plan import SearchTask
 from core.cli.optimize_verdict import print_verdict, print_walk, verdict_json, walk_json, walk_lines
 from core.cli.sweep_command import AGAIN, span_words
 from core.domain import Bars, Series
@@ -60,7 +60,7 @@ def print_series(task: SearchTask) -> None:
     """Print of each series which bars sets were chosen on and which were kept back."""
     for series, part in task.splits.items():
         print(textwrap.fill(series_line(task, series), room(), subsequent_indent="  "))
-        for note in odd_bars(joined(part), timeframe_ms(series.timeframe)):
+        for note in odd_bars(part.whole, timeframe_ms(series.timeframe)):
             print(textwrap.fill(f"  note: {note}", room(), subsequent_indent="        "))
     if any(map(is_synthetic, task.splits)):
         print(SYNTHETIC_NOTE)

@@ -121,6 +121,18 @@ def daily_runs(
     return found
 
 
+def cut_columns(columns: Any, start: int) -> Any:
+    """Return a rule's columns from a row on."""
+    if start == 0:
+        return columns
+    return type(columns)(*[np.ascontiguousarray(column[start:]) for column in columns])
+
+
+def cut_gauges(gauges: Gauges, start: int) -> Gauges:
+    """Return gauges from a row on; those that are one number are so everywhere."""
+    return Gauges(*(one if one.size == 1 else one[start:] for one in gauges))
+
+
 class TradesMade(NamedTuple):
     """A set's trades as core.verdict wants them."""
 
@@ -183,7 +195,7 @@ class _Runner:
     def _table(self, params: Sequence[ParamSet]) -> tuple[list[Group], Sets]:
         """Return the sets as the compiled loop takes them, and what they look at."""
         rule, whole, start = self._rule, self._stretch.bars, self._stretch.start
-        made = ColumnGroups(lambda own: _cut(rule.columns(whole, own), start))
+        made = ColumnGroups(lambda own: cut_columns(rule.columns(whole, own), start))
         groups: list[Group] = []
         numbers: dict[Any, int] = {}
         of_set, sizings = [], []
@@ -191,16 +203,10 @@ class _Runner:
             columns = made.find(own)
             key = id(columns), choices
             if key not in numbers:
-                gauges = short_gauges(whole, choices)
-                cut = Gauges(*(one if one.size == 1 else one[start:] for one in gauges))
                 numbers[key] = len(groups)
-                groups.append(Group(columns, cut))
+                groups.append(Group(columns, cut_gauges(short_gauges(whole, choices), start)))
             of_set.append(numbers[key])
             sizing = rule.sizing(own, choices)
             sizings.append([float(getattr(sizing, name)) for name in SIZED_BY])
         values = np.array([own for own, _ in params], np.float64)
         return groups, Sets(np.array(of_set), values, np.array(sizings))
-
-
-def _cut(columns: Any, start: int) -> Any:
-    return type(columns)(*[np.ascontiguousarray(column[start:]) for column in columns])

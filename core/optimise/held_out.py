@@ -19,6 +19,11 @@ class Split(NamedTuple):
     chosen_on: Bars
     unseen: Bars
 
+    @property
+    def whole(self) -> Bars:
+        """Both parts as the bars that they were cut from."""
+        return Bars(*(np.concatenate(pair) for pair in zip(self.chosen_on, self.unseen, strict=True)))
+
 
 def split(markets: Mapping[Series, Bars], unseen_share: float) -> dict[Series, Split]:
     """Cut all series at one moment: the newest share of their bars, a fraction below 1, is unseen.

@@ -45,7 +45,9 @@ class Found(NamedTuple):
     ranked: list[int]
     """Sets, the best first."""
     unseen: pd.DataFrame
-    """As `sweep` gives it, of the first by rank on the unseen bars; no rows if none are kept."""
+    """As `sweep` gives it, of the first by rank on the unseen bars, flat at their first and on columns that
+    the older ones have warmed, as a verdict takes them (core.optimise.judging.gather); no rows if none are
+    kept."""
 
 
 def search(
@@ -61,15 +63,22 @@ def search(
     """
     splits = split(markets, asked.unseen_share)
 
-    def run(bars: Mapping[Series, Bars], sets: Sequence[Mapping[str, float]]) -> pd.DataFrame:
-        return sweep(bars, asked.strategy, sets, asked.costs, asked.cash, threads, partners, advance=advance)
+    def run(
+        bars: Mapping[Series, Bars],
+        sets: Sequence[Mapping[str, float]],
+        starts: Mapping[Series, int] | None = None,
+    ) -> pd.DataFrame:
+        money = asked.costs, asked.cash
+        return sweep(bars, asked.strategy, sets, *money, threads, partners, advance=advance, starts=starts)
 
     seen = run({series: part.chosen_on for series, part in splits.items()}, asked.sets)
     scores = figure_of(seen, asked.figure, len(splits))
     ranked = _ranked(asked, scores, by_set(seen, "trades_count", len(splits)).sum(axis=0))
     best = [asked.sets[place] for place in ranked[: asked.best]]
-    later = {series: part.unseen for series, part in splits.items()}
-    unseen = run(later, best) if best and asked.unseen_share else seen.iloc[:0]
+    unseen = seen.iloc[:0]
+    if best and asked.unseen_share:
+        starts = {series: part.chosen_on.ts.size for series, part in splits.items()}
+        unseen = run({series: part.whole for series, part in splits.items()}, best, starts)
     return Found(splits, seen, scores, ranked, unseen)
 
 

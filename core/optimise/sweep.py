@@ -24,6 +24,7 @@ from core.kernel.frames import Group
 from core.kernel.loop import Ran
 from core.kernel.sets import BRIEF, SIZED_BY, SetRunner, Sets
 from core.optimise.column_groups import ColumnGroups, attributes
+from core.optimise.daily import Stretch, cut_columns, cut_gauges
 from core.optimise.param_sets import ParamSet, parse
 from core.regime.conditions import short_gauges
 from core.results.calendar import MarketCalendar, describe_market
@@ -32,7 +33,7 @@ from core.results.runs import STATISTICS
 from core.results.statistics import Computed, Scratch, compute_all, make_scratch
 from core.results.sums import COUNT, LOST, WINS, WON
 from core.sizing import PLAIN, Choices
-from core.utils import over, timeframe_ms
+from core.utils import over
 from strategies.memo import Memo, keeping
 from strategies.pairing import Partners, bind
 from strategies.registry import UNPROVABLE, load_strategy
@@ -69,7 +70,9 @@ class Swept(NamedTuple):
 class Market(NamedTuple):
     """One series, and what its statistics need to know about it."""
 
+    stretch: Stretch
     bars: Bars
+    """Those that are traded."""
     rule: StrategyRule
     calendar: MarketCalendar
     span: RunTime
@@ -103,6 +106,7 @@ def sweep(
     *,
     brief: bool = False,
     advance: Callable[[int], object] = ignore,
+    starts: Mapping[Series, int] | None = None,
 ) -> pd.DataFrame:
     """Run every parameter set over every series; return one row per run, in the order given.
 
@@ -112,7 +116,8 @@ def sweep(
     NaN, no trades. `brief`: only the six of Summary that need no equity curve (core.kernel.sets.BRIEF), and
     `Refused`. `threads` None: as many as cores.
     `advance` is told of runs as they end, from any thread.
-    `partners` holds what the strategy looks at besides, by the series traded.
+    `partners` holds what the strategy looks at besides, by the series traded. `starts`: rows of the first
+    bars that are traded; those before them warm the columns up, and no more (core.optimise.daily.Stretch).
     Raises UsageError for a bad parameter or nothing to run.
     """
     chosen = load_strategy(strategy)
@@ -124,24 +129,29 @@ def sweep(
     found = np.full((len(markets) * len(swept.params), len(names)), np.nan)
     workers = threads or os.cpu_count() or 1
     rules = {series: bind(chosen, (partners or {}).get(series)).rule for series in markets}
-    tasks = _tasks(markets, rules, swept, workers)
+    stretches = {
+        series: Stretch(bars, series.timeframe, (starts or {}).get(series, 0))
+        for series, bars in markets.items()
+    }
+    tasks = _tasks(stretches, rules, swept, workers)
     _work_off(tasks, lambda: Workbench(rule, swept), found, workers, advance)
     return _table(markets, rule, swept.params, names, found)
 
 
 def _tasks(
-    markets: Mapping[Series, Bars], rules: Mapping[Series, StrategyRule], swept: Swept, workers: int
+    stretches: Mapping[Series, Stretch], rules: Mapping[Series, StrategyRule], swept: Swept, workers: int
 ) -> Iterator[Task]:
     count, row = len(swept.params), 0
-    for series, bars in markets.items():
+    for series, stretch in stretches.items():
+        bars = stretch.traded
         length = 8 * bars.close.size
         most = COLUMN_BYTES // (length * COLUMNS)
         if not swept.is_brief:
             most = min(most, BLOCK_BYTES // length)
         # No thread is to wait for the other's last block.
         block = max(1, min(most, math.ceil(count / (2 * workers))))
-        span = span_of(bars.ts + timeframe_ms(series.timeframe))
-        market = Market(bars, rules[series], describe_market(bars), span, buy_and_hold(bars, swept.costs))
+        span, hold = span_of(stretch.closes), buy_and_hold(bars, swept.costs)
+        market = Market(stretch, bars, rules[series], describe_market(bars), span, hold)
         for start in range(0, count, block):
             yield Task(market, row + start, start, min(start + block, count))
         row += count
@@ -251,15 +261,15 @@ class Workbench:
 
     def _table_of(self, market: Market, params: Sequence[ParamSet]) -> tuple[list[Group], Sets]:
         """Return the sets as the compiled loop takes them, and what they look at."""
-        rule, bars = market.rule, market.bars
-        made = ColumnGroups(lambda own: rule.columns(bars, own))
-        measured = {PLAIN: short_gauges(bars, PLAIN)}
+        rule, bars, start = market.rule, market.stretch.bars, market.stretch.start
+        made = ColumnGroups(lambda own: cut_columns(rule.columns(bars, own), start))
+        measured = {PLAIN: cut_gauges(short_gauges(bars, PLAIN), start)}
         groups: list[Group] = []
         numbers: dict[Any, int] = {}
         of_set, sizings = [], []
         for own, choices in params:
             if choices not in measured:
-                measured[choices] = short_gauges(bars, choices)
+                measured[choices] = cut_gauges(short_gauges(bars, choices), start)
             columns = made.find(own)
             key = id(columns), choices
             if key not in numbers:

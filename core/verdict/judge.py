@@ -30,6 +30,7 @@ import numpy as np
 
 from core.domain import FloatArray
 from core.errors import UsageError
+from core.figures import how_often
 from core.verdict.benchmarks import hold_at_equal_risk
 from core.verdict.cross_validation import overfitting, paths
 from core.verdict.reality_check import luck, superior_ability
@@ -207,18 +208,28 @@ def fewest_days() -> int:
 def _unseen(evidence: Evidence, figures: dict[str, float]) -> Hurdle:
     sample = sharpe_sample(evidence.unseen)
     sure, wanted = _or_zero(probabilistic_sharpe(sample, at=0.0)), 1 - CHANCE / evidence.looks
-    annual = _or_zero(sample.sharpe) * math.sqrt(YEAR)
-    figures |= {"unseen_sharpe": annual, "unseen_sure": sure}
+    annual, earned = unseen_figures(evidence)
+    figures |= {"unseen_sharpe": annual, "unseen_return": earned, "unseen_sure": sure}
     figures["days_needed"] = minimum_track_record(sample, sure=wanted)
     days = evidence.unseen.size
-    what = f"on {days:,} days that it was not chosen on it made a Sharpe ratio of {annual:.2f}"
-    if annual <= 0:
-        what = f"on {days:,} days that it was not chosen on it did not earn"
+    made = f"it made {_percent(earned)}" if earned > 0 else f"it did not earn, {_percent(earned)}"
+    what = f"on {days:,} days that it was not chosen on {made} at a Sharpe ratio of {annual:.2f}"
     if evidence.series > 1:
         what += f" (its {evidence.series} series as one account, the same share each)"
-    looked = f", looked at {evidence.looks} times" if evidence.looks > 1 else ""
-    text = f"{what}{looked}: {sure:.1%} sure that it is more than luck, {wanted:.1%} wanted"
+    looked = f", looked at {how_often(evidence.looks)}" if evidence.looks > 1 else ""
+    text = f"{what}{looked}: {share(sure)} sure that it is more than luck, {share(wanted)} wanted"
     return Hurdle("unseen", sure >= wanted, sure, wanted, text)
+
+
+def unseen_figures(evidence: Evidence) -> tuple[float, float]:
+    """Return the annual Sharpe ratio and the return of the unseen days, as a table of that run has them.
+
+    A run's first day has no day before it and so no daily return there (core.results.measures); the first of
+    a walk forward's stitched days has.
+    """
+    days = evidence.unseen if evidence.walked else evidence.unseen[1:]
+    annual = _or_zero(sharpe_sample(days).sharpe) * math.sqrt(YEAR)
+    return annual, float(np.prod(1 + evidence.unseen)) - 1
 
 
 def _luck(evidence: Evidence, seed: int, figures: dict[str, float]) -> Hurdle:
@@ -237,7 +248,7 @@ def _deflated(evidence: Evidence, whole: FloatArray, figures: dict[str, float]) 
     figures |= {"sharpe": _or_zero(sample.sharpe) * math.sqrt(YEAR), "deflated": probability}
     text = (
         f"its Sharpe ratio of {figures['sharpe']:.2f} over all days is no better than what the luckiest of "
-        f"{evidence.tries:,} tries makes ({probability:.0%} sure that it is)"
+        f"{evidence.tries:,} tries makes ({share(probability)} sure that it is)"
     )
     return Hurdle("deflated", probability > 0.5, probability, 0.5, text)
 
@@ -258,7 +269,7 @@ def _market(evidence: Evidence, whole: FloatArray, figures: dict[str, float]) ->
     held = hold_at_equal_risk(whole, evidence.hold)
     ahead = float((whole - held).mean()) * YEAR
     figures["ahead_of_market"] = ahead
-    text = f"over all days it earns {ahead:+.1%} a year against holding the market at the same risk"
+    text = f"over all days it earns {_percent(ahead)} a year against holding the market at the same risk"
     return Hurdle("market", ahead > 0, ahead, 0.0, text)
 
 
@@ -266,8 +277,8 @@ def _overfitting(evidence: Evidence, figures: dict[str, float]) -> Hurdle:
     found = overfitting(evidence.seen, BLOCKS)
     figures |= {"overfitting": found.probability, "loss_elsewhere": found.loss}
     text = (
-        f"the best set of one half of the days is below the middle on the other half {found.probability:.0%} "
-        f"of the time and loses there {found.loss:.0%} of the time"
+        f"the best set of one half of the days is below the middle on the other half "
+        f"{share(found.probability)} of the time and loses there {share(found.loss)} of the time"
     )
     passed = found.probability <= HALF or found.loss <= QUARTER
     return Hurdle("overfitting", passed, found.probability, HALF, text)
@@ -284,7 +295,7 @@ def _more(evidence: Evidence) -> Iterator[Hurdle]:
         yield Hurdle("shuffled bars", chance <= CHANCE, chance, CHANCE, text)
     score = evidence.plateau
     if score is not None and not math.isnan(score):
-        yield Hurdle("neighbours", score > 0, score, 0.0, f"its neighbours make {score:.0%} of its figure")
+        yield Hurdle("neighbours", score > 0, score, 0.0, f"its neighbours make {share(score)} of its figure")
 
 
 def besides(evidence: Evidence, seed: int = 1) -> dict[str, float]:
@@ -315,7 +326,11 @@ def besides(evidence: Evidence, seed: int = 1) -> dict[str, float]:
 
 
 def _earns(earned: float) -> str:
-    return f"still earns {earned:.1%}" if earned > 0 else f"loses {-earned:.1%}"
+    return (
+        f"still earns {share(earned)} over all days"
+        if earned > 0
+        else f"loses {share(-earned)} over all days"
+    )
 
 
 def _often(chance: float) -> str:
@@ -323,7 +338,17 @@ def _often(chance: float) -> str:
         return "always"
     if chance <= 0.001:
         return "at most once in 1,000"
-    return f"once in {1 / chance:.0f}" if chance <= 0.2 else f"{chance:.0%} of the time"
+    return f"once in {1 / chance:.0f}" if chance <= 0.2 else f"{share(chance)} of the time"
+
+
+def share(value: float) -> str:
+    """Return a fraction as people read it: `16.6 %`."""
+    return f"{100 * value:,.1f} %"
+
+
+def _percent(value: float) -> str:
+    """Return a gain or loss as the tables of runs have it, with its sign: `+16.56 %`."""
+    return f"{100 * value:+,.2f} %"
 
 
 def _or_zero(value: float) -> float:

@@ -133,15 +133,20 @@ def test_the_best_are_shown_on_both_parts_with_what_was_tried_and_how_to_go_on(
 
 
 @pytest.mark.unmeasured
-def test_its_numbers_are_those_of_single_backtests_of_each_part(told: Told, tmp_path: Path) -> None:
+def test_its_numbers_are_those_of_single_backtests_and_the_unseen_ones_those_of_its_verdict(
+    told: Told, tmp_path: Path
+) -> None:
     found, single = told.search(*SMALL, "--method", "grid", "--best", "100"), tmp_path / "single.json"
     assert len(found["best"]) == 16
     for best in found["best"][::5]:
         params = [f"--param={name}={value!r}" for name, value in best["params"].items()]
-        for part, span in (("chosen_on", ["--end", at(CUT)]), ("unseen", ["--start", at(CUT)])):
-            assert run_backtest.main([*told.which, *params, *span, "--json", str(single), "--force"]) == 0
-            alone = json.loads(single.read_text())["runs"][0]
-            assert best[part][0] == {name: alone[name] for name in best[part][0]}
+        words = [*told.which, *params, "--end", at(CUT), "--json", str(single), "--force"]
+        assert run_backtest.main(words) == 0
+        alone = json.loads(single.read_text())["runs"][0]
+        assert best["chosen_on"][0] == {name: alone[name] for name in best["chosen_on"][0]}
+    unseen, figures = found["best"][0]["unseen"][0], found["verdict"]["figures"]
+    assert unseen["return_pct"] == pytest.approx(100 * figures["unseen_return"])
+    assert unseen["sharpe_ratio"] == pytest.approx(figures["unseen_sharpe"])
     ranked = {tuple(one["params"].values()): one["sharpe"] for one in found["sets"]}
     shown = [ranked[tuple(float(best["params"][name]) for name in found["space"])] for best in found["best"]]
     assert shown == [best["chosen_on"][0]["sharpe_ratio"] for best in found["best"]]

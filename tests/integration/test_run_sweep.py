@@ -9,8 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.domain import Bars
+from core.domain import Bars, Costs
 from core.errors import UsageError
+from core.optimise.search import summary_at
+from core.optimise.sweep import sweep
+from core.results.measures import summary_json
 from scripts import run_backtest
 from scripts.run_sweep import main
 from tests.markets import random_bars
@@ -62,17 +65,19 @@ def test_the_best_sets_are_shown_on_both_parts_with_a_word_on_luck(
 
 
 @pytest.mark.unmeasured
-def test_its_numbers_are_those_of_single_backtests_of_each_part(told: list[str], tmp_path: Path) -> None:
+def test_its_numbers_are_those_of_a_single_backtest_and_of_warm_columns_on_unseen_bars(
+    told: list[str], tmp_path: Path
+) -> None:
     swept, single = tmp_path / "swept.json", tmp_path / "single.json"
     assert main([*told, *SPACE, "--min-trades", "1", "--json", str(swept)]) == 0
     found = json.loads(swept.read_text())
     best = next(chosen for chosen in found["sets"] if chosen["rank"] == 1)
     params = [f"--param={name}={value}" for name, value in best["params"].items()]
-    for part, span in (("chosen_on", ["--end", at(CUT)]), ("unseen", ["--start", at(CUT)])):
-        assert run_backtest.main([*told, *params, *span, "--json", str(single), "--force"]) == 0
-        alone = json.loads(single.read_text())["runs"][0]
-        figures = best[part][0]
-        assert figures == {name: alone[name] for name in figures}
+    assert run_backtest.main([*told, *params, "--end", at(CUT), "--json", str(single)]) == 0
+    alone = json.loads(single.read_text())["runs"][0]
+    assert best["chosen_on"][0] == {name: alone[name] for name in best["chosen_on"][0]}
+    table = sweep({SERIES: hourly(5)}, "TREND_EMA", [best["params"]], Costs(0.001), starts={SERIES: CUT})
+    assert best["unseen"][0] == summary_json(summary_at(table, 0))
     assert found["series"][0]["unseen"]["bars"] == COUNT - CUT
 
 

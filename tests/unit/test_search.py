@@ -7,10 +7,12 @@ import pytest
 
 from core.domain import Bars, Costs, Series
 from core.errors import NoDataError
+from core.optimise.daily import Stretch, daily_runs, day_ends
 from core.optimise.held_out import split
 from core.optimise.search import Question, search, summary_at
 from core.optimise.sweep import sweep
 from core.results.measures import Summary
+from strategies.registry import load_strategy
 from tests.markets import random_bars
 
 BTC, ETH = Series("binanceus", "BTC/USDT", "1h"), Series("binanceus", "ETH/USDT", "1h")
@@ -71,13 +73,30 @@ def test_what_comes_later_changes_nothing_of_the_choice() -> None:
     assert not plain.unseen["return_pct"].equals(other.unseen["return_pct"])
 
 
-def test_figures_are_those_of_a_sweep_of_each_part() -> None:
+def test_figures_are_those_of_a_sweep_of_each_part_the_unseen_one_on_warm_columns() -> None:
     found = search({BTC: BARS}, ASKED)
     older, newer = split({BTC: BARS}, 0.3)[BTC]
     assert found.seen.equals(sweep({BTC: older}, "TREND_EMA", SETS, ASKED.costs))
     best = [SETS[place] for place in found.ranked[:2]]
-    assert found.unseen.equals(sweep({BTC: newer}, "TREND_EMA", best, ASKED.costs))
+    starts = {BTC: older.ts.size}
+    assert found.unseen.equals(sweep({BTC: BARS}, "TREND_EMA", best, ASKED.costs, starts=starts))
+    cold = sweep({BTC: newer}, "TREND_EMA", best, ASKED.costs)
+    assert not found.unseen["return_pct"].equals(cold["return_pct"])
+    # What does not depend on a rule is that of the unseen bars alone.
+    for name in ("buy_hold_return_pct", "daily_returns", "Start", "End"):
+        assert found.unseen[name].equals(cold[name])
     assert isinstance(summary_at(found.seen, 0), Summary)
+
+
+def test_a_warm_sweep_makes_day_by_day_what_a_verdict_looks_at() -> None:
+    start = split({BTC: BARS}, 0.3)[BTC].chosen_on.ts.size
+    table = sweep({BTC: BARS}, "TREND_EMA", SETS, ASKED.costs, ASKED.cash, starts={BTC: start})
+    stretch = Stretch(BARS, BTC.timeframe, start)
+    days = day_ends(int(BARS.ts[start]), int(stretch.closes[-1]))
+    runs = daily_runs(stretch, load_strategy("TREND_EMA").rule, SETS, ASKED.costs, ASKED.cash, days)
+    made = 100 * (np.prod(1 + runs.returns, axis=1) - 1)
+    assert table["return_pct"].to_numpy() == pytest.approx(made)
+    assert table["trades_count"].tolist() == runs.trades.tolist()
 
 
 @pytest.mark.parametrize(("figure", "sign"), [("return_pct", -1), ("max_drawdown_pct", 1)])
