@@ -5,7 +5,7 @@ The tests of the project's strategies and scripts/check_strategy.py call the sam
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -23,12 +23,17 @@ ROWS = 400
 ODD = (0.0, -0.0, float("nan"), float("inf"), 1.0)
 
 
-def uncausal(rule: StrategyRule, params: Any, bars: Bars, cut: int) -> Iterator[str]:
-    """Yield the columns that are others, bit for bit, when the bars from `cut` on are not known yet."""
-    whole, part = rule.columns(bars, params), rule.columns(bars.until(cut), params)
-    for name, all_bars, some in zip(whole._fields, whole, part, strict=True):
-        if not np.array_equal(all_bars[: some.size], some, equal_nan=True):
-            yield name
+def uncausal(rule: StrategyRule, params: Any, bars: Bars, cuts: Sequence[int]) -> Iterator[tuple[int, str]]:
+    """Yield each cut and each column that is another one, bit for bit, while the bars from it on are unknown.
+
+    The cuts are computed from the shortest on, and all bars last: what a rule keeps of them comes too late.
+    """
+    parts = [(cut, rule.columns(bars.until(cut), params)) for cut in sorted(cuts)]
+    whole = rule.columns(bars, params)
+    for cut, part in parts:
+        for name, all_bars, some in zip(whole._fields, whole, part, strict=True):
+            if not np.array_equal(all_bars[: some.size], some, equal_nan=True):
+                yield cut, name
 
 
 def parted(rule: StrategyRule, params: Any, kind: type[Any], rows: int = ROWS) -> str | None:

@@ -42,7 +42,7 @@ def same(one: Any, other: Any) -> bool:
 def test_columns_depend_on_the_past_alone_bit_for_bit(name: str, seed: int, cut: int) -> None:
     bars = random_bars(seed, 260)
     rule = strategy_for(name, bars).rule
-    assert list(uncausal(rule, params_of(name), bars, cut)) == []
+    assert list(uncausal(rule, params_of(name), bars, [cut])) == []
     assert {column.size for column in rule.columns(bars, params_of(name))} == {bars.close.size}
 
 
