@@ -10,6 +10,7 @@ import numpy as np
 from core.cli.optimize_curves import curve_json, drift_json, walk_curve
 from core.cli.optimize_plan import SearchTask
 from core.cli.optimize_report import lines_of, series_line
+from core.cli.optimize_verdict import ASKED, Judgement, hurdle_rows, not_asked_line
 from core.domain import FloatArray
 from core.optimise.objectives import OBJECTIVES
 from core.optimise.search import figure_of
@@ -41,12 +42,14 @@ def search_html(task: SearchTask, outcome: SearchOutcome) -> str:
 
     unseen: Mapping[str, FloatArray] = figures(outcome.unseen) if len(outcome.unseen) else {}
     sentence = outcome.judgement.sentence
+    walks = [] if outcome.walk is None else [judged_json("walk forward", outcome.walk.judgement)]
     searched = [name for name, values in wanted.space.items() if len(values) > 1]
     return sweep_html(
         SweptSets(
             title=f"HOT-Crypto search {task.study}",
             about=[series_line(task, series) for series in task.splits],
-            verdict=[sentence, *(line for line in lines_of(task, outcome) if line != sentence)],
+            verdict=[line for line in lines_of(task, outcome) if line != sentence],
+            judged=[judged_json("the best set", outcome.judgement), *walks],
             figure=figure,
             params={name: np.array([one[name] for one in sets]) for name in searched},
             seen=figures(seen),
@@ -58,6 +61,17 @@ def search_html(task: SearchTask, outcome: SearchOutcome) -> str:
             note=SYNTHETIC_NOTE if any(map(is_synthetic, task.splits)) else "",
         )
     )
+
+
+def judged_json(of: str, judgement: Judgement) -> dict[str, Any]:
+    """Return a verdict as the page shows it: the sentence, and what was asked as the screen has it."""
+    return {
+        "of": of,
+        "sentence": judgement.sentence,
+        "headings": ASKED,
+        "rows": hurdle_rows(judgement),
+        "not_asked": not_asked_line(judgement),
+    }
 
 
 def curves_of(outcome: SearchOutcome) -> dict[str, Any]:

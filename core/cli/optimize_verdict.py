@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from core.optimise.permutation import shuffled_chance
 from core.optimise.search import Question
 from core.optimise.study import StudyResult
 from core.optimise.walk_forward import WalkForward, WalkTerms, walk_forward
-from core.reports.table import number, print_table
+from core.reports.table import number, print_table, room
 from core.results.measures import YEAR
 from core.utils import format_time
 from core.verdict.judge import Verdict, judge
@@ -26,6 +27,8 @@ from strategies.registry import load_strategy
 
 MOST_KNOWN = 1000
 """Sets whose daily returns a verdict looks at; all others count as tries all the same."""
+ASKED = ("asked", "", "found", "wanted", "on days")
+"""Headings of the table of what was asked of a set; its days are those unseen, chosen on, or all."""
 
 
 class Judgement(NamedTuple):
@@ -80,15 +83,28 @@ def known_sets(found: StudyResult) -> list[int]:
 
 
 def print_verdict(judgement: Judgement, *, wide: bool) -> None:
-    """Print what was asked of the best set and what came of it, below the sentence."""
+    """Print what was asked of the best set and what came of it, and what was not asked."""
     if judgement.verdict is None:
         return
-    rows = [
-        [test.name, "passed" if test.passed else "NOT PASSED", _short(test.value), _short(test.limit)]
-        for test in judgement.verdict.tests
-    ]
-    print_table(["asked", "", "found", "limit"], rows, left=2, wide=wide)
+    print_table(ASKED, hurdle_rows(judgement), left=len(ASKED), wide=wide)
+    if said := not_asked_line(judgement):
+        print(textwrap.fill(said, room(), subsequent_indent="  ", break_on_hyphens=False))
     print()
+
+
+def hurdle_rows(judgement: Judgement) -> list[list[str]]:
+    """Return a row for each thing that was asked, none without a verdict."""
+    tests = judgement.verdict.tests if judgement.verdict else ()
+    return [
+        [test.name, "passed" if test.passed else "NOT PASSED", test.found, test.wanted, test.days]
+        for test in tests
+    ]
+
+
+def not_asked_line(judgement: Judgement) -> str:
+    """Return what was not asked and why, blank if everything was."""
+    left = judgement.verdict.not_asked if judgement.verdict else {}
+    return f"not asked: {', '.join(f'{name} ({why})' for name, why in left.items())}" if left else ""
 
 
 def verdict_json(judgement: Judgement) -> dict[str, Any]:
@@ -106,9 +122,12 @@ def verdict_json(judgement: Judgement) -> dict[str, Any]:
                 "passed": bool(test.passed),
                 "found": _finite(test.value),
                 "limit": test.limit,
+                "wanted": test.wanted,
+                "days": test.days,
             }
             for test in verdict.tests
         ],
+        "not_asked": verdict.not_asked,
         "figures": {name: _finite(value) for name, value in verdict.figures.items()},
     }
 
@@ -217,10 +236,6 @@ def _chosen(task: SearchTask, chosen: int | None, walk: WalkForward, name: str, 
     values: Sequence[float] = walk.drift.get(name, ())
     defaults: Mapping[str, float] = load_strategy(task.strategy).rule.defaults
     return f"{values[before]:g}" if values else f"{defaults[name]:g}"
-
-
-def _short(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _finite(value: float) -> float | None:

@@ -90,6 +90,13 @@ function showHeat(main) {
   draw();
   main.append(host);
 }
+// The verdict stands first: what to think of the best set, then everything else.
+function showJudged(main) {
+  for (const one of sets.judged)
+    main.append(el("section", { className: "judged", "aria-label": `verdict on ${one.of}` }, el("h2", {}, `Verdict: ${one.of}`), el("p", { className: "sentence" }, one.sentence),
+      one.rows.length ? table(one.headings.map((text) => th(text)), one.rows.map((row) => el("tr", { className: row[1] === "passed" ? "" : "failed" }, row.map((text) => el("td", {}, text))))) : "",
+      one.not_asked ? el("p", { className: "soft" }, one.not_asked) : ""));
+}
 function showBest(main) {
   const host = el("section", { id: "best", "aria-label": "best sets" }, el("h2", {}, "The best sets, on the bars that they were chosen on and on the others"));
   main.append(host);
@@ -176,7 +183,9 @@ document.addEventListener("DOMContentLoaded", async () => {
   document.getElementById("note").textContent = sets.note;
   document.getElementById("note").hidden = !sets.note;
   const main = document.getElementById("main");
-  main.replaceChildren(el("section", { "aria-label": "what was searched" }, ...sets.about.map((line) => el("p", {}, line)), ...sets.verdict.map((line) => el("p", { className: "soft" }, line))));
+  main.replaceChildren();
+  showJudged(main);
+  main.append(el("section", { "aria-label": "what was searched" }, ...sets.about.map((line) => el("p", {}, line)), ...sets.verdict.map((line) => el("p", { className: "soft" }, line))));
   showDays(main);
   showScores(main);
   showHeat(main);

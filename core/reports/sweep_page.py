@@ -55,6 +55,8 @@ class SweptSets:
     """What each set reached of what was searched for; where there is none its distribution is of `figure`."""
     drift: Mapping[str, Any] | None = None
     """Of a walk forward the `times` of its choices and the `values` chosen, by parameter."""
+    judged: Sequence[Mapping[str, Any]] = ()
+    """Verdicts, which stand first: `of` what, the `sentence`, and a table's `headings` and `rows`."""
     note: str = ""
 
 
@@ -73,6 +75,7 @@ def sweep_html(found: SweptSets) -> str:
         "note": found.note,
         "about": list(found.about),
         "verdict": list(found.verdict),
+        "judged": list(found.judged),
         "figure": found.figure,
         "figures": [
             {"name": name, "heading": HEADINGS[name], "meaning": meanings[name]}

@@ -22,7 +22,7 @@ Tests 2 and 3 are each wrong at most once in twenty where there is nothing, and 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -58,6 +58,8 @@ FEWEST_TRADES = 30
 """On all days together."""
 HALF, QUARTER = 0.5, 0.25
 """Probability of overfitting, and of a loss where the best was not chosen, that are accepted."""
+UNSEEN, CHOSEN_ON, ALL = "unseen", "chosen on", "all"
+"""Days that are looked at."""
 GROUPS, FEWEST_PATH_DAYS = 6, 60
 """Parts of the days for combinatorial paths, of which each way tests two; and from how many days on."""
 BLOCKS = 12
@@ -118,6 +120,12 @@ class Hurdle:
     limit: float
     text: str
     """What was found, a part of a sentence."""
+    found: str
+    """The value as people read it."""
+    wanted: str
+    """What it must be, with the limit."""
+    days: str
+    """Which days were looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +137,8 @@ class Verdict:
     decided_by: str
     """The name of the test that decided: the first that was not passed, or `all`."""
     tests: tuple[Hurdle, ...]
+    not_asked: dict[str, str] = field(default_factory=dict)
+    """Why what might have been asked was not, by the test's name."""
     figures: dict[str, float] = field(default_factory=dict)
     """What was computed on the way; Sharpe ratios are a year's, lengths are in days."""
 
@@ -140,13 +150,14 @@ def judge(evidence: Evidence, seed: int = 1) -> Verdict:
     figures: dict[str, float] = {}
     tests = tuple(_tests(evidence, seed, figures))
     figures |= besides(evidence, seed)
+    left = not_asked(evidence, {test.name for test in tests})
     failed = next((test for test in tests if not test.passed), None)
     if failed is None:
         texts = [test.text for test in tests if test.name in ("unseen", "luck", "costs")]
-        return Verdict(Answer.EDGE, f"An edge: {'; '.join(texts)}.", "all", tests, figures)
+        return Verdict(Answer.EDGE, f"An edge: {'; '.join(texts)}.", "all", tests, left, figures)
     answer = Answer.NOT_ENOUGH if failed.name in ("days", "trades") else Answer.NO_EDGE
     begin = {Answer.NOT_ENOUGH: "Not enough data", Answer.NO_EDGE: "No edge"}[answer]
-    return Verdict(answer, f"{begin}: {failed.text}.", failed.name, tests, figures)
+    return Verdict(answer, f"{begin}: {failed.text}.", failed.name, tests, left, figures)
 
 
 def require_sound(evidence: Evidence) -> None:
@@ -173,7 +184,8 @@ def _tests(evidence: Evidence, seed: int, figures: dict[str, float]) -> Iterator
     yield _luck(evidence, seed, figures)
     yield _deflated(evidence, whole, figures)
     earned = evidence.doubled
-    yield Hurdle("costs", earned > 0, earned, 0.0, f"with costs doubled it {_earns(earned)}")
+    text = f"with costs doubled it {_earns(earned)}"
+    yield Hurdle("costs", earned > 0, earned, 0.0, text, _percent(earned), "more than 0 %", ALL)
     yield _market(evidence, whole, figures)
     if not evidence.walked and evidence.seen.shape[0] > 1 and evidence.seen.shape[1] >= 2 * BLOCKS:
         yield _overfitting(evidence, figures)
@@ -189,6 +201,9 @@ def _enough(evidence: Evidence) -> Iterator[Hurdle]:
         wanted,
         f"{days:,} days on which nothing was chosen, wanted {wanted:,}: on fewer, even a very good rule (a "
         f"Sharpe ratio of {FINDABLE:g}) is missed too often",
+        f"{days:,} days",
+        f"at least {wanted:,}",
+        UNSEEN,
     )
     trades = evidence.trades
     yield Hurdle(
@@ -197,6 +212,9 @@ def _enough(evidence: Evidence) -> Iterator[Hurdle]:
         trades,
         FEWEST_TRADES,
         f"{trades:,} closed trades, wanted {FEWEST_TRADES}: a few trades say nothing",
+        f"{trades:,} closed",
+        f"at least {FEWEST_TRADES}",
+        ALL,
     )
 
 
@@ -218,7 +236,8 @@ def _unseen(evidence: Evidence, figures: dict[str, float]) -> Hurdle:
         what += f" (its {evidence.series} series as one account, the same share each)"
     looked = f", looked at {how_often(evidence.looks)}" if evidence.looks > 1 else ""
     text = f"{what}{looked}: {share(sure)} sure that it is more than luck, {share(wanted)} wanted"
-    return Hurdle("unseen", sure >= wanted, sure, wanted, text)
+    asked = f"at least {share(wanted)}"
+    return Hurdle("unseen", sure >= wanted, sure, wanted, text, f"{share(sure)} sure", asked, UNSEEN)
 
 
 def unseen_figures(evidence: Evidence) -> tuple[float, float]:
@@ -239,7 +258,7 @@ def _luck(evidence: Evidence, seed: int, figures: dict[str, float]) -> Hurdle:
         f"the best of {evidence.tries:,} tries without an edge looks as good {_often(chance)}, "
         f"wanted at most {_often(CHANCE)}"
     )
-    return Hurdle("luck", chance <= CHANCE, chance, CHANCE, text)
+    return _by_chance("luck", chance, text, ALL)
 
 
 def _deflated(evidence: Evidence, whole: FloatArray, figures: dict[str, float]) -> Hurdle:
@@ -250,7 +269,8 @@ def _deflated(evidence: Evidence, whole: FloatArray, figures: dict[str, float]) 
         f"its Sharpe ratio of {figures['sharpe']:.2f} over all days is no better than what the luckiest of "
         f"{evidence.tries:,} tries makes ({share(probability)} sure that it is)"
     )
-    return Hurdle("deflated", probability > 0.5, probability, 0.5, text)
+    asked, found = f"more than {share(HALF)}", f"{share(probability)} sure"
+    return Hurdle("deflated", probability > HALF, probability, HALF, text, found, asked, ALL)
 
 
 def _deflated_by(evidence: Evidence, sample: SharpeSample) -> float:
@@ -270,7 +290,7 @@ def _market(evidence: Evidence, whole: FloatArray, figures: dict[str, float]) ->
     ahead = float((whole - held).mean()) * YEAR
     figures["ahead_of_market"] = ahead
     text = f"over all days it earns {_percent(ahead)} a year against holding the market at the same risk"
-    return Hurdle("market", ahead > 0, ahead, 0.0, text)
+    return Hurdle("market", ahead > 0, ahead, 0.0, text, f"{_percent(ahead)} a year", "more than 0 %", ALL)
 
 
 def _overfitting(evidence: Evidence, figures: dict[str, float]) -> Hurdle:
@@ -281,21 +301,42 @@ def _overfitting(evidence: Evidence, figures: dict[str, float]) -> Hurdle:
         f"{share(found.probability)} of the time and loses there {share(found.loss)} of the time"
     )
     passed = found.probability <= HALF or found.loss <= QUARTER
-    return Hurdle("overfitting", passed, found.probability, HALF, text)
+    said = f"{share(found.probability)}, loss {share(found.loss)}"
+    asked = f"at most {share(HALF)}, or loss {share(QUARTER)}"
+    return Hurdle("overfitting", passed, found.probability, HALF, text, said, asked, CHOSEN_ON)
+
+
+def _by_chance(name: str, chance: float, text: str, days: str) -> Hurdle:
+    """Return a test that is passed where luck comes to as much seldom enough."""
+    asked = f"at most {share(CHANCE)}"
+    return Hurdle(name, chance <= CHANCE, chance, CHANCE, text, share(chance), asked, days)
 
 
 def _more(evidence: Evidence) -> Iterator[Hurdle]:
     chance = evidence.random_entries
     if chance is not None:
         text = f"random entries as many and as long earn as much {_often(chance)}"
-        yield Hurdle("random entries", chance <= CHANCE, chance, CHANCE, text)
+        yield _by_chance("random entries", chance, text, ALL)
     chance = evidence.shuffled
     if chance is not None:
         text = f"the same search on shuffled bars finds something as good {_often(chance)}"
-        yield Hurdle("shuffled bars", chance <= CHANCE, chance, CHANCE, text)
+        yield _by_chance("shuffled bars", chance, text, CHOSEN_ON)
     score = evidence.plateau
     if score is not None and not math.isnan(score):
-        yield Hurdle("neighbours", score > 0, score, 0.0, f"its neighbours make {share(score)} of its figure")
+        text, asked = f"its neighbours make {share(score)} of its figure", "more than 0 %"
+        yield Hurdle("neighbours", score > 0, score, 0.0, text, f"{share(score)} of it", asked, CHOSEN_ON)
+
+
+def not_asked(evidence: Evidence, asked: Container[str]) -> dict[str, str]:
+    """Return why each test that is not among those asked was left out, by its name."""
+    walked = "a walk forward lives by choosing"
+    reasons = {
+        "overfitting": walked if evidence.walked else "one set, or too few days",
+        "random entries": "of a search's best set alone",
+        "shuffled bars": "--shuffles runs the search on them",
+        "neighbours": "no set one step away in one parameter was tried; a grid tries them all",
+    }
+    return {name: why for name, why in reasons.items() if name not in asked}
 
 
 def besides(evidence: Evidence, seed: int = 1) -> dict[str, float]:

@@ -144,6 +144,20 @@ def test_days_scores_and_drift_are_drawn(visit: Visit, tmp_path: Path) -> None:
     assert faults(tab) == []
 
 
+def test_the_verdict_comes_first_and_marks_what_was_not_passed(visit: Visit, tmp_path: Path) -> None:
+    judged: dict[str, object] = {
+        "of": "the best set",
+        "sentence": "No edge: luck.",
+        "headings": ["asked", "", "found"],
+    }
+    judged |= {"rows": [["days", "passed", "548 days"], ["luck", "NOT PASSED", "99.6 %"]]}
+    visit.go(write(tmp_path, charted(judged=[judged | {"not_asked": "not asked: neighbours (why)"}])))
+    first = visit.tab.locator("main > section").first
+    assert first.locator(".sentence").inner_text() == "No edge: luck."
+    assert first.locator("tr.failed").all_inner_texts() == ["luck\tNOT PASSED\t99.6 %"]
+    assert first.locator("p.soft").inner_text() == "not asked: neighbours (why)"
+
+
 def test_without_a_walk_and_unseen_days_nothing_empty_is_drawn(visit: Visit, tmp_path: Path) -> None:
     line = charted().curves["the best set"]
     visit.go(

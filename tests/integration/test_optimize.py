@@ -641,7 +641,12 @@ def test_the_page_has_every_set_once_and_the_verdict(told: Told, tmp_path: Path)
     )
     text = page.read_text()
     assert f"HOT-Crypto search {found['search']}" in text
-    assert found["verdict"]["sentence"] in text
+    (shown,) = re.findall(r'id="document">(.*?)</script>', text)
+    (judged,), tests = json.loads(shown)["judged"], found["verdict"]["tests"]
+    assert judged["sentence"] == found["verdict"]["sentence"]
+    assert [row[0] for row in judged["rows"]] == [test["name"] for test in tests]
+    assert [row[3:] for row in judged["rows"]] == [[test["wanted"], test["days"]] for test in tests]
+    assert "shuffled bars (--shuffles runs the search on them)" in judged["not_asked"]
     with pytest.raises(UsageError, match="exists and is left as it is"):
         told.search(*SMALL, "--method", "grid", "--report", str(page))
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from core.errors import UsageError
+from core.results.measures import ratios
 from core.verdict.judge import Answer, Evidence, fewest_days, judge
 from core.verdict.reality_check import reality_check, superior_ability
 from core.verdict.shuffling import shuffled_trades
@@ -89,6 +90,37 @@ def test_each_hurdle_alone_takes_the_edge_away_and_is_named(
     assert verdict.answer is wanted
     begin = "Not enough data: " if wanted is Answer.NOT_ENOUGH else "No edge: "
     assert verdict.sentence.startswith(begin)
+
+
+def test_each_test_says_what_it_found_what_is_wanted_and_of_which_days() -> None:
+    verdict = judge(evidence(looks=5, doubled=0.1276, random_entries=0.174, plateau=-0.2))
+    said = {test.name: (test.found, test.wanted, test.days) for test in verdict.tests}
+    assert said["days"] == ("730 days", "at least 251", "unseen")
+    assert said["unseen"][1:] == ("at least 99.0 %", "unseen")
+    assert said["luck"][1:] == ("at most 5.0 %", "all")
+    assert said["costs"] == ("+12.76 %", "more than 0 %", "all")
+    assert said["random entries"] == ("17.4 %", "at most 5.0 %", "all")
+    assert said["overfitting"][1:] == ("at most 50.0 %, or loss 25.0 %", "chosen on")
+    assert said["neighbours"] == ("-20.0 % of it", "more than 0 %", "chosen on")
+
+
+def test_what_was_not_asked_is_said_with_why() -> None:
+    asked = judge(evidence(random_entries=0.01, shuffled=0.01, plateau=1.0))
+    assert asked.not_asked == {}
+    left = judge(evidence(random_entries=0.01)).not_asked
+    assert left == {
+        "shuffled bars": "--shuffles runs the search on them",
+        "neighbours": "no set one step away in one parameter was tried; a grid tries them all",
+    }
+    assert judge(evidence(walked=True)).not_asked["overfitting"] == "a walk forward lives by choosing"
+
+
+def test_the_unseen_figures_are_those_that_a_table_of_the_run_has() -> None:
+    returns = evidence().unseen
+    figures = judge(evidence()).figures
+    assert figures["unseen_return"] == pytest.approx(np.prod(1 + returns) - 1)
+    _, sharpe, _ = ratios(returns[1:])
+    assert figures["unseen_sharpe"] == pytest.approx(sharpe)
 
 
 @pytest.mark.unmeasured
