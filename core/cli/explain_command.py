@@ -14,10 +14,11 @@ from core import cli
 from core.backtest_persistence import StoredRun, load_run
 from core.cli.explain_against import list_of_account, list_of_run
 from core.errors import RefusedError, UsageError
-from core.figures import money, price
+from core.figures import how_many, money, price
 from core.proof.explain import (
     OTHERWISE,
     UNKNOWN,
+    EndCause,
     FineCandles,
     GuardedTrade,
     TradeTruth,
@@ -25,8 +26,9 @@ from core.proof.explain import (
     total_sentence,
 )
 from core.proof.rerun import rerun
-from core.proof.trade_pairs import EQUAL, TradePair, paired, pairs_sentence
+from core.proof.trade_pairs import EQUAL, TradePair, apart_sentences, in_common, paired, pairs_sentence
 from core.reports.table import print_table, room
+from core.results.runs import TradeRecord
 from core.sql_data_source import SQLDataSource
 from core.symbols import pair_of
 from core.utils import format_time, timeframe_ms
@@ -105,7 +107,8 @@ def show_truths(truths: Sequence[TradeTruth], currency: str, args: argparse.Name
         made = f"  {money(sums, currency, sign=True)} {currency}" if cause in OTHERWISE else ""
         print(f"  {count:>6,}  {cause.value}{made}")
     print()
-    told = [truth for kind in (OTHERWISE, UNKNOWN) for truth in truths if truth.cause in kind]
+    unknown = UNKNOWN - {EndCause.MISSING}
+    told = [truth for kind in (OTHERWISE, unknown) for truth in truths if truth.cause in kind]
     if told:
         headings = [
             "what",
@@ -124,6 +127,19 @@ def show_truths(truths: Sequence[TradeTruth], currency: str, args: argparse.Name
             headings, rows, left=6, spare=("truly when (UTC)", "side"), wraps=("what",), wide=args.wide
         )
         more(len(told), args)
+    if missing := [truth.trade.record for truth in truths if truth.cause is EndCause.MISSING]:
+        print(textwrap.fill(missing_line(missing, args.detail), room(), subsequent_indent="  "))
+        print()
+
+
+def missing_line(missing: Sequence[TradeRecord], detail: str) -> str:
+    """Return between which times finer candles are to be loaded, for trades of which they do not tell."""
+    first, last = min(one.entry_ts for one in missing), max(one.exit_ts for one in missing)
+    return (
+        f"{detail} candles are missing in bars of {how_many(len(missing), 'trade')} between "
+        f"{format_time(first)} and {format_time(last)} UTC: fetch_ohlcv_to_db.py or "
+        "import_ohlcv_to_db.py loads them"
+    )
 
 
 def more(count: int, args: argparse.Namespace) -> None:
@@ -177,16 +193,19 @@ def compare(args: argparse.Namespace, db_url: str | None) -> int:
         step, second = timeframe_ms(other.series.timeframe), list_of_run(other, db_url)
     else:
         step, second = 0, list_of_account(args, stored)
-    pairs = paired(one, second, max(step, timeframe_ms(stored.series.timeframe)))
-    currency = pair_of(stored.series.symbol).quote
-    said = pairs_sentence(pairs, one.name, second.name, currency)
+    step = max(step, timeframe_ms(stored.series.timeframe))
+    pairs, apart = in_common(paired(one, second, step), one, second, step)
+    names = one.name, second.name, pair_of(stored.series.symbol).quote
+    said, besides = pairs_sentence(pairs, *names), apart_sentences(apart, *names)
     if args.json:
-        document = {"one": one.name, "other": second.name, "total": said, "pairs": list(map(pair_row, pairs))}
+        document: dict[str, Any] = {"one": one.name, "other": second.name, "total": said, "besides": besides}
+        document |= {"pairs": list(map(pair_row, pairs)), "apart": list(map(pair_row, apart))}
         cli.write_output(args.json, json.dumps(document, indent=2) + "\n")
     if args.json != "-":
         print(f"{one.name}: {stored.strategy} on {stored.series}, beside {second.name}\n")
-        show_pairs(pairs, currency, args)
-        print(textwrap.fill(said, room()))
+        show_pairs(pairs, names[-1], args)
+        for line in (said, *besides):
+            print(textwrap.fill(line, room()))
     return 0
 
 

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from core.figures import how_many
 from core.results.runs import TradeRecord
 
 NEAR = 1e-6
@@ -83,6 +84,37 @@ def pairs_sentence(pairs: Sequence[TradePair], one: str, other: str, currency: s
     money = sum(pair.difference for pair in pairs)
     made = f"{abs(money):,.2f} {currency} {'more' if money >= 0 else 'less'}"
     return f"{equal:,} of {len(pairs):,} trades are equal; {other} made {made} than {one}"
+
+
+def in_common(
+    pairs: Sequence[TradePair], one: TradeList, other: TradeList, step: int
+) -> tuple[list[TradePair], list[TradePair]]:
+    """Return the pairs of the time that both lists are of, and those of the time of one alone.
+
+    What was traded before the other began, or after it ended, says nothing of how the two differ.
+    """
+    start, end = max(one.start, other.start), min(one.end, other.end)
+    inside: list[TradePair] = []
+    apart: list[TradePair] = []
+    for pair in pairs:
+        alone = pair.one or pair.other if None in (pair.one, pair.other) else None
+        is_common = alone is None or start <= alone.entry_ts // step * step < end
+        (inside if is_common else apart).append(pair)
+    return inside, apart
+
+
+def apart_sentences(apart: Sequence[TradePair], one: str, other: str, currency: str) -> list[str]:
+    """Return a sentence for each list that has trades of a time that is not the other's: how many, what they
+    made.
+    """
+    ones = [pair.one for pair in apart if pair.one is not None]
+    others = [pair.other for pair in apart if pair.other is not None]
+    return [
+        f"not compared: {how_many(len(trades), 'trade')} of {name}, "
+        f"{sum(trade.pnl for trade in trades):+,.2f} {currency}, from a time that {mate} is not of"
+        for name, mate, trades in ((one, other, ones), (other, one, others))
+        if trades
+    ]
 
 
 def _absent(trade: TradeRecord, other: TradeList, step: int) -> str:

@@ -12,6 +12,7 @@ from core.backtest.fast_backtester import run_fast
 from core.backtest_persistence import load_run, save_result
 from core.domain import Bars, Costs, Series
 from core.errors import NoDataError, RefusedError, UsageError
+from core.figures import how_many
 from core.proof.rerun import first_entry
 from core.results.runs import RunSpec, TradeRecord
 from core.sql_data_source import SQLDataSource
@@ -120,6 +121,11 @@ def test_every_trade_gets_what_the_minutes_say(
     assert total.startswith(f"of {len(records)} trades ")
     assert total.split(";")[0] in " ".join(shown.split())
     assert f"{len(otherwise):,}  the take came first" in shown
+    missing = [row for row in document["trades"] if row["cause"] == "finer candles are missing"]
+    said = f"1m candles are missing in bars of {how_many(len(missing), 'trade')} between "
+    assert said in " ".join(shown.split())
+    # Once in the counts and in no row.
+    assert shown.count("finer candles are missing") == 1
 
 
 def test_only_so_many_rows_are_shown_and_the_rest_counted(
@@ -226,10 +232,13 @@ def test_a_run_beside_an_account_names_why_each_trade_differs(
         "another size",
         "entered at another price",
         "still open there",
-        "before account paper began",
     ):
         assert f"1  {cause}" in shown
-    assert "0 of 4 trades are equal; account paper made" in shown
+    # What the run traded before there was an account is no difference between the two.
+    assert "0 of 3 trades are equal; account paper made" in shown
+    assert "not compared: 1 trade of run 1, " in shown
+    assert "from a time that account paper is not of" in " ".join(shown.split())
+    assert "before account paper began" not in shown
 
 
 @pytest.mark.unmeasured

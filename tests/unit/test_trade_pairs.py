@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from core.proof.trade_pairs import EQUAL, TradeList, first_difference, paired, pairs_sentence
+from core.proof.trade_pairs import (
+    EQUAL,
+    TradeList,
+    apart_sentences,
+    first_difference,
+    in_common,
+    paired,
+    pairs_sentence,
+)
 from core.results.runs import TradeRecord
 
 HOUR = 3_600_000
@@ -97,6 +105,23 @@ def test_where_a_run_was_warming_up_it_did_not_choose_to_enter_nothing() -> None
         *["run 1 was still warming up"] * 2,
         "run 1 entered nothing",
     ]
+
+
+def test_what_one_alone_was_there_for_is_counted_apart() -> None:
+    early, late = trade(2, 4, pnl=1061.0), trade(95, 97)
+    one = trades("run 1", early, trade(20, 22), trade(30, 32), late)
+    other = trades("account paper", trade(20, 22), trade(101, 103), start=10, end=90)
+    pairs, apart = in_common(paired(one, other, HOUR), one, other, HOUR)
+    assert [(pair.one, pair.cause) for pair in pairs] == [
+        (trade(20, 22), EQUAL),
+        (trade(30, 32), "account paper entered nothing"),
+    ]
+    assert pairs_sentence(pairs, "run 1", "account paper", "USDT").endswith("made 5.00 USDT less than run 1")
+    assert apart_sentences(apart, "run 1", "account paper", "USDT") == [
+        "not compared: 2 trades of run 1, +1,066.00 USDT, from a time that account paper is not of",
+        "not compared: 1 trade of account paper, +5.00 USDT, from a time that run 1 is not of",
+    ]
+    assert in_common(paired(one, one, HOUR), one, one, HOUR)[1] == []
 
 
 def test_the_sentence_adds_up() -> None:
