@@ -16,13 +16,14 @@ from core.candles.oddities import odd_bars
 from core.cli.optimize_curves import curve_json, walk_curve
 from core.cli.optimize_plan import SearchTask
 from core.cli.optimize_verdict import print_verdict, print_walk, verdict_json, walk_json, walk_lines
+from core.cli.sets_table import print_sets
 from core.cli.sweep_command import AGAIN, span_words
 from core.domain import Bars, Series
 from core.errors import NoDataError
 from core.optimise.objectives import KEPT, OBJECTIVES, TRADES
 from core.optimise.search import summary_at
 from core.reports.document import as_json
-from core.reports.table import HEADINGS, number, print_table, room
+from core.reports.table import HEADINGS, number, room
 from core.results.measures import DAY, FEWEST, summary_json
 from core.utils import format_time, timeframe_ms
 from core.verdict.sharpe import luckiest_of
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 SHOWN = ("return_pct", "max_drawdown_pct", "sharpe_ratio", "trades_count")
 """Figures in the table, of the older bars and of the unseen ones."""
-MOST_PARAMS = 6
-"""Parameters that have a column each; more stand below the table."""
 SPARE = ("unseen max dd %", "max dd %", "unseen trades", "trades")
 """Columns that are left out where there is no room, the first one first."""
 
@@ -88,32 +87,21 @@ def print_best(task: SearchTask, outcome: SearchOutcome, *, wide: bool = False) 
         for order, name in enumerate(task.terms.wanted.objectives)
         if many or OBJECTIVES[name] not in SHOWN
     ]
-    apart = len(searched) > MOST_PARAMS
-    headings = [
-        *(["set"] if apart else searched),
-        *(name for _, name in objectives),
-        *(["symbol"] if many else []),
-        *(HEADINGS[name] for name in SHOWN),
-    ]
+    over = f"{task.terms.over} " if many else ""
+    headings = [*(f"{over}{name}" for _, name in objectives), *(["symbol"] if many else [])]
+    headings += [HEADINGS[name] for name in SHOWN]
     headings += [f"unseen {HEADINGS[name]}" for name in SHOWN] if looked else []
     rows, count = [], len(outcome.best)
     for rank, place in enumerate(outcome.best):
         for place_of, series in enumerate(task.splits):
-            cells = [f"{outcome.found.sets[place][name]:g}" for name in searched]
-            cells = [f"{rank + 1}"] if apart else cells
-            cells += [number(float(outcome.found.scores[place, order])) for order, _ in objectives]
+            cells = [number(float(outcome.found.scores[place, order])) for order, _ in objectives]
             cells += [series.symbol] if many else []
             cells += _figures(outcome.seen.iloc[place_of * count + rank])
             cells += _figures(outcome.unseen.iloc[place_of * count + rank]) if looked else []
-            rows.append(cells)
+            rows.append((rank, cells))
+    values = [[f"{outcome.found.sets[place][name]:g}" for name in searched] for place in outcome.best]
     if rows:
-        print_table(headings, rows, left=0, spare=SPARE, wide=wide)
-        print()
-    for rank, place in enumerate(outcome.best if apart else []):
-        values = ", ".join(f"{name} {outcome.found.sets[place][name]:g}" for name in searched)
-        print(textwrap.fill(f"set {rank + 1}: {values}", room(), subsequent_indent="  "))
-    if apart:
-        print()
+        print_sets(searched, values, headings, rows, spare=SPARE, wide=wide)
 
 
 def lines_of(task: SearchTask, outcome: SearchOutcome) -> Iterator[str]:
@@ -122,8 +110,9 @@ def lines_of(task: SearchTask, outcome: SearchOutcome) -> Iterator[str]:
     count, unranked = len(found.sets), int(np.isnan(found.scores[:, 0]).sum())
     over = "" if len(task.splits) == 1 else f", the {task.terms.over} over {len(task.splits)} symbols"
     seed = "" if wanted.method == "grid" else f", seed {wanted.seed}"
+    once = len(np.unique(found.values, axis=0))
     yield (
-        f"{count:,} sets of {task.strategy} by {wanted.method}{seed}; best by "
+        f"{count:,} sets of {task.strategy} by {wanted.method}{seed}{_again(count, once)}; best by "
         f"{' and '.join(wanted.objectives)}{over}; commission "
         f"{task.costs.commission:g} a side, spread {task.costs.spread:g}"
     )
@@ -142,12 +131,20 @@ def lines_of(task: SearchTask, outcome: SearchOutcome) -> Iterator[str]:
     yield f"search {task.study}, SHA-256 of all sets and figures {found.digest[:16]}"
 
 
+def _again(count: int, once: int) -> str:
+    """Return how many of the sets differ, blank if all do: what learns asks for some again."""
+    return "" if once == count else f", {once:,} different ones, the others tried again"
+
+
 def _counted(task: SearchTask, outcome: SearchOutcome) -> Iterator[str]:
     counted = outcome.counted
     commands = ", ".join(f"{name} {runs:,}" for name, runs in counted.by_command.items())
+    again = counted.runs - counted.different
+    said = f"{counted.runs:,} runs" if again else "a run each"
+    said += f", {again:,} of them of a set that was tried before" if again else ""
     yield (
         f"{counted.different:,} different sets of {task.strategy} were tried on these bars by all commands "
-        f"so far ({commands}): that is what the best one has to stand out from"
+        f"so far, in {said} ({commands}): the different ones are what the best one has to stand out from"
     )
     days = max(int(part.chosen_on.ts[-1] - part.chosen_on.ts[0]) / DAY for part in task.splits.values())
     if days >= FEWEST and counted.different > 1:

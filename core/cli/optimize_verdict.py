@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from core.cli.optimize_plan import SearchTask
+from core.cli.sets_table import print_sets
 from core.errors import NoDataError, UsageError
 from core.optimise.judging import JudgedSearch, gather, gather_walk, plateau_of
 from core.optimise.objectives import KEPT, OBJECTIVES
@@ -175,17 +176,23 @@ def print_walk(task: SearchTask, walk: WalkForward, *, wide: bool) -> None:
     """Print a row for each window and what all of them made together."""
     several = [name for name, values in task.terms.wanted.space.items() if len(values) > 1]
     rows = [
-        [
-            f"{format_time(step.window.test_start)[:10]} to {format_time(step.window.test_stop)[:10]}",
-            *(_chosen(task, step.chosen, walk, name, order) for name in several),
-            number(step.score),
-            number(100 * step.test_mean * YEAR),
-            f"{step.trades:,}",
-        ]
+        (
+            order,
+            [
+                f"{format_time(step.window.test_start)[:10]} to {format_time(step.window.test_stop)[:10]}",
+                number(step.score),
+                number(100 * step.test_mean * YEAR),
+                f"{step.trades:,}",
+            ],
+        )
         for order, step in enumerate(walk.steps)
     ]
-    print_table(["walk forward", *several, "fitted", "a year %", "trades"], rows, wide=wide)
-    print()
+    values = [
+        [_chosen(task, step.chosen, walk, name, order) for name in several]
+        for order, step in enumerate(walk.steps)
+    ]
+    headings = ["walk forward", "fitted", "a year %", "trades"]
+    print_sets(several, values, headings, rows, what="window", lead=1, wide=wide)
 
 
 def walk_lines(walked: Walked) -> Iterator[str]:

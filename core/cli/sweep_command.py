@@ -19,6 +19,7 @@ from core.candles.oddities import odd_bars
 from core.cli.backtest_command import costs, overrides
 from core.cli.candles import EXCHANGE_LIMIT, source_of
 from core.cli.options import words_again
+from core.cli.sets_table import print_sets
 from core.cli.trial_journal import as_one, partner_windows, record, tried, windows_of
 from core.domain import Bars, Series
 from core.optimise.held_out import Split
@@ -27,7 +28,7 @@ from core.optimise.search import Found, Question, by_set, figure_of, search, sum
 from core.optimise.space import choose_sets, parse_space
 from core.reports.document import as_json
 from core.reports.sweep_page import SweptSets, shown_figures, sweep_html
-from core.reports.table import HEADINGS, number, print_table, room
+from core.reports.table import HEADINGS, number, room
 from core.results.measures import DAY, summary_json
 from core.settings import Settings
 from core.utils import format_time, timeframe_ms
@@ -190,20 +191,18 @@ def print_best(plan: SweepPlan, found: Found, *, wide: bool = False) -> None:
     many, best = len(found.splits) > 1, found.ranked[: plan.asked.best]
     shown = list(dict.fromkeys((*SHOWN, plan.asked.figure)))
     unseen = [f"unseen {HEADINGS[name]}" for name in shown] if len(found.unseen) else []
-    headings = [*plan.searched, *(["symbol"] if many else []), *(HEADINGS[name] for name in shown), *unseen]
+    headings = [*(["symbol"] if many else []), *(HEADINGS[name] for name in shown), *unseen]
     rows = []
     for rank, place in enumerate(best):
         for order, series in enumerate(found.splits):
             seen = found.seen.iloc[order * len(plan.asked.sets) + place]
-            cells = [f"{plan.asked.sets[place][name]:g}" for name in plan.searched]
-            cells += [series.symbol] if many else []
-            cells += _figures(seen, shown)
+            cells = [*([series.symbol] if many else []), *_figures(seen, shown)]
             if unseen:
                 cells += _figures(found.unseen.iloc[order * len(best) + rank], shown)
-            rows.append(cells)
+            rows.append((rank, cells))
+    values = [[f"{plan.asked.sets[place][name]:g}" for name in plan.searched] for place in best]
     if rows:
-        print_table(headings, rows, left=0, spare=SPARE, wide=wide)
-        print()
+        print_sets(plan.searched, values, headings, rows, spare=SPARE, wide=wide)
 
 
 def verdict(plan: SweepPlan, found: Found) -> list[str]:

@@ -158,7 +158,7 @@ function showScores(main) {
       const mine = first !== null && placeIn(first) === i;
       return el("div", { className: mine ? "chosen" : "", style: `height:${(100 * count) / most}%`, "data-count": count, "data-tip": `${short(from)} to ${short(to)}: ${fixed(count, 0)} sets${mine ? ", the chosen one among them" : ""}`, tabIndex: -1 });
     });
-    const said = `${fixed(known.length, 0)} sets${none ? `, ${fixed(none, 0)} more have none` : ""}; the chosen one${first === null ? ": none is ranked" : ` has ${short(first)} and is marked`}.`;
+    const said = `${fixed(known.length, 0)} different sets${none ? `, and ${fixed(none, 0)} that have no such figure` : ""}; the chosen one${first === null ? ": none is ranked" : ` has ${short(first)} and is marked`}.`;
     inside.append(el("div", { "data-scores": name }, el("h3", {}, name), el("p", { className: "soft" }, said),
       known.length ? el("div", { className: "bins", role: "img", "aria-label": `${name}: ${said}` }, bars) : "",
       known.length ? el("div", { className: "scale" }, el("span", {}, short(low)), el("span", {}, short((low + high) / 2)), el("span", {}, short(high))) : ""));

@@ -86,10 +86,7 @@ def print_table(
     Returns the columns that were left out.
     """
     cells = [[CONTROL.sub("?", cell) for cell in row] for row in rows]
-    widths = {
-        heading: max(map(cell_len, (heading, *(row[i] for row in cells))))
-        for i, heading in enumerate(headings)
-    }
+    widths = _widths(headings, cells)
     omitted = [] if wide else omitted_columns(widths, spare)
     shown = {heading: width for heading, width in widths.items() if heading not in omitted}
     fitted = shown if wide else _narrowed(shown, wraps)
@@ -106,6 +103,20 @@ def print_table(
         names = ", ".join(heading for heading in headings if heading in omitted)
         (file or sys.stdout).write(textwrap.fill(f"(--wide shows {names} too)", room()) + "\n")
     return omitted
+
+
+def fits(headings: Sequence[str], rows: Sequence[Sequence[str]], spare: Sequence[str] = ()) -> bool:
+    """Tell whether a table fits `room()`, if need be without the columns in `spare`."""
+    widths = _widths(headings, rows)
+    omitted = omitted_columns(widths, spare)
+    return _width({name: width for name, width in widths.items() if name not in omitted}) <= room()
+
+
+def _widths(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, int]:
+    return {
+        heading: max(map(cell_len, (heading, *(row[i] for row in rows))))
+        for i, heading in enumerate(headings)
+    }
 
 
 def room() -> int:

@@ -137,7 +137,7 @@ def test_days_scores_and_drift_are_drawn(visit: Visit, tmp_path: Path) -> None:
     assert drawn == np.histogram(sharpe, 40)[0].tolist()
     (mine,) = tab.eval_on_selector_all("[data-scores=sharpe] .chosen", counts)
     assert mine == np.histogram(sharpe, 40)[0][-1]
-    assert "0 sets, 24 more have none" in tab.inner_text("[data-scores=sqn]")
+    assert "0 different sets, and 24 that have no such figure" in tab.inner_text("[data-scores=sqn]")
     assert tab.locator("#drift canvas").count() == 2
     assert faults(tab) == []
     tab.click("#theme")

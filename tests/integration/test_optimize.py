@@ -118,7 +118,8 @@ def test_the_best_are_shown_on_both_parts_with_what_was_tried_and_how_to_go_on(
     assert "unseen 2,000 bars" in flat
     assert "16 sets of TREND_EMA by grid; best by sharpe; commission 0.001 a side, spread 0" in flat
     assert (
-        "16 different sets of TREND_EMA were tried on these bars by all commands so far (optimize 16)" in flat
+        "16 different sets of TREND_EMA were tried on these bars by all commands so far, in a run each "
+        "(optimize 16): the different ones are" in flat
     )
     assert "search TREND_EMA-1, SHA-256" in flat
     lines = out.splitlines()
@@ -588,7 +589,21 @@ def test_two_symbols_are_searched_together(tmp_path: Path, capsys: pytest.Captur
             assert own["trades"] == sum(each["trades_count"] for each in best["chosen_on"])
     capsys.readouterr()
     assert main([*told.which, *both]) == 0
-    assert "best by sharpe, the mean over 2 symbols" in " ".join(capsys.readouterr().out.split())
+    said = " ".join(capsys.readouterr().out.split())
+    assert "best by sharpe, the mean over 2 symbols" in said
+    assert "mean sharpe symbol return % Sharpe" in said
+    # Two searches for the mean and for the worst, and this one.
+    assert "in 48 runs, 32 of them of a set that was tried before (optimize 48)" in said
+
+
+def test_sets_that_a_search_tried_again_are_said(told: Told, capsys: pytest.CaptureFixture[str]) -> None:
+    few = ["--param", "ema_fast=5,10", "--param", "ema_slow=30", "--param", "atr_period=14"]
+    few += ["--param", "atr_stop_mult=2", "--param", "rr_ratio=1.5,2,3"]
+    assert main([*told.which, *few, "--method", "tpe", "--trials", "60", "--min-trades", "1"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    tries = int(re.findall(r"(\d+) different ones, the others tried again", said)[0])
+    assert f"60 sets of TREND_EMA by tpe, seed 1, {tries} different ones, the others tried again" in said
+    assert f"in 60 runs, {60 - tries} of them of a set that was tried before (optimize 60)" in said
 
 
 @pytest.mark.unmeasured
