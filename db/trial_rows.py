@@ -17,6 +17,8 @@ BEGINNING = "0" * 64
 """What stands before the first entry."""
 STUDY, TRIALS, LOOK, HELD_OUT = "study", "trials", "look", "held_out"
 """A search begins; sets were tried; sets were run on bars that were kept back; bars are declared so."""
+MADE_UP = "-synthetic"
+"""How the names of exchanges end whose candles are made up."""
 FAST = 1
 """How hard floats are deflated: they hardly shrink further."""
 
@@ -39,12 +41,22 @@ class TrialWindow(NamedTuple):
         return Series(self.exchange, self.symbol, self.timeframe)
 
     def is_of(self, series: Series) -> bool:
-        """Tell whether it is of this market, whatever the timeframe."""
-        return (self.exchange, self.symbol) == (series.exchange, series.symbol)
+        """Tell whether it is of this market, whatever the timeframe.
+
+        A symbol has nearly the same prices at all exchanges; only what was made up is a market of its own.
+        """
+        made_up = {one for one in (self.exchange, series.exchange) if one.endswith(MADE_UP)}
+        is_one = self.exchange == series.exchange or not made_up
+        return is_one and self.symbol == series.symbol
 
     def overlaps(self, other: TrialWindow) -> bool:
-        """Tell whether both are of one market and have a time in common, whatever their timeframes."""
-        return self.is_of(other.series) and self.start <= other.end and other.start <= self.end
+        """Tell whether both are of one market and have a time in common, whatever their timeframes.
+
+        The same candles are of one market, whatever that is called.
+        """
+        is_same = self.sha256 != "" and self.sha256 == other.sha256
+        is_close = self.start <= other.end and other.start <= self.end
+        return is_close and (is_same or self.is_of(other.series))
 
 
 class Trials(NamedTuple):
@@ -114,6 +126,11 @@ class TrialRow(NamedTuple):
             return np.frombuffer(plain, "<f8").reshape(self.trials, len(self.names[place])).astype(np.float64)
         except (zlib.error, ValueError):
             raise DatabaseError(f"trial journal: entry {self.seq} ({self.rule}) cannot be read") from None
+
+
+def terms_of(logic: str) -> str:
+    """Return the terms of an entry whose rule decides by this logic, named by a hash."""
+    return orjson.dumps({"logic": logic}).decode()
 
 
 def made_row(entry: Trials, seq: int, ts: int, before: str) -> TrialRow:

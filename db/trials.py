@@ -24,6 +24,7 @@ from db.trial_rows import (
     TrialWindow,
     made_row,
     problem_of,
+    terms_of,
 )
 
 _COLUMNS = ", ".join(TrialRow._fields)
@@ -66,11 +67,22 @@ def append(engine: Engine, entry: Trials, clock: Callable[[], int] = now_ms) -> 
 
 
 def entries(
-    engine: Engine, *, rule: str | None = None, study: str | None = None, kinds: Sequence[str] = ()
+    engine: Engine,
+    *,
+    rule: str | None = None,
+    study: str | None = None,
+    kinds: Sequence[str] = (),
+    logic: str = "",
 ) -> list[TrialRow]:
-    """Return entries in order, of one rule, search and kinds if they are named."""
+    """Return entries in order, of one rule, search and kinds if they are named.
+
+    With `logic` those of every rule that decides by the same, whatever it is called, too.
+    """
     texts = [f"{name} = ?" for name, value in (("rule", rule), ("study", study)) if value is not None]
     values = [value for value in (rule, study) if value is not None]
+    if rule is not None and logic:
+        texts[0] = "(rule = ? OR terms_json = ?)"
+        values.insert(1, terms_of(logic))
     if kinds:
         texts.append(f"kind IN ({', '.join('?' * len(kinds))})")
         values += kinds
@@ -88,19 +100,25 @@ def study_of(engine: Engine, name: str) -> tuple[TrialRow, list[TrialRow]] | Non
 
 
 def count_trials(
-    engine: Engine, rule: str, windows: Sequence[TrialWindow], *, timeframe: str | None = None
+    engine: Engine,
+    rule: str,
+    windows: Sequence[TrialWindow],
+    *,
+    timeframe: str | None = None,
+    logic: str = "",
 ) -> TrialCount:
     """Count a rule's sets that were tried on bars of these markets in a time that overlaps theirs.
 
     `timeframe`: on bars of this length alone; else whoever tried other lengths tried his luck as well.
+    `logic`: of rules of other names too that decide by the same.
     """
     different: set[tuple[Any, ...]] = set()
     unreadable = 0
     commands: Counter[str] = Counter()
-    for row in entries(engine, rule=rule, kinds=(TRIALS,)):
+    for row in entries(engine, rule=rule, kinds=(TRIALS,), logic=logic):
         frames = {one.timeframe for one in row.windows if any(one.overlaps(other) for other in windows)}
         if frames and timeframe in (None, *frames):
-            commands[row.command] += row.trials
+            commands[row.command if row.rule == rule else f"{row.command} as {row.rule}"] += row.trials
             try:
                 names, values = row.names[0], np.ascontiguousarray(row.values())
             except DatabaseError:
@@ -112,14 +130,16 @@ def count_trials(
     return TrialCount(len(different) + unreadable, commands.total(), dict(sorted(commands.items())))
 
 
-def looks(engine: Engine, windows: Sequence[TrialWindow], *, rule: str | None = None) -> list[TrialRow]:
+def looks(
+    engine: Engine, windows: Sequence[TrialWindow], *, rule: str | None = None, logic: str = ""
+) -> list[TrialRow]:
     """Return an entry for each look at bars that these windows share, also of before they were declared.
 
     One look is what one command showed of a rule on them: of a search and of a sweep, which have several
     entries, the first. The same sets on the same candles again show nothing new and are no look more. Of
     several windows, which several series have, those of the one that was looked at most often.
     """
-    rows = entries(engine, rule=rule, kinds=(LOOK, TRIALS))
+    rows = entries(engine, rule=rule, kinds=(LOOK, TRIALS), logic=logic)
     return max((_looks_at(window, rows) for window in windows), key=len, default=[])
 
 

@@ -38,7 +38,7 @@ from core.settings import Settings
 from db import trials
 from db.base import open_engine
 from db.init_db import get_db_url, init_db
-from db.trial_rows import LOOK, TRIALS, Trials
+from db.trial_rows import LOOK, TRIALS, Trials, terms_of
 from strategies.registry import canonical_name, load_strategy
 
 COMMAND = "optimize"
@@ -114,7 +114,7 @@ def searched(args: argparse.Namespace, task: SearchTask, engine: Engine) -> Stud
     older = {series: part.chosen_on for series, part in task.splits.items()}
     windows = [*trial_journal.windows_of(older), *trial_journal.partner_windows(older, task.partners)]
     strategy, code = load_strategy(task.strategy), trial_journal.code_of(task.strategy)
-    names = full_names(strategy.rule)
+    names, terms = full_names(strategy.rule), terms_of(trial_journal.logic_of(task.strategy))
     figures = [f"{figure} {series.symbol}" for series in task.splits for figure in KEPT]
 
     def record(batch: StudyBatch) -> None:
@@ -130,6 +130,7 @@ def searched(args: argparse.Namespace, task: SearchTask, engine: Engine) -> Stud
                 sets=batch.values,
                 figures=figures,
                 results=batch.kept,
+                terms=terms,
                 study=task.study,
                 batch=batch.number,
             ),
@@ -212,7 +213,8 @@ def concluded(
     if best and later and task.is_open:
         unseen = figures(task.whole, {series: bars.ts.size for series, bars in chosen.items()})
         looks = looked(task, engine, later, sets, unseen)
-    counted = trials.count_trials(engine, task.strategy, trial_journal.windows_of(chosen))
+    windows, logic = trial_journal.windows_of(chosen), trial_journal.logic_of(task.strategy)
+    counted = trials.count_trials(engine, task.strategy, windows, logic=logic)
     number = looks.number if looks else 1
     judgement = judged(task, found, counted.different, number, args.shuffles)
     walk = None

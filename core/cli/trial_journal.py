@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +15,7 @@ import numpy as np
 from sqlalchemy import Engine
 
 from core.domain import Bars, FloatArray, Series
-from core.errors import DatabaseError, NoDatabaseError
+from core.errors import DatabaseError, NoDatabaseError, UsageError
 from core.optimise.param_sets import full_names, full_values
 from core.results.runs import BacktestResult, DataRange, LookedAt, RunSpec, describe_data
 from core.utils import format_time
@@ -21,7 +23,7 @@ from core.version import code_version
 from db import trials
 from db.base import open_engine
 from db.init_db import get_db_url
-from db.trial_rows import TRIALS, TrialRow, Trials, TrialWindow
+from db.trial_rows import TRIALS, TrialRow, Trials, TrialWindow, terms_of
 from strategies.pairing import Partners, as_of
 from strategies.registry import load_strategy
 
@@ -61,6 +63,38 @@ def code_of(strategy: str) -> str:
     return code_version(load_strategy(strategy).modules)
 
 
+def logic_of(strategy: str) -> str:
+    """Return the hash of what a rule computes and decides, whatever it is called; blank where it is gone.
+
+    Of its file as Python reads it, so that comments, line breaks and its name count for nothing.
+    """
+    try:
+        found = load_strategy(strategy)
+        module = inspect.getmodule(found.rule.columns)
+        tree = ast.parse(inspect.getsource(module) if module and found.backtest else "")
+    except (UsageError, OSError, SyntaxError):
+        return ""
+    if not tree.body:
+        return ""
+    rule = found.rule
+    return sha256(ast.dump(_Nameless(rule.name).visit(tree)).encode()).hexdigest()
+
+
+class _Nameless(ast.NodeTransformer):
+    """Takes docstrings and a name out of a file."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        """Drop what says something to readers alone."""
+        return None if isinstance(node.value, ast.Constant) else node
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        """Forget the rule's own name."""
+        return ast.Constant("") if node.value == self._name else node
+
+
 def tried(
     command: str,
     strategy: str,
@@ -82,6 +116,7 @@ def tried(
         sets=full_values(rule, sets),
         figures=figures,
         results=results,
+        terms=terms_of(logic_of(strategy)),
     )
 
 
@@ -226,7 +261,8 @@ def looks_at(
     def others(looks: Sequence[TrialRow]) -> list[TrialRow]:
         return [row for row in looks if (row.study or f"{row.seq}") not in mine]
 
-    each = [trials.looks(engine, [one], rule=rule) for one in windows]
+    logic = logic_of(rule)
+    each = [trials.looks(engine, [one], rule=rule, logic=logic) for one in windows]
     # Where two series were looked at as often, the one that this showed something new of.
     most = max(each, key=lambda looks: (len(looks), len(looks) - len(others(looks))))
     counts = dict(sorted(Counter(row.command for row in others(most)).items()))

@@ -14,6 +14,7 @@ import orjson
 from sqlalchemy import Engine
 
 from core import cli
+from core.cli import trial_journal
 from core.errors import UsageError, unknown_name
 from core.figures import how_many, how_often
 from core.optimise.objectives import KEPT
@@ -132,7 +133,10 @@ def _print_held_out(engine: Engine, rule: str | None, *, wide: bool) -> None:
     names = sorted({one.rule for one in tried})
     for row, window in [(one, window) for one in declared for window in one.windows]:
         seen = trials.shared(declared, [window])
-        counts = {name: len(trials.looks(engine, seen, rule=name)) for name in names}
+        counts = {
+            name: len(trials.looks(engine, seen, rule=name, logic=trial_journal.logic_of(name)))
+            for name in names
+        }
         by = ", ".join(f"{how_often(count)} with {name}" for name, count in counts.items() if count)
         line = (
             f"held out: {window.symbol} from {format_time(window.start)} UTC on, declared "

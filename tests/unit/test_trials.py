@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from sqlalchemy import Engine
 
+from core.cli.trial_journal import logic_of
 from core.domain import FloatArray
 from core.errors import DatabaseError
 from db import trials
-from db.trial_rows import BEGINNING, HELD_OUT, LOOK, STUDY, TRIALS, Trials, TrialWindow, problem_of
+from db.trial_rows import (
+    BEGINNING,
+    HELD_OUT,
+    LOOK,
+    STUDY,
+    TRIALS,
+    Trials,
+    TrialWindow,
+    problem_of,
+    terms_of,
+)
+from strategies.registry import use_folder
+from tests.own_files import written
 from tests.stored import make_database, opened, run_sql
 
 HOUR = 3_600_000
 BTC = TrialWindow("binance", "BTC/USDT", "1h", 100 * HOUR, 200 * HOUR, 101, "a" * 64)
-ETH = BTC._replace(symbol="ETH/USDT")
+ETH = BTC._replace(symbol="ETH/USDT", sha256="b" * 64)
 NAMES = ("fast", "slow")
 
 
@@ -72,6 +86,52 @@ def test_what_is_written_is_read_back_bit_for_bit(engine: Engine) -> None:
     assert trials.damage(engine) == []
 
 
+def test_a_copy_of_a_rule_under_another_name_is_counted_with_it(engine: Engine) -> None:
+    same, other = terms_of("what it decides"), terms_of("something else")
+    trials.append(engine, batch((1, 2), (3, 4), rule="COPY")._replace(terms=same))
+    trials.append(engine, batch((5, 6), rule="OTHER")._replace(terms=other))
+    trials.append(engine, batch((7, 8)))
+    assert trials.count_trials(engine, "A", [BTC]).different == 1
+    counted = trials.count_trials(engine, "A", [BTC], logic="what it decides")
+    assert (counted.different, counted.by_command) == (3, {"sweep": 1, "sweep as COPY": 2})
+    assert len(trials.looks(engine, [BTC], rule="A", logic="what it decides")) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_counted"),
+    [
+        ({}, True),
+        ({"exchange": "kraken"}, True),
+        ({"exchange": "kraken", "sha256": "c" * 64}, True),
+        ({"exchange": "binance-synthetic", "sha256": "c" * 64}, False),
+        ({"symbol": "COPY/USDT"}, True),
+        ({"symbol": "COPY/USDT", "sha256": "c" * 64}, False),
+        ({"symbol": "COPY/USDT", "sha256": ""}, False),
+        ({"start": 201 * HOUR, "end": 300 * HOUR}, False),
+    ],
+)
+def test_the_same_prices_are_one_market_whatever_they_are_called(
+    engine: Engine, changes: dict[str, Any], is_counted: bool
+) -> None:
+    trials.append(engine, batch((1, 2)))
+    assert trials.count_trials(engine, "A", [BTC._replace(**changes)]).different == int(is_counted)
+
+
+def test_a_rule_is_known_by_what_it_does_and_not_by_its_name(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(lambda: use_folder(None))
+    text = Path("strategies/sma_cross.py").read_text("utf-8")
+    copy = "# Mine.\n" + text.replace('"SMA_CROSS"', '"MINE"').replace("crosses above", "is above")
+    one = text.replace('"SMA_CROSS"', '"OTHER"').replace("now.fast > now.slow", "now.fast >= now.slow")
+    assert text != copy != one != text
+    written(tmp_path, {"mine.py": copy, "other.py": one})
+    assert use_folder(str(tmp_path)) == ()
+    assert logic_of("MINE") == logic_of("SMA_CROSS") != ""
+    assert logic_of("OTHER") not in (logic_of("MINE"), "")
+    assert logic_of("GONE") == ""
+
+
 def test_a_search_is_named_for_its_rule_and_its_place(engine: Engine) -> None:
     trials.append(engine, batch((1, 2)))
     begun = trials.append(engine, batch(kind=STUDY))
@@ -100,8 +160,6 @@ def test_a_set_counts_once_however_often_and_by_whomever_it_is_tried(engine: Eng
         (BTC._replace(start=0, end=100 * HOUR), True),
         (BTC._replace(start=0, end=99 * HOUR), False),
         (BTC._replace(timeframe="4h"), True),
-        (BTC._replace(symbol="ETH/USDT"), False),
-        (BTC._replace(exchange="kraken"), False),
     ],
 )
 def test_trials_count_for_bars_of_the_same_market_and_time(
