@@ -17,7 +17,7 @@ from core.domain import Bar, Bars, FloatArray, IntArray
 from core.errors import UsageError
 from strategies.longer import known_at
 from strategies.registry import Strategy
-from strategies.rule import StrategyRule
+from strategies.rule import StrategyRule, locked
 
 Elsewhere = TypeVar("Elsewhere")
 
@@ -195,7 +195,7 @@ def _between(bars: Bars, first: int, last: int) -> Bars:
     """Return the bars that open from one time to another, both included."""
     start, stop = np.searchsorted(bars.ts, first), np.searchsorted(bars.ts, last, side="right")
     # Whole, they are the same arrays as before: what was computed of those is found again.
-    return bars if start == 0 and stop == bars.ts.size else bars.until(int(stop)).since(int(start))
+    return locked(bars if start == 0 and stop == bars.ts.size else bars.until(int(stop)).since(int(start)))
 
 
 def _valued(values: Callable[[Bars], FloatArray], bars: Bars, name: str) -> FloatArray:

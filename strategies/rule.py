@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar, get_type_hints
@@ -62,6 +63,20 @@ class Span(NamedTuple):
     low: float
     high: float
     step: float = 1
+
+
+class CandlesWrittenError(UsageError):
+    """A rule's columns wrote to what they were given: its name, the place, what it did, what to do."""
+
+    def __str__(self) -> str:
+        return ": ".join(self.args)
+
+
+def locked(bars: Bars) -> Bars:
+    """Return the bars, which nobody can write any more: the run reads them after the rule has seen them."""
+    for column in bars:
+        column.setflags(write=False)
+    return bars
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,9 +191,27 @@ class StrategyRule:
         given = {name: float(getattr(choices, name)) for name in Sizing._fields if name in Choices._fields}
         return by_stake(Sizing(**{**given, **own}))
 
+    def columns_of(self, bars: Bars, params: Any) -> Any:
+        """Return all columns of bars that cannot be written any more. Raises CandlesWrittenError."""
+        return self._computed(self.columns, bars, params)
+
     def newest_columns(self, bars: Bars, params: Any) -> Any:
-        """Return columns whose last two rows are those of all columns."""
-        return (self.newest or self.columns)(bars, params)
+        """Return columns whose last two rows are those of all columns; as `columns_of` besides."""
+        return self._computed(self.newest or self.columns, bars, params)
+
+    def _computed(self, columns: Callable[..., Any], bars: Bars, params: Any) -> Any:
+        try:
+            return columns(locked(bars), params)
+        except ValueError as error:
+            # NumPy has no kind of its own for it.
+            if "read-only" not in str(error):
+                raise
+            frames = traceback.extract_tb(error.__traceback__)[1:]
+        # The last line that is not a library's is the one that a person wrote.
+        line = next((one for one in reversed(frames) if "site-packages" not in one.filename), None)
+        place = f"columns, line {line.lineno}" if line else "columns"
+        what = f"writes to the candles ({line.line})" if line else "writes to the candles"
+        raise CandlesWrittenError(self.name, place, what, "write to a copy: bars.close.copy()")
 
     def memory(self, params: Any) -> int:
         """Return the bars a live window needs so that its last row equals the backtest's."""

@@ -23,7 +23,7 @@ from core.secrecy import words_of
 from core.soundness import MOST, has_sound_price, is_sound, is_sound_ladder, is_sound_stopless
 from strategies import pairing
 from strategies.pairing import PartnerBars, Partners, bound_rule
-from strategies.rule import NO_STOP, StrategyRule, row, warm_up
+from strategies.rule import NO_STOP, CandlesWrittenError, StrategyRule, row, warm_up
 from strategies.rule_source import impure, lengths, parameters, reads, source, spans
 
 if TYPE_CHECKING:
@@ -191,7 +191,9 @@ def made_up(length: int) -> Bars:
 def _columns(rule: StrategyRule, bars: Bars, params: Any) -> Any:
     """Return the columns, or findings where there are none."""
     try:
-        return rule.columns(bars, params)
+        return rule.columns_of(bars, params)
+    except CandlesWrittenError as error:
+        return [Finding(*error.args)]
     except HotCryptoError:
         raise
     except (Exception, SystemExit) as error:  # A rule is anybody's code, whatever it raises is its mistake.

@@ -171,7 +171,7 @@ def checks(strategy: Strategy, plan: PlannedRun, candles: Stored) -> Iterator[Pr
     if not ahead:
         what = f"columns and decisions of {len(late)} windows of {memory:,} bars"
         yield ProofLine("live window", short, what)
-    difference = parted(bound, params, type(bound.columns(bars, params)))
+    difference = parted(bound, params, type(bound.columns_of(bars, params)))
     what = f"decide on {ROWS} rows: NaN, endless, 0 and -0 among them"
     yield ProofLine("compiled", () if difference is None else (difference,), what)
     if ahead or short or difference:
@@ -187,7 +187,9 @@ def checks(strategy: Strategy, plan: PlannedRun, candles: Stored) -> Iterator[Pr
 def _first_decision(strategy: Strategy, plan: PlannedRun, params: Any, length: int) -> int:
     """Return the first bar that the strategy decides on, of a market made up for this alone."""
     bars = market(plan, MARKETS + 1, length)
-    return first_decision(bind(strategy, made_up_partners(strategy, plan, bars)).rule.columns(bars, params))
+    return first_decision(
+        bind(strategy, made_up_partners(strategy, plan, bars)).rule.columns_of(bars, params)
+    )
 
 
 def market(plan: PlannedRun, seed: int, length: int, volatility: float = 0.01) -> Bars:
@@ -228,7 +230,7 @@ def _why_never(strategy: Strategy, plan: PlannedRun, bars: Bars) -> str:
     told = [
         f"{count:,} entries were refused, {WHY.get(name, name)}" for name, count in refused.items() if count
     ]
-    columns = strategy.rule.columns(bars, strategy.rule.make_params(plan.params))
+    columns = strategy.rule.columns_of(bars, strategy.rule.make_params(plan.params))
     named = zip(columns._fields, columns, strict=True)
     told += [f"column {name} is endless on every bar" for name, one in named if np.isinf(one[-LENGTH:]).all()]
     return "".join(f"; {line}" for line in told)

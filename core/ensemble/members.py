@@ -37,7 +37,7 @@ def wanted(
     With `newest` it is told of the stretches with so many last closes alone. Raises UsageError for a target
     beyond that.
     """
-    columns = rule.columns(bars, params)
+    columns = rule.columns_of(bars, params)
     target = np.full(bars.ts.size, np.nan)
     first = first_decision(columns)
     if first < bars.ts.size:

@@ -110,7 +110,7 @@ def simulate(
 
     Raises UsageError for a decision that no rule may make.
     """
-    columns = rule.columns(bars, params) if columns is None else columns
+    columns = rule.columns_of(bars, params) if columns is None else columns
     sizing, curves = rule.sizing(params, choices), np.empty((1, bars.close.size))
     one = Sets(
         np.zeros(1, np.int64),

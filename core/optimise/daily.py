@@ -114,7 +114,7 @@ def daily_runs(
     if closes.size and params:
         memo, own = Memo(MEMO_BYTES), params[0].own
         # The first set: a rule whose columns are wrong is so with any.
-        require(check_values(rule, own, stretch.bars, rule.columns(stretch.bars, own)))
+        require(check_values(rule, own, stretch.bars, rule.columns_of(stretch.bars, own)))
         with ThreadPoolExecutor(workers) as pool:
             for done in [pool.submit(work) for _ in range(workers)]:
                 done.result()
@@ -195,7 +195,7 @@ class _Runner:
     def _table(self, params: Sequence[ParamSet]) -> tuple[list[Group], Sets]:
         """Return the sets as the compiled loop takes them, and what they look at."""
         rule, whole, start = self._rule, self._stretch.bars, self._stretch.start
-        made = ColumnGroups(lambda own: cut_columns(rule.columns(whole, own), start))
+        made = ColumnGroups(lambda own: cut_columns(rule.columns_of(whole, own), start))
         groups: list[Group] = []
         numbers: dict[Any, int] = {}
         of_set, sizings = [], []

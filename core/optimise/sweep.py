@@ -262,7 +262,7 @@ class Workbench:
     def _table_of(self, market: Market, params: Sequence[ParamSet]) -> tuple[list[Group], Sets]:
         """Return the sets as the compiled loop takes them, and what they look at."""
         rule, bars, start = market.rule, market.stretch.bars, market.stretch.start
-        made = ColumnGroups(lambda own: cut_columns(rule.columns(bars, own), start))
+        made = ColumnGroups(lambda own: cut_columns(rule.columns_of(bars, own), start))
         measured = {PLAIN: cut_gauges(short_gauges(bars, PLAIN), start)}
         groups: list[Group] = []
         numbers: dict[Any, int] = {}

@@ -28,8 +28,8 @@ def uncausal(rule: StrategyRule, params: Any, bars: Bars, cuts: Sequence[int]) -
 
     The cuts are computed from the shortest on, and all bars last: what a rule keeps of them comes too late.
     """
-    parts = [(cut, rule.columns(bars.until(cut), params)) for cut in sorted(cuts)]
-    whole = rule.columns(bars, params)
+    parts = [(cut, rule.columns_of(bars.until(cut), params)) for cut in sorted(cuts)]
+    whole = rule.columns_of(bars, params)
     for cut, part in parts:
         for name, all_bars, some in zip(whole._fields, whole, part, strict=True):
             if not np.array_equal(all_bars[: some.size], some, equal_nan=True):
@@ -71,7 +71,7 @@ def plant(rule: StrategyRule, params: Any, bars: Bars) -> Iterator[Planted]:
     There must be more bars than its live window has.
     """
     # Looking ahead shows where the next value is another one: a rank may stand still for long.
-    first = rule.columns(bars, params)[0]
+    first = rule.columns_of(bars, params)[0]
     late = np.flatnonzero(first[:-1] != first[1:])[-1:].tolist() or [bars.close.size - 2]
 
     def column(change: Callable[[Any], Any]) -> StrategyRule:
@@ -92,10 +92,10 @@ def plant(rule: StrategyRule, params: Any, bars: Bars) -> Iterator[Planted]:
         ("a column one value short", column(lambda x: x[1:])),
         ("a column with a gap", column(lambda x: np.where(np.arange(x.size) == x.size - 9, np.nan, x))),
     ):
-        columns = wrong.columns(bars, params)
+        columns = wrong.columns_of(bars, params)
         yield Planted(mistake, bool(check_values(wrong, params, bars, columns)))
     twice = replace(rule, decide=lambda now, prev, held, p: _doubled(rule.decide(now, prev, held, p)))
-    yield Planted("twice the size", bool(check_computed(twice, params, bars, rule.columns(bars, params))))
+    yield Planted("twice the size", bool(check_computed(twice, params, bars, rule.columns_of(bars, params))))
 
 
 def _says(words: str, lines: Iterable[str]) -> bool:

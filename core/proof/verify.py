@@ -158,7 +158,7 @@ def check_columns(
 
     `tick` is called at every bar.
     """
-    whole, memory = rule.columns(bars, params), max(rule.memory(params), history(choices))
+    whole, memory = rule.columns_of(bars, params), max(rule.memory(params), history(choices))
     measured = gauges(bars, choices)
     cuts: dict[str, Callable[[int], Bars]] = {
         "looks ahead: with later bars cut off": lambda i: bars.until(i + 1),
@@ -170,7 +170,7 @@ def check_columns(
         for i in checked:
             tick()
             seen = cut(i)
-            columns = rule.columns(seen, params)
+            columns = rule.columns_of(seen, params)
             if choices != PLAIN and not _same(row(measured, i), row(gauges(seen, choices), -1)):
                 yield f"{rule.name} {what}, what its size looks at differs at bar {i}"
                 break
@@ -198,12 +198,12 @@ _AGAIN = "; if more is asked for then, its past has no bounds (pandas' rolling h
 
 def _remedy(bars: Bars, rule: StrategyRule, params: Any, memory: int) -> str:
     """Return what to do about a live window that is too short: how long is enough, if anything is."""
-    whole, size, have = row(rule.columns(bars, params), -1), 2 * memory, bars.close.size
+    whole, size, have = row(rule.columns_of(bars, params), -1), 2 * memory, bars.close.size
     while size < have:
-        if _same(whole, row(rule.columns(bars.since(have - size), params), -1)):
+        if _same(whole, row(rule.columns_of(bars.since(have - size), params), -1)):
             return f"give the rule history=lambda p: {size}, or fewer if that is enough{_AGAIN}"
         size *= 2
-    if not _same(whole, row(rule.columns(bars.since(1), params), -1)):
+    if not _same(whole, row(rule.columns_of(bars.since(1), params), -1)):
         return (
             "without the very first candle it is another one, so its past has no bounds: compute it from a "
             "window of its own (sma, std, highest, lowest in strategies.indicators; ta in indicators_talib)"
@@ -214,7 +214,7 @@ def _remedy(bars: Bars, rule: StrategyRule, params: Any, memory: int) -> str:
 def _bars_to_check(
     bars: Bars, rule: StrategyRule, params: Any, trades: Iterable[TradeRecord], sampled: int
 ) -> set[int]:
-    first, length = first_decision(rule.columns(bars, params)), bars.close.size
+    first, length = first_decision(rule.columns_of(bars, params)), bars.close.size
     chosen = np.random.default_rng(0).integers(first, length, sampled).tolist()
     stamps = [stamp for trade in trades for stamp in (trade.entry_ts, trade.exit_ts)]
     at = np.searchsorted(bars.ts, np.array(stamps, np.int64)).tolist()

@@ -5,6 +5,7 @@ Each rule here is one right rule with one line changed.
 
 from __future__ import annotations
 
+import pickle
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -320,6 +321,16 @@ RUNNING = {
         "    bars.close[1e9]\n    mean =",
         "columns: raises IndexError on 2,500",
     ),
+    "another open": (
+        "    mean =",
+        "    bars.open[:] = bars.low\n    mean =",
+        "MINE: columns, line 30: writes to the candles (bars.open[:] = bars.low): write to a copy",
+    ),
+    "a low that is lowered in its place": (
+        "    mean =",
+        "    low = bars.low\n    low *= 0.99\n    mean =",
+        "MINE: columns, line 31: writes to the candles (low *= 0.99): write to a copy: bars.close.copy()",
+    ),
     "no columns": (
         "return Columns(bars.close, mean)",
         "return mean",
@@ -488,6 +499,29 @@ def test_a_sweep_says_it_too(tmp_path: Path, mine: list[ModuleType], monkeypatch
     monkeypatch.setattr(sweeps, "load_strategy", lambda name: strategy)
     with pytest.raises(UsageError, match=r"MINE: decide at .* UTC: wants the target 2"):
         sweeps.sweep({spec_of().series: BARS}, "MINE", [{}, {"mean_period": 20}])
+
+
+def test_candles_are_written_by_no_sweep_and_by_no_live_decision(
+    tmp_path: Path, mine: list[ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = changed("    mean =", "    np.multiply(bars.open, 2, out=bars.open)\n    mean =")
+    strategy = strategy_of(load(tmp_path, text, mine), "MINE")
+    says = r"^MINE: columns, line 30: writes to the candles \(np.multiply"
+    monkeypatch.setattr(sweeps, "load_strategy", lambda name: strategy)
+    with pytest.raises(UsageError, match=says):
+        sweeps.sweep({spec_of().series: random_bars(3, 400)}, "MINE", [{}, {"mean_period": 20}])
+    with pytest.raises(UsageError, match=says) as refused:
+        strategy.rule.newest_columns(random_bars(3, 400), strategy.rule.params())
+    # It may come from another process.
+    assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)
+
+
+def test_nor_are_those_of_other_symbols(tmp_path: Path, mine: list[ModuleType]) -> None:
+    text = changed("def columns(bars: Bars, p: Params)", "def columns(bars: Bars, p: Params, other)")
+    text = text.replace("    mean =", "    other.bars.low[0] = 1.0\n    mean =")
+    text = text.replace("longest=", 'partner=lambda symbol: "ETH/USDT", longest=')
+    (finding,) = check_rule(strategy_of(load(tmp_path, text, mine)), random_bars(3, 400))
+    assert "writes to the candles (other.bars.low[0] = 1.0)" in str(finding)
 
 
 def test_entries_without_a_stop_are_said_to_be_meant(tmp_path: Path, mine: list[ModuleType]) -> None:
