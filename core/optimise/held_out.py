@@ -34,7 +34,7 @@ def split(markets: Mapping[Series, Bars], unseen_share: float) -> dict[Series, S
     times = np.unique(np.concatenate([bars.ts for bars in markets.values()]))
     cut = times.size - math.floor(times.size * unseen_share)
     if cut < 1 or (unseen_share > 0 and cut == times.size):
-        raise NoDataError(f"{times.size} bars are too few to keep {unseen_share:.0%} of them unseen")
+        raise NoDataError(f"{times.size} bars are too few to keep {100 * unseen_share:g} % of them unseen")
     if cut == times.size:
         return {series: Split(bars, bars.since(bars.ts.size)) for series, bars in markets.items()}
     return split_at(markets, int(times[cut]))

@@ -37,7 +37,7 @@ def test_the_newest_share_is_cut_off_and_no_bar_is_in_both_parts() -> None:
 
 
 def test_too_few_bars_to_cut_are_said() -> None:
-    with pytest.raises(NoDataError, match="3 bars are too few to keep 10% of them unseen"):
+    with pytest.raises(NoDataError, match="3 bars are too few to keep 10 % of them unseen"):
         split({BTC: BARS.until(3)}, 0.1)
 
 
