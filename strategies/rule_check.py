@@ -24,7 +24,8 @@ from core.soundness import MOST, has_sound_price, is_sound, is_sound_ladder, is_
 from strategies import pairing
 from strategies.pairing import PartnerBars, Partners, bound_rule
 from strategies.rule import NO_STOP, CandlesWrittenError, StrategyRule, row, warm_up
-from strategies.rule_source import impure, lengths, parameters, reads, source, spans
+from strategies.rule_purity import impure
+from strategies.rule_source import lengths, parameters, reads, source, spans
 
 if TYPE_CHECKING:
     from strategies.registry import Strategy
@@ -111,7 +112,7 @@ def class_of(module: ModuleType, ending: str) -> Any:
 @cache
 def check_rule_source(rule: StrategyRule) -> tuple[Finding, ...]:
     """Return what is wrong with a rule's parameters, the source of `decide`, and the names that it reads."""
-    read = () if _is_bound(rule) else (*reads("columns", rule.columns), *impure(rule))
+    read = () if _is_bound(rule) else tuple(impure(rule))
     wrong = tuple(parameters(rule))
     # Of parameters that are wrong nothing more is asked.
     searched = () if wrong else (*spans(rule), *lengths(rule))

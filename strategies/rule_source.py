@@ -7,11 +7,11 @@ import dis
 import inspect
 import math
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from enum import Enum
-from functools import cache
-from types import CodeType, FunctionType, ModuleType
-from typing import Any
+from functools import _lru_cache_wrapper, cache, partial
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -35,29 +35,13 @@ TAKEN = frozenset(
 )
 """Names of the class that runs a rule on Backtesting.py, which parameters become attributes of."""
 
-
-IMPURE = frozenset(
-    {"time", "random", "secrets", "os", "sys", "io", "pathlib", "shutil", "socket", "ssl", "subprocess"}
-    | {
-        "threading",
-        "multiprocessing",
-        "asyncio",
-        "requests",
-        "urllib",
-        "http",
-        "sqlite3",
-        "sqlalchemy",
-        "ccxt",
-    }
+FIXED = (
+    *(int, float, complex, str, bytes, Enum, np.generic, ModuleType, type, FunctionType, np.ufunc),
+    *(TypeVar, StrategyRule, type(None)),
 )
-"""Modules by which columns would depend on more than bars and parameters …"""
-IMPURE_BUILTINS = frozenset({"open", "input", "exit", "quit", "eval", "exec"})
-"""… built-in functions, …"""
-NOW = frozenset({"now", "utcnow", "today"})
-"""… and what asks `datetime` for the time."""
-
-CHANGING = (list, dict, set, bytearray, np.ndarray)
-"""Kinds of values that may be others at the next call."""
+"""Kinds of values that are the same at the next call; what a class or a function has on it is asked apart."""
+TRUSTED = frozenset({"numpy", "numba", "talib", "typing", "core", "strategies"})
+"""Whose callable things keep nothing that a rule could read."""
 
 MOST_BARS = 10_000_000
 """No rule looks back further: 19 years of minutes."""
@@ -166,7 +150,7 @@ def helpers(function: Callable[..., Any]) -> dict[str, FunctionType]:
     """
     if not isinstance(function, FunctionType):
         return {}
-    named = ((name, function.__globals__.get(name)) for name, _ in _names(function.__code__))
+    named = ((name, function.__globals__.get(name)) for name, _ in names_of(function.__code__))
     return {
         name: value
         for name, value in named
@@ -293,35 +277,84 @@ def _is_never_zero(
 
 
 @cache
-def reads(place: str, function: Any) -> tuple[Line, ...]:
-    """Return what a function reads or writes besides its arguments, where that may change."""
+def reads(place: str, function: Any, *, is_column: bool = False) -> tuple[Line, ...]:
+    """Return what a function reads or writes besides its arguments, where that may change.
+
+    Columns may read what is no number, if it stays as it is.
+    """
     if not isinstance(function, FunctionType):
         return ()
     changed = _rebound(function)
     lines = [
         (place, *line)
-        for name, is_written in sorted(_names(function.__code__))
+        for name, is_written in sorted(names_of(function.__code__))
         if (
             line := _global(
-                place, name, function.__globals__.get(name), is_changed=is_written or name in changed
+                name,
+                function.__globals__.get(name),
+                is_changed=is_written or name in changed,
+                is_column=is_column,
             )
         )
     ]
     kept = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
     outer = [(name, cell.cell_contents) for name, cell in kept]
-    outer += [("its default", value) for value in function.__defaults__ or ()]
+    given = *(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()
+    outer += [("its default", value) for value in given]
     lines += [
         (place, f"reads {name}, which may change", "make it a parameter")
         for name, value in outer
-        if isinstance(value, CHANGING)
+        if may_change(value)
     ]
-    return tuple(lines)
+    return (*lines, *((place, *line) for line in sorted(_attributes(function))))
 
 
-def _global(place: str, name: str, value: object, *, is_changed: bool) -> tuple[str, str] | None:
-    if is_changed or isinstance(value, CHANGING):
+def may_change(value: object) -> bool:
+    """Tell whether a value may be another at the next call, as far as its kind says."""
+    if isinstance(value, tuple | frozenset):
+        return any(map(may_change, value))
+    if isinstance(value, partial):
+        return may_change((value.func, *value.args, *value.keywords.values()))
+    if isinstance(value, BuiltinFunctionType):
+        # One of a list or a dictionary changes that.
+        return may_change(value.__self__)
+    made_in = getattr(value, "__module__", None) if callable(value) else type(value).__module__
+    is_trusted = callable(value) or isinstance(value, Hashable)
+    return not isinstance(value, FIXED) and not (is_trusted and root_of(made_in or "") in TRUSTED)
+
+
+def root_of(module: str) -> str:
+    """Return the package that a module is in."""
+    return module.partition(".")[0]
+
+
+def _attributes(function: FunctionType) -> set[tuple[str, str]]:
+    """Return what a function sets on objects, and reads of what hangs on functions and classes."""
+    found: set[tuple[str, str]] = set()
+    of: Any = None
+    for step in steps_of(function.__code__):
+        if step.opname in ("STORE_ATTR", "DELETE_ATTR"):
+            found.add((f"sets .{step.argval}", "keep nothing between calls"))
+        elif step.opname in ("LOAD_ATTR", "LOAD_METHOD") and _may_hold(of, function):
+            found.add((f"reads {of.__name__}.{step.argval}", "make it a parameter, or a function of its own"))
+        of = function.__globals__.get(str(step.argval)) if step.opname == "LOAD_GLOBAL" else None
+    return found
+
+
+def _may_hold(value: Any, function: FunctionType) -> bool:
+    """Tell whether something can hang on a value that is of a person's files; those of tuples are fixed."""
+    if isinstance(value, type) and issubclass(value, tuple | Enum):
+        return False
+    is_kind = isinstance(value, type | FunctionType)
+    return is_kind and (value.__module__ == function.__module__ or value.__module__.startswith(OWN_MODULES))
+
+
+def _global(name: str, value: object, *, is_changed: bool, is_column: bool) -> tuple[str, str] | None:
+    if isinstance(value, _lru_cache_wrapper) and may_change(value):
+        return f"uses {name}, which keeps what it returned", "take the cache off"
+    if is_changed or may_change(value):
         return f"uses the global {name}, which may change", "make it a parameter, or a column"
-    if place != "columns" and not _is_fixed(value, name):
+    if not is_column and not _is_fixed(value, name):
         return f"reads the global {name}", "make it a parameter, a number or a column"
     return None
 
@@ -334,59 +367,29 @@ def _is_fixed(value: object, name: str) -> bool:
     return is_kind or isinstance(value, int | float | Enum) or callable(value) or name in CALLS
 
 
-def impure(rule: StrategyRule) -> Iterator[Line]:
-    """Yield what columns look at besides bars and parameters: the clock, chance, files, other programs."""
-    named = {"columns": rule.columns, **all_helpers(rule.columns)}
-    for place, function in named.items():
-        if isinstance(function, FunctionType):
-            for what in sorted(_foreign(function)):
-                yield place, f"uses {what}", "let bars and parameters alone decide"
-
-
-def _foreign(function: FunctionType) -> set[str]:
-    found, attributes = set(), set()
-    for step in _steps(function.__code__):
-        if step.opname == "IMPORT_NAME" and _root(str(step.argval)) in IMPURE:
-            found.add(str(step.argval))
-        elif step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
-            attributes.add(str(step.argval))
-    for name, _ in _names(function.__code__):
-        value = function.__globals__.get(name)
-        origin = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", "")
-        if _root(origin or "") in IMPURE or (value is None and name in IMPURE_BUILTINS):
-            found.add(name)
-        elif _root(origin or "") == "datetime":
-            found |= {f"{name}'s {one}" for one in attributes & NOW}
-    return found
-
-
-def _root(module: str) -> str:
-    return module.partition(".")[0]
-
-
 def _rebound(function: FunctionType) -> set[str]:
     """Return the globals that any function of the module assigns to."""
     module = inspect.getmodule(function)
     code = [value.__code__ for value in vars(module).values() if _is_of(value, module)] if module else []
-    return {name for one in code for name, is_written in _names(one) if is_written}
+    return {name for one in code for name, is_written in names_of(one) if is_written}
 
 
 def _is_of(value: object, module: ModuleType | None) -> bool:
     return isinstance(value, FunctionType) and module is not None and value.__module__ == module.__name__
 
 
-def _names(code: CodeType) -> set[tuple[str, bool]]:
+def names_of(code: CodeType) -> set[tuple[str, bool]]:
     """Return the globals that code reads, and with True those that it writes."""
     return {
         (str(step.argval), step.opname != "LOAD_GLOBAL")
-        for step in _steps(code)
+        for step in steps_of(code)
         if step.opname in ("LOAD_GLOBAL", "STORE_GLOBAL", "DELETE_GLOBAL")
     }
 
 
-def _steps(code: CodeType) -> Iterator[dis.Instruction]:
+def steps_of(code: CodeType) -> Iterator[dis.Instruction]:
     """Yield the instructions of code, and of the functions within it."""
     yield from dis.get_instructions(code)
     for const in code.co_consts:
         if isinstance(const, CodeType):
-            yield from _steps(const)
+            yield from steps_of(const)

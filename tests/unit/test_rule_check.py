@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -92,6 +93,21 @@ LADDER = (0.1, 0.2, 0.3)
 
 def lucky(x):
     return random.random() + x
+
+from collections import deque; from functools import lru_cache; from types import SimpleNamespace
+from numpy import fromfile
+
+class Box:
+    kept: list[float] = []
+
+QUEUE, SPACE, OBJECT, KEEP = deque(), SimpleNamespace(x=1), Box(), SEEN.append
+
+@lru_cache
+def cached(x):
+    return x
+
+def kept(x):
+    SEEN.append(x)
 
 def helped(x):
     found = 0.0
@@ -224,6 +240,84 @@ STATIC = {
         "    mean =",
         "    os.getenv('X')\n    mean =",
         "columns: uses os: let bars and",
+    ),
+    "an attribute of a function": (
+        "    mean =",
+        "    columns.__dict__.setdefault('kept', {})\n    mean =",
+        "columns: reads columns.__dict__: make it a parameter",
+    ),
+    "an attribute that is set": (
+        "    mean =",
+        "    f = columns\n    f.kept = bars\n    mean =",
+        "columns: sets .kept: keep nothing between calls",
+    ),
+    "an attribute of a class": (
+        "    mean =",
+        "    Box.kept.append(1.0)\n    mean =",
+        "columns: reads Box.kept: make it a parameter",
+    ),
+    "a queue": (
+        "    mean =",
+        "    QUEUE.append(1.0)\n    mean =",
+        "columns: uses the global QUEUE, which may",
+    ),
+    "a space of names": (
+        "    mean =",
+        "    SPACE.x\n    mean =",
+        "columns: uses the global SPACE, which may",
+    ),
+    "a class's object": (
+        "    mean =",
+        "    OBJECT.x\n    mean =",
+        "columns: uses the global OBJECT, which may",
+    ),
+    "a list's own function": (
+        "    mean =",
+        "    KEEP(1)\n    mean =",
+        "columns: uses the global KEEP, which may",
+    ),
+    "a cache": (
+        "    mean =",
+        "    cached(1)\n    mean =",
+        "columns: uses cached, which keeps what it returned",
+    ),
+    "a list that a helper of columns writes": (
+        "    mean =",
+        "    kept(1.0)\n    mean =",
+        "kept: uses the global SEEN, which may change",
+    ),
+    "a default list by name": (
+        "p: Params) -> Columns",
+        "p: Params, *, kept=[]) -> Columns",
+        "reads its default",
+    ),
+    "NumPy's today": (
+        "    mean =",
+        "    np.datetime64('today')\n    mean =",
+        "columns: uses 'today': let bars and parameters alone decide",
+    ),
+    "pandas' now": ("    mean =", "    pd.Timestamp.now()\n    mean =", "columns: uses pd's now"),
+    "NumPy's files": ("    mean =", "    np.loadtxt('x')\n    mean =", "columns: uses np.loadtxt: let bars"),
+    "a function of NumPy's files": (
+        "    mean =",
+        "    fromfile('x')\n    mean =",
+        "columns: uses fromfile: let",
+    ),
+    "pandas' files": (
+        "    mean =",
+        "    pd.read_csv('x')\n    mean =",
+        "columns: uses pd.read_csv: let bars",
+    ),
+    "NumPy's chance": ("    mean =", "    np.random.rand()\n    mean =", "columns: uses np.random: let bars"),
+    "NumPy by another name": (
+        "    mean =",
+        "    import numpy\n    numpy.fromfile('x')\n    mean =",
+        "columns: uses fromfile: let bars",
+    ),
+    "the lock of the candles": (
+        "    mean =",
+        "    bars.open.setflags(write=True)\n    mean =",
+        "columns: uses .setflags: let bars",
     ),
     "what a helper of columns looks at": (
         "    mean =",
@@ -529,11 +623,16 @@ def test_entries_without_a_stop_are_said_to_be_meant(tmp_path: Path, mine: list[
     assert check_rule(strategy_of(load(tmp_path, text, mine)), BARS) == ()
 
 
-def test_state_that_no_source_shows_is_found_by_asking_twice(tmp_path: Path, mine: list[ModuleType]) -> None:
+def test_state_that_no_source_shows_is_found_by_asking_twice(
+    tmp_path: Path, mine: list[ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warnings, "onceregistry", {})
     text = changed(
         "mean = sma(bars.close, p.mean_period)", "mean = sma(bars.close, p.mean_period) * helper(1)"
     )
-    text = text.replace("    return x + 1", "    SEEN.append(x)\n    return float(len(SEEN))")
+    kept = "    import warnings\n    kept = warnings.onceregistry\n    kept[len(kept)] = x\n"
+    kept += "    return float(len(kept))"
+    text = text.replace("    return x + 1", kept)
     strategy = strategy_of(load(tmp_path, text, mine))
     (finding,) = check_rule(strategy, BARS)
     assert (finding.place, finding.problem) == ("column mean", "is another one when computed again")
