@@ -5,6 +5,7 @@ They are carried out as those of run_live.py are: stored, taken by the loop, ans
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Collection
 from typing import Any, Protocol
@@ -22,7 +23,10 @@ OLDEST, AHEAD = 120_000, 60_000
 """Milliseconds after which what was written is carried out no more; by which its clock may be ahead."""
 GIVEN = ("pause", "resume", "flatten")
 """Commands that the loop carries out."""
-HELP = "/status /positions /pause /resume /flatten"
+HELP = "commands, each alone in a message of your own: /status /positions /pause /resume /flatten"
+"""What is answered to anything else that begins as a command does."""
+_COMMAND = re.compile(r"/([a-z]+)(?:@([a-z0-9_]+))?", re.ASCII | re.IGNORECASE)
+"""All of a command: a word, and maybe the name of the bot that is meant."""
 
 
 class ChatDesk(Protocol):
@@ -53,11 +57,14 @@ class Chat:
         self._bot, self._chats, self._desk = bot, frozenset(chats), desk
         self._clock, self._say = clock, say
         self._newest, self._fails = 0, 0
+        self._name: str | None = None
         self._ended = threading.Event()
 
     def step(self, waits: float = WAITS) -> float:
         """Answer what was written; return how many seconds to wait before the next look."""
         try:
+            if self._name is None:
+                self._name = self._bot.name().lower()
             updates = self._bot.updates(self._newest, waits)
             for update in updates:
                 self._newest = max(self._newest, update["update_id"])
@@ -100,11 +107,21 @@ class Chat:
                     "a chat that is not allowed wrote to the telegram bot: it is ignored, as others are"
                 )
             return
-        if isinstance(text, str) and type(date) is int:
-            self._bot.say(number, self._answer(text, date * 1000, update["update_id"]))
+        # Other text is talk, which a command may begin like: "Flatten the curve", "resume".
+        if isinstance(text, str) and text.startswith("/") and type(date) is int:
+            # Of a forwarded message nobody knows whether who sent it on means it.
+            is_own = not any(key.startswith("forward_") for key in message)
+            command = self._command(text) if is_own else ""
+            self._bot.say(number, self._answer(command, date * 1000, update["update_id"]))
 
-    def _answer(self, text: str, written_at: int, update: int) -> str:
-        name = (text.split() or [""])[0].removeprefix("/").partition("@")[0].lower()
+    def _command(self, text: str) -> str:
+        """Return the command that a text is, blank for one with more in it or for another bot."""
+        found = _COMMAND.fullmatch(text.strip())
+        if found is None or (found[2] and found[2].lower() != self._name):
+            return ""
+        return found[1].lower()
+
+    def _answer(self, name: str, written_at: int, update: int) -> str:
         if name == "status":
             others = how_many(self.unknown, "message")
             ignored = f"\n{others} of other chats ignored" if self.unknown else ""
@@ -112,7 +129,7 @@ class Chat:
         if name == "positions":
             return self._desk.positions()
         if name not in GIVEN:
-            return f"commands: {HELP}"
+            return HELP
         age = self._clock() - written_at
         if age > OLDEST:
             return f"/{name} was written {age // 1000:,} s ago and is not carried out: write it again"

@@ -30,12 +30,17 @@ class Bot:
         fields = {"chat_id": chat, "text": text[:LONGEST], "disable_notification": silently}
         self._checked(self._web.post(f"{self._base}/sendMessage", fields))
 
+    def name(self) -> str:
+        """Return what the bot is called, blank where that is not told. Raises NotSentError."""
+        found = self._checked(self._web.post(f"{self._base}/getMe", {})).get("result")
+        return str(found.get("username", "")) if isinstance(found, dict) else ""
+
     def see(self, chat: str) -> None:
         """See that the token is a bot's and that the bot may write to a chat; nothing is written there.
 
         Raises NotSentError.
         """
-        self._checked(self._web.post(f"{self._base}/getMe", {}))
+        self.name()
         self._checked(self._web.post(f"{self._base}/getChat", {"chat_id": chat}))
 
     def updates(self, after: int, seconds: float) -> list[dict[str, Any]]:

@@ -383,6 +383,8 @@ class Telegram:
         if path.endswith("/sendMessage"):
             self.replies.append((document["chat_id"], document["text"]))
             return 200, OK
+        if path.endswith("/getMe"):
+            return 200, {"ok": True, "result": {"username": "My_bot"}}
         self.offsets.append(document["offset"])
         return 200, {"ok": True, "result": [one for one in self.updates if self._is_new(one, document)]}
 
@@ -407,16 +409,72 @@ def test_commands_of_an_allowed_chat_are_carried_out_once_and_answered() -> None
         "pause: done",
         "resume: done",
         "flatten: done",
-        f"commands: {HELP}",
-        f"commands: {HELP}",
-        f"commands: {HELP}",
+        HELP,
     ]
     assert {number for number, _ in api.replies} == {"77"}
     assert api.offsets == [1, len(TYPED) + 1]
     assert said == []
 
 
-TYPED = ["/status", "/positions@my_bot", "/pause", "/RESUME now", "/flatten", "hello", "/stop", ""]
+TYPED = ["/status", "/positions@my_bot", "/pause", "/RESUME", "/flatten@MY_BOT", "hello", "/stop", ""]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Flatten the curve, they say :)",
+        "flatten",
+        "resume",
+        "Pause for thought: should we add ETH?",
+        "FLATTEN?",
+        "we could /flatten",
+    ],
+)
+def test_a_sentence_that_begins_like_a_command_is_none_and_gets_no_answer(text: str) -> None:
+    api, desk = Telegram(written(1, text)), Desk()
+    with http_server(api) as server:
+        chat_of(server, desk, []).step(0)
+    assert (desk.given, api.replies) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/flatten later maybe, not now",
+        "/flatten\nnot",
+        "/flatten@some_other_bot",
+        "/flatten@my_bot now",
+        "/flatten@",
+        "/flatten.",
+        "//flatten",
+        "/ﬂatten",
+        "/",
+    ],
+)
+def test_a_command_with_more_in_it_or_for_another_bot_is_not_carried_out(text: str) -> None:
+    api, desk = Telegram(written(1, text)), Desk()
+    with http_server(api) as server:
+        chat_of(server, desk, []).step(0)
+    assert (desk.given, api.replies) == ([], [("77", HELP)])
+
+
+@pytest.mark.parametrize("forwarded", [{"forward_origin": {"type": "user"}}, {"forward_date": NOON // 1000}])
+def test_a_forwarded_command_is_not_carried_out(forwarded: dict[str, Any]) -> None:
+    update = written(1, "/flatten")
+    update["message"] |= forwarded
+    api, desk = Telegram(update), Desk()
+    with http_server(api) as server:
+        chat_of(server, desk, []).step(0)
+    assert (desk.given, api.replies) == ([], [("77", HELP)])
+
+
+def test_a_bot_whose_name_is_not_told_takes_commands_without_one() -> None:
+    api, desk = Telegram(written(1, "/pause@my_bot"), written(2, "/pause")), Desk()
+    with http_server(
+        lambda path, asked: (200, OK) if path.endswith("/getMe") else api(path, asked)
+    ) as server:
+        chat_of(server, desk, []).step(0)
+    assert desk.given == [("pause", 2)]
 
 
 def test_other_chats_are_ignored_and_counted() -> None:
@@ -484,6 +542,9 @@ def test_neither_an_answer_without_end_nor_a_desk_that_fails_ends_the_reading_of
 
 def test_an_outage_of_weeks_does_not_end_the_reading_of_commands() -> None:
     class Away:
+        def name(self) -> str:
+            return "my_bot"
+
         def updates(self, *_: object) -> list[Any]:
             raise NotSentError("away")
 

@@ -149,7 +149,7 @@ def test_a_loop_takes_commands_of_a_chat_and_tells_its_start_and_its_end(
             if not new:
                 telegram.released.wait(10)
             return 200, {"ok": True, "result": new}
-        if "entries are paused; exits and stops go on" in document["text"]:
+        if "entries are paused; exits and stops go on" in document.get("text", ""):
             live.give_command(engine, "paper", "stop", "", "test", now_ms())
         return 200, OK
 
