@@ -11,6 +11,7 @@ import numpy as np
 from sqlalchemy import Engine
 
 from core.account.money import minus
+from core.cli.account_open import OpenPosition, still_open
 from core.cli.report_command import write_page
 from core.domain import Bars, Costs, Series
 from core.errors import NoDataError
@@ -40,6 +41,9 @@ def write_account(
     points = page_rows.equity_points(engine, account, EVERY)
     if len(points) < 2:
         raise NoDataError(f"account {account} has no equity curve yet: it begins with the second closed bar")
+    if status is not None and status.equity is not None and status.time > points[-1][0]:
+        # Positions are those of now, so the curve ends there too, not with the last bar that closed.
+        points.append((status.time, status.equity))
     times, equity = (np.array(column) for column in zip(*points, strict=True))
     candles = _candles(engine, status, (int(times[0]), int(times[-1])))
     if not candles:
@@ -65,6 +69,8 @@ def write_account(
         equity=equity,
         cash=float(equity[0]),
         trades=[_trade(one, brackets) for one in trades],
+        open=[_open(one) for one in still_open(engine, account, status.positions if status else (), trades)],
+        remainder="deposits, withdrawals, fees in other coins, and what others did",
         series=list(candles),
         held=list(curves.values()),
         holding="without costs",
@@ -96,4 +102,17 @@ def _trade(one: ClosedTrade, brackets: Brackets) -> dict[str, Any]:
         "fees": float(one.fees),
         "stop": stop,
         "take": take,
+    }
+
+
+def _open(one: OpenPosition) -> dict[str, Any]:
+    held = one.held
+    return {
+        **{name: getattr(held, name) for name in ("strategy", "symbol", "entry_price", "price")},
+        **{name: getattr(held, name) for name in ("stop", "take")},
+        "side": held.side.upper(),
+        "size": float(held.amount),
+        "entry_ts": one.since,
+        "profit": held.open_profit,
+        "fees": float(one.fees),
     }

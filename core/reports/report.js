@@ -105,7 +105,8 @@ function showRun(run) {
   host.append(facts, ...run.notes.map((text) => el("p", {}, el("span", { className: "note" }, text))));
   const traded = run.trades.entry_ts.length > 0;
   const show = showCandles(host, run);
-  if (!traded) host.append(el("p", { className: "empty" }, "This run made no trades."));
+  if (!traded) host.append(el("p", { className: "empty" }, run.open.length ? "No trade is closed yet: what is open stands below." : "This run made no trades."));
+  if (run.open.length) host.append(openNow(run));
   const columns = el("div", { className: "columns" });
   host.append(columns);
   columns.append(worstDrawdowns(run), costs(run));
@@ -120,16 +121,23 @@ function worstDrawdowns(run) {
   return el("div", { id: "drawdowns" }, el("h3", {}, "Worst drawdowns"), rows.length ? table(["from", "lowest", "back at", "depth", "down", "up again"].map((one) => th(one)), rows) : el("p", { className: "soft" }, "Equity never fell."));
 }
 function costs(run) {
-  const sum = (name) => run.trades[name].reduce((total, one) => total + one, 0);
-  const [pnl, fees] = [sum("pnl"), sum("fees")];
   // Of an account there is no share of bars: its strategies have several series.
   const bars = run.entry.exposure_pct;
   const exposure = typeof bars === "number" ? `In the market ${fixed(bars, 2)} % of the time.` : `A trade was open ${fixed(run.held_pct, 2)} % of the time.`;
-  const rows = run.shares.map((one) => cells(one.strategy, el("td", { className: "left" }, one.symbol), String(one.trades), percent((100 * one.won) / one.trades, 1), money(one.pnl), money(one.fees)));
-  const head = [th("strategy"), el("th", { className: "left", scope: "col" }, "symbol"), th("trades"), th("won"), th(`profit ${run.quote}`), th(`fees ${run.quote}`)];
-  return el("div", { id: "shares" }, el("h3", {}, "Exposure, costs and who earned what"),
-    el("p", {}, `${exposure} Fees ${money(fees)} ${run.quote}: before them the trades brought ${money(pnl + fees)}, after them ${money(pnl)}.`),
-    rows.length ? table(head, rows) : "");
+  const holds = run.open.length > 0;
+  const rows = run.shares.map((one) => cells(one.strategy, el("td", { className: "left" }, one.symbol), String(one.trades), one.trades ? percent((100 * one.won) / one.trades, 1) : "none", money(one.pnl), ...(holds ? [money(one.open)] : []), money(one.fees)));
+  const head = [th("strategy"), el("th", { className: "left", scope: "col" }, "symbol"), th("trades"), th("won"), th(`profit ${run.quote}`, "Of closed trades, after fees."), ...(holds ? [th("open", "Of what is open: profit at the last price less the fees paid so far.")] : []), th(`fees ${run.quote}`, "All that were paid, for what is open too.")];
+  return el("div", { id: "shares" }, el("h3", {}, "Exposure, costs and who earned what"), el("p", {}, exposure), parts(run), rows.length ? table(head, rows) : "");
+}
+function parts(run) {
+  const rows = run.parts.map(({ name, amount }, i) => (i < run.parts.length - 1 ? cells(name, money(amount)) : cells(el("td", {}, el("strong", {}, name)), el("td", {}, el("strong", {}, `${money(amount)} (${percent((100 * amount) / run.cash)})`)))));
+  return el("div", { id: "parts" }, table([th("what the return is made of"), th(run.quote)], rows));
+}
+function openNow(run) {
+  const left = (text) => el("td", { className: "left" }, text);
+  const rows = run.open.map((one) => cells(one.strategy, left(one.symbol), left(one.side), one.entry_ts === null ? "not known" : clock(one.entry_ts), quoted(one.size), quoted(one.entry_price), quoted(one.price), quoted(one.stop), quoted(one.take), money(one.profit), money(one.fees)));
+  const heads = [th("strategy"), ...["symbol", "side"].map((one) => el("th", { scope: "col", className: "left" }, one)), th("since (UTC)"), th("size"), th("entry price"), th("last price"), th("stop"), th("take"), th(`open profit ${run.quote}`, "At the last price, before fees."), th("fees so far", "Paid for it until now; closing it costs fees again.")];
+  return el("div", { id: "open" }, el("h3", {}, "Open now"), table(heads, rows, "stack"));
 }
 function heatmap(run) {
   const years = new Map();

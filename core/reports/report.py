@@ -32,6 +32,15 @@ TRADE_COLUMNS = (
 )
 
 
+OPEN_COLUMNS = (
+    *("strategy", "symbol", "side", "size", "entry_ts", "entry_price", "price", "stop", "take"),
+    *("profit", "fees"),
+)
+"""`profit` is before `fees`, which are those paid so far."""
+LEAST = 1e-6
+"""Share of the cash from which on a part of the return is worth a line: a cent of 10,000."""
+
+
 @dataclass(frozen=True, slots=True)
 class HoldCurve:
     """What holding brought over the same time; the cash is 1."""
@@ -67,6 +76,10 @@ class Reported:
     """What else is said of it, a name and a text each."""
     stops: str = "stop and take as they stood at the end"
     """Which stops and takes its trades have."""
+    open: Sequence[Mapping[str, Any]] = ()
+    """What is held at the end, with the names of OPEN_COLUMNS; what is not known is None."""
+    remainder: str = "not of any trade"
+    """What makes up the part of the return that neither trades nor what is held explain."""
 
 
 def report_html(
@@ -119,9 +132,11 @@ def _run(run: Reported, candles: Sequence[str]) -> dict[str, Any]:
             "volatility": _known(moved.volatility),
         },
         "trades": {"count": len(run.trades), "columns": packed_json(_columns(run.trades))},
-        "shares": _shares(run.trades),
+        "open": [{name: one[name] for name in OPEN_COLUMNS} for one in run.open],
+        "shares": _shares(run),
+        "parts": return_parts(run),
         "stops": run.stops,
-        "held_pct": 100 * _held(run.times, run.trades),
+        "held_pct": 100 * _held(run),
         "notes": list(run.notes),
         "facts": dict(run.facts),
     }
@@ -155,24 +170,51 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not isfinite(value) else value
 
 
-def _held(times: IntArray, trades: Sequence[Mapping[str, Any]]) -> float:
-    """Return the part of the time, from the first to the last, in which any trade was open."""
-    open_until, total = int(times[0]), 0
-    for begin, end in sorted((trade["entry_ts"], trade["exit_ts"]) for trade in trades):
+def _held(run: Reported) -> float:
+    """Return the part of the time, from the first to the last, in which anything was held."""
+    begin_of_all, end_of_all = int(run.times[0]), int(run.times[-1])
+    closed = [(trade["entry_ts"], trade["exit_ts"]) for trade in run.trades]
+    # Of what was held before any fill that is known, it is only known that it was there from the first.
+    held = [(one["entry_ts"] or begin_of_all, end_of_all) for one in run.open]
+    open_until, total = begin_of_all, 0
+    for begin, end in sorted(closed + held):
         total += max(0, end - max(begin, open_until))
         open_until = max(open_until, end)
-    return min(1.0, total / max(1, int(times[-1] - times[0])))
+    return min(1.0, total / max(1, end_of_all - begin_of_all))
 
 
-def _shares(trades: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return what each strategy brought in each symbol, best first."""
+def return_parts(run: Reported) -> list[dict[str, Any]]:
+    """Return what the return is made of, a name and an amount each, and their sum as the last."""
+    fees = sum(trade["fees"] for trade in run.trades)
+    parts = {"closed trades, before fees": sum(trade["pnl"] for trade in run.trades) + fees}
+    parts["fees of closed trades"] = -fees
+    if run.open:
+        parts["open positions at the last price"] = sum(one["profit"] or 0.0 for one in run.open)
+        parts["fees paid for them so far"] = -sum(one["fees"] for one in run.open)
+    whole = float(run.equity[-1]) - run.cash
+    rest = whole - sum(parts.values())
+    if abs(rest) > LEAST * run.cash:
+        parts[run.remainder] = rest
+    return [{"name": name, "amount": amount} for name, amount in (parts | {"return": whole}).items()]
+
+
+def _shares(run: Reported) -> list[dict[str, Any]]:
+    """Return what each strategy brought in each symbol, what it holds included, best first."""
     sums: dict[tuple[str, str], dict[str, Any]] = {}
-    for trade in trades:
-        key = trade["strategy"], trade["symbol"]
-        start = {"strategy": key[0], "symbol": key[1], "trades": 0, "won": 0, "pnl": 0.0, "fees": 0.0}
-        one = sums.setdefault(key, start)
-        one["trades"] += 1
-        one["won"] += trade["pnl"] > 0
-        one["pnl"] += trade["pnl"]
-        one["fees"] += trade["fees"]
-    return sorted(sums.values(), key=lambda one: -one["pnl"])
+
+    def of(one: Mapping[str, Any]) -> dict[str, Any]:
+        names = {"strategy": one["strategy"], "symbol": one["symbol"]}
+        start = {**names, "trades": 0, "won": 0, "pnl": 0.0, "open": 0.0, "fees": 0.0}
+        return sums.setdefault((one["strategy"], one["symbol"]), start)
+
+    for trade in run.trades:
+        share = of(trade)
+        share["trades"] += 1
+        share["won"] += trade["pnl"] > 0
+        share["pnl"] += trade["pnl"]
+        share["fees"] += trade["fees"]
+    for held in run.open:
+        share = of(held)
+        share["open"] += (held["profit"] or 0.0) - held["fees"]
+        share["fees"] += held["fees"]
+    return sorted(sums.values(), key=lambda one: -one["pnl"] - one["open"])

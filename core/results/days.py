@@ -124,7 +124,7 @@ def result(strategy: str, trades: Iterable[DayTrade], fills: Iterable[DayFill], 
         gross_profit=total(won),
         gross_loss=minus(NOTHING, total(lost)),
         net=total(pnls),
-        fees=total(_fee(one, currency) for one in own),
+        fees=total(fee_in(one, currency) for one in own),
         fills=len(own),
     )
 
@@ -151,7 +151,8 @@ def fees_by_asset(fills: Iterable[DayFill]) -> dict[str, Decimal]:
     return paid
 
 
-def _fee(fill: DayFill, currency: str) -> Decimal:
+def fee_in(fill: DayFill, currency: str) -> Decimal:
+    """Return a fill's fee in the account's currency, nothing where it was paid in a third one."""
     if fill.fee_asset == currency:
         return fill.fee
     return times(fill.fee, fill.price) if fill.fee_asset == pair_of(fill.symbol).base else NOTHING

@@ -7,13 +7,24 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from core.cli.live_status import status_of_run
+from core.domain import Bars
 from core.errors import NoDataError, RefusedError, UsageError
+from core.live.status import to_document
+from db import live
+from db.base import open_engine
+from db.candles import upsert_bars
+from db.live_history import paid_fees
 from scripts import run_backtest, run_live, show_runs, show_trades
 from tests.integration.test_run_backtest import call, home, stored
+from tests.markets import HOUR, START
 from tests.page_help import seeded
+from tests.status_help import STATUS
 from tests.stored import url_of
+from tests.traded import BTC, trade
 from tests.unit.test_report import document_of, trades_of
 
 __all__ = ["home", "stored"]
@@ -126,9 +137,18 @@ def test_an_account_that_traded_has_a_page_of_what_is_stored(tmp_path: Path) -> 
     page, url = tmp_path / "account.html", url_of(tmp_path / "page.db")
     assert show_trades.main(["--db-url", url, "--report", str(page)]) == 0
     (run,) = document_of(page.read_text())["runs"]
-    assert run["shares"] == [
-        {"strategy": "MR_BB", "symbol": "BTC/USDT", "trades": 60, "won": 30, "pnl": -90.0, "fees": 90.0}
-    ]
+    closed, held = run["shares"][1], run["shares"][0]
+    assert closed == {
+        "strategy": "MR_BB",
+        "symbol": "BTC/USDT",
+        "trades": 60,
+        "won": 30,
+        "pnl": -90.0,
+        "open": 0.0,
+        "fees": 90.0,
+    }
+    assert (held["strategy"], held["trades"], held["open"]) == ("TREND_EMA", 0, 12.5)
+    assert run["open"][0]["entry_ts"] is None
     assert run["entry"]["final_equity"] == 10_119.0
     assert run["entry"]["trades_count"] == 60
     assert trades_of(run)["pnl"][:2] == [-11.5, 8.5]
@@ -136,6 +156,53 @@ def test_an_account_that_traded_has_a_page_of_what_is_stored(tmp_path: Path) -> 
         show_trades.main(["--db-url", url, "--report", str(page)])
     with pytest.raises(SystemExit):
         show_trades.main(["--db-url", url, "--report", "x.html", "--symbol", "BTC/USDT"])
+
+
+def test_what_is_open_and_its_fees_are_shown_and_the_parts_are_the_return(tmp_path: Path) -> None:
+    page, url = tmp_path / "account.html", url_of(tmp_path / "hot.db")
+    trade(tmp_path / "hot.db")
+    engine = open_engine(url)
+    price = np.full(18, 102.0)
+    upsert_bars(engine, BTC, Bars(START + HOUR * np.arange(18), price, price, price, price, price))
+    newest = live.newest_run(engine, "paper")
+    assert newest is not None
+    found = status_of_run(newest)
+    fees = sum(float(one.fee) for one in paid_fees(engine, "paper"))
+    engine.dispose()
+    assert found is not None
+    assert found.equity is not None
+    assert show_trades.main(["--db-url", url, "--report", str(page)]) == 0
+    (run,) = document_of(page.read_text())["runs"]
+    (held,) = run["open"]
+    assert (held["strategy"], held["side"], held["entry_ts"]) == ("SCRIPTED", "LONG", START + 15 * HOUR)
+    assert held["profit"] == found.positions[0].open_profit
+    assert sum(share["fees"] for share in run["shares"]) == pytest.approx(fees)
+    assert [part["name"] for part in run["parts"]] == [
+        "closed trades, before fees",
+        "fees of closed trades",
+        "open positions at the last price",
+        "fees paid for them so far",
+        "return",
+    ]
+    *parts, whole = (part["amount"] for part in run["parts"])
+    assert sum(parts) == pytest.approx(whole) == found.equity - 10_000
+    # Entered at the opens of bars 4, 9 and 15, left at those of 7 and 12, seen from the close of bar 2 on.
+    assert run["held_pct"] == pytest.approx(100 * (3 + 3 + 3) / 15)
+
+
+def test_the_curve_of_an_account_ends_where_its_positions_are_seen(tmp_path: Path) -> None:
+    engine = seeded(tmp_path)
+    page, url = tmp_path / "account.html", url_of(tmp_path / "page.db")
+    later = STATUS._replace(time=START + 120 * HOUR, equity=10_100.0, currency="USDT")
+    live.record(engine, 1, status=to_document(later), now=later.time)
+    engine.dispose()
+    assert show_trades.main(["--db-url", url, "--report", str(page)]) == 0
+    (run,) = document_of(page.read_text())["runs"]
+    assert run["entry"]["final_equity"] == 10_100.0
+    *_, others, whole = run["parts"]
+    assert others["name"] == "deposits, withdrawals, fees in other coins, and what others did"
+    assert whole == {"name": "return", "amount": 100.0}
+    assert sum(part["amount"] for part in run["parts"][:-1]) == pytest.approx(100)
 
 
 def test_an_account_without_candles_or_equity_says_what_is_missing(tmp_path: Path) -> None:

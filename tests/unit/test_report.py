@@ -8,6 +8,7 @@ import json
 import math
 import re
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from core.backtester import run_backtest
 from core.domain import Costs, Series
 from core.reports.document import as_json, run_document
 from core.reports.html import asset
-from core.reports.report import POINTS, TRADE_COLUMNS, report_html
+from core.reports.report import POINTS, TRADE_COLUMNS, report_html, return_parts
 from core.reports.run_report import held, reported, reported_replay
 from core.results.curves import drawdowns
 from core.results.measures import Summary, buy_and_hold, definitions, max_drawdown
@@ -158,6 +159,25 @@ def test_a_run_without_trades_and_with_few_days_has_a_page() -> None:
     document = document_of(report_html([found], {BTC: bars}, title="short"))
     assert document["runs"][0]["rolling"]["times"] == []
     assert document["runs"][0]["shares"] == []
+
+
+@pytest.mark.parametrize("engine", [run_backtest, run_fast])
+def test_the_parts_of_a_return_are_those_of_its_trades_and_add_up(engine: Any) -> None:
+    result = engine(BARS, RunSpec(BTC, "GRID_LR", {}, COSTS, 10_000.0))
+    parts = return_parts(reported(result, BARS, {}))
+    assert [part["name"] for part in parts] == [
+        "closed trades, before fees",
+        "fees of closed trades",
+        "return",
+    ]
+    assert parts[0]["amount"] + parts[1]["amount"] == pytest.approx(parts[2]["amount"])
+    assert parts[2]["amount"] == pytest.approx(10_000 * result.summary.return_pct / 100)
+
+
+def test_what_no_trade_explains_of_a_return_has_a_name_of_its_own(result: BacktestResult) -> None:
+    run = reported(result, BARS, {})
+    ruined = replace(run, equity=np.append(run.equity[:-1], 0.0))
+    assert [part["name"] for part in return_parts(ruined)][2:] == ["not of any trade", "return"]
 
 
 def test_the_same_run_has_the_same_page_and_runs_stand_side_by_side(
