@@ -59,7 +59,7 @@ UNTYPABLE = ("a\0b", "sqlite:///a\0b", "a\nb", "a\rb", "\x1b[31m", "\u2028", "\u
 LONG = ("9" * 4000, "x" * 255, "x" * 300, "x" * 100_000, f"new/{'y' * 300}/z", f"sqlite:///{'x' * 300}")
 SPACED = ("a b", "=cmd|' /C calc'!A0", "'; DROP TABLE candles; --")
 VALUES = (*BLANK, *PLAIN.split(), *UNTYPABLE, *LONG, *SPACED, "pipe.csv")
-STREAMED = frozenset(("json", "trades", "report", "out", "log_file"))
+STREAMED = frozenset(("json", "csv", "trades", "report", "out", "log_file"))
 """Outputs, which may go to a pipe and would wait there for a reader."""
 STORED = ("--use-sql", "--symbol", "BTC/USDT", "--timeframe", "4h")
 BASES: Mapping[str, tuple[tuple[str, ...], ...]] = {

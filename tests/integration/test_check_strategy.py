@@ -125,8 +125,8 @@ CHANGES = {
         r"holds int64: add .astype\(float\)",
     ),
     "a pandas series": (
-        "Columns(bars.close,",
-        "Columns(__import__('pandas').Series(bars.close),",
+        "    return Columns(bars.close,",
+        "    from pandas import Series\n\n    return Columns(Series(bars.close),",
         r"column close: is a pandas Series: add .to_numpy\(\)",
     ),
     "a parameter without bounds": (
@@ -146,7 +146,7 @@ CHANGES = {
     ),
     "a look at the next bar": (
         "Columns(bars.close,",
-        "Columns(__import__('numpy').roll(bars.close, -1),",
+        "Columns(bars.close[[*range(1, bars.close.size), -1]],",
         "looks ahead",
     ),
     "an if on how many bars there are": (
