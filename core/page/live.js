@@ -1,7 +1,7 @@
 "use strict";
 // The page itself: what is known of the account, kept up to date by the stream, shown by one view at a time.
 const STALE = 30000; // Milliseconds of silence after which what is shown may be old.
-const state = { known: null, joined: false, trouble: "", heard: 0 };
+const state = { known: null, joined: null, trouble: "", refused: false, heard: 0 };
 const ask = async (path) => {
   const answer = await fetch(path);
   const found = await answer.json().catch(() => ({ error: answer.statusText }));
@@ -42,26 +42,30 @@ function open() {
   refresh();
 }
 function refresh() {
-  if (!state.known) return;
-  const { account, run } = state.known;
+  if (!state.known && state.joined === null) return;
+  const { account = "", run = null } = state.known ?? {};
   document.getElementById("whose").textContent = account;
-  document.title = `HOT-Crypto ${account}`;
+  document.title = `HOT-Crypto ${account}`.trim();
   const silent = run && !run.ended_at ? Date.now() - run.beat_at : 0;
   const pulse = document.getElementById("pulse");
-  const [good, text] = !state.joined ? [false, "no connection"] : !run ? [null, "never ran"] : run.ended_at ? [null, `ended ${clock(run.ended_at)}`] : run.gone ? [false, "process gone"] : silent > STALE ? [false, "silent"] : [true, "running"];
+  const [good, text] = !state.joined ? [false, "no connection"] : !state.known ? [false, "not known"] : !run ? [null, "never ran"] : run.ended_at ? [null, `ended ${clock(run.ended_at)}`] : run.gone ? [false, "process gone"] : silent > STALE ? [false, "silent"] : [true, "running"];
   pulse.className = good === null ? "" : good ? "good" : "bad";
   if (pulse.textContent !== text) pulse.textContent = text;
   const banner = document.getElementById("banner");
-  const worry = !state.joined ? "The page's server cannot be reached: what is shown is old. It is tried again and again."
-    : state.trouble ? `The database cannot be read: ${state.trouble}`
+  const blank = state.known ? "" : " What the account holds is not known: nothing of it is shown.";
+  const worry = !state.joined && blank ? `The page's server cannot be reached. It is tried again and again.${blank}`
+    : !state.joined ? "The page's server cannot be reached: what is shown is old. It is tried again and again."
+    : state.trouble ? `The database cannot be read: ${state.trouble}.${blank}`
     : run?.ended_at ? `The loop ended at ${clock(run.ended_at)} UTC: ${run.ending}. What is shown is how it stood.`
     : run?.gone ? `The loop's process is gone: killed or crashed after ${clock(run.beat_at)} UTC. Nobody watches what it held: start it again with run_live.py.`
     : silent > STALE ? `The loop has said nothing for ${lasting(silent)}: what is shown was so at ${clock(run.beat_at)} UTC.` : "";
   banner.hidden = !worry;
   if (banner.textContent !== worry) banner.textContent = worry;
-  showCommands();
   try {
-    view?.update?.(state.known);
+    if (state.known) {
+      showCommands();
+      view?.update?.(state.known);
+    }
   } finally {
     document.documentElement.dataset.ready = "yes";
   }
@@ -119,15 +123,18 @@ function join() {
   const stream = new EventSource("/events");
   const take = (act) => (event) => {
     state.joined = true;
+    state.refused = false;
     state.heard = Date.now();
     act(JSON.parse(event.data));
     refresh();
   };
   stream.addEventListener("whole", take((whole) => ((state.known = whole), (state.trouble = ""))));
   stream.addEventListener("change", take((change) => ((state.known = applied(state.known, change)), (state.trouble = ""))));
-  stream.addEventListener("trouble", take(({ why }) => (state.trouble = why)));
+  stream.addEventListener("trouble", take(({ why }) => ((state.trouble = why), (state.refused = true))));
   stream.addEventListener("error", () => {
-    state.joined = false;
+    // A stream that begins with trouble is ended by the server itself, which can be reached.
+    state.joined = state.refused;
+    state.refused = false;
     refresh();
     if (stream.readyState === EventSource.CLOSED) setTimeout(join, 3000);
   });

@@ -22,7 +22,7 @@ const quoted = (value) => (value === null ? "" : value.toLocaleString("en-US", {
 const percent = (value, digits = 2) => (value === null ? "none" : `${fixed(value, digits)} %`);
 const lasting = (ms) => {
   const [days, hours, minutes] = [Math.floor(ms / 864e5), Math.floor(ms / 36e5) % 24, Math.floor(ms / 6e4) % 60];
-  return days ? `${days} d ${hours} h` : hours ? `${hours} h ${minutes} min` : `${minutes} min`;
+  return days ? `${days} d ${hours} h` : hours ? `${hours} h ${minutes} min` : minutes ? `${minutes} min` : `${Math.floor(ms / 1e3)} s`;
 };
 const ink = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 const COLORS = ["#2f7de1", "#e08600", "#0f9d67", "#d6403f", "#8a5cf0", "#0797ad", "#d94691", "#6f9a12", "#c2620c", "#5b64e6"];

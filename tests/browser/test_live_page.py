@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from core.live.status import to_document
 from core.order_path.lock import AccountLock
@@ -206,6 +206,51 @@ def test_an_account_that_never_ran_and_a_server_that_went_away_are_said(visit: V
     tab.goto("about:blank")
     visit.errors.clear()  # The lost line is in the browser's own log.
     engine.dispose()
+
+
+def test_a_page_that_is_opened_while_the_database_is_away_says_so_until_it_is_back(
+    engine: Engine, url: str, tmp_path: Path, visit: Visit
+) -> None:
+    file = Path(str(engine.url.database))
+    away = file.rename(tmp_path / "away.db")
+    visit.go(url)
+    tab = visit.tab
+    tab.wait_for_selector(f"#banner >> text=The database cannot be read: the database {file} is gone")
+    assert "What the account holds is not known" in tab.inner_text("#banner")
+    assert tab.inner_text("#pulse") == "not known"
+    with tab.expect_request("**/events", timeout=20_000):
+        # The browser asks anew, as the server has ended the stream: that is no lost connection.
+        assert "cannot be reached" not in tab.inner_text("#banner")
+    away.rename(file)
+    tab.wait_for_selector("text=10,012.50")
+    assert "cannot be read" not in tab.inner_text("#banner")
+    visit.errors.clear()  # What was refused is in the browser's own log.
+
+
+def test_a_page_that_is_opened_on_a_status_that_is_no_json_says_so(
+    url: str, engine: Engine, visit: Visit
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE live_runs SET status_json = '{'"))
+    visit.go(url)
+    visit.tab.wait_for_selector("#banner >> text=the status of run 1 cannot be read: '{'")
+    visit.tab.goto("about:blank")
+    visit.errors.clear()
+
+
+def test_a_page_that_never_reached_its_server_says_so(url: str, visit: Visit) -> None:
+    visit.tab.route("**/events", lambda route: route.abort())
+    visit.go(url)
+    visit.tab.wait_for_selector("#banner >> text=cannot be reached. It is tried again and again. What the")
+    assert visit.tab.inner_text("#pulse") == "no connection"
+    visit.errors.clear()
+
+
+def test_lengths_of_time_below_a_minute_are_seconds(url: str, visit: Visit) -> None:
+    tab = open_view(visit, url, "account")
+    times = [0, 31_000, 59_999, 60_000, 3_660_000, 90_000_000]
+    told = ["0 s", "31 s", "59 s", "1 min", "1 h 1 min", "1 d 1 h"]
+    assert tab.evaluate("all => all.map(lasting)", times) == told
 
 
 def test_lists_of_long_texts_fit_a_phone_and_wide_tables_show_that_they_go_on(
