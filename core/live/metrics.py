@@ -124,10 +124,7 @@ def _feeds(status: AccountStatus, now: int) -> Iterator[Metric]:
 def _risk(status: AccountStatus) -> Iterator[Metric]:
     tripped = (({"breaker": name}, float(name in map(row_of, status.breakers))) for name in BREAKER_NAMES)
     yield Metric("breaker_tripped", "gauge", "1 while a breaker refuses entries.", tuple(tripped))
-    used = (
-        ({"limit": one.limit, "about": one.about}, one.used / one.most if one.most else math.nan)
-        for one in status.uses
-    )
+    used = (({"limit": one.limit}, one.used / one.most if one.most else math.nan) for one in status.uses)
     yield Metric("limit_used_ratio", "gauge", "What is used of a limit; 1: all.", tuple(used))
     cuts = ((_cut(what), float(count)) for what, count in status.cuts.items())
     yield Metric("entries_cut_total", "counter", "Entries that a limit has cut.", tuple(cuts))

@@ -72,7 +72,9 @@ function durations(run) {
 function list(run, show) {
   const part = el("div", { id: "trades" }, el("h3", {}, "Every trade"));
   const t = run.trades;
-  const headings = ["", "side", "entry (UTC)", "exit (UTC)", "ended by", "size", "entry price", "exit price", "stop", "take", "profit", "profit %", "fees"].map((one) => th(one));
+  // Where all trades have the same one it says nothing.
+  const whose = ["strategy", "symbol"].filter((name) => new Set(t[name]).size > 1);
+  const headings = ["", ...whose, "side", "entry (UTC)", "exit (UTC)", "ended by", "size", "entry price", "exit price", "stop", "take", "profit", "profit %", "fees"].map((one) => th(one));
   const body = el("div");
   const where = el("span", { role: "status" });
   const last = Math.ceil(t.entry_ts.length / PAGE) - 1;
@@ -83,7 +85,7 @@ function list(run, show) {
     for (let i = at * PAGE; i < Math.min(t.entry_ts.length, at * PAGE + PAGE); i++) {
       const won = t.pnl[i] > 0 ? "up" : "down";
       rows.push(cells(el("td", {}, el("button", { type: "button", onclick: () => show(i), "aria-label": `show trade ${i + 1} on the candles` }, String(i + 1))),
-        t.side[i], clock(t.entry_ts[i]), clock(t.exit_ts[i]), t.reason[i], quoted(t.size[i]), quoted(t.entry_price[i]), quoted(t.exit_price[i]), quoted(t.stop[i]), quoted(t.take[i]),
+        ...whose.map((name) => t[name][i]), t.side[i], clock(t.entry_ts[i]), clock(t.exit_ts[i]), t.reason[i], quoted(t.size[i]), quoted(t.entry_price[i]), quoted(t.exit_price[i]), quoted(t.stop[i]), quoted(t.take[i]),
         el("td", { className: won }, money(t.pnl[i])), el("td", { className: won }, fixed(t.pnl_pct[i], 2)), money(t.fees[i])));
     }
     body.replaceChildren(table(headings, rows));

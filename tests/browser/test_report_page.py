@@ -204,6 +204,28 @@ def test_text_from_elsewhere_is_never_markup(visit: Visit, tmp_path: Path) -> No
     assert visit.tab.locator("[data-hostile]").count() == 0
 
 
+def test_trades_of_several_strategies_say_whose_they_are_those_of_one_do_not(
+    visit: Visit, tmp_path: Path
+) -> None:
+    bars = CANDLES[BTC]
+    plain = reported(run_fast(bars, RunSpec(BTC, "MR_BB", {}, Costs(0.001), 10_000.0)), bars, {})
+    whose = [("FIRST", "BTC/USDT"), ("OTHER", "ETH/USDT")]
+    mixed = [
+        {**trade, "strategy": whose[i % 2][0], "symbol": whose[i % 2][1]}
+        for i, trade in enumerate(plain.trades)
+    ]
+    read = "rows => rows.map(row => [...row.cells].slice(0, 4).map(one => one.textContent))"
+    for run, heads in (
+        (plain, ["", "side", "entry (UTC)", "exit (UTC)"]),
+        (replace(plain, trades=mixed), ["", "strategy", "symbol", "side"]),
+    ):
+        visit.go(write(tmp_path, [run], {BTC: bars}))
+        head, first, second = visit.tab.eval_on_selector_all("#trades tr", read)[:3]
+        assert head == heads
+    assert first[1:3] == ["FIRST", "BTC/USDT"]
+    assert second[1:3] == ["OTHER", "ETH/USDT"]
+
+
 FRAMES = """async (shown) => {
   const view = candlesShown.view;
   const whole = view.last - view.first;

@@ -102,7 +102,7 @@ def test_metrics_say_what_the_status_says() -> None:
     assert value(text, "breaker_tripped", breaker="daily_loss") == 1
     assert value(text, "breaker_tripped", breaker="drawdown") == 0
     assert value(text, "entries_cut_total", strategy="A", limit="exposure") == 1_200
-    assert value(text, "limit_used_ratio", limit="max_positions", about="") == 0.2
+    assert value(text, "limit_used_ratio", limit="max_positions") == 0.2
     assert value(text, "orders_kept_back", kind="halt") == 1
     assert value(text, "orders_kept_back", kind="exits") == 0
     assert value(text, "books_agree") == 0
@@ -137,7 +137,7 @@ def test_metrics_keep_to_the_format_and_its_conventions(status: AccountStatus | 
 def test_what_has_no_number_is_written_as_the_format_has_it() -> None:
     full = STATUS.uses[1]._replace(most=0.0)
     text = metrics_text(looked(WELL._replace(uses=(full,), equity=math.inf)))
-    assert math.isnan(value(text, "limit_used_ratio", limit="max_positions", about=""))
+    assert math.isnan(value(text, "limit_used_ratio", limit="max_positions"))
     assert 'hot_crypto_equity{account="my \\"own\\"\\\\",currency=""} +Inf' in text
 
 
