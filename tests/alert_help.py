@@ -36,7 +36,7 @@ class Noted:
     """A channel that keeps what it is sent, or fails as it is told to."""
 
     def __init__(self, *fails: NotSentError) -> None:
-        self.sent, self.fails, self.is_closed = list[list[Letter]](), list[Exception](fails), False
+        self.sent, self.fails = list[list[Letter]](), list[Exception](fails)
         self.where = "there"
 
     def reach(self) -> None:
@@ -47,9 +47,6 @@ class Noted:
         if self.fails:
             raise self.fails.pop(0)
         self.sent.append(list(letters))
-
-    def close(self) -> None:
-        self.is_closed = True
 
     @property
     def texts(self) -> list[str]:
@@ -113,6 +110,35 @@ def http_server(answer: Answering = lambda *_: (200, {"ok": True, "result": []})
             yield state
         finally:
             state.released.set()
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def dripping(begin: bytes, drop: bytes) -> Iterator[tuple[int, threading.Event]]:
+    """Serve one client that never gets a whole answer; yield the port, and what is set once it is gone."""
+    gone = threading.Event()
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            try:
+                self.request.sendall(begin)
+                # Until the block ends, should the client not leave.
+                while not gone.wait(0.02):
+                    self.request.sendall(drop)
+            except OSError:
+                gone.set()
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        try:
+            yield server.server_address[1], gone
+        finally:
+            gone.set()
             server.shutdown()
             thread.join()
 

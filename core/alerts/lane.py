@@ -91,10 +91,6 @@ class Channel(Protocol):
         """Send these, all or none. Raises NotSentError."""
         ...
 
-    def close(self) -> None:
-        """Let go of what is open."""
-        ...
-
 
 class Missed(NamedTuple):
     """Messages that could not be sent."""
@@ -210,8 +206,6 @@ class Lane:
         with self._news:
             left, self._waiting = [one.letter for one in self._waiting.values()], {}
             missed, self.missed = self.missed.with_more(left), Missed()
-        if self._thread is None or not self._thread.is_alive():
-            self._channel.close()
         return missed
 
     def careful_step(self, *, at_once: bool = False) -> float | None:

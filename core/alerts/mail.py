@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import smtplib
+import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from core.alerts.lane import Letter, NotSentError
 from core.alerts.levels import AlertLevel
+from core.alerts.line import TimedLine
 
-TIMEOUT = 20.0
-"""Seconds that each word of the server may take."""
+TIMEOUT = 30.0
+"""Seconds that a mail may take, all of it."""
 WELL = 250
 """What a mail server answers to what it does."""
 
@@ -46,26 +48,33 @@ class MailChannel:
 
     def reach(self) -> None:
         """See that the mail server lets this program in; no mail is begun. Raises NotSentError."""
-        with self._server() as server:
-            code, said = server.noop()
-            if code != WELL:
-                raise smtplib.SMTPResponseException(code, said)
+        self._talk(_ask)
 
     def send(self, letters: Sequence[Letter]) -> None:
         """Send these. Raises NotSentError."""
-        with self._server() as server:
-            server.send_message(self._mail(letters))
+        mail = self._mail(letters)
+        self._talk(lambda server: server.send_message(mail))
+
+    def _talk(self, say: Callable[[smtplib.SMTP], object]) -> None:
+        """Say something to the server once it has let this program in. Raises NotSentError."""
+        line, terms = TimedLine(), self._terms
+
+        def talk() -> None:
+            with _opened(terms, self._timeout, line) as server:
+                if terms.security == "starttls":
+                    server.starttls(context=ssl.create_default_context())
+                if terms.user:
+                    server.login(terms.user, terms.password)
+                say(server)
+
+        with self._told():
+            line.within(self._timeout, talk)
 
     @contextmanager
-    def _server(self) -> Iterator[smtplib.SMTP]:
-        """Yield the server once it has let this program in; what goes wrong in the block is told alike."""
+    def _told(self) -> Iterator[None]:
+        """Tell what goes wrong in the block as NotSentError, without what is secret of it."""
         try:
-            with self._opened() as server:
-                if self._terms.security == "starttls":
-                    server.starttls(context=ssl.create_default_context())
-                if self._terms.user:
-                    server.login(self._terms.user, self._terms.password)
-                yield server
+            yield
         except smtplib.SMTPResponseException as error:
             final = 500 <= error.smtp_code < 600 and not isinstance(error, smtplib.SMTPConnectError)
             raise NotSentError(f"the mail server answered {error.smtp_code}", is_final=final) from None
@@ -84,18 +93,8 @@ class MailChannel:
         except (OSError, smtplib.SMTPException) as error:
             # Of a greeting that does not come smtplib says this as well, in words alone.
             is_late = "timed out" in str(error)
-            why = f"the mail server said nothing for {self._timeout:g} s"
+            why = f"the mail server did not take it in {self._timeout:g} s"
             raise NotSentError(why if is_late else "no connection to the mail server") from None
-
-    def close(self) -> None:
-        """Nothing is open between two mails."""
-
-    def _opened(self) -> smtplib.SMTP:
-        terms = self._terms
-        if terms.security == "tls":
-            context = ssl.create_default_context()
-            return smtplib.SMTP_SSL(terms.host, terms.port, timeout=self._timeout, context=context)
-        return smtplib.SMTP(terms.host, terms.port, timeout=self._timeout)
 
     def _mail(self, letters: Sequence[Letter]) -> EmailMessage:
         worst = max(letters, key=lambda one: list(AlertLevel).index(one.message.level)).message
@@ -109,3 +108,26 @@ class MailChannel:
         # Seven bits: not every server takes more.
         mail.set_content(f"{text}\n", cte="quoted-printable")
         return mail
+
+
+def _ask(server: smtplib.SMTP) -> None:
+    code, said = server.noop()
+    if code != WELL:
+        raise smtplib.SMTPResponseException(code, said)
+
+
+def _opened(terms: MailTerms, seconds: float, line: TimedLine) -> smtplib.SMTP:
+    """Return the server, by a connection of the line."""
+
+    class Plain(smtplib.SMTP):
+        def _get_socket(self, *to: Any) -> socket.socket:
+            connection: socket.socket = super()._get_socket(*to)  # type: ignore[misc]
+            return line.opened(connection)
+
+    # Its own connection is the other's below, before TLS begins.
+    class Tls(smtplib.SMTP_SSL, Plain):
+        pass
+
+    if terms.security == "tls":
+        return Tls(terms.host, terms.port, timeout=seconds, context=ssl.create_default_context())
+    return Plain(terms.host, terms.port, timeout=seconds)

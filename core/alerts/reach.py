@@ -13,7 +13,7 @@ SECONDS = 5.0
 
 
 def troubles(channels: Sequence[Channel], seconds: float = SECONDS) -> list[str]:
-    """Return why each channel was not reached, blank for one that was; each is closed afterwards."""
+    """Return why each channel was not reached, blank for one that was."""
     found = [f"no answer in {seconds:g} s"] * len(channels)
 
     def ask(number: int) -> None:
@@ -22,8 +22,6 @@ def troubles(channels: Sequence[Channel], seconds: float = SECONDS) -> list[str]
             channels[number].reach()
         except Exception as error:  # Whatever a library raises at what a server says.
             why = str(trouble_of(error))
-        finally:
-            channels[number].close()
         found[number] = why
 
     # A name that is looked up has no time limit of its own, so the program must be able to end without it.

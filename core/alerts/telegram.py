@@ -55,10 +55,6 @@ class Bot:
             raise NotSentError("its answer has no updates in it")
         return [one for one in found if isinstance(one, dict) and type(one.get("update_id")) is int]
 
-    def close(self) -> None:
-        """Let go of the connections."""
-        self._web.close()
-
     def _checked(self, answer: WebAnswer) -> dict[str, Any]:
         document = answer.document()
         known = document if isinstance(document, dict) else {}
@@ -93,7 +89,3 @@ class TelegramChannel:
         text = "\n\n".join(one.line() for one in letters)
         silently = all(one.message.level is not AlertLevel.CRITICAL for one in letters)
         self._bot.say(self._chat, text, silently=silently)
-
-    def close(self) -> None:
-        """Let go of the connections."""
-        self._bot.close()

@@ -6,15 +6,16 @@ The address of a bot or a webhook is a secret, and libraries write addresses int
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 from requests.exceptions import SSLError, Timeout
 
 from core.alerts.lane import NotSentError
+from core.alerts.line import TimedLine
 from core.utils import json_of
 
 TIMEOUT = 10.0
@@ -38,13 +39,34 @@ class WebAnswer(NamedTuple):
             return None
 
 
-class Web:
-    """Sends requests, one at a time."""
+class _Adapter(HTTPAdapter):
+    """Makes each connection one of a line."""
 
-    def __init__(self, timeout: float = TIMEOUT, clock: Callable[[], float] = time.monotonic) -> None:
-        """Take seconds, and the clock that measures them."""
-        self._timeout, self._clock = timeout, clock
-        self._session = requests.Session()
+    def __init__(self, line: TimedLine) -> None:
+        self._line = line
+        super().__init__()
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what makes connections to a host, by a proxy too."""
+        pool = super().get_connection_with_tls_context(*args, **kwargs)
+        kind, line = pool.ConnectionCls, self._line
+
+        def made(**given: Any) -> Any:
+            connection: Any = kind(**given)
+            connect = connection._new_conn
+            connection._new_conn = lambda: line.opened(connect())
+            return connection
+
+        pool.ConnectionCls = made  # type: ignore[assignment]
+        return pool
+
+
+class Web:
+    """Sends requests, each by a connection of its own."""
+
+    def __init__(self, timeout: float = TIMEOUT) -> None:
+        """Take seconds."""
+        self._timeout = timeout
         # Its DEBUG lines have the path of every request.
         pools = logging.getLogger("urllib3.connectionpool")
         pools.setLevel(max(pools.level, logging.INFO))
@@ -61,27 +83,35 @@ class Web:
         return self._asked("OPTIONS", url, None, self._timeout)
 
     def _asked(self, method: str, url: str, document: Mapping[str, Any] | None, seconds: float) -> WebAnswer:
-        until = self._clock() + seconds
+        line = TimedLine()
+
+        def talk() -> WebAnswer:
+            with requests.Session() as session:
+                for scheme in ("http://", "https://"):
+                    session.mount(scheme, _Adapter(line))
+                return _answer(
+                    session.request(
+                        method, url, json=document, timeout=seconds, allow_redirects=False, stream=True
+                    )
+                )
+
         try:
-            with self._session.request(
-                method, url, json=document, timeout=seconds, allow_redirects=False, stream=True
-            ) as response:
-                body = bytearray()
-                for chunk in response.iter_content(65_536):
-                    body += chunk
-                    if len(body) > LARGEST or self._clock() > until:
-                        raise NotSentError(f"no whole answer in {seconds:g} s")
-                return WebAnswer(response.status_code, bytes(body), response.headers.get("Retry-After", ""))
-        except Timeout:
+            return line.within(seconds, talk)
+        except (TimeoutError, Timeout):
             raise NotSentError(f"no answer in {seconds:g} s") from None
         except SSLError:
             raise NotSentError("its certificate is not trusted") from None
         except (OSError, ValueError):
             raise NotSentError("no connection") from None
 
-    def close(self) -> None:
-        """Let go of the connections."""
-        self._session.close()
+
+def _answer(response: requests.Response) -> WebAnswer:
+    body = bytearray()
+    for chunk in response.iter_content(65_536):
+        body += chunk
+        if len(body) > LARGEST:
+            raise NotSentError(f"its answer is longer than {LARGEST:,} bytes")
+    return WebAnswer(response.status_code, bytes(body), response.headers.get("Retry-After", ""))
 
 
 def host_of(url: str) -> str:

@@ -50,7 +50,3 @@ class WebhookChannel:
         text = "\n\n".join(one.line() for one in letters)
         document = {"account": self._account, "text": text, "messages": messages}
         check_taken(self._web.post(self._url, document))
-
-    def close(self) -> None:
-        """Let go of the connections."""
-        self._web.close()

@@ -73,7 +73,7 @@ def _channels_named(
 ) -> list[Channel]:
     if name == "telegram":
         # The token first: who has neither begins with it.
-        _bot(settings, env).close()
+        _bot(settings, env)
         return [TelegramChannel(_bot(settings, env), chat) for chat in _chats(env)]
     if name == "webhook":
         return [WebhookChannel(_webhook_url(env), account, Web())]

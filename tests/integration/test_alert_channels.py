@@ -9,20 +9,32 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
 
 from core.alerts.chat import HELP, IDLE, OLDEST, Chat
-from core.alerts.lane import FIRST, Letter, NotSentError
+from core.alerts.lane import FIRST, Lane, Letter, NotSentError
 from core.alerts.lane import LONGEST as LONGEST_PAUSE
 from core.alerts.levels import message
+from core.alerts.line import TimedLine
 from core.alerts.mail import MailChannel, MailTerms
 from core.alerts.reach import troubles
 from core.alerts.telegram import LONGEST, Bot, TelegramChannel
 from core.alerts.web import LARGEST, Web
 from core.alerts.webhook import WebhookChannel
-from tests.alert_help import TOKEN, HttpServer, Noted, Ticking, http_server, login, mail_server, warning
+from tests.alert_help import (
+    TOKEN,
+    HttpServer,
+    Noted,
+    Ticking,
+    dripping,
+    http_server,
+    login,
+    mail_server,
+    warning,
+)
 from tests.exchange_help import NOON
 
 DEEP = b"[" * 200_000
@@ -71,7 +83,6 @@ def test_telegram_gets_one_text_with_a_sound_for_what_is_critical() -> None:
         channel = telegram(server.url)
         channel.send(LETTERS)
         channel.send(LETTERS[:1])
-        channel.close()
     fields = {"chat_id": "77", "text": TEXT, "disable_notification": False}
     assert server.asked[0] == (f"/bot{TOKEN}/sendMessage", fields)
     assert server.asked[1][1]["disable_notification"] is True
@@ -172,18 +183,78 @@ def test_a_server_that_hangs_is_given_up_after_the_time_out(channel: Any) -> Non
     assert (str(error), error.is_final) == ("no answer in 0.05 s", False)
 
 
-def test_an_answer_that_drips_or_never_ends_is_given_up_at_the_deadline() -> None:
-    clock = Ticking()
+DRIPS = {
+    "a body": (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"x"),
+    "a body in chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+    "a header": (b"HTTP/1.1 200 OK\r\nX-A: ", b"x"),
+    "a promise": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+}
 
-    def late(*_: object) -> tuple[int, Any]:
-        clock.now += 11
-        return 200, OK
 
-    with http_server(late) as server:
-        error = error_of(lambda: Web(10.0, clock).post(f"{server.url}{HOOK}", {}))
-        assert str(error) == "no whole answer in 10 s"
-        server.answer = lambda *_: (200, b"x" * (LARGEST + 1))
-        error_of(lambda: Web(10.0, clock).post(f"{server.url}{HOOK}", {}))
+@pytest.mark.parametrize("drip", DRIPS.values(), ids=DRIPS)
+def test_an_answer_that_drips_is_given_up_at_the_deadline_and_its_connection_ends(
+    drip: tuple[bytes, bytes],
+) -> None:
+    with dripping(*drip) as (port, gone):
+        error = error_of(lambda: webhook(f"http://127.0.0.1:{port}", 0.3).send(LETTERS))
+        assert gone.wait(10)
+    assert (str(error), error.is_final) == ("no answer in 0.3 s", False)
+
+
+def test_telegram_that_drips_does_not_keep_the_reader_of_commands() -> None:
+    said = list[str]()
+    with dripping(*DRIPS["a body"]) as (port, gone):
+        bot = Bot(f"http://127.0.0.1:{port}", TOKEN, Web(0.3))
+        assert Chat(bot, ["77"], Desk(), lambda: NOON, said.append).step(0) == FIRST
+        assert gone.wait(10)
+    assert said == ["commands by telegram are not read for now: no answer in 0.3 s"]
+
+
+def test_tls_that_drips_is_given_up_at_the_deadline_and_its_connection_ends() -> None:
+    # The begin of a long record of a handshake.
+    for send in (
+        lambda port: webhook(f"https://127.0.0.1:{port}", 0.3).send(LETTERS),
+        lambda port: mail(port, 0.3, security="tls").send(LETTERS),
+    ):
+        with dripping(b"\x16\x03\x03\x40\x00", b"\x02") as (port, gone):
+            assert "in 0.3 s" in str(error_of(lambda send=send, port=port: send(port)))  # type: ignore[misc]
+            assert gone.wait(10)
+
+
+@pytest.mark.parametrize("drop", [b"220-hello\r\n", b"2"])
+def test_a_mail_server_that_drips_is_given_up_at_the_deadline_tried_again_and_said(drop: bytes) -> None:
+    said = list[str]()
+    with dripping(b"", drop) as (port, gone):
+        lane = Lane("email", mail(port, 0.3), Ticking(), said.append)
+        lane.put(LETTERS[1].message)
+        assert lane.step() == FIRST
+        assert gone.wait(10)
+    why = "the mail server did not take it in 0.3 s"
+    assert said == [f"an alert by email could not be sent, it is tried again: {why}"]
+    assert len(lane.waiting()) == 1
+
+
+def test_an_answer_that_never_ends_is_not_read_to_its_end() -> None:
+    with http_server(lambda *_: (200, b"x" * (LARGEST + 1))) as server:
+        error = error_of(lambda: Web().post(f"{server.url}{HOOK}", {}))
+    assert str(error) == "its answer is longer than 1,000,000 bytes"
+
+
+def test_what_connects_after_the_deadline_is_hung_up_before_it_says_anything() -> None:
+    line, may_go, went = TimedLine(), threading.Event(), Future[bytes]()
+    here, there = socket.socketpair()
+
+    def slow_name() -> None:
+        may_go.wait(10)
+        with pytest.raises(TimeoutError):
+            line.opened(here)
+        went.set_result(there.recv(1))
+
+    with there:
+        with pytest.raises(TimeoutError):
+            line.within(0.05, slow_name)
+        may_go.set()
+        assert went.result(10) == b""
 
 
 def test_an_address_that_is_none_is_no_connection() -> None:
@@ -260,7 +331,7 @@ def test_letters_that_a_mail_server_cannot_take_are_told_without_repeating_them(
 def test_a_mail_server_that_hangs_is_gone_or_speaks_no_tls() -> None:
     with mail_server() as server:
         server.replies["CONNECT"] = "hang"
-        assert "said nothing for 0.05 s" in str(error_of(lambda: mail(server.port, 0.05).send(LETTERS)))
+        assert "did not take it in 0.05 s" in str(error_of(lambda: mail(server.port, 0.05).send(LETTERS)))
     assert "no connection" in str(error_of(lambda: mail(server.port).send(LETTERS)))
     with mail_server() as server:
         assert "cannot do what" in str(error_of(lambda: mail(server.port, security="starttls").send(LETTERS)))
@@ -326,9 +397,8 @@ def test_all_channels_are_asked_at_once_and_none_that_hangs_is_waited_for_longer
             troubles([telegram(server.url), webhook(server.url), mail(mails.port)], 0.05)
             == ["no answer in 0.05 s"] * 3
         )
-    closed = Noted(), Noted(NotSentError("it answered 500"))
-    assert troubles([*closed, telegram(server.url)]) == ["", "it answered 500", "no connection"]
-    assert all(one.is_closed for one in closed)
+    others = Noted(), Noted(NotSentError("it answered 500"))
+    assert troubles([*others, telegram(server.url)]) == ["", "it answered 500", "no connection"]
 
 
 def test_channels_that_wait_for_each_other_are_all_reached() -> None:
