@@ -18,7 +18,18 @@ LONGEST = 500
 SHORTEST = 4
 """Characters of what is hidden."""
 _LAST_WORDS = ("KEY", "SECRET", "PASSWORD", "PASSPHRASE", "PASS", "TOKEN")
-"""A variable whose name ends with one of these words is a secret, and so is the address of a webhook."""
+"""A variable whose name ends with one of these words is a secret, even if it is a number."""
+_SECRET_WORD = re.compile(
+    r"\w*(KEY|SECRET|PASSWORD|PASSWD|PASSPHRASE|TOKEN|CREDENTIAL|WEBHOOK)S?"
+    r"|(?!ASK|BY|COM)\w*PASS|PWD|PAT|CREDS|JWT|MNEMONIC"
+)
+"""So is one with such a word anywhere in its name, …"""
+_ABOUT = ("DIR", "FILE", "HOST", "ID", "NAME", "PATH", "PORT", "SOCK", "TTL", "TYPE")
+"""… unless the last one says that it is only about a secret, …"""
+_PLAIN = re.compile(r"true|false|yes|no|on|off|none|null|auto|default|\d{1,8}", re.IGNORECASE | re.ASCII)
+"""… or it is such a value, which stands in every other sentence."""
+_PLACES = ("HOME", "PWD")
+"""Where people and this program have their files: a path in there is no secret."""
 _PASSWORD = re.compile(r"://[^/\s:@]*:([^/\s]+)@|[?&;]password=([^&;\s]+)", re.IGNORECASE)
 """In the address of a proxy or a database."""
 _IN_ADDRESS = re.compile(r"(?<=://)[^\s/@]+@")
@@ -28,18 +39,33 @@ _OPEN: list[str] = []
 
 def secrets_of(env: Mapping[str, str]) -> list[str]:
     """Return what of an environment may appear nowhere: its secrets, in all that they are spelled by."""
-    found = {text for name, value in env.items() for text in _secrets_in(name, value.strip()) if text}
+    places = tuple(place for name in _PLACES if len(place := env.get(name, "").strip().rstrip("/")) > 1)
+    found = {
+        text
+        for name, value in env.items()
+        for text in _secrets_in(name.upper(), value.strip())
+        if text and text.rstrip("/") not in places and not text.startswith(tuple(f"{one}/" for one in places))
+    }
     spelled = {form(text) for text in found for form in SPELLINGS}
     return sorted(spelled, key=lambda text: (-len(text), text))
 
 
 def _secrets_in(name: str, value: str) -> list[str]:
-    is_secret = name.upper().rpartition("_")[2] in _LAST_WORDS or name.upper().endswith("WEBHOOK_URL")
-    if is_secret:
+    if _is_secret(name, value):
         return [value]
     # A proxy's address may leave out what it begins with.
-    address = f"://{value}" if name.upper().endswith("_PROXY") and "://" not in value else value
+    address = f"://{value}" if name.endswith("_PROXY") and "://" not in value else value
     return [one or other for one, other in _PASSWORD.findall(address)]
+
+
+def _is_secret(name: str, value: str) -> bool:
+    words = [word for part in re.split(r"[\W_]+", name) if (word := part.rstrip("0123456789"))]
+    # A shell calls the folder that it is in PWD.
+    if not words or words == ["PWD"] or words[-1] in _ABOUT:
+        return False
+    if words[-1] in _LAST_WORDS:
+        return _PLAIN.fullmatch(value) is None or value.isdecimal()
+    return any(map(_SECRET_WORD.fullmatch, words)) and _PLAIN.fullmatch(value) is None
 
 
 def _quoted(text: str) -> str:

@@ -28,6 +28,66 @@ def _hides() -> None:
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        "PGPASSWORD",
+        "BINANCE_APIKEY",
+        "MYSQL_PWD",
+        "KRAKEN_API_KEY_2",
+        "KRAKEN_API_KEY2",
+        "apisecret",
+        "apiSecret",
+        "SLACK_WEBHOOK",
+        "HOT_CRYPTO_ALERTS_WEBHOOK_URL",
+        "AWS_CREDENTIALS",
+        "GIT_CREDS",
+        "GITHUB_PAT",
+        "TLS_KEY_PEM",
+        "BOT_TOKENS",
+        "DBPASS",
+        "my.api-key",
+        "DJANGO_SECRET_KEY_BASE",
+        "DB_PASSWD",
+        "WALLET_MNEMONIC",
+    ],
+)
+def test_a_secret_is_known_by_the_names_that_people_give_it(name: str) -> None:
+    assert "CANARY-9 x" in secrets_of({name: "CANARY-9 x"})
+
+
+@pytest.mark.parametrize(
+    "value", ["true", "False", "no", "none", "auto", "/home/me", "/home/me/", "/home/me/key"]
+)
+def test_a_value_that_stands_in_every_other_sentence_is_no_secret(value: str) -> None:
+    for name in ("USE_TOKEN", "API_KEYS", "GOOGLE_CREDENTIALS", "MYSQL_PWD"):
+        assert secrets_of({"HOME": "/home/me", name: value}) == []
+
+
+def test_a_number_is_a_secret_by_the_last_word_of_its_name_alone() -> None:
+    assert secrets_of({"MAX_TOKENS": "4096", "KEY_BITS": "2048", "WEBHOOK_RETRIES": "1000"}) == []
+    assert secrets_of({"DB_PASSWORD": "4096"}) == ["4096"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "HOME",
+        "PWD",
+        "OLDPWD",
+        "PATH",
+        "SSH_ASKPASS",
+        "TOKEN_FILE",
+        "AWS_ACCESS_KEY_ID",
+        "KEYBOARD",
+        "PATTERN",
+        "2",
+    ],
+)
+def test_a_name_that_only_looks_like_a_secrets_hides_nothing(name: str) -> None:
+    assert secrets_of({name: "/usr/lib/something"}) == []
+
+
+@pytest.mark.parametrize(
     "said",
     [
         "https://api.example/bot123456:CANARY-1/x/sendMessage",
