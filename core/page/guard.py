@@ -6,13 +6,16 @@ import base64
 import hmac
 import re
 from collections.abc import Callable, Mapping
+from ipaddress import IPv4Address, ip_address
 from typing import NamedTuple
 
 LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 """Names of this machine; on them the page needs no password, since nobody else can reach it."""
 
 FREE, APART = 5, 1.0
-"""So many wrong passwords and tokens are looked at as they come; after them, one in so many seconds."""
+"""So many wrong passwords and tokens of a visitor are looked at as they come; then one in so many seconds."""
+MOST = 10_000
+"""Visitors whose wrong ones are counted; of more, those whose last is longest ago are forgotten."""
 _HOST = re.compile(r"(\[::1\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?", re.ASCII)
 NOT_OURS = "the token is not the page's"
 TOO_OFTEN = "too many wrong passwords or tokens: wait a second, then try again"
@@ -38,23 +41,38 @@ class Keys(NamedTuple):
 
 
 class Tries:
-    """Wrong passwords and tokens of all visitors together, so that nobody tries thousands.
+    """Wrong passwords and tokens of each visitor, so that nobody tries thousands, nor keeps others out by it.
 
     A right one is not looked at either while it is closed: otherwise trying would still tell which is right.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._wrong, self._open_at = 0, 0.0
+        self._wrong: dict[str, tuple[int, float]] = {}
 
-    def is_closed(self) -> bool:
-        """Tell whether no password and no token is looked at now."""
-        return self._wrong >= FREE and self._clock() < self._open_at
+    def is_closed(self, address: str) -> bool:
+        """Tell whether no password and no token from an address is looked at now."""
+        wrong, open_at = self._wrong.get(_visitor(address), (0, 0.0))
+        return wrong >= FREE and self._clock() < open_at
 
-    def count_wrong(self) -> None:
-        """Count a wrong one."""
-        self._wrong += 1
-        self._open_at = self._clock() + APART
+    def count_wrong(self, address: str) -> None:
+        """Count a wrong one from an address."""
+        visitor = _visitor(address)
+        wrong, _ = self._wrong.pop(visitor, (0, 0.0))
+        if len(self._wrong) >= MOST:
+            del self._wrong[next(iter(self._wrong))]
+        self._wrong[visitor] = wrong + 1, self._clock() + APART
+
+
+def _visitor(address: str) -> str:
+    """Return who is behind an address: of IPv6 a whole network, for each has as many as it likes."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(found, IPv4Address):
+        return str(found)
+    return str(found.ipv4_mapped or int(found) >> 64)
 
 
 def host_of(headers: Mapping[str, str]) -> str:

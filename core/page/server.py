@@ -114,11 +114,12 @@ def _guard(terms: PageTerms, tries: Tries) -> Any:
     async def guarded(request: web.Request, handler: Any) -> web.StreamResponse:
         # A browser comes without a password at first, which is no try.
         tried = bool(terms.keys.password) and "Authorization" in request.headers
-        if tried and tries.is_closed():
+        address = request.remote or ""
+        if tried and tries.is_closed(address):
             return web.Response(status=429, text=TOO_OFTEN, headers=LATER)
         if why := may_look(host_of(request.headers), request.headers, terms.keys):
             if tried:
-                tries.count_wrong()
+                tries.count_wrong(address)
             ask = (
                 {"WWW-Authenticate": 'Basic realm="HOT-Crypto", charset="UTF-8"'}
                 if terms.keys.password
@@ -242,11 +243,12 @@ def _commands(terms: PageTerms) -> list[str]:
 
 
 async def _command(terms: PageTerms, tries: Tries, request: web.Request) -> web.Response:
-    if tries.is_closed():
+    address = request.remote or ""
+    if tries.is_closed(address):
         return web.json_response({"refused": TOO_OFTEN}, status=429, headers=LATER)
     if why := may_command(host_of(request.headers), request.headers, terms.keys):
         if why == NOT_OURS:
-            tries.count_wrong()
+            tries.count_wrong(address)
         return _json({"refused": why}, status=403)
     try:
         name, argument = await _told(request)

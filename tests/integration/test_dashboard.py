@@ -8,7 +8,9 @@ import socket
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from functools import partial
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +238,25 @@ def test_wrong_passwords_and_tokens_are_slowed_down(engine: Engine) -> None:
         assert post(url, "pause", **allowed, **{"X-Dashboard-Token": "Bearer no"}).status_code == 403
         refused = post(url, "pause", **allowed)
         assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
+
+
+def test_wrong_tokens_of_one_address_keep_no_other_out(engine: Engine) -> None:
+    with serve(PageTerms(Watched(engine, "paper"), port=0, keys=KEYS, clock=lambda: 5.0)) as url:
+        port = int(url.rpartition(":")[2])
+
+        def status(source: str, token: str) -> int:
+            connection = HTTPConnection("127.0.0.1", port, timeout=10, source_address=(source, 0))
+            with closing(connection):
+                headers = {"Origin": url, "X-Dashboard-Token": f"Bearer {token}"}
+                connection.request("POST", "/command", json.dumps({"name": "pause"}), headers)
+                return connection.getresponse().status
+
+        try:
+            assert [status("127.0.0.2", "no") for _ in range(6)] == [403] * 5 + [429]
+        except OSError:
+            pytest.skip("this machine has no second address of its own")
+        assert status("127.0.0.2", KEYS.token) == 429
+        assert status("127.0.0.1", KEYS.token) not in (403, 429)
 
 
 def post(url: str, name: str, argument: Any = "", **headers: str) -> requests.Response:

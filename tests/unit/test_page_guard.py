@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from core.page.guard import HEADERS, Keys, Tries, may_command, may_look
+from core.page.guard import HEADERS, MOST, Keys, Tries, may_command, may_look
 from core.page.updates import changes
 
 TOKEN = Keys(token="a-token")
@@ -63,15 +63,47 @@ def test_after_five_wrong_keys_one_a_second_is_looked_at() -> None:
     now = [100.0]
     tries = Tries(lambda: now[0])
     for _ in range(5):
-        assert not tries.is_closed()
-        tries.count_wrong()
-    assert tries.is_closed()
+        assert not tries.is_closed("10.0.0.1")
+        tries.count_wrong("10.0.0.1")
+    assert tries.is_closed("10.0.0.1")
     now[0] += 0.99
-    assert tries.is_closed()
+    assert tries.is_closed("10.0.0.1")
     now[0] += 0.02
-    assert not tries.is_closed()
-    tries.count_wrong()
-    assert tries.is_closed()
+    assert not tries.is_closed("10.0.0.1")
+    tries.count_wrong("10.0.0.1")
+    assert tries.is_closed("10.0.0.1")
+
+
+def closed_for(address: str, tries: Tries) -> bool:
+    for _ in range(5):
+        tries.count_wrong(address)
+    return tries.is_closed(address)
+
+
+def test_whoever_tries_keys_keeps_nobody_else_out() -> None:
+    tries = Tries(lambda: 100.0)
+    for address in ("10.0.0.1", "2001:db8:0:1::1", ""):
+        assert closed_for(address, tries)
+    assert not any(map(tries.is_closed, ("10.0.0.2", "2001:db8:0:2::1", "127.0.0.1", "::1")))
+
+
+def test_a_network_of_ipv6_is_one_visitor_and_so_is_an_address_however_it_is_written() -> None:
+    tries = Tries(lambda: 100.0)
+    for number in range(5):
+        tries.count_wrong(f"fe80::{number}%eth0")
+    assert tries.is_closed("fe80::77")
+    assert closed_for("::ffff:10.0.0.1", tries)
+    assert tries.is_closed("10.0.0.1")
+
+
+def test_of_too_many_visitors_those_who_tried_longest_ago_are_forgotten() -> None:
+    tries = Tries(lambda: 100.0)
+    assert closed_for("10.0.0.1", tries)
+    assert closed_for("10.0.0.2", tries)
+    tries.count_wrong("10.0.0.1")
+    for number in range(MOST - 1):
+        tries.count_wrong(f"11.0.{number // 256}.{number % 256}")
+    assert (tries.is_closed("10.0.0.1"), tries.is_closed("10.0.0.2")) == (True, False)
 
 
 def test_the_page_runs_no_code_but_its_own_and_is_shown_in_no_frame() -> None:
