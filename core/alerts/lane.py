@@ -27,7 +27,7 @@ FIRST, LONGEST = 2.0, 300.0
 TOGETHER = 20
 """Messages that are sent at once, if …"""
 ROOM = 3_500
-"""… so many characters hold them; one that is longer is cut."""
+"""… so many characters hold them, as `length_of` counts; one that is longer is cut."""
 LISTED = 10
 """Missed messages that are told one by one; more are counted."""
 LINE = 120
@@ -66,9 +66,9 @@ class Letter(NamedTuple):
         """Return it as a person reads it."""
         more = f" (and {how_many(self.times - 1, 'more like it', 'more like it')})" if self.times > 1 else ""
         if self.message.kind == "report":
-            return _cut(self.message.text, ROOM)
+            return cut(self.message.text, ROOM)
         when = "" if self.message.kind == "missed" else f"{_when(self.message.time)} "
-        return f"{MARKS[self.message.level]} {when}{_cut(self.message.text, ROOM)}{more}"
+        return f"{MARKS[self.message.level]} {when}{cut(self.message.text, ROOM)}{more}"
 
 
 MARKS = {AlertLevel.INFO: "📊", AlertLevel.WARNING: "⚠️", AlertLevel.CRITICAL: "🚨"}
@@ -107,7 +107,7 @@ class Missed(NamedTuple):
         return Missed(
             self.number + sum(one.times for one in letters),
             min(self.since, since) if self.number else since,
-            (*self.lines, *(_cut(one.line().split("\n")[0], LINE) for one in letters))[:LISTED],
+            (*self.lines, *(cut(one.line().split("\n")[0], LINE) for one in letters))[:LISTED],
         )
 
     def less(self, told: Missed) -> Missed:
@@ -285,7 +285,7 @@ def _fitting(due: list[_Waiting]) -> list[_Waiting]:
     """Return as many of these as are sent together, one at least."""
     count, room = 0, ROOM
     for one in due[:TOGETHER]:
-        room -= len(one.letter.line()) + 2
+        room -= length_of(one.letter.line()) + 2
         if count and room < 0:
             break
         count += 1
@@ -300,8 +300,21 @@ def _when(time: int) -> str:
         return f"{time} ms"
 
 
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+def length_of(text: str) -> int:
+    """Return how many UTF-16 units a text has: Telegram counts them, and a picture has two."""
+    return len(_units(text)) // 2
+
+
+def cut(text: str, most: int) -> str:
+    """Return a text of so many UTF-16 units at most."""
+    if length_of(text) <= most:
+        return text
+    # Of a picture that is cut in two nothing is left.
+    return _units(text)[: 2 * (most - 1)].decode("utf-16-le", "ignore") + "…"
+
+
+def _units(text: str) -> bytes:
+    return text.encode("utf-16-le", "surrogatepass")
 
 
 def as_stored(missed: Missed) -> dict[str, object]:

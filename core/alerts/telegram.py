@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from core.alerts.lane import Letter, NotSentError
+from core.alerts.lane import Letter, NotSentError, cut
 from core.alerts.levels import AlertLevel
 from core.alerts.web import Web, WebAnswer, check_taken, host_of
 
 HIDDEN = "***"
 LONGEST = 4_000
-"""Characters of a text; Telegram takes 4,096."""
+"""UTF-16 units of a text; Telegram takes 4,096."""
 SHOWN = 80
 """Characters of what Telegram says that are shown."""
 
@@ -27,7 +27,7 @@ class Bot:
 
     def say(self, chat: str, text: str, *, silently: bool = False) -> None:
         """Send a text to a chat. Raises NotSentError."""
-        fields = {"chat_id": chat, "text": text[:LONGEST], "disable_notification": silently}
+        fields = {"chat_id": chat, "text": cut(text, LONGEST), "disable_notification": silently}
         self._checked(self._web.post(f"{self._base}/sendMessage", fields))
 
     def name(self) -> str:

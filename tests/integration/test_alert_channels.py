@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from core.alerts.chat import HELP, IDLE, OLDEST, Chat
-from core.alerts.lane import FIRST, Lane, Letter, NotSentError
+from core.alerts.lane import FIRST, Lane, Letter, NotSentError, length_of
 from core.alerts.lane import LONGEST as LONGEST_PAUSE
 from core.alerts.levels import message
 from core.alerts.line import TimedLine
@@ -91,7 +91,14 @@ def test_telegram_gets_one_text_with_a_sound_for_what_is_critical() -> None:
 def test_a_text_that_telegram_would_refuse_for_its_length_is_cut() -> None:
     with http_server(lambda *_: (200, OK)) as server:
         Bot(server.url, TOKEN, Web()).say("1", "x" * 5_000)
-    assert len(server.asked[0][1]["text"]) == LONGEST
+        Bot(server.url, TOKEN, Web()).say("1", "🚨" * 3_000)
+        telegram(server.url).send([Letter(message("halt", "🚨" * 3_000, NOON))])
+    plain, pictures, whole = (asked["text"] for _, asked in server.asked)
+    assert len(plain) == LONGEST
+    # A picture counts as two, and none is cut in two.
+    assert pictures == "🚨" * 1_999 + "…"
+    assert length_of(whole) <= LONGEST
+    assert whole.endswith("…")
 
 
 def test_a_webhook_gets_the_text_and_each_message_as_data() -> None:
