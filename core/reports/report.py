@@ -28,10 +28,10 @@ WORST = 5
 """Drawdowns that are named."""
 TRADE_COLUMNS = (
     *("strategy", "symbol", "side", "size", "entry_ts", "exit_ts", "entry_price", "exit_price"),
-    *("pnl", "pnl_pct", "fees", "max_dd_pct", "reason", "stop", "take"),
+    *("pnl", "pnl_pct", "fees", "max_dd_pct", "reason", "stop", "take", "held_ms"),
 )
-
-
+SECOND = 1_000
+"""In milliseconds."""
 OPEN_COLUMNS = (
     *("strategy", "symbol", "side", "size", "entry_ts", "entry_price", "price", "stop", "take"),
     *("profit", "fees"),
@@ -65,7 +65,8 @@ class Reported:
     equity: FloatArray
     cash: float
     trades: Sequence[Mapping[str, Any]]
-    """With the names of TRADE_COLUMNS; what is not known is None or left out."""
+    """With the names of TRADE_COLUMNS; what is not known is None or left out. `held_ms` is left out where the
+    times of entry and exit say it."""
     series: Sequence[Series]
     """Whose candles it traded."""
     held: Sequence[HoldCurve] = ()
@@ -163,7 +164,14 @@ def _known(values: FloatArray) -> list[float | None]:
 def _columns(trades: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     # By entry, so that those of a window of time are found without looking at all.
     ordered = sorted(trades, key=lambda trade: trade["entry_ts"])
-    return {name: [_plain(trade.get(name)) for trade in ordered] for name in TRADE_COLUMNS}
+    lasted = [{**trade, "held_ms": trade.get("held_ms", _lasted(trade))} for trade in ordered]
+    return {name: [_plain(trade.get(name)) for trade in lasted] for name in TRADE_COLUMNS}
+
+
+def _lasted(trade: Mapping[str, Any]) -> int:
+    """Return how long a trade lasted, to the second: a bar's last millisecond is its close."""
+    lasted: int = trade["exit_ts"] - trade["entry_ts"]
+    return round(lasted / SECOND) * SECOND
 
 
 def _plain(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import isclose
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from core.domain import Bars, Costs, FloatArray, Series
 from core.reports.document import run_document
 from core.reports.report import HoldCurve, Reported
 from core.results.measures import buy_and_hold, hold_curve, reasons, summary_json
-from core.results.runs import BacktestResult, coverage_lines
+from core.results.runs import BacktestResult, RunSpec, coverage_lines
 from core.symbols import pair_of
 from core.utils import timeframe_ms
 
@@ -30,7 +31,13 @@ def reported(result: BacktestResult, bars: Bars, others: Mapping[Series, Bars]) 
     brackets = zip(table["SL"].tolist(), table["TP"].tolist(), strict=True)
     named = {"strategy": spec.strategy, "symbol": spec.series.symbol}
     trades = [
-        {**named, **trade, "stop": stop or None, "take": take or None}
+        {
+            **named,
+            **trade,
+            "stop": stop or None,
+            "take": take or None,
+            "held_ms": _held_ms(trade, bars, spec),
+        }
         for trade, (stop, take) in zip(entry["trades"], brackets, strict=True)
     ]
     return Reported(
@@ -46,6 +53,16 @@ def reported(result: BacktestResult, bars: Bars, others: Mapping[Series, Bars]) 
         notes=[*result.data.notes, *coverage],
         facts=facts_of(entry),
     )
+
+
+def _held_ms(trade: Mapping[str, Any], bars: Bars, spec: RunSpec) -> int:
+    """Return how long a trade lasted, as an account counts it: what happened inside a bar is of its close."""
+    step, way = timeframe_ms(spec.series.timeframe), 1 if trade["side"] == "LONG" else -1
+    entered, left = np.searchsorted(bars.ts, (trade["entry_ts"], trade["exit_ts"]))
+    first = bars.open[entered] * (1 + way * spec.costs.spread)
+    waited = 0 if isclose(trade["entry_price"], first) else step
+    inside = 0 if isclose(trade["exit_price"], bars.open[left]) else step
+    return int(trade["exit_ts"] - trade["entry_ts"] + inside - waited)
 
 
 def reported_replay(

@@ -2,6 +2,7 @@
 // The trades of one run: on the candles, how they are spread, and each of them.
 const PAGE = 25;
 const DURATIONS = [["under 1 h", 36e5], ["1 to 4 h", 144e5], ["4 to 12 h", 432e5], ["12 to 24 h", 864e5], ["1 to 3 d", 2592e5], ["3 to 7 d", 6048e5], ["1 to 4 w", 24192e5], ["over 4 w", Infinity]];
+const LASTS = "From the entry to the exit. When in a bar a price was reached is not known, so a trade whose stop or take was reached inside a bar counts to that bar's close, on pages of backtests and of accounts alike; one that ended at an open counts to that open.";
 function tradesOf(run, symbol) {
   const keep = run.trades.entry_ts.map((_, i) => i).filter((i) => symbol === null || run.trades.symbol[i] === symbol);
   const found = Object.fromEntries(Object.entries(run.trades).map(([name, values]) => [name, keep.map((i) => values[i])]));
@@ -54,19 +55,21 @@ function spread(run) {
   for (const one of values) bins[Math.min(count - 1, Math.max(0, Math.floor(((one + reach) / (2 * reach)) * count)))]++;
   const most = Math.max(...bins);
   const edge = (i) => percent((2 * reach * i) / count - reach);
-  const bars = bins.map((one, i) => el("div", { className: i < count / 2 ? "lost" : "won", style: `height:${(100 * one) / most}%`, "data-count": one, "data-tip": `${i ? edge(i) : "below"} to ${i < count - 1 ? edge(i + 1) : "above"}: ${one} trades` }));
-  const best = values.at(-1);
-  return el("div", { id: "spread" }, el("h3", {}, "Returns of trades"), el("div", { className: "bins", role: "img", "aria-label": `From ${percent(values[0])} to ${percent(best)}` }, bars),
-    el("div", { className: "scale" }, el("span", {}, percent(-reach, 1)), el("span", {}, "0"), el("span", {}, percent(reach, 1))),
-    el("p", { className: "soft" }, `Worst ${percent(values[0])}, middle ${percent(values[Math.floor(values.length / 2)])}, best ${percent(best)}.`));
+  const bars = bins.map((one, i) => el("div", { className: i < count / 2 ? "lost" : "won", style: `height:${(100 * one) / most}%`, "data-count": one, "data-tip": `${i ? (i < count - 1 ? `${edge(i)} to ${edge(i + 1)}` : `${edge(i)} and more`) : `${edge(1)} and less`}: ${one} trades` }));
+  const [worst, best] = [values[0], values.at(-1)];
+  // The outermost bars hold those beyond the scale too, which its ends say.
+  const end = (at, word, beyond) => (beyond.length ? `${percent(at, 1)} and ${word}: ${beyond.length} beyond` : percent(at, 1));
+  return el("div", { id: "spread" }, el("h3", {}, "Returns of trades"), el("div", { className: "bins", role: "img", "aria-label": `From ${percent(worst)} to ${percent(best)}` }, bars),
+    el("div", { className: "scale" }, el("span", {}, end(-reach, "less", values.filter((one) => one < -reach))), el("span", {}, "0"), el("span", {}, end(reach, "more", values.filter((one) => one > reach)))),
+    el("p", { className: "soft" }, `Worst ${percent(worst)}, middle ${percent(values[Math.floor(values.length / 2)])}, best ${percent(best)}.`));
 }
 function durations(run) {
   const counts = DURATIONS.map(() => 0);
-  const lengths = run.trades.entry_ts.map((time, i) => run.trades.exit_ts[i] - time).sort((a, b) => a - b);
+  const lengths = [...run.trades.held_ms].sort((a, b) => a - b);
   for (const one of lengths) counts[DURATIONS.findIndex(([, end]) => one < end)]++;
   const most = Math.max(...counts);
   const rows = DURATIONS.map(([name], i) => el("div", {}, el("span", {}, name), el("b", { style: `width:${(100 * counts[i]) / most}%` }), el("span", { "data-count": counts[i] }, counts[i].toLocaleString("en-US"))));
-  return el("div", { id: "durations" }, el("h3", {}, "How long trades last"), el("div", { className: "named" }, rows),
+  return el("div", { id: "durations" }, el("h3", {}, el("span", { "data-tip": LASTS, tabIndex: 0 }, "How long trades last")), el("div", { className: "named" }, rows),
     el("p", { className: "soft" }, `Shortest ${lasting(lengths[0])}, middle ${lasting(lengths[Math.floor(lengths.length / 2)])}, longest ${lasting(lengths.at(-1))}.`));
 }
 function list(run, show) {

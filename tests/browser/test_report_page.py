@@ -123,6 +123,21 @@ def test_choosing_another_run_shows_its_numbers(visit: Visit, runs: list[Reporte
     assert np.prod([1 + one for one in months]) - 1 == pytest.approx(runs[1].summary.return_pct / 100)
 
 
+def test_the_ends_of_a_scale_say_how_many_trades_lie_beyond(
+    visit: Visit, runs: list[Reported], tmp_path: Path
+) -> None:
+    visit.go(write(tmp_path, runs[:1], CANDLES))
+    low, _, high = visit.tab.locator("#spread .scale span").all_inner_texts()
+    reach = float(high.split()[0])
+    values = [trade["pnl_pct"] for trade in runs[0].trades]
+    above, below = sum(one > reach + 0.05 for one in values), sum(one < -reach - 0.05 for one in values)
+    assert above + below > 0
+    assert high.endswith(f"and more: {above} beyond" if above else " %")
+    assert low.endswith(f"and less: {below} beyond" if below else " %")
+    last = visit.tab.get_attribute("#spread [data-count] >> nth=29", "data-tip")
+    assert "and more" in last
+
+
 def test_a_heading_says_what_it_means_by_mouse_and_by_key(
     visit: Visit, runs: list[Reported], tmp_path: Path
 ) -> None:

@@ -191,6 +191,20 @@ def test_the_same_run_has_the_same_page_and_runs_stand_side_by_side(
     assert [run["name"] for run in document["runs"]] == ["MR_BB", "GRID_LR"]
 
 
+@pytest.mark.parametrize("name", ["MR_BB", "GRID_LR", "SMA_CROSS"])
+def test_trades_last_alike_on_the_page_of_a_backtest_and_of_an_account(name: str) -> None:
+    account = ReplayAccount(10_000.0, COSTS)
+    feed = ReplayFeed(name, load_strategy(name), {}, BTC.symbol, "1h", BARS)
+    own = reported(run_fast(BARS, RunSpec(BTC, name, {}, COSTS, 10_000.0)), BARS, {})
+    other = reported_replay(replay([feed], account), {BTC: BARS}, {}, account)
+    lasted, again = (
+        trades_of(document_of(report_html([run], {BTC: BARS}, title="a"))["runs"][0])["held_ms"]
+        for run in (own, other)
+    )
+    assert lasted == again
+    assert all(one % HOUR == 0 for one in lasted)
+
+
 @pytest.mark.unmeasured
 def test_an_account_of_several_strategies_says_what_each_earned() -> None:
     candles = {BTC: BARS, ETH: OTHER}
