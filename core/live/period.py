@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
+import numpy as np
 from sqlalchemy import Engine
 
 from core.errors import UsageError
@@ -31,6 +32,8 @@ from db.account_days import WHOLE, SnapshotRow
 WEEK = 7 * DAY
 MOST_DAYS = 3_660
 """Days of one report."""
+LEAST = 1e-6
+"""Share of equity below which a difference is one of rounding: a cent of 10,000."""
 
 
 class DaySpan(NamedTuple):
@@ -97,6 +100,17 @@ class Period(NamedTuple):
     """The last one of its days."""
 
     @property
+    def not_closed(self) -> float | None:
+        """What equity changed by beside closed trades: open profit, fees of what is open, deposits.
+
+        None while it is not known.
+        """
+        if self.opening is None or self.closing is None:
+            return None
+        rest = self.closing - self.opening - float(self.total.net)
+        return rest if abs(rest) > LEAST * abs(self.opening) else 0.0
+
+    @property
     def own_status(self) -> AccountStatus | None:
         """How the account stood in its days; None where it is known of later ones alone."""
         status = self.status
@@ -145,7 +159,7 @@ def period_of(
     fills = [one for one in past.fills if one.time >= start]
     kept = account_days.snapshots(engine, account, start, end)
     currency = _currency(status, kept, past.fills)
-    curve = past.curve.until(end)
+    curve = _until_now(past.curve.until(end), status, span)
     made = results(trades, fills, currency)
     waits = [one.waited for one in fills if one.waited is not None]
     is_near = status is not None and start <= status.time < end + DAY
@@ -171,6 +185,15 @@ def period_of(
         status=status if is_near else None,
         snapshot=kept[-1] if kept else None,
     )
+
+
+def _until_now(curve: EquityCurve, status: AccountStatus | None, span: DaySpan) -> EquityCurve:
+    """Return the curve up to the moment of the positions that are told, where that is in the days."""
+    if status is None or status.equity is None or not span.start <= status.time < span.end:
+        return curve
+    if curve.times.size and status.time <= curve.times[-1]:
+        return curve
+    return EquityCurve(np.append(curve.times, status.time), np.append(curve.equity, status.equity))
 
 
 def _day(start: int, curve: EquityCurve, trades: Iterable[DayTrade], currency: str) -> DayFigures:

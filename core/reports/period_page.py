@@ -12,8 +12,10 @@ from core.figures import NONE
 from core.live.period import Period
 from core.live.status import to_document
 from core.reports.period_text import (
+    NOT_CLOSED,
     cash,
     change,
+    not_closed,
     outcome,
     percent,
     portfolio_line,
@@ -59,6 +61,8 @@ def tables_of(period: Period) -> list[ReportTable]:
     made += [
         [name, cash(0.0, currency, sign=True), "no trades", "0", cash(0.0, currency)] for name in period.idle
     ]
+    if (rest := not_closed(period)) is not None:
+        made.append([NOT_CLOSED, rest, "", "", ""])
     days = [
         [
             day.date,
@@ -133,6 +137,7 @@ def document_of(period: Period) -> dict[str, Any]:
         "change_pct": moved,
         "week_change_pct": change(period.week_opening, period.closing),
         "max_drawdown_pct": period.drawdown_pct,
+        "not_closed": period.not_closed,
         "total": _plain(period.total._asdict()),
         "strategies": [_plain(one._asdict()) for one in period.results],
         "idle": list(period.idle),

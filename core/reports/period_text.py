@@ -15,6 +15,8 @@ from core.utils import format_time
 
 YES, NO = "✅", "❌"
 UNKNOWN = "not known"
+NOT_CLOSED = "Not from closed trades (open profit, fees of what is open, deposits)"
+"""What makes a breakdown by strategy add up to the change of equity."""
 TITLES = {"daily": "Daily Report", "weekly": "Weekly Report", "range": "Report"}
 
 
@@ -51,9 +53,9 @@ def cash(value: float | Decimal | None, currency: str, *, sign: bool = False) ->
     return f"{text[0]}${text[1:]}" if text[0] in "+-" else f"${text}"
 
 
-def percent(value: float | None, digits: int = 2) -> str:
+def percent(value: float | None) -> str:
     """Return a change in percent with its sign."""
-    return UNKNOWN if value is None else f"{value:+.{digits}f}%"
+    return UNKNOWN if value is None else f"{value:+.2f}%"
 
 
 def change(opening: float | None, closing: float | None) -> float | None:
@@ -85,8 +87,16 @@ def _strategies(period: Period) -> Iterator[str]:
         yield f"{one.strategy + ':':<{width}} {made} ({outcome(one)})"
     for name in period.idle:
         yield f"{name + ':':<{width}} {cash(0.0, period.currency, sign=True)} (no trades)"
-    if not names:
+    if (rest := not_closed(period)) is not None:
+        yield f"{NOT_CLOSED}: {rest}"
+    elif not names:
         yield NONE
+
+
+def not_closed(period: Period) -> str | None:
+    """Return what equity changed by beside closed trades; None where that is nothing, or not known."""
+    rest = period.not_closed
+    return cash(rest, period.currency, sign=True) if rest else None
 
 
 def _days(period: Period) -> Iterator[str]:
@@ -131,7 +141,7 @@ def risk_lines(period: Period) -> Iterator[tuple[str, str]]:
             yield "Daily P&L", percent(moved)
         else:
             yield "Daily P&L", _checked(percent(moved), f"limit: -{loss.most:g}%", moved > -loss.most)
-        yield "Weekly P&L", percent(change(period.week_opening, period.closing), 1)
+        yield "Weekly P&L", percent(change(period.week_opening, period.closing))
     else:
         yield "P&L", percent(moved)
     yield "Max drawdown", UNKNOWN if period.drawdown_pct is None else f"{period.drawdown_pct:.2f}%"

@@ -19,11 +19,12 @@ from sqlalchemy import Engine
 from core import cli
 from core.alerts.levels import Message
 from core.cli import generate_command, live_reports
+from core.cli.generate_command import FORMATS
 from core.cli.live_reports import STATE, DailyReport
 from core.errors import DatabaseError, NoDataError, UsageError
 from core.live.day_book import DayBook
 from core.live.period import MOST_DAYS, Period, day_of, days_between, period_of, week_of
-from core.live.status import PositionStatus, from_document, to_document
+from core.live.status import AccountStatus, PositionStatus, from_document, to_document
 from core.reports.period_page import report_markdown, report_page
 from core.reports.period_text import cash, report_text
 from core.results.days import DayResult, day_start
@@ -98,6 +99,7 @@ def test_yesterday_is_told_in_the_format_of_the_specification(
         "",
         "Strategy Breakdown:",
         "  SCRIPTED: +$3.20 (1 win, 1 loss)",
+        "  Not from closed trades (open profit, fees of what is open, deposits): -$0.20",
         "",
         "📈 Open Positions:",
         "  SCRIPTED: LONG 2.0006389617919921875 BTC @ 102 (stop: 52, value: $204.07)",
@@ -105,7 +107,7 @@ def test_yesterday_is_told_in_the_format_of_the_specification(
         "⚡ Risk Status:",
         "  Total exposure: 2% (no limit)",
         "  Daily P&L: +0.03%",
-        "  Weekly P&L: +0.0%",
+        "  Weekly P&L: +0.03%",
         "  Max drawdown: 0.01%",
         "  Reserve cash: 98% (no limit)",
         "",
@@ -298,6 +300,42 @@ def test_an_account_whose_exchange_has_its_own_time_has_its_own_yesterday(
     assert text_of(database, capsys, "--daily").startswith("📊 Daily Report — 2026-11-30\n")
 
 
+def test_equity_is_of_the_moment_of_the_positions_and_the_breakdown_adds_up_to_its_change(
+    engine: Engine,
+) -> None:
+    flat = CALM._replace(time=LAST + 60_000, equity=9_990.0, positions=(), currency="USDT")
+    found = period_of(engine, "paper", day_of(DATE), status=flat, members=["SCRIPTED"], now=LAST + 90_000)
+    assert found.opening is not None
+    assert (found.closing, found.days[0].closing) == (9_990.0, 9_990.0)
+    assert found.drawdown_pct is not None
+    assert found.drawdown_pct > 0.1
+    assert found.not_closed == pytest.approx(9_990.0 - found.opening - float(found.total.net))
+    lines = report_text(found).splitlines()
+    assert lines[2] == "💰 Portfolio: $9,990.00 (-$10.00 / -0.10%)"
+    assert lines[5:7] == [
+        "  SCRIPTED: +$3.20 (1 win, 1 loss)",
+        "  Not from closed trades (open profit, fees of what is open, deposits): -$13.20",
+    ]
+    assert "Not from closed trades" in report_page(found)
+    assert json.loads(FORMATS["json"](found, ""))["not_closed"] == found.not_closed
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        CALM._replace(time=TODAY + DAY, equity=1.0),
+        CALM._replace(time=LAST, equity=None),
+        CALM._replace(time=TODAY, equity=1.0),
+    ],
+)
+def test_what_a_status_of_other_days_or_without_equity_says_is_not_of_these_days(
+    engine: Engine, status: AccountStatus
+) -> None:
+    without = period_of(engine, "paper", day_of(DATE), status=None, members=[], now=MORNING)
+    found = period_of(engine, "paper", day_of(DATE), status=status, members=[], now=MORNING)
+    assert found.closing == without.closing
+
+
 def test_strategies_that_did_nothing_are_named_too_and_names_are_in_line(engine: Engine) -> None:
     lines = report_text(period(engine)).splitlines()
     at = lines.index("Strategy Breakdown:")
@@ -309,7 +347,9 @@ def test_strategies_that_did_nothing_are_named_too_and_names_are_in_line(engine:
         engine, results=(), idle=(), fees={"BNB": D("0.01"), "USDT": D("8.4")}, fill_seconds=4.21
     )
     text = report_text(nothing)
-    assert "Strategy Breakdown:\n  none\n" in text
+    assert "Strategy Breakdown:\n  Not from closed trades" in text
+    nothing = nothing._replace(closing=nothing.opening, total=nothing.total._replace(net=D(0)))
+    assert "Strategy Breakdown:\n  none\n" in report_text(nothing)
     assert "  Total fees: 0.0100000 BNB, $8.40\n" in text
     assert "  Avg fill time: 4.2s\n" in text
 
